@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The last step of the pipeline: a judgement becomes numbers. Everything is per CPU, so counting takes no lock and
+ * loses nothing. Called by spillway.bpf.c for every packet.
+ */
+#ifndef SPW_BPF_ACCOUNT_BPF_H
+#define SPW_BPF_ACCOUNT_BPF_H
+
+#include "../maps/maps.bpf.h"
+#include "verdict.h"
+
+SPW_INLINE void spw_account_reason(struct spw_judgement judgement, u32 length)
+{
+	u32 reason = judgement.reason, verdict = judgement.verdict & 1;
+	struct spw_reason_counter *counter = bpf_map_lookup_elem(&reason_counters, &reason);
+
+	if (counter) {
+		counter->packets[verdict]++;
+		counter->bytes[verdict] += length;
+	}
+}
+
+SPW_INLINE void spw_account_anomaly(u32 anomaly)
+{
+	struct spw_anomaly_counter *counter = bpf_map_lookup_elem(&anomaly_counters, &anomaly);
+
+	if (counter)
+		counter->packets++;
+}
+
+SPW_INLINE void spw_account_anomalies(u32 found)
+{
+	if (!(found & (SPW_FOUND_MALFORMED | SPW_FOUND_FRAGMENT | SPW_FOUND_EXT_LIMIT | SPW_FOUND_VLAN_LIMIT)))
+		return;
+	if (found & SPW_FOUND_MALFORMED)
+		spw_account_anomaly(SPW_ANOMALY_MALFORMED);
+	if (found & SPW_FOUND_FRAGMENT)
+		spw_account_anomaly(SPW_ANOMALY_FRAGMENT);
+	if (found & SPW_FOUND_EXT_LIMIT)
+		spw_account_anomaly(SPW_ANOMALY_EXT_LIMIT);
+	if (found & SPW_FOUND_VLAN_LIMIT)
+		spw_account_anomaly(SPW_ANOMALY_VLAN_LIMIT);
+}
+
+SPW_INLINE void spw_account_list(const struct spw_slot *slot, u32 verdict, u32 length)
+{
+	u32 list = slot->list;
+	struct spw_list_counter *counter = bpf_map_lookup_elem(&list_counters, &list);
+
+	if (counter) {
+		counter->packets[verdict & 1]++;
+		counter->bytes[verdict & 1] += length;
+	}
+}
+
+SPW_INLINE void spw_account_new_work(const struct spw_slot *slot, u32 verdict)
+{
+	u32 class_id = slot->class_id;
+	struct spw_class_counter *counter = bpf_map_lookup_elem(&class_counters, &class_id);
+
+	if (counter)
+		counter->new_work[verdict & 1]++;
+}
+
+SPW_INLINE void spw_account_shadow(const struct spw_slot *slot, u32 shadow, bool new_work)
+{
+	u32 class_id = slot->class_id;
+	struct spw_class_counter *counter = bpf_map_lookup_elem(&class_counters, &class_id);
+
+	if (counter && shadow < SPW_SHADOWS) {
+		counter->shadow_packets[shadow]++;
+		counter->shadow_new_work[shadow] += new_work;
+	}
+}
+
+/* What this level, were it enforced, or the next one up would have done to a packet that passed. */
+SPW_INLINE void spw_account_shadows(const struct spw_packet *packet, const struct spw_slot *slot,
+				    const struct spw_ruleset *ruleset, const struct spw_order *order, bool new_work)
+{
+	if ((!order->leased || order->observing) && spw_would_drop(packet, slot, ruleset, order->level, new_work))
+		spw_account_shadow(slot, SPW_SHADOW_ENFORCED, new_work);
+	if (order->level < SPW_RED && spw_would_drop(packet, slot, ruleset, order->level + 1, new_work))
+		spw_account_shadow(slot, SPW_SHADOW_NEXT_LEVEL, new_work);
+}
+
+#endif

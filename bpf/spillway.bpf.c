@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The pipeline: packet -> parse -> classify -> verdict -> account -> PASS or DROP. It is attached to every protected
+ * interface, reads what the agent publishes, and writes nothing but counters. Every error in here ends in XDP_PASS.
+ */
+#include "vmlinux.h"
+
+#include <bpf/bpf_helpers.h>
+
+#include "account.bpf.h"
+#include "classify.h"
+#include "parse.h"
+#include "verdict.h"
+
+/* Fixed at load: units of the ruleset's table, less one; a power of two, less one. */
+const volatile u32 spw_unit_mask = 0;
+
+/* Fixed at load: write every judgement to the trace map, as `simulate` wants it. */
+const volatile bool spw_trace = false;
+
+static const u32 only = 0;
+
+/*
+ * These two are global functions, so that the verifier looks at each once by itself: inlined, with the many ways through
+ * them, it would walk the rest of the pipeline once for every way. Extension headers are rare, so one call is saved.
+ */
+__attribute__((noinline)) int parse_extensions(struct xdp_md *ctx, struct spw_cursor *cursor, struct spw_packet *packet)
+{
+	if (cursor && packet)
+		spw_parse_extensions((void *)(long)ctx->data, (void *)(long)ctx->data_end, cursor, packet);
+	return 0;
+}
+
+__attribute__((noinline)) int parse_frame(struct xdp_md *ctx, struct spw_packet *packet)
+{
+	struct spw_cursor cursor = {0};
+
+	if (!packet)
+		return 0;
+	spw_parse_network((void *)(long)ctx->data, (void *)(long)ctx->data_end, bpf_xdp_get_buff_len(ctx), &cursor,
+			  packet);
+	if (cursor.transport && spw_is_extension(packet))
+		parse_extensions(ctx, &cursor, packet);
+	spw_parse_transport((void *)(long)ctx->data, (void *)(long)ctx->data_end, &cursor, packet);
+	return 0;
+}
+
+SPW_INLINE const struct spw_ruleset *published_ruleset(void)
+{
+	void *inner = bpf_map_lookup_elem(&ruleset, &only);
+
+	return inner ? bpf_map_lookup_elem(inner, &only) : NULL;
+}
+
+SPW_INLINE struct spw_order current_order(const struct spw_control *state)
+{
+	return (struct spw_order){
+		.level = state->level,
+		.leased = bpf_ktime_get_coarse_ns() < state->lease_until_ns,
+		.observing = state->mode == SPW_OBSERVE,
+	};
+}
+
+SPW_INLINE const struct spw_slot *classify(const struct spw_packet *packet, const struct spw_ruleset *rules)
+{
+	u32 slot = SPW_SLOT_NONE;
+
+	if (packet->family == 4)
+		slot = spw_find4(rules, spw_unit_mask, packet->source_hi);
+	else if (packet->family == 6)
+		slot = spw_find6(rules, spw_unit_mask, packet->source_hi, packet->source_lo);
+	return &rules->slots[slot & (SPW_SLOTS_MAX - 1)];
+}
+
+SPW_INLINE void write_trace(const struct spw_packet *packet, const struct spw_slot *slot, bool new_work,
+			    struct spw_judgement judgement, u64 generation)
+{
+	struct spw_trace *out = bpf_map_lookup_elem(&trace, &only);
+
+	if (!out)
+		return;
+	out->packet = *packet;
+	out->classified = slot && packet->found & SPW_FOUND_IP;
+	out->list = slot ? slot->list : 0;
+	out->class_id = slot ? slot->class_id : 0;
+	out->new_work = new_work;
+	out->verdict = judgement.verdict;
+	out->reason = judgement.reason;
+	out->generation = generation;
+}
+
+SEC("xdp.frags")
+int spillway(struct xdp_md *ctx)
+{
+	const struct spw_control *state = bpf_map_lookup_elem(&control, &only);
+	const struct spw_ruleset *rules = published_ruleset();
+	struct spw_judgement judgement;
+	const struct spw_slot *slot;
+	struct spw_packet packet = {0};
+	struct spw_order order;
+	bool new_work;
+	u32 reason;
+
+	if (!state || !rules)
+		return XDP_PASS;
+	parse_frame(ctx, &packet);
+	spw_account_anomalies(packet.found);
+
+	reason = spw_essential(&packet);
+	slot = classify(&packet, rules);
+	new_work = spw_is_new_work(&packet, rules);
+	order = current_order(state);
+	judgement = reason < SPW_REASONS ? spw_judgement(SPW_PASS, reason) :
+					   spw_judge(&packet, slot, rules, &order, new_work);
+
+	spw_account_reason(judgement, packet.length);
+	if (packet.family) {
+		spw_account_list(slot, judgement.verdict, packet.length);
+		if (new_work)
+			spw_account_new_work(slot, judgement.verdict);
+		if (judgement.verdict == SPW_PASS && reason == SPW_REASONS && judgement.reason != SPW_REASON_MANAGEMENT)
+			spw_account_shadows(&packet, slot, rules, &order, new_work);
+	}
+	if (spw_trace)
+		write_trace(&packet, slot, new_work, judgement, rules->generation);
+	return judgement.verdict == SPW_DROP ? XDP_DROP : XDP_PASS;
+}
+
+char LICENSE[] SEC("license") = "GPL";

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The order of judgement. Pure and on both sides: values in, one judgement out; no map, no clock, no counter.
+ * Called by the pipeline (spillway.bpf.c) and by the host tests; the manual and the tests use the same numbers.
+ *
+ *   1. Not IPv4 or IPv6, more than two VLAN tags, or ARP, neighbour discovery, DHCP, LLDP: pass.
+ *   2. Malformed: dropped if the policy says so; otherwise it goes on, but never as new work, and past rule 4 only if
+ *      its source could be read.
+ *   3. Management: from a management prefix to a management port (where only one of the two is given, that): pass.
+ *   4. No lease, or mode observe: pass.
+ *   5. The class is cut at this level: drop.
+ *   6. (place of the packet limits of source, prefix and class)
+ *   7. Not new work: pass.
+ *   8. (place of the limit of a source's new work)
+ *   9. (place of the admitted share of the class)
+ *  10. (place of the service's budget) Otherwise pass.
+ *
+ * Rules 2 and 5 drop, so both ask for the lease and the mode first: without an agent everything passes.
+ */
+#ifndef SPW_BPF_VERDICT_H
+#define SPW_BPF_VERDICT_H
+
+#include "../maps/control.h"
+#include "../maps/ruleset.h"
+#include "../maps/trace.h"
+
+struct spw_judgement {
+	u8 verdict; /* enum spw_verdict */
+	u8 reason;  /* enum spw_reason */
+};
+
+/* What the agent lets the datapath do at this moment. */
+struct spw_order {
+	u32 level;
+	bool leased;
+	bool observing;
+};
+
+SPW_INLINE struct spw_judgement spw_judgement(enum spw_verdict verdict, enum spw_reason reason)
+{
+	return (struct spw_judgement){.verdict = verdict, .reason = reason};
+}
+
+/* Rule 1 for what is not to be classified at all; SPW_REASONS: it is. */
+SPW_INLINE u32 spw_essential(const struct spw_packet *packet)
+{
+	if (!(packet->found & (SPW_FOUND_IP | SPW_FOUND_MALFORMED))) {
+		if (packet->found & SPW_FOUND_ARP)
+			return SPW_REASON_ARP;
+		if (packet->found & SPW_FOUND_LLDP)
+			return SPW_REASON_LLDP;
+		return SPW_REASON_NOT_IP;
+	}
+	if (packet->found & SPW_FOUND_NEIGHBOUR)
+		return SPW_REASON_NEIGHBOUR;
+	if (packet->found & SPW_FOUND_DHCP)
+		return SPW_REASON_DHCP;
+	return SPW_REASONS;
+}
+
+/* Is it new work: a TCP SYN on any port, a QUIC Initial or any datagram on the ports of a service that says so? */
+SPW_INLINE bool spw_is_new_work(const struct spw_packet *packet, const struct spw_ruleset *ruleset)
+{
+	u32 new_work;
+
+	if (packet->found & SPW_FOUND_MALFORMED)
+		return false;
+	if (packet->found & SPW_FOUND_SYN)
+		return true;
+	if (packet->protocol != 17 || !(packet->found & SPW_FOUND_PORTS))
+		return false;
+	new_work = ruleset->udp_ports[packet->dport].new_work;
+	return new_work == SPW_NEW_ANY || (new_work == SPW_NEW_QUIC && packet->found & SPW_FOUND_QUIC_INITIAL);
+}
+
+/* Rule 3. Ports that were not seen, as in a later fragment, never count as management ports. */
+SPW_INLINE bool spw_is_management(const struct spw_packet *packet, const struct spw_slot *slot,
+				  const struct spw_ruleset *ruleset)
+{
+	if (ruleset->management_prefixes && !slot->management)
+		return false;
+	if (!ruleset->management_ports[0])
+		return ruleset->management_prefixes;
+	if (!(packet->found & SPW_FOUND_PORTS))
+		return false;
+	for (u32 i = 0; i < SPW_MANAGEMENT_PORTS_MAX && ruleset->management_ports[i]; i++)
+		if (ruleset->management_ports[i] == packet->dport)
+			return true;
+	return false;
+}
+
+/* Rule 5. */
+SPW_INLINE bool spw_is_cut(const struct spw_slot *slot, u32 level, bool new_work)
+{
+	return level >= slot->cut_all_from || (new_work && level >= slot->cut_new_from);
+}
+
+/* Rules 5 to 10: what the level would do to a packet that the first four rules let through. */
+SPW_INLINE struct spw_judgement spw_judge_level(const struct spw_packet *packet, const struct spw_slot *slot,
+						u32 level, bool new_work)
+{
+	if (!(packet->found & SPW_FOUND_IP))
+		return spw_judgement(SPW_PASS, SPW_REASON_MALFORMED);
+	if (spw_is_cut(slot, level, new_work))
+		return spw_judgement(SPW_DROP, SPW_REASON_CUT);
+	if (packet->found & SPW_FOUND_MALFORMED)
+		return spw_judgement(SPW_PASS, SPW_REASON_MALFORMED);
+	if (!new_work)
+		return spw_judgement(SPW_PASS, SPW_REASON_ESTABLISHED);
+	return spw_judgement(SPW_PASS, SPW_REASON_ADMITTED);
+}
+
+/**
+ * spw_judge() - rules 2 to 10, for a packet that rule 1 did not settle.
+ * @slot: of its source; where the source could not be read, slot 0
+ * @new_work: spw_is_new_work()
+ */
+SPW_INLINE struct spw_judgement spw_judge(const struct spw_packet *packet, const struct spw_slot *slot,
+					  const struct spw_ruleset *ruleset, const struct spw_order *order,
+					  bool new_work)
+{
+	bool enforcing = order->leased && !order->observing;
+
+	if (packet->found & SPW_FOUND_MALFORMED && ruleset->malformed_drop && enforcing)
+		return spw_judgement(SPW_DROP, SPW_REASON_MALFORMED);
+	if (spw_is_management(packet, slot, ruleset))
+		return spw_judgement(SPW_PASS, SPW_REASON_MANAGEMENT);
+	if (!order->leased)
+		return spw_judgement(SPW_PASS, SPW_REASON_NO_LEASE);
+	if (order->observing)
+		return spw_judgement(SPW_PASS, SPW_REASON_OBSERVE);
+	return spw_judge_level(packet, slot, order->level, new_work);
+}
+
+/**
+ * spw_would_drop() - for a packet that passed: would it have been dropped, had an agent enforced @level?
+ * What rules 1 and 3 pass, passes at every level.
+ */
+SPW_INLINE bool spw_would_drop(const struct spw_packet *packet, const struct spw_slot *slot,
+			       const struct spw_ruleset *ruleset, u32 level, bool new_work)
+{
+	if (packet->found & SPW_FOUND_MALFORMED && ruleset->malformed_drop)
+		return true;
+	return spw_judge_level(packet, slot, level, new_work).verdict == SPW_DROP;
+}
+
+#endif

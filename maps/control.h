@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the agent tells the datapath between two rulesets. One value, written whole by the agent at every tick;
+ * each field stands for itself, so a packet that reads it during a write is judged by old or new, both valid.
+ *
+ * The lease is the first line of failing safe: behind `lease_until_ns` (CLOCK_MONOTONIC, so neither wall clock
+ * nor suspend move it) the datapath passes everything, whatever else stands here.
+ */
+#ifndef SPW_MAPS_CONTROL_H
+#define SPW_MAPS_CONTROL_H
+
+#include "types.h"
+
+#define SPW_CONTROL_MAGIC 0x73707763u /* "spwc" */
+
+struct spw_control {
+	u64 lease_until_ns;
+	u32 level; /* enum spw_level */
+	u32 mode;  /* enum spw_mode */
+	/* Below: the agent's own memory over restarts; the datapath does not read it. */
+	u32 magic;
+	u32 layout;
+	u32 pinned_level;   /* level that an operator has set; SPW_LEVEL_NEVER: none */
+	u32 reserved;
+	u64 pinned_until_ns; /* CLOCK_MONOTONIC; UINT64_MAX: until `level auto` */
+};
+
+_Static_assert(sizeof(struct spw_control) == 40, "layout of the pinned control map");
+
+#endif

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the datapath counts: exact, per CPU, never sampled, never reset. Only the datapath writes; readers add up the
+ * values of all possible CPUs. Counters wrap at 2^64 (bytes: after 4,600 years at 1 Tbit/s).
+ */
+#ifndef SPW_MAPS_COUNTERS_H
+#define SPW_MAPS_COUNTERS_H
+
+#include "types.h"
+
+/* Map list_counters, by list identity. A packet that was classified counts in exactly one. */
+struct spw_list_counter {
+	u64 packets[SPW_VERDICTS];
+	u64 bytes[SPW_VERDICTS];
+};
+
+/* Which other judgement is counted beside the one that held. */
+enum spw_shadow {
+	SPW_SHADOW_ENFORCED = 0,   /* dropped, if the mode were enforce and the lease valid, at this level */
+	SPW_SHADOW_NEXT_LEVEL = 1, /* the same, one level further up */
+	SPW_SHADOWS = 2,
+};
+
+/* Map class_counters, by class identity. */
+struct spw_class_counter {
+	u64 new_work[SPW_VERDICTS];	   /* packets that are new work */
+	u64 shadow_packets[SPW_SHADOWS];   /* passed, but would have been dropped */
+	u64 shadow_new_work[SPW_SHADOWS];  /* of these, new work */
+};
+
+/* Map reason_counters, by enum spw_reason. Every packet counts in exactly one. */
+struct spw_reason_counter {
+	u64 packets[SPW_VERDICTS];
+	u64 bytes[SPW_VERDICTS];
+};
+
+/* Map anomaly_counters, by enum spw_anomaly. */
+struct spw_anomaly_counter {
+	u64 packets;
+};
+
+_Static_assert(sizeof(struct spw_list_counter) == 32, "layout of the pinned list_counters map");
+_Static_assert(sizeof(struct spw_class_counter) == 48, "layout of the pinned class_counters map");
+_Static_assert(sizeof(struct spw_reason_counter) == 32, "layout of the pinned reason_counters map");
+
+#endif

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Every map, once, with its one writer. Where the kernel can hold the datapath to that, it does: BPF_F_RDONLY_PROG.
+ * The agent never writes a counter; that is kept by user/io/ having no function that could.
+ *
+ *   map                writer     value
+ *   ruleset            agent      one inner array of one struct spw_ruleset, read-only to programs; replacing the
+ *                                 inner map is the publication, and the kernel frees the old one when no program
+ *                                 runs with it any more
+ *   control            agent      struct spw_control
+ *   list_counters      datapath   struct spw_list_counter, by list identity
+ *   class_counters     datapath   struct spw_class_counter, by class identity
+ *   reason_counters    datapath   struct spw_reason_counter, by enum spw_reason
+ *   anomaly_counters   datapath   struct spw_anomaly_counter, by enum spw_anomaly
+ *   trace              datapath   struct spw_trace; only when loaded for `simulate`
+ *   list_registry      agent      struct spw_list_record     \
+ *   class_registry     agent      struct spw_class_record     } the datapath does not see these: made by user/io/pins.c
+ *   agent_registry     agent      struct spw_agent_record    /
+ */
+#ifndef SPW_MAPS_MAPS_BPF_H
+#define SPW_MAPS_MAPS_BPF_H
+
+#include "control.h"
+#include "counters.h"
+#include "ruleset.h"
+#include "trace.h"
+
+/* The agent makes the inner array, sized to the ruleset, and hands it to the loader as the template. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, u32);
+} ruleset SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__uint(map_flags, BPF_F_RDONLY_PROG);
+	__type(key, u32);
+	__type(value, struct spw_control);
+} control SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, SPW_LISTS_MAX);
+	__type(key, u32);
+	__type(value, struct spw_list_counter);
+} list_counters SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, SPW_CLASSES_MAX);
+	__type(key, u32);
+	__type(value, struct spw_class_counter);
+} class_counters SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, SPW_REASONS_MAX);
+	__type(key, u32);
+	__type(value, struct spw_reason_counter);
+} reason_counters SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, SPW_ANOMALIES_MAX);
+	__type(key, u32);
+	__type(value, struct spw_anomaly_counter);
+} anomaly_counters SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, struct spw_trace);
+} trace SEC(".maps");
+
+#endif

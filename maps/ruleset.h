@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The published ruleset: one value of one map, immutable once it stands in the `ruleset` map. A packet takes one
+ * pointer to it and is judged by that alone, so no packet sees a mixture of two.
+ *
+ * From the front:
+ *   identity      magic, layout, generation, sizes
+ *   services      which port belongs to which service, and what new work is there
+ *   slots         what a leaf of the table means: list, class, levels of the cut
+ *   root4, root6  the first 16 bits of the source, one entry each
+ *   units         the rest of the table, in cache lines of 64 bytes
+ *
+ * THE TABLE. Addresses are left aligned in 128 bits (IPv4: the upper 32 of them), so one walk serves both families.
+ * An entry is 32 bits:
+ *   31..30  kind
+ *   29..26  k
+ *   25..0   LEAF: the slot; otherwise the number of a unit
+ * kinds:
+ *   LEAF    done
+ *   FAN     2^k entries, from that unit on; the next k bits of the address choose one
+ *   LINES   2^k lines, from that unit on; the next k bits of the address choose one (k = 0: the one)
+ * A line is one unit: sorted starts of intervals and the slot of each interval between them, so that one cache miss
+ * and a handful of branch-free instructions end a walk which a bit-by-bit trie would need several misses for.
+ *   IPv4    15 keys of 15 bits, four to a word, each below a guard bit: the next 15 bits of the address; since
+ *           a line stands at bit 17 or deeper, these are all that is left
+ *   IPv6     9 keys of 31 bits, two to a word: the next 31 bits. At most one interval of a line may go deeper: its
+ *           slot is SPW_SLOT_DEEP + n and `deep` is the entry to go on with, n bits further. A walk never straddles
+ *           bit 64: it stops there and goes on with the lower half.
+ * The number of keys that are not above the address is the index of its slot. Keys not in use are all ones and
+ * their slots repeat the last.
+ */
+#ifndef SPW_MAPS_RULESET_H
+#define SPW_MAPS_RULESET_H
+
+#include "types.h"
+
+#define SPW_RULESET_MAGIC 0x73707772u /* "spwr" */
+
+enum spw_table_shape {
+	SPW_ROOT_BITS = 16,
+	SPW_UNIT_BYTES = 64,
+	SPW_UNIT_ENTRIES = 16, /* entries of a fan in a unit */
+	SPW_FAN_BITS_MAX = 15,
+	SPW_LINE4_KEYS = 15,
+	SPW_LINE4_KEY_BITS = 15,
+	SPW_LINE6_KEYS = 9,
+	SPW_LINE6_KEY_BITS = 31,
+	/* Steps of a walk. Each but the last before bit 64 and bit 128 takes 4 bits or more. */
+	SPW_WALK4_MAX = 6,
+	SPW_WALK6_MAX = 30,
+};
+
+#define SPW_ENTRY_KIND_SHIFT 30
+#define SPW_ENTRY_BITS_SHIFT 26
+#define SPW_ENTRY_BITS_MASK 15u
+#define SPW_ENTRY_BASE_MASK 0x03ffffffu
+#define SPW_ENTRY_LEAF 0u
+#define SPW_ENTRY_FAN 1u
+#define SPW_ENTRY_LINES 2u
+
+#define SPW_SLOT_NONE 0u	/* slot 0: what no list names */
+#define SPW_SLOT_DEEP 0xff00u /* from here on not a slot: go on at `deep`, (slot - this) bits further */
+
+struct spw_line4 {
+	u64 keys[4];   /* lane i of word i/4, 15 bits under a guard bit; the last lane is unused */
+	u16 slots[16];
+};
+
+struct spw_line6 {
+	u64 keys[5];   /* lane i of word i/2, 31 bits under a guard bit; the last lane is unused */
+	u16 slots[10];
+	u32 deep;
+};
+
+union spw_unit {
+	u32 entries[SPW_UNIT_ENTRIES];
+	struct spw_line4 line4;
+	struct spw_line6 line6;
+};
+
+/* What a leaf means. `list` and `class` are identities: indices of the counters, stable over reloads. */
+struct spw_slot {
+	u16 list;
+	u8 class_id;
+	u8 management;	 /* 1: the source is in a management prefix */
+	u8 cut_new_from; /* level from which new work is cut; SPW_LEVEL_NEVER */
+	u8 cut_all_from; /* level from which every packet is cut; SPW_LEVEL_NEVER */
+	u8 shed_from;	 /* level from which the class lives under the budget; SPW_LEVEL_NEVER */
+	u8 reserved;
+};
+
+/* What a port means. Zero: nothing is known of it. */
+struct spw_port {
+	u8 service; /* 1 + index of the service, 0: none */
+	u8 new_work; /* enum spw_new_work */
+};
+
+enum spw_new_work {
+	SPW_NEW_SYN = 0,  /* TCP: a SYN without ACK, on any port */
+	SPW_NEW_QUIC = 1, /* UDP: a QUIC Initial */
+	SPW_NEW_ANY = 2,  /* UDP: every packet */
+};
+
+struct spw_ruleset {
+	u32 magic;
+	u32 layout;
+	u64 generation; /* counts publications since the pins were made */
+	u32 units_used;
+	u32 units_capacity;
+	u16 management_ports[SPW_MANAGEMENT_PORTS_MAX]; /* filled from the front; 0 ends them */
+	u8 management_prefixes; /* 1: there are management prefixes */
+	u8 malformed_drop;	/* 1: malformed packets are dropped (rule 2) */
+	u8 reserved[6];
+	struct spw_slot slots[SPW_SLOTS_MAX];
+	struct spw_port tcp_ports[65536];
+	struct spw_port udp_ports[65536];
+	u32 root4[1 << SPW_ROOT_BITS] __attribute__((aligned(64)));
+	u32 root6[1 << SPW_ROOT_BITS];
+	union spw_unit units[] __attribute__((aligned(64)));
+};
+
+_Static_assert(sizeof(struct spw_line4) == SPW_UNIT_BYTES, "an IPv4 line is a cache line");
+_Static_assert(sizeof(struct spw_line6) == SPW_UNIT_BYTES, "an IPv6 line is a cache line");
+_Static_assert(sizeof(union spw_unit) == SPW_UNIT_BYTES, "a unit is a cache line");
+_Static_assert(sizeof(struct spw_slot) == 8, "a slot is one load");
+_Static_assert(__builtin_offsetof(struct spw_ruleset, slots) == 64, "identity fills one cache line");
+_Static_assert(__builtin_offsetof(struct spw_ruleset, units) % SPW_UNIT_BYTES == 0, "units are aligned");
+
+#endif

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The words that datapath, agent and tests share: levels, verdicts, reasons, anomalies and the sizes of
+ * everything that is bounded.
+ *
+ * Numbers in the enumerations are layout: pinned counters are indexed by them, so that they survive an
+ * upgrade. Add at the end, never renumber, and raise SPW_LAYOUT when a shared layout changes its meaning.
+ */
+#ifndef SPW_MAPS_TYPES_H
+#define SPW_MAPS_TYPES_H
+
+#ifdef __bpf__
+#include "vmlinux.h"
+typedef __u8 u8;
+typedef __u16 u16;
+typedef __u32 u32;
+typedef __u64 u64;
+#else
+#include <stdbool.h>
+#include <stdint.h>
+typedef uint8_t u8;
+typedef uint16_t u16;
+typedef uint32_t u32;
+typedef uint64_t u64;
+#endif
+
+#define SPW_INLINE static inline __attribute__((always_inline, unused))
+
+/* Layout of everything under maps/. Pinned state of another number is refused, never reinterpreted. */
+#define SPW_LAYOUT 1u
+
+/* How far down the classes shedding may reach now. */
+enum spw_level {
+	SPW_GREEN = 0,
+	SPW_YELLOW = 1,
+	SPW_ORANGE = 2,
+	SPW_RED = 3,
+	SPW_LEVELS = 4,
+};
+
+/* In place of a level: this never happens. */
+#define SPW_LEVEL_NEVER 255
+
+enum spw_mode {
+	SPW_ENFORCE = 0,
+	SPW_OBSERVE = 1, /* judge and count, drop nothing */
+};
+
+enum spw_verdict {
+	SPW_PASS = 0,
+	SPW_DROP = 1,
+	SPW_VERDICTS = 2,
+};
+
+/*
+ * Why a packet got its verdict; the number in brackets is the rule of the order of judgement (verdict.h).
+ * Reasons of rules 6 and 8 to 10 are reserved places, for limits, share and budget.
+ */
+enum spw_reason {
+	SPW_REASON_NOT_IP = 0,	       /* [1] neither IPv4 nor IPv6, or more than two VLAN tags */
+	SPW_REASON_ARP = 1,	       /* [1] */
+	SPW_REASON_LLDP = 2,	       /* [1] */
+	SPW_REASON_NEIGHBOUR = 3,      /* [1] IPv6 neighbour and router discovery, hop limit 255 */
+	SPW_REASON_DHCP = 4,	       /* [1] DHCP and DHCPv6 */
+	SPW_REASON_MALFORMED = 5,      /* [2] dropped by policy, or passed because nothing else refused it */
+	SPW_REASON_MANAGEMENT = 6,     /* [3] */
+	SPW_REASON_NO_LEASE = 7,       /* [4] the agent is silent: pass */
+	SPW_REASON_OBSERVE = 8,	       /* [4] mode observe: pass */
+	SPW_REASON_CUT = 9,	       /* [5] the class is cut at this level */
+	SPW_REASON_SOURCE_PACKETS = 10, /* [6] reserved */
+	SPW_REASON_PREFIX_PACKETS = 11, /* [6] reserved */
+	SPW_REASON_CLASS_PACKETS = 12,	/* [6] reserved */
+	SPW_REASON_ESTABLISHED = 13,   /* [7] not new work */
+	SPW_REASON_SOURCE_NEW = 14,    /* [8] reserved */
+	SPW_REASON_SHARE = 15,	       /* [9] reserved */
+	SPW_REASON_BUDGET = 16,	       /* [10] reserved */
+	SPW_REASON_ADMITTED = 17,      /* [10] new work that nothing refused */
+	SPW_REASONS = 18,
+	SPW_REASONS_MAX = 32, /* room in the counters, so that a new reason needs no new layout */
+};
+
+/* What was odd about a packet, whatever its verdict; a packet may show several. */
+enum spw_anomaly {
+	SPW_ANOMALY_MALFORMED = 0,  /* a header that is cut off or contradicts itself */
+	SPW_ANOMALY_FRAGMENT = 1,   /* any fragment, the first one too */
+	SPW_ANOMALY_EXT_LIMIT = 2,  /* more IPv6 extension headers than are followed; judged by its source */
+	SPW_ANOMALY_VLAN_LIMIT = 3, /* a third VLAN tag: passed */
+	SPW_ANOMALIES = 4,
+	SPW_ANOMALIES_MAX = 16,
+};
+
+enum spw_bounds {
+	SPW_NAME_MAX = 64,	/* bytes of a name with its final NUL */
+	SPW_LISTS_MAX = 1024,	/* list 0 is "no list": what nothing names */
+	SPW_CLASSES_MAX = 32,	/* class identities; they outlive a reload */
+	SPW_SLOTS_MAX = 2048,	/* what a leaf of the table can name */
+	SPW_SERVICES_MAX = 64,
+	SPW_INTERFACES_MAX = 16,
+	SPW_MANAGEMENT_PORTS_MAX = 16,
+	SPW_MANAGEMENT_PREFIXES_MAX = 64,
+	SPW_VLANS_MAX = 2,	/* tags that are parsed */
+	SPW_EXT_HEADERS_MAX = 8, /* IPv6 extension headers that are followed */
+};
+
+#endif

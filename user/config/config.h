@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A configuration as a value, with the place of whatever an error may later be about. Made by spw_config_load() from
+ * YAML; read by everybody, changed by nobody. Lists are named here and read by lists/.
+ */
+#ifndef SPW_CONFIG_CONFIG_H
+#define SPW_CONFIG_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "../core/prefix.h"
+#include "diagnostics.h"
+
+#define SPW_CONFIG_DEFAULT_PATH "/etc/spillway/spillway.yaml"
+#define SPW_CONFIG_BYTES_MAX (1u << 20) /* a larger configuration is refused before it is parsed */
+
+struct spw_config_prefix {
+	struct spw_prefix prefix;
+	struct spw_place place;
+};
+
+enum spw_list_kind {
+	SPW_LIST_FILE,	 /* one file of CIDR prefixes, addresses and start-end ranges */
+	SPW_LIST_GEO,	 /* countries of tor's geoip and geoip6 in one folder */
+	SPW_LIST_INLINE, /* prefixes in the configuration itself */
+};
+
+struct spw_config_country {
+	char code[3]; /* two upper case letters, or "??" (the table's own word for unknown) */
+	bool negated; /* "!US" */
+	struct spw_place place;
+};
+
+struct spw_config_list {
+	char *name;
+	struct spw_place place; /* of the name */
+	enum spw_list_kind kind;
+	char *path; /* FILE: the file; GEO: the folder; relative ones are relative to the configuration's folder */
+	struct spw_place path_place;
+	struct spw_config_country *countries; /* GEO */
+	size_t countries_count;
+	struct spw_config_prefix *prefixes; /* INLINE; a range is there as its CIDR prefixes */
+	size_t prefixes_count;
+};
+
+/* A rate with its burst; per_second 0: not given. */
+struct spw_config_rate {
+	u64 per_second;
+	u64 burst;
+	struct spw_place place;
+};
+
+struct spw_config_limits {
+	struct spw_config_rate new_work; /* new work per second */
+	struct spw_config_rate packets;
+	struct spw_config_rate bits;
+	bool given;
+	struct spw_place place;
+};
+
+struct spw_config_class {
+	char *name;
+	struct spw_place place;
+	size_t *lists; /* indices into spw_config.lists */
+	struct spw_place *list_places;
+	size_t lists_count;
+	u8 shed_from; /* enum spw_level; SPW_LEVEL_NEVER */
+	u8 cut_from;
+	bool cut_all; /* `cut: all`; otherwise new work only */
+	struct spw_config_limits per_source;
+	struct spw_config_limits per_prefix;
+};
+
+struct spw_config_service {
+	char *name;
+	struct spw_place place;
+	u16 *tcp;  /* ports */
+	size_t tcp_count;
+	u16 *quic;
+	size_t quic_count;
+	u16 *udp; /* every UDP packet to these is new work */
+	size_t udp_count;
+	u64 capacity_per_s; /* 0: learn */
+	u64 wait_target_ns;
+};
+
+enum spw_attach_mode {
+	SPW_ATTACH_AUTO,   /* native, else generic with a warning */
+	SPW_ATTACH_NATIVE, /* native or not at all */
+	SPW_ATTACH_GENERIC,
+};
+
+struct spw_config {
+	char *path; /* as given */
+	struct {
+		char *name;
+		struct spw_place place;
+	} *interfaces;
+	size_t interfaces_count;
+	u8 mode; /* enum spw_mode */
+	bool malformed_drop; /* malformed: pass (default) or drop */
+	enum spw_attach_mode attach;
+	bool reattach; /* attach again when somebody detached us; default true */
+	u64 lease_ns;  /* default 3 s; 1 s to 60 s */
+	struct spw_config_prefix *management_prefixes;
+	size_t management_prefixes_count;
+	u16 *management_ports;
+	size_t management_ports_count;
+	struct spw_place management_place;
+	struct spw_config_service *services;
+	size_t services_count;
+	struct spw_config_list *lists;
+	size_t lists_count;
+	struct spw_config_class *classes; /* highest priority first; the last takes the rest and names no list */
+	size_t classes_count;
+	char *metrics_host; /* default 127.0.0.1; NULL: no metrics (`listen: off`) */
+	u16 metrics_port;   /* default 10010 */
+	struct spw_place metrics_place;
+	char *hooks_dir; /* NULL: none */
+	char *pin_dir;	 /* default /sys/fs/bpf/spillway */
+	char *run_dir;	 /* default /run/spillway: lock and control socket */
+	char **file_names; /* owned: what spw_place.file points to */
+	size_t file_names_count;
+};
+
+/**
+ * spw_config_load() - read, parse and check @path.
+ * @config: filled in; free with spw_config_free(), also after an error
+ * @diagnostics: every error and warning found, in the order of the file
+ *
+ * Checks everything that the configuration alone can tell: keys, types, ranges, names that refer to nothing, one list
+ * in two classes, prefixes in canonical form, 0.0.0.0/0 or a management prefix in a class that may be cut.
+ * Input is bounded: size, depth, number of nodes; aliases and anchors are refused.
+ * Returns 0, or -EINVAL with at least one error in @diagnostics, or another -errno (file not readable; also there).
+ */
+int spw_config_load(const char *path, struct spw_config *config, struct spw_diagnostics *diagnostics);
+
+/** spw_config_parse() - the same from memory; @name stands for the file in messages. For tests and fuzzing. */
+int spw_config_parse(const char *text, size_t length, const char *name, struct spw_config *config,
+		     struct spw_diagnostics *diagnostics);
+
+void spw_config_free(struct spw_config *config);
+
+#endif

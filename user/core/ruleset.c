@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Lists, classes and ports -> the image of a ruleset, in the order of its steps:
+ *
+ *   1. spans      every prefix of every list, by family; who wins among equals is put into the owner's number
+ *   2. conflicts  two classes that name one prefix: refused
+ *   3. intervals  the most specific span wins (intervals.c)
+ *   4. slots      list, and whether the source is management; two facts in one leaf cost the datapath nothing
+ *   5. table      intervals to units (table.c)
+ *   6. image      all of it laid out as the datapath reads it
+ */
+#include "ruleset.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "intervals.h"
+#include "table.h"
+
+#define UNITS_MIN (1u << 15)
+#define UNITS_LIMIT (1u << 23) /* 512 MiB; nobody means more */
+
+/* An owner's number: background lists behind all others, then the order of the lists. */
+#define BACKGROUND (1u << 16)
+
+struct family_spans {
+	struct spw_span *items;
+	size_t count;
+};
+
+struct compiler {
+	const struct spw_ruleset_source *source;
+	struct spw_ruleset_error *error;
+	struct spw_slot slots[SPW_SLOTS_MAX];
+	u32 slots_count;
+	u16 plain[SPW_LISTS_MAX + 1];	   /* list index + 1 (0: no list) -> slot; 0: not made yet */
+	u16 management[SPW_LISTS_MAX + 1]; /* the same where the source is management */
+	struct spw_units units;
+};
+
+size_t spw_ruleset_size(u32 units)
+{
+	return sizeof(struct spw_ruleset) + (size_t)units * sizeof(union spw_unit);
+}
+
+static int fail(struct compiler *compiler, int kind, int err)
+{
+	compiler->error->kind = kind;
+	return err;
+}
+
+/* Step 1. */
+static int collect(struct compiler *compiler, u8 family, struct family_spans *spans)
+{
+	const struct spw_ruleset_source *source = compiler->source;
+	size_t count = 0;
+
+	for (size_t i = 0; i < source->lists_count; i++)
+		for (size_t j = 0; j < source->lists[i].count; j++)
+			count += source->lists[i].entries[j].prefix.family == family;
+	spans->count = 0;
+	spans->items = malloc((count ? count : 1) * sizeof(*spans->items));
+	if (!spans->items)
+		return fail(compiler, SPW_RULESET_NO_MEMORY, -ENOMEM);
+	for (size_t i = 0; i < source->lists_count; i++) {
+		const struct spw_ruleset_list *list = &source->lists[i];
+		u32 owner = (u32)i | (list->background ? BACKGROUND : 0);
+
+		for (size_t j = 0; j < list->count; j++) {
+			const struct spw_prefix *prefix = &list->entries[j].prefix;
+
+			if (prefix->family == family)
+				spans->items[spans->count++] = (struct spw_span){prefix->addr, owner, prefix->len};
+		}
+	}
+	return 0;
+}
+
+static bool same_prefix(const struct spw_span *span, u8 family, const struct spw_prefix *prefix)
+{
+	return prefix->family == family && prefix->len == span->len &&
+	       !spw_addr_compare(&prefix->addr, &span->first);
+}
+
+/* Which entry of its list a span came from; only asked for a message. */
+static size_t find_entry(const struct compiler *compiler, u8 family, const struct spw_span *span)
+{
+	const struct spw_ruleset_list *list = &compiler->source->lists[span->owner & ~BACKGROUND];
+	size_t i = 0;
+
+	while (i + 1 < list->count && !same_prefix(span, family, &list->entries[i].prefix))
+		i++;
+	return i;
+}
+
+/* Step 2; @spans are sorted. Counts distinct prefixes. */
+static int find_conflict(struct compiler *compiler, u8 family, const struct family_spans *spans, u32 *distinct)
+{
+	const struct spw_ruleset_list *lists = compiler->source->lists;
+	const struct spw_span *first = spans->items; /* of those with one prefix: the winner */
+
+	*distinct = spans->count ? 1 : 0;
+	for (const struct spw_span *span = first + 1; span < spans->items + spans->count; span++) {
+		if (span->len != first->len || spw_addr_compare(&span->first, &first->first)) {
+			first = span;
+			++*distinct;
+			continue;
+		}
+		if ((span->owner ^ first->owner) & BACKGROUND ||
+		    lists[span->owner & ~BACKGROUND].class_index == lists[first->owner & ~BACKGROUND].class_index)
+			continue;
+		compiler->error->prefix = (struct spw_prefix){first->first, family, first->len};
+		for (int side = 0; side < 2; side++) {
+			const struct spw_span *named = side ? span : first;
+
+			compiler->error->list[side] = named->owner & ~BACKGROUND;
+			compiler->error->entry[side] = find_entry(compiler, family, named);
+		}
+		return fail(compiler, SPW_RULESET_CONFLICT, -EEXIST);
+	}
+	return 0;
+}
+
+/* Step 4: the slot of @owner's list. */
+static int find_slot(struct compiler *compiler, u32 owner, bool management, u32 *slot)
+{
+	const struct spw_ruleset_source *source = compiler->source;
+	u32 list = owner == SPW_NOBODY ? 0 : (owner & ~BACKGROUND) + 1;
+	u16 *known = management ? &compiler->management[list] : &compiler->plain[list];
+	const struct spw_ruleset_class *class;
+
+	if (!*known && !(list == 0 && !management)) {
+		if (compiler->slots_count == SPW_SLOTS_MAX)
+			return fail(compiler, SPW_RULESET_TOO_MANY_SLOTS, -E2BIG);
+		*known = (u16)compiler->slots_count++;
+	}
+	*slot = *known;
+	class = &source->classes[list ? source->lists[list - 1].class_index : source->classes_count - 1];
+	compiler->slots[*slot] = (struct spw_slot){
+		.list = list ? source->lists[list - 1].id : 0,
+		.class_id = class->id,
+		.management = management,
+		.cut_new_from = class->cut_new_from,
+		.cut_all_from = class->cut_all_from,
+		.shed_from = class->shed_from,
+	};
+	return 0;
+}
+
+static int management_intervals(struct compiler *compiler, u8 family, struct spw_intervals *intervals)
+{
+	const struct spw_ruleset_source *source = compiler->source;
+	struct spw_span spans[SPW_MANAGEMENT_PREFIXES_MAX];
+	size_t count = 0;
+
+	for (size_t i = 0; i < source->management_count && count < SPW_MANAGEMENT_PREFIXES_MAX; i++)
+		if (source->management[i].family == family)
+			spans[count++] = (struct spw_span){source->management[i].addr, 0, source->management[i].len};
+	if (spw_intervals_make(spans, count, family, intervals))
+		return fail(compiler, SPW_RULESET_NO_MEMORY, -ENOMEM);
+	return 0;
+}
+
+/* Step 4: walk both sequences of intervals at once; what comes out has slots for owners. */
+static int assign_slots(struct compiler *compiler, const struct spw_intervals *lists,
+			const struct spw_intervals *management, struct spw_intervals *out)
+{
+	size_t i = 0, j = 0;
+
+	*out = (struct spw_intervals){.capacity = lists->count + management->count};
+	out->items = malloc(out->capacity * sizeof(*out->items));
+	if (!out->items)
+		return fail(compiler, SPW_RULESET_NO_MEMORY, -ENOMEM);
+	while (i < lists->count || j < management->count) {
+		bool list_next = i < lists->count, management_next = j < management->count;
+		struct spw_addr first;
+		u32 slot;
+		int err;
+
+		if (list_next && management_next) {
+			int order = spw_addr_compare(&lists->items[i].first, &management->items[j].first);
+
+			list_next = order <= 0;
+			management_next = order >= 0;
+		}
+		first = list_next ? lists->items[i].first : management->items[j].first;
+		i += list_next;
+		j += management_next;
+		err = find_slot(compiler, lists->items[i - 1].owner, management->items[j - 1].owner != SPW_NOBODY, &slot);
+		if (err)
+			return err;
+		if (!out->count || out->items[out->count - 1].owner != slot)
+			out->items[out->count++] = (struct spw_interval){first, slot};
+	}
+	return 0;
+}
+
+/* Steps 1 to 5 for one family. */
+static int compile_family(struct compiler *compiler, u8 family, u32 *root, u32 *prefixes, u32 *count)
+{
+	struct spw_intervals lists = {0}, management = {0}, slots = {0};
+	struct family_spans spans = {0};
+	int err = collect(compiler, family, &spans);
+
+	if (!err && spw_intervals_make(spans.items, spans.count, family, &lists))
+		err = fail(compiler, SPW_RULESET_NO_MEMORY, -ENOMEM);
+	if (!err)
+		err = find_conflict(compiler, family, &spans, prefixes);
+	free(spans.items);
+	if (!err)
+		err = management_intervals(compiler, family, &management);
+	if (!err)
+		err = assign_slots(compiler, &lists, &management, &slots);
+	spw_intervals_free(&lists);
+	spw_intervals_free(&management);
+	if (!err) {
+		*count = (u32)slots.count;
+		err = family == 4 ? spw_table_build4(&slots, &compiler->units, root) :
+				    spw_table_build6(&slots, &compiler->units, root);
+		if (err)
+			fail(compiler, err == -E2BIG ? SPW_RULESET_TOO_LARGE : SPW_RULESET_NO_MEMORY, err);
+		compiler->error->units_needed = compiler->units.count;
+	}
+	spw_intervals_free(&slots);
+	return err;
+}
+
+/* Step 6. */
+static void lay_out(struct compiler *compiler, u32 capacity, struct spw_ruleset *ruleset)
+{
+	const struct spw_ruleset_source *source = compiler->source;
+
+	ruleset->magic = SPW_RULESET_MAGIC;
+	ruleset->layout = SPW_LAYOUT;
+	ruleset->units_used = compiler->units.count;
+	ruleset->units_capacity = capacity;
+	ruleset->management_prefixes = source->management_count > 0;
+	ruleset->malformed_drop = source->malformed_drop;
+	memcpy(ruleset->slots, compiler->slots, sizeof(ruleset->slots));
+	for (size_t i = 0; i < source->management_ports_count && i < SPW_MANAGEMENT_PORTS_MAX; i++)
+		ruleset->management_ports[i] = source->management_ports[i];
+	if (source->tcp_ports)
+		memcpy(ruleset->tcp_ports, source->tcp_ports, sizeof(ruleset->tcp_ports));
+	if (source->udp_ports)
+		memcpy(ruleset->udp_ports, source->udp_ports, sizeof(ruleset->udp_ports));
+	if (compiler->units.count)
+		memcpy(ruleset->units, compiler->units.items, (size_t)compiler->units.count * sizeof(union spw_unit));
+}
+
+static u32 round_capacity(u32 units)
+{
+	u32 capacity = UNITS_MIN;
+
+	while (capacity < units)
+		capacity *= 2;
+	return capacity;
+}
+
+int spw_ruleset_compile(const struct spw_ruleset_source *source, u32 units_capacity,
+			struct spw_ruleset_image *image, struct spw_ruleset_error *error)
+{
+	const size_t root_bytes = sizeof(u32) << SPW_ROOT_BITS;
+	struct compiler *compiler = calloc(1, sizeof(*compiler));
+	u32 *root = malloc(2 * root_bytes), slot;
+	int err = 0;
+
+	*image = (struct spw_ruleset_image){0};
+	*error = (struct spw_ruleset_error){0};
+	if (!compiler || !root) {
+		error->kind = SPW_RULESET_NO_MEMORY;
+		err = -ENOMEM;
+		goto out;
+	}
+	*compiler = (struct compiler){.source = source, .error = error, .slots_count = 1};
+	compiler->units.limit = units_capacity ? units_capacity : UNITS_LIMIT;
+	find_slot(compiler, SPW_NOBODY, false, &slot); /* slot 0 is there even if every address is listed */
+	err = compile_family(compiler, 4, root, &image->prefixes4, &image->intervals4);
+	if (!err)
+		err = compile_family(compiler, 6, root + (1 << SPW_ROOT_BITS), &image->prefixes6, &image->intervals6);
+	if (err)
+		goto out;
+	if (!units_capacity)
+		units_capacity = round_capacity(compiler->units.count);
+	image->bytes = spw_ruleset_size(units_capacity);
+	image->ruleset = calloc(1, image->bytes);
+	if (!image->ruleset) {
+		error->kind = SPW_RULESET_NO_MEMORY;
+		err = -ENOMEM;
+		goto out;
+	}
+	lay_out(compiler, units_capacity, image->ruleset);
+	memcpy(image->ruleset->root4, root, root_bytes);
+	memcpy(image->ruleset->root6, root + (1 << SPW_ROOT_BITS), root_bytes);
+out:
+	if (compiler)
+		free(compiler->units.items);
+	free(compiler);
+	free(root);
+	return err;
+}
+
+void spw_ruleset_free(struct spw_ruleset_image *image)
+{
+	free(image->ruleset);
+	*image = (struct spw_ruleset_image){0};
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Lists: names in a configuration -> prefixes in memory. One reader a format, one file a reader. Called by the compile
+ * job of the agent, check and simulate. Every error has its file:line:column; any error means no lists at all.
+ */
+#ifndef SPW_LISTS_LISTS_H
+#define SPW_LISTS_LISTS_H
+
+#include "../config/config.h"
+#include "../core/ruleset.h"
+
+/* The prefixes of one list, in the order of its source. */
+struct spw_list {
+	struct spw_entry *entries; /* owned */
+	size_t count;
+	size_t capacity;
+	const char *file; /* borrowed from the configuration: what entries' lines are lines of */
+	u64 count4; /* prefixes by family */
+	u64 count6;
+};
+
+struct spw_lists {
+	struct spw_list *lists; /* as many as, and in the order of, spw_config.lists */
+	size_t count;
+};
+
+/* Bounds that every reader keeps; beyond them the list is refused. */
+#define SPW_LIST_FILE_BYTES_MAX (256u << 20)
+#define SPW_LIST_ENTRIES_MAX (8u << 20)
+#define SPW_LIST_LINE_BYTES_MAX 4096
+
+/**
+ * spw_lists_load() - read every list that @config names.
+ *
+ * A file is opened once, without following a symbolic link that leaves its folder, refused when others than its owner
+ * may write it (unless its owner and group are root's) and when it changed while it was read (size, mtime): it is one
+ * version or an error.
+ * Returns 0, or -errno with errors in @diagnostics. Free with spw_lists_free() in both cases.
+ */
+int spw_lists_load(const struct spw_config *config, struct spw_lists *lists, struct spw_diagnostics *diagnostics);
+void spw_lists_free(struct spw_lists *lists);
+
+/** spw_list_append() - add one prefix; -ENOMEM, or -E2BIG at SPW_LIST_ENTRIES_MAX. */
+int spw_list_append(struct spw_list *list, const struct spw_prefix *prefix, u32 line, u32 column);
+
+/** spw_list_parse_cidr() - the reader of CIDR and range files, from memory; for tests and fuzzing too. */
+int spw_list_parse_cidr(const char *text, size_t length, const char *file, struct spw_list *list,
+			struct spw_diagnostics *diagnostics);
+
+/* One country range of a tor geoip or geoip6 file, handed to the caller of the reader below. */
+typedef int spw_geo_visit(void *context, u8 family, const struct spw_addr *first, const struct spw_addr *last,
+			  const char code[3], u32 line);
+
+/** spw_list_parse_geo() - the reader of tor's geoip (family 4) and geoip6 (family 6). */
+int spw_list_parse_geo(const char *text, size_t length, u8 family, const char *file, spw_geo_visit *visit,
+		       void *context, struct spw_diagnostics *diagnostics);
+
+#endif
