@@ -19,7 +19,6 @@
 #include "table.h"
 
 #define UNITS_MIN (1u << 15)
-#define UNITS_LIMIT (1u << 23) /* 512 MiB; nobody means more */
 
 /* An owner's number: background lists behind all others, then the order of the lists. */
 #define BACKGROUND (1u << 16)
@@ -248,21 +247,21 @@ static void lay_out(struct compiler *compiler, u32 capacity, struct spw_ruleset 
 		memcpy(ruleset->units, compiler->units.items, (size_t)compiler->units.count * sizeof(union spw_unit));
 }
 
-static u32 round_capacity(u32 units)
+static u32 round_capacity(u32 units, u32 units_min)
 {
 	u32 capacity = UNITS_MIN;
 
-	while (capacity < units)
+	while (capacity < units || capacity < units_min)
 		capacity *= 2;
 	return capacity;
 }
 
-int spw_ruleset_compile(const struct spw_ruleset_source *source, u32 units_capacity,
+int spw_ruleset_compile(const struct spw_ruleset_source *source, u32 units_min,
 			struct spw_ruleset_image *image, struct spw_ruleset_error *error)
 {
 	const size_t root_bytes = sizeof(u32) << SPW_ROOT_BITS;
 	struct compiler *compiler = calloc(1, sizeof(*compiler));
-	u32 *root = malloc(2 * root_bytes), slot;
+	u32 *root = malloc(2 * root_bytes), slot, capacity;
 	int err = 0;
 
 	*image = (struct spw_ruleset_image){0};
@@ -273,23 +272,22 @@ int spw_ruleset_compile(const struct spw_ruleset_source *source, u32 units_capac
 		goto out;
 	}
 	*compiler = (struct compiler){.source = source, .error = error, .slots_count = 1};
-	compiler->units.limit = units_capacity ? units_capacity : UNITS_LIMIT;
+	compiler->units.limit = SPW_UNITS_LIMIT;
 	find_slot(compiler, SPW_NOBODY, false, &slot); /* slot 0 is there even if every address is listed */
 	err = compile_family(compiler, 4, root, &image->prefixes4, &image->intervals4);
 	if (!err)
 		err = compile_family(compiler, 6, root + (1 << SPW_ROOT_BITS), &image->prefixes6, &image->intervals6);
 	if (err)
 		goto out;
-	if (!units_capacity)
-		units_capacity = round_capacity(compiler->units.count);
-	image->bytes = spw_ruleset_size(units_capacity);
+	capacity = round_capacity(compiler->units.count, units_min);
+	image->bytes = spw_ruleset_size(capacity);
 	image->ruleset = calloc(1, image->bytes);
 	if (!image->ruleset) {
 		error->kind = SPW_RULESET_NO_MEMORY;
 		err = -ENOMEM;
 		goto out;
 	}
-	lay_out(compiler, units_capacity, image->ruleset);
+	lay_out(compiler, capacity, image->ruleset);
 	memcpy(image->ruleset->root4, root, root_bytes);
 	memcpy(image->ruleset->root6, root + (1 << SPW_ROOT_BITS), root_bytes);
 out:

@@ -11,6 +11,9 @@
 #include "../../maps/ruleset.h"
 #include "prefix.h"
 
+/* Half a gigabyte of table; nobody means more. */
+#define SPW_UNITS_LIMIT (1u << 23)
+
 /* One prefix of a list. `line` and `column` say where it was read; 0: nowhere that a person wrote. */
 struct spw_entry {
 	struct spw_prefix prefix;
@@ -65,7 +68,7 @@ struct spw_ruleset_image {
 struct spw_ruleset_error {
 	enum {
 		SPW_RULESET_CONFLICT = 1, /* lists of two classes name one prefix */
-		SPW_RULESET_TOO_LARGE,	  /* more units than `units_capacity_max` */
+		SPW_RULESET_TOO_LARGE,	  /* more than SPW_UNITS_LIMIT units */
 		SPW_RULESET_TOO_MANY_SLOTS,
 		SPW_RULESET_NO_MEMORY,
 	} kind;
@@ -81,7 +84,7 @@ size_t spw_ruleset_size(u32 units);
 
 /**
  * spw_ruleset_compile() - compile @source.
- * @units_capacity: units of the image; a power of two; 0: the smallest power of two that fits (at least 2^15)
+ * @units_min: the image has room for at least so many units; what it has (units_capacity) is a power of two
  * @image: filled in on success; free with spw_ruleset_free()
  * @error: filled in otherwise
  *
@@ -89,7 +92,7 @@ size_t spw_ruleset_size(u32 units);
  * background list and another the other. Time: O(n log n) in the number of prefixes.
  * Returns 0, -EEXIST (conflict), -E2BIG (too large, too many slots) or -ENOMEM.
  */
-int spw_ruleset_compile(const struct spw_ruleset_source *source, u32 units_capacity,
+int spw_ruleset_compile(const struct spw_ruleset_source *source, u32 units_min,
 			struct spw_ruleset_image *image, struct spw_ruleset_error *error);
 
 /** spw_ruleset_free() - free what spw_ruleset_compile() made; an empty image is fine. */

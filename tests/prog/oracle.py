@@ -1,0 +1,475 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What spillway should make of a frame: a plain reference, written from the design's prose and from nothing else.
+
+    parse(frame)                   what stands in the frame            -> Packet
+    Policy(...).classify(packet)   the list and the class of a source  -> (list, class)
+    judge(packet, policy, level)   the order of judgement              -> the object that `simulate -j` prints
+
+It is slow and obvious where the program is fast and clever; nothing here may be copied from the C code. Rules have the
+numbers of the order of judgement in DESIGN.md.
+
+What the prose leaves open is settled here, so that both sides have one place to look it up:
+  - A source counts as read when the fixed part of the IP header is there and its version is right. So IHL < 5 or a
+    wrong total length still leaves a source to judge by; a header cut off or of another version does not.
+  - Without a source there is nothing to judge by: what malformed policy and observe mode leave of it passes as malformed.
+  - Reading stops at the first contradiction; what was read until then stays: `proto` is the last protocol number
+    that was seen, and ports are there when the transport header's fixed part was.
+  - Fragments can't complete their headers, so a header cut off in one is no fault: no ports, nothing more. Nor is a
+    UDP or TCP length that points behind the end of a first fragment.
+  - A tiny first fragment (not even the fixed part of its transport header) has no ports: it gains nothing by one.
+  - An IPv6 Fragment header makes a fragment, also with offset 0 and no more to come (an "atomic" one).
+"""
+import bisect
+import ipaddress
+import json
+import os
+import socket
+import struct
+from dataclasses import dataclass, field
+
+LEVELS = ("green", "yellow", "orange", "red")
+
+ETH_HEADER = 14
+VLAN_TYPES = (0x8100, 0x88A8, 0x9100)
+VLANS_MAX = 2
+TYPE_IPV4, TYPE_IPV6, TYPE_ARP, TYPE_LLDP = 0x0800, 0x86DD, 0x0806, 0x88CC
+
+ICMP, TCP, UDP, ICMPV6 = 1, 6, 17, 58
+HOP_BY_HOP, ROUTING, FRAGMENT, AUTH, DEST_OPTIONS, MOBILITY, HIP, SHIM6 = 0, 43, 44, 51, 60, 135, 139, 140
+EXTENSIONS = (HOP_BY_HOP, ROUTING, FRAGMENT, AUTH, DEST_OPTIONS, MOBILITY, HIP, SHIM6)
+EXTENSIONS_MAX = 8
+
+TRANSPORT_HEADER = {(4, TCP): 20, (6, TCP): 20, (4, UDP): 8, (6, UDP): 8, (4, ICMP): 8, (6, ICMPV6): 4}
+NEIGHBOUR_TYPES = range(133, 138)
+DHCP_PORTS = {4: ((67, 68), (68, 67), (67, 67)), 6: ((546, 547), (547, 546), (547, 547))}
+QUIC_INITIAL = {0x00000001: 0xC0, 0x6B3343CF: 0xD0}  # version: the first byte's upper half
+
+# ---------------------------------------------------------------------------------------------------------------
+# What stands in the frame
+
+
+@dataclass
+class Packet:
+    """What was read of one frame. None: it is not there, or was not reached."""
+
+    length: int
+    vlan: list = field(default_factory=list)  # identifiers, outer first
+    outside: str = None  # rule 1's reason, when the packet is none of our business
+    family: int = None  # 4, 6; None: no source
+    source: int = None
+    proto: int = None
+    sport: int = None
+    dport: int = None
+    fragment: bool = False
+    malformed: bool = False
+    ext_limit: bool = False
+    syn: bool = False  # TCP with SYN and without ACK
+    quic_initial: bool = False  # looks like one, on whatever port
+
+    def source_text(self):
+        if self.family is None:
+            return None
+        return address_text(self.family, self.source)
+
+
+def parse(frame):
+    """Ethernet and VLAN tags; what they carry is read by the functions below."""
+    packet = Packet(length=len(frame))
+    if len(frame) < ETH_HEADER:
+        packet.malformed = True
+        return packet
+    kind = u16(frame, 12)
+    rest = frame[ETH_HEADER:]
+    while kind in VLAN_TYPES:
+        if len(packet.vlan) == VLANS_MAX:
+            packet.outside = "not_ip"  # a third tag: counted and passed
+            return packet
+        if len(rest) < 4:
+            packet.malformed = True
+            return packet
+        packet.vlan.append(u16(rest, 0) & 0xFFF)
+        kind, rest = u16(rest, 2), rest[4:]
+    if kind == TYPE_IPV4:
+        parse_ipv4(packet, rest)
+    elif kind == TYPE_IPV6:
+        parse_ipv6(packet, rest)
+    else:
+        packet.outside = {TYPE_ARP: "arp", TYPE_LLDP: "lldp"}.get(kind, "not_ip")
+    return packet
+
+
+def parse_ipv4(packet, data):
+    if len(data) < 20 or data[0] >> 4 != 4:
+        packet.malformed = True
+        return
+    header, total = (data[0] & 15) * 4, u16(data, 2)
+    flags_offset = u16(data, 6)
+    packet.family, packet.source, packet.proto = 4, u32(data, 12), data[9]
+    packet.fragment = flags_offset & 0x3FFF != 0  # more fragments, or an offset
+    if header < 20 or total < header or total > len(data):
+        packet.malformed = True
+        return
+    if flags_offset & 0x1FFF == 0:
+        parse_transport(packet, data[header:total])
+
+
+def parse_ipv6(packet, data):
+    if len(data) < 40 or data[0] >> 4 != 6:
+        packet.malformed = True
+        return
+    length, packet.proto, hop_limit = u16(data, 4), data[6], data[7]
+    packet.family, packet.source = 6, int.from_bytes(data[8:24], "big")
+    payload = data[40:]
+    if length == 0 and packet.proto == HOP_BY_HOP:
+        pass  # a jumbogram: the rest of the frame
+    elif length > len(payload):
+        packet.malformed = True
+        return
+    else:
+        payload = payload[:length]
+    followed = 0
+    while packet.proto in EXTENSIONS:
+        if followed == EXTENSIONS_MAX:
+            packet.ext_limit = True
+            return
+        followed += 1
+        size = extension_size(packet.proto, payload)
+        if size is None or size > len(payload):
+            packet.malformed = True
+            return
+        is_fragment = packet.proto == FRAGMENT
+        offset = u16(payload, 2) >> 3
+        packet.proto, payload = payload[0], payload[size:]
+        if is_fragment:
+            packet.fragment = True
+            if offset:
+                return
+    parse_transport(packet, payload, hop_limit)
+
+
+def extension_size(proto, data):
+    """Bytes of the extension header @proto at the front of @data; None when that can't be read."""
+    if len(data) < 8:
+        return None
+    if proto == FRAGMENT:
+        return 8
+    if proto == AUTH:
+        return (data[1] + 2) * 4
+    return (data[1] + 1) * 8
+
+
+def parse_transport(packet, data, hop_limit=None):
+    """TCP, UDP and ICMP at the front of @data, the whole of the IP payload: packets and first fragments come here."""
+    needed = TRANSPORT_HEADER.get((packet.family, packet.proto), 0)
+    if len(data) < needed:
+        packet.malformed = not packet.fragment
+        return
+    if packet.proto == ICMPV6 and packet.family == 6:
+        if data[0] in NEIGHBOUR_TYPES and hop_limit == 255 and not packet.fragment:
+            packet.outside = "neighbour"
+    elif packet.proto == TCP:
+        packet.sport, packet.dport = u16(data, 0), u16(data, 2)
+        header = (data[12] >> 4) * 4
+        packet.syn = data[13] & 0x12 == 0x02
+        packet.malformed = header < 20 or header > len(data) and not packet.fragment
+    elif packet.proto == UDP:
+        packet.sport, packet.dport = u16(data, 0), u16(data, 2)
+        length = u16(data, 4)
+        if length == 0 and packet.family == 6:
+            length = len(data)  # a jumbogram's
+        packet.malformed = length < 8 or length > len(data) and not packet.fragment
+        packet.quic_initial = is_quic_initial(data[8:length])
+        if (packet.sport, packet.dport) in DHCP_PORTS[packet.family]:
+            packet.outside = "dhcp"
+
+
+def is_quic_initial(payload):
+    """RFC 9000 17.2.2 and RFC 9369 3.2: a long header of the type Initial, in a version that is known."""
+    return len(payload) >= 5 and QUIC_INITIAL.get(u32(payload, 1)) == payload[0] & 0xF0
+
+
+def u16(data, at):
+    return struct.unpack_from(">H", data, at)[0]
+
+
+def u32(data, at):
+    return struct.unpack_from(">I", data, at)[0]
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# What the operator wants
+
+
+@dataclass
+class List:
+    """A named set of prefixes: `inline` texts, or those of a `file`, or ranges of `countries` in a `geo` folder."""
+
+    name: str
+    inline: list = None
+    file: str = None
+    geo: str = None
+    countries: list = None
+
+    def as_configured(self):
+        if self.geo:
+            return {"geo": self.geo, "countries": self.countries}
+        return {"file": self.file} if self.file else {"inline": self.inline}
+
+
+@dataclass
+class Class:
+    name: str
+    lists: list = None  # the last class has none: it takes the rest
+    shed_from: str = None
+    cut_from: str = None
+    cut: str = None  # "new" is the default, or "all"
+
+    def as_configured(self):
+        keys = ("name", "lists", "shed_from", "cut_from", "cut")
+        return {key: getattr(self, key) for key in keys if getattr(self, key) is not None}
+
+    def refuses(self, level, new):
+        """Rule 5."""
+        if self.cut_from is None or LEVELS.index(level) < LEVELS.index(self.cut_from):
+            return False
+        return new or self.cut == "all"
+
+
+@dataclass
+class Policy:
+    """A configuration, as far as the datapath goes."""
+
+    mode: str = "enforce"
+    malformed: str = "pass"
+    management_prefixes: list = field(default_factory=list)
+    management_ports: list = field(default_factory=list)
+    services: dict = field(default_factory=dict)
+    lists: list = field(default_factory=list)
+    classes: list = field(default_factory=lambda: [Class("rest")])
+
+    def __post_init__(self):
+        self._table = PrefixTable()
+        self._geo = {}
+        class_of_list = {name: class_ for class_ in self.classes for name in class_.lists or ()}
+        self._class = lambda name: class_of_list.get(name, self.classes[-1])
+        for list_ in self.lists:
+            if list_.geo:
+                table = self._geo.setdefault(list_.geo, GeoTable.of_folder(list_.geo))
+                table.select(list_.name, list_.countries)
+            for text in list_.inline or (read_cidr_file(list_.file) if list_.file else ()):
+                for family, start, length in prefixes_of(text):
+                    self._table.add(family, start, length, list_.name)
+        self._management = PrefixTable()
+        for text in self.management_prefixes:
+            for family, start, length in prefixes_of(text):
+                self._management.add(family, start, length, "management")
+
+    def as_yaml(self):
+        """Its text. JSON is YAML, too."""
+        config = {
+            "interfaces": ["lo"],
+            "mode": self.mode,
+            "malformed": self.malformed,
+            "metrics": {"listen": "off"},
+            "lists": {list_.name: list_.as_configured() for list_ in self.lists},
+            "classes": [class_.as_configured() for class_ in self.classes],
+        }
+        management = {"prefixes": self.management_prefixes, "ports": self.management_ports}
+        management = {key: value for key, value in management.items() if value}
+        if management:
+            config["management"] = management
+        if self.services:
+            config["services"] = self.services
+        if not self.lists:
+            del config["lists"]
+        return json.dumps(config, indent=1)
+
+    def classify(self, packet):
+        """(list or None, class): the most specific prefix; at equal length one written down beats one of a country."""
+        found = [(-1, 0, None)]
+        length, name = self._table.lookup(packet.family, packet.source)
+        found.append((length, 1, name))
+        for table in self._geo.values():
+            length, name = table.lookup(packet.family, packet.source)
+            found.append((length, 0, name))
+        name = max((match for match in found if match[0] >= 0), default=(-1, 0, None))[2]
+        return name, self._class(name)
+
+    def is_management(self, packet):
+        """Rule 3: both prefix and port where both are given, else the one that is."""
+        if not self.management_prefixes and not self.management_ports:
+            return False
+        if self.management_prefixes and self._management.lookup(packet.family, packet.source)[0] < 0:
+            return False
+        return not self.management_ports or packet.dport in self.management_ports
+
+    def is_new_work(self, packet):
+        if packet.malformed or packet.dport is None:
+            return False
+        if packet.proto == TCP:
+            return packet.syn
+        for service in self.services.values():
+            if packet.dport in service.get("udp", ()):
+                return True
+            if packet.dport in service.get("quic", ()) and packet.quic_initial:
+                return True
+        return False
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# The order of judgement
+
+
+def judge(packet, policy, level):
+    """The object that `simulate -j` should print, without its number."""
+    new = list_ = class_ = None
+    if packet.family is not None:
+        new = policy.is_new_work(packet)
+        list_, class_ = policy.classify(packet)
+    verdict, reason = order_of_judgement(packet, policy, level, new, class_)
+    return {
+        "len": packet.length,
+        "vlan": packet.vlan,
+        "src": packet.source_text(),
+        "proto": packet.proto,
+        "sport": packet.sport,
+        "dport": packet.dport,
+        "fragment": packet.fragment,
+        "new": bool(new),
+        "class": class_.name if class_ else None,
+        "list": list_,
+        "verdict": verdict,
+        "reason": reason,
+    }
+
+
+def order_of_judgement(packet, policy, level, new, class_):
+    """(verdict, reason), for an agent that holds its lease, as it always does in simulate."""
+    enforce = policy.mode == "enforce"
+    # 1. none of our business
+    if packet.outside:
+        return "pass", packet.outside
+    # 2. malformed; a frame too short for Ethernet never reaches the program
+    if packet.malformed:
+        if policy.malformed == "drop" and enforce and packet.length >= ETH_HEADER:
+            return "drop", "malformed"
+        if packet.family is None:
+            return "pass", "malformed"
+    # 3. never lock out the operator
+    if policy.is_management(packet):
+        return "pass", "management"
+    # 4. only looking
+    if not enforce:
+        return "pass", "observe"
+    # 5. the class is cut at this level
+    if class_.refuses(level, new):
+        return "drop", "cut"
+    # 6. packet limits: none yet
+    if packet.malformed:
+        return "pass", "malformed"
+    # 7. not new work
+    if not new:
+        return "pass", "established"
+    # 8., 9. and 10. limits, share and budget: none yet
+    return "pass", "admitted"
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Prefixes
+
+WIDTH = {4: 32, 6: 128}
+AF = {4: socket.AF_INET, 6: socket.AF_INET6}
+
+
+def address_text(family, number):
+    return socket.inet_ntop(AF[family], number.to_bytes(WIDTH[family] // 8, "big"))
+
+
+def prefixes_of(text):
+    """(family, start, length) of each prefix of "CIDR", "address" or "start-end"."""
+    if "-" in text:
+        first, last = (ipaddress.ip_address(end.strip()) for end in text.split("-"))
+        networks = ipaddress.summarize_address_range(first, last)
+    else:
+        networks = [ipaddress.ip_network(text)]
+    return [(net.version, int(net.network_address), net.prefixlen) for net in networks]
+
+
+def read_cidr_file(path):
+    with open(path, encoding="utf-8") as lines:
+        texts = (line.partition("#")[0].strip() for line in lines)
+        return [text for text in texts if text]
+
+
+class PrefixTable:
+    """Longest match by asking for every length, the longest first."""
+
+    def __init__(self):
+        self.by_length = {4: {}, 6: {}}
+
+    def add(self, family, start, length, name):
+        shift = WIDTH[family] - length
+        self.by_length[family].setdefault(length, {})[start >> shift] = name
+        self.by_length[family] = dict(sorted(self.by_length[family].items(), reverse=True))
+
+    def lookup(self, family, address):
+        """(length, name); length -1 when nothing matches."""
+        for length, starts in self.by_length[family].items():
+            name = starts.get(address >> (WIDTH[family] - length))
+            if name is not None:
+                return length, name
+        return -1, None
+
+
+class GeoTable:
+    """The country ranges of one folder, of which each belongs to at most one list."""
+
+    @classmethod
+    def of_folder(cls, folder):
+        table = cls()
+        table.load(4, os.path.join(folder, "geoip"), int)
+        table.load(6, os.path.join(folder, "geoip6"), lambda text: int(ipaddress.IPv6Address(text)))
+        return table
+
+    def __init__(self):
+        self.firsts = {4: [], 6: []}
+        self.ranges = {4: [], 6: []}  # (first, last, country), ascending and disjoint
+        self.list_of = {}  # country: list
+
+    def load(self, family, path, number):
+        with open(path, encoding="ascii") as lines:
+            rows = (line.rstrip("\n").split(",") for line in lines if line.strip() and line[0] != "#")
+            self.ranges[family] = sorted((number(first), number(last), country) for first, last, country in rows)
+        self.firsts[family] = [first for first, _, _ in self.ranges[family]]
+
+    def countries(self):
+        return {country for ranges in self.ranges.values() for _, _, country in ranges}
+
+    def select(self, name, selection):
+        """@selection is ["US", "CA"], or ["!US"] for all the others."""
+        wanted = {code for code in selection if code[0] != "!"}
+        unwanted = {code[1:] for code in selection if code[0] == "!"}
+        for country in self.countries():
+            if country in wanted or unwanted and country not in unwanted:
+                self.list_of[country] = name
+
+    def lookup(self, family, address):
+        """(length, name); the length is that of the prefix which the range is cut into at this address."""
+        at = bisect.bisect_right(self.firsts[family], address) - 1
+        if at < 0:
+            return -1, None
+        first, last, country = self.ranges[family][at]
+        name = self.list_of.get(country)
+        if address > last or name is None:
+            return -1, None
+        return block_length(family, address, first, last), name
+
+
+def block_length(family, address, first, last):
+    """A range falls apart into the largest aligned blocks that fit into it; the length of the one around @address."""
+    for length in range(WIDTH[family] + 1):
+        shift = WIDTH[family] - length
+        start = address >> shift << shift
+        if first <= start and start + (1 << shift) - 1 <= last:
+            return length
+    raise ValueError("the address lies outside of the range")

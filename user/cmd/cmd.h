@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Verbs: one a file, one row each in the table of main.c. A verb gets what stands behind its name, with -c, -j and
+ * --help already taken out wherever they stood.
+ */
+#ifndef SPW_CMD_CMD_H
+#define SPW_CMD_CMD_H
+
+#include <stdbool.h>
+
+#include "../config/config.h"
+#include "../io/pins.h"
+
+enum spw_exit {
+	SPW_EXIT_DONE = 0,
+	SPW_EXIT_FAILED = 1,
+	SPW_EXIT_USAGE = 2,
+};
+
+/* How a verb was called. */
+struct spw_call {
+	const char *config_path; /* SPW_CONFIG_DEFAULT_PATH unless -c */
+	bool config_given;	 /* -c was there */
+	bool json;		 /* -j */
+};
+
+struct spw_verb {
+	const char *name;
+	const char *usage;   /* what stands behind the name: "[NAME]" */
+	const char *summary; /* one line */
+	const char *help;    /* the rest of --help; may be NULL */
+	int (*run)(const struct spw_call *call, int argc, char **argv); /* argv[0] is the verb; returns enum spw_exit */
+};
+
+extern const struct spw_verb spw_verb_run, spw_verb_check, spw_verb_apply, spw_verb_status, spw_verb_level, spw_verb_list,
+	spw_verb_simulate, spw_verb_doctor, spw_verb_detach, spw_verb_version;
+
+/** spw_usage() - "spillway: VERB: message" and the verb's usage line, on stderr; returns SPW_EXIT_USAGE. */
+__attribute__((format(printf, 2, 3))) int spw_usage(const struct spw_verb *verb, const char *format, ...);
+
+/** spw_fail() - "spillway: message" on stderr; returns SPW_EXIT_FAILED. */
+__attribute__((format(printf, 1, 2))) int spw_fail(const char *format, ...);
+
+/** spw_print_diagnostics() - all of them on stderr, warnings as "warning: ". */
+void spw_print_diagnostics(const struct spw_diagnostics *diagnostics);
+
+/** spw_colour() - whether standard output may be coloured: a terminal, and NO_COLOR is not set (no-color.org). */
+bool spw_colour(void);
+
+/**
+ * spw_where() - pin and run directories for verbs that only look: from the configuration if it can be read, otherwise
+ * the defaults, as `status` must work on the day when the configuration is broken.
+ * @config: filled in, at least with pin_dir and run_dir; free with spw_config_free()
+ * Returns SPW_EXIT_DONE, or SPW_EXIT_FAILED when -c named a file that cannot be used (said on stderr).
+ */
+int spw_where(const struct spw_call *call, struct spw_config *config);
+
+#endif

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Questions to a snapshot; asked by the renderers. */
+#include "snapshot.h"
+
+const struct spw_class_sample *spw_snapshot_class(const struct spw_snapshot *snapshot, u32 id)
+{
+	for (size_t i = 0; i < snapshot->classes_count; i++)
+		if (snapshot->classes[i].id == id)
+			return &snapshot->classes[i];
+	return NULL;
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Everything that can be seen of the datapath and its agent at one moment, as a value: what io/sampler.c reads and
+ * view/ renders. Sums run over all possible CPUs.
+ */
+#ifndef SPW_CORE_SNAPSHOT_H
+#define SPW_CORE_SNAPSHOT_H
+
+#include <stddef.h>
+
+#include "../../maps/control.h"
+#include "../../maps/counters.h"
+#include "../../maps/registry.h"
+
+struct spw_list_sample {
+	u16 id;
+	struct spw_list_record record;
+	struct spw_list_counter counter;
+};
+
+struct spw_class_sample {
+	u8 id;
+	struct spw_class_record record;
+	struct spw_class_counter counter;
+};
+
+struct spw_snapshot {
+	u64 now_ns; /* CLOCK_MONOTONIC */
+	struct spw_control control;
+	struct spw_agent_record agent;
+	bool agent_alive;
+	struct spw_list_sample *lists; /* owned; those that have a name, by identity; lists[0] is "none" */
+	size_t lists_count;
+	struct spw_class_sample classes[SPW_CLASSES_MAX]; /* active ones by rank, then retired ones */
+	size_t classes_count;
+	struct spw_reason_counter reasons[SPW_REASONS_MAX];
+	struct spw_anomaly_counter anomalies[SPW_ANOMALIES_MAX];
+};
+
+/** spw_lease_left_ns() - nanoseconds that the lease still runs; 0: it is over and everything passes. */
+static inline u64 spw_lease_left_ns(const struct spw_snapshot *snapshot)
+{
+	u64 until = snapshot->control.lease_until_ns;
+
+	return until > snapshot->now_ns ? until - snapshot->now_ns : 0;
+}
+
+/** spw_snapshot_class() - the class of an identity; NULL: it has no name. */
+const struct spw_class_sample *spw_snapshot_class(const struct spw_snapshot *snapshot, u32 id);
+
+#endif

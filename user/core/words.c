@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The names behind the numbers of maps/types.h. */
+#include "words.h"
+
+#include <string.h>
+
+#define COUNT(array) (sizeof(array) / sizeof(*(array)))
+
+static const char *const levels[SPW_LEVELS] = {
+	[SPW_GREEN] = "green",
+	[SPW_YELLOW] = "yellow",
+	[SPW_ORANGE] = "orange",
+	[SPW_RED] = "red",
+};
+
+static const char *const modes[] = {[SPW_ENFORCE] = "enforce", [SPW_OBSERVE] = "observe"};
+
+static const char *const verdicts[] = {[SPW_PASS] = "pass", [SPW_DROP] = "drop"};
+
+static const char *const anomalies[SPW_ANOMALIES] = {
+	[SPW_ANOMALY_MALFORMED] = "malformed",
+	[SPW_ANOMALY_FRAGMENT] = "fragment",
+	[SPW_ANOMALY_EXT_LIMIT] = "ext_limit",
+	[SPW_ANOMALY_VLAN_LIMIT] = "vlan_limit",
+};
+
+static const char *const shadows[SPW_SHADOWS] = {
+	[SPW_SHADOW_ENFORCED] = "enforced",
+	[SPW_SHADOW_NEXT_LEVEL] = "next_level",
+};
+
+static const struct {
+	const char *name;
+	u8 rule;
+	bool reserved;
+} reasons[SPW_REASONS] = {
+	[SPW_REASON_NOT_IP] = {"not_ip", 1, false},
+	[SPW_REASON_ARP] = {"arp", 1, false},
+	[SPW_REASON_LLDP] = {"lldp", 1, false},
+	[SPW_REASON_NEIGHBOUR] = {"neighbour", 1, false},
+	[SPW_REASON_DHCP] = {"dhcp", 1, false},
+	[SPW_REASON_MALFORMED] = {"malformed", 2, false},
+	[SPW_REASON_MANAGEMENT] = {"management", 3, false},
+	[SPW_REASON_NO_LEASE] = {"no_lease", 4, false},
+	[SPW_REASON_OBSERVE] = {"observe", 4, false},
+	[SPW_REASON_CUT] = {"cut", 5, false},
+	[SPW_REASON_SOURCE_PACKETS] = {"source_packets", 6, true},
+	[SPW_REASON_PREFIX_PACKETS] = {"prefix_packets", 6, true},
+	[SPW_REASON_CLASS_PACKETS] = {"class_packets", 6, true},
+	[SPW_REASON_ESTABLISHED] = {"established", 7, false},
+	[SPW_REASON_SOURCE_NEW] = {"source_new", 8, true},
+	[SPW_REASON_SHARE] = {"share", 9, true},
+	[SPW_REASON_BUDGET] = {"budget", 10, true},
+	[SPW_REASON_ADMITTED] = {"admitted", 10, false},
+};
+
+static const char *name_of(const char *const *names, size_t count, u32 number)
+{
+	return number < count ? names[number] : "?";
+}
+
+const char *spw_level_name(u32 level)
+{
+	return level == SPW_LEVEL_NEVER ? "never" : name_of(levels, COUNT(levels), level);
+}
+
+const char *spw_mode_name(u32 mode)
+{
+	return name_of(modes, COUNT(modes), mode);
+}
+
+const char *spw_verdict_name(u32 verdict)
+{
+	return name_of(verdicts, COUNT(verdicts), verdict);
+}
+
+const char *spw_anomaly_name(u32 anomaly)
+{
+	return name_of(anomalies, COUNT(anomalies), anomaly);
+}
+
+const char *spw_shadow_name(u32 shadow)
+{
+	return name_of(shadows, COUNT(shadows), shadow);
+}
+
+const char *spw_reason_name(u32 reason)
+{
+	return reason < SPW_REASONS ? reasons[reason].name : "?";
+}
+
+u32 spw_reason_rule(u32 reason)
+{
+	return reason < SPW_REASONS ? reasons[reason].rule : 0;
+}
+
+bool spw_reason_reserved(u32 reason)
+{
+	return reason < SPW_REASONS && reasons[reason].reserved;
+}
+
+int spw_level_parse(const char *name)
+{
+	for (u32 i = 0; i < SPW_LEVELS; i++)
+		if (!strcmp(levels[i], name))
+			return (int)i;
+	return -1;
+}

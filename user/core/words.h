@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The names of levels, modes, verdicts, reasons and anomalies, as users see them everywhere: one table, so that
+ * command line, metrics, JSON and configuration never disagree.
+ */
+#ifndef SPW_CORE_WORDS_H
+#define SPW_CORE_WORDS_H
+
+#include "../../maps/counters.h"
+#include "../../maps/types.h"
+
+/** Names; "?" for a number out of range. A level may also be SPW_LEVEL_NEVER: "never". */
+const char *spw_level_name(u32 level);
+const char *spw_mode_name(u32 mode);
+const char *spw_verdict_name(u32 verdict);
+const char *spw_reason_name(u32 reason);
+const char *spw_anomaly_name(u32 anomaly);
+const char *spw_shadow_name(u32 shadow);
+
+/** spw_reason_rule() - the number in the order of judgement, 1 to 10. */
+u32 spw_reason_rule(u32 reason);
+
+/** spw_reason_reserved() - whether it is a place for a later rule, which never occurs yet. */
+bool spw_reason_reserved(u32 reason);
+
+/** spw_level_parse() - the level of a name; -1: none has that name. */
+int spw_level_parse(const char *name);
+
+#endif

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Pinned maps -> snapshot. Called by the agent for /metrics and by the verbs that look, with or without an agent.
+ */
+#ifndef SPW_IO_SAMPLER_H
+#define SPW_IO_SAMPLER_H
+
+#include "../core/snapshot.h"
+#include "pins.h"
+
+/**
+ * spw_sample() - read everything once.
+ * @snapshot: filled in; free with spw_snapshot_free()
+ * Returns 0 or -errno. Counters are read map by map, each exact at its moment; between two maps packets go on.
+ */
+int spw_sample(const struct spw_pins *pins, struct spw_snapshot *snapshot);
+void spw_snapshot_free(struct spw_snapshot *snapshot);
+
+/** spw_monotonic_ns() - CLOCK_MONOTONIC. The only clock that anything here decides by. */
+u64 spw_monotonic_ns(void);
+
+#endif

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Renderers: values in, text out. No renderer reads a map, a file or a clock; what it prints is what it was given.
+ */
+#ifndef SPW_VIEW_VIEW_H
+#define SPW_VIEW_VIEW_H
+
+#include <jansson.h>
+#include <stdio.h>
+
+#include "../../maps/trace.h"
+#include "../config/config.h"
+#include "../core/snapshot.h"
+
+/* How text may look. */
+struct spw_style {
+	bool colour;
+};
+
+/** Whole state, as `status` shows it. */
+void spw_view_status(FILE *out, const struct spw_snapshot *snapshot, struct spw_style style);
+json_t *spw_view_status_json(const struct spw_snapshot *snapshot);
+
+/** Lists, or the one that is named (NULL: all). Text returns false if the name is not there; JSON NULL. */
+bool spw_view_lists(FILE *out, const struct spw_snapshot *snapshot, const char *name, struct spw_style style);
+json_t *spw_view_lists_json(const struct spw_snapshot *snapshot, const char *name);
+
+/** /metrics: Prometheus text format 0.0.4. */
+void spw_view_metrics(FILE *out, const struct spw_snapshot *snapshot);
+
+/* What a configuration came to, for `check`: sizes by list, and of the compiled ruleset. */
+struct spw_meaning {
+	const struct spw_config *config;
+	const u64 *prefixes4; /* by list of the configuration */
+	const u64 *prefixes6;
+	u64 ruleset_bytes; /* of map memory a generation */
+	u32 intervals4;
+	u32 intervals6;
+	double read_seconds;
+	double compile_seconds;
+};
+
+/** What a configuration means: classes, lists with prefix counts, what each level cuts. */
+void spw_view_meaning(FILE *out, const struct spw_meaning *meaning, struct spw_style style);
+json_t *spw_view_meaning_json(const struct spw_meaning *meaning);
+
+/* One packet of a capture as `simulate` shows it. */
+struct spw_packet_view {
+	u64 number; /* from 1 */
+	const struct spw_trace *trace; /* NULL: the frame could not go through the program */
+	u32 length;
+	const char *class_name; /* NULL: not classified */
+	const char *list_name;	/* NULL: no list names the source */
+};
+
+void spw_view_packet(FILE *out, const struct spw_packet_view *packet, struct spw_style style);
+void spw_view_packet_json(FILE *out, const struct spw_packet_view *packet);
+
+#endif
