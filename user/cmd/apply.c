@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* apply: have the running agent read its configuration again, all or nothing. */
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../io/cleanup.h"
+#include "../io/control_socket.h"
+#include "cmd.h"
+
+enum { ANSWER_SECONDS = 170 };
+
+static json_t *make_request(const struct spw_call *call)
+{
+	_cleanup_free_ char *path = call->config_given ? realpath(call->config_path, NULL) : NULL;
+	json_t *request = json_pack("{s:s}", "verb", "apply");
+
+	if (path)
+		json_object_set_new(request, "config", json_string(path));
+	return request;
+}
+
+static void print_lines(FILE *out, const char *text)
+{
+	if (text && *text)
+		fprintf(out, "%s%s", text, text[strlen(text) - 1] == '\n' ? "" : "\n");
+}
+
+static int print_answer(const struct spw_call *call, const json_t *answer)
+{
+	bool ok = json_is_true(json_object_get(answer, "ok"));
+
+	print_lines(stderr, json_string_value(json_object_get(answer, ok ? "warnings" : "error")));
+	if (call->json) {
+		json_dumpf(answer, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
+		putchar('\n');
+	} else if (ok) {
+		printf("ruleset %lld published: %lld IPv4 and %lld IPv6 prefixes; compiled in %.0f ms, published in %.0f ms\n",
+		       (long long)json_integer_value(json_object_get(answer, "generation")),
+		       (long long)json_integer_value(json_object_get(answer, "prefixes4")),
+		       (long long)json_integer_value(json_object_get(answer, "prefixes6")),
+		       1e3 * json_number_value(json_object_get(answer, "compile_seconds")),
+		       1e3 * json_number_value(json_object_get(answer, "publish_seconds")));
+	}
+	return ok ? SPW_EXIT_DONE : spw_fail("nothing was changed; the ruleset that was in force still is");
+}
+
+static int run(const struct spw_call *call, int argc, char **argv)
+{
+	char message[SPW_MESSAGE_MAX];
+	struct spw_config config;
+	json_t *answer;
+	int status;
+
+	if (argc > 1)
+		return spw_usage(&spw_verb_apply, "unexpected '%s'", argv[1]);
+	/* A broken configuration is said here, at once and with its places; the agent would say the same. */
+	status = spw_where(call, &config);
+	if (status == SPW_EXIT_DONE) {
+		answer = spw_control_call(config.run_dir, make_request(call), ANSWER_SECONDS, message);
+		status = answer ? print_answer(call, answer) : spw_fail("%s", message);
+		json_decref(answer);
+	}
+	spw_config_free(&config);
+	return status;
+}
+
+const struct spw_verb spw_verb_apply = {
+	.name = "apply",
+	.usage = "",
+	.summary = "Have the agent read its configuration again; all or nothing",
+	.help = "With -c FILE the agent takes that file from now on. On any error the ruleset that was in force stays, and the exit\n"
+		"status is 1. SIGHUP to the agent does the same.\n",
+	.run = run,
+};

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* level: show or set how far down the classes shedding may reach. */
+#include <errno.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../config/units.h"
+#include "../core/words.h"
+#include "../io/control_socket.h"
+#include "cmd.h"
+
+static int print_answer(const struct spw_call *call, const json_t *answer)
+{
+	const char *pinned = json_string_value(json_object_get(answer, "pinned"));
+	const json_t *seconds = json_object_get(answer, "pinned_for_s");
+
+	if (!json_is_true(json_object_get(answer, "ok")))
+		return spw_fail("%s", json_string_value(json_object_get(answer, "error")));
+	if (call->json) {
+		json_dumpf(answer, stdout, JSON_INDENT(2));
+		putchar('\n');
+		return SPW_EXIT_DONE;
+	}
+	printf("%s", json_string_value(json_object_get(answer, "level")));
+	if (!pinned)
+		printf(" (automatic)\n");
+	else if (seconds)
+		printf(" (set by hand, for %.0f s more)\n", json_number_value(seconds));
+	else
+		printf(" (set by hand, until 'level auto')\n");
+	return SPW_EXIT_DONE;
+}
+
+/* Reads "[set] LEVEL [--for DURATION]" or "auto" into @request; returns enum spw_exit. */
+static int read_arguments(int argc, char **argv, json_t *request)
+{
+	const char *name = NULL, *duration = NULL;
+
+	for (int i = 1; i < argc; i++) {
+		if (!strcmp(argv[i], "--for") && i + 1 < argc)
+			duration = argv[++i];
+		else if (!strncmp(argv[i], "--for=", 6))
+			duration = argv[i] + 6;
+		else if (!strcmp(argv[i], "set") && !name && i == 1 && i + 1 < argc)
+			continue;
+		else if (name || argv[i][0] == '-')
+			return spw_usage(&spw_verb_level, "unexpected '%s'", argv[i]);
+		else
+			name = argv[i];
+	}
+	if (!name && argc > 1)
+		return spw_usage(&spw_verb_level, "which level?");
+	if (name && strcmp(name, "auto") && spw_level_parse(name) < 0)
+		return spw_usage(&spw_verb_level, "no level '%s'; there are green, yellow, orange, red and auto", name);
+	if (name)
+		json_object_set_new(request, "level", json_string(name));
+	if (duration) {
+		u64 ns;
+
+		if (!strcmp(name ? name : "auto", "auto"))
+			return spw_usage(&spw_verb_level, "--for goes with a level");
+		if (spw_duration_parse(duration, strlen(duration), &ns) || !ns)
+			return spw_usage(&spw_verb_level, "'%s' is not a duration; 90s, 10m and 1h are", duration);
+		json_object_set_new(request, "for_s", json_real((double)ns / 1e9));
+	}
+	return SPW_EXIT_DONE;
+}
+
+static int run(const struct spw_call *call, int argc, char **argv)
+{
+	json_t *request = json_pack("{s:s}", "verb", "level"), *answer;
+	char message[SPW_MESSAGE_MAX];
+	struct spw_config config;
+	int status = read_arguments(argc, argv, request);
+
+	if (status != SPW_EXIT_DONE) {
+		json_decref(request);
+		return status;
+	}
+	status = spw_where(call, &config);
+	if (status == SPW_EXIT_DONE) {
+		answer = spw_control_call(config.run_dir, request, 10, message);
+		status = answer ? print_answer(call, answer) : spw_fail("%s", message);
+		json_decref(answer);
+	} else {
+		json_decref(request);
+	}
+	spw_config_free(&config);
+	return status;
+}
+
+const struct spw_verb spw_verb_level = {
+	.name = "level",
+	.usage = "[set green|yellow|orange|red [--for DURATION] | auto]",
+	.summary = "Show the level, set it by hand for a time, or give it back",
+	.help = "  spillway level                      show\n"
+		"  spillway level set red --for 10m    for ten minutes, then automatic again\n"
+		"  spillway level set red              until 'level auto'\n"
+		"  spillway level auto                 give it back\n\n"
+		"A level set by hand survives a restart of the agent.\n",
+	.run = run,
+};

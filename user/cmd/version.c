@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* version: what this is. */
+#include <bpf/libbpf.h>
+#include <stdio.h>
+
+#include "../../maps/types.h"
+#include "cmd.h"
+
+static int run(const struct spw_call *call, int argc, char **argv)
+{
+	if (argc > 1)
+		return spw_usage(&spw_verb_version, "unexpected '%s'", argv[1]);
+	if (call->json)
+		printf("{\"version\":\"%s\",\"layout\":%u,\"libbpf\":\"%s\"}\n", SPW_VERSION, SPW_LAYOUT,
+		       libbpf_version_string() + 1);
+	else
+		printf("spillway %s (layout %u, libbpf %s)\n", SPW_VERSION, SPW_LAYOUT, libbpf_version_string() + 1);
+	return SPW_EXIT_DONE;
+}
+
+const struct spw_verb spw_verb_version = {
+	.name = "version",
+	.usage = "",
+	.summary = "Print the version, and the layout of pinned state that it knows",
+	.run = run,
+};

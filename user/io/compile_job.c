@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The compile job: a child that reads, compiles, fills a map, reports and ends. */
+#include "compile_job.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "cleanup.h"
+#include "datapath.h"
+#include "sampler.h"
+
+/* What the child sends: this, the descriptor beside it, then text_bytes of text. */
+struct result {
+	int err;
+	u32 units_capacity;
+	u64 bytes;
+	u64 prefixes4;
+	u64 prefixes6;
+	u64 read_ns;
+	u64 compile_ns;
+	u64 fill_ns;
+	u64 list_prefixes[SPW_LISTS_MAX][2];
+	size_t text_bytes;
+};
+
+/* ---- in the child ---- */
+
+static void bound_resources(void)
+{
+	const struct rlimit memory = {SPW_JOB_BYTES_MAX, SPW_JOB_BYTES_MAX};
+	const struct rlimit seconds = {SPW_JOB_SECONDS_MAX, SPW_JOB_SECONDS_MAX};
+	const struct rlimit core = {0, 0};
+	struct rlimit inherited;
+	FILE *score;
+
+	/* A limit that somebody set lower is kept. */
+	if (!getrlimit(RLIMIT_AS, &inherited) && inherited.rlim_cur > memory.rlim_cur)
+		setrlimit(RLIMIT_AS, &memory);
+	setrlimit(RLIMIT_CPU, &seconds);
+	setrlimit(RLIMIT_CORE, &core);
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	/* When memory runs out it is this process that has to go, not the agent. */
+	score = fopen("/proc/self/oom_score_adj", "we");
+	if (score) {
+		fputs("1000", score);
+		fclose(score);
+	}
+}
+
+static int compile_and_fill(const struct spw_config *config, const struct spw_lists *lists,
+			    const struct spw_identities *identities, u64 generation, u32 units_min,
+			    struct result *result, struct spw_diagnostics *diagnostics)
+{
+	struct spw_place file = {config->path, 0, 0};
+	struct spw_ruleset_image image = {0};
+	struct spw_ruleset_error error;
+	struct spw_assembly assembly;
+	u64 begin = spw_monotonic_ns();
+	int map = spw_assemble(config, lists, identities, &assembly);
+
+	if (map) {
+		spw_error(diagnostics, file, "cannot assemble the ruleset: %s", strerror(-map));
+		return map;
+	}
+	map = spw_ruleset_compile(&assembly.source, units_min, &image, &error);
+	if (map) {
+		spw_report_ruleset_error(config, lists, &assembly, &error, diagnostics);
+		goto out;
+	}
+	result->compile_ns = spw_monotonic_ns() - begin;
+	image.ruleset->generation = generation;
+	begin = spw_monotonic_ns();
+	map = spw_ruleset_map(image.ruleset, image.bytes);
+	if (map < 0)
+		spw_error(diagnostics, file, "cannot make the kernel's map of the ruleset (%zu MiB): %s", image.bytes >> 20,
+			  strerror(-map));
+	result->fill_ns = spw_monotonic_ns() - begin;
+	result->units_capacity = image.ruleset->units_capacity;
+	result->bytes = image.bytes;
+	result->prefixes4 = image.prefixes4;
+	result->prefixes6 = image.prefixes6;
+out:
+	spw_ruleset_free(&image);
+	spw_assembly_free(&assembly);
+	return map;
+}
+
+static int work(const struct spw_config *config, const struct spw_identities *identities, u64 generation, u32 units_min,
+		struct result *result, struct spw_diagnostics *diagnostics)
+{
+	struct spw_lists lists;
+	u64 begin = spw_monotonic_ns();
+	int err = spw_lists_load(config, &lists, diagnostics);
+
+	if (!err)
+		err = spw_lists_check(config, &lists, false, diagnostics);
+	if (err)
+		return err;
+	result->read_ns = spw_monotonic_ns() - begin;
+	for (size_t i = 0; i < lists.count && i < SPW_LISTS_MAX; i++) {
+		result->list_prefixes[i][0] = lists.lists[i].count4;
+		result->list_prefixes[i][1] = lists.lists[i].count6;
+	}
+	return compile_and_fill(config, &lists, identities, generation, units_min, result, diagnostics);
+}
+
+static char *join(const struct spw_diagnostics *diagnostics, size_t *bytes)
+{
+	char *text = NULL;
+	FILE *out = open_memstream(&text, bytes);
+
+	if (!out)
+		return NULL;
+	for (size_t i = 0; i < diagnostics->count; i++)
+		fprintf(out, "%s%s\n", diagnostics->items[i].severity == SPW_WARNING ? "warning: " : "",
+			diagnostics->items[i].text);
+	if (diagnostics->errors + diagnostics->warnings > diagnostics->count)
+		fprintf(out, "warning: and %zu more\n",
+			diagnostics->errors + diagnostics->warnings - diagnostics->count);
+	fclose(out);
+	return text;
+}
+
+static int send_all(int socket, const void *bytes, size_t count)
+{
+	const char *at = bytes;
+
+	while (count) {
+		ssize_t sent = send(socket, at, count, MSG_NOSIGNAL);
+
+		if (sent < 0)
+			return -errno;
+		at += sent;
+		count -= (size_t)sent;
+	}
+	return 0;
+}
+
+/* The descriptor travels with the first byte. */
+static int send_result(int socket, const struct result *result, int map, const char *text)
+{
+	union {
+		struct cmsghdr header;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} control = {0};
+	char first = 'r';
+	struct iovec vector = {&first, 1};
+	struct msghdr message = {.msg_iov = &vector, .msg_iovlen = 1};
+	int err;
+
+	if (map >= 0) {
+		message.msg_control = control.bytes;
+		message.msg_controllen = sizeof(control.bytes);
+		control.header = (struct cmsghdr){
+			.cmsg_len = CMSG_LEN(sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS};
+		memcpy(CMSG_DATA(&control.header), &map, sizeof(map));
+	}
+	if (sendmsg(socket, &message, MSG_NOSIGNAL) != 1)
+		return -errno;
+	err = send_all(socket, result, sizeof(*result));
+	return err || !text ? err : send_all(socket, text, result->text_bytes);
+}
+
+static void child(const struct spw_config *config, const struct spw_identities *identities, u64 generation,
+		  u32 units_min, int socket)
+{
+	static struct result result;
+	static struct spw_diagnostics diagnostics;
+	char *text;
+	int map;
+
+	bound_resources();
+	map = work(config, identities, generation, units_min, &result, &diagnostics);
+	result.err = map < 0 ? map : 0;
+	text = join(&diagnostics, &result.text_bytes);
+	if (!text)
+		result.text_bytes = 0;
+	_exit(send_result(socket, &result, map, text) ? 1 : 0);
+}
+
+/* ---- in the agent ---- */
+
+int spw_compile_job_start(const struct spw_config *config, const struct spw_identities *identities, u64 generation,
+			  u32 units_min, struct spw_compile_job *job)
+{
+	int ends[2];
+	sigset_t all, before;
+	pid_t pid;
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends))
+		return -errno;
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, &before);
+	pid = fork();
+	if (!pid) {
+		/* The agent's signals are not the job's: it ends by SIGKILL, by its limits, or by itself. */
+		close(ends[0]);
+		child(config, identities, generation, units_min, ends[1]);
+	}
+	sigprocmask(SIG_SETMASK, &before, NULL);
+	close(ends[1]);
+	if (pid < 0) {
+		int err = -errno;
+
+		close(ends[0]);
+		return err;
+	}
+	*job = (struct spw_compile_job){.pid = pid, .socket = ends[0], .started_ns = spw_monotonic_ns()};
+	return 0;
+}
+
+static bool receive_all(int socket, void *bytes, size_t count)
+{
+	return recv(socket, bytes, count, MSG_WAITALL) == (ssize_t)count;
+}
+
+static bool receive_result(int socket, struct result *result, int *map)
+{
+	union {
+		struct cmsghdr header;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} control;
+	char first;
+	struct iovec vector = {&first, 1};
+	struct msghdr message = {.msg_iov = &vector, .msg_iovlen = 1, .msg_control = control.bytes,
+				 .msg_controllen = sizeof(control.bytes)};
+	const struct cmsghdr *header;
+
+	if (recvmsg(socket, &message, MSG_CMSG_CLOEXEC) != 1)
+		return false;
+	header = CMSG_FIRSTHDR(&message);
+	if (header && header->cmsg_type == SCM_RIGHTS)
+		memcpy(map, CMSG_DATA(header), sizeof(*map));
+	return receive_all(socket, result, sizeof(*result));
+}
+
+static char *describe_death(int status)
+{
+	char *text = NULL;
+
+	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGXCPU)
+		return strdup("the compile job took too long and was ended");
+	if (asprintf(&text, "the compile job died (%s %d)%s", WIFSIGNALED(status) ? "signal" : "exit status",
+		     WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status),
+		     WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL ? "; out of memory, or it took too long" : "") < 0)
+		return NULL;
+	return text;
+}
+
+void spw_compile_job_finish(struct spw_compile_job *job, struct spw_compile_report *report)
+{
+	_cleanup_free_ struct result *result = calloc(1, sizeof(*result));
+	bool whole;
+	int status = 0;
+
+	*report = (struct spw_compile_report){.err = -ENOMEM, .ruleset_map = -1};
+	whole = result && receive_result(job->socket, result, &report->ruleset_map);
+	if (whole && result->text_bytes) {
+		report->text = calloc(1, result->text_bytes + 1);
+		whole = report->text && receive_all(job->socket, report->text, result->text_bytes);
+	}
+	close(job->socket);
+	while (waitpid(job->pid, &status, 0) < 0 && errno == EINTR)
+		;
+	*job = (struct spw_compile_job){.socket = -1};
+	if (!whole) {
+		free(report->text);
+		report->text = describe_death(status);
+		report->err = -ECHILD;
+		return;
+	}
+	report->err = result->err;
+	report->units_capacity = result->units_capacity;
+	report->bytes = result->bytes;
+	report->prefixes4 = result->prefixes4;
+	report->prefixes6 = result->prefixes6;
+	report->read_ns = result->read_ns;
+	report->compile_ns = result->compile_ns;
+	report->fill_ns = result->fill_ns;
+	memcpy(report->list_prefixes, result->list_prefixes, sizeof(report->list_prefixes));
+	if (!report->err && report->ruleset_map < 0)
+		report->err = -EBADF;
+}
+
+void spw_compile_report_free(struct spw_compile_report *report)
+{
+	free(report->text);
+	report->text = NULL;
+	if (report->ruleset_map >= 0)
+		close(report->ruleset_map);
+	report->ruleset_map = -1;
+}
+
+void spw_compile_job_kill(struct spw_compile_job *job)
+{
+	if (job->pid > 0)
+		kill(job->pid, SIGKILL);
+}

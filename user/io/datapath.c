@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Loading the program, sharing the pinned maps with it, publishing rulesets. */
+#include "datapath.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cleanup.h"
+#include "spillway.skel.h"
+
+/* What libbpf had to say, for the message should loading fail; its last line is mostly the one that matters. */
+static char libbpf_words[SPW_MESSAGE_MAX];
+
+static int keep_words(enum libbpf_print_level level, const char *format, va_list arguments)
+{
+	char line[SPW_MESSAGE_MAX];
+
+	if (level != LIBBPF_WARN)
+		return 0;
+	vsnprintf(line, sizeof(line), format, arguments);
+	line[strcspn(line, "\n")] = '\0';
+	if (*line && !strstr(line, "failed to load object") && !strstr(line, "BEGIN PROG LOAD LOG"))
+		snprintf(libbpf_words, sizeof(libbpf_words), "%s", line);
+	return 0;
+}
+
+int spw_ruleset_map(const struct spw_ruleset *ruleset, size_t bytes)
+{
+	LIBBPF_OPTS(bpf_map_create_opts, options, .map_flags = BPF_F_RDONLY_PROG);
+	_cleanup_fd_ int fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "spw_ruleset", sizeof(u32), (u32)bytes, 1, &options);
+	const u32 key = 0;
+
+	if (fd < 0)
+		return fd;
+	if (bpf_map_update_elem(fd, &key, ruleset, BPF_ANY))
+		return -errno;
+	return TAKE_FD(fd);
+}
+
+static int share_pins(struct spillway_bpf *skeleton, const struct spw_pins *pins)
+{
+	const struct {
+		struct bpf_map *map;
+		enum spw_pin pin;
+	} shared[] = {
+		{skeleton->maps.control, SPW_PIN_CONTROL},
+		{skeleton->maps.list_counters, SPW_PIN_LIST_COUNTERS},
+		{skeleton->maps.class_counters, SPW_PIN_CLASS_COUNTERS},
+		{skeleton->maps.reason_counters, SPW_PIN_REASON_COUNTERS},
+		{skeleton->maps.anomaly_counters, SPW_PIN_ANOMALY_COUNTERS},
+	};
+
+	for (size_t i = 0; i < sizeof(shared) / sizeof(*shared); i++) {
+		int err = bpf_map__reuse_fd(shared[i].map, pins->fds[shared[i].pin]);
+
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+static const char *what_to_do(int err)
+{
+	if (err == -EPERM || err == -EACCES)
+		return "; this needs root, or CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON";
+	if (err == -EINVAL || err == -ENOTSUP)
+		return "; kernel 5.18 or newer is needed; 'spillway doctor' says more";
+	if (err == -ESRCH || err == -ENOENT)
+		return "; is /sys/kernel/btf/vmlinux there (CONFIG_DEBUG_INFO_BTF)?";
+	return "";
+}
+
+int spw_datapath_load(const struct spw_pins *pins, int ruleset_map, u32 units_capacity, bool trace,
+		      struct spw_datapath *datapath, char message[SPW_MESSAGE_MAX])
+{
+	struct spillway_bpf *skeleton;
+	int err;
+
+	*datapath = (struct spw_datapath){.program_fd = -1, .ruleset_fd = -1};
+	*libbpf_words = '\0';
+	libbpf_set_print(keep_words);
+	skeleton = spillway_bpf__open();
+	if (!skeleton) {
+		err = -errno;
+		snprintf(message, SPW_MESSAGE_MAX, "cannot open the program: %s", strerror(-err));
+		return err;
+	}
+	skeleton->rodata->spw_unit_mask = units_capacity - 1;
+	skeleton->rodata->spw_trace = trace;
+	err = bpf_map__set_inner_map_fd(skeleton->maps.ruleset, ruleset_map);
+	if (!err && pins)
+		err = share_pins(skeleton, pins);
+	if (!err)
+		err = spillway_bpf__load(skeleton);
+	if (!err) {
+		*datapath = (struct spw_datapath){
+			.skeleton = skeleton,
+			.program_fd = bpf_program__fd(skeleton->progs.spillway),
+			.ruleset_fd = bpf_map__fd(skeleton->maps.ruleset),
+			.units_capacity = units_capacity,
+		};
+		err = spw_datapath_publish(datapath, ruleset_map);
+	}
+	if (err) {
+		snprintf(message, SPW_MESSAGE_MAX, "cannot load the program into the kernel: %s%s%s%s%s", strerror(-err),
+			 *libbpf_words ? " (" : "", libbpf_words, *libbpf_words ? ")" : "", what_to_do(err));
+		spillway_bpf__destroy(skeleton);
+		*datapath = (struct spw_datapath){.program_fd = -1, .ruleset_fd = -1};
+	}
+	return err;
+}
+
+/* The kernel returns from changing a slot of a map of maps only when programs that read the old one are done. */
+int spw_datapath_publish(const struct spw_datapath *datapath, int ruleset_map)
+{
+	const u32 key = 0;
+
+	return bpf_map_update_elem(datapath->ruleset_fd, &key, &ruleset_map, BPF_ANY) ? -errno : 0;
+}
+
+void spw_datapath_free(struct spw_datapath *datapath)
+{
+	if (datapath->skeleton)
+		spillway_bpf__destroy(datapath->skeleton);
+	*datapath = (struct spw_datapath){.program_fd = -1, .ruleset_fd = -1};
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The loaded program and its publication. Called by the agent (pinned counters, attached) and by `simulate`
+ * (nothing pinned, nothing attached, every judgement traced).
+ */
+#ifndef SPW_IO_DATAPATH_H
+#define SPW_IO_DATAPATH_H
+
+#include <stdbool.h>
+
+#include "../../maps/ruleset.h"
+#include "pins.h"
+
+struct spillway_bpf;
+
+struct spw_datapath {
+	struct spillway_bpf *skeleton; /* owned */
+	int program_fd;		       /* borrowed from the skeleton */
+	int ruleset_fd;		       /* outer map; borrowed */
+	u32 units_capacity;	       /* every ruleset it takes has just this capacity */
+};
+
+/**
+ * spw_ruleset_map() - a new map of one ruleset, holding @ruleset; read-only to programs from its birth.
+ * Returns a descriptor that the caller owns, or -errno.
+ */
+int spw_ruleset_map(const struct spw_ruleset *ruleset, size_t bytes);
+
+/**
+ * spw_datapath_load() - load the program.
+ * @pins: counters and control that it shall use; NULL: its own
+ * @ruleset_map: the first ruleset, published before anything is attached; it sets the capacity
+ * @units_capacity: of that ruleset
+ * @trace: write every judgement to the trace map
+ * Returns 0, or -errno and @message. Free with spw_datapath_free(), which detaches nothing.
+ */
+int spw_datapath_load(const struct spw_pins *pins, int ruleset_map, u32 units_capacity, bool trace,
+		      struct spw_datapath *datapath, char message[SPW_MESSAGE_MAX]);
+
+/**
+ * spw_datapath_publish() - replace the ruleset, all at once; returns after the last packet that saw the old one.
+ * @ruleset_map: of the datapath's capacity; the datapath keeps it alive, the caller may close it
+ * Returns 0 or -errno; on an error the old one stays.
+ */
+int spw_datapath_publish(const struct spw_datapath *datapath, int ruleset_map);
+void spw_datapath_free(struct spw_datapath *datapath);
+
+#endif

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The agent's log. */
+#include "log.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void spw_log(int priority, const char *format, ...)
+{
+	static const char *const words[] = {"", "", "", "error: ", "warning: ", "", "", ""};
+	char line[2048];
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(line, sizeof(line), format, arguments);
+	va_end(arguments);
+	for (char *at = line; (at = strpbrk(at, "\n\r")); at++)
+		*at = ' ';
+	if (getenv("JOURNAL_STREAM"))
+		fprintf(stderr, "<%d>%s\n", priority, line);
+	else
+		fprintf(stderr, "spillway: %s%s\n", words[priority & 7], line);
+}
+
+void spw_log_diagnostics(const struct spw_diagnostics *diagnostics)
+{
+	for (size_t i = 0; i < diagnostics->count; i++)
+		spw_log(diagnostics->items[i].severity == SPW_ERROR ? LOG_ERR : LOG_WARNING, "%s",
+			diagnostics->items[i].text);
+	if (diagnostics->errors + diagnostics->warnings > diagnostics->count)
+		spw_log(LOG_WARNING, "and %zu more", diagnostics->errors + diagnostics->warnings - diagnostics->count);
+}

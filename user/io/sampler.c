@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Pinned maps -> snapshot: per-CPU values are added up here, over possible CPUs, so that hotplug loses nothing. */
+#include "sampler.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "cleanup.h"
+
+u64 spw_monotonic_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (u64)now.tv_sec * 1000000000 + (u64)now.tv_nsec;
+}
+
+/* Add up @words 64-bit words a value over @cpus, for @count values. */
+static void add_up(const u64 *per_cpu, size_t count, size_t words, int cpus, u64 *sums)
+{
+	for (size_t i = 0; i < count; i++) {
+		memset(&sums[i * words], 0, words * sizeof(u64));
+		for (int cpu = 0; cpu < cpus; cpu++)
+			for (size_t word = 0; word < words; word++)
+				sums[i * words + word] += per_cpu[(i * (size_t)cpus + (size_t)cpu) * words + word];
+	}
+}
+
+/* The first @count values of a per-CPU array, each a structure of 64-bit counters of @bytes. */
+static int read_counters(int fd, size_t count, size_t bytes, void *sums)
+{
+	int cpus = libbpf_num_possible_cpus();
+	size_t words = bytes / sizeof(u64);
+	_cleanup_free_ u64 *values = NULL;
+	_cleanup_free_ u32 *keys = NULL;
+	u32 got = (u32)count, position;
+
+	if (cpus < 0)
+		return cpus;
+	values = calloc(count * (size_t)cpus, bytes);
+	keys = calloc(count, sizeof(*keys));
+	if (!values || !keys)
+		return -ENOMEM;
+	if (bpf_map_lookup_batch(fd, NULL, &position, keys, values, &got, NULL) && errno != ENOENT) {
+		/* Kernels without batches for this type: one by one. */
+		for (got = 0; got < count; got++)
+			if (bpf_map_lookup_elem(fd, &got, &values[got * (size_t)cpus * words]))
+				return -errno;
+	}
+	add_up(values, count, words, cpus, sums);
+	return 0;
+}
+
+static int read_array(int fd, size_t count, size_t bytes, void *values)
+{
+	_cleanup_free_ u32 *keys = calloc(count, sizeof(*keys));
+	u32 got = (u32)count, position;
+
+	if (!keys)
+		return -ENOMEM;
+	if (!bpf_map_lookup_batch(fd, NULL, &position, keys, values, &got, NULL) || errno == ENOENT)
+		return 0;
+	for (u32 i = 0; i < count; i++)
+		if (bpf_map_lookup_elem(fd, &i, (char *)values + i * bytes))
+			return -errno;
+	return 0;
+}
+
+static int sample_lists(const struct spw_pins *pins, struct spw_snapshot *snapshot)
+{
+	_cleanup_free_ struct spw_list_record *records = calloc(SPW_LISTS_MAX, sizeof(*records));
+	_cleanup_free_ struct spw_list_counter *counters = calloc(SPW_LISTS_MAX, sizeof(*counters));
+	int err;
+
+	snapshot->lists = calloc(SPW_LISTS_MAX, sizeof(*snapshot->lists));
+	if (!records || !counters || !snapshot->lists)
+		return -ENOMEM;
+	err = read_array(pins->fds[SPW_PIN_LIST_REGISTRY], SPW_LISTS_MAX, sizeof(*records), records);
+	if (!err)
+		err = read_counters(pins->fds[SPW_PIN_LIST_COUNTERS], SPW_LISTS_MAX, sizeof(*counters), counters);
+	for (u32 i = 0; i < SPW_LISTS_MAX && !err; i++) {
+		records[i].name[SPW_NAME_MAX - 1] = '\0';
+		if (records[i].state == SPW_RECORD_FREE)
+			continue;
+		snapshot->lists[snapshot->lists_count++] =
+			(struct spw_list_sample){.id = (u16)i, .record = records[i], .counter = counters[i]};
+	}
+	return err;
+}
+
+static int compare_classes(const void *left_item, const void *right_item)
+{
+	const struct spw_class_sample *left = left_item, *right = right_item;
+
+	if (left->record.state != right->record.state)
+		return left->record.state < right->record.state ? -1 : 1;
+	return left->record.rank < right->record.rank ? -1 : left->record.rank > right->record.rank;
+}
+
+static int sample_classes(const struct spw_pins *pins, struct spw_snapshot *snapshot)
+{
+	struct spw_class_record records[SPW_CLASSES_MAX];
+	struct spw_class_counter counters[SPW_CLASSES_MAX];
+	int err = read_array(pins->fds[SPW_PIN_CLASS_REGISTRY], SPW_CLASSES_MAX, sizeof(*records), records);
+
+	if (!err)
+		err = read_counters(pins->fds[SPW_PIN_CLASS_COUNTERS], SPW_CLASSES_MAX, sizeof(*counters), counters);
+	for (u32 i = 0; i < SPW_CLASSES_MAX && !err; i++) {
+		records[i].name[SPW_NAME_MAX - 1] = '\0';
+		if (records[i].state == SPW_RECORD_FREE)
+			continue;
+		snapshot->classes[snapshot->classes_count++] =
+			(struct spw_class_sample){.id = (u8)i, .record = records[i], .counter = counters[i]};
+	}
+	qsort(snapshot->classes, snapshot->classes_count, sizeof(*snapshot->classes), compare_classes);
+	return err;
+}
+
+int spw_sample(const struct spw_pins *pins, struct spw_snapshot *snapshot)
+{
+	const u32 key = 0;
+	int err;
+
+	*snapshot = (struct spw_snapshot){.now_ns = spw_monotonic_ns()};
+	if (bpf_map_lookup_elem(pins->fds[SPW_PIN_CONTROL], &key, &snapshot->control) ||
+	    bpf_map_lookup_elem(pins->fds[SPW_PIN_AGENT_REGISTRY], &key, &snapshot->agent))
+		return -errno;
+	/* A pid alone may be anybody's by now; a fresh lease alone may be left by the dead. */
+	snapshot->agent_alive = snapshot->agent.pid && (!kill((pid_t)snapshot->agent.pid, 0) || errno == EPERM) &&
+				snapshot->control.lease_until_ns > snapshot->now_ns;
+	err = sample_lists(pins, snapshot);
+	if (!err)
+		err = sample_classes(pins, snapshot);
+	if (!err)
+		err = read_counters(pins->fds[SPW_PIN_REASON_COUNTERS], SPW_REASONS_MAX,
+				    sizeof(struct spw_reason_counter), snapshot->reasons);
+	if (!err)
+		err = read_counters(pins->fds[SPW_PIN_ANOMALY_COUNTERS], SPW_ANOMALIES_MAX,
+				    sizeof(struct spw_anomaly_counter), snapshot->anomalies);
+	if (err)
+		spw_snapshot_free(snapshot);
+	return err;
+}
+
+void spw_snapshot_free(struct spw_snapshot *snapshot)
+{
+	free(snapshot->lists);
+	snapshot->lists = NULL;
+	snapshot->lists_count = 0;
+}

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Configuration and lists -> the compiler's input. */
+#include "assemble.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+static void fill_classes(const struct spw_config *config, const struct spw_identities *identities,
+			 struct spw_assembly *assembly)
+{
+	for (size_t i = 0; i < config->classes_count; i++) {
+		const struct spw_config_class *class = &config->classes[i];
+
+		assembly->classes[i] = (struct spw_ruleset_class){
+			.name = class->name,
+			.id = identities->classes[i],
+			.shed_from = class->shed_from,
+			.cut_new_from = class->cut_from,
+			.cut_all_from = class->cut_all ? class->cut_from : SPW_LEVEL_NEVER,
+		};
+	}
+}
+
+/* In the order of classes and, in a class, of its list of lists: of two equal prefixes in a class the first wins. */
+static void fill_lists(const struct spw_config *config, const struct spw_lists *lists,
+		       const struct spw_identities *identities, struct spw_assembly *assembly)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < config->classes_count; i++) {
+		const struct spw_config_class *class = &config->classes[i];
+
+		for (size_t j = 0; j < class->lists_count; j++) {
+			size_t list = class->lists[j];
+
+			assembly->config_lists[count] = list;
+			assembly->lists[count++] = (struct spw_ruleset_list){
+				.name = config->lists[list].name,
+				.id = identities->lists[list],
+				.class_index = (u16)i,
+				.background = config->lists[list].kind == SPW_LIST_GEO,
+				.entries = lists->lists[list].entries,
+				.count = lists->lists[list].count,
+			};
+		}
+	}
+	assembly->source.lists_count = count;
+}
+
+static void fill_ports(const struct spw_config *config, struct spw_assembly *assembly)
+{
+	for (size_t i = 0; i < config->services_count; i++) {
+		const struct spw_config_service *service = &config->services[i];
+		u8 number = (u8)(i + 1);
+
+		for (size_t j = 0; j < service->tcp_count; j++)
+			assembly->tcp_ports[service->tcp[j]] = (struct spw_port){number, SPW_NEW_SYN};
+		for (size_t j = 0; j < service->quic_count; j++)
+			assembly->udp_ports[service->quic[j]] = (struct spw_port){number, SPW_NEW_QUIC};
+		for (size_t j = 0; j < service->udp_count; j++)
+			assembly->udp_ports[service->udp[j]] = (struct spw_port){number, SPW_NEW_ANY};
+	}
+}
+
+void spw_number_identities(const struct spw_config *config, struct spw_identities *identities)
+{
+	for (size_t i = 0; i < config->lists_count && i < SPW_LISTS_MAX - 1; i++)
+		identities->lists[i] = (u16)(i + 1);
+	for (size_t i = 0; i < config->classes_count && i < SPW_CLASSES_MAX; i++)
+		identities->classes[i] = (u8)i;
+}
+
+/* Room for every use of a list, even should two classes use one. */
+static size_t count_uses(const struct spw_config *config)
+{
+	size_t uses = 1;
+
+	for (size_t i = 0; i < config->classes_count; i++)
+		uses += config->classes[i].lists_count;
+	return uses;
+}
+
+int spw_assemble(const struct spw_config *config, const struct spw_lists *lists,
+		 const struct spw_identities *identities, struct spw_assembly *assembly)
+{
+	struct spw_identities numbered;
+	size_t uses = count_uses(config);
+
+	*assembly = (struct spw_assembly){0};
+	if (config->lists_count >= SPW_LISTS_MAX || config->classes_count > SPW_CLASSES_MAX || uses > SPW_LISTS_MAX)
+		return -E2BIG;
+	if (!identities) {
+		spw_number_identities(config, &numbered);
+		identities = &numbered;
+	}
+	assembly->lists = calloc(uses, sizeof(*assembly->lists));
+	assembly->config_lists = calloc(uses, sizeof(*assembly->config_lists));
+	assembly->classes = calloc(config->classes_count + 1, sizeof(*assembly->classes));
+	assembly->management = calloc(config->management_prefixes_count + 1, sizeof(*assembly->management));
+	assembly->tcp_ports = calloc(65536, sizeof(*assembly->tcp_ports));
+	assembly->udp_ports = calloc(65536, sizeof(*assembly->udp_ports));
+	if (!assembly->lists || !assembly->config_lists || !assembly->classes || !assembly->management ||
+	    !assembly->tcp_ports || !assembly->udp_ports) {
+		spw_assembly_free(assembly);
+		return -ENOMEM;
+	}
+	fill_classes(config, identities, assembly);
+	fill_lists(config, lists, identities, assembly);
+	fill_ports(config, assembly);
+	for (size_t i = 0; i < config->management_prefixes_count; i++)
+		assembly->management[i] = config->management_prefixes[i].prefix;
+	assembly->source = (struct spw_ruleset_source){
+		.lists = assembly->lists,
+		.lists_count = assembly->source.lists_count,
+		.classes = assembly->classes,
+		.classes_count = config->classes_count,
+		.management = assembly->management,
+		.management_count = config->management_prefixes_count,
+		.management_ports = config->management_ports,
+		.management_ports_count = config->management_ports_count,
+		.tcp_ports = assembly->tcp_ports,
+		.udp_ports = assembly->udp_ports,
+		.malformed_drop = config->malformed_drop,
+	};
+	return 0;
+}
+
+void spw_assembly_free(struct spw_assembly *assembly)
+{
+	free(assembly->lists);
+	free(assembly->config_lists);
+	free(assembly->classes);
+	free(assembly->management);
+	free(assembly->tcp_ports);
+	free(assembly->udp_ports);
+	*assembly = (struct spw_assembly){0};
+}
+
+static struct spw_place entry_place(const struct spw_config *config, const struct spw_lists *lists, size_t list,
+				    size_t entry)
+{
+	const struct spw_entry *named = &lists->lists[list].entries[entry];
+
+	if (!lists->lists[list].file || !named->line)
+		return config->lists[list].place;
+	return (struct spw_place){lists->lists[list].file, named->line, named->column};
+}
+
+void spw_report_ruleset_error(const struct spw_config *config, const struct spw_lists *lists,
+			      const struct spw_assembly *assembly, const struct spw_ruleset_error *error,
+			      struct spw_diagnostics *diagnostics)
+{
+	struct spw_place file = {config->path, 0, 0};
+
+	if (error->kind == SPW_RULESET_CONFLICT) {
+		size_t first = assembly->config_lists[error->list[0]], second = assembly->config_lists[error->list[1]];
+		struct spw_place other = entry_place(config, lists, first, error->entry[0]);
+		char text[SPW_PREFIX_TEXT];
+
+		spw_error(diagnostics, entry_place(config, lists, second, error->entry[1]),
+			  "%s is in list '%s' of class '%s', and in list '%s' of class '%s' (%s:%u:%u); a prefix can be in "
+			  "one class only: take it out of one of them",
+			  spw_prefix_format(&error->prefix, text), config->lists[second].name,
+			  assembly->classes[assembly->lists[error->list[1]].class_index].name, config->lists[first].name,
+			  assembly->classes[assembly->lists[error->list[0]].class_index].name,
+			  other.file ? other.file : "?", other.line, other.column);
+		return;
+	}
+	if (error->kind == SPW_RULESET_TOO_LARGE)
+		spw_error(diagnostics, file, "the lists come to more than %u MiB of table; name fewer prefixes",
+			  SPW_UNITS_LIMIT / (1u << 20) * 64);
+	else if (error->kind == SPW_RULESET_TOO_MANY_SLOTS)
+		spw_error(diagnostics, file, "more than %u lists, counted twice where management prefixes lie in them",
+			  SPW_SLOTS_MAX);
+	else
+		spw_error(diagnostics, file, "out of memory while the ruleset was compiled");
+}

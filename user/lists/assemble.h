@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Configuration and lists -> what the compiler of rulesets takes, and its errors -> the places they are about. Called
+ * by the compile job of the agent, check and simulate.
+ */
+#ifndef SPW_LISTS_ASSEMBLE_H
+#define SPW_LISTS_ASSEMBLE_H
+
+#include "lists.h"
+
+/* Which counter belongs to which name; kept by the agent over reloads, so that a name keeps its counters. */
+struct spw_identities {
+	u16 lists[SPW_LISTS_MAX];    /* by index into spw_config.lists */
+	u8 classes[SPW_CLASSES_MAX]; /* by index into spw_config.classes */
+};
+
+struct spw_assembly {
+	struct spw_ruleset_source source;
+	struct spw_ruleset_list *lists; /* owned, like all below */
+	struct spw_ruleset_class *classes;
+	struct spw_prefix *management;
+	struct spw_port *tcp_ports;
+	struct spw_port *udp_ports;
+	size_t *config_lists; /* by index into source.lists: the list of the configuration */
+};
+
+/**
+ * spw_assemble() - put everything where the compiler wants it. Lists that no class uses are left out.
+ * @identities: NULL: numbered in the order of the configuration
+ * @assembly: borrows from @config and @lists, which must outlive it; free with spw_assembly_free()
+ * Returns 0, -ENOMEM, or -E2BIG (more lists or classes than there are identities).
+ */
+int spw_assemble(const struct spw_config *config, const struct spw_lists *lists,
+		 const struct spw_identities *identities, struct spw_assembly *assembly);
+void spw_assembly_free(struct spw_assembly *assembly);
+
+/** spw_number_identities() - identities in the order of the configuration; list 0 stays "none". */
+void spw_number_identities(const struct spw_config *config, struct spw_identities *identities);
+
+/** spw_report_ruleset_error() - say what kept the compiler, with both places where two classes name one prefix. */
+void spw_report_ruleset_error(const struct spw_config *config, const struct spw_lists *lists,
+			      const struct spw_assembly *assembly, const struct spw_ruleset_error *error,
+			      struct spw_diagnostics *diagnostics);
+
+#endif

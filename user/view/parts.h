@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the renderers share: names made safe for where they go, numbers made short for people, and the few sums and
+ * words that several of them show. Called by the files of view/ alone.
+ */
+#ifndef SPW_VIEW_PARTS_H
+#define SPW_VIEW_PARTS_H
+
+#include <jansson.h>
+#include <stdio.h>
+
+#include "../core/snapshot.h"
+#include "view.h"
+
+/* Where a text goes. Everywhere, bytes that are not UTF-8 become U+FFFD. */
+enum spw_quoting {
+	SPW_FOR_TERMINAL, /* control characters become U+FFFD too: a name shall not move the cursor or forge a line */
+	SPW_FOR_JSON,	  /* between the quotes of a JSON string */
+	SPW_FOR_LABEL,	  /* between the quotes of a Prometheus label */
+	SPW_FOR_LIBRARY,  /* to a library that quotes by itself */
+};
+
+enum spw_colour_name {
+	SPW_COLOUR_STRONG,
+	SPW_COLOUR_GREEN,
+	SPW_COLOUR_YELLOW,
+	SPW_COLOUR_ORANGE,
+	SPW_COLOUR_RED,
+};
+
+/* Room for a short number or time with its final NUL. */
+#define SPW_SHORT_TEXT 32
+
+void spw_put_text(FILE *out, const char *text, enum spw_quoting quoting);
+
+/** spw_put_cell() - a name in a column of @width characters; a longer one is cut and ends in "~". */
+void spw_put_cell(FILE *out, const char *text, int width);
+
+/** spw_text_width() - characters of a text, as spw_put_cell() counts them. */
+int spw_text_width(const char *text);
+
+/** spw_put_coloured() - @text, in a colour if the style has any. */
+void spw_put_coloured(FILE *out, struct spw_style style, enum spw_colour_name colour, const char *text);
+enum spw_colour_name spw_level_colour(u32 level);
+
+/** spw_short_count() - 9999, 12.3k, 4.5M. Returns @text, as those below. */
+const char *spw_short_count(u64 count, char text[SPW_SHORT_TEXT]);
+
+/** spw_long_count() - all digits, in groups of three: 1,234,567. */
+const char *spw_long_count(u64 count, char text[SPW_SHORT_TEXT]);
+
+/** spw_short_time() - 350 us, 12 ms, 2.9 s, 95 s, 9m30s, 3h12m, 12d4h. */
+const char *spw_short_time(u64 ns, char text[SPW_SHORT_TEXT]);
+
+/*
+ * Pieces of JSON; new references, NULL when memory is out, as json_pack() expects them. Jansson's integers end at
+ * 2^63-1: a counter beyond stays there.
+ */
+json_t *spw_json_text(const char *text);
+json_t *spw_json_text_or_null(const char *text); /* null: NULL or empty */
+json_t *spw_json_count(u64 count);
+json_t *spw_json_seconds(u64 ns);
+json_t *spw_json_level(u32 level); /* null: never */
+json_t *spw_json_verdicts(const u64 counts[SPW_VERDICTS]);
+json_t *spw_json_list(const struct spw_snapshot *snapshot, const struct spw_list_sample *list);
+
+/** spw_json_push() - append to an array; false, with @item given back, when there is no @item or no memory. */
+bool spw_json_push(json_t *array, json_t *item);
+
+/** spw_json_done() - the array, if every item got into it; otherwise it is given back and the result is NULL. */
+json_t *spw_json_done(json_t *array, bool complete);
+
+/* What a level does to a class. */
+enum spw_treatment {
+	SPW_SERVED,
+	SPW_CUT_NEW, /* new work refused, established connections left alone */
+	SPW_CUT_ALL,
+};
+
+enum spw_treatment spw_treatment(u32 cut_new_from, u32 cut_all_from, u32 level);
+const char *spw_treatment_name(enum spw_treatment treatment); /* "cut_new" */
+const char *spw_treatment_text(enum spw_treatment treatment); /* "cut new" */
+
+/* Sums over the lists of a class. */
+struct spw_traffic {
+	u64 prefixes4; /* of the published ruleset */
+	u64 prefixes6;
+	u64 packets[SPW_VERDICTS];
+	u64 bytes[SPW_VERDICTS];
+};
+
+struct spw_traffic spw_class_traffic(const struct spw_snapshot *snapshot, u32 class_id);
+
+/** spw_class_name() - of an identity; "?" if it has none. */
+const char *spw_class_name(const struct spw_snapshot *snapshot, u32 class_id);
+
+#endif
