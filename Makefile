@@ -87,8 +87,76 @@ $(BUILD)/tests/%: tests/%.c $(SAN_OBJ)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS_ALL) $(SAN) -I. -o $@ $< $(SAN_OBJ) $(PKG_LIBS) -lcmocka -lm
 
-tests: $(BUILD)/spillway $(UNIT)
+tests: $(BUILD)/spillway $(UNIT) $(BUILD)/tests/blast
 
+$(BUILD)/tests/blast: tests/e2e/blast.c
+	$(say) CC $<
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE $(WARN) -O2 -o $@ $<
+
+## check    what needs no root: unit and sim rings under ASan and UBSan, purity of the core
+check: $(BUILD)/spillway $(UNIT)
+	@tests/run unit sim
+
+## test     all rings on this host: unit, sim, prog, e2e (root; installs what is missing)
+test:
+	@packaging/deps build test
+	@$(MAKE) --no-print-directory tests
+	@tests/run unit sim prog e2e
+
+## vmtest   the root rings inside virtual machines, on Debian's kernels 6.1 and 6.12 (root)
+vmtest:
+	@packaging/deps build test vm
+	@$(MAKE) --no-print-directory tests
+	@tests/vm/run
+
+## bench    cost per packet, in BPF_PROG_TEST_RUN and on a veth (root)
+bench:
+	@packaging/deps build test
+	@$(MAKE) --no-print-directory $(BUILD)/spillway
+	@$(MAKE) --no-print-directory -f tests/bench/Makefile BUILD=$(BUILD) bench
+
+## demo     a shop, four kinds of clients, the level goes to red: what is refused and what is served (root, 60 s)
+demo:
+	@packaging/deps build test
+	@$(MAKE) --no-print-directory $(BUILD)/spillway
+	@tests/demo/demo
+
+## deps     install what the build needs (Debian), or name it (elsewhere)
+deps:
+	@packaging/deps build test
+
+## install  into DESTDIR and PREFIX (/usr/local)
+install: $(BUILD)/spillway
+	install -Dm755 $(BUILD)/spillway $(DESTDIR)$(PREFIX)/sbin/spillway
+	install -Dm644 docs/spillway.8 $(DESTDIR)$(PREFIX)/share/man/man8/spillway.8
+	install -Dm644 docs/spillway.yaml.5 $(DESTDIR)$(PREFIX)/share/man/man5/spillway.yaml.5
+	install -Dm644 packaging/spillway.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/spillway
+	install -Dm644 packaging/spillway.yaml $(DESTDIR)$(PREFIX)/share/doc/spillway/spillway.yaml
+	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
+	sed 's|@PREFIX@|$(PREFIX)|' packaging/spillway.service >$(DESTDIR)$(PREFIX)/lib/systemd/system/spillway.service
+
+## uninstall  what install put there
+uninstall:
+	rm -f $(DESTDIR)$(PREFIX)/sbin/spillway $(DESTDIR)$(PREFIX)/share/man/man8/spillway.8 \
+	  $(DESTDIR)$(PREFIX)/share/man/man5/spillway.yaml.5 $(DESTDIR)$(PREFIX)/share/bash-completion/completions/spillway \
+	  $(DESTDIR)$(PREFIX)/lib/systemd/system/spillway.service
+	rm -rf $(DESTDIR)$(PREFIX)/share/doc/spillway
+
+## vmlinux  regenerate vmlinux/vmlinux.h from the running kernel: only the types in use
+vmlinux:
+	CLANG=$(CLANG) BPF_CFLAGS="$(filter-out -Ivmlinux,$(BPF_CFLAGS))" \
+	  vmlinux/generate $(BPFTOOL) vmlinux/vmlinux.h vmlinux/compile-all
+
+## lint     clang-tidy over user/, shell syntax
+lint: $(SKELS)
+	clang-tidy --quiet --warnings-as-errors='*' $(SRC) -- $(filter-out -MMD -MP,$(CFLAGS_ALL))
+
+## format   clang-format over everything that is ours
+format:
+	clang-format -i $(wildcard bpf/*.[ch] maps/*.h user/*.[ch] user/*/*.[ch] tests/*/*.[ch])
+
+## clean    remove $(BUILD)
 clean:
 	rm -rf $(BUILD)
 

@@ -44,6 +44,7 @@ struct options {
 	uint8_t source[16];
 	uint8_t target[16];
 	uint64_t sources;
+	uint64_t step; /* from one source to the next */
 	uint64_t count; /* 0: no limit */
 	uint64_t rate;	/* packets a second */
 	double seconds; /* 0: no limit */
@@ -71,8 +72,8 @@ static void usage(const char *why)
 {
 	fprintf(stderr,
 		"blast: %s\n"
-		"usage: blast --interface NAME --source ADDRESS --target ADDRESS [--sources N] [--rate PPS]\n"
-		"             [--count N] [--seconds S] [--udp | --ack] [--port N] [--length BYTES]\n",
+		"usage: blast --interface NAME --source ADDRESS --target ADDRESS [--sources N] [--step N]\n"
+		"             [--rate PPS] [--count N] [--seconds S] [--udp | --ack] [--port N] [--length BYTES]\n",
 		why);
 	exit(2);
 }
@@ -156,7 +157,7 @@ static void make_frame(uint8_t *frame, const struct options *options)
 	}
 }
 
-/* Source number @index: the first one plus that; only the lower 64 bits of an IPv6 address move. */
+/* Source number @index: that many steps behind the first; only the lower 64 bits of an IPv6 address move. */
 static void set_source(uint8_t *frame, const struct options *options, uint64_t index)
 {
 	if (options->family == AF_INET) {
@@ -164,7 +165,7 @@ static void set_source(uint8_t *frame, const struct options *options, uint64_t i
 		uint32_t first;
 
 		memcpy(&first, options->source, sizeof(first));
-		ip->saddr = htonl(ntohl(first) + (uint32_t)index);
+		ip->saddr = htonl(ntohl(first) + (uint32_t)(index * options->step));
 		ip->check = 0;
 		ip->check = checksum(ip, sizeof(*ip));
 	} else {
@@ -173,7 +174,7 @@ static void set_source(uint8_t *frame, const struct options *options, uint64_t i
 
 		for (int i = 8; i < 16; i++)
 			low = low << 8 | options->source[i];
-		low += index;
+		low += index * options->step;
 		memcpy(&ip->ip6_src, options->source, 8);
 		for (int i = 15; i >= 8; i--, low >>= 8)
 			ip->ip6_src.s6_addr[i] = low;
@@ -271,21 +272,23 @@ int main(int argc, char **argv)
 		{"count", required_argument, NULL, 'c'},     {"rate", required_argument, NULL, 'r'},
 		{"seconds", required_argument, NULL, 'e'},   {"port", required_argument, NULL, 'p'},
 		{"length", required_argument, NULL, 'l'},    {"udp", no_argument, NULL, 'u'},
-		{"ack", no_argument, NULL, 'a'},	     {},
+		{"ack", no_argument, NULL, 'a'},	     {"step", required_argument, NULL, 'x'},
+		{},
 	};
 	struct options options = {
-		.sources = 1, .rate = 10000, .protocol = IPPROTO_TCP, .port = 80, .length = 0,
+		.sources = 1, .step = 1, .rate = 10000, .protocol = IPPROTO_TCP, .port = 80, .length = 0,
 	};
 	struct sigaction action = {.sa_handler = stop}; /* no SA_RESTART: a signal ends a sleep */
 	size_t least;
-	int option;
+	int option, given = 0;
 
 	while ((option = getopt_long(argc, argv, "", table, NULL)) != -1) {
 		switch (option) {
 		case 'i': options.interface = optarg; break;
-		case 's': read_address(optarg, options.source, &options.family); break;
-		case 't': read_address(optarg, options.target, &options.family); break;
+		case 's': read_address(optarg, options.source, &options.family), given |= 1; break;
+		case 't': read_address(optarg, options.target, &options.family), given |= 2; break;
 		case 'n': options.sources = strtoull(optarg, NULL, 10); break;
+		case 'x': options.step = strtoull(optarg, NULL, 10); break;
 		case 'c': options.count = strtoull(optarg, NULL, 10); break;
 		case 'r': options.rate = strtoull(optarg, NULL, 10); break;
 		case 'e': options.seconds = strtod(optarg, NULL); break;
@@ -296,7 +299,7 @@ int main(int argc, char **argv)
 		default: usage("unknown option");
 		}
 	}
-	if (optind != argc || !options.interface || !options.family || !options.sources || !options.rate)
+	if (optind != argc || !options.interface || given != 3 || !options.sources || !options.rate)
 		usage("interface, source and target are needed; sources and rate are above zero");
 	least = sizeof(struct ether_header) + (options.family == AF_INET ? sizeof(struct iphdr) : sizeof(struct ip6_hdr)) +
 		(options.protocol == IPPROTO_TCP ? sizeof(struct tcphdr) : sizeof(struct udphdr));

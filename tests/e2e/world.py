@@ -131,7 +131,7 @@ class Process:
 
 
 def _die_with_parent():
-    _libc.prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG: nothing stays behind, even after a kill -9 of the test
+    _libc.prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG: no program stays behind, even after a kill -9 of the test
 
 
 class Namespace:
@@ -142,11 +142,15 @@ class Namespace:
         self.role = role
         self.name = f"spw{os.getpid()}-{role}"
         self.path = f"/run/netns/{self.name}"
+        world.on_exit(self._delete)
         run("ip", "netns", "add", self.name)
-        world.on_exit(run, "ip", "netns", "del", self.name)
         self.run("ip", "link", "set", "lo", "up")
         for key, value in (("accept_dad", 0), ("router_solicitations", 0), ("accept_ra", 0)):
             self.sysctl(f"net/ipv6/conf/default/{key}", value)
+
+    def _delete(self):
+        if os.path.exists(self.path):
+            run("ip", "netns", "del", self.name)
 
     def command(self, *argv):
         return ["nsenter", f"--net={self.path}", *argv]
@@ -304,7 +308,7 @@ http {{
         return server
 
     def prometheus(self, namespace, target="127.0.0.1:10010", interval="1s"):
-        """A real Prometheus beside the agent; ask it with promql()."""
+        """A real Prometheus beside the agent; ask it with promql(). Its first scrape comes some 5 s after its start."""
         folder = self.folder / "prometheus"
         folder.mkdir()
         (folder / "prometheus.yml").write_text(f"""\
@@ -585,7 +589,7 @@ def foreign_program(world, name="foreign_xdp"):
     built = world.folder / f"{name}.o"
     source = f"""\
 __attribute__((section("xdp"), used)) int {name}(void *context) {{ return 2; }}
-char license[] __attribute__((section("license"), used)) = "GPL";
+char _license[] __attribute__((section("license"), used)) = "GPL";
 """
     run("clang", "-O2", "-g", "-target", "bpf", "-x", "c", "-c", "-o", built, "-", input=source)
     return built
@@ -594,7 +598,7 @@ char license[] __attribute__((section("license"), used)) = "GPL";
 class KernelLog:
     """What the kernel says while a test runs: a splat fails it."""
 
-    SPLAT = re.compile(r"WARNING:|BUG:|Oops|general protection|lockup|stall|Call Trace|KASAN|refcount_t")
+    SPLAT = re.compile(r"WARNING:|BUG:|Oops|general protection|lockup|rcu.*stall|Call Trace|KASAN|refcount_t")
 
     def __init__(self):
         try:
@@ -634,9 +638,15 @@ def _with_world(function):
     return wrapper
 
 
+def end_by_signals():
+    """SIGINT and SIGTERM end this program by an exception, so that every world is taken down."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+
+
 def run_tests(*functions):
     """The main program of a test file: each function(tap, world) in a world of its own."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    end_by_signals()
     tap = Tap()
     missing = [tool for tool in ("ip", "nsenter", "nginx", "prometheus", "promtool", "bpftool", "clang", "setpriv")
                if not shutil.which(tool)]

@@ -137,13 +137,13 @@ def parse_ipv6(packet, data):
         if size is None or size > len(payload):
             packet.malformed = True
             return
-        is_fragment = packet.proto == FRAGMENT
-        offset = u16(payload, 2) >> 3
-        packet.proto, payload = payload[0], payload[size:]
-        if is_fragment:
+        later = False
+        if packet.proto == FRAGMENT:
             packet.fragment = True
-            if offset:
-                return
+            later = u16(payload, 2) >> 3 != 0
+        packet.proto, payload = payload[0], payload[size:]
+        if later:
+            return
     parse_transport(packet, payload, hop_limit)
 
 
@@ -254,8 +254,9 @@ class Policy:
         self._class = lambda name: class_of_list.get(name, self.classes[-1])
         for list_ in self.lists:
             if list_.geo:
-                table = self._geo.setdefault(list_.geo, GeoTable.of_folder(list_.geo))
-                table.select(list_.name, list_.countries)
+                if list_.geo not in self._geo:
+                    self._geo[list_.geo] = GeoTable.of_folder(list_.geo)
+                self._geo[list_.geo].select(list_.name, list_.countries)
             for text in list_.inline or (read_cidr_file(list_.file) if list_.file else ()):
                 for family, start, length in prefixes_of(text):
                     self._table.add(family, start, length, list_.name)
@@ -408,9 +409,11 @@ class PrefixTable:
         self.by_length = {4: {}, 6: {}}
 
     def add(self, family, start, length, name):
-        shift = WIDTH[family] - length
-        self.by_length[family].setdefault(length, {})[start >> shift] = name
-        self.by_length[family] = dict(sorted(self.by_length[family].items(), reverse=True))
+        lengths = self.by_length[family]
+        if length not in lengths:
+            lengths[length] = {}
+            self.by_length[family] = lengths = dict(sorted(lengths.items(), reverse=True))
+        lengths[length][start >> (WIDTH[family] - length)] = name
 
     def lookup(self, family, address):
         """(length, name); length -1 when nothing matches."""

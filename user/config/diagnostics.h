@@ -22,23 +22,33 @@ enum spw_severity {
 	SPW_WARNING,
 };
 
-/* A bounded log: past SPW_DIAGNOSTICS_MAX the rest is only counted. Zero-initialise; free with the function below. */
+/*
+ * A bounded log: past SPW_DIAGNOSTICS_MAX the rest is only counted, but an error takes the room of the last warning.
+ * Zero-initialise; free with the function below.
+ */
 #define SPW_DIAGNOSTICS_MAX 50
 
 struct spw_diagnostics {
 	struct spw_diagnostic {
 		enum spw_severity severity;
-		char *text; /* "file:line:column: message", no newline */
+		char *text; /* "file:line:column: message", one line of printable UTF-8, no newline */
+		u32 line;   /* as in its place */
+		u32 column;
 	} items[SPW_DIAGNOSTICS_MAX];
 	size_t count;
 	size_t errors; /* all, those not kept too */
 	size_t warnings;
 };
 
+/** spw_error(), spw_warning() - add one. What is not printable in it, as a hostile file's own text, is escaped. */
 __attribute__((format(printf, 3, 4)))
 void spw_error(struct spw_diagnostics *diagnostics, struct spw_place place, const char *format, ...);
 __attribute__((format(printf, 3, 4)))
 void spw_warning(struct spw_diagnostics *diagnostics, struct spw_place place, const char *format, ...);
+
+/** spw_diagnostics_sort() - put those from @first on, all of one file, in the order of the file. */
+void spw_diagnostics_sort(struct spw_diagnostics *diagnostics, size_t first);
+
 void spw_diagnostics_free(struct spw_diagnostics *diagnostics);
 
 #endif

@@ -161,9 +161,7 @@ static bool parse_ipv6(const char *at, const char *end, struct spw_addr *addr)
 		groups.gap = 0;
 		at += 2;
 	}
-	while (at < end || !groups.count) {
-		if (at == end)
-			break; /* "::" alone, or nothing at all */
+	while (at < end) {
 		at = parse_part(at, end, &groups);
 		if (!at)
 			return false;
@@ -189,6 +187,7 @@ bool spw_addr_parse(const char *text, size_t length, struct spw_addr *addr, u8 *
 	const char *end = text + length;
 	u32 quad;
 
+	/* A group has four digits at most, so the first colon tells early. */
 	for (size_t i = 0; i < length && i < 5; i++) {
 		if (text[i] != ':')
 			continue;
@@ -380,15 +379,12 @@ bool spw_range_next(struct spw_addr *first, const struct spw_addr *last, u8 fami
 	from = to_number(first, width);
 	span = to_number(last, width) - from; /* addresses, less one: all of them still fit into 128 bits */
 	bits = trailing_zeros(from, width);
-	if (bits == 128 && span == ~(u128)0)
-		fitting = 128;
-	else
-		fitting = span ? highest_bit(span + 1) : 0;
+	fitting = bits == 128 && span == ~(u128)0 ? 128 : highest_bit(span + 1);
 	if (bits > fitting)
 		bits = fitting;
 	*prefix = (struct spw_prefix){*first, family, (u8)(width - bits)};
-	/* Count down from the end, as the address behind the last one may not exist. */
-	*ended = bits == 128 || span >> bits == 0 || span == ((u128)1 << bits) - 1;
+	/* Asked of the rest, as behind the last address of all there is none to compare with. */
+	*ended = bits == 128 || span >> bits == 0;
 	if (!*ended)
 		*first = from_number(from + ((u128)1 << bits), width);
 	return true;

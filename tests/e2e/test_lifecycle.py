@@ -1,0 +1,361 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-only
+"""What happens to traffic and counters when the agent is stopped, killed, replaced, doubled or robbed of its hook."""
+import json
+import random
+import shutil
+import signal
+import threading
+import time
+from pathlib import Path
+
+from world import (BPFFS, CLASSES, SCALE, SLOW, finish_blast, foreign_program, run, run_tests, scaled, wait_for)
+
+LEASE = 3.0
+
+
+def build(world, body=CLASSES, start=True, **options):
+    """A shop with nothing on its cable but what blast() sends, and an agent on it."""
+    shop = world.namespace("shop")
+    flood = world.flood(shop, "eth0")
+    agent = world.agent(shop, body, **options)
+    if start:
+        agent.start()
+    return shop, flood, agent
+
+
+def red(agent):
+    agent.cli("level", "set", "red")
+    wait_for(lambda: agent.status()["level"] == "red", 2, "level red")
+
+
+def fate(world, flood, agent, source="198.18.3.0", sources=256, step=1, count=None):
+    """Send a handful of new work out of a range; returns the shares that passed and that were dropped."""
+    before = {verdict: sum(agent.counted(verdict).values()) for verdict in ("pass", "drop")}
+    count = count or scaled(500)
+    finish_blast(world.blast(flood, source, sources, count=count, rate=20_000, extra=["--step", step]))
+    wait_for(lambda: sum(agent.counted().values()) - sum(before.values()) >= count, 5, "the packets are judged")
+    passed, dropped = (sum(agent.counted(verdict).values()) - before[verdict] for verdict in ("pass", "drop"))
+    return passed / count, dropped / count
+
+
+ALL_PASS, ALL_DROP = (1.0, 0.0), (0.0, 1.0)
+
+
+def silence(tap, world):
+    """23: the agent hangs; 29 in small: nothing but its silence is needed to open the gates."""
+    _, flood, agent = build(world)
+    red(agent)
+    tap.equal(fate(world, flood, agent), ALL_DROP, "red: international new work is dropped")
+    agent.process.signal(signal.SIGSTOP)
+    time.sleep(LEASE + 0.3)
+    tap.equal(fate(world, flood, agent), ALL_PASS, "SIGSTOP: once the lease is over everything passes (fault 23)")
+    status = agent.status()
+    tap.equal(status["lease_remaining_s"], 0, "SIGSTOP: status says that the lease is over (fault 23)")
+    tap.ok(agent.reasons().get("no_lease", {}).get("pass", 0) > 0, "SIGSTOP: these packets count as `no_lease`",
+           agent.reasons())
+    agent.process.signal(signal.SIGCONT)
+    wait_for(lambda: agent.status()["lease_remaining_s"] > 1, 2, "the lease is renewed after SIGCONT")
+    tap.equal(fate(world, flood, agent), ALL_DROP, "SIGCONT: shedding resumes (fault 23)")
+    tap.equal(agent.status()["level"], "red", "SIGCONT: at the level that was set (fault 23)")
+
+
+def killed_at_red(tap, world):
+    """The promise of the lease, with a stopwatch: kill -9, and see when the last packet is dropped."""
+    _, flood, agent = build(world)
+    red(agent)
+    stream = world.blast(flood, "198.18.3.0", 256, rate=scaled(20_000))
+    wait_for(lambda: agent.counted("drop")["abroad"] > 100, 5, "packets are dropped")
+    agent.process.kill()
+    start = time.monotonic()
+    dropped, last_drop = 0, 0.0
+    while time.monotonic() - start < LEASE + 1:
+        asked = time.monotonic() - start
+        now = agent.counted("drop")["abroad"]
+        if now > dropped:
+            dropped, last_drop = now, asked
+        time.sleep(0.02)
+    passed = agent.counted("pass")["abroad"]
+    sent = finish_blast(stream, stop=True)
+    tap.ok(LEASE - 0.7 < last_drop < LEASE + 0.2 * SLOW,
+           "kill -9 at red: it sheds until its lease of 3 s is over, then everything passes",
+           f"last drop seen {last_drop:.2f} s after the kill")
+    tap.ok(passed > 0, "kill -9 at red: then packets pass", passed)
+    tap.equal(sum(agent.counted().values()), sent, "kill -9 at red: not one packet is uncounted")
+    status = agent.status()
+    tap.equal((status["agent"]["alive"], status["level"]), (False, "red"),
+              "status works without an agent, and says that it is dead")
+    tap.ok("abroad" in agent.cli("list", "show").stdout, "list show works without an agent")
+    agent.start()
+    tap.equal(fate(world, flood, agent), ALL_DROP, "started again: the level that an operator had set is back")
+
+
+def never_a_mixture(tap, world):
+    """22: two rulesets that are each other's reverse; whatever the instant of the kill, one of them judges everything."""
+    halves = {"low": "198.18", "high": "198.19"}
+    # Each half is cut to pieces, so that writing the table takes its time.
+    pieces = {name: ", ".join(f"{start}.{third}.{fourth}/26" for third in range(256) for fourth in (0, 64, 128, 192))
+              for name, start in halves.items()}
+
+    def body(cut, kept):
+        return (f"lists:\n  cut: {{ inline: [{pieces[cut]}] }}\n  kept: {{ inline: [{pieces[kept]}] }}\n"
+                "classes:\n  - { name: protected, lists: [kept] }\n"
+                "  - { name: sheddable, lists: [cut], cut_from: yellow }\n  - { name: rest }\n")
+
+    def fates():
+        """What becomes of each half; every piece of it is asked."""
+        return {name: fate(world, flood, agent, f"{start}.0.1", 1024, 64, count=1024) for name, start in halves.items()}
+
+    bodies = [body("low", "high"), body("high", "low")]
+    expected = [{"low": ALL_DROP, "high": ALL_PASS}, {"low": ALL_PASS, "high": ALL_DROP}]
+    _, flood, agent = build(world, bodies[0], lease="30s")  # time to look at what a killed agent has left
+    red(agent)
+    tap.equal(fates(), expected[0], "the first ruleset judges as it says")
+    chance = random.Random(22)
+    mixed = []
+    rounds = max(3, int(8 * SCALE))
+    for number in range(1, rounds + 1):
+        agent.write(bodies[number % 2])
+        agent.process.signal(signal.SIGHUP)
+        time.sleep(chance.uniform(0, 0.06) * SLOW)
+        agent.process.kill()
+        seen = fates()
+        if seen not in expected:
+            mixed.append((number, seen))
+        agent.start()
+        seen = fates()
+        if seen != expected[number % 2]:
+            mixed.append((number, "after the start", seen))
+    tap.ok(not mixed, f"kill -9 during {rounds} updates: old or new ruleset, never a mixture (fault 22)", mixed)
+    tap.equal((agent.counted("drop")["kept"], agent.counted()["none"]), (0, 0),
+              "kill -9 during updates: a kept source was never dropped, none was unlisted (fault 22)")
+
+
+def nothing_is_lost(tap, world):
+    """25: stop, start, kill, upgrade and downgrade under a stream; every packet is counted and no counter goes back."""
+    _, flood, agent = build(world)
+    red(agent)
+    old = agent.program
+    version = run(old, "version").stdout.split()[-1]
+    newer = version[:-1] + ("9" if version[-1] != "9" else "8")
+    new = world.folder / "spillway-next"
+    new.write_bytes(Path(old).read_bytes().replace(version.encode(), newer.encode()))
+    new.chmod(0o755)
+
+    stream = world.blast(flood, "198.18.0.0", 1024, rate=scaled(100_000))
+    went_back, looks, watching = [], [0], threading.Event()
+
+    def watch():
+        last = {}
+        while not watching.is_set():
+            now = {(entry["name"], verdict): entry["packets"][verdict]
+                   for entry in agent.status()["lists"] for verdict in ("pass", "drop")}
+            went_back.extend((key, last[key], now.get(key, 0)) for key in last if now.get(key, 0) < last[key])
+            last = now
+            looks[0] += 1
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        time.sleep(0.3)
+        steps = [("stop", old), ("stop", new), ("stop", old), ("kill", new), ("kill", old)]
+        for how, program in steps:
+            if how == "stop":
+                agent.stop()
+            else:
+                agent.process.kill()
+            time.sleep(0.2)
+            agent.program = str(program)
+            agent.start()
+            time.sleep(0.2)
+            if program == new and how == "stop":
+                tap.equal(agent.metrics().all("spillway_build_info")[0][0]["version"], newer,
+                          "upgrade: the new version runs (fault 25)")
+    finally:
+        watching.set()
+        watcher.join()
+        sent = finish_blast(stream, stop=True)
+    wait_for(lambda: sum(agent.counted().values()) >= sent, 5, "the packets are judged")
+    tap.equal(sum(agent.counted().values()), sent,
+              f"stop, start, kill -9, upgrade and downgrade at {scaled(100_000)} packets/s: none lost (fault 25)")
+    tap.ok(not went_back and looks[0] > 5, f"counters are monotonic in {looks[0]} looks meanwhile (fault 25)", went_back)
+    tap.equal(fate(world, flood, agent), ALL_DROP, "and it still sheds")
+
+
+def stop_opens_the_gates(tap, world):
+    shop, flood, agent = build(world)
+    red(agent)
+    status = agent.stop()
+    tap.equal(status, 0, "SIGTERM: exit status 0")
+    tap.equal(fate(world, flood, agent), ALL_PASS, "SIGTERM: the lease is ended at once, everything passes and counts")
+    tap.equal(agent.mode(), "native", "SIGTERM: program and link stay")
+    tap.ok((agent.pins / f"link_{shop.link('eth0')['ifindex']}").exists(), "SIGTERM: the link is pinned")
+    done = agent.cli("detach")
+    tap.equal((agent.mode(), agent.pins.exists() and sorted(agent.pins.iterdir())), (None, False),
+              "detach removes links and pins")
+    done = agent.cli("status", check=False)
+    tap.ok(done.returncode == 1 and done.stderr, "status after that: exit 1 and a message", done)
+
+
+def other_layout(tap, world):
+    """26: pinned state of another layout."""
+    _, _, agent = build(world, start=False)
+    agent.pins.mkdir(parents=True)
+    control = agent.pins / "control"
+    run("bpftool", "map", "create", control, "type", "array", "key", 4, "value", 64, "entries", 1, "name", "control")
+    process = agent.launch()
+    tap.equal(process.wait(), 1, "a pinned map of another size: run exits 1 (fault 26)")
+    tap.ok("control" in process.log() and "layout" in process.log(),
+           "a pinned map of another size: the message names it and its layout (fault 26)", process.log())
+    shown = json.loads(run("bpftool", "-j", "map", "show", "pinned", control).stdout)
+    tap.equal(shown["bytes_value"], 64, "a pinned map of another size: it stays as it is (fault 26)")
+    tap.equal(agent.mode(), None, "a pinned map of another size: nothing is attached (fault 26)")
+    control.unlink()
+
+    agent.start()
+    agent.stop()
+    # struct spw_control: the layout number is the 32 bits behind the magic, at byte 20.
+    value = json.loads(run("bpftool", "-j", "map", "dump", "pinned", control).stdout)[0]["value"]
+    value[20:24] = ["0x63", "0x00", "0x00", "0x00"]
+    run("bpftool", "map", "update", "pinned", control, "key", "hex", "00", "00", "00", "00",
+        "value", "hex", *[byte[2:] for byte in value])
+    process = agent.launch()
+    tap.equal(process.wait(), 1, "pins of layout 99: run exits 1 (fault 26)")
+    tap.ok("layout" in process.log() and "99" in process.log(), "pins of layout 99: the message says so (fault 26)",
+           process.log())
+    done = agent.cli("status", check=False)
+    tap.ok(done.returncode == 1 and "layout" in done.stderr, "pins of layout 99: status refuses to read them (fault 26)",
+           f"exit {done.returncode}: {done.stdout}{done.stderr}")
+    tap.equal(agent.mode(), "native", "pins of layout 99: the old attachment is untouched (fault 26)")
+
+
+def two_agents(tap, world):
+    """27"""
+    _, flood, agent = build(world)
+    red(agent)
+    before = agent.status()
+    first = agent.process
+    second = world.start(*agent.namespace.command(agent.program, "-c", agent.config, "run"), name="second")
+    tap.equal(second.wait(), 1, "a second agent exits 1 (fault 27)")
+    tap.ok(str(first.pid) in second.log() or "already" in second.log() or "another" in second.log(),
+           "a second agent says that one is running (fault 27)", second.log())
+    after = agent.status()
+    tap.equal([after[key] for key in ("generation", "level", "interfaces")],
+              [before[key] for key in ("generation", "level", "interfaces")],
+              "a second agent changes nothing (fault 27)")
+    tap.ok(first.alive() and agent.healthy(), "the first one lives (fault 27)")
+
+    # With a run_dir of its own the lock does not help; the same pins must.
+    rival = world.agent(agent.namespace, CLASSES, "rival", listen="127.0.0.1:10011", pin_dir=str(agent.pins))
+    rival.pins = agent.pins
+    process = rival.launch()
+    tap.equal(process.wait(), 1, "a second agent on the same pins with another run_dir exits 1 (fault 27)")
+    tap.ok(agent.healthy(), "the first one still lives (fault 27)")
+    # With pins of its own it meets the first one's program on the interface.
+    rival = world.agent(agent.namespace, CLASSES, "stranger", listen="127.0.0.1:10011")
+    process = rival.launch()
+    tap.equal(process.wait(), 1, "a second agent with pins of its own exits 1 (fault 27)")
+    tap.ok("eth0" in process.log(), "and names the interface that is taken (fault 27)", process.log())
+    tap.equal(fate(world, flood, agent), ALL_DROP, "after all that the first one sheds as before (fault 27)")
+
+
+def other_program(tap, world):
+    """28: somebody else's XDP program is never removed."""
+    shop, _, agent = build(world, start=False)
+    program = foreign_program(world)
+    for mode in ("xdpdrv", "xdpgeneric"):
+        shop.run("ip", "link", "set", "dev", "eth0", mode, "obj", program, "sec", "xdp")
+        before = shop.link("eth0")["xdp"]
+        process = agent.launch()
+        tap.equal(process.wait(), 1, f"another program in {mode} mode: run exits 1 (fault 28)")
+        tap.ok("foreign_xdp" in process.log() and "eth0" in process.log(),
+               f"another program in {mode} mode: the message names it and the interface (fault 28)", process.log())
+        tap.equal(shop.link("eth0")["xdp"], before, f"another program in {mode} mode: it stays (fault 28)")
+        shop.run("ip", "link", "set", "dev", "eth0", mode, "off")
+    agent.start()
+    tap.equal(agent.mode(), "native", "once it is gone, ours is attached (fault 28)")
+    done = shop.run("ip", "link", "set", "dev", "eth0", "xdpdrv", "obj", program, "sec", "xdp", check=False)
+    tap.ok(done.returncode != 0 and agent.mode() == "native", "and can't be replaced by accident: it is a link")
+
+
+def rob(agent):
+    """Detach the agent's link as somebody else would; returns its pin and how long the log was before."""
+    pin = agent.pins / f"link_{agent.namespace.link('eth0')['ifindex']}"
+    logged = len(agent.process.log())
+    run("bpftool", "link", "detach", "pinned", pin)
+    return pin, logged
+
+
+def robbed_and_back(tap, world):
+    """29: somebody detaches our link; reattach: true"""
+    _, flood, agent = build(world, reattach=True)
+    red(agent)
+    pin, logged = rob(agent)
+    wait_for(lambda: agent.mode() == "native", 1, "attached again")
+    wait_for(lambda: agent.metrics().one("spillway_interface_attached", interface="eth0") == 1, 2, "the metric is 1")
+    said = agent.process.log()[logged:]
+    tap.ok("eth0" in said and "detached" in said, "detached: the log raises the alarm (fault 29)", said)
+    tap.equal(fate(world, flood, agent), ALL_DROP, "detached: attached again, and it sheds (fault 29)")
+    tap.ok(pin.exists(), "detached: the new link is pinned (fault 29)")
+    agent.stop()
+    agent.start()
+    tap.equal(fate(world, flood, agent), ALL_DROP, "detached: the next start takes the new link over (fault 29)")
+
+
+def robbed_and_left(tap, world):
+    """29: somebody detaches our link; reattach: false"""
+    _, _, agent = build(world, reattach=False)
+    _, logged = rob(agent)
+    wait_for(lambda: agent.metrics().one("spillway_interface_attached", interface="eth0") == 0, 1, "the metric is 0")
+    said = agent.process.log()[logged:]
+    tap.ok("eth0" in said and "detached" in said, "reattach: false: the log raises the alarm (fault 29)", said)
+    tap.ok(not agent.status()["interfaces"][0]["attached"], "reattach: false: metric and status say so (fault 29)")
+    time.sleep(1)
+    tap.ok(agent.mode() is None and agent.process.alive(), "reattach: false: it stays off, the agent lives (fault 29)")
+    logged = len(agent.process.log())
+    time.sleep(1)
+    tap.ok(agent.process.log()[logged:].count("eth0") <= 2, "reattach: false: the log is not flooded (fault 29)")
+
+
+def hostile_host(tap, world):
+    """30: what is missing is said in one message, and the host is left alone."""
+    _, _, agent = build(world, start=False)
+
+    def refused(name, expected, *before):
+        process = agent.launch(*before)
+        status = process.wait()
+        log = process.log()
+        tap.equal(status, 1, f"{name}: run exits 1 (fault 30)")
+        tap.ok(all(word in log for word in expected), f"{name}: the message says what is missing (fault 30)",
+               f"expected {expected}; said: {log}")
+        tap.ok(agent.mode() is None and not agent.pins.exists(), f"{name}: nothing is left behind (fault 30)",
+               f"{agent.mode()} {agent.pins.exists()}")
+
+    def in_private_mounts(script):
+        return ["unshare", "--mount", "sh", "-c", f'{script} && exec "$0" "$@"']
+
+    refused("no capabilities", ["CAP_"], "setpriv", "--bounding-set=-all", "--inh-caps=-all")
+    refused("without CAP_BPF and CAP_SYS_ADMIN", ["CAP_BPF"],
+            "setpriv", "--bounding-set=-bpf,-sys_admin", "--inh-caps=-bpf,-sys_admin")
+    refused("without CAP_NET_ADMIN", ["CAP_NET_ADMIN"], "setpriv", "--bounding-set=-net_admin", "--inh-caps=-net_admin")
+    refused("bpffs read-only", [str(BPFFS), "ead-only"], *in_private_mounts(
+        f"mount -t bpf -o ro bpf {BPFFS}"))
+    plain = agent.pins
+    agent.pins = world.folder / "not-a-bpffs"
+    agent.write(CLASSES)
+    refused("pin_dir outside a bpffs", [str(agent.pins), "bpf"])
+    shutil.rmtree(agent.pins, ignore_errors=True)
+    agent.pins = plain
+    agent.interfaces = ["eth0", "nosuch0"]
+    agent.write(CLASSES)
+    refused("an interface that is not there", ["nosuch0"])
+    agent.interfaces = ["eth0"]
+    agent.write(CLASSES)
+    agent.start(*in_private_mounts(f"umount {BPFFS}"))
+    tap.equal(agent.mode(), "native", "no bpffs mounted: the agent mounts one (fault 30)")
+    agent.stop()
+
+
+if __name__ == "__main__":
+    run_tests(silence, killed_at_red, never_a_mixture, nothing_is_lost, stop_opens_the_gates, other_layout, two_agents,
+              other_program, robbed_and_back, robbed_and_left, hostile_host)

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What was wrong, and where. */
+#include "diagnostics.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "text.h"
+
+/* @text with what is not printable as \xNN, so that nothing that was read reaches a terminal or a log raw. */
+static char *escape(const char *text)
+{
+	size_t length = strlen(text);
+	char *escaped = malloc(4 * length + 1), *out = escaped;
+
+	if (!escaped)
+		return NULL;
+	while (length) {
+		u32 rune;
+		size_t bytes = spw_utf8_next(text, length, &rune);
+
+		if (bytes && spw_rune_printable(rune)) {
+			memcpy(out, text, bytes);
+			out += bytes;
+		} else {
+			bytes = bytes ? bytes : 1;
+			for (size_t i = 0; i < bytes; i++)
+				out += sprintf(out, "\\x%02x", (u8)text[i]);
+		}
+		text += bytes;
+		length -= bytes;
+	}
+	*out = 0;
+	return escaped;
+}
+
+__attribute__((format(printf, 2, 0)))
+static char *compose(struct spw_place place, const char *format, va_list args)
+{
+	char *message = NULL, *line = NULL, *escaped = NULL;
+	int length;
+
+	if (vasprintf(&message, format, args) < 0)
+		return NULL;
+	if (place.file && place.line && place.column)
+		length = asprintf(&line, "%s:%u:%u: %s", place.file, place.line, place.column, message);
+	else if (place.file && place.line)
+		length = asprintf(&line, "%s:%u: %s", place.file, place.line, message);
+	else
+		length = asprintf(&line, "%s%s%s", place.file ? place.file : "", place.file ? ": " : "", message);
+	free(message);
+	if (length < 0)
+		return NULL;
+	escaped = escape(line);
+	free(line);
+	return escaped;
+}
+
+/* Make room for an error: the last warning goes. False: there are only errors. */
+static bool evict_warning(struct spw_diagnostics *diagnostics)
+{
+	for (size_t i = diagnostics->count; i-- > 0;) {
+		struct spw_diagnostic *item = &diagnostics->items[i];
+
+		if (item->severity != SPW_WARNING)
+			continue;
+		free(item->text);
+		memmove(item, item + 1, (diagnostics->count - i - 1) * sizeof(*item));
+		diagnostics->count--;
+		return true;
+	}
+	return false;
+}
+
+__attribute__((format(printf, 4, 0)))
+static void add(struct spw_diagnostics *diagnostics, enum spw_severity severity, struct spw_place place,
+		const char *format, va_list args)
+{
+	char *text;
+
+	if (severity == SPW_ERROR)
+		diagnostics->errors++;
+	else
+		diagnostics->warnings++;
+	if (diagnostics->count == SPW_DIAGNOSTICS_MAX && (severity != SPW_ERROR || !evict_warning(diagnostics)))
+		return;
+	text = compose(place, format, args);
+	if (!text)
+		return; /* out of memory: it is counted, which is what decides */
+	diagnostics->items[diagnostics->count++] = (struct spw_diagnostic){
+		.severity = severity,
+		.text = text,
+		.line = place.line,
+		.column = place.column,
+	};
+}
+
+void spw_error(struct spw_diagnostics *diagnostics, struct spw_place place, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	add(diagnostics, SPW_ERROR, place, format, args);
+	va_end(args);
+}
+
+void spw_warning(struct spw_diagnostics *diagnostics, struct spw_place place, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	add(diagnostics, SPW_WARNING, place, format, args);
+	va_end(args);
+}
+
+static bool is_behind(const struct spw_diagnostic *left, const struct spw_diagnostic *right)
+{
+	return left->line != right->line ? left->line > right->line : left->column > right->column;
+}
+
+/* By insertion: few, and those of one place keep the order in which they were found. */
+void spw_diagnostics_sort(struct spw_diagnostics *diagnostics, size_t first)
+{
+	for (size_t i = first + 1; i < diagnostics->count; i++) {
+		struct spw_diagnostic item = diagnostics->items[i];
+		size_t j = i;
+
+		for (; j > first && is_behind(&diagnostics->items[j - 1], &item); j--)
+			diagnostics->items[j] = diagnostics->items[j - 1];
+		diagnostics->items[j] = item;
+	}
+}
+
+void spw_diagnostics_free(struct spw_diagnostics *diagnostics)
+{
+	for (size_t i = 0; i < diagnostics->count; i++)
+		free(diagnostics->items[i].text);
+	*diagnostics = (struct spw_diagnostics){0};
+}

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Prefixes, addresses and ranges, with explanations. */
+#include "item.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+/* As much of the text as a message repeats. */
+#define SHOWN_MAX 60
+
+struct span {
+	const char *at;
+	size_t length;
+};
+
+static int shown(struct span span)
+{
+	return (int)(span.length < SHOWN_MAX ? span.length : SHOWN_MAX);
+}
+
+__attribute__((format(printf, 3, 4)))
+static bool fail(struct spw_item_error *error, size_t at, const char *format, ...)
+{
+	va_list args;
+
+	error->at = at;
+	va_start(args, format);
+	vsnprintf(error->text, sizeof(error->text), format, args);
+	va_end(args);
+	return false;
+}
+
+static bool is_blank(char c)
+{
+	return c == ' ' || c == '\t';
+}
+
+static struct span trim(struct span span)
+{
+	while (span.length && is_blank(*span.at)) {
+		span.at++;
+		span.length--;
+	}
+	while (span.length && is_blank(span.at[span.length - 1]))
+		span.length--;
+	return span;
+}
+
+/* Where in @span the first blank stands, or its length. */
+static size_t find_blank(struct span span)
+{
+	size_t i = 0;
+
+	while (i < span.length && !is_blank(span.at[i]))
+		i++;
+	return i;
+}
+
+static bool parse_end(const char *text, struct span span, struct spw_addr *addr, u8 *family,
+		      struct spw_item_error *error)
+{
+	if (spw_addr_parse(span.at, span.length, addr, family))
+		return true;
+	return fail(error, (size_t)(span.at - text), "'%.*s' is not an address; write a range as 192.0.2.1-192.0.2.9",
+		    shown(span), span.at);
+}
+
+static bool parse_range(const char *text, size_t length, size_t dash, struct spw_item *item,
+			struct spw_item_error *error)
+{
+	struct span left = trim((struct span){text, dash});
+	struct span right = trim((struct span){text + dash + 1, length - dash - 1});
+	u8 family;
+
+	if (!parse_end(text, left, &item->first, &item->family, error) ||
+	    !parse_end(text, right, &item->last, &family, error))
+		return false;
+	if (family != item->family)
+		return fail(error, (size_t)(right.at - text), "a range goes from IPv4 to IPv4 or from IPv6 to IPv6");
+	if (spw_addr_compare(&item->first, &item->last) > 0)
+		return fail(error, (size_t)(left.at - text), "'%.*s' is above '%.*s'; write the lower end of a range first",
+			    shown(left), left.at, shown(right), right.at);
+	return true;
+}
+
+static bool parse_prefix(struct span text, struct spw_item *item, struct spw_item_error *error)
+{
+	const char *slash = memchr(text.at, '/', text.length);
+	struct span length = {slash, slash ? text.length - (size_t)(slash - text.at) : 0};
+	char network[SPW_PREFIX_TEXT];
+	struct spw_prefix prefix;
+
+	switch (spw_prefix_parse(text.at, text.length, &prefix)) {
+	case SPW_PREFIX_OK:
+		*item = (struct spw_item){prefix.addr, spw_prefix_last(&prefix), prefix.family};
+		return true;
+	case SPW_PREFIX_BAD_LENGTH:
+		return fail(error, (size_t)(slash - text.at), "'%.*s' is not a prefix length; IPv%u has /0 to /%u",
+			    shown(length), length.at, prefix.family, prefix.family == 4 ? 32 : 128);
+	case SPW_PREFIX_HOST_BITS:
+		return fail(error, 0, "'%.*s' has host bits set; the network is %s", shown(text), text.at,
+			    spw_prefix_format(&prefix, network));
+	default:
+		return fail(error, 0, "'%.*s' is not a prefix, address or range; write 192.0.2.0/24, 2001:db8::/32, 192.0.2.7 "
+			    "or 192.0.2.1-192.0.2.9", shown(text), text.at);
+	}
+}
+
+bool spw_item_parse(const char *text, size_t length, struct spw_item *item, struct spw_item_error *error)
+{
+	struct span word = {text, length};
+	const char *dash = memchr(text, '-', length);
+	size_t blank;
+
+	if (dash)
+		return parse_range(text, length, (size_t)(dash - text), item, error);
+	blank = find_blank(word);
+	if (blank < length) {
+		struct span rest = trim((struct span){text + blank, length - blank});
+
+		return fail(error, (size_t)(rest.at - text), "one prefix, address or range at a time; '%.*s' is too much",
+			    shown(rest), rest.at);
+	}
+	return parse_prefix(word, item, error);
+}

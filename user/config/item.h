@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * One item of a list, as a person writes it in a file or inline: a prefix, an address, or a range of addresses. One
+ * reader, so that both places take the same and explain the same way what is wrong.
+ */
+#ifndef SPW_CONFIG_ITEM_H
+#define SPW_CONFIG_ITEM_H
+
+#include "../core/prefix.h"
+
+/* All three are ranges; spw_range_next() gives a prefix back as itself. */
+struct spw_item {
+	struct spw_addr first;
+	struct spw_addr last;
+	u8 family;
+};
+
+struct spw_item_error {
+	size_t at; /* offset into the text */
+	char text[320];
+};
+
+/** spw_item_parse() - read @text, which has no blanks around it; false with what is wrong in @error. */
+bool spw_item_parse(const char *text, size_t length, struct spw_item *item, struct spw_item_error *error);
+
+#endif

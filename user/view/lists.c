@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Lists with their sizes and counters: a table, all about one, or JSON. Called by `list show` and by the status page. */
+#include <string.h>
+
+#include "../core/words.h"
+#include "parts.h"
+
+#define NAME_COLUMNS_MIN 10
+#define NAME_COLUMNS_MAX 24
+
+struct columns {
+	int list;
+	int class;
+};
+
+static void widen(int *columns, const char *text)
+{
+	int width = spw_text_width(text);
+
+	if (width > *columns)
+		*columns = width < NAME_COLUMNS_MAX ? width : NAME_COLUMNS_MAX;
+}
+
+static struct columns find_columns(const struct spw_snapshot *snapshot)
+{
+	struct columns columns = {NAME_COLUMNS_MIN, NAME_COLUMNS_MIN};
+
+	for (size_t i = 0; i < snapshot->lists_count; i++) {
+		widen(&columns.list, snapshot->lists[i].record.name);
+		widen(&columns.class, spw_class_name(snapshot, snapshot->lists[i].record.class_id));
+	}
+	return columns;
+}
+
+static void put_row(FILE *out, const struct spw_snapshot *snapshot, const struct spw_list_sample *list,
+		    struct columns columns)
+{
+	const u64 counts[] = {
+		list->record.prefixes4, list->record.prefixes6, list->counter.packets[SPW_PASS],
+		list->counter.packets[SPW_DROP], list->counter.bytes[SPW_PASS], list->counter.bytes[SPW_DROP],
+	};
+	char text[SPW_SHORT_TEXT];
+
+	spw_put_cell(out, list->record.name, columns.list);
+	fputs("  ", out);
+	spw_put_cell(out, spw_class_name(snapshot, list->record.class_id), columns.class);
+	for (size_t i = 0; i < sizeof(counts) / sizeof(*counts); i++)
+		fprintf(out, "%9s", spw_short_count(counts[i], text));
+	fputs(list->record.state == SPW_RECORD_ACTIVE ? "\n" : "  retired\n", out);
+}
+
+static void put_table(FILE *out, const struct spw_snapshot *snapshot)
+{
+	struct columns columns = find_columns(snapshot);
+
+	fprintf(out, "%*s%18s%18s%18s\n", columns.list + 2 + columns.class, "", "prefixes", "packets", "bytes");
+	fprintf(out, "%-*s  %-*s%9s%9s%9s%9s%9s%9s\n", columns.list, "list", columns.class, "class", "IPv4", "IPv6",
+		"passed", "dropped", "passed", "dropped");
+	for (size_t i = 0; i < snapshot->lists_count; i++)
+		put_row(out, snapshot, &snapshot->lists[i], columns);
+}
+
+static void put_verdict(FILE *out, const struct spw_list_counter *counter, enum spw_verdict verdict, const char *label)
+{
+	char packets[SPW_SHORT_TEXT], bytes[SPW_SHORT_TEXT];
+
+	fprintf(out, "%-10s%s packets, %s bytes\n", label, spw_long_count(counter->packets[verdict], packets),
+		spw_long_count(counter->bytes[verdict], bytes));
+}
+
+/* One list is looked at closely: every digit. */
+static void put_list(FILE *out, const struct spw_snapshot *snapshot, const struct spw_list_sample *list,
+		     struct spw_style style)
+{
+	char first[SPW_SHORT_TEXT], second[SPW_SHORT_TEXT];
+
+	fprintf(out, "%-10s", "list");
+	spw_put_text(out, list->record.name, SPW_FOR_TERMINAL);
+	if (list->record.state != SPW_RECORD_ACTIVE) {
+		fputs(", ", out);
+		spw_put_coloured(out, style, SPW_COLOUR_YELLOW, "retired: not in the published ruleset");
+	}
+	fprintf(out, "\n%-10s", "class");
+	spw_put_text(out, spw_class_name(snapshot, list->record.class_id), SPW_FOR_TERMINAL);
+	if (list->id)
+		fprintf(out, "\n%-10s%s IPv4, %s IPv6\n", "prefixes", spw_long_count(list->record.prefixes4, first),
+			spw_long_count(list->record.prefixes6, second));
+	else
+		fprintf(out, "\n%-10severything that no list names\n", "prefixes");
+	put_verdict(out, &list->counter, SPW_PASS, "passed");
+	put_verdict(out, &list->counter, SPW_DROP, "dropped");
+}
+
+static const struct spw_list_sample *find(const struct spw_snapshot *snapshot, const char *name)
+{
+	for (size_t i = 0; i < snapshot->lists_count; i++)
+		if (!strcmp(snapshot->lists[i].record.name, name))
+			return &snapshot->lists[i];
+	return NULL;
+}
+
+bool spw_view_lists(FILE *out, const struct spw_snapshot *snapshot, const char *name, struct spw_style style)
+{
+	const struct spw_list_sample *list = name ? find(snapshot, name) : NULL;
+
+	if (name && !list)
+		return false;
+	if (list)
+		put_list(out, snapshot, list, style);
+	else
+		put_table(out, snapshot);
+	return true;
+}
+
+/* Always an array, so that a reader needs one shape only. */
+json_t *spw_view_lists_json(const struct spw_snapshot *snapshot, const char *name)
+{
+	const struct spw_list_sample *list = name ? find(snapshot, name) : NULL;
+	json_t *array = json_array();
+	bool complete = array && (!name || list);
+
+	if (list)
+		return spw_json_done(array, complete && spw_json_push(array, spw_json_list(snapshot, list)));
+	for (size_t i = 0; complete && i < snapshot->lists_count; i++)
+		complete = spw_json_push(array, spw_json_list(snapshot, &snapshot->lists[i]));
+	return spw_json_done(array, complete);
+}

@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The page that Prometheus scrapes: text format 0.0.4, one row of the table below a family. Called by the agent's HTTP
+ * server. docs/metrics.md says what each is for, and a test holds it against this table. Addresses never become labels:
+ * labels are names out of the configuration and words out of core/words.h, so the number of series is bounded.
+ */
+#include <string.h>
+
+#include "../core/words.h"
+#include "parts.h"
+
+struct label {
+	const char *name;
+	const char *value;
+};
+
+/* Labels of one sample, ended by one without a name. */
+#define LABELS(...) ((const struct label[]){__VA_ARGS__, {NULL, NULL}})
+
+typedef void emit_family(FILE *out, const char *family, const struct spw_snapshot *snapshot);
+
+static void put_series(FILE *out, const char *family, const struct label *labels)
+{
+	const char *separator = "{";
+
+	fputs(family, out);
+	for (; labels && labels->name; labels++) {
+		fprintf(out, "%s%s=\"", separator, labels->name);
+		spw_put_text(out, labels->value, SPW_FOR_LABEL);
+		putc('"', out);
+		separator = ",";
+	}
+	fputs(*separator == ',' ? "} " : " ", out);
+}
+
+/* In full: Prometheus reads a double, so it is Prometheus that rounds above 2^53. */
+static void put_count(FILE *out, const char *family, const struct label *labels, u64 count)
+{
+	put_series(out, family, labels);
+	fprintf(out, "%llu\n", (unsigned long long)count);
+}
+
+static void put_seconds(FILE *out, const char *family, u64 ns)
+{
+	put_series(out, family, NULL);
+	fprintf(out, "%llu.%09llu\n", (unsigned long long)(ns / 1000000000), (unsigned long long)(ns % 1000000000));
+}
+
+static const char *list_class(const struct spw_snapshot *snapshot, const struct spw_list_sample *list)
+{
+	return spw_class_name(snapshot, list->record.class_id);
+}
+
+static void emit_list_packets(FILE *out, const char *family, const struct spw_snapshot *snapshot)
+{
+	for (size_t i = 0; i < snapshot->lists_count; i++)
+		for (u32 verdict = 0; verdict < SPW_VERDICTS; verdict++)
+			put_count(out, family,
+				  LABELS({"list", snapshot->lists[i].record.name},
+					 {"class", list_class(snapshot, &snapshot->lists[i])},
+					 {"verdict", spw_verdict_name(verdict)}),
+				  snapshot->lists[i].counter.packets[verdict]);
+}
+
+static void emit_list_bytes(FILE *out, const char *family, const struct spw_snapshot *snapshot)
+{
+	for (size_t i = 0; i < snapshot->lists_count; i++)
+		for (u32 verdict = 0; verdict < SPW_VERDICTS; verdict++)
+			put_count(out, family,
+				  LABELS({"list", snapshot->lists[i].record.name},
+					 {"class", list_class(snapshot, &snapshot->lists[i])},
+					 {"verdict", spw_verdict_name(verdict)}),
+				  snapshot->lists[i].counter.bytes[verdict]);
+}
+
+static void emit_class_new_work(FILE *out, const char *family, const struct spw_snapshot *snapshot)
+{
+	for (size_t i = 0; i < snapshot->classes_count; i++)
+		for (u32 verdict = 0; verdict < SPW_VERDICTS; verdict++)
+			put_count(out, family,
+				  LABELS({"class", snapshot->classes[i].record.name},
+					 {"verdict", spw_verdict_name(verdict)}),
+				  snapshot->classes[i].counter.new_work[verdict]);
+}
+
+static void emit_shadow_packets(FILE *out, const char *family, const struct spw_snapshot *snapshot)
+{
+	for (size_t i = 0; i < snapshot->classes_count; i++)
+		for (u32 shadow = 0; shadow < SPW_SHADOWS; shadow++)
+			put_count(out, family,
+				  LABELS({"class", snapshot->classes[i].record.name},
+					 {"shadow", spw_shadow_name(shadow)}),
+				  snapshot->classes[i].counter.shadow_packets[shadow]);
+}
+
+static void emit_shadow_new_work(FILE *out, const char *family, const struct spw_snapshot *snapshot)
+{
+	for (size_t i = 0; i < snapshot->classes_count; i++)
+		for (u32 shadow = 0; shadow < SPW_SHADOWS; shadow++)
+			put_count(out, family,
+				  LABELS({"class", snapshot->classes[i].record.name},
+					 {"shadow", spw_shadow_name(shadow)}),
+				  snapshot->classes[i].counter.shadow_new_work[shadow]);
+}
+
+/* Series that can never move would only cost memory in every Prometheus. */
+static bool can_occur(u32 reason, u32 verdict)
+{
+	if (spw_reason_reserved(reason))
+		return false;
+	if (verdict == SPW_DROP)
+		return reason == SPW_REASON_MALFORMED || reason == SPW_REASON_CUT;
+	return reason != SPW_REASON_CUT;
+}
+
+static void emit_packets(FILE *out, const char *family, const struct spw_snapshot *snapshot)
+{
+	for (u32 reason = 0; reason < SPW_REASONS; reason++)
+		for (u32 verdict = 0; verdict < SPW_VERDICTS; verdict++)
+			if (can_occur(reason, verdict))
+				put_count(out, family,
+					  LABELS({"reason", spw_reason_name(reason)},
+						 {"verdict", spw_verdict_name(verdict)}),
+					  snapshot->reasons[reason].packets[verdict]);
+}
+
+static void emit_bytes(FILE *out, const char *family, const struct spw_snapshot *snapshot)
+{
+	for (u32 reason = 0; reason < SPW_REASONS; reason++)
+		for (u32 verdict = 0; verdict < SPW_VERDICTS; verdict++)
+			if (can_occur(reason, verdict))
+				put_count(out, family,
+					  LABELS({"reason", spw_reason_name(reason)},
+						 {"verdict", spw_verdict_name(verdict)}),
+					  snapshot->reasons[reason].bytes[verdict]);
+}
+
+static void emit_anomalies(FILE *out, const char *family, const struct spw_snapshot *snapshot)
+{
+	for (u32 anomaly = 0; anomaly < SPW_ANOMALIES; anomaly++)
+		put_count(out, family, LABELS({"kind", spw_anomaly_name(anomaly)}),
+			  snapshot->anomalies[anomaly].packets);
+}
+
+static void emit_level(FILE *out, const char *family, const struct spw_snapshot *snapshot)
+{
+	put_count(out, family, NULL, snapshot->control.level);
+}
+
+static void emit_level_pinned(FILE *out, const char *family, const struct spw_snapshot *snapshot)
+{
+	put_count(out, family, NULL,
+		  snapshot->control.pinned_level < SPW_LEVELS && snapshot->control.pinned_until_ns > snapshot->now_ns);
+}
+
+static void emit_mode_observe(FILE *out, const char *family, const struct spw_snapshot *snapshot)
+{
+	put_count(out, family, NULL, snapshot->control.mode == SPW_OBSERVE);
+}
+
+static void emit_enforcing(FILE *out, const char *family, const struct spw_snapshot *snapshot)
+{
+	put_count(out, family, NULL, spw_lease_left_ns(snapshot) && snapshot->control.mode == SPW_ENFORCE);
+}
+
+static void emit_lease(FILE *out, const char *family, const struct spw_snapshot *snapshot)
+{
+	put_seconds(out, family, spw_lease_left_ns(snapshot));
+}
+
+static void emit_interfaces(FILE *out, const char *family, const struct spw_snapshot *snapshot)
+{
+	for (size_t i = 0; i < SPW_INTERFACES_MAX && snapshot->agent.interfaces[i].name[0]; i++) {
+		const struct spw_interface_record *interface = &snapshot->agent.interfaces[i];
+		char name[sizeof(interface->name) + 1];
+
+		snprintf(name, sizeof(name), "%.*s", (int)sizeof(interface->name), interface->name);
+		put_count(out, family,
+			  LABELS({"interface", name},
+				 {"mode", !interface->attached ? "none" : interface->native ? "native" : "generic"}),
+			  !!interface->attached);
+	}
+}
+
+static void emit_generation(FILE *out, const char *family, const struct spw_snapshot *snapshot)
+{
+	put_count(out, family, NULL, snapshot->agent.generation);
+}
+
+/* Of the published ruleset, so without retired lists; and list 0 is what has no prefixes. */
+static void emit_prefixes(FILE *out, const char *family, const struct spw_snapshot *snapshot)
+{
+	for (size_t i = 0; i < snapshot->lists_count; i++) {
+		const struct spw_list_sample *list = &snapshot->lists[i];
+
+		if (!list->id || list->record.state != SPW_RECORD_ACTIVE)
+			continue;
+		put_count(out, family, LABELS({"list", list->record.name}, {"family", "ipv4"}), list->record.prefixes4);
+		put_count(out, family, LABELS({"list", list->record.name}, {"family", "ipv6"}), list->record.prefixes6);
+	}
+}
+
+static void emit_ruleset_bytes(FILE *out, const char *family, const struct spw_snapshot *snapshot)
+{
+	put_count(out, family, NULL, snapshot->agent.ruleset_bytes);
+}
+
+static void emit_compile_seconds(FILE *out, const char *family, const struct spw_snapshot *snapshot)
+{
+	put_seconds(out, family, snapshot->agent.compile_ns);
+}
+
+static void emit_publish_seconds(FILE *out, const char *family, const struct spw_snapshot *snapshot)
+{
+	put_seconds(out, family, snapshot->agent.publish_ns);
+}
+
+/* No sample before the first publication: an age of what is not there would be a lie. */
+static void emit_age(FILE *out, const char *family, const struct spw_snapshot *snapshot)
+{
+	const struct spw_agent_record *agent = &snapshot->agent;
+
+	if (agent->generation)
+		put_seconds(out, family, snapshot->now_ns > agent->published_ns ?
+						 snapshot->now_ns - agent->published_ns : 0);
+}
+
+static void emit_reloads(FILE *out, const char *family, const struct spw_snapshot *snapshot)
+{
+	put_count(out, family, LABELS({"result", "done"}), snapshot->agent.reloads_done);
+	put_count(out, family, LABELS({"result", "failed"}), snapshot->agent.reloads_failed);
+}
+
+static void emit_build_info(FILE *out, const char *family, const struct spw_snapshot *snapshot)
+{
+	put_count(out, family, LABELS({"version", snapshot->agent.version}), 1);
+}
+
+static void emit_uptime(FILE *out, const char *family, const struct spw_snapshot *snapshot)
+{
+	put_seconds(out, family, snapshot->now_ns > snapshot->agent.started_ns ?
+					 snapshot->now_ns - snapshot->agent.started_ns : 0);
+}
+
+static const struct {
+	const char *name;
+	const char *type;
+	const char *help;
+	emit_family *emit;
+} families[] = {
+	{"spillway_list_packets_total", "counter", "Packets by list of their source and verdict.", emit_list_packets},
+	{"spillway_list_bytes_total", "counter", "Bytes of whole frames by list of their source and verdict.",
+	 emit_list_bytes},
+	{"spillway_class_new_work_total", "counter", "New work (TCP SYN, QUIC Initial, UDP where asked for) by class.",
+	 emit_class_new_work},
+	{"spillway_class_shadow_packets_total", "counter",
+	 "Packets that passed and would have been dropped, had the level been enforced or at the next level.",
+	 emit_shadow_packets},
+	{"spillway_class_shadow_new_work_total", "counter",
+	 "New work that passed and would have been dropped, had the level been enforced or at the next level.",
+	 emit_shadow_new_work},
+	{"spillway_packets_total", "counter", "Packets by reason of their verdict; every packet counts once.",
+	 emit_packets},
+	{"spillway_bytes_total", "counter", "Bytes of whole frames by reason of their verdict.", emit_bytes},
+	{"spillway_anomalies_total", "counter", "Packets with something odd about them; one may count in several kinds.",
+	 emit_anomalies},
+	{"spillway_level", "gauge", "Level in force: 0 green, 1 yellow, 2 orange, 3 red.", emit_level},
+	{"spillway_level_pinned", "gauge", "1: an operator has set the level by hand.", emit_level_pinned},
+	{"spillway_mode_observe", "gauge", "1: mode observe, everything passes.", emit_mode_observe},
+	{"spillway_enforcing", "gauge", "1: the lease is valid and the mode is enforce; 0: everything passes.",
+	 emit_enforcing},
+	{"spillway_lease_remaining_seconds", "gauge", "Time for which the datapath still obeys the agent.", emit_lease},
+	{"spillway_interface_attached", "gauge", "1: the program sits on the interface; 0: it is not covered.",
+	 emit_interfaces},
+	{"spillway_ruleset_generation", "gauge", "Number of the published ruleset.", emit_generation},
+	{"spillway_ruleset_prefixes", "gauge", "Prefixes of the published ruleset by list and family.", emit_prefixes},
+	{"spillway_ruleset_bytes", "gauge", "Memory of the published ruleset.", emit_ruleset_bytes},
+	{"spillway_ruleset_compile_seconds", "gauge", "Time that compiling the published ruleset took.",
+	 emit_compile_seconds},
+	{"spillway_ruleset_publish_seconds", "gauge", "Time that publishing the published ruleset took.",
+	 emit_publish_seconds},
+	{"spillway_ruleset_age_seconds", "gauge", "Time since the ruleset was published.", emit_age},
+	{"spillway_reloads_total", "counter", "Reloads by result; after a failed one the old ruleset stays.",
+	 emit_reloads},
+	{"spillway_build_info", "gauge", "Always 1; the version of the agent is a label.", emit_build_info},
+	{"spillway_agent_uptime_seconds", "gauge", "Time since the agent was started.", emit_uptime},
+};
+
+void spw_view_metrics(FILE *out, const struct spw_snapshot *snapshot)
+{
+	for (size_t i = 0; i < sizeof(families) / sizeof(*families); i++) {
+		fprintf(out, "# HELP %s %s\n", families[i].name, families[i].help);
+		fprintf(out, "# TYPE %s %s\n", families[i].name, families[i].type);
+		families[i].emit(out, families[i].name, snapshot);
+	}
+}

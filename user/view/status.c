@@ -1,0 +1,453 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The whole state, on one screen for the engineer who was called, or as JSON for a program. Called by the verb
+ * `status`. The text rounds, the JSON does not.
+ */
+#include <ctype.h>
+#include <string.h>
+
+#include "../core/words.h"
+#include "parts.h"
+
+#define PAGE_COLUMNS 98
+#define LABEL_COLUMNS 12
+#define NAME_COLUMNS_MIN 10
+#define NAME_COLUMNS_MAX 24
+
+static bool enforcing(const struct spw_snapshot *snapshot)
+{
+	return spw_lease_left_ns(snapshot) && snapshot->control.mode == SPW_ENFORCE;
+}
+
+static u64 since_ns(const struct spw_snapshot *snapshot, u64 then_ns)
+{
+	return snapshot->now_ns > then_ns ? snapshot->now_ns - then_ns : 0;
+}
+
+/* Whether an operator's level still holds; an agent that is gone leaves it behind in the map. */
+static bool level_pinned(const struct spw_snapshot *snapshot)
+{
+	return snapshot->control.pinned_level < SPW_LEVELS && snapshot->control.pinned_until_ns > snapshot->now_ns;
+}
+
+/* ---- text ---- */
+
+static void put_level(FILE *out, u32 level, struct spw_style style)
+{
+	char word[SPW_SHORT_TEXT];
+
+	snprintf(word, sizeof(word), "%s", spw_level_name(level));
+	for (char *at = word; *at; at++)
+		*at = (char)toupper((unsigned char)*at);
+	spw_put_coloured(out, style, spw_level_colour(level), word);
+}
+
+static void put_agent(FILE *out, const struct spw_snapshot *snapshot, struct spw_style style)
+{
+	char text[64];
+
+	fputs("; agent ", out);
+	if (snapshot->agent_alive) {
+		fprintf(out, "%u alive", snapshot->agent.pid);
+		return;
+	}
+	if (snapshot->agent.pid)
+		snprintf(text, sizeof(text), "%u is dead or hangs", snapshot->agent.pid);
+	else
+		snprintf(text, sizeof(text), "was stopped");
+	spw_put_coloured(out, style, SPW_COLOUR_RED, text);
+}
+
+/* What an engineer wants first: does it refuse anything now, on whose word, and for how long. */
+static void put_headline(FILE *out, const struct spw_snapshot *snapshot, struct spw_style style)
+{
+	u64 lease_ns = spw_lease_left_ns(snapshot);
+	char text[SPW_SHORT_TEXT];
+
+	put_level(out, snapshot->control.level, style);
+	fputs(": ", out);
+	if (!lease_ns)
+		spw_put_coloured(out, style, SPW_COLOUR_YELLOW, "everything passes, there is no lease");
+	else if (snapshot->control.mode == SPW_OBSERVE)
+		spw_put_coloured(out, style, SPW_COLOUR_YELLOW, "everything passes, mode observe");
+	else
+		fprintf(out, "mode %s", spw_mode_name(snapshot->control.mode));
+	put_agent(out, snapshot, style);
+	if (lease_ns)
+		fprintf(out, ", lease %s", spw_short_time(lease_ns, text));
+	putc('\n', out);
+	if (!level_pinned(snapshot))
+		return;
+	fprintf(out, "%-*s%s, set by hand, ", LABEL_COLUMNS, "level", spw_level_name(snapshot->control.pinned_level));
+	if (snapshot->control.pinned_until_ns == UINT64_MAX)
+		fputs("until 'spillway level auto'\n", out);
+	else
+		fprintf(out, "for another %s\n",
+			spw_short_time(snapshot->control.pinned_until_ns - snapshot->now_ns, text));
+}
+
+static const char *interface_mode(const struct spw_interface_record *interface)
+{
+	return interface->native ? "native" : "generic";
+}
+
+static void put_interfaces(FILE *out, const struct spw_snapshot *snapshot, struct spw_style style)
+{
+	int column = fprintf(out, "%-*s", LABEL_COLUMNS, "interfaces");
+
+	for (size_t i = 0; i < SPW_INTERFACES_MAX && snapshot->agent.interfaces[i].name[0]; i++) {
+		const struct spw_interface_record *interface = &snapshot->agent.interfaces[i];
+		const char *mode = interface->attached ? interface_mode(interface) : "NOT ATTACHED";
+		int width = (int)strnlen(interface->name, sizeof(interface->name)) + 1 + (int)strlen(mode) + 2;
+		char name[sizeof(interface->name) + 1];
+
+		if (i)
+			column += fprintf(out, ", ");
+		if (column + width > PAGE_COLUMNS)
+			column = fprintf(out, "\n%*s", LABEL_COLUMNS, "") - 1;
+		snprintf(name, sizeof(name), "%.*s", (int)sizeof(interface->name), interface->name);
+		spw_put_text(out, name, SPW_FOR_TERMINAL);
+		putc(' ', out);
+		if (interface->attached)
+			fputs(mode, out);
+		else
+			spw_put_coloured(out, style, SPW_COLOUR_RED, mode);
+		column += width - 2;
+	}
+	if (!snapshot->agent.interfaces[0].name[0])
+		spw_put_coloured(out, style, SPW_COLOUR_RED, "none");
+	putc('\n', out);
+}
+
+static int class_columns(const struct spw_snapshot *snapshot)
+{
+	int columns = NAME_COLUMNS_MIN;
+
+	for (size_t i = 0; i < snapshot->classes_count; i++) {
+		int width = spw_text_width(snapshot->classes[i].record.name);
+
+		columns = width > columns ? width : columns;
+	}
+	return columns < NAME_COLUMNS_MAX ? columns : NAME_COLUMNS_MAX;
+}
+
+static void put_treatment(FILE *out, const struct spw_class_record *class, u32 level, struct spw_style style)
+{
+	enum spw_treatment treatment = spw_treatment(class->cut_new_from, class->cut_all_from, level);
+	char text[SPW_SHORT_TEXT];
+
+	snprintf(text, sizeof(text), "  %-9s", spw_treatment_text(treatment));
+	if (treatment == SPW_SERVED)
+		fputs(text, out);
+	else
+		spw_put_coloured(out, style, SPW_COLOUR_STRONG, text);
+}
+
+static void put_class(FILE *out, const struct spw_snapshot *snapshot, const struct spw_class_sample *class, int columns,
+		      struct spw_style style)
+{
+	struct spw_traffic traffic = spw_class_traffic(snapshot, class->id);
+	const u64 counts[] = {
+		traffic.prefixes4 + traffic.prefixes6, traffic.packets[SPW_PASS], traffic.packets[SPW_DROP],
+		class->counter.new_work[SPW_PASS], class->counter.new_work[SPW_DROP],
+	};
+	u32 level = snapshot->control.level;
+	char text[SPW_SHORT_TEXT];
+
+	spw_put_cell(out, class->record.name, columns);
+	for (size_t i = 0; i < sizeof(counts) / sizeof(*counts); i++)
+		fprintf(out, "%10s", spw_short_count(counts[i], text));
+	if (class->record.state != SPW_RECORD_ACTIVE) {
+		fputs("  retired", out);
+	} else {
+		put_treatment(out, &class->record, level, style);
+		if (level < SPW_RED)
+			put_treatment(out, &class->record, level + 1, style);
+	}
+	putc('\n', out);
+}
+
+static void put_classes(FILE *out, const struct spw_snapshot *snapshot, struct spw_style style)
+{
+	int columns = class_columns(snapshot);
+	u32 level = snapshot->control.level;
+
+	if (!snapshot->classes_count)
+		return;
+	fprintf(out, "\n%*s%10s%20s%20s  %-9s%s\n", columns, "", "", "packets", "new work", "now",
+		level < SPW_RED ? "  next" : "");
+	fprintf(out, "%-*s%10s%10s%10s%10s%10s  %-9s", columns, "class", "prefixes", "passed", "dropped", "admitted",
+		"refused", spw_level_name(level));
+	if (level < SPW_RED)
+		fprintf(out, "  %s", spw_level_name(level + 1));
+	putc('\n', out);
+	for (size_t i = 0; i < snapshot->classes_count; i++)
+		put_class(out, snapshot, &snapshot->classes[i], columns, style);
+}
+
+static void put_shadow(FILE *out, const struct spw_snapshot *snapshot, enum spw_shadow shadow, const char *when)
+{
+	char packets_text[SPW_SHORT_TEXT], new_work_text[SPW_SHORT_TEXT];
+	u64 packets = 0, new_work = 0;
+
+	for (size_t i = 0; i < snapshot->classes_count; i++) {
+		packets += snapshot->classes[i].counter.shadow_packets[shadow];
+		new_work += snapshot->classes[i].counter.shadow_new_work[shadow];
+	}
+	if (packets)
+		fprintf(out, "%s packets that passed, %s of them new work, would have been dropped %s\n",
+			spw_short_count(packets, packets_text), spw_short_count(new_work, new_work_text), when);
+}
+
+static void put_shadows(FILE *out, const struct spw_snapshot *snapshot)
+{
+	put_shadow(out, snapshot, SPW_SHADOW_ENFORCED, "had the level been enforced");
+	put_shadow(out, snapshot, SPW_SHADOW_NEXT_LEVEL, "one level further up");
+}
+
+static void put_reasons(FILE *out, const struct spw_snapshot *snapshot)
+{
+	char text[SPW_SHORT_TEXT];
+	bool header = false;
+
+	/* Reasons are numbered in the order of their rules. */
+	for (u32 reason = 0; reason < SPW_REASONS; reason++) {
+		const struct spw_reason_counter *counter = &snapshot->reasons[reason];
+
+		if (!counter->packets[SPW_PASS] && !counter->packets[SPW_DROP])
+			continue;
+		if (!header)
+			fprintf(out, "\n%-6s%-14s%10s%10s%10s%10s\n", "rule", "reason", "passed", "dropped", "bytes",
+				"dropped");
+		header = true;
+		fprintf(out, "%-6u%-14s", spw_reason_rule(reason), spw_reason_name(reason));
+		for (u32 verdict = 0; verdict < SPW_VERDICTS; verdict++)
+			fprintf(out, "%10s", spw_short_count(counter->packets[verdict], text));
+		for (u32 verdict = 0; verdict < SPW_VERDICTS; verdict++)
+			fprintf(out, "%10s", spw_short_count(counter->bytes[verdict], text));
+		putc('\n', out);
+	}
+}
+
+static void put_anomalies(FILE *out, const struct spw_snapshot *snapshot)
+{
+	char text[SPW_SHORT_TEXT];
+	bool some = false;
+
+	for (u32 anomaly = 0; anomaly < SPW_ANOMALIES; anomaly++) {
+		if (!snapshot->anomalies[anomaly].packets)
+			continue;
+		if (some)
+			fputs(", ", out);
+		else
+			fprintf(out, "\n%-*s", LABEL_COLUMNS, "anomalies");
+		some = true;
+		fprintf(out, "%s %s", spw_short_count(snapshot->anomalies[anomaly].packets, text),
+			spw_anomaly_name(anomaly));
+	}
+	if (some)
+		putc('\n', out);
+}
+
+static void put_ruleset(FILE *out, const struct spw_snapshot *snapshot)
+{
+	const struct spw_agent_record *agent = &snapshot->agent;
+	char first[SPW_SHORT_TEXT], second[SPW_SHORT_TEXT], third[SPW_SHORT_TEXT];
+
+	fprintf(out, "\n%-*s", LABEL_COLUMNS, "ruleset");
+	if (!agent->generation) {
+		fputs("none was published\n", out);
+		return;
+	}
+	fprintf(out, "generation %llu, %s old: %s IPv4 and %s IPv6 prefixes\n", (unsigned long long)agent->generation,
+		spw_short_time(since_ns(snapshot, agent->published_ns), first),
+		spw_short_count(agent->ruleset_prefixes4, second), spw_short_count(agent->ruleset_prefixes6, third));
+	fprintf(out, "%*s%sB of memory, compiled in %s, published in %s; ", LABEL_COLUMNS, "",
+		spw_short_count(agent->ruleset_bytes, first), spw_short_time(agent->compile_ns, second),
+		spw_short_time(agent->publish_ns, third));
+	fprintf(out, "reloads: %llu done, %llu failed\n", (unsigned long long)agent->reloads_done,
+		(unsigned long long)agent->reloads_failed);
+}
+
+static void put_version(FILE *out, const struct spw_snapshot *snapshot)
+{
+	const struct spw_agent_record *agent = &snapshot->agent;
+	char text[SPW_SHORT_TEXT];
+
+	if (!agent->version[0])
+		return;
+	fprintf(out, "%-*s", LABEL_COLUMNS, "version");
+	spw_put_text(out, agent->version, SPW_FOR_TERMINAL);
+	if (snapshot->agent_alive)
+		fprintf(out, ", up %s", spw_short_time(since_ns(snapshot, agent->started_ns), text));
+	if (agent->config[0]) {
+		fputs(", ", out);
+		spw_put_text(out, agent->config, SPW_FOR_TERMINAL);
+	}
+	putc('\n', out);
+}
+
+void spw_view_status(FILE *out, const struct spw_snapshot *snapshot, struct spw_style style)
+{
+	put_headline(out, snapshot, style);
+	put_interfaces(out, snapshot, style);
+	put_classes(out, snapshot, style);
+	put_shadows(out, snapshot);
+	put_reasons(out, snapshot);
+	put_anomalies(out, snapshot);
+	put_ruleset(out, snapshot);
+	put_version(out, snapshot);
+}
+
+/* ---- JSON ---- */
+
+static json_t *agent_json(const struct spw_snapshot *snapshot)
+{
+	const struct spw_agent_record *agent = &snapshot->agent;
+
+	return json_pack("{s:o, s:b, s:o, s:o, s:o}",
+			 "pid", agent->pid ? json_integer(agent->pid) : json_null(),
+			 "alive", snapshot->agent_alive,
+			 "version", spw_json_text_or_null(agent->version),
+			 "config", spw_json_text_or_null(agent->config),
+			 "uptime_s", snapshot->agent_alive ?
+				spw_json_seconds(since_ns(snapshot, agent->started_ns)) : json_null());
+}
+
+static json_t *ruleset_json(const struct spw_snapshot *snapshot)
+{
+	const struct spw_agent_record *agent = &snapshot->agent;
+
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+			 "generation", spw_json_count(agent->generation),
+			 "prefixes4", spw_json_count(agent->ruleset_prefixes4),
+			 "prefixes6", spw_json_count(agent->ruleset_prefixes6),
+			 "bytes", spw_json_count(agent->ruleset_bytes),
+			 "compile_seconds", spw_json_seconds(agent->compile_ns),
+			 "publish_seconds", spw_json_seconds(agent->publish_ns),
+			 "age_s", agent->generation ?
+				spw_json_seconds(since_ns(snapshot, agent->published_ns)) : json_null());
+}
+
+static json_t *interface_json(const struct spw_interface_record *interface)
+{
+	char name[sizeof(interface->name) + 1];
+
+	snprintf(name, sizeof(name), "%.*s", (int)sizeof(interface->name), interface->name);
+	return json_pack("{s:o, s:i, s:b, s:o}",
+			 "name", spw_json_text(name),
+			 "ifindex", (int)interface->ifindex,
+			 "attached", !!interface->attached,
+			 "mode", interface->attached ? json_string(interface_mode(interface)) : json_null());
+}
+
+static json_t *interfaces_json(const struct spw_snapshot *snapshot)
+{
+	json_t *array = json_array();
+	bool complete = array;
+
+	for (size_t i = 0; complete && i < SPW_INTERFACES_MAX && snapshot->agent.interfaces[i].name[0]; i++)
+		complete = spw_json_push(array, interface_json(&snapshot->agent.interfaces[i]));
+	return spw_json_done(array, complete);
+}
+
+static json_t *shadow_json(const struct spw_class_counter *counter, enum spw_shadow shadow)
+{
+	return json_pack("{s:o, s:o}",
+			 "packets", spw_json_count(counter->shadow_packets[shadow]),
+			 "new_work", spw_json_count(counter->shadow_new_work[shadow]));
+}
+
+static json_t *cut_json(const struct spw_class_record *class)
+{
+	if (class->cut_all_from < SPW_LEVELS)
+		return json_string("all");
+	return class->cut_new_from < SPW_LEVELS ? json_string("new") : json_null();
+}
+
+static json_t *class_json(const struct spw_snapshot *snapshot, const struct spw_class_sample *class)
+{
+	const struct spw_class_record *record = &class->record;
+	struct spw_traffic traffic = spw_class_traffic(snapshot, class->id);
+	u32 cut_from = record->cut_new_from < record->cut_all_from ? record->cut_new_from : record->cut_all_from;
+
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:b, s:o, s:{s:o, s:o}, s:o, s:o}",
+			 "name", spw_json_text(record->name),
+			 "rank", spw_json_count(record->rank),
+			 "shed_from", spw_json_level(record->shed_from),
+			 "cut_from", spw_json_level(cut_from),
+			 "cut", cut_json(record),
+			 "active", record->state == SPW_RECORD_ACTIVE,
+			 "new_work", spw_json_verdicts(class->counter.new_work),
+			 "shadow",
+				spw_shadow_name(SPW_SHADOW_ENFORCED), shadow_json(&class->counter, SPW_SHADOW_ENFORCED),
+				spw_shadow_name(SPW_SHADOW_NEXT_LEVEL), shadow_json(&class->counter, SPW_SHADOW_NEXT_LEVEL),
+			 "packets", spw_json_verdicts(traffic.packets),
+			 "bytes", spw_json_verdicts(traffic.bytes));
+}
+
+static json_t *classes_json(const struct spw_snapshot *snapshot)
+{
+	json_t *array = json_array();
+	bool complete = array;
+
+	for (size_t i = 0; complete && i < snapshot->classes_count; i++)
+		complete = spw_json_push(array, class_json(snapshot, &snapshot->classes[i]));
+	return spw_json_done(array, complete);
+}
+
+static json_t *reasons_json(const struct spw_snapshot *snapshot)
+{
+	json_t *array = json_array();
+	bool complete = array;
+
+	for (u32 reason = 0; complete && reason < SPW_REASONS; reason++)
+		if (!spw_reason_reserved(reason))
+			complete = spw_json_push(array, json_pack("{s:s, s:i, s:o, s:o}",
+				"reason", spw_reason_name(reason),
+				"rule", (int)spw_reason_rule(reason),
+				"packets", spw_json_verdicts(snapshot->reasons[reason].packets),
+				"bytes", spw_json_verdicts(snapshot->reasons[reason].bytes)));
+	return spw_json_done(array, complete);
+}
+
+static json_t *anomalies_json(const struct spw_snapshot *snapshot)
+{
+	json_t *object = json_object();
+	bool complete = object;
+
+	for (u32 anomaly = 0; complete && anomaly < SPW_ANOMALIES; anomaly++)
+		complete = !json_object_set_new(object, spw_anomaly_name(anomaly),
+						spw_json_count(snapshot->anomalies[anomaly].packets));
+	return spw_json_done(object, complete);
+}
+
+static json_t *pinned_for_json(const struct spw_snapshot *snapshot)
+{
+	if (!level_pinned(snapshot) || snapshot->control.pinned_until_ns == UINT64_MAX)
+		return json_null();
+	return spw_json_seconds(snapshot->control.pinned_until_ns - snapshot->now_ns);
+}
+
+json_t *spw_view_status_json(const struct spw_snapshot *snapshot)
+{
+	const struct spw_control *control = &snapshot->control;
+
+	return json_pack("{s:s, s:s, s:o, s:b, s:o, s:o, s:o, s:o, s:{s:o, s:o}, s:o, s:o, s:o, s:o, s:o}",
+			 "level", spw_level_name(control->level),
+			 "mode", spw_mode_name(control->mode),
+			 "lease_remaining_s", spw_json_seconds(spw_lease_left_ns(snapshot)),
+			 "enforcing", enforcing(snapshot),
+			 "pinned_level", level_pinned(snapshot) ? spw_json_level(control->pinned_level) : json_null(),
+			 "pinned_for_s", pinned_for_json(snapshot),
+			 "agent", agent_json(snapshot),
+			 "ruleset", ruleset_json(snapshot),
+			 "reloads",
+				"done", spw_json_count(snapshot->agent.reloads_done),
+				"failed", spw_json_count(snapshot->agent.reloads_failed),
+			 "interfaces", interfaces_json(snapshot),
+			 "classes", classes_json(snapshot),
+			 "lists", spw_view_lists_json(snapshot, NULL),
+			 "reasons", reasons_json(snapshot),
+			 "anomalies", anomalies_json(snapshot));
+}
