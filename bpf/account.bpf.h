@@ -9,14 +9,14 @@
 #include "../maps/maps.bpf.h"
 #include "verdict.h"
 
-SPW_INLINE void spw_account_reason(struct spw_judgement judgement, u32 length)
+SPW_INLINE void spw_account_packet(const struct spw_slot *slot, u32 reason, u32 length)
 {
-	u32 reason = judgement.reason, verdict = judgement.verdict & 1;
-	struct spw_reason_counter *counter = bpf_map_lookup_elem(&reason_counters, &reason);
+	u32 list = slot->list;
+	struct spw_list_tally *tally = bpf_map_lookup_elem(&list_counters, &list);
 
-	if (counter) {
-		counter->packets[verdict]++;
-		counter->bytes[verdict] += length;
+	if (tally && reason < SPW_REASONS_MAX) {
+		tally->by_reason[reason].packets++;
+		tally->by_reason[reason].bytes += length;
 	}
 }
 
@@ -40,17 +40,6 @@ SPW_INLINE void spw_account_anomalies(u32 found)
 		spw_account_anomaly(SPW_ANOMALY_EXT_LIMIT);
 	if (found & SPW_FOUND_VLAN_LIMIT)
 		spw_account_anomaly(SPW_ANOMALY_VLAN_LIMIT);
-}
-
-SPW_INLINE void spw_account_list(const struct spw_slot *slot, u32 verdict, u32 length)
-{
-	u32 list = slot->list;
-	struct spw_list_counter *counter = bpf_map_lookup_elem(&list_counters, &list);
-
-	if (counter) {
-		counter->packets[verdict & 1]++;
-		counter->bytes[verdict & 1] += length;
-	}
 }
 
 SPW_INLINE void spw_account_new_work(const struct spw_slot *slot, u32 verdict)

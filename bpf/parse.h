@@ -62,26 +62,34 @@ struct spw_cursor {
 /* No chain of headers that is followed is longer; the mask keeps the verifier sure of it. */
 #define SPW_OFFSET_MASK 0x7fffu
 
-/* Bytes stand in network order and at any alignment. */
+/*
+ * Bytes stand in network order and at any alignment. The kernel lets programs load unaligned where the processor does, in
+ * one instruction; the host's compilers want to be told.
+ */
+#ifdef __bpf__
+#define SPW_LOAD(type, at) (*(const type *)(at))
+#else
+#define SPW_LOAD(type, at)                                  \
+	({                                                  \
+		type value;                                 \
+		__builtin_memcpy(&value, at, sizeof(value)); \
+		value;                                      \
+	})
+#endif
+
 SPW_INLINE u32 spw_load16(const u8 *at)
 {
-	return (u32)at[0] << 8 | at[1];
+	return __builtin_bswap16(SPW_LOAD(u16, at));
 }
 
 SPW_INLINE u32 spw_load32(const u8 *at)
 {
-	u32 value;
-
-	__builtin_memcpy(&value, at, sizeof(value));
-	return __builtin_bswap32(value);
+	return __builtin_bswap32(SPW_LOAD(u32, at));
 }
 
 SPW_INLINE u64 spw_load64(const u8 *at)
 {
-	u64 value;
-
-	__builtin_memcpy(&value, at, sizeof(value));
-	return __builtin_bswap64(value);
+	return __builtin_bswap64(SPW_LOAD(u64, at));
 }
 
 /* The IP header contradicts itself or its transport header is cut off. */

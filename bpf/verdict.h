@@ -122,7 +122,7 @@ SPW_INLINE struct spw_judgement spw_judge(const struct spw_packet *packet, const
 	bool enforcing = order->leased && !order->observing;
 
 	if (packet->found & SPW_FOUND_MALFORMED && ruleset->malformed_drop && enforcing)
-		return spw_judgement(SPW_DROP, SPW_REASON_MALFORMED);
+		return spw_judgement(SPW_DROP, SPW_REASON_MALFORMED_DROP);
 	if (spw_is_management(packet, slot, ruleset))
 		return spw_judgement(SPW_PASS, SPW_REASON_MANAGEMENT);
 	if (!order->leased)

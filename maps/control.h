@@ -3,8 +3,9 @@
  * What the agent tells the datapath between two rulesets. One value, written whole by the agent at every tick;
  * each field stands for itself, so a packet that reads it during a write is judged by old or new, both valid.
  *
- * The lease is the first line of failing safe: behind `lease_until_ns` (CLOCK_MONOTONIC, so neither wall clock
- * nor suspend move it) the datapath passes everything, whatever else stands here.
+ * The lease is the first line of failing safe: past `lease_until_jiffies` the datapath passes everything, whatever else
+ * stands here. It is told in jiffies, which a program reads in half a nanosecond, where a clock costs a call; like
+ * CLOCK_MONOTONIC, in which people read the same moment, they are moved neither by the wall clock nor by suspend.
  */
 #ifndef SPW_MAPS_CONTROL_H
 #define SPW_MAPS_CONTROL_H
@@ -14,7 +15,7 @@
 #define SPW_CONTROL_MAGIC 0x73707763u /* "spwc" */
 
 struct spw_control {
-	u64 lease_until_ns;
+	u64 lease_until_jiffies;
 	u32 level; /* enum spw_level */
 	u32 mode;  /* enum spw_mode */
 	/* Below: the agent's own memory over restarts; the datapath does not read it. */
@@ -22,9 +23,10 @@ struct spw_control {
 	u32 layout;
 	u32 pinned_level;   /* level that an operator has set; SPW_LEVEL_NEVER: none */
 	u32 reserved;
+	u64 lease_until_ns;  /* the same moment, CLOCK_MONOTONIC */
 	u64 pinned_until_ns; /* CLOCK_MONOTONIC; UINT64_MAX: until `level auto` */
 };
 
-_Static_assert(sizeof(struct spw_control) == 40, "layout of the pinned control map");
+_Static_assert(sizeof(struct spw_control) == 48, "layout of the pinned control map");
 
 #endif

@@ -8,9 +8,8 @@
  *                                 inner map is the publication, and the kernel frees the old one when no program
  *                                 runs with it any more
  *   control            agent      struct spw_control
- *   list_counters      datapath   struct spw_list_counter, by list identity
+ *   list_counters      datapath   struct spw_list_tally, by list identity
  *   class_counters     datapath   struct spw_class_counter, by class identity
- *   reason_counters    datapath   struct spw_reason_counter, by enum spw_reason
  *   anomaly_counters   datapath   struct spw_anomaly_counter, by enum spw_anomaly
  *   trace              datapath   struct spw_trace; only when loaded for `simulate`
  *   list_registry      agent      struct spw_list_record     \
@@ -45,7 +44,7 @@ struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, SPW_LISTS_MAX);
 	__type(key, u32);
-	__type(value, struct spw_list_counter);
+	__type(value, struct spw_list_tally);
 } list_counters SEC(".maps");
 
 struct {
@@ -54,13 +53,6 @@ struct {
 	__type(key, u32);
 	__type(value, struct spw_class_counter);
 } class_counters SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, SPW_REASONS_MAX);
-	__type(key, u32);
-	__type(value, struct spw_reason_counter);
-} reason_counters SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);

@@ -53,7 +53,8 @@ enum spw_verdict {
 };
 
 /*
- * Why a packet got its verdict; the number in brackets is the rule of the order of judgement (verdict.h).
+ * Why a packet got its verdict; each reason belongs to one verdict, so that a counter by reason tells
+ * both. The number in brackets is the rule of the order of judgement (verdict.h).
  * Reasons of rules 6 and 8 to 10 are reserved places, for limits, share and budget.
  */
 enum spw_reason {
@@ -62,7 +63,7 @@ enum spw_reason {
 	SPW_REASON_LLDP = 2,	       /* [1] */
 	SPW_REASON_NEIGHBOUR = 3,      /* [1] IPv6 neighbour and router discovery, hop limit 255 */
 	SPW_REASON_DHCP = 4,	       /* [1] DHCP and DHCPv6 */
-	SPW_REASON_MALFORMED = 5,      /* [2] dropped by policy, or passed because nothing else refused it */
+	SPW_REASON_MALFORMED = 5,      /* [2] passed: the policy says so, and nothing else refused it */
 	SPW_REASON_MANAGEMENT = 6,     /* [3] */
 	SPW_REASON_NO_LEASE = 7,       /* [4] the agent is silent: pass */
 	SPW_REASON_OBSERVE = 8,	       /* [4] mode observe: pass */
@@ -75,8 +76,9 @@ enum spw_reason {
 	SPW_REASON_SHARE = 15,	       /* [9] reserved */
 	SPW_REASON_BUDGET = 16,	       /* [10] reserved */
 	SPW_REASON_ADMITTED = 17,      /* [10] new work that nothing refused */
-	SPW_REASONS = 18,
-	SPW_REASONS_MAX = 32, /* room in the counters, so that a new reason needs no new layout */
+	SPW_REASON_MALFORMED_DROP = 18, /* [2] dropped by policy */
+	SPW_REASONS = 19,
+	SPW_REASONS_MAX = 24, /* room in the counters, so that a new reason needs no new layout */
 };
 
 /* What was odd about a packet, whatever its verdict; a packet may show several. */
@@ -91,7 +93,7 @@ enum spw_anomaly {
 
 enum spw_bounds {
 	SPW_NAME_MAX = 64,	/* bytes of a name with its final NUL */
-	SPW_LISTS_MAX = 1024,	/* list 0 is "no list": what nothing names */
+	SPW_LISTS_MAX = 512,	/* list 0 is "no list": what nothing names */
 	SPW_CLASSES_MAX = 32,	/* class identities; they outlive a reload */
 	SPW_SLOTS_MAX = 2048,	/* what a leaf of the table can name */
 	SPW_SERVICES_MAX = 64,

@@ -95,6 +95,13 @@ static void write_record(struct agent *agent)
 		spw_log(LOG_ERR, "cannot write %s/agent_registry: %s", agent->pins.dir, strerror(errno));
 }
 
+/* The datapath reads jiffies, people read nanoseconds; both tell one moment. */
+static void renew_lease(struct agent *agent, u64 now)
+{
+	agent->control.lease_until_jiffies = spw_datapath_lease(&agent->datapath, agent->config.lease_ns);
+	agent->control.lease_until_ns = agent->control.lease_until_jiffies ? now + agent->config.lease_ns : 0;
+}
+
 static void set_level(struct agent *agent, u32 level, const char *why)
 {
 	if (agent->control.level == level)
@@ -218,7 +225,7 @@ static int on_tick(sd_event_source *source, uint64_t usec, void *context)
 	(void)usec;
 	agent->ticks++;
 	follow_pin(agent, now);
-	agent->control.lease_until_ns = now + agent->config.lease_ns;
+	renew_lease(agent, now);
 	err = write_control(agent);
 	if (err)
 		spw_log(LOG_ERR, "cannot renew the lease: %s; everything will pass", strerror(-err));
@@ -705,7 +712,7 @@ static int first_publication(struct agent *agent)
 			snprintf(message, sizeof(message), "cannot write the registries: %s", strerror(-err));
 	}
 	if (!err) {
-		agent->control.lease_until_ns = spw_monotonic_ns() + agent->config.lease_ns;
+		renew_lease(agent, spw_monotonic_ns());
 		follow_pin(agent, spw_monotonic_ns());
 		write_control(agent);
 		err = attach_all(agent, &agent->config, message);
@@ -765,7 +772,7 @@ static void stop(struct agent *agent)
 		spw_config_free(&agent->reload.config);
 	}
 	if (agent->pins.fds[SPW_PIN_CONTROL] >= 0 && agent->datapath.skeleton) {
-		agent->control.lease_until_ns = 0;
+		agent->control.lease_until_ns = agent->control.lease_until_jiffies = 0;
 		write_control(agent);
 		agent->record.pid = 0;
 		write_record(agent);

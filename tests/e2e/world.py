@@ -432,6 +432,7 @@ class Agent:
             raise RuntimeError(f"the agent ended: {self.process.log()}")
 
     def healthy(self):
+        """Whether it renews its lease and covers its interfaces."""
         if self.listen != "off":
             return self.http("/healthz")[0] == 200
         status = self.status(check=False)
@@ -439,6 +440,10 @@ class Agent:
 
     def stop(self):
         return self.process.stop()
+
+    def ticking(self):
+        """Whether it renews its lease, as the pinned state says."""
+        return self.process.alive() and self.status()["lease_remaining_s"] > 1
 
     def cli(self, *argv, check=True, **options):
         return self.namespace.run(self.program, "-c", self.config, *argv, check=check, **options)
@@ -476,6 +481,8 @@ class Agent:
         return http_get(self.namespace, path, address=host, port=int(port), **options)
 
     def metrics(self):
+        """The page of /metrics; the agent renders it at most each 0.2 s, so older than this call it is not."""
+        time.sleep(0.21)
         status, _, body = self.http("/metrics", timeout=5)
         if status != 200:
             raise RuntimeError(f"/metrics: {status}")

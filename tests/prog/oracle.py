@@ -20,6 +20,7 @@ What the prose leaves open is settled here, so that both sides have one place to
   - An IPv6 Fragment header makes a fragment, also with offset 0 and no more to come (an "atomic" one).
 """
 import bisect
+import functools
 import ipaddress
 import json
 import os
@@ -255,7 +256,7 @@ class Policy:
         for list_ in self.lists:
             if list_.geo:
                 if list_.geo not in self._geo:
-                    self._geo[list_.geo] = GeoTable.of_folder(list_.geo)
+                    self._geo[list_.geo] = GeoTable(list_.geo)
                 self._geo[list_.geo].select(list_.name, list_.countries)
             for text in list_.inline or (read_cidr_file(list_.file) if list_.file else ()):
                 for family, start, length in prefixes_of(text):
@@ -284,6 +285,10 @@ class Policy:
         if not self.lists:
             del config["lists"]
         return json.dumps(config, indent=1)
+
+    def written_prefixes(self):
+        """(family, start, length) of each prefix that is written down, in the configuration or in a file."""
+        return self._table.prefixes()
 
     def classify(self, packet):
         """(list or None, class): the most specific prefix; at equal length one written down beats one of a country."""
@@ -415,6 +420,12 @@ class PrefixTable:
             self.by_length[family] = lengths = dict(sorted(lengths.items(), reverse=True))
         lengths[length][start >> (WIDTH[family] - length)] = name
 
+    def prefixes(self):
+        for family, lengths in self.by_length.items():
+            for length, starts in lengths.items():
+                for start in starts:
+                    yield family, start << (WIDTH[family] - length), length
+
     def lookup(self, family, address):
         """(length, name); length -1 when nothing matches."""
         for length, starts in self.by_length[family].items():
@@ -427,32 +438,17 @@ class PrefixTable:
 class GeoTable:
     """The country ranges of one folder, of which each belongs to at most one list."""
 
-    @classmethod
-    def of_folder(cls, folder):
-        table = cls()
-        table.load(4, os.path.join(folder, "geoip"), int)
-        table.load(6, os.path.join(folder, "geoip6"), lambda text: int(ipaddress.IPv6Address(text)))
-        return table
-
-    def __init__(self):
-        self.firsts = {4: [], 6: []}
-        self.ranges = {4: [], 6: []}  # (first, last, country), ascending and disjoint
+    def __init__(self, folder):
+        self.ranges = {family: geo_ranges(folder, family) for family in (4, 6)}
+        self.firsts = {family: [first for first, _, _ in ranges] for family, ranges in self.ranges.items()}
+        self.countries = {country for ranges in self.ranges.values() for _, _, country in ranges}
         self.list_of = {}  # country: list
-
-    def load(self, family, path, number):
-        with open(path, encoding="ascii") as lines:
-            rows = (line.rstrip("\n").split(",") for line in lines if line.strip() and line[0] != "#")
-            self.ranges[family] = sorted((number(first), number(last), country) for first, last, country in rows)
-        self.firsts[family] = [first for first, _, _ in self.ranges[family]]
-
-    def countries(self):
-        return {country for ranges in self.ranges.values() for _, _, country in ranges}
 
     def select(self, name, selection):
         """@selection is ["US", "CA"], or ["!US"] for all the others."""
         wanted = {code for code in selection if code[0] != "!"}
         unwanted = {code[1:] for code in selection if code[0] == "!"}
-        for country in self.countries():
+        for country in self.countries:
             if country in wanted or unwanted and country not in unwanted:
                 self.list_of[country] = name
 
@@ -468,9 +464,20 @@ class GeoTable:
         return block_length(family, address, first, last), name
 
 
+@functools.lru_cache(maxsize=4)
+def geo_ranges(folder, family):
+    """(first, last, country) of each line of tor's geoip or geoip6, ascending; the ranges are disjoint."""
+    path = os.path.join(folder, {4: "geoip", 6: "geoip6"}[family])
+    number = {4: int, 6: lambda text: int.from_bytes(socket.inet_pton(socket.AF_INET6, text), "big")}[family]
+    with open(path, encoding="ascii") as lines:
+        rows = [line.rstrip("\n").split(",") for line in lines if line.strip() and line[0] != "#"]
+    return sorted((number(first), number(last), country) for first, last, country in rows)
+
+
 def block_length(family, address, first, last):
     """A range falls apart into the largest aligned blocks that fit into it; the length of the one around @address."""
-    for length in range(WIDTH[family] + 1):
+    longest = (last - first + 1).bit_length() - 1
+    for length in range(WIDTH[family] - longest, WIDTH[family] + 1):
         shift = WIDTH[family] - length
         start = address >> shift << shift
         if first <= start and start + (1 << shift) - 1 <= last:

@@ -78,7 +78,7 @@ static void test_rule_2(void **state)
 	expect(judge(broken, cut_all, SPW_RED, true, false), SPW_DROP, SPW_REASON_CUT);
 	expect(judge(unread, cut_all, SPW_RED, true, false), SPW_PASS, SPW_REASON_MALFORMED);
 	ruleset->malformed_drop = 1;
-	expect(judge(broken, kept, SPW_GREEN, true, false), SPW_DROP, SPW_REASON_MALFORMED);
+	expect(judge(broken, kept, SPW_GREEN, true, false), SPW_DROP, SPW_REASON_MALFORMED_DROP);
 	/* Without an agent, or only observing, nothing is dropped, whatever the policy. */
 	expect(judge(broken, kept, SPW_RED, false, false), SPW_PASS, SPW_REASON_NO_LEASE);
 	expect(judge(broken, kept, SPW_RED, true, true), SPW_PASS, SPW_REASON_OBSERVE);

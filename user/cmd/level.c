@@ -57,12 +57,14 @@ static int read_arguments(int argc, char **argv, json_t *request)
 	if (name)
 		json_object_set_new(request, "level", json_string(name));
 	if (duration) {
+		const char *wrong;
 		u64 ns;
 
 		if (!strcmp(name ? name : "auto", "auto"))
 			return spw_usage(&spw_verb_level, "--for goes with a level");
-		if (spw_duration_parse(duration, strlen(duration), &ns) || !ns)
-			return spw_usage(&spw_verb_level, "'%s' is not a duration; 90s, 10m and 1h are", duration);
+		wrong = spw_units_duration(duration, &ns);
+		if (wrong)
+			return spw_usage(&spw_verb_level, "--for '%s': %s", duration, wrong);
 		json_object_set_new(request, "for_s", json_real((double)ns / 1e9));
 	}
 	return SPW_EXIT_DONE;

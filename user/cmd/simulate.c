@@ -75,7 +75,7 @@ static int prepare(struct simulation *simulation)
 	const struct spw_call *call = simulation->call;
 	struct spw_diagnostics diagnostics = {0};
 	struct spw_lists lists = {0};
-	struct spw_control control = {.lease_until_ns = UINT64_MAX, .level = simulation->level};
+	struct spw_control control = {.lease_until_jiffies = UINT64_MAX, .lease_until_ns = UINT64_MAX, .level = simulation->level};
 	const u32 key = 0;
 	int err = spw_config_load(call->config_path, &simulation->config, &diagnostics);
 

@@ -41,11 +41,13 @@ bool spw_rune_printable(u32 rune)
 	} hidden[] = {
 		{0x00, 0x1f},	  /* C0: newline, escape sequences of terminals */
 		{0x7f, 0x9f},	  /* DEL, C1 */
-		{0x200b, 0x200f}, /* zero width, direction marks */
+		{0x200b, 0x200b}, /* zero width space; the joiners behind it are part of some scripts */
+		{0x200e, 0x200f}, /* direction marks */
 		{0x2028, 0x202e}, /* line and paragraph separator, direction */
 		{0x2060, 0x206f}, /* invisible operators, direction isolates */
 		{0xfeff, 0xfeff}, /* byte order mark */
-		{0xfff9, 0xffff}, /* annotation, replacement, no characters */
+		{0xfff9, 0xfffb}, /* annotation */
+		{0xfffe, 0xffff}, /* no characters */
 	};
 
 	for (size_t i = 0; i < sizeof(hidden) / sizeof(*hidden); i++)

@@ -35,7 +35,7 @@ static struct spw_place place_of(const struct builder *builder, yaml_mark_t mark
 	return (struct spw_place){builder->file, (u32)mark.line + 1, (u32)mark.column + 1};
 }
 
-/* Before libyaml sees it, as its own messages for this have no line: only text that YAML allows, in UTF-8. */
+/* Before libyaml sees it, as its own messages for this have no line: printable text in UTF-8, without directives. */
 static int check_characters(const struct builder *builder)
 {
 	struct spw_place place = {builder->file, 1, 1};
@@ -54,6 +54,10 @@ static int check_characters(const struct builder *builder)
 			place.column = 1;
 			continue;
 		}
+		if (rune == '%' && place.column == 1) { /* libyaml takes seconds for a megabyte of them */
+			spw_error(builder->diagnostics, place, "directives (%%) are not allowed");
+			return -EINVAL;
+		}
 		if (rune != '\t' && !spw_rune_printable(rune)) {
 			spw_error(builder->diagnostics, place, "character U+%04X is not allowed here", rune);
 			return -EINVAL;
@@ -63,32 +67,45 @@ static int check_characters(const struct builder *builder)
 	return 0;
 }
 
-/* What stands at @mark, which counts characters, so it is found by its line. */
+/* What stands at @mark, which counts characters. */
 static char character_at(const struct builder *builder, yaml_mark_t mark)
 {
-	return mark.index < builder->length ? builder->text[mark.index] : 0;
+	size_t at = 0, bytes;
+	u32 rune;
+
+	for (size_t i = 0; i < mark.index && at < builder->length; i++) {
+		bytes = spw_utf8_next(builder->text + at, builder->length - at, &rune);
+		at += bytes ? bytes : 1;
+	}
+	return at < builder->length ? builder->text[at] : 0;
 }
 
-/* libyaml tells what it could not do; what most often helps is quotes. */
+/* What most often helps where libyaml only tells what it could not do. */
+static const char *hint_of(const struct builder *builder)
+{
+	const yaml_parser_t *parser = &builder->parser;
+	char at = character_at(builder, parser->problem_mark);
+
+	if (parser->problem && !strncmp(parser->problem, "mapping values", 14))
+		return "; is the line indented as it should be? text with ': ' in it must stand in quotes";
+	if (parser->context && !strcmp(parser->context, "while scanning a tag"))
+		at = '!';
+	if (at == '\t')
+		return "; indent with spaces, not with tabs";
+	if (at && strchr("!?:&*@`%|>", at))
+		return "; text that begins with one of ! ? : & * @ ` % | > must stand in quotes";
+	return "";
+}
+
 static int report_yaml(struct builder *builder)
 {
 	const yaml_parser_t *parser = &builder->parser;
-	const char *context = parser->context ? parser->context : "", *hint = "";
-	char at;
 
-	if (parser->error == YAML_MEMORY_ERROR) {
-		spw_error(builder->diagnostics, (struct spw_place){builder->file, 1, 1}, "out of memory");
+	if (parser->error == YAML_MEMORY_ERROR)
 		return -ENOMEM;
-	}
-	at = character_at(builder, parser->problem_mark);
-	if (!strcmp(context, "while scanning a tag"))
-		at = '!';
-	if (at == '\t')
-		hint = "; indent with spaces, not with tabs";
-	else if (at && strchr("!?:&*@`%|>", at))
-		hint = "; text that begins with one of ! ? : & * @ ` % | > must stand in quotes";
 	spw_error(builder->diagnostics, place_of(builder, parser->problem_mark), "not valid YAML: %s%s%s%s",
-		  parser->problem ? parser->problem : "unknown error", *context ? " " : "", context, hint);
+		  parser->problem ? parser->problem : "unknown error", parser->context ? " " : "",
+		  parser->context ? parser->context : "", hint_of(builder));
 	return -EINVAL;
 }
 
@@ -242,13 +259,13 @@ static int build(struct builder *builder)
 	while (!builder->done && !err) {
 		yaml_event_t event;
 
-		if (!yaml_parser_parse(&builder->parser, &event))
-			return report_yaml(builder);
+		if (!yaml_parser_parse(&builder->parser, &event)) {
+			err = report_yaml(builder);
+			break;
+		}
 		err = take_event(builder, &event);
 		yaml_event_delete(&event);
 	}
-	if (err == -ENOMEM)
-		spw_error(builder->diagnostics, (struct spw_place){builder->file, 1, 1}, "out of memory");
 	if (!err && !builder->root)
 		err = refuse(builder, (yaml_mark_t){0}, "the configuration is empty");
 	return err;
@@ -268,10 +285,8 @@ int spw_tree_parse(const char *text, size_t length, const char *file, struct spw
 	err = check_characters(&builder);
 	if (err)
 		return err;
-	if (!yaml_parser_initialize(&builder.parser)) {
-		spw_error(diagnostics, (struct spw_place){file, 1, 1}, "out of memory");
+	if (!yaml_parser_initialize(&builder.parser))
 		return -ENOMEM;
-	}
 	err = build(&builder);
 	yaml_parser_delete(&builder.parser);
 	if (err)

@@ -3,8 +3,8 @@
  * YAML -> a tree in which every node knows its place. Structure only; what keys and values mean is the readers' affair.
  * All text is kept as it was written: there are no types, so the country NO is never a boolean.
  *
- * What a configuration does not need is refused, as it is what hostile input is made of: anchors, aliases, tags, more
- * than one document, keys that are no plain words, control characters, anything but UTF-8; bounds are below.
+ * What a configuration does not need is refused, as it is what hostile input is made of: anchors, aliases, tags,
+ * directives, more than one document, keys that are no plain words, control characters, anything but UTF-8; bounds are below.
  */
 #ifndef SPW_CONFIG_TREE_H
 #define SPW_CONFIG_TREE_H
@@ -32,7 +32,7 @@ struct spw_node {
  * spw_tree_parse() - read one document.
  * @file: for places; must outlive the tree
  * @root: the tree; free with spw_tree_free()
- * Returns 0, or -EINVAL or -ENOMEM with an error in @diagnostics and no tree.
+ * Returns 0, -EINVAL with an error in @diagnostics, or -ENOMEM without; then there is no tree.
  */
 int spw_tree_parse(const char *text, size_t length, const char *file, struct spw_node **root,
 		   struct spw_diagnostics *diagnostics);

@@ -12,10 +12,18 @@
 #include "../../maps/counters.h"
 #include "../../maps/registry.h"
 
+/* Sums by verdict; packets[SPW_DROP] and so on. */
+#define spw_reason_counter spw_sum
+#define spw_list_counter   spw_sum
+struct spw_sum {
+	u64 packets[SPW_VERDICTS];
+	u64 bytes[SPW_VERDICTS];
+};
+
 struct spw_list_sample {
 	u16 id;
 	struct spw_list_record record;
-	struct spw_list_counter counter;
+	struct spw_sum counter; /* of packets with an IP source */
 };
 
 struct spw_class_sample {
@@ -33,7 +41,7 @@ struct spw_snapshot {
 	size_t lists_count;
 	struct spw_class_sample classes[SPW_CLASSES_MAX]; /* active ones by rank, then retired ones */
 	size_t classes_count;
-	struct spw_reason_counter reasons[SPW_REASONS_MAX];
+	struct spw_sum reasons[SPW_REASONS_MAX]; /* "malformed" of both verdicts stands under SPW_REASON_MALFORMED */
 	struct spw_anomaly_counter anomalies[SPW_ANOMALIES_MAX];
 };
 

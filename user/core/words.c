@@ -33,25 +33,27 @@ static const struct {
 	const char *name;
 	u8 rule;
 	bool reserved;
+	u8 verdict; /* enum spw_verdict */
 } reasons[SPW_REASONS] = {
-	[SPW_REASON_NOT_IP] = {"not_ip", 1, false},
-	[SPW_REASON_ARP] = {"arp", 1, false},
-	[SPW_REASON_LLDP] = {"lldp", 1, false},
-	[SPW_REASON_NEIGHBOUR] = {"neighbour", 1, false},
-	[SPW_REASON_DHCP] = {"dhcp", 1, false},
-	[SPW_REASON_MALFORMED] = {"malformed", 2, false},
-	[SPW_REASON_MANAGEMENT] = {"management", 3, false},
-	[SPW_REASON_NO_LEASE] = {"no_lease", 4, false},
-	[SPW_REASON_OBSERVE] = {"observe", 4, false},
-	[SPW_REASON_CUT] = {"cut", 5, false},
-	[SPW_REASON_SOURCE_PACKETS] = {"source_packets", 6, true},
-	[SPW_REASON_PREFIX_PACKETS] = {"prefix_packets", 6, true},
-	[SPW_REASON_CLASS_PACKETS] = {"class_packets", 6, true},
-	[SPW_REASON_ESTABLISHED] = {"established", 7, false},
-	[SPW_REASON_SOURCE_NEW] = {"source_new", 8, true},
-	[SPW_REASON_SHARE] = {"share", 9, true},
-	[SPW_REASON_BUDGET] = {"budget", 10, true},
-	[SPW_REASON_ADMITTED] = {"admitted", 10, false},
+	[SPW_REASON_NOT_IP] = {"not_ip", 1, false, SPW_PASS},
+	[SPW_REASON_ARP] = {"arp", 1, false, SPW_PASS},
+	[SPW_REASON_LLDP] = {"lldp", 1, false, SPW_PASS},
+	[SPW_REASON_NEIGHBOUR] = {"neighbour", 1, false, SPW_PASS},
+	[SPW_REASON_DHCP] = {"dhcp", 1, false, SPW_PASS},
+	[SPW_REASON_MALFORMED] = {"malformed", 2, false, SPW_PASS},
+	[SPW_REASON_MANAGEMENT] = {"management", 3, false, SPW_PASS},
+	[SPW_REASON_NO_LEASE] = {"no_lease", 4, false, SPW_PASS},
+	[SPW_REASON_OBSERVE] = {"observe", 4, false, SPW_PASS},
+	[SPW_REASON_CUT] = {"cut", 5, false, SPW_DROP},
+	[SPW_REASON_SOURCE_PACKETS] = {"source_packets", 6, true, SPW_DROP},
+	[SPW_REASON_PREFIX_PACKETS] = {"prefix_packets", 6, true, SPW_DROP},
+	[SPW_REASON_CLASS_PACKETS] = {"class_packets", 6, true, SPW_DROP},
+	[SPW_REASON_ESTABLISHED] = {"established", 7, false, SPW_PASS},
+	[SPW_REASON_SOURCE_NEW] = {"source_new", 8, true, SPW_DROP},
+	[SPW_REASON_SHARE] = {"share", 9, true, SPW_DROP},
+	[SPW_REASON_BUDGET] = {"budget", 10, true, SPW_DROP},
+	[SPW_REASON_ADMITTED] = {"admitted", 10, false, SPW_PASS},
+	[SPW_REASON_MALFORMED_DROP] = {"malformed", 2, false, SPW_DROP},
 };
 
 static const char *name_of(const char *const *names, size_t count, u32 number)
@@ -94,6 +96,11 @@ u32 spw_reason_rule(u32 reason)
 	return reason < SPW_REASONS ? reasons[reason].rule : 0;
 }
 
+enum spw_verdict spw_reason_verdict(u32 reason)
+{
+	return reason < SPW_REASONS ? reasons[reason].verdict : SPW_PASS;
+}
+
 bool spw_reason_reserved(u32 reason)
 {
 	return reason < SPW_REASONS && reasons[reason].reserved;
@@ -105,4 +112,9 @@ int spw_level_parse(const char *name)
 		if (!strcmp(levels[i], name))
 			return (int)i;
 	return -1;
+}
+
+bool spw_reason_of_ip(u32 reason)
+{
+	return reason != SPW_REASON_NOT_IP && reason != SPW_REASON_ARP && reason != SPW_REASON_LLDP;
 }

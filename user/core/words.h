@@ -20,6 +20,12 @@ const char *spw_shadow_name(u32 shadow);
 /** spw_reason_rule() - the number in the order of judgement, 1 to 10. */
 u32 spw_reason_rule(u32 reason);
 
+/** spw_reason_verdict() - the verdict that it stands for; two reasons named "malformed" stand for one each. */
+enum spw_verdict spw_reason_verdict(u32 reason);
+
+/** spw_reason_of_ip() - whether packets with it have an IP source, and so belong to a list. */
+bool spw_reason_of_ip(u32 reason);
+
 /** spw_reason_reserved() - whether it is a place for a later rule, which never occurs yet. */
 bool spw_reason_reserved(u32 reason);
 

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "cleanup.h"
+#include "sampler.h"
 #include "spillway.skel.h"
 
 /* What libbpf had to say, for the message should loading fail; its last line is mostly the one that matters. */
@@ -41,6 +42,47 @@ int spw_ruleset_map(const struct spw_ruleset *ruleset, size_t bytes)
 	return TAKE_FD(fd);
 }
 
+/* The kernel's jiffies; 0: they could not be had. */
+static u64 read_jiffies(int clock_fd)
+{
+	u64 frame[8] = {0}, out[8] = {0};
+	LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = frame, .data_size_in = sizeof(frame), .data_out = out,
+		    .data_size_out = sizeof(out), .repeat = 1);
+
+	return bpf_prog_test_run_opts(clock_fd, &options) ? 0 : out[0];
+}
+
+/*
+ * How many jiffies a second has is fixed when a kernel is built, and not every kernel says it: so it is measured, and
+ * taken to the nearest of the values that kernels are built with.
+ */
+static u32 measure_jiffies_per_second(int clock_fd)
+{
+	static const u32 usual[] = {100, 128, 250, 300, 512, 1000, 1024};
+	u64 first_jiffies = read_jiffies(clock_fd), first_ns = spw_monotonic_ns();
+	double rate, best = 1e9;
+	u32 nearest = 0;
+
+	usleep(80000);
+	rate = (double)(read_jiffies(clock_fd) - first_jiffies) * 1e9 / (double)(spw_monotonic_ns() - first_ns);
+	for (size_t i = 0; i < sizeof(usual) / sizeof(*usual); i++) {
+		double distance = rate > usual[i] ? rate / usual[i] : usual[i] / (rate > 1 ? rate : 1);
+
+		if (distance < best) {
+			best = distance;
+			nearest = usual[i];
+		}
+	}
+	return first_jiffies ? nearest : 0;
+}
+
+u64 spw_datapath_lease(const struct spw_datapath *datapath, u64 lease_ns)
+{
+	u64 now = read_jiffies(datapath->clock_fd);
+
+	return now ? now + lease_ns * datapath->jiffies_per_second / 1000000000 : 0;
+}
+
 static int share_pins(struct spillway_bpf *skeleton, const struct spw_pins *pins)
 {
 	const struct {
@@ -50,7 +92,6 @@ static int share_pins(struct spillway_bpf *skeleton, const struct spw_pins *pins
 		{skeleton->maps.control, SPW_PIN_CONTROL},
 		{skeleton->maps.list_counters, SPW_PIN_LIST_COUNTERS},
 		{skeleton->maps.class_counters, SPW_PIN_CLASS_COUNTERS},
-		{skeleton->maps.reason_counters, SPW_PIN_REASON_COUNTERS},
 		{skeleton->maps.anomaly_counters, SPW_PIN_ANOMALY_COUNTERS},
 	};
 
@@ -102,7 +143,10 @@ int spw_datapath_load(const struct spw_pins *pins, int ruleset_map, u32 units_ca
 			.program_fd = bpf_program__fd(skeleton->progs.spillway),
 			.ruleset_fd = bpf_map__fd(skeleton->maps.ruleset),
 			.units_capacity = units_capacity,
+			.clock_fd = bpf_program__fd(skeleton->progs.jiffies_now),
 		};
+		if (!trace)
+			datapath->jiffies_per_second = measure_jiffies_per_second(datapath->clock_fd);
 		err = spw_datapath_publish(datapath, ruleset_map);
 	}
 	if (err) {

@@ -18,6 +18,8 @@ struct spw_datapath {
 	int program_fd;		       /* borrowed from the skeleton */
 	int ruleset_fd;		       /* outer map; borrowed */
 	u32 units_capacity;	       /* every ruleset it takes has just this capacity */
+	int clock_fd;		       /* program that tells the time in jiffies; borrowed */
+	u32 jiffies_per_second;
 };
 
 /**
@@ -43,6 +45,12 @@ int spw_datapath_load(const struct spw_pins *pins, int ruleset_map, u32 units_ca
  * Returns 0 or -errno; on an error the old one stays.
  */
 int spw_datapath_publish(const struct spw_datapath *datapath, int ruleset_map);
+
+/**
+ * spw_datapath_lease() - the moment @lease_ns from now in jiffies, for struct spw_control.
+ * Returns 0 (a lease that is over) if the kernel does not tell the time.
+ */
+u64 spw_datapath_lease(const struct spw_datapath *datapath, u64 lease_ns);
 void spw_datapath_free(struct spw_datapath *datapath);
 
 #endif

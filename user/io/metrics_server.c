@@ -4,7 +4,7 @@
  * of a lower priority than the tick. What a client can take is bounded on every side:
  *   connections   CONNECTIONS_MAX at once; when all are taken, those that have not even asked yet make room
  *   time          REQUEST_SECONDS without a byte (the library counts), LIFE_NS in all, as a slow trickle resets the former
- *   memory        CONNECTION_BYTES for a request, one shared page for all answers of PAGE_NS
+ *   memory        CONNECTION_BYTES for a request, one shared page for all answers of PAGE_NS, SEND_BYTES in the kernel
  *   CPU           one page rendered in PAGE_NS, WAKEUPS_MAX in WAKEUPS_USEC
  */
 #include "metrics_server.h"
@@ -28,6 +28,7 @@ enum {
 	CONNECTION_BYTES = 8192,
 	REQUEST_SECONDS = 5,
 	BACKLOG = 64,
+	SEND_BYTES = 128 << 10, /* of a page at once; a client that does not read holds no more than that */
 	WAKEUPS_MAX = 50,
 	WAKEUPS_USEC = 100000,
 };
@@ -36,7 +37,7 @@ static const u64 PAGE_NS = 200 * MS;
 static const u64 LIFE_NS = 10000 * MS;
 /* When every connection is taken, so that a client in a hurry gets its turn among those that only sit there. */
 static const u64 CROWDED_SILENT_NS = 250 * MS;
-static const u64 CROWDED_READING_NS = 2000 * MS;
+static const u64 CROWDED_READING_NS = 1000 * MS;
 
 struct client {
 	struct MHD_Connection *connection; /* NULL: free */
@@ -220,14 +221,17 @@ static void on_connection(void *context, struct MHD_Connection *connection, void
 	}
 }
 
-/* The library has no call to end a connection; it sees the end of the stream and closes. */
+/* The library has no call to end a connection; it sees the end of the stream and closes, and what was not sent goes. */
 static void cut(struct client *client)
 {
 	const union MHD_ConnectionInfo *info =
 		MHD_get_connection_info(client->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+	const struct linger at_once = {.l_onoff = 1, .l_linger = 0};
 
-	if (info)
+	if (info) {
+		setsockopt(info->connect_fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
 		shutdown(info->connect_fd, SHUT_RDWR);
+	}
 	client->cut = true;
 }
 
@@ -320,13 +324,14 @@ static int listen_on(const char *host, u16 port, int *result, char *message)
 	_cleanup_fd_ int fd = -1;
 	struct addrinfo *address;
 	char service[8];
-	int err = 0, one = 1;
+	int err = 0, one = 1, send_bytes = SEND_BYTES;
 
 	snprintf(service, sizeof(service), "%u", port);
 	if (getaddrinfo(strcmp(host, "localhost") ? host : "127.0.0.1", service, &hints, &address))
 		return say(message, -EINVAL, "'%s' is not an IP address to listen on", host);
 	fd = socket(address->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) ||
+	    setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &send_bytes, sizeof(send_bytes)) || /* inherited by connections */
 	    bind(fd, address->ai_addr, address->ai_addrlen) || listen(fd, BACKLOG))
 		err = explain(message, -errno, host, port);
 	freeaddrinfo(address);

@@ -28,12 +28,10 @@ static const struct {
 	u32 flags;
 } maps[SPW_PINS] = {
 	[SPW_PIN_CONTROL] = {"control", BPF_MAP_TYPE_ARRAY, sizeof(struct spw_control), 1, BPF_F_RDONLY_PROG},
-	[SPW_PIN_LIST_COUNTERS] = {"list_counters", BPF_MAP_TYPE_PERCPU_ARRAY, sizeof(struct spw_list_counter),
+	[SPW_PIN_LIST_COUNTERS] = {"list_counters", BPF_MAP_TYPE_PERCPU_ARRAY, sizeof(struct spw_list_tally),
 				   SPW_LISTS_MAX, 0},
 	[SPW_PIN_CLASS_COUNTERS] = {"class_counters", BPF_MAP_TYPE_PERCPU_ARRAY, sizeof(struct spw_class_counter),
 				    SPW_CLASSES_MAX, 0},
-	[SPW_PIN_REASON_COUNTERS] = {"reason_counters", BPF_MAP_TYPE_PERCPU_ARRAY, sizeof(struct spw_reason_counter),
-				     SPW_REASONS_MAX, 0},
 	[SPW_PIN_ANOMALY_COUNTERS] = {"anomaly_counters", BPF_MAP_TYPE_PERCPU_ARRAY,
 				      sizeof(struct spw_anomaly_counter), SPW_ANOMALIES_MAX, 0},
 	[SPW_PIN_LIST_REGISTRY] = {"list_registry", BPF_MAP_TYPE_ARRAY, sizeof(struct spw_list_record), SPW_LISTS_MAX,

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "../core/words.h"
 #include "cleanup.h"
 
 u64 spw_monotonic_ns(void)
@@ -71,24 +72,51 @@ static int read_array(int fd, size_t count, size_t bytes, void *values)
 	return 0;
 }
 
+static void add_reasons(const struct spw_list_tally *tally, struct spw_sum *reasons)
+{
+	for (u32 reason = 0; reason < SPW_REASONS; reason++) {
+		u32 named = reason == SPW_REASON_MALFORMED_DROP ? SPW_REASON_MALFORMED : reason;
+		enum spw_verdict verdict = spw_reason_verdict(reason);
+
+		reasons[named].packets[verdict] += tally->by_reason[reason].packets;
+		reasons[named].bytes[verdict] += tally->by_reason[reason].bytes;
+	}
+}
+
+static struct spw_sum sum_up(const struct spw_list_tally *tally)
+{
+	struct spw_sum sum = {0};
+
+	for (u32 reason = 0; reason < SPW_REASONS; reason++) {
+		enum spw_verdict verdict = spw_reason_verdict(reason);
+
+		if (!spw_reason_of_ip(reason))
+			continue;
+		sum.packets[verdict] += tally->by_reason[reason].packets;
+		sum.bytes[verdict] += tally->by_reason[reason].bytes;
+	}
+	return sum;
+}
+
 static int sample_lists(const struct spw_pins *pins, struct spw_snapshot *snapshot)
 {
 	_cleanup_free_ struct spw_list_record *records = calloc(SPW_LISTS_MAX, sizeof(*records));
-	_cleanup_free_ struct spw_list_counter *counters = calloc(SPW_LISTS_MAX, sizeof(*counters));
+	_cleanup_free_ struct spw_list_tally *tallies = calloc(SPW_LISTS_MAX, sizeof(*tallies));
 	int err;
 
 	snapshot->lists = calloc(SPW_LISTS_MAX, sizeof(*snapshot->lists));
-	if (!records || !counters || !snapshot->lists)
+	if (!records || !tallies || !snapshot->lists)
 		return -ENOMEM;
 	err = read_array(pins->fds[SPW_PIN_LIST_REGISTRY], SPW_LISTS_MAX, sizeof(*records), records);
 	if (!err)
-		err = read_counters(pins->fds[SPW_PIN_LIST_COUNTERS], SPW_LISTS_MAX, sizeof(*counters), counters);
+		err = read_counters(pins->fds[SPW_PIN_LIST_COUNTERS], SPW_LISTS_MAX, sizeof(*tallies), tallies);
 	for (u32 i = 0; i < SPW_LISTS_MAX && !err; i++) {
+		add_reasons(&tallies[i], snapshot->reasons);
 		records[i].name[SPW_NAME_MAX - 1] = '\0';
 		if (records[i].state == SPW_RECORD_FREE)
 			continue;
 		snapshot->lists[snapshot->lists_count++] =
-			(struct spw_list_sample){.id = (u16)i, .record = records[i], .counter = counters[i]};
+			(struct spw_list_sample){.id = (u16)i, .record = records[i], .counter = sum_up(&tallies[i])};
 	}
 	return err;
 }
@@ -136,9 +164,6 @@ int spw_sample(const struct spw_pins *pins, struct spw_snapshot *snapshot)
 	err = sample_lists(pins, snapshot);
 	if (!err)
 		err = sample_classes(pins, snapshot);
-	if (!err)
-		err = read_counters(pins->fds[SPW_PIN_REASON_COUNTERS], SPW_REASONS_MAX,
-				    sizeof(struct spw_reason_counter), snapshot->reasons);
 	if (!err)
 		err = read_counters(pins->fds[SPW_PIN_ANOMALY_COUNTERS], SPW_ANOMALIES_MAX,
 				    sizeof(struct spw_anomaly_counter), snapshot->anomalies);

@@ -28,17 +28,31 @@ struct spw_lists {
 #define SPW_LIST_FILE_BYTES_MAX (256u << 20)
 #define SPW_LIST_ENTRIES_MAX (8u << 20)
 #define SPW_LIST_LINE_BYTES_MAX 4096
+#define SPW_LIST_ERRORS_MAX 20 /* told of one file; the rest is only counted */
 
 /**
  * spw_lists_load() - read every list that @config names.
  *
- * A file is opened once, without following a symbolic link that leaves its folder, refused when others than its owner
- * may write it (unless its owner and group are root's) and when it changed while it was read (size, mtime): it is one
- * version or an error.
+ * A file is opened once, without following a symbolic link that leaves its folder (one may lead to a file beside it
+ * only), refused when others than its owner may write it (its group may, if owner and group are root's) and when it
+ * changed while it was read (size, mtime): it is one version or an error. The tables of a geo folder are read once,
+ * however many lists name it; entries from them have line 0.
  * Returns 0, or -errno with errors in @diagnostics. Free with spw_lists_free() in both cases.
  */
 int spw_lists_load(const struct spw_config *config, struct spw_lists *lists, struct spw_diagnostics *diagnostics);
 void spw_lists_free(struct spw_lists *lists);
+
+/**
+ * spw_lists_check() - what a class may not be cut by: the one place where fault 38 is judged.
+ * @force: tell as warnings, and return 0
+ *
+ * In a class with cut_from, inline and file lists may hold no prefix of length zero, and none that is equal to,
+ * contains or lies in a management prefix. Such a prefix is most likely a mistake, and although management passes first
+ * (rule 3), it does so only to its ports. Lists of countries are left out: no person wrote their prefixes.
+ * Returns 0, or -EINVAL with errors in @diagnostics.
+ */
+int spw_lists_check(const struct spw_config *config, const struct spw_lists *lists, bool force,
+		    struct spw_diagnostics *diagnostics);
 
 /** spw_list_append() - add one prefix; -ENOMEM, or -E2BIG at SPW_LIST_ENTRIES_MAX. */
 int spw_list_append(struct spw_list *list, const struct spw_prefix *prefix, u32 line, u32 column);
@@ -51,7 +65,10 @@ int spw_list_parse_cidr(const char *text, size_t length, const char *file, struc
 typedef int spw_geo_visit(void *context, u8 family, const struct spw_addr *first, const struct spw_addr *last,
 			  const char code[3], u32 line);
 
-/** spw_list_parse_geo() - the reader of tor's geoip (family 4) and geoip6 (family 6). */
+/**
+ * spw_list_parse_geo() - the reader of tor's geoip (family 4) and geoip6 (family 6).
+ * @visit: called for each range; anything but 0 ends the reading and is handed back, without an error in @diagnostics
+ */
 int spw_list_parse_geo(const char *text, size_t length, u8 family, const char *file, spw_geo_visit *visit,
 		       void *context, struct spw_diagnostics *diagnostics);
 

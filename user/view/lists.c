@@ -53,7 +53,8 @@ static void put_table(FILE *out, const struct spw_snapshot *snapshot)
 {
 	struct columns columns = find_columns(snapshot);
 
-	fprintf(out, "%*s%18s%18s%18s\n", columns.list + 2 + columns.class, "", "prefixes", "packets", "bytes");
+	fprintf(out, "%*s%9s%9s%9s%9s%9s%9s\n", columns.list + 2 + columns.class, "", "prefixes", "prefixes", "packets",
+		"packets", "bytes", "bytes");
 	fprintf(out, "%-*s  %-*s%9s%9s%9s%9s%9s%9s\n", columns.list, "list", columns.class, "class", "IPv4", "IPv6",
 		"passed", "dropped", "passed", "dropped");
 	for (size_t i = 0; i < snapshot->lists_count; i++)

@@ -115,6 +115,24 @@ void spw_put_cell(FILE *out, const char *text, int width)
 	fprintf(out, "%*s", room > 0 ? room : 0, "");
 }
 
+struct spw_row spw_row_begin(FILE *out, const char *label, int indent)
+{
+	spw_put_cell(out, label, indent);
+	return (struct spw_row){.out = out, .indent = indent, .column = indent};
+}
+
+void spw_row_next(struct spw_row *row, int width)
+{
+	if (row->begun && row->column + 2 + width > SPW_PAGE_COLUMNS) {
+		fprintf(row->out, ",\n%*s", row->indent, "");
+		row->column = row->indent;
+	} else if (row->begun) {
+		row->column += fprintf(row->out, ", ");
+	}
+	row->column += width;
+	row->begun = true;
+}
+
 void spw_put_coloured(FILE *out, struct spw_style style, enum spw_colour_name colour, const char *text)
 {
 	static const char *const codes[] = {

@@ -39,6 +39,26 @@ void spw_put_cell(FILE *out, const char *text, int width);
 /** spw_text_width() - characters of a text, as spw_put_cell() counts them. */
 int spw_text_width(const char *text);
 
+/*
+ * Words behind a label, separated by commas and broken into lines, so that a page stays as wide as a terminal however
+ * many lists or interfaces there are.
+ */
+#define SPW_PAGE_COLUMNS 98
+#define SPW_LABEL_COLUMNS 12
+
+struct spw_row {
+	FILE *out;
+	int indent;
+	int column;
+	bool begun;
+};
+
+/** spw_row_begin() - put @label into the first @indent columns. */
+struct spw_row spw_row_begin(FILE *out, const char *label, int indent);
+
+/** spw_row_next() - put what stands before the next word; the caller puts the word, which has @width characters. */
+void spw_row_next(struct spw_row *row, int width);
+
 /** spw_put_coloured() - @text, in a colour if the style has any. */
 void spw_put_coloured(FILE *out, struct spw_style style, enum spw_colour_name colour, const char *text);
 enum spw_colour_name spw_level_colour(u32 level);

@@ -9,10 +9,9 @@
 #include "../core/words.h"
 #include "parts.h"
 
-#define PAGE_COLUMNS 98
-#define LABEL_COLUMNS 12
 #define NAME_COLUMNS_MIN 10
 #define NAME_COLUMNS_MAX 24
+#define TREATMENT_COLUMNS 8
 
 static bool enforcing(const struct spw_snapshot *snapshot)
 {
@@ -78,7 +77,7 @@ static void put_headline(FILE *out, const struct spw_snapshot *snapshot, struct 
 	putc('\n', out);
 	if (!level_pinned(snapshot))
 		return;
-	fprintf(out, "%-*s%s, set by hand, ", LABEL_COLUMNS, "level", spw_level_name(snapshot->control.pinned_level));
+	fprintf(out, "%-*s%s, set by hand, ", SPW_LABEL_COLUMNS, "level", spw_level_name(snapshot->control.pinned_level));
 	if (snapshot->control.pinned_until_ns == UINT64_MAX)
 		fputs("until 'spillway level auto'\n", out);
 	else
@@ -91,30 +90,32 @@ static const char *interface_mode(const struct spw_interface_record *interface)
 	return interface->native ? "native" : "generic";
 }
 
+/* The record's name, which need not end in NUL. */
+static const char *interface_name(const struct spw_interface_record *interface, char name[SPW_SHORT_TEXT])
+{
+	snprintf(name, SPW_SHORT_TEXT, "%.*s", (int)sizeof(interface->name), interface->name);
+	return name;
+}
+
 static void put_interfaces(FILE *out, const struct spw_snapshot *snapshot, struct spw_style style)
 {
-	int column = fprintf(out, "%-*s", LABEL_COLUMNS, "interfaces");
+	struct spw_row row = spw_row_begin(out, "interfaces", SPW_LABEL_COLUMNS);
+	char name[SPW_SHORT_TEXT];
 
 	for (size_t i = 0; i < SPW_INTERFACES_MAX && snapshot->agent.interfaces[i].name[0]; i++) {
 		const struct spw_interface_record *interface = &snapshot->agent.interfaces[i];
 		const char *mode = interface->attached ? interface_mode(interface) : "NOT ATTACHED";
-		int width = (int)strnlen(interface->name, sizeof(interface->name)) + 1 + (int)strlen(mode) + 2;
-		char name[sizeof(interface->name) + 1];
 
-		if (i)
-			column += fprintf(out, ", ");
-		if (column + width > PAGE_COLUMNS)
-			column = fprintf(out, "\n%*s", LABEL_COLUMNS, "") - 1;
-		snprintf(name, sizeof(name), "%.*s", (int)sizeof(interface->name), interface->name);
+		interface_name(interface, name);
+		spw_row_next(&row, spw_text_width(name) + 1 + (int)strlen(mode));
 		spw_put_text(out, name, SPW_FOR_TERMINAL);
 		putc(' ', out);
 		if (interface->attached)
 			fputs(mode, out);
 		else
 			spw_put_coloured(out, style, SPW_COLOUR_RED, mode);
-		column += width - 2;
 	}
-	if (!snapshot->agent.interfaces[0].name[0])
+	if (!row.begun)
 		spw_put_coloured(out, style, SPW_COLOUR_RED, "none");
 	putc('\n', out);
 }
@@ -131,12 +132,13 @@ static int class_columns(const struct spw_snapshot *snapshot)
 	return columns < NAME_COLUMNS_MAX ? columns : NAME_COLUMNS_MAX;
 }
 
-static void put_treatment(FILE *out, const struct spw_class_record *class, u32 level, struct spw_style style)
+static void put_treatment(FILE *out, const struct spw_class_record *class, u32 level, int columns,
+			  struct spw_style style)
 {
 	enum spw_treatment treatment = spw_treatment(class->cut_new_from, class->cut_all_from, level);
 	char text[SPW_SHORT_TEXT];
 
-	snprintf(text, sizeof(text), "  %-9s", spw_treatment_text(treatment));
+	snprintf(text, sizeof(text), "  %-*s", columns, spw_treatment_text(treatment));
 	if (treatment == SPW_SERVED)
 		fputs(text, out);
 	else
@@ -160,9 +162,9 @@ static void put_class(FILE *out, const struct spw_snapshot *snapshot, const stru
 	if (class->record.state != SPW_RECORD_ACTIVE) {
 		fputs("  retired", out);
 	} else {
-		put_treatment(out, &class->record, level, style);
+		put_treatment(out, &class->record, level, level < SPW_RED ? TREATMENT_COLUMNS : 0, style);
 		if (level < SPW_RED)
-			put_treatment(out, &class->record, level + 1, style);
+			put_treatment(out, &class->record, level + 1, 0, style);
 	}
 	putc('\n', out);
 }
@@ -174,13 +176,16 @@ static void put_classes(FILE *out, const struct spw_snapshot *snapshot, struct s
 
 	if (!snapshot->classes_count)
 		return;
-	fprintf(out, "\n%*s%10s%20s%20s  %-9s%s\n", columns, "", "", "packets", "new work", "now",
-		level < SPW_RED ? "  next" : "");
-	fprintf(out, "%-*s%10s%10s%10s%10s%10s  %-9s", columns, "class", "prefixes", "passed", "dropped", "admitted",
-		"refused", spw_level_name(level));
+	fprintf(out, "\n%*s%10s%10s%10s%10s%10s", columns, "", "", "packets", "packets", "new work", "new work");
 	if (level < SPW_RED)
-		fprintf(out, "  %s", spw_level_name(level + 1));
-	putc('\n', out);
+		fprintf(out, "  %-*s  next up\n", TREATMENT_COLUMNS, "now");
+	else
+		fputs("  now\n", out);
+	fprintf(out, "%-*s%10s%10s%10s%10s%10s", columns, "class", "prefixes", "passed", "dropped", "admitted", "refused");
+	if (level < SPW_RED)
+		fprintf(out, "  %-*s  %s\n", TREATMENT_COLUMNS, spw_level_name(level), spw_level_name(level + 1));
+	else
+		fprintf(out, "  %s\n", spw_level_name(level));
 	for (size_t i = 0; i < snapshot->classes_count; i++)
 		put_class(out, snapshot, &snapshot->classes[i], columns, style);
 }
@@ -194,9 +199,10 @@ static void put_shadow(FILE *out, const struct spw_snapshot *snapshot, enum spw_
 		packets += snapshot->classes[i].counter.shadow_packets[shadow];
 		new_work += snapshot->classes[i].counter.shadow_new_work[shadow];
 	}
-	if (packets)
-		fprintf(out, "%s packets that passed, %s of them new work, would have been dropped %s\n",
-			spw_short_count(packets, packets_text), spw_short_count(new_work, new_work_text), when);
+	if (!packets)
+		return;
+	fprintf(out, "%s packets that passed, %s of them new work, would have been dropped %s\n",
+		spw_short_count(packets, packets_text), spw_short_count(new_work, new_work_text), when);
 }
 
 static void put_shadows(FILE *out, const struct spw_snapshot *snapshot)
@@ -217,8 +223,8 @@ static void put_reasons(FILE *out, const struct spw_snapshot *snapshot)
 		if (!counter->packets[SPW_PASS] && !counter->packets[SPW_DROP])
 			continue;
 		if (!header)
-			fprintf(out, "\n%-6s%-14s%10s%10s%10s%10s\n", "rule", "reason", "passed", "dropped", "bytes",
-				"dropped");
+			fprintf(out, "\n%20s%10s%10s%10s%10s\n%-6s%-14s%10s%10s%10s%10s\n", "", "packets", "packets", "bytes",
+				"bytes", "rule", "reason", "passed", "dropped", "passed", "dropped");
 		header = true;
 		fprintf(out, "%-6u%-14s", spw_reason_rule(reason), spw_reason_name(reason));
 		for (u32 verdict = 0; verdict < SPW_VERDICTS; verdict++)
@@ -240,7 +246,7 @@ static void put_anomalies(FILE *out, const struct spw_snapshot *snapshot)
 		if (some)
 			fputs(", ", out);
 		else
-			fprintf(out, "\n%-*s", LABEL_COLUMNS, "anomalies");
+			fprintf(out, "\n%-*s", SPW_LABEL_COLUMNS, "anomalies");
 		some = true;
 		fprintf(out, "%s %s", spw_short_count(snapshot->anomalies[anomaly].packets, text),
 			spw_anomaly_name(anomaly));
@@ -254,7 +260,7 @@ static void put_ruleset(FILE *out, const struct spw_snapshot *snapshot)
 	const struct spw_agent_record *agent = &snapshot->agent;
 	char first[SPW_SHORT_TEXT], second[SPW_SHORT_TEXT], third[SPW_SHORT_TEXT];
 
-	fprintf(out, "\n%-*s", LABEL_COLUMNS, "ruleset");
+	fprintf(out, "\n%-*s", SPW_LABEL_COLUMNS, "ruleset");
 	if (!agent->generation) {
 		fputs("none was published\n", out);
 		return;
@@ -262,7 +268,7 @@ static void put_ruleset(FILE *out, const struct spw_snapshot *snapshot)
 	fprintf(out, "generation %llu, %s old: %s IPv4 and %s IPv6 prefixes\n", (unsigned long long)agent->generation,
 		spw_short_time(since_ns(snapshot, agent->published_ns), first),
 		spw_short_count(agent->ruleset_prefixes4, second), spw_short_count(agent->ruleset_prefixes6, third));
-	fprintf(out, "%*s%sB of memory, compiled in %s, published in %s; ", LABEL_COLUMNS, "",
+	fprintf(out, "%*s%sB of memory, compiled in %s, published in %s; ", SPW_LABEL_COLUMNS, "",
 		spw_short_count(agent->ruleset_bytes, first), spw_short_time(agent->compile_ns, second),
 		spw_short_time(agent->publish_ns, third));
 	fprintf(out, "reloads: %llu done, %llu failed\n", (unsigned long long)agent->reloads_done,
@@ -276,7 +282,7 @@ static void put_version(FILE *out, const struct spw_snapshot *snapshot)
 
 	if (!agent->version[0])
 		return;
-	fprintf(out, "%-*s", LABEL_COLUMNS, "version");
+	fprintf(out, "%-*s", SPW_LABEL_COLUMNS, "version");
 	spw_put_text(out, agent->version, SPW_FOR_TERMINAL);
 	if (snapshot->agent_alive)
 		fprintf(out, ", up %s", spw_short_time(since_ns(snapshot, agent->started_ns), text));
@@ -331,12 +337,12 @@ static json_t *ruleset_json(const struct spw_snapshot *snapshot)
 
 static json_t *interface_json(const struct spw_interface_record *interface)
 {
-	char name[sizeof(interface->name) + 1];
+	char name[SPW_SHORT_TEXT];
 
-	snprintf(name, sizeof(name), "%.*s", (int)sizeof(interface->name), interface->name);
-	return json_pack("{s:o, s:i, s:b, s:o}",
-			 "name", spw_json_text(name),
-			 "ifindex", (int)interface->ifindex,
+	/* The agent writes UINT32_MAX for one that does not exist now. */
+	return json_pack("{s:o, s:o, s:b, s:o}",
+			 "name", spw_json_text(interface_name(interface, name)),
+			 "ifindex", interface->ifindex == UINT32_MAX ? json_null() : json_integer(interface->ifindex),
 			 "attached", !!interface->attached,
 			 "mode", interface->attached ? json_string(interface_mode(interface)) : json_null());
 }

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The feeder: gives each packet the next source and hands it to the program under test, so that one call of
+ * BPF_PROG_TEST_RUN measures as many sources as wanted. And the programs every measurement is held against: bare
+ * XDP_DROP, and parse and drop.
+ */
+#include "vmlinux.h"
+
+#include <bpf/bpf_helpers.h>
+
+#include "../../bpf/parse.h"
+#include "feed.h"
+#include "packet.bpf.h"
+
+struct bench_feed feed = {0};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, u32);
+	__type(value, struct bench_sources);
+} sources SEC(".maps");
+
+/* One slot, replaced between runs: a tail call to a constant slot is a direct jump, to a variable one costs 25 ns. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, u32);
+} target SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, u64);
+} drops SEC(".maps");
+
+static const u32 only = 0;
+
+/* The number of this packet's source; every BENCH_SEGMENT packets the time is taken. */
+SPW_INLINE u32 next_source(void)
+{
+	u32 number = feed.next++;
+
+	if (!(number % BENCH_SEGMENT))
+		feed.stamps[number / BENCH_SEGMENT % BENCH_STAMPS_MAX] = bpf_ktime_get_ns();
+	return number & feed.sources_mask & (BENCH_SOURCES_MAX - 1);
+}
+
+SPW_INLINE bool give_source4(struct xdp_md *ctx)
+{
+	const struct bench_sources *table = bpf_map_lookup_elem(&sources, &only);
+	u8 *packet = (u8 *)(long)ctx->data;
+
+	if (!table || packet + BENCH_IP4_END > (u8 *)(long)ctx->data_end)
+		return false;
+	*(u32 *)(packet + BENCH_SOURCE4) = table->v4[next_source()];
+	return true;
+}
+
+SPW_INLINE bool give_source6(struct xdp_md *ctx)
+{
+	const struct bench_sources *table = bpf_map_lookup_elem(&sources, &only);
+	u8 *packet = (u8 *)(long)ctx->data;
+	u64 hi, lo;
+	u32 at;
+
+	if (!table || packet + BENCH_IP6_END > (u8 *)(long)ctx->data_end)
+		return false;
+	at = next_source();
+	hi = table->hi6[at];
+	if (hi & BENCH_STORED_WHOLE) {
+		hi = table->whole6[at][0];
+		lo = table->whole6[at][1];
+	} else {
+		lo = bench_low_half(hi);
+	}
+	hi = __builtin_bswap64(hi);
+	lo = __builtin_bswap64(lo);
+	__builtin_memcpy(packet + BENCH_SOURCE6, &hi, sizeof(hi));
+	__builtin_memcpy(packet + BENCH_SOURCE6 + 8, &lo, sizeof(lo));
+	return true;
+}
+
+SEC("xdp.frags")
+int feed4(struct xdp_md *ctx)
+{
+	if (give_source4(ctx))
+		bpf_tail_call_static(ctx, &target, 0);
+	return XDP_ABORTED;
+}
+
+SEC("xdp.frags")
+int feed6(struct xdp_md *ctx)
+{
+	if (give_source6(ctx))
+		bpf_tail_call_static(ctx, &target, 0);
+	return XDP_ABORTED;
+}
+
+/* For the veth: live frames that leave through the interface that they are said to have come from. */
+SEC("xdp.frags")
+int send4(struct xdp_md *ctx)
+{
+	return give_source4(ctx) ? XDP_TX : XDP_ABORTED;
+}
+
+SEC("xdp.frags")
+int send6(struct xdp_md *ctx)
+{
+	return give_source6(ctx) ? XDP_TX : XDP_ABORTED;
+}
+
+SEC("xdp.frags")
+int bare(struct xdp_md *ctx)
+{
+	(void)ctx;
+	return XDP_DROP;
+}
+
+SEC("xdp.frags")
+int bare_counted(struct xdp_md *ctx)
+{
+	u64 *count = bpf_map_lookup_elem(&drops, &only);
+
+	(void)ctx;
+	if (count)
+		++*count;
+	return XDP_DROP;
+}
+
+/* What parsing found must go somewhere, or the compiler would leave it out. */
+u32 parsed = 0;
+
+SEC("xdp.frags")
+int parse(struct xdp_md *ctx)
+{
+	struct spw_packet packet = {0};
+
+	bench_parse_frame(ctx, &packet);
+	parsed = (u32)(packet.source_hi >> 32) + packet.found + packet.dport;
+	return XDP_DROP;
+}
+
+char LICENSE[] SEC("license") = "GPL";

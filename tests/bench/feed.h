@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the bench's BPF programs and its user space share: the table of sources that packets are given, the state of
+ * the feeder, and the layout of the rival prefix tables.
+ */
+#ifndef SPW_BENCH_FEED_H
+#define SPW_BENCH_FEED_H
+
+#include "../../maps/types.h"
+
+#define BENCH_SOURCES_MAX (1u << 20)
+
+/* Every so many packets the feeder takes the time; a power of two. The bench keeps the median of the segments. */
+#define BENCH_SEGMENT (1u << 15)
+#define BENCH_STAMPS_MAX 1024u
+
+/*
+ * The sources in the order in which packets take them, one after the other and again from the front. The order is
+ * random, the reading sequential: the processor fetches it ahead, and the table hardly displaces what is measured.
+ *
+ * Most IPv6 sources need 8 bytes, their upper half: the lower one is computed. Those for which that will not do (the
+ * computed one would fall into another list, or the topmost bit is set) have the topmost bit set and stand in whole6.
+ */
+#define BENCH_STORED_WHOLE (1ULL << 63)
+
+struct bench_sources {
+	u32 v4[BENCH_SOURCES_MAX];  /* network order */
+	u64 hi6[BENCH_SOURCES_MAX]; /* host order, as below */
+	u64 whole6[BENCH_SOURCES_MAX][2];
+};
+
+/* The lower half of an IPv6 source that is not stored whole. */
+SPW_INLINE u64 bench_low_half(u64 hi)
+{
+	hi ^= hi >> 29;
+	hi *= 0xbf58476d1ce4e5b9ULL;
+	return hi ^ hi >> 32;
+}
+
+/* The feeder's state; user space writes all but `next` and `stamps` before a run. */
+struct bench_feed {
+	u32 next;
+	u32 sources_mask;
+	u64 stamps[BENCH_STAMPS_MAX];
+};
+
+/* A poptrie after Asai & Ohara, "Poptrie: A Compressed Trie with Population Count for Fast and Scalable Software IP
+ * Routing Table Lookup", SIGCOMM 2015. */
+struct bench_poptrie_node {
+	u64 vector;  /* bit v: child v is a node */
+	u64 leafvec; /* bit v: child v is a leaf whose value differs from the leaf before it */
+	u32 base0;   /* first leaf */
+	u32 base1;   /* first child node */
+};
+
+#define BENCH_POPTRIE_LEAF (1u << 31) /* in a direct entry: the rest is the slot */
+#define BENCH_POPTRIE_STRIDE 6u
+
+/* Flat table of the first 24 bits of IPv4: a slot, or with this bit the number of a block of 256 slots. */
+#define BENCH_FLAT_BLOCK 0x8000u
+#define BENCH_FLAT_BLOCKS_MAX 0x8000u
+
+/* Keys of the kernel's LPM tries. */
+struct bench_lpm4_key {
+	u32 len;
+	u32 addr; /* network order */
+};
+
+struct bench_lpm6_key {
+	u32 len;
+	u8 addr[16];
+};
+
+#endif

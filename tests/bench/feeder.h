@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Loading the feeder, giving it sources and targets, and the one primitive of measuring: run so many packets. */
+#ifndef SPW_BENCH_FEEDER_H
+#define SPW_BENCH_FEEDER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "feed.h"
+
+struct feed_bpf;
+
+struct bench_feeder {
+	struct feed_bpf *skeleton;
+	struct bench_sources *sources; /* the program's own table, mapped */
+};
+
+#define BENCH_FRAME_BYTES 74
+
+/** bench_feeder_load() - ends the program when it cannot. */
+void bench_feeder_load(struct bench_feeder *feeder);
+void bench_feeder_free(struct bench_feeder *feeder);
+
+/**
+ * bench_feeder_run() - nanoseconds per packet through feeder and target: the median over segments of BENCH_SEGMENT
+ * packets, of which the first ones, until every source was seen or a quarter is over, do not count.
+ * @target: descriptor of the program
+ * @sources: a power of two
+ */
+double bench_feeder_run(struct bench_feeder *feeder, u8 family, int target, u32 sources, u32 packets);
+
+/** bench_frame() - the frame that is sent: a TCP SYN to port 443. Returns its length. */
+size_t bench_frame(u8 family, u8 frame[BENCH_FRAME_BYTES]);
+
+/** bench_quiet_libbpf() - of libbpf only warnings. */
+void bench_quiet_libbpf(void);
+
+#endif

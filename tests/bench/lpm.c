@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Filling the kernel's LPM tries. */
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <string.h>
+
+#include "../../maps/counters.h"
+#include "systems.h"
+#include "util.h"
+#include "lpm.skel.h"
+
+union lpm_key {
+	struct bench_lpm4_key v4;
+	struct bench_lpm6_key v6;
+};
+
+static size_t put_key(u8 *at, const struct spw_prefix *prefix)
+{
+	u64 hi = __builtin_bswap64(prefix->addr.hi), lo = __builtin_bswap64(prefix->addr.lo);
+	union lpm_key key = {.v6 = {.len = prefix->len}};
+
+	memcpy(key.v6.addr, &hi, sizeof(hi));
+	memcpy(key.v6.addr + 8, &lo, sizeof(lo));
+	memcpy(at, &key, prefix->family == 4 ? sizeof(key.v4) : sizeof(key.v6));
+	return prefix->family == 4 ? sizeof(key.v4) : sizeof(key.v6);
+}
+
+static void fill(int map, const struct bench_ruleset *ruleset, u8 family)
+{
+	u64 entries = ruleset->prefixes[bench_side(family)];
+	u32 *values = bench_realloc(NULL, entries * sizeof(*values)), count = 0;
+	u8 *keys = bench_realloc(NULL, entries * sizeof(union lpm_key)), *at = keys;
+	LIBBPF_OPTS(bpf_map_batch_opts, options);
+
+	for (size_t i = 0; i < ruleset->lists_count; i++)
+		for (size_t j = 0; j < ruleset->lists[i].count; j++) {
+			const struct spw_prefix *prefix = &ruleset->lists[i].entries[j].prefix;
+
+			if (prefix->family != family)
+				continue;
+			at += put_key(at, prefix);
+			values[count++] = (u32)i + 1;
+		}
+	if (count && bpf_map_update_batch(map, keys, values, &count, &options))
+		err(1, "cannot fill an LPM trie of %s", ruleset->name);
+	free(values);
+	free(keys);
+}
+
+struct lpm_bpf *bench_lpm_load(const struct bench_ruleset *ruleset)
+{
+	struct lpm_bpf *lpm = lpm_bpf__open();
+
+	if (!lpm || bpf_map__set_max_entries(lpm->maps.trie4, (u32)ruleset->prefixes[0] + 1) ||
+	    bpf_map__set_max_entries(lpm->maps.trie6, (u32)ruleset->prefixes[1] + 1) || lpm_bpf__load(lpm))
+		err(1, "cannot load the LPM program");
+	fill(bpf_map__fd(lpm->maps.trie4), ruleset, 4);
+	fill(bpf_map__fd(lpm->maps.trie6), ruleset, 6);
+	return lpm;
+}
+
+u64 bench_lpm_count(struct lpm_bpf *lpm)
+{
+	int cpus = libbpf_num_possible_cpus();
+	struct spw_list_counter counters[cpus];
+	u64 sum = 0;
+
+	for (u32 list = 0; list < SPW_LISTS_MAX; list++) {
+		if (bpf_map_lookup_elem(bpf_map__fd(lpm->maps.list_counters), &list, counters))
+			continue;
+		for (int cpu = 0; cpu < cpus; cpu++)
+			sum += counters[cpu].packets[SPW_DROP];
+	}
+	return sum;
+}

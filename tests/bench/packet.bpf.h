@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The frame that the bench sends, and how its programs read it: at fixed places (classification alone), or by the
+ * real parser, called the way that bpf/spillway.bpf.c calls it.
+ */
+#ifndef SPW_BENCH_PACKET_BPF_H
+#define SPW_BENCH_PACKET_BPF_H
+
+#include "../../bpf/parse.h"
+
+enum bench_frame {
+	BENCH_SOURCE4 = 14 + 12,
+	BENCH_IP4_END = 14 + 20,
+	BENCH_SOURCE6 = 14 + 8,
+	BENCH_IP6_END = 14 + 40,
+};
+
+#ifdef __bpf__
+__attribute__((noinline)) int bench_parse_extensions(struct xdp_md *ctx, struct spw_cursor *cursor,
+						     struct spw_packet *packet)
+{
+	if (cursor && packet)
+		spw_parse_extensions((void *)(long)ctx->data, (void *)(long)ctx->data_end, cursor, packet);
+	return 0;
+}
+
+__attribute__((noinline)) int bench_parse_frame(struct xdp_md *ctx, struct spw_packet *packet)
+{
+	struct spw_cursor cursor = {0};
+
+	if (!packet)
+		return 0;
+	spw_parse_network((void *)(long)ctx->data, (void *)(long)ctx->data_end, bpf_xdp_get_buff_len(ctx), &cursor,
+			  packet);
+	if (cursor.transport && spw_is_extension(packet))
+		bench_parse_extensions(ctx, &cursor, packet);
+	spw_parse_transport((void *)(long)ctx->data, (void *)(long)ctx->data_end, &cursor, packet);
+	return 0;
+}
+
+/* Left aligned, as the tables take it. */
+SPW_INLINE u64 bench_source4(struct xdp_md *ctx)
+{
+	const u8 *packet = (void *)(long)ctx->data;
+
+	if (packet + BENCH_IP4_END > (u8 *)(long)ctx->data_end)
+		return 0;
+	return (u64)spw_load32(packet + BENCH_SOURCE4) << 32;
+}
+
+SPW_INLINE void bench_source6(struct xdp_md *ctx, u64 *hi, u64 *lo)
+{
+	const u8 *packet = (void *)(long)ctx->data;
+
+	*hi = *lo = 0;
+	if (packet + BENCH_IP6_END > (u8 *)(long)ctx->data_end)
+		return;
+	*hi = spw_load64(packet + BENCH_SOURCE6);
+	*lo = spw_load64(packet + BENCH_SOURCE6 + 8);
+}
+#endif
+
+#endif

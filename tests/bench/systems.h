@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The programs under test, loaded with a ruleset: the real one, the LPM tries, and the rival tables. */
+#ifndef SPW_BENCH_SYSTEMS_H
+#define SPW_BENCH_SYSTEMS_H
+
+#include "../../user/io/datapath.h"
+#include "rulesets.h"
+
+struct lpm_bpf;
+struct rivals_bpf;
+
+/* ---- the real program ---- */
+
+struct bench_spillway {
+	struct spw_datapath datapath;
+	u64 publish_ns; /* filling the map, and the flip */
+};
+
+/** bench_spillway_load() - load and publish; at green, with a lease that outlives the bench. Ends the program on errors. */
+void bench_spillway_load(const struct bench_ruleset *ruleset, struct bench_spillway *spillway);
+void bench_spillway_set_level(const struct bench_spillway *spillway, enum spw_level level);
+
+/** bench_spillway_count() - packets that got @verdict, over all CPUs. */
+u64 bench_spillway_count(const struct bench_spillway *spillway, enum spw_verdict verdict);
+void bench_spillway_free(struct bench_spillway *spillway);
+
+/* ---- LPM tries ---- */
+
+/** bench_lpm_load() - the tries of both families hold what the ruleset's lists hold; values: index of the list + 1. */
+struct lpm_bpf *bench_lpm_load(const struct bench_ruleset *ruleset);
+u64 bench_lpm_count(struct lpm_bpf *lpm);
+
+/* ---- classification alone ---- */
+
+enum bench_rival {
+	BENCH_READ, /* nothing but reading the address: what the others are held against */
+	BENCH_LINE, /* the table of the real program */
+	BENCH_POPTRIE16,
+	BENCH_POPTRIE18,
+	BENCH_FLAT24,
+	BENCH_LPM_ONLY,
+	BENCH_RIVALS,
+};
+
+struct bench_rival_table {
+	enum bench_rival kind;
+	u8 family;
+	struct rivals_bpf *skeleton;
+	int program_fd;
+	u64 *slot_sum; /* what the program adds up */
+	size_t bytes;  /* of maps */
+};
+
+const char *bench_rival_name(enum bench_rival kind);
+
+/** bench_rival_load() - false: there is no such table for the family, or the ruleset does not fit it. */
+bool bench_rival_load(enum bench_rival kind, const struct bench_ruleset *ruleset, u8 family, struct lpm_bpf *lpm,
+		      struct bench_rival_table *table);
+void bench_rival_free(struct bench_rival_table *table);
+
+/** bench_rival_expect() - what slot_sum must grow by over one round of the first @count sources. */
+u64 bench_rival_expect(const struct bench_rival_table *table, const struct bench_ruleset *ruleset,
+		       const struct bench_sources *sources, u32 count);
+
+#endif

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* A configuration from its file to its end. */
+#include "config.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "file.h"
+#include "reader.h"
+
+#define PIN_DIR "/sys/fs/bpf/spillway"
+#define RUN_DIR "/run/spillway"
+#define METRICS_HOST "127.0.0.1"
+#define METRICS_PORT 10010
+#define LEASE_NS 3000000000ULL
+
+/* Defaults, and the name that all places point to. */
+static int start_config(struct spw_config *config, const char *name)
+{
+	*config = (struct spw_config){
+		.path = strdup(name),
+		.reattach = true,
+		.lease_ns = LEASE_NS,
+		.metrics_host = strdup(METRICS_HOST),
+		.metrics_port = METRICS_PORT,
+		.pin_dir = strdup(PIN_DIR),
+		.run_dir = strdup(RUN_DIR),
+		.file_names = calloc(1, sizeof(*config->file_names)),
+	};
+	if (!config->path || !config->metrics_host || !config->pin_dir || !config->run_dir || !config->file_names)
+		return -ENOMEM;
+	config->file_names[0] = strdup(name);
+	if (!config->file_names[0])
+		return -ENOMEM;
+	config->file_names_count = 1;
+	config->management_place.file = config->metrics_place.file = config->file_names[0];
+	return 0;
+}
+
+static int read_tree(const struct spw_node *root, struct spw_config *config, struct spw_diagnostics *diagnostics)
+{
+	struct spw_reader reader = {
+		.config = config,
+		.diagnostics = diagnostics,
+		.tcp_uses = calloc(65536, sizeof(*reader.tcp_uses)),
+		.udp_uses = calloc(65536, sizeof(*reader.udp_uses)),
+	};
+	int err = 0;
+
+	reader.no_memory = !reader.tcp_uses || !reader.udp_uses;
+	if (!reader.no_memory)
+		spw_read_config(&reader, root);
+	if (!reader.no_memory)
+		err = spw_check_meaning(config, diagnostics);
+	free(reader.tcp_uses);
+	free(reader.udp_uses);
+	return reader.no_memory ? -ENOMEM : err;
+}
+
+int spw_config_parse(const char *text, size_t length, const char *name, struct spw_config *config,
+		     struct spw_diagnostics *diagnostics)
+{
+	size_t first = diagnostics->count, errors = diagnostics->errors;
+	struct spw_place start = {name, 1, 1};
+	struct spw_node *root = NULL;
+	int err;
+
+	err = start_config(config, name);
+	if (!err && length > SPW_CONFIG_BYTES_MAX) {
+		spw_error(diagnostics, start, "it has %zu bytes; %u are the most", length, SPW_CONFIG_BYTES_MAX);
+		return -EINVAL;
+	}
+	if (!err)
+		err = spw_tree_parse(text, length, config->file_names[0], &root, diagnostics);
+	if (!err)
+		err = read_tree(root, config, diagnostics);
+	spw_tree_free(root);
+	spw_diagnostics_sort(diagnostics, first);
+	if (err == -ENOMEM)
+		spw_error(diagnostics, start, "out of memory");
+	else if (diagnostics->errors > errors)
+		err = -EINVAL;
+	return err;
+}
+
+int spw_config_load(const char *path, struct spw_config *config, struct spw_diagnostics *diagnostics)
+{
+	struct spw_file file;
+	int err = spw_file_read(path, SPW_CONFIG_BYTES_MAX, false, &file);
+
+	if (err) {
+		*config = (struct spw_config){0};
+		spw_error(diagnostics, (struct spw_place){path, 1, 1}, "cannot read this file: %s", file.problem);
+	} else {
+		err = spw_config_parse(file.text, file.length, path, config, diagnostics);
+	}
+	spw_file_free(&file);
+	return err;
+}
+
+static void free_lists(struct spw_config *config)
+{
+	for (size_t i = 0; i < config->lists_count; i++) {
+		free(config->lists[i].name);
+		free(config->lists[i].path);
+		free(config->lists[i].countries);
+		free(config->lists[i].prefixes);
+	}
+	free(config->lists);
+}
+
+static void free_classes(struct spw_config *config)
+{
+	for (size_t i = 0; i < config->classes_count; i++) {
+		free(config->classes[i].name);
+		free(config->classes[i].lists);
+		free(config->classes[i].list_places);
+	}
+	free(config->classes);
+}
+
+static void free_services(struct spw_config *config)
+{
+	for (size_t i = 0; i < config->services_count; i++) {
+		free(config->services[i].name);
+		free(config->services[i].tcp);
+		free(config->services[i].quic);
+		free(config->services[i].udp);
+	}
+	free(config->services);
+}
+
+void spw_config_free(struct spw_config *config)
+{
+	for (size_t i = 0; i < config->interfaces_count; i++)
+		free(config->interfaces[i].name);
+	free(config->interfaces);
+	free_services(config);
+	free_lists(config);
+	free_classes(config);
+	for (size_t i = 0; i < config->file_names_count; i++)
+		free(config->file_names[i]);
+	free(config->file_names);
+	free(config->management_prefixes);
+	free(config->management_ports);
+	free(config->metrics_host);
+	free(config->hooks_dir);
+	free(config->pin_dir);
+	free(config->run_dir);
+	free(config->path);
+	*config = (struct spw_config){0};
+}

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What no key alone can tell: lists of two classes, countries of two classes, lists without a class. What needs the
+ * lists' contents is checked by spw_lists_check().
+ */
+#include "reader.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A use of a list: by class, and where in the class. */
+struct use {
+	const struct spw_config_class *class;
+	struct spw_place place;
+};
+
+static const char *name_of(const struct spw_config_class *class)
+{
+	return class->name ? class->name : "?";
+}
+
+/* Every list belongs to one class; @uses is filled by list. */
+static void check_uses(const struct spw_config *config, struct use *uses, struct spw_diagnostics *diagnostics)
+{
+	for (size_t i = 0; i < config->classes_count; i++) {
+		const struct spw_config_class *class = &config->classes[i];
+
+		for (size_t j = 0; j < class->lists_count; j++) {
+			struct use *use = &uses[class->lists[j]];
+			const char *name = config->lists[class->lists[j]].name;
+
+			if (!use->class)
+				*use = (struct use){class, class->list_places[j]};
+			else if (use->class == class)
+				spw_error(diagnostics, class->list_places[j], "list '%s' is named twice, first at line %u",
+					  name, use->place.line);
+			else
+				spw_error(diagnostics, class->list_places[j],
+					  "list '%s' is in class '%s' already (%s:%u:%u); a list can be in one class only", name,
+					  name_of(use->class), use->place.file, use->place.line, use->place.column);
+		}
+	}
+	for (size_t i = 0; i < config->lists_count; i++)
+		if (!uses[i].class)
+			spw_warning(diagnostics, config->lists[i].place, "list '%s' is in no class", config->lists[i].name);
+}
+
+/* Countries of a list: a bit for each pair of letters, and one for "??". */
+#define COUNTRY_BITS (26 * 26 + 1)
+#define COUNTRY_WORDS ((COUNTRY_BITS + 63) / 64)
+
+struct countries {
+	u64 words[COUNTRY_WORDS];
+	bool negative; /* all but those excluded */
+};
+
+static u32 country_bit(const char *code)
+{
+	return code[0] == '?' ? COUNTRY_BITS - 1 : (u32)(code[0] - 'A') * 26 + (u32)(code[1] - 'A');
+}
+
+static bool has_country(const struct countries *set, const char *code)
+{
+	u32 bit = country_bit(code);
+
+	return set->words[bit / 64] >> (bit % 64) & 1;
+}
+
+static void fill_countries(const struct spw_config_list *list, struct countries *set)
+{
+	set->negative = true;
+	for (size_t i = 0; i < list->countries_count; i++)
+		set->negative = set->negative && list->countries[i].negated;
+	if (set->negative)
+		memset(set->words, 0xff, sizeof(set->words));
+	for (size_t i = 0; i < list->countries_count; i++) {
+		u32 bit = country_bit(list->countries[i].code);
+
+		if (list->countries[i].negated)
+			set->words[bit / 64] &= ~(1ULL << bit % 64);
+		else
+			set->words[bit / 64] |= 1ULL << bit % 64;
+	}
+}
+
+static bool overlap(const struct countries *left, const struct countries *right)
+{
+	u64 common = 0;
+
+	for (u32 i = 0; i < COUNTRY_WORDS; i++)
+		common |= left->words[i] & right->words[i];
+	return common;
+}
+
+/* @second stands further behind; not both are negative, so one of them names the country. */
+static void report_country(const struct spw_config_list *first, const struct spw_config_list *second,
+			   const struct countries *first_set, const struct countries *second_set,
+			   struct spw_diagnostics *diagnostics)
+{
+	const struct spw_config_list *named = second_set->negative ? first : second;
+	const struct countries *other_set = second_set->negative ? second_set : first_set;
+
+	for (size_t i = 0; i < named->countries_count; i++) {
+		const struct spw_config_country *country = &named->countries[i];
+
+		if (country->negated || !has_country(other_set, country->code))
+			continue;
+		spw_error(diagnostics, country->place, "country %s is in list '%s' (line %u) and in list '%s' (line %u), "
+			  "which are in different classes", country->code, first->name, first->place.line, second->name,
+			  second->place.line);
+		return;
+	}
+}
+
+/* Two lists with countries of one folder, in different classes? */
+static bool may_collide(const struct spw_config_list *first, const struct use *first_use,
+			const struct spw_config_list *second, const struct use *second_use)
+{
+	return first->countries_count && second->countries_count && first->path && second->path &&
+	       first_use->class && second_use->class && first_use->class != second_use->class &&
+	       !strcmp(first->path, second->path);
+}
+
+static void check_countries(const struct spw_config *config, const struct use *uses, const struct countries *sets,
+			    struct spw_diagnostics *diagnostics)
+{
+	const struct spw_config_list *lists = config->lists;
+
+	for (size_t i = 0; i < config->lists_count; i++) {
+		for (size_t j = 0; j < i; j++) {
+			if (!may_collide(&lists[j], &uses[j], &lists[i], &uses[i]) || !overlap(&sets[j], &sets[i]))
+				continue;
+			if (sets[i].negative && sets[j].negative)
+				spw_error(diagnostics, lists[i].place, "lists '%s' (line %u) and '%s' are in different "
+					  "classes and both take all countries that they do not exclude",
+					  lists[j].name, lists[j].place.line, lists[i].name);
+			else
+				report_country(&lists[j], &lists[i], &sets[j], &sets[i], diagnostics);
+		}
+	}
+}
+
+int spw_check_meaning(const struct spw_config *config, struct spw_diagnostics *diagnostics)
+{
+	struct use *uses = calloc(config->lists_count + 1, sizeof(*uses));
+	struct countries *sets = calloc(config->lists_count + 1, sizeof(*sets));
+	int err = uses && sets ? 0 : -ENOMEM;
+
+	if (!err) {
+		check_uses(config, uses, diagnostics);
+		for (size_t i = 0; i < config->lists_count; i++)
+			fill_countries(&config->lists[i], &sets[i]);
+		check_countries(config, uses, sets, diagnostics);
+	}
+	free(uses);
+	free(sets);
+	return err;
+}

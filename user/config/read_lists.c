@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* lists: { NAME: { file: PATH } | { geo: FOLDER, countries: [US, "!DE"] } | { inline: [192.0.2.0/24] } } */
+#include "reader.h"
+
+#include <limits.h>
+#include <string.h>
+
+enum {
+	KEY_FILE,
+	KEY_GEO,
+	KEY_INLINE,
+	KEY_COUNTRIES,
+	KEYS,
+};
+
+/* Relative paths begin at the folder of the configuration. */
+static void read_path(struct spw_reader *reader, const struct spw_node *value, struct spw_config_list *list)
+{
+	const char *text = spw_read_text(reader, value, "a path"), *slash = strrchr(reader->config->path, '/');
+	char folder[PATH_MAX] = "";
+
+	if (!text)
+		return;
+	list->path_place = value->place;
+	if (*text != '/' && slash && (size_t)(slash - reader->config->path) < sizeof(folder) - 1)
+		memcpy(folder, reader->config->path, (size_t)(slash - reader->config->path) + 1);
+	if (strlen(folder) + strlen(text) >= PATH_MAX)
+		spw_error(reader->diagnostics, value->place, "the path is longer than %d bytes", PATH_MAX - 1);
+	else
+		spw_replace_text(reader, &list->path, folder, text);
+}
+
+static void read_file(struct spw_reader *reader, const struct spw_node *value, void *into)
+{
+	((struct spw_config_list *)into)->kind = SPW_LIST_FILE;
+	read_path(reader, value, into);
+}
+
+static void read_geo(struct spw_reader *reader, const struct spw_node *value, void *into)
+{
+	((struct spw_config_list *)into)->kind = SPW_LIST_GEO;
+	read_path(reader, value, into);
+}
+
+static void read_inline(struct spw_reader *reader, const struct spw_node *value, void *into)
+{
+	struct spw_prefixes_bound bound = {
+		SPW_INLINE_PREFIXES_MAX - reader->inline_prefixes,
+		"more than 262144 inline prefixes in the configuration; long lists belong into files",
+	};
+	struct spw_config_list *list = into;
+
+	list->kind = SPW_LIST_INLINE;
+	spw_read_prefixes(reader, value, &bound, &list->prefixes, &list->prefixes_count);
+	reader->inline_prefixes += list->prefixes_count;
+}
+
+static bool is_letter(char c)
+{
+	return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+}
+
+static bool parse_country(struct spw_reader *reader, const struct spw_node *node, struct spw_config_country *country)
+{
+	const char *text = spw_read_text(reader, node, "a country such as US"), *code = text;
+
+	if (!text)
+		return false;
+	*country = (struct spw_config_country){.negated = *text == '!', .place = node->place};
+	code += country->negated;
+	if (strcmp(code, "??") && !(is_letter(code[0]) && is_letter(code[1]) && !code[2])) {
+		spw_error(reader->diagnostics, node->place,
+			  "'%.64s' is not a country; write two letters such as US, or ?? for what the tables do not know", text);
+		return false;
+	}
+	memcpy(country->code, code, 2);
+	if (code[0] >= 'a' || code[1] >= 'a') {
+		spw_error(reader->diagnostics, node->place, "'%s' is not a country; did you mean '%s%c%c'?", text,
+			  country->negated ? "!" : "", code[0] & ~0x20, code[1] & ~0x20);
+		return false;
+	}
+	return true;
+}
+
+static bool is_new_country(struct spw_reader *reader, const struct spw_config_list *list,
+			   const struct spw_config_country *country)
+{
+	for (size_t i = 0; i < list->countries_count; i++) {
+		const struct spw_config_country *other = &list->countries[i];
+
+		if (memcmp(other->code, country->code, 2))
+			continue;
+		spw_error(reader->diagnostics, country->place, "country %s is given twice, first at line %u",
+			  country->code, other->place.line);
+		return false;
+	}
+	return true;
+}
+
+static void read_countries(struct spw_reader *reader, const struct spw_node *value, void *into)
+{
+	struct spw_config_list *list = into;
+
+	if (!spw_read_sequence(reader, value, "a list of countries such as [US, CA] or [\"!US\"]"))
+		return;
+	if (!value->child)
+		spw_error(reader->diagnostics, value->place, "no country; write at least one, such as [US]");
+	for (const struct spw_node *item = value->child; item; item = item->next) {
+		struct spw_config_country country, *grown;
+
+		if (!parse_country(reader, item, &country) || !is_new_country(reader, list, &country))
+			continue;
+		grown = spw_grow(reader, list->countries, list->countries_count, sizeof(*grown));
+		if (!grown)
+			return;
+		list->countries = grown;
+		grown[list->countries_count++] = country;
+	}
+}
+
+/* Beside countries that are named, one that is excluded has no effect: the named ones are all there are. */
+static void warn_idle_exclusions(struct spw_reader *reader, const struct spw_config_list *list)
+{
+	bool named = false;
+
+	for (size_t i = 0; i < list->countries_count; i++)
+		named = named || !list->countries[i].negated;
+	for (size_t i = 0; named && i < list->countries_count; i++)
+		if (list->countries[i].negated)
+			spw_warning(reader->diagnostics, list->countries[i].place,
+				    "'!%s' has no effect beside countries that are named", list->countries[i].code);
+}
+
+/* A list has one source. */
+static void check_source(struct spw_reader *reader, const struct spw_node *name, const struct spw_key *keys,
+			 const struct spw_node *const *found)
+{
+	const struct spw_node *source = NULL;
+
+	for (int i = KEY_FILE; i <= KEY_INLINE; i++) {
+		if (source && found[i])
+			spw_error(reader->diagnostics, found[i]->place, "list '%s' has '%s' already; a list has one source",
+				  name->text, source->text);
+		else if (found[i])
+			source = found[i];
+	}
+	if (!source)
+		spw_error(reader->diagnostics, name->place, "list '%s' has no source; write file, geo or inline",
+			  name->text);
+	if (found[KEY_GEO] && !found[KEY_COUNTRIES])
+		spw_error(reader->diagnostics, found[KEY_GEO]->place,
+			  "list '%s' has no countries; write countries: [US] beside geo", name->text);
+	if (!found[KEY_GEO] && found[KEY_COUNTRIES])
+		spw_error(reader->diagnostics, found[KEY_COUNTRIES]->place, "'%s' needs '%s' beside it",
+			  keys[KEY_COUNTRIES].name, keys[KEY_GEO].name);
+}
+
+static void read_list(struct spw_reader *reader, const struct spw_node *name)
+{
+	static const struct spw_key keys[KEYS] = {
+		[KEY_FILE] = {"file", read_file},
+		[KEY_GEO] = {"geo", read_geo},
+		[KEY_INLINE] = {"inline", read_inline},
+		[KEY_COUNTRIES] = {"countries", read_countries},
+	};
+	const struct spw_node *found[KEYS];
+	struct spw_config *config = reader->config;
+	struct spw_config_list *list;
+
+	if (!spw_check_reserved(reader, name, "list"))
+		return;
+	list = spw_grow(reader, config->lists, config->lists_count, sizeof(*list));
+	if (!list)
+		return;
+	config->lists = list;
+	list += config->lists_count++;
+	*list = (struct spw_config_list){.place = name->place};
+	spw_replace_text(reader, &list->name, NULL, name->text);
+	if (!spw_find_keys(reader, name->next, "a list such as { file: partners.txt }", keys, KEYS, found))
+		return;
+	check_source(reader, name, keys, found);
+	spw_read_found(reader, keys, KEYS, found, list);
+	warn_idle_exclusions(reader, list);
+}
+
+void spw_read_lists(struct spw_reader *reader, const struct spw_node *value, void *config)
+{
+	(void)config;
+	spw_read_names(reader, value, "list", SPW_LISTS_MAX - 1, read_list);
+}

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* services: { NAME: { tcp: [443], quic: [443], udp: [53], capacity: learn, wait_target: 20ms } } */
+#include "reader.h"
+
+#include <string.h>
+
+#include "units.h"
+
+#define MS_NS 1000000ULL
+
+/* Note that the service that is being read, the last one, has @port; false: somebody has it already. */
+static bool claim_port(struct spw_reader *reader, const struct spw_node *node, const char *protocol,
+		       struct spw_port_use *uses, u16 port)
+{
+	const struct spw_config_service *services = reader->config->services;
+	size_t service = reader->config->services_count - 1;
+	struct spw_port_use *use = &uses[port];
+
+	if (!use->place.line) {
+		*use = (struct spw_port_use){node->place, (u16)service};
+		return true;
+	}
+	if (use->service == service)
+		spw_error(reader->diagnostics, node->place, "%s port %u is given twice, first at line %u", protocol, port,
+			  use->place.line);
+	else
+		spw_error(reader->diagnostics, node->place, "%s port %u belongs to service '%s' already (%s:%u:%u)",
+			  protocol, port, services[use->service].name, use->place.file, use->place.line,
+			  use->place.column);
+	return false;
+}
+
+static void read_ports(struct spw_reader *reader, const struct spw_node *value, const char *protocol,
+		       struct spw_port_use *uses, u16 **ports, size_t *count)
+{
+	u16 port;
+
+	if (!spw_read_sequence(reader, value, "a list of ports such as [80, 443]"))
+		return;
+	for (const struct spw_node *item = value->child; item; item = item->next)
+		if (spw_read_port(reader, item, &port) && claim_port(reader, item, protocol, uses, port))
+			spw_append_port(reader, port, ports, count);
+}
+
+static void read_tcp(struct spw_reader *reader, const struct spw_node *value, void *into)
+{
+	struct spw_config_service *service = into;
+
+	read_ports(reader, value, "TCP", reader->tcp_uses, &service->tcp, &service->tcp_count);
+}
+
+static void read_quic(struct spw_reader *reader, const struct spw_node *value, void *into)
+{
+	struct spw_config_service *service = into;
+
+	read_ports(reader, value, "UDP", reader->udp_uses, &service->quic, &service->quic_count);
+}
+
+static void read_udp(struct spw_reader *reader, const struct spw_node *value, void *into)
+{
+	struct spw_config_service *service = into;
+
+	read_ports(reader, value, "UDP", reader->udp_uses, &service->udp, &service->udp_count);
+}
+
+static void read_capacity(struct spw_reader *reader, const struct spw_node *value, void *into)
+{
+	const char *text = spw_read_text(reader, value, "learn, or a rate such as 950/s"), *problem;
+	struct spw_config_service *service = into;
+
+	if (!text)
+		return;
+	service->capacity_per_s = 0;
+	if (!strcmp(text, "learn"))
+		return;
+	problem = spw_units_rate(text, &service->capacity_per_s);
+	if (problem)
+		spw_error(reader->diagnostics, value->place, "'%.64s' is not a capacity: %s, or learn", text, problem);
+}
+
+static void read_wait_target(struct spw_reader *reader, const struct spw_node *value, void *into)
+{
+	struct spw_config_service *service = into;
+
+	spw_read_duration(reader, value, MS_NS, 60000 * MS_NS, "1ms to 60s", &service->wait_target_ns);
+}
+
+static void read_service(struct spw_reader *reader, const struct spw_node *name)
+{
+	static const struct spw_key keys[] = {
+		{"tcp", read_tcp},	     {"quic", read_quic},	       {"udp", read_udp},
+		{"capacity", read_capacity}, {"wait_target", read_wait_target},
+	};
+	const struct spw_node *found[COUNT_OF(keys)];
+	struct spw_config *config = reader->config;
+	struct spw_config_service *service = spw_grow(reader, config->services, config->services_count, sizeof(*service));
+
+	if (!service)
+		return;
+	config->services = service;
+	service += config->services_count++;
+	*service = (struct spw_config_service){.place = name->place, .wait_target_ns = 20 * MS_NS};
+	spw_replace_text(reader, &service->name, NULL, name->text);
+	if (!spw_find_keys(reader, name->next, "a service such as { tcp: [80, 443] }", keys, COUNT_OF(keys), found))
+		return;
+	spw_read_found(reader, keys, COUNT_OF(keys), found, service);
+	if (!found[0] && !found[1] && !found[2])
+		spw_error(reader->diagnostics, name->place, "service '%s' has no ports; write tcp, quic or udp: [443]",
+			  name->text);
+}
+
+void spw_read_services(struct spw_reader *reader, const struct spw_node *value, void *config)
+{
+	(void)config;
+	spw_read_names(reader, value, "service", SPW_SERVICES_MAX, read_service);
+}

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the readers of services, lists, classes and the rest share: nodes of a tree -> checked values, and the wording
+ * of what is wrong. Inside config/ only. A reader that meets an error says so and goes on, so that one run finds all.
+ */
+#ifndef SPW_CONFIG_READER_H
+#define SPW_CONFIG_READER_H
+
+#include "config.h"
+#include "item.h"
+#include "tree.h"
+
+/* Inline prefixes of a whole configuration, ranges as the prefixes they come to. */
+#define SPW_INLINE_PREFIXES_MAX (1u << 18)
+
+#define COUNT_OF(array) (sizeof(array) / sizeof(*(array)))
+
+/* Who has a port already, and where that was said. */
+struct spw_port_use {
+	struct spw_place place; /* line 0: nobody */
+	u16 service;		/* index */
+};
+
+struct spw_reader {
+	struct spw_config *config;
+	struct spw_diagnostics *diagnostics;
+	struct spw_port_use *tcp_uses; /* 65536 each; for services alone */
+	struct spw_port_use *udp_uses;
+	size_t inline_prefixes;
+	bool no_memory; /* told once, at the end */
+};
+
+/* A key of a mapping, and who reads its value into what. */
+struct spw_key {
+	const char *name;
+	void (*read)(struct spw_reader *reader, const struct spw_node *value, void *into);
+};
+
+/**
+ * spw_find_keys() - match the keys of mapping @node with @keys; unknown and duplicate ones are errors.
+ * @what: for messages: "a service such as { tcp: [443] }"
+ * @found: as many as @keys: the node of each key that is there (its value is the next), NULL for the others
+ * Returns false if @node is no mapping.
+ */
+bool spw_find_keys(struct spw_reader *reader, const struct spw_node *node, const char *what,
+		   const struct spw_key *keys, size_t count, const struct spw_node **found);
+
+/** spw_read_found() - have the values of @found read, in the order of @keys. */
+void spw_read_found(struct spw_reader *reader, const struct spw_key *keys, size_t count,
+		    const struct spw_node *const *found, void *into);
+
+/** spw_read_names() - have each pair of a mapping of names read, at most @max; names are checked and unique. */
+bool spw_read_names(struct spw_reader *reader, const struct spw_node *node, const char *what, size_t max,
+		    void (*read)(struct spw_reader *reader, const struct spw_node *name));
+
+/** spw_check_name() - whether @node may name a @what ("list"); the error is told. */
+bool spw_check_name(struct spw_reader *reader, const struct spw_node *node, const char *what);
+
+/** spw_check_reserved() - the same for "none", which lists and classes cannot be called. */
+bool spw_check_reserved(struct spw_reader *reader, const struct spw_node *node, const char *what);
+
+/** spw_read_text() - the text of a scalar that is not empty, or NULL; @what as above. */
+const char *spw_read_text(struct spw_reader *reader, const struct spw_node *node, const char *what);
+
+/** spw_read_sequence() - whether @node is a sequence. */
+bool spw_read_sequence(struct spw_reader *reader, const struct spw_node *node, const char *what);
+
+/** spw_read_word() - one of @words; @words_text says which in a message: "enforce or observe". */
+bool spw_read_word(struct spw_reader *reader, const struct spw_node *node, const char *const *words, size_t count,
+		   const char *words_text, u32 *index);
+
+/** spw_read_duration() - from @min_ns to @max_ns; @bounds says so in a message: "1s to 60s". */
+bool spw_read_duration(struct spw_reader *reader, const struct spw_node *node, u64 min_ns, u64 max_ns,
+		       const char *bounds, u64 *ns);
+
+bool spw_read_port(struct spw_reader *reader, const struct spw_node *node, u16 *port);
+
+/** spw_append_port() - one more at the end of @ports. */
+void spw_append_port(struct spw_reader *reader, u16 port, u16 **ports, size_t *count);
+
+/* How many prefixes may be read, and what to say of the next one. */
+struct spw_prefixes_bound {
+	size_t max;
+	const char *beyond;
+};
+
+/** spw_read_prefixes() - a sequence of prefixes, addresses and ranges, as the prefixes that they come to. */
+void spw_read_prefixes(struct spw_reader *reader, const struct spw_node *node,
+		       const struct spw_prefixes_bound *bound, struct spw_config_prefix **prefixes, size_t *count);
+
+/** spw_replace_text() - put a copy of @text, behind @folder with its slash if that is not NULL, into @into. */
+void spw_replace_text(struct spw_reader *reader, char **into, const char *folder, const char *text);
+
+/** spw_grow() - @items with room for one behind @count, or NULL: no memory, and @items is as it was. */
+void *spw_grow(struct spw_reader *reader, void *items, size_t count, size_t size);
+
+/* The larger parts of a configuration, each in its own file. */
+void spw_read_services(struct spw_reader *reader, const struct spw_node *value, void *config);
+void spw_read_lists(struct spw_reader *reader, const struct spw_node *value, void *config);
+void spw_read_classes(struct spw_reader *reader, const struct spw_node *value, void *config);
+
+/** spw_read_config() - the whole tree (read.c). */
+void spw_read_config(struct spw_reader *reader, const struct spw_node *root);
+
+/** spw_check_meaning() - what no key alone can tell (meaning.c). Returns 0, also after errors, or -ENOMEM. */
+int spw_check_meaning(const struct spw_config *config, struct spw_diagnostics *diagnostics);
+
+#endif

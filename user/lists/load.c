@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Every list of a configuration, each from where it comes from. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../config/file.h"
+#include "countries.h"
+#include "lists.h"
+
+static int load_file(const struct spw_config_list *named, struct spw_list *list, struct spw_diagnostics *diagnostics)
+{
+	struct spw_file file;
+	int err = spw_file_read(named->path, SPW_LIST_FILE_BYTES_MAX, true, &file);
+
+	if (err)
+		spw_error(diagnostics, named->path_place, "cannot read '%s': %s", named->path, file.problem);
+	else
+		err = spw_list_parse_cidr(file.text, file.length, named->path, list, diagnostics);
+	spw_file_free(&file);
+	return err;
+}
+
+static int load_inline(const struct spw_config_list *named, struct spw_list *list,
+		       struct spw_diagnostics *diagnostics)
+{
+	int err = 0;
+
+	list->file = named->place.file;
+	for (size_t i = 0; i < named->prefixes_count && !err; i++)
+		err = spw_list_append(list, &named->prefixes[i].prefix, named->prefixes[i].place.line,
+				      named->prefixes[i].place.column);
+	if (err)
+		spw_error(diagnostics, named->place, "out of memory");
+	return err;
+}
+
+/* Whether an earlier list names the same folder: then it has been read. */
+static bool is_read(const struct spw_config *config, size_t index)
+{
+	for (size_t i = 0; i < index; i++)
+		if (config->lists[i].kind == SPW_LIST_GEO && !strcmp(config->lists[i].path, config->lists[index].path))
+			return true;
+	return false;
+}
+
+static int load_list(const struct spw_config *config, size_t index, struct spw_lists *lists,
+		     struct spw_diagnostics *diagnostics)
+{
+	const struct spw_config_list *named = &config->lists[index];
+	struct spw_list *list = &lists->lists[index];
+
+	switch (named->kind) {
+	case SPW_LIST_FILE:
+		return load_file(named, list, diagnostics);
+	case SPW_LIST_GEO:
+		list->file = named->path;
+		return is_read(config, index) ? 0 : spw_countries_load(config, named->path, lists, diagnostics);
+	default:
+		return load_inline(named, list, diagnostics);
+	}
+}
+
+/* Give back the room that growing left over. */
+static void shrink(struct spw_list *list)
+{
+	struct spw_entry *entries;
+
+	if (!list->count || list->count == list->capacity)
+		return;
+	entries = reallocarray(list->entries, list->count, sizeof(*entries));
+	if (!entries)
+		return;
+	list->entries = entries;
+	list->capacity = list->count;
+}
+
+int spw_lists_load(const struct spw_config *config, struct spw_lists *lists, struct spw_diagnostics *diagnostics)
+{
+	int err = 0;
+
+	*lists = (struct spw_lists){.lists = calloc(config->lists_count + 1, sizeof(*lists->lists))};
+	if (!lists->lists) {
+		spw_error(diagnostics, (struct spw_place){config->path, 0, 0}, "out of memory");
+		return -ENOMEM;
+	}
+	lists->count = config->lists_count;
+	for (size_t i = 0; i < lists->count; i++) {
+		int failed = load_list(config, i, lists, diagnostics);
+
+		err = err ? err : failed;
+	}
+	for (size_t i = 0; i < lists->count; i++)
+		shrink(&lists->lists[i]);
+	if (err)
+		spw_lists_free(lists);
+	return err;
+}
+
+void spw_lists_free(struct spw_lists *lists)
+{
+	for (size_t i = 0; i < lists->count; i++)
+		free(lists->lists[i].entries);
+	free(lists->lists);
+	*lists = (struct spw_lists){0};
+}

@@ -1,0 +1,356 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What a configuration means, in the words of the operator who wrote it: who comes first, what each level takes from
+ * whom, what is never touched. Called by the verb `check`.
+ */
+#include <string.h>
+
+#include "../core/words.h"
+#include "parts.h"
+
+#define NAME_COLUMNS_MIN 10
+#define NAME_COLUMNS_MAX 32
+#define LEVEL_COLUMNS 10
+
+/* @name is anybody's, @rest is ours. */
+static void put_word(struct spw_row *row, const char *name, const char *rest)
+{
+	spw_row_next(row, spw_text_width(name) + (int)strlen(rest));
+	spw_put_text(row->out, name, SPW_FOR_TERMINAL);
+	fputs(rest, row->out);
+}
+
+static u32 cut_all_from(const struct spw_config_class *class)
+{
+	return class->cut_all ? class->cut_from : SPW_LEVEL_NEVER;
+}
+
+static int class_columns(const struct spw_config *config)
+{
+	int columns = NAME_COLUMNS_MIN;
+
+	for (size_t i = 0; i < config->classes_count; i++) {
+		int width = spw_text_width(config->classes[i].name);
+
+		columns = width > columns ? width : columns;
+	}
+	return columns < NAME_COLUMNS_MAX ? columns : NAME_COLUMNS_MAX;
+}
+
+static u64 list_prefixes(const struct spw_meaning *meaning, size_t list)
+{
+	return meaning->prefixes4[list] + meaning->prefixes6[list];
+}
+
+static void put_class(FILE *out, const struct spw_meaning *meaning, size_t index, int columns)
+{
+	const struct spw_config_class *class = &meaning->config->classes[index];
+	char count[SPW_SHORT_TEXT], rest[SPW_SHORT_TEXT + 16];
+	struct spw_row row;
+
+	fprintf(out, "%3zu  ", index + 1);
+	spw_put_cell(out, class->name, columns);
+	fputs("  ", out);
+	row = (struct spw_row){.out = out, .indent = columns + 7, .column = columns + 7};
+	for (size_t i = 0; i < class->lists_count; i++) {
+		spw_long_count(list_prefixes(meaning, class->lists[i]), count);
+		snprintf(rest, sizeof(rest), i ? " (%s)" : " (%s prefixes)", count);
+		put_word(&row, meaning->config->lists[class->lists[i]].name, rest);
+	}
+	if (index + 1 == meaning->config->classes_count)
+		put_word(&row, "everything that no list names", "");
+	else if (!class->lists_count)
+		put_word(&row, "nobody: it has no list", "");
+	putc('\n', out);
+}
+
+static bool list_used(const struct spw_config *config, size_t list)
+{
+	for (size_t i = 0; i < config->classes_count; i++)
+		for (size_t j = 0; j < config->classes[i].lists_count; j++)
+			if (config->classes[i].lists[j] == list)
+				return true;
+	return false;
+}
+
+static void put_unused(FILE *out, const struct spw_config *config)
+{
+	struct spw_row row = {0};
+
+	for (size_t i = 0; i < config->lists_count; i++) {
+		if (list_used(config, i))
+			continue;
+		if (!row.out)
+			row = spw_row_begin(out, "in no class, so without effect: ", 32);
+		put_word(&row, config->lists[i].name, "");
+	}
+	if (row.out)
+		putc('\n', out);
+}
+
+static void put_classes(FILE *out, const struct spw_meaning *meaning)
+{
+	int columns = class_columns(meaning->config);
+
+	fputs("classes, highest priority first\n", out);
+	for (size_t i = 0; i < meaning->config->classes_count; i++)
+		put_class(out, meaning, i, columns);
+	put_unused(out, meaning->config);
+}
+
+static void put_levels(FILE *out, const struct spw_config *config, struct spw_style style)
+{
+	int columns = class_columns(config);
+	char text[SPW_SHORT_TEXT];
+
+	fprintf(out, "\n%-*s", columns + 7, "at level");
+	for (u32 level = 0; level < SPW_LEVELS; level++) {
+		snprintf(text, sizeof(text), "%-*s", LEVEL_COLUMNS, spw_level_name(level));
+		spw_put_coloured(out, style, spw_level_colour(level), text);
+	}
+	fputs("shed from\n", out);
+	for (size_t i = 0; i < config->classes_count; i++) {
+		const struct spw_config_class *class = &config->classes[i];
+
+		fputs("     ", out);
+		spw_put_cell(out, class->name, columns + 2);
+		for (u32 level = 0; level < SPW_LEVELS; level++) {
+			enum spw_treatment treatment = spw_treatment(class->cut_from, cut_all_from(class), level);
+
+			snprintf(text, sizeof(text), "%-*s", LEVEL_COLUMNS, spw_treatment_text(treatment));
+			if (treatment == SPW_SERVED)
+				fputs(text, out);
+			else
+				spw_put_coloured(out, style, SPW_COLOUR_STRONG, text);
+		}
+		fprintf(out, "%s\n", spw_level_name(class->shed_from));
+	}
+	fputs("cut new: new work is refused, established connections go on; cut all: every packet is refused\n", out);
+}
+
+static void put_management(FILE *out, const struct spw_config *config)
+{
+	struct spw_row row = spw_row_begin(out, "management", SPW_LABEL_COLUMNS);
+	char text[SPW_PREFIX_TEXT];
+
+	if (!config->management_prefixes_count && !config->management_ports_count) {
+		fputs("nobody is exempt: a level can lock you out too\n", out);
+		return;
+	}
+	for (size_t i = 0; i < config->management_prefixes_count; i++)
+		put_word(&row, spw_prefix_format(&config->management_prefixes[i].prefix, text), "");
+	if (!config->management_prefixes_count)
+		put_word(&row, "everybody", "");
+	fputs(config->management_ports_count ? " to port " : " to every port", out);
+	for (size_t i = 0; i < config->management_ports_count; i++)
+		fprintf(out, i ? ", %u" : "%u", config->management_ports[i]);
+	fputs(": passes at every level\n", out);
+}
+
+static void put_ports(struct spw_row *row, const char *kind, const u16 *ports, size_t count)
+{
+	char text[SPW_SHORT_TEXT];
+
+	for (size_t i = 0; i < count; i++) {
+		snprintf(text, sizeof(text), "%s %u", kind, ports[i]);
+		put_word(row, text, "");
+	}
+}
+
+static void put_services(FILE *out, const struct spw_config *config)
+{
+	for (size_t i = 0; i < config->services_count; i++) {
+		const struct spw_config_service *service = &config->services[i];
+		struct spw_row row = spw_row_begin(out, i ? "" : "services", SPW_LABEL_COLUMNS);
+
+		spw_put_text(out, service->name, SPW_FOR_TERMINAL);
+		row.column += spw_text_width(service->name) + fprintf(out, ": ");
+		put_ports(&row, "tcp", service->tcp, service->tcp_count);
+		put_ports(&row, "quic", service->quic, service->quic_count);
+		put_ports(&row, "udp", service->udp, service->udp_count);
+		putc('\n', out);
+	}
+}
+
+static void put_ruleset(FILE *out, const struct spw_meaning *meaning)
+{
+	char first[SPW_SHORT_TEXT], second[SPW_SHORT_TEXT], third[SPW_SHORT_TEXT];
+
+	fprintf(out, "%-*s%s IPv4 and %s IPv6 intervals in %sB of memory", SPW_LABEL_COLUMNS, "ruleset",
+		spw_long_count(meaning->intervals4, first), spw_long_count(meaning->intervals6, second),
+		spw_short_count(meaning->ruleset_bytes, third));
+	fprintf(out, "; lists read in %.3f s, compiled in %.3f s\n", meaning->read_seconds, meaning->compile_seconds);
+}
+
+static void put_interfaces(FILE *out, const struct spw_config *config)
+{
+	struct spw_row row = spw_row_begin(out, "interfaces", SPW_LABEL_COLUMNS);
+
+	for (size_t i = 0; i < config->interfaces_count; i++)
+		put_word(&row, config->interfaces[i].name, "");
+	if (!config->interfaces_count)
+		fputs("none", out);
+	fprintf(out, "\n%-*s%s%s\n", SPW_LABEL_COLUMNS, "mode", spw_mode_name(config->mode),
+		config->mode == SPW_OBSERVE ? ": everything passes, and is counted" : "");
+}
+
+void spw_view_meaning(FILE *out, const struct spw_meaning *meaning, struct spw_style style)
+{
+	put_classes(out, meaning);
+	put_levels(out, meaning->config, style);
+	putc('\n', out);
+	put_interfaces(out, meaning->config);
+	put_management(out, meaning->config);
+	put_services(out, meaning->config);
+	put_ruleset(out, meaning);
+}
+
+/* ---- JSON ---- */
+
+static json_t *level_treatments_json(const struct spw_config_class *class)
+{
+	json_t *object = json_object();
+	bool complete = object;
+
+	for (u32 level = 0; complete && level < SPW_LEVELS; level++)
+		complete = !json_object_set_new(
+			object, spw_level_name(level),
+			json_string(spw_treatment_name(spw_treatment(class->cut_from, cut_all_from(class), level))));
+	return spw_json_done(object, complete);
+}
+
+static json_t *class_lists_json(const struct spw_config *config, const struct spw_config_class *class)
+{
+	json_t *array = json_array();
+	bool complete = array;
+
+	for (size_t i = 0; complete && i < class->lists_count; i++)
+		complete = spw_json_push(array, spw_json_text(config->lists[class->lists[i]].name));
+	return spw_json_done(array, complete);
+}
+
+static json_t *cut_json(const struct spw_config_class *class)
+{
+	if (class->cut_from >= SPW_LEVELS)
+		return json_null();
+	return json_string(class->cut_all ? "all" : "new");
+}
+
+static json_t *classes_json(const struct spw_config *config)
+{
+	json_t *array = json_array();
+	bool complete = array;
+
+	for (size_t i = 0; complete && i < config->classes_count; i++) {
+		const struct spw_config_class *class = &config->classes[i];
+
+		complete = spw_json_push(array, json_pack("{s:o, s:i, s:o, s:o, s:o, s:b, s:o, s:o}",
+			"name", spw_json_text(class->name),
+			"rank", (int)i,
+			"shed_from", spw_json_level(class->shed_from),
+			"cut_from", spw_json_level(class->cut_from),
+			"cut", cut_json(class),
+			"takes_the_rest", i + 1 == config->classes_count,
+			"lists", class_lists_json(config, class),
+			"levels", level_treatments_json(class)));
+	}
+	return spw_json_done(array, complete);
+}
+
+/* The class that uses a list; null: none does. */
+static json_t *list_class_json(const struct spw_config *config, size_t list)
+{
+	for (size_t i = 0; i < config->classes_count; i++)
+		for (size_t j = 0; j < config->classes[i].lists_count; j++)
+			if (config->classes[i].lists[j] == list)
+				return spw_json_text(config->classes[i].name);
+	return json_null();
+}
+
+static json_t *lists_json(const struct spw_meaning *meaning)
+{
+	static const char *const kinds[] = {
+		[SPW_LIST_FILE] = "file", [SPW_LIST_GEO] = "geo", [SPW_LIST_INLINE] = "inline"};
+	const struct spw_config *config = meaning->config;
+	json_t *array = json_array();
+	bool complete = array;
+
+	for (size_t i = 0; complete && i < config->lists_count; i++)
+		complete = spw_json_push(array, json_pack("{s:o, s:o, s:s, s:o, s:o}",
+			"name", spw_json_text(config->lists[i].name),
+			"class", list_class_json(config, i),
+			"kind", kinds[config->lists[i].kind],
+			"prefixes4", spw_json_count(meaning->prefixes4[i]),
+			"prefixes6", spw_json_count(meaning->prefixes6[i])));
+	return spw_json_done(array, complete);
+}
+
+static json_t *ports_json(const u16 *ports, size_t count)
+{
+	json_t *array = json_array();
+	bool complete = array;
+
+	for (size_t i = 0; complete && i < count; i++)
+		complete = spw_json_push(array, json_integer(ports[i]));
+	return spw_json_done(array, complete);
+}
+
+static json_t *management_prefixes_json(const struct spw_config *config)
+{
+	json_t *array = json_array();
+	bool complete = array;
+	char text[SPW_PREFIX_TEXT];
+
+	for (size_t i = 0; complete && i < config->management_prefixes_count; i++)
+		complete = spw_json_push(
+			array, json_string(spw_prefix_format(&config->management_prefixes[i].prefix, text)));
+	return spw_json_done(array, complete);
+}
+
+static json_t *services_json(const struct spw_config *config)
+{
+	json_t *array = json_array();
+	bool complete = array;
+
+	for (size_t i = 0; complete && i < config->services_count; i++) {
+		const struct spw_config_service *service = &config->services[i];
+
+		complete = spw_json_push(array, json_pack("{s:o, s:o, s:o, s:o}",
+			"name", spw_json_text(service->name),
+			"tcp", ports_json(service->tcp, service->tcp_count),
+			"quic", ports_json(service->quic, service->quic_count),
+			"udp", ports_json(service->udp, service->udp_count)));
+	}
+	return spw_json_done(array, complete);
+}
+
+static json_t *interfaces_json(const struct spw_config *config)
+{
+	json_t *array = json_array();
+	bool complete = array;
+
+	for (size_t i = 0; complete && i < config->interfaces_count; i++)
+		complete = spw_json_push(array, spw_json_text(config->interfaces[i].name));
+	return spw_json_done(array, complete);
+}
+
+json_t *spw_view_meaning_json(const struct spw_meaning *meaning)
+{
+	const struct spw_config *config = meaning->config;
+
+	return json_pack("{s:s, s:o, s:o, s:o, s:{s:o, s:o}, s:o, s:{s:o, s:o, s:o, s:f, s:f}}",
+			 "mode", spw_mode_name(config->mode),
+			 "interfaces", interfaces_json(config),
+			 "classes", classes_json(config),
+			 "lists", lists_json(meaning),
+			 "management",
+				"prefixes", management_prefixes_json(config),
+				"ports", ports_json(config->management_ports, config->management_ports_count),
+			 "services", services_json(config),
+			 "ruleset",
+				"bytes", spw_json_count(meaning->ruleset_bytes),
+				"intervals4", spw_json_count(meaning->intervals4),
+				"intervals6", spw_json_count(meaning->intervals6),
+				"read_seconds", meaning->read_seconds,
+				"compile_seconds", meaning->compile_seconds);
+}
