@@ -21,8 +21,8 @@ const volatile bool spw_trace = false;
 static const u32 only = 0;
 
 /*
- * All three steps of parsing, with the length of the whole frame: for what the fast path below does not settle. Global
- * functions, so that the verifier looks at each once by itself and not once for every way that leads to it.
+ * All three steps of parsing, with the length of the whole frame, for what the fast path below does not settle. Global
+ * functions: the verifier looks at each once by itself and not once for every way that leads to it.
  */
 __attribute__((noinline)) int parse_extensions(struct xdp_md *ctx, struct spw_cursor *cursor, struct spw_packet *packet)
 {
@@ -43,29 +43,6 @@ __attribute__((noinline)) int parse_whole(struct xdp_md *ctx, struct spw_packet 
 		parse_extensions(ctx, &cursor, packet);
 	spw_parse_transport((void *)(long)ctx->data, (void *)(long)ctx->data_end, &cursor, packet);
 	return 0;
-}
-
-/*
- * The usual frame, without a call: on processors that guard returns each costs ten nanoseconds. Its length is that of its
- * linear part unless it is larger than a page, and then its IP header says more than is there: so what looks malformed is
- * looked at again, and so are extension headers.
- */
-SPW_INLINE void parse_frame(struct xdp_md *ctx, struct spw_packet *packet)
-{
-	const u8 *start = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
-	struct spw_cursor cursor;
-
-	/* Keep the compiler from folding offsets into the context's own loads. */
-	asm volatile("" : "+r"(start), "+r"(end));
-	spw_parse_network(start, end, (u32)(end - start), &cursor, packet);
-	if (!(packet->found & SPW_FOUND_MALFORMED) && !(cursor.transport && spw_is_extension(packet)))
-		spw_parse_transport(start, end, &cursor, packet);
-	if (packet->found & SPW_FOUND_MALFORMED || (cursor.transport && spw_is_extension(packet))) {
-		struct spw_packet whole = {0};
-
-		parse_whole(ctx, &whole);
-		*packet = whole;
-	}
 }
 
 SPW_INLINE const struct spw_ruleset *published_ruleset(void)
@@ -95,55 +72,100 @@ SPW_INLINE const struct spw_slot *classify(const struct spw_packet *packet, cons
 	return &rules->slots[slot & (SPW_SLOTS_MAX - 1)];
 }
 
-SPW_INLINE void write_trace(const struct spw_packet *packet, const struct spw_slot *slot, bool new_work,
-			    struct spw_judgement judgement, u64 generation)
+/* What `simulate` is told beside the packet itself. */
+struct outcome {
+	u16 list;
+	u8 class_id;
+	u8 new_work;
+	u8 verdict;
+	u8 reason;
+};
+
+/* The frame is parsed once more here, so that no field is kept alive for the trace's sake on the path that counts. */
+__attribute__((noinline)) int write_trace(struct xdp_md *ctx, struct outcome *outcome, u64 generation)
 {
 	struct spw_trace *out = bpf_map_lookup_elem(&trace, &only);
+	struct spw_packet packet = {0};
 
-	if (!out)
-		return;
-	out->packet = *packet;
-	out->classified = slot && packet->found & SPW_FOUND_IP;
-	out->list = slot ? slot->list : 0;
-	out->class_id = slot ? slot->class_id : 0;
-	out->new_work = new_work;
-	out->verdict = judgement.verdict;
-	out->reason = judgement.reason;
+	if (!out || !outcome)
+		return 0;
+	parse_whole(ctx, &packet);
+	out->packet = packet;
+	out->classified = packet.family != 0;
+	out->list = outcome->list;
+	out->class_id = outcome->class_id;
+	out->new_work = outcome->new_work;
+	out->verdict = outcome->verdict;
+	out->reason = outcome->reason;
 	out->generation = generation;
+	return 0;
 }
 
-SEC("xdp.frags")
-int spillway(struct xdp_md *ctx)
+/* What comes behind parsing, the same for every frame. */
+SPW_INLINE int judge_and_account(struct xdp_md *ctx, const struct spw_packet *packet, const struct spw_ruleset *rules,
+				 const struct spw_control *state)
+{
+	u32 reason = spw_essential(packet);
+	const struct spw_slot *slot = classify(packet, rules);
+	bool new_work = spw_is_new_work(packet, rules);
+	struct spw_order order = current_order(state);
+	struct spw_judgement judgement = spw_judgement(SPW_PASS, reason);
+
+	if (reason == SPW_REASONS) {
+		judgement = spw_judge(packet, slot, rules, &order, new_work);
+		if (judgement.verdict == SPW_PASS && judgement.reason != SPW_REASON_MANAGEMENT)
+			spw_account_shadows(packet, slot, rules, &order, new_work);
+	}
+	spw_account_packet(slot, judgement.reason, packet->length);
+	if (new_work)
+		spw_account_new_work(slot, judgement.verdict);
+	if (spw_trace) {
+		struct outcome outcome = {slot->list, slot->class_id, new_work, judgement.verdict, judgement.reason};
+
+		write_trace(ctx, &outcome, rules->generation);
+	}
+	return judgement.verdict == SPW_DROP ? XDP_DROP : XDP_PASS;
+}
+
+/* A frame that the fast path did not settle: extension headers, what looks malformed, what is larger than a page. */
+__attribute__((noinline)) int unusual_frame(struct xdp_md *ctx)
 {
 	const struct spw_control *state = bpf_map_lookup_elem(&control, &only);
 	const struct spw_ruleset *rules = published_ruleset();
-	struct spw_judgement judgement;
-	const struct spw_slot *slot;
 	struct spw_packet packet = {0};
-	struct spw_order order;
-	bool new_work;
-	u32 reason;
 
 	if (!state || !rules)
 		return XDP_PASS;
-	parse_frame(ctx, &packet);
+	parse_whole(ctx, &packet);
 	spw_account_anomalies(packet.found);
+	return judge_and_account(ctx, &packet, rules, state);
+}
 
-	reason = spw_essential(&packet);
-	slot = classify(&packet, rules);
-	new_work = spw_is_new_work(&packet, rules);
-	order = current_order(state);
-	judgement = reason < SPW_REASONS ? spw_judgement(SPW_PASS, reason) :
-					   spw_judge(&packet, slot, rules, &order, new_work);
+/*
+ * The usual frame meets no call: on processors that guard returns each costs ten nanoseconds. The length of a frame is that
+ * of its linear part unless it is larger than a page, and then its IP header says more than is there: so what looks
+ * malformed is looked at again.
+ */
+SEC("xdp.frags")
+int spillway(struct xdp_md *ctx)
+{
+	const u8 *start = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
+	const struct spw_control *state = bpf_map_lookup_elem(&control, &only);
+	const struct spw_ruleset *rules = published_ruleset();
+	struct spw_packet packet = {0};
+	struct spw_cursor cursor;
 
-	spw_account_packet(slot, judgement.reason, packet.length);
-	if (new_work)
-		spw_account_new_work(slot, judgement.verdict);
-	if (judgement.verdict == SPW_PASS && reason == SPW_REASONS && judgement.reason != SPW_REASON_MANAGEMENT)
-		spw_account_shadows(&packet, slot, rules, &order, new_work);
-	if (spw_trace)
-		write_trace(&packet, slot, new_work, judgement, rules->generation);
-	return judgement.verdict == SPW_DROP ? XDP_DROP : XDP_PASS;
+	if (!state || !rules)
+		return XDP_PASS;
+	/* Keep the compiler from folding offsets into the context's own loads. */
+	asm volatile("" : "+r"(start), "+r"(end));
+	spw_parse_network(start, end, (u32)(end - start), &cursor, &packet);
+	if (cursor.transport && spw_is_extension(&packet))
+		return unusual_frame(ctx);
+	spw_parse_transport(start, end, &cursor, &packet);
+	if (packet.found & (SPW_FOUND_MALFORMED | SPW_FOUND_FRAGMENT | SPW_FOUND_VLAN_LIMIT))
+		return unusual_frame(ctx);
+	return judge_and_account(ctx, &packet, rules, state);
 }
 
 /* Never attached: the agent runs it by BPF_PROG_TEST_RUN to learn the time in jiffies, in place of the frame's bytes. */

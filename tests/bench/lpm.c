@@ -4,7 +4,6 @@
 #include <bpf/libbpf.h>
 #include <string.h>
 
-#include "../../maps/counters.h"
 #include "systems.h"
 #include "util.h"
 #include "lpm.skel.h"
@@ -27,19 +26,20 @@ static size_t put_key(u8 *at, const struct spw_prefix *prefix)
 
 static void fill(int map, const struct bench_ruleset *ruleset, u8 family)
 {
-	u64 entries = ruleset->prefixes[bench_side(family)];
+	const struct spw_ruleset_source *source = &ruleset->assembly.source;
+	u64 entries = bench_prefixes(ruleset, family);
 	u32 *values = bench_realloc(NULL, entries * sizeof(*values)), count = 0;
 	u8 *keys = bench_realloc(NULL, entries * sizeof(union lpm_key)), *at = keys;
 	LIBBPF_OPTS(bpf_map_batch_opts, options);
 
-	for (size_t i = 0; i < ruleset->lists_count; i++)
-		for (size_t j = 0; j < ruleset->lists[i].count; j++) {
-			const struct spw_prefix *prefix = &ruleset->lists[i].entries[j].prefix;
+	for (size_t i = 0; i < source->lists_count; i++)
+		for (size_t j = 0; j < source->lists[i].count; j++) {
+			const struct spw_prefix *prefix = &source->lists[i].entries[j].prefix;
 
 			if (prefix->family != family)
 				continue;
 			at += put_key(at, prefix);
-			values[count++] = (u32)i + 1;
+			values[count++] = source->lists[i].id;
 		}
 	if (count && bpf_map_update_batch(map, keys, values, &count, &options))
 		err(1, "cannot fill an LPM trie of %s", ruleset->name);
@@ -51,8 +51,8 @@ struct lpm_bpf *bench_lpm_load(const struct bench_ruleset *ruleset)
 {
 	struct lpm_bpf *lpm = lpm_bpf__open();
 
-	if (!lpm || bpf_map__set_max_entries(lpm->maps.trie4, (u32)ruleset->prefixes[0] + 1) ||
-	    bpf_map__set_max_entries(lpm->maps.trie6, (u32)ruleset->prefixes[1] + 1) || lpm_bpf__load(lpm))
+	if (!lpm || bpf_map__set_max_entries(lpm->maps.trie4, (u32)bench_prefixes(ruleset, 4) + 1) ||
+	    bpf_map__set_max_entries(lpm->maps.trie6, (u32)bench_prefixes(ruleset, 6) + 1) || lpm_bpf__load(lpm))
 		err(1, "cannot load the LPM program");
 	fill(bpf_map__fd(lpm->maps.trie4), ruleset, 4);
 	fill(bpf_map__fd(lpm->maps.trie6), ruleset, 6);
@@ -62,14 +62,14 @@ struct lpm_bpf *bench_lpm_load(const struct bench_ruleset *ruleset)
 u64 bench_lpm_count(struct lpm_bpf *lpm)
 {
 	int cpus = libbpf_num_possible_cpus();
-	struct spw_list_counter counters[cpus];
+	struct bench_lpm_counter counters[cpus];
 	u64 sum = 0;
 
 	for (u32 list = 0; list < SPW_LISTS_MAX; list++) {
 		if (bpf_map_lookup_elem(bpf_map__fd(lpm->maps.list_counters), &list, counters))
 			continue;
 		for (int cpu = 0; cpu < cpus; cpu++)
-			sum += counters[cpu].packets[SPW_DROP];
+			sum += counters[cpu].packets;
 	}
 	return sum;
 }

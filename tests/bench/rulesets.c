@@ -1,27 +1,34 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Making the rulesets, and drawing sources. */
+/* Making the rulesets: a configuration in text for each, and from there on the agent's own way. */
 #include "rulesets.h"
 
-#include <err.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include "../../user/lists/lists.h"
+#include "../../user/config/file.h"
 #include "util.h"
 
 #define SYNTHETIC_PREFIXES 1000000u
 #define SYNTHETIC_LISTS 250u
+#define COUNTRIES_MAX 512u
 
 static const char *const names[BENCH_RULESETS] = {"one", "synthetic-1m", "geo", "home-abroad"};
+
+static struct {
+	const char *geo_dir;
+	char synthetic_dir[64];
+	char codes[COUNTRIES_MAX][3];
+	u32 codes_count;
+	struct bench_ranges geo_ranges[2];
+} common;
 
 const char *bench_ruleset_name(enum bench_ruleset_kind kind)
 {
 	return names[kind];
 }
+
+/* ---- once ---- */
 
 static void add_range(struct bench_ranges *ranges, struct spw_addr first, struct spw_addr last)
 {
@@ -32,90 +39,55 @@ static void add_range(struct bench_ranges *ranges, struct spw_addr first, struct
 	ranges->items[ranges->count++] = (struct bench_range){first, last};
 }
 
-/* Lists while they are made. */
-struct draft {
-	struct bench_ruleset *ruleset;
-	struct {
-		struct spw_entry *entries;
-		size_t count, capacity;
-	} lists[SPW_LISTS_MAX];
-	u16 by_code[65536]; /* list + 1 of a country code; 0: not seen yet */
-	bool home_abroad;
-};
-
-static void add_entry(struct draft *draft, u32 list, const struct spw_prefix *prefix)
-{
-	if (list >= SPW_LISTS_MAX - 1)
-		errx(1, "more lists than there are places");
-	if (draft->lists[list].count == draft->lists[list].capacity) {
-		draft->lists[list].capacity = draft->lists[list].capacity ? 2 * draft->lists[list].capacity : 64;
-		draft->lists[list].entries = bench_realloc(draft->lists[list].entries,
-							   draft->lists[list].capacity * sizeof(struct spw_entry));
-	}
-	draft->lists[list].entries[draft->lists[list].count++] = (struct spw_entry){.prefix = *prefix};
-	draft->ruleset->prefixes[bench_side(prefix->family)]++;
-	if (list >= draft->ruleset->lists_count)
-		draft->ruleset->lists_count = list + 1;
-}
-
-static void add_prefix(struct draft *draft, u32 list, const struct spw_prefix *prefix)
-{
-	add_entry(draft, list, prefix);
-	add_range(&draft->ruleset->ranges[bench_side(prefix->family)], prefix->addr, spw_prefix_last(prefix));
-}
-
-static u32 list_of_code(struct draft *draft, const char code[3])
-{
-	u16 *known = &draft->by_code[(u8)code[0] << 8 | (u8)code[1]];
-
-	if (draft->home_abroad)
-		return strcmp(code, "US") ? 1 : 0;
-	if (!*known)
-		*known = (u16)(draft->ruleset->lists_count + 1);
-	return *known - 1u;
-}
-
 static int visit_range(void *context, u8 family, const struct spw_addr *first, const struct spw_addr *last,
 		       const char code[3], u32 line)
 {
-	struct draft *draft = context;
-	struct spw_addr at = *first;
-	struct spw_prefix prefix;
-	u32 list = list_of_code(draft, code);
-	bool ended = false;
+	u32 i;
 
+	(void)context;
 	(void)line;
-	add_range(&draft->ruleset->ranges[bench_side(family)], *first, *last);
-	while (spw_range_next(&at, last, family, &ended, &prefix))
-		add_entry(draft, list, &prefix);
+	add_range(&common.geo_ranges[bench_side(family)], *first, *last);
+	for (i = 0; i < common.codes_count && strcmp(common.codes[i], code); i++)
+		;
+	if (i == COUNTRIES_MAX)
+		return -1;
+	if (i == common.codes_count)
+		memcpy(common.codes[common.codes_count++], code, 3);
 	return 0;
 }
 
-static void read_geo(struct draft *draft, const char *dir, u8 family)
+static void read_geo(u8 family)
 {
-	static struct spw_diagnostics diagnostics;
-	struct stat status;
+	struct spw_diagnostics diagnostics = {0};
+	struct spw_file file;
 	char path[4096];
-	char *text;
-	int fd;
 
-	snprintf(path, sizeof(path), "%s/%s", dir, family == 4 ? "geoip" : "geoip6");
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0 || fstat(fd, &status))
-		err(1, "%s (Debian package tor-geoipdb)", path);
-	text = mmap(NULL, (size_t)status.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-	if (text == MAP_FAILED)
-		err(1, "%s", path);
-	if (spw_list_parse_geo(text, (size_t)status.st_size, family, path, visit_range, draft, &diagnostics))
-		errx(1, "%s: not a table of countries", path);
-	munmap(text, (size_t)status.st_size);
-	close(fd);
+	snprintf(path, sizeof(path), "%s/%s", common.geo_dir, family == 4 ? "geoip" : "geoip6");
+	if (spw_file_read(path, SPW_LIST_FILE_BYTES_MAX, false, &file))
+		errx(1, "cannot read %s (of Debian's package tor-geoipdb): %s", path, file.problem);
+	if (spw_list_parse_geo(file.text, file.length, family, path, visit_range, NULL, &diagnostics))
+		errx(1, "%s", diagnostics.count ? diagnostics.items[0].text : "too many countries");
+	spw_file_free(&file);
+	spw_diagnostics_free(&diagnostics);
 }
 
-static void draft_synthetic(struct draft *draft)
+static void synthetic_path(u32 list, char path[128])
+{
+	snprintf(path, 128, "%s/%u", common.synthetic_dir, list);
+}
+
+static void write_prefix(FILE **files, struct bench_random *random, const struct spw_prefix *prefix)
+{
+	char text[SPW_PREFIX_TEXT];
+
+	fprintf(files[(bench_next(random) >> 32) % SYNTHETIC_LISTS], "%s\n", spw_prefix_format(prefix, text));
+}
+
+/* Different ones: two lists may not name one prefix. Of the 2^45 of IPv6 a million are, with a counter in their last bits. */
+static void write_prefixes(FILE **files)
 {
 	struct bench_random random = bench_random(1);
-	u8 *seen = calloc(1 << 21, 1); /* of the /24 */
+	u8 *seen = calloc(1 << 21, 1);
 
 	if (!seen)
 		errx(1, "out of memory");
@@ -126,196 +98,216 @@ static void draft_synthetic(struct draft *draft)
 		if (seen[net >> 3] & 1 << (net & 7))
 			continue;
 		seen[net >> 3] |= (u8)(1 << (net & 7));
-		add_prefix(draft, (u32)(bench_next(&random) >> 32) % SYNTHETIC_LISTS, &prefix);
+		write_prefix(files, &random, &prefix);
 		i++;
 	}
-	/* Of 2^45 hardly two are equal; the same list takes those that are. */
-	for (u32 i = 0; i < SYNTHETIC_PREFIXES; i++) {
-		u64 hi = (bench_next(&random) >> 3 | 1ULL << 61) >> 16 << 16;
-		struct spw_prefix prefix = {.addr = {hi, 0}, .family = 6, .len = 48};
-
-		add_prefix(draft, (u32)((hi >> 16) * 2654435761u >> 8) % SYNTHETIC_LISTS, &prefix);
-	}
 	free(seen);
+	for (u32 i = 0; i < SYNTHETIC_PREFIXES; i++) {
+		/* An odd multiplier keeps different numbers different. */
+		u64 net = (i * 0x9e3779b97f4a7c15ULL ^ 0x5bd1e995) & ((1ULL << 45) - 1);
+		struct spw_prefix prefix = {.addr = {(1ULL << 45 | net) << 16, 0}, .family = 6, .len = 48};
+
+		write_prefix(files, &random, &prefix);
+	}
 }
 
-static void draft_one(struct draft *draft)
+static void write_synthetic(void)
 {
-	const struct spw_prefix prefix4 = {.addr = {10ULL << 56, 0}, .family = 4, .len = 8};
-	const struct spw_prefix prefix6 = {.addr = {0x3fffULL << 48, 0}, .family = 6, .len = 20};
+	FILE *files[SYNTHETIC_LISTS];
+	char path[128];
 
-	add_prefix(draft, 0, &prefix4);
-	add_prefix(draft, 0, &prefix6);
+	snprintf(common.synthetic_dir, sizeof(common.synthetic_dir), "/tmp/spillway-bench.XXXXXX");
+	if (!mkdtemp(common.synthetic_dir))
+		err(1, "cannot make a folder under /tmp");
+	for (u32 i = 0; i < SYNTHETIC_LISTS; i++) {
+		synthetic_path(i, path);
+		files[i] = fopen(path, "we");
+		if (!files[i])
+			err(1, "%s", path);
+	}
+	write_prefixes(files);
+	for (u32 i = 0; i < SYNTHETIC_LISTS; i++)
+		if (fclose(files[i]))
+			err(1, "cannot write %s/%u", common.synthetic_dir, i);
+	usleep(100000); /* a file that is younger than a tick of the file system's clock is not read */
 }
 
-/* Every list cut from red on, so that one ruleset serves the pass path and the cut path. */
-static const struct spw_ruleset_class classes[] = {
-	{.name = "listed", .id = 0, .shed_from = SPW_ORANGE, .cut_new_from = SPW_RED, .cut_all_from = SPW_RED},
-	{.name = "rest", .id = 1, .shed_from = SPW_YELLOW, .cut_new_from = SPW_RED, .cut_all_from = SPW_RED},
-};
-
-static void finish_lists(struct draft *draft)
+void bench_rulesets_setup(const char *dir)
 {
-	struct bench_ruleset *ruleset = draft->ruleset;
-
-	ruleset->lists = bench_realloc(NULL, ruleset->lists_count * sizeof(*ruleset->lists));
-	for (size_t i = 0; i < ruleset->lists_count; i++)
-		ruleset->lists[i] = (struct spw_ruleset_list){
-			.name = "list",
-			.id = (u16)(i + 1),
-			.background = 1,
-			.entries = draft->lists[i].entries,
-			.count = draft->lists[i].count,
-		};
-	ruleset->source = (struct spw_ruleset_source){
-		.lists = ruleset->lists,
-		.lists_count = ruleset->lists_count,
-		.classes = classes,
-		.classes_count = 2,
-	};
+	common.geo_dir = dir;
+	read_geo(4);
+	read_geo(6);
+	write_synthetic();
 }
+
+void bench_rulesets_cleanup(void)
+{
+	char path[128];
+
+	for (u32 i = 0; *common.synthetic_dir && i < SYNTHETIC_LISTS; i++) {
+		synthetic_path(i, path);
+		unlink(path);
+	}
+	if (*common.synthetic_dir)
+		rmdir(common.synthetic_dir);
+	*common.synthetic_dir = '\0';
+}
+
+/* ---- configurations ---- */
+
+static void write_geo_list(FILE *out, u32 list, const char *country)
+{
+	fprintf(out, "  l%u: { geo: \"%s\", countries: [\"%s\"] }\n", list, common.geo_dir, country);
+}
+
+/* Returns how many lists there are; their names are l0, l1, ... */
+static u32 write_lists(FILE *out, enum bench_ruleset_kind kind)
+{
+	char path[128];
+
+	switch (kind) {
+	case BENCH_ONE:
+		fprintf(out, "  l0: { inline: [10.0.0.0/8, \"3fff::/20\"] }\n");
+		return 1;
+	case BENCH_SYNTHETIC:
+		for (u32 i = 0; i < SYNTHETIC_LISTS; i++) {
+			synthetic_path(i, path);
+			fprintf(out, "  l%u: { file: \"%s\" }\n", i, path);
+		}
+		return SYNTHETIC_LISTS;
+	case BENCH_GEO:
+		for (u32 i = 0; i < common.codes_count; i++)
+			write_geo_list(out, i, common.codes[i]);
+		return common.codes_count;
+	default:
+		write_geo_list(out, 0, "US");
+		write_geo_list(out, 1, "!US");
+		return 2;
+	}
+}
+
+/* Both classes are cut from red on, so one ruleset serves the pass path and the cut path. */
+static char *write_config(enum bench_ruleset_kind kind, size_t *length)
+{
+	char *text = NULL;
+	FILE *out = open_memstream(&text, length);
+	u32 lists;
+
+	if (!out)
+		errx(1, "out of memory");
+	fprintf(out, "interfaces: [bench0]\n"
+		     "management: { prefixes: [192.0.2.0/28], ports: [22] }\n"
+		     "services:\n  shop: { tcp: [80, 443], quic: [443] }\n"
+		     "lists:\n");
+	lists = write_lists(out, kind);
+	fprintf(out, "classes:\n- { name: listed, shed_from: orange, cut_from: red, cut: all, lists: [");
+	for (u32 i = 0; i < lists; i++)
+		fprintf(out, "%sl%u", i ? ", " : "", i);
+	fprintf(out, "] }\n- { name: rest, shed_from: yellow, cut_from: red, cut: all }\n");
+	if (fclose(out))
+		errx(1, "out of memory");
+	return text;
+}
+
+static void check(int result, const char *what, const struct spw_diagnostics *diagnostics)
+{
+	if (result)
+		errx(1, "%s: %s", what, diagnostics->count ? diagnostics->items[0].text : strerror(-result));
+}
+
+void bench_ruleset_configure(enum bench_ruleset_kind kind, struct bench_ruleset *ruleset)
+{
+	struct spw_diagnostics diagnostics = {0};
+	size_t length;
+	char *text = write_config(kind, &length);
+
+	*ruleset = (struct bench_ruleset){.name = names[kind]};
+	check(spw_config_parse(text, length, names[kind], &ruleset->config, &diagnostics), "the bench's configuration",
+	      &diagnostics);
+	spw_diagnostics_free(&diagnostics);
+	free(text);
+}
+
+void bench_ruleset_compile(struct bench_ruleset *ruleset)
+{
+	struct spw_diagnostics diagnostics = {0};
+	struct spw_ruleset_error error;
+	u64 begin = bench_clock_ns();
+
+	check(spw_lists_load(&ruleset->config, &ruleset->lists, &diagnostics), "lists", &diagnostics);
+	ruleset->read_ns = bench_clock_ns() - begin;
+	begin = bench_clock_ns();
+	check(spw_assemble(&ruleset->config, &ruleset->lists, NULL, &ruleset->assembly), "assembly", &diagnostics);
+	if (spw_ruleset_compile(&ruleset->assembly.source, 0, &ruleset->image, &error))
+		errx(1, "ruleset %s does not compile (kind %d)", ruleset->name, error.kind);
+	ruleset->compile_ns = bench_clock_ns() - begin;
+	spw_diagnostics_free(&diagnostics);
+}
+
+/* ---- for drawing and checking ---- */
 
 static void make_intervals(struct bench_ruleset *ruleset, u8 family)
 {
+	const struct spw_ruleset_source *source = &ruleset->assembly.source;
 	struct spw_intervals *intervals = &ruleset->intervals[bench_side(family)];
-	struct spw_span *spans = bench_realloc(NULL, (ruleset->prefixes[bench_side(family)] + 1) * sizeof(*spans));
-	size_t count = 0;
+	struct spw_span *spans;
+	size_t count = 1;
 
-	for (size_t i = 0; i < ruleset->lists_count; i++)
-		for (size_t j = 0; j < ruleset->lists[i].count; j++) {
-			const struct spw_prefix *prefix = &ruleset->lists[i].entries[j].prefix;
+	for (size_t i = 0; i < source->lists_count; i++)
+		count += source->lists[i].count;
+	spans = bench_realloc(NULL, count * sizeof(*spans));
+	count = 0;
+	for (size_t i = 0; i < source->lists_count; i++)
+		for (size_t j = 0; j < source->lists[i].count; j++) {
+			const struct spw_prefix *prefix = &source->lists[i].entries[j].prefix;
 
 			if (prefix->family == family)
-				spans[count++] = (struct spw_span){prefix->addr, (u32)i, prefix->len};
+				spans[count++] = (struct spw_span){prefix->addr, source->lists[i].id, prefix->len};
 		}
 	if (spw_intervals_make(spans, count, family, intervals))
 		errx(1, "out of memory");
 	for (size_t i = 0; i < intervals->count; i++)
-		intervals->items[i].owner = intervals->items[i].owner == SPW_NOBODY ? 0 : intervals->items[i].owner + 1;
+		if (intervals->items[i].owner == SPW_NOBODY)
+			intervals->items[i].owner = 0;
 	free(spans);
 }
 
-void bench_ruleset_make(enum bench_ruleset_kind kind, const char *geo_dir, struct bench_ruleset *ruleset)
+static void collect_ranges(struct bench_ruleset *ruleset)
 {
-	struct draft *draft = calloc(1, sizeof(*draft));
-	struct spw_ruleset_error error;
-	u64 begin;
+	const struct spw_ruleset_source *source = &ruleset->assembly.source;
 
-	*ruleset = (struct bench_ruleset){.name = names[kind]};
-	if (!draft)
-		errx(1, "out of memory");
-	draft->ruleset = ruleset;
-	draft->home_abroad = kind == BENCH_HOME_ABROAD;
-	if (kind == BENCH_ONE) {
-		draft_one(draft);
-	} else if (kind == BENCH_SYNTHETIC) {
-		draft_synthetic(draft);
-	} else {
-		read_geo(draft, geo_dir, 4);
-		read_geo(draft, geo_dir, 6);
-	}
-	finish_lists(draft);
-	free(draft);
+	for (size_t i = 0; i < source->lists_count; i++)
+		for (size_t j = 0; j < source->lists[i].count; j++) {
+			const struct spw_prefix *prefix = &source->lists[i].entries[j].prefix;
+
+			add_range(&ruleset->ranges[bench_side(prefix->family)], prefix->addr,
+				  spw_prefix_last(prefix));
+		}
+}
+
+/* The ranges of countries are those of the files: a range of them comes to 1.7 prefixes on average. */
+void bench_ruleset_prepare(enum bench_ruleset_kind kind, struct bench_ruleset *ruleset)
+{
 	make_intervals(ruleset, 4);
 	make_intervals(ruleset, 6);
-	begin = bench_clock_ns();
-	if (spw_ruleset_compile(&ruleset->source, 0, &ruleset->image, &error))
-		errx(1, "ruleset %s does not compile (kind %d)", ruleset->name, error.kind);
-	ruleset->compile_ns = bench_clock_ns() - begin;
+	if (kind == BENCH_ONE || kind == BENCH_SYNTHETIC) {
+		collect_ranges(ruleset);
+		return;
+	}
+	for (int side = 0; side < 2; side++)
+		for (size_t i = 0; i < common.geo_ranges[side].count; i++)
+			add_range(&ruleset->ranges[side], common.geo_ranges[side].items[i].first,
+				  common.geo_ranges[side].items[i].last);
 }
 
 void bench_ruleset_free(struct bench_ruleset *ruleset)
 {
-	for (size_t i = 0; i < ruleset->lists_count; i++)
-		free((void *)ruleset->lists[i].entries);
-	free(ruleset->lists);
 	for (int side = 0; side < 2; side++) {
 		free(ruleset->ranges[side].items);
 		spw_intervals_free(&ruleset->intervals[side]);
 	}
 	spw_ruleset_free(&ruleset->image);
-	*ruleset = (struct bench_ruleset){0};
-}
-
-/* ---- drawing ---- */
-
-typedef unsigned __int128 u128;
-
-static u128 wide(struct spw_addr addr)
-{
-	return (u128)addr.hi << 64 | addr.lo;
-}
-
-/* Uniform in [0, limit]; the bias of the remainder is of the order of the range's share of 2^128, at most 2^-32 for IPv4. */
-static u128 below(struct bench_random *random, u128 limit)
-{
-	u128 value = (u128)bench_next(random) << 64 | bench_next(random);
-
-	return limit + 1 ? value % (limit + 1) : value;
-}
-
-static u128 draw_one(const struct bench_ranges *ranges, u8 family, bool uniform, struct bench_random *random)
-{
-	const struct bench_range *range;
-	u32 shift = family == 4 ? 96 : 0;
-
-	if (uniform)
-		return family == 4 ? (u128)bench_next(random) >> 32 << 96 :
-				     ((u128)bench_next(random) << 64 | bench_next(random)) >> 3 | (u128)1 << 125;
-	range = &ranges->items[bench_next(random) % ranges->count];
-	return wide(range->first) + (below(random, (wide(range->last) - wide(range->first)) >> shift) << shift);
-}
-
-static void put_source6(const struct bench_ruleset *ruleset, struct bench_sources *sources, u32 at, struct spw_addr addr)
-{
-	const struct spw_addr computed = {addr.hi, bench_low_half(addr.hi)};
-	bool same = bench_list_of(ruleset, 6, computed) == bench_list_of(ruleset, 6, addr);
-
-	sources->hi6[at] = same && !(addr.hi & BENCH_STORED_WHOLE) ? addr.hi : BENCH_STORED_WHOLE;
-	sources->whole6[at][0] = addr.hi;
-	sources->whole6[at][1] = addr.lo;
-}
-
-void bench_draw(const struct bench_ruleset *ruleset, u8 family, bool uniform, struct bench_sources *sources)
-{
-	const struct bench_ranges *ranges = &ruleset->ranges[bench_side(family)];
-	struct bench_random random = bench_random(family + 16u * uniform);
-
-	for (u32 i = 0; i < BENCH_SOURCES_MAX; i++) {
-		u128 wide_addr = draw_one(ranges, family, uniform, &random);
-		struct spw_addr addr = {(u64)(wide_addr >> 64), (u64)wide_addr};
-
-		if (family == 4)
-			sources->v4[i] = __builtin_bswap32((u32)(addr.hi >> 32));
-		else
-			put_source6(ruleset, sources, i, addr);
-	}
-}
-
-struct spw_addr bench_source(const struct bench_sources *sources, u8 family, u32 at)
-{
-	u64 hi;
-
-	if (family == 4)
-		return (struct spw_addr){(u64)__builtin_bswap32(sources->v4[at]) << 32, 0};
-	hi = sources->hi6[at];
-	if (hi & BENCH_STORED_WHOLE)
-		return (struct spw_addr){sources->whole6[at][0], sources->whole6[at][1]};
-	return (struct spw_addr){hi, bench_low_half(hi)};
-}
-
-u32 bench_list_of(const struct bench_ruleset *ruleset, u8 family, struct spw_addr addr)
-{
-	const struct spw_intervals *intervals = &ruleset->intervals[bench_side(family)];
-	size_t low = 0, high = intervals->count;
-
-	while (high - low > 1) {
-		size_t middle = (low + high) / 2;
-
-		if (spw_addr_compare(&intervals->items[middle].first, &addr) <= 0)
-			low = middle;
-		else
-			high = middle;
-	}
-	return intervals->items[low].owner;
+	spw_assembly_free(&ruleset->assembly);
+	spw_lists_free(&ruleset->lists);
+	spw_config_free(&ruleset->config);
 }

@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The rulesets that the bench measures with, and the sources that it draws from them. Nothing here touches the kernel.
+ * The rulesets that the bench measures with, made the way that the agent makes them: configuration, lists, assembly,
+ * compiler. And the sources that are drawn from them. Nothing here touches the kernel.
  */
 #ifndef SPW_BENCH_RULESETS_H
 #define SPW_BENCH_RULESETS_H
 
+#include "../../user/config/config.h"
 #include "../../user/core/intervals.h"
 #include "../../user/core/ruleset.h"
+#include "../../user/lists/assemble.h"
+#include "../../user/lists/lists.h"
 #include "feed.h"
 
 /* A range that a list was read from; what `ranges` draws choose among. */
@@ -22,23 +26,23 @@ struct bench_ranges {
 };
 
 enum bench_ruleset_kind {
-	BENCH_ONE,	   /* one list of one prefix */
+	BENCH_ONE,	   /* one list of one prefix: 10.0.0.0/8, 3fff::/20 */
 	BENCH_SYNTHETIC,   /* 1 M random prefixes: /24, and /48 in 2000::/3, over 250 lists */
 	BENCH_GEO,	   /* every country of tor-geoipdb its own list */
-	BENCH_HOME_ABROAD, /* the United States, and the rest of it */
+	BENCH_HOME_ABROAD, /* the United States, and all others */
 	BENCH_RULESETS,
 };
 
 struct bench_ruleset {
 	const char *name;
-	struct spw_ruleset_source source;
-	struct spw_ruleset_list *lists; /* owned, with their entries and names */
-	size_t lists_count;
-	struct bench_ranges ranges[2];	    /* IPv4, IPv6 */
-	u64 prefixes[2];		    /* IPv4, IPv6 */
-	struct spw_intervals intervals[2];  /* owner: index of the list + 1; 0: none */
+	struct spw_config config;
+	struct spw_lists lists;
+	struct spw_assembly assembly;
 	struct spw_ruleset_image image;
-	u64 compile_ns;
+	struct bench_ranges ranges[2];	   /* IPv4, IPv6 */
+	struct spw_intervals intervals[2]; /* owner: identity of the list; 0: none */
+	u64 read_ns;			   /* lists */
+	u64 compile_ns;			   /* assembly and compiler */
 };
 
 /* Index by family: 0 for IPv4, 1 for IPv6. */
@@ -47,18 +51,36 @@ static inline unsigned int bench_side(u8 family)
 	return family == 6;
 }
 
-/** bench_ruleset_make() - make the lists and compile them. @geo_dir: where geoip and geoip6 are. Ends the program on errors. */
-void bench_ruleset_make(enum bench_ruleset_kind kind, const char *geo_dir, struct bench_ruleset *ruleset);
-void bench_ruleset_free(struct bench_ruleset *ruleset);
+static inline u64 bench_prefixes(const struct bench_ruleset *ruleset, u8 family)
+{
+	return family == 4 ? ruleset->image.prefixes4 : ruleset->image.prefixes6;
+}
+
 const char *bench_ruleset_name(enum bench_ruleset_kind kind);
+
+/** bench_ruleset_configure() - the first half: the configuration. Ends the program on errors, like the next two. */
+void bench_ruleset_configure(enum bench_ruleset_kind kind, struct bench_ruleset *ruleset);
+
+/** bench_ruleset_compile() - the second half, timed: lists, assembly, image. */
+void bench_ruleset_compile(struct bench_ruleset *ruleset);
+
+/** bench_ruleset_prepare() - what drawing and checking need: ranges and intervals. */
+void bench_ruleset_prepare(enum bench_ruleset_kind kind, struct bench_ruleset *ruleset);
+void bench_ruleset_free(struct bench_ruleset *ruleset);
+
+/** bench_rulesets_setup() - @dir: the folder of geoip and geoip6. Writes the synthetic lists to a folder of its own. */
+void bench_rulesets_setup(const char *dir);
+
+/** bench_rulesets_cleanup() - remove them; may be called from a signal handler or twice. */
+void bench_rulesets_cleanup(void);
 
 /** bench_draw() - fill the table with BENCH_SOURCES_MAX sources of @family. @uniform: of the whole family. */
 void bench_draw(const struct bench_ruleset *ruleset, u8 family, bool uniform, struct bench_sources *sources);
 
-/** bench_list_of() - what every classification must find: the index of the list + 1, 0: none. */
-u32 bench_list_of(const struct bench_ruleset *ruleset, u8 family, struct spw_addr addr);
-
 /** bench_source() - the @at-th source of the table. */
 struct spw_addr bench_source(const struct bench_sources *sources, u8 family, u32 at);
+
+/** bench_list_of() - what every classification must find: the identity of the list, 0: none. */
+u32 bench_list_of(const struct bench_ruleset *ruleset, u8 family, struct spw_addr addr);
 
 #endif

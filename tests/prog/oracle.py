@@ -11,11 +11,12 @@ numbers of the order of judgement in DESIGN.md.
 What the prose leaves open is settled here, so that both sides have one place to look it up:
   - A source counts as read when the fixed part of the IP header is there and its version is right. So IHL < 5 or a
     wrong total length still leaves a source to judge by; a header cut off or of another version does not.
-  - Without a source there is nothing to judge by: what malformed policy and observe mode leave of it passes as malformed.
+  - Without a source there is nothing to judge by: it is nobody's management and in no class, and never cut.
   - Reading stops at the first contradiction; what was read until then stays: `proto` is the last protocol number
     that was seen, and ports are there when the transport header's fixed part was.
   - Fragments can't complete their headers, so a header cut off in one is no fault: no ports, nothing more. Nor is a
     UDP or TCP length that points behind the end of a first fragment.
+  - Rule 1 knows DHCP and neighbour discovery by sound headers only; a malformed one is judged as malformed.
   - A tiny first fragment (not even the fixed part of its transport header) has no ports: it gains nothing by one.
   - An IPv6 Fragment header makes a fragment, also with offset 0 and no more to come (an "atomic" one).
 """
@@ -136,7 +137,7 @@ def parse_ipv6(packet, data):
         followed += 1
         size = extension_size(packet.proto, payload)
         if size is None or size > len(payload):
-            packet.malformed = True
+            packet.malformed = not packet.fragment
             return
         later = False
         if packet.proto == FRAGMENT:
@@ -180,7 +181,7 @@ def parse_transport(packet, data, hop_limit=None):
             length = len(data)  # a jumbogram's
         packet.malformed = length < 8 or length > len(data) and not packet.fragment
         packet.quic_initial = is_quic_initial(data[8:length])
-        if (packet.sport, packet.dport) in DHCP_PORTS[packet.family]:
+        if (packet.sport, packet.dport) in DHCP_PORTS[packet.family] and not packet.malformed:
             packet.outside = "dhcp"
 
 
@@ -303,7 +304,7 @@ class Policy:
 
     def is_management(self, packet):
         """Rule 3: both prefix and port where both are given, else the one that is."""
-        if not self.management_prefixes and not self.management_ports:
+        if packet.family is None or not self.management_prefixes and not self.management_ports:
             return False
         if self.management_prefixes and self._management.lookup(packet.family, packet.source)[0] < 0:
             return False
@@ -352,15 +353,15 @@ def judge(packet, policy, level):
 def order_of_judgement(packet, policy, level, new, class_):
     """(verdict, reason), for an agent that holds its lease, as it always does in simulate."""
     enforce = policy.mode == "enforce"
+    # 0. too short for Ethernet: it never reaches the program
+    if packet.length < ETH_HEADER:
+        return "pass", "malformed"
     # 1. none of our business
     if packet.outside:
         return "pass", packet.outside
-    # 2. malformed; a frame too short for Ethernet never reaches the program
-    if packet.malformed:
-        if policy.malformed == "drop" and enforce and packet.length >= ETH_HEADER:
-            return "drop", "malformed"
-        if packet.family is None:
-            return "pass", "malformed"
+    # 2. malformed
+    if packet.malformed and policy.malformed == "drop" and enforce:
+        return "drop", "malformed"
     # 3. never lock out the operator
     if policy.is_management(packet):
         return "pass", "management"
@@ -368,7 +369,7 @@ def order_of_judgement(packet, policy, level, new, class_):
     if not enforce:
         return "pass", "observe"
     # 5. the class is cut at this level
-    if class_.refuses(level, new):
+    if class_ and class_.refuses(level, new):
         return "drop", "cut"
     # 6. packet limits: none yet
     if packet.malformed:
@@ -384,11 +385,15 @@ def order_of_judgement(packet, policy, level, new, class_):
 # Prefixes
 
 WIDTH = {4: 32, 6: 128}
-AF = {4: socket.AF_INET, 6: socket.AF_INET6}
 
 
 def address_text(family, number):
-    return socket.inet_ntop(AF[family], number.to_bytes(WIDTH[family] // 8, "big"))
+    """RFC 5952: of IPv6 addresses, the IPv4-mapped ones alone are written with dots."""
+    if family == 4:
+        return str(ipaddress.IPv4Address(number))
+    if number >> 32 == 0xFFFF:
+        return f"::ffff:{ipaddress.IPv4Address(number & 0xFFFFFFFF)}"
+    return str(ipaddress.IPv6Address(number))
 
 
 def prefixes_of(text):

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* check: whether a configuration is right, and what it means. Touches nothing that runs. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../io/cleanup.h"
+#include "../view/view.h"
+#include "look.h"
+#include "reading.h"
+
+static int print_meaning(const struct spw_call *call, const struct spw_reading *reading)
+{
+	size_t count = reading->config.lists_count;
+	_cleanup_free_ u64 *prefixes4 = calloc(count + 1, sizeof(*prefixes4));
+	_cleanup_free_ u64 *prefixes6 = calloc(count + 1, sizeof(*prefixes6));
+	const struct spw_meaning meaning = {
+		.config = &reading->config,
+		.prefixes4 = prefixes4,
+		.prefixes6 = prefixes6,
+		.ruleset_bytes = reading->image.bytes,
+		.intervals4 = reading->image.intervals4,
+		.intervals6 = reading->image.intervals6,
+		.read_seconds = reading->read_seconds,
+		.compile_seconds = reading->compile_seconds,
+	};
+
+	if (!prefixes4 || !prefixes6)
+		return spw_fail("out of memory");
+	for (size_t i = 0; i < count; i++) {
+		prefixes4[i] = reading->lists.lists[i].count4;
+		prefixes6[i] = reading->lists.lists[i].count6;
+	}
+	if (call->json)
+		return spw_print_json(spw_view_meaning_json(&meaning));
+	spw_view_meaning(stdout, &meaning, (struct spw_style){spw_colour()});
+	return SPW_EXIT_DONE;
+}
+
+static int check(const struct spw_call *call, bool force)
+{
+	struct spw_diagnostics diagnostics = {0};
+	struct spw_reading reading;
+	int err = spw_reading_make(call->config_path, force, &reading, &diagnostics);
+	int status = SPW_EXIT_FAILED;
+
+	spw_print_diagnostics(&diagnostics);
+	if (!err && !diagnostics.errors)
+		status = print_meaning(call, &reading);
+	spw_diagnostics_free(&diagnostics);
+	spw_reading_free(&reading);
+	return status;
+}
+
+static int run(const struct spw_call *call, int argc, char **argv)
+{
+	bool force = false;
+
+	for (int i = 1; i < argc; i++) {
+		if (strcmp(argv[i], "--force"))
+			return spw_usage(&spw_verb_check, "unexpected '%s'", argv[i]);
+		force = true;
+	}
+	return check(call, force);
+}
+
+const struct spw_verb spw_verb_check = {
+	.name = "check",
+	.usage = "[--force]",
+	.summary = "Check the configuration and its lists, and show what they mean",
+	.help = "  --force   only warn of a class that may cut everybody or a management prefix\n\n"
+		"Errors go to stderr as file:line:column: message, and the exit status is then 1. What it means goes to stdout:\n"
+		"classes by priority with their lists, and what each level does to them. Nothing is loaded, no agent is needed.\n",
+	.run = run,
+};

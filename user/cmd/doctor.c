@@ -1,0 +1,336 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * doctor: would `run` work here, and how well? One line a check, and where something is wrong one more that says what
+ * to do. Looks and judges; changes nothing.
+ */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../io/cleanup.h"
+#include "../io/probe.h"
+#include "../io/sampler.h"
+#include "look.h"
+#include "reading.h"
+
+#define CHECK_COLUMNS 15
+#define PAGE_BYTES_XDP 3506 /* frames above do not fit one page with XDP's headroom; some drivers then want fragments */
+
+enum outcome {
+	OK,
+	WARN, /* `run` works, but worse than it could */
+	FAIL, /* `run` would not work */
+};
+
+struct doctor {
+	bool json;
+	bool colour;
+	json_t *checks; /* owned */
+	size_t counts[FAIL + 1];
+};
+
+static void print_check(const struct doctor *doctor, enum outcome outcome, const char *check, const char *detail,
+			const char *advice)
+{
+	static const char *const words[] = {[OK] = "ok", [WARN] = "warn", [FAIL] = "FAIL"};
+	static const char *const colours[] = {[OK] = "\033[32m", [WARN] = "\033[33m", [FAIL] = "\033[1;31m"};
+
+	printf("%s%-4s%s  %-*s %s\n", doctor->colour ? colours[outcome] : "", words[outcome],
+	       doctor->colour ? "\033[0m" : "", CHECK_COLUMNS, check, detail);
+	if (advice)
+		printf("%*s-> %s\n", 4 + 2 + CHECK_COLUMNS + 1, "", advice);
+}
+
+/* One finding. @advice: what to do, NULL where all is well. */
+__attribute__((format(printf, 5, 6))) static void find(struct doctor *doctor, enum outcome outcome, const char *check,
+							const char *advice, const char *format, ...)
+{
+	static const char *const words[] = {[OK] = "ok", [WARN] = "warn", [FAIL] = "fail"};
+	_cleanup_free_ char *detail = NULL;
+	va_list arguments;
+	int length;
+
+	va_start(arguments, format);
+	length = vasprintf(&detail, format, arguments);
+	va_end(arguments);
+	if (length < 0)
+		detail = NULL;
+	doctor->counts[outcome]++;
+	if (doctor->json)
+		json_array_append_new(doctor->checks, json_pack("{s:s, s:s, s:s?, s:s?}", "check", check, "outcome",
+								words[outcome], "detail", detail, "advice", advice));
+	else
+		print_check(doctor, outcome, check, detail ? detail : "", advice);
+}
+
+/* ---- the kernel and what this process may ask of it ---- */
+
+static void check_capabilities(struct doctor *doctor)
+{
+	struct spw_capabilities have;
+
+	spw_probe_capabilities(&have);
+	if (!have.known)
+		find(doctor, WARN, "capabilities", "mount /proc", "/proc/self/status cannot be read");
+	else if (have.net_admin && have.bpf && have.perfmon)
+		find(doctor, OK, "capabilities", NULL, "%s", have.sys_admin ? "CAP_SYS_ADMIN and CAP_NET_ADMIN" :
+								      "CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON");
+	else
+		find(doctor, FAIL, "capabilities",
+		     "run as root, or give the service CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON (AmbientCapabilities=)",
+		     "missing:%s%s%s", have.bpf ? "" : " CAP_BPF", have.net_admin ? "" : " CAP_NET_ADMIN",
+		     have.perfmon ? "" : " CAP_PERFMON");
+}
+
+static void check_kernel(struct doctor *doctor)
+{
+	char release[65];
+	u32 version = spw_probe_kernel(release);
+
+	if (version >= SPW_KERNEL(5, 18))
+		find(doctor, OK, "kernel", NULL, "%s", release);
+	else
+		find(doctor, FAIL, "kernel", "use kernel 5.18 or newer, better a long-term one: 6.1, 6.6, 6.12",
+		     "%s; the program handles frames larger than a page (xdp.frags), which 5.18 brought%s", release,
+		     version < SPW_KERNEL(5, 15) ? "; below 5.15 much else is missing too" : "");
+	if (version >= SPW_KERNEL(5, 11))
+		find(doctor, OK, "memlock", NULL, "the limit does not count here: since 5.11 the cgroup pays for maps");
+	else
+		find(doctor, FAIL, "memlock", "ulimit -l unlimited (LimitMEMLOCK=infinity), or kernel 5.11 or newer",
+		     "this kernel counts maps against the limit of locked memory");
+}
+
+static void check_btf(struct doctor *doctor)
+{
+	if (spw_probe_btf())
+		find(doctor, OK, "btf", NULL, "/sys/kernel/btf/vmlinux");
+	else
+		find(doctor, WARN, "btf", "use a kernel with CONFIG_DEBUG_INFO_BTF=y; every large distribution's has it",
+		     "/sys/kernel/btf/vmlinux is not there, so the program may not load");
+}
+
+static void check_jit(struct doctor *doctor)
+{
+	int enabled = spw_probe_jit();
+
+	if (enabled > 0)
+		find(doctor, OK, "jit", NULL, "net.core.bpf_jit_enable = %d", enabled);
+	else if (!enabled)
+		find(doctor, WARN, "jit", "sysctl -w net.core.bpf_jit_enable=1",
+		     "off: the program is interpreted, and each packet costs several times as much");
+	else
+		find(doctor, OK, "jit", NULL, "not to be seen from here (it is only in the host's network namespace)");
+}
+
+/* ---- folders ---- */
+
+static void check_bpffs(struct doctor *doctor, const char *pin_dir)
+{
+	static const char standard[] = "/sys/fs/bpf";
+	struct spw_bpffs bpffs;
+
+	spw_probe_bpffs(pin_dir, &bpffs);
+	if (!bpffs.is_bpffs && !strncmp(pin_dir, standard, strlen(standard)))
+		find(doctor, WARN, "bpffs", "'spillway run' mounts it; or: mount -t bpf bpf /sys/fs/bpf",
+		     "none is mounted at %s", standard);
+	else if (!bpffs.is_bpffs)
+		find(doctor, FAIL, "bpffs", "set pin_dir to a folder below /sys/fs/bpf", "%s is not on a bpffs", pin_dir);
+	else if (bpffs.read_only)
+		find(doctor, FAIL, "bpffs", "mount -o remount,rw /sys/fs/bpf", "%s is read-only", bpffs.path);
+	else if (!bpffs.writable)
+		find(doctor, FAIL, "bpffs", "run as root, or give the folder to the user of the service",
+		     "%s cannot be written by this user", bpffs.path);
+	else
+		find(doctor, OK, "bpffs", NULL, "%s can be written", bpffs.path);
+}
+
+static void check_run_dir(struct doctor *doctor, const char *run_dir)
+{
+	char parent[300];
+	char *slash;
+
+	snprintf(parent, sizeof(parent), "%s", run_dir);
+	if (access(parent, F_OK) && (slash = strrchr(parent, '/')))
+		slash[slash == parent] = '\0';
+	if (access(parent, W_OK | X_OK))
+		find(doctor, FAIL, "run_dir", "set run_dir to a folder that can be written, or make it (RuntimeDirectory=)",
+		     "%s: %s", parent, strerror(errno));
+	else
+		find(doctor, OK, "run_dir", NULL, "%s can be written", parent);
+}
+
+/* ---- configuration ---- */
+
+/* Returns whether the configuration could be read at least. */
+static bool check_configuration(struct doctor *doctor, const struct spw_call *call, struct spw_reading *reading)
+{
+	struct spw_diagnostics diagnostics = {0};
+	int err = spw_reading_make(call->config_path, false, reading, &diagnostics);
+	size_t first = 0;
+
+	while (first < diagnostics.count && diagnostics.items[first].severity != SPW_ERROR)
+		first++;
+	if (err || diagnostics.errors)
+		find(doctor, FAIL, "configuration", "'spillway check' shows all that is wrong", "%s",
+		     first < diagnostics.count ? diagnostics.items[first].text : strerror(-err));
+	else if (diagnostics.warnings)
+		find(doctor, WARN, "configuration", "'spillway check' shows them", "%s: %zu warnings", call->config_path,
+		     diagnostics.warnings);
+	else
+		find(doctor, OK, "configuration", NULL, "%s", call->config_path);
+	spw_diagnostics_free(&diagnostics);
+	return reading->config.pin_dir && reading->config.run_dir;
+}
+
+/* ---- interfaces ---- */
+
+static void check_program(struct doctor *doctor, const char *check, const struct spw_interface *interface,
+			  enum spw_attach_mode attach)
+{
+	const char *mode = interface->native ? "native" : "generic";
+
+	if (interface->xdp_err)
+		find(doctor, WARN, check, "ask as root", "whether an XDP program is attached cannot be seen: %s",
+		     strerror(-interface->xdp_err));
+	else if (!interface->program_id)
+		find(doctor, OK, check, NULL, "no XDP program is attached; %s",
+		     attach == SPW_ATTACH_GENERIC ? "generic mode always can be" :
+						    "whether the driver can do native mode shows only on attaching");
+	else if (!interface->ours)
+		find(doctor, FAIL, check,
+		     "take it off first, if nobody needs it: ip link set dev NAME xdp off, or end the program that holds it",
+		     "another XDP program is attached: '%s' (id %u, %s mode)", interface->program, interface->program_id, mode);
+	else if (interface->native)
+		find(doctor, OK, check, NULL, "our program is attached in native mode");
+	else
+		find(doctor, WARN, check, "use a driver with native XDP where floods are expected",
+		     "our program is attached in generic mode: each packet costs some 3 times as much");
+}
+
+static void check_link(struct doctor *doctor, const char *check, const struct spw_interface *interface)
+{
+	const char *driver = *interface->driver ? interface->driver : "unknown";
+
+	if (!interface->up)
+		find(doctor, WARN, check, "ip link set dev NAME up", "is down; driver %s, MTU %u", driver, interface->mtu);
+	else if (!interface->carrier)
+		find(doctor, WARN, check, "plug in the cable, or look at the other end", "has no carrier; driver %s, MTU %u",
+		     driver, interface->mtu);
+	else if (interface->mtu > PAGE_BYTES_XDP)
+		find(doctor, WARN, check, "should attaching fail with an error about the MTU, make it 3498 or less",
+		     "is up; driver %s; MTU %u needs a driver that does XDP fragments", driver, interface->mtu);
+	else
+		find(doctor, OK, check, NULL, "is up; driver %s, MTU %u", driver, interface->mtu);
+}
+
+static void check_interfaces(struct doctor *doctor, const struct spw_config *config)
+{
+	for (size_t i = 0; i < config->interfaces_count; i++) {
+		const char *name = config->interfaces[i].name;
+		struct spw_interface interface;
+
+		spw_probe_interface(name, config->pin_dir, &interface);
+		if (!interface.ifindex) {
+			find(doctor, FAIL, name, "'ip link' shows those that are there; correct 'interfaces'",
+			     "there is no interface of that name in this network namespace");
+			continue;
+		}
+		check_link(doctor, name, &interface);
+		check_program(doctor, name, &interface, config->attach);
+	}
+}
+
+/* ---- agent ---- */
+
+static void check_agent(struct doctor *doctor, const struct spw_pins *pins)
+{
+	struct spw_snapshot snapshot;
+	int err = spw_sample(pins, &snapshot);
+
+	if (err) {
+		find(doctor, FAIL, "agent", "run as root", "the maps in %s cannot be read: %s", pins->dir, strerror(-err));
+		return;
+	}
+	if (snapshot.agent_alive)
+		find(doctor, OK, "agent", NULL, "%u is alive and renews the lease", snapshot.agent.pid);
+	else if (snapshot.agent.pid)
+		find(doctor, WARN, "agent", "look into its log, then start it again: spillway run",
+		     "%u is dead or hangs; everything passes", snapshot.agent.pid);
+	else
+		find(doctor, OK, "agent", NULL, "was stopped; everything passes until the next 'spillway run'");
+	spw_snapshot_free(&snapshot);
+}
+
+static void check_pins(struct doctor *doctor, const char *pin_dir)
+{
+	char message[SPW_MESSAGE_MAX];
+	struct spw_pins pins;
+	int err = spw_pins_open(pin_dir, false, false, &pins, message);
+
+	if (!err) {
+		find(doctor, OK, "pins", NULL, "%s, of this version's layout", pin_dir);
+		check_agent(doctor, &pins);
+		spw_pins_close(&pins);
+	} else if (err == -ENOENT) {
+		find(doctor, OK, "pins", NULL, "nothing is pinned in %s yet", pin_dir);
+	} else {
+		find(doctor, FAIL, "pins",
+		     err == -EPROTO ? "run the version that made them, or 'spillway detach' to begin anew" : "run as root",
+		     "%s", message);
+	}
+}
+
+static void examine(struct doctor *doctor, const struct spw_call *call)
+{
+	struct spw_reading reading;
+
+	check_capabilities(doctor);
+	check_kernel(doctor);
+	check_btf(doctor);
+	check_jit(doctor);
+	if (check_configuration(doctor, call, &reading)) {
+		check_bpffs(doctor, reading.config.pin_dir);
+		check_run_dir(doctor, reading.config.run_dir);
+		check_interfaces(doctor, &reading.config);
+		check_pins(doctor, reading.config.pin_dir);
+	} else {
+		check_bpffs(doctor, SPW_PIN_DIR_DEFAULT);
+		check_run_dir(doctor, SPW_RUN_DIR_DEFAULT);
+		check_pins(doctor, SPW_PIN_DIR_DEFAULT);
+	}
+	spw_reading_free(&reading);
+}
+
+static int run(const struct spw_call *call, int argc, char **argv)
+{
+	struct doctor doctor = {.json = call->json, .colour = spw_colour(), .checks = json_array()};
+	int status;
+
+	if (argc > 1) {
+		json_decref(doctor.checks);
+		return spw_usage(&spw_verb_doctor, "unexpected '%s'", argv[1]);
+	}
+	examine(&doctor, call);
+	status = doctor.counts[FAIL] ? SPW_EXIT_FAILED : SPW_EXIT_DONE;
+	if (call->json) {
+		int printed = spw_print_json(json_pack("{s:b, s:o}", "ok", !doctor.counts[FAIL], "checks", doctor.checks));
+
+		return status == SPW_EXIT_DONE ? printed : status;
+	}
+	json_decref(doctor.checks);
+	printf("\n%zu ok, %zu to think about, %zu in the way of 'spillway run'\n", doctor.counts[OK], doctor.counts[WARN],
+	       doctor.counts[FAIL]);
+	return status;
+}
+
+const struct spw_verb spw_verb_doctor = {
+	.name = "doctor",
+	.usage = "",
+	.summary = "Say whether this host can run the agent, and what to do where it cannot",
+	.help = "ok: as it should be; warn: works, but not as well as it could; FAIL: 'run' would not work, and the exit status is 1.\n"
+		"Nothing is changed, loaded or attached, so whether a driver can do native XDP stays open until 'run' tries.\n",
+	.run = run,
+};

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What the verbs that only look have in common: status, list, check and doctor. */
+#ifndef SPW_CMD_LOOK_H
+#define SPW_CMD_LOOK_H
+
+#include <jansson.h>
+
+#include "../core/snapshot.h"
+#include "cmd.h"
+
+/**
+ * spw_look() - read the state of the datapath that @call is about, with or without an agent.
+ * @snapshot: filled in; free with spw_snapshot_free()
+ * Returns SPW_EXIT_DONE, or SPW_EXIT_FAILED after it was said on stderr why.
+ */
+int spw_look(const struct spw_call *call, struct spw_snapshot *snapshot);
+
+/** spw_print_json() - @value on stdout, given back; NULL: there was no memory for it. Returns enum spw_exit. */
+int spw_print_json(json_t *value);
+
+#endif
