@@ -270,16 +270,12 @@ SPW_INLINE void spw_parse_ipv4(const u8 *ip, const u8 *end, u32 total, struct sp
 {
 	u32 header_bytes, length, fragment;
 
-	if (ip + SPW_IPV4_BYTES > end) {
+	if (ip + SPW_IPV4_BYTES > end || ip[0] >> 4 != 4) {
 		spw_malformed(packet);
 		return;
 	}
 	header_bytes = (ip[0] & 15) * 4;
 	length = spw_load16(ip + 2);
-	if (ip[0] >> 4 != 4 || header_bytes < SPW_IPV4_BYTES) {
-		spw_malformed(packet);
-		return;
-	}
 	packet->family = 4;
 	packet->found |= SPW_FOUND_IP;
 	packet->source_hi = (u64)spw_load32(ip + 12) << 32;
@@ -287,7 +283,7 @@ SPW_INLINE void spw_parse_ipv4(const u8 *ip, const u8 *end, u32 total, struct sp
 	fragment = spw_load16(ip + 6) & 0x3fff; /* more fragments, and the offset */
 	if (fragment)
 		packet->found |= SPW_FOUND_FRAGMENT;
-	if (length < header_bytes || length > total) {
+	if (header_bytes < SPW_IPV4_BYTES || length < header_bytes || length > total) {
 		spw_malformed(packet);
 		return;
 	}

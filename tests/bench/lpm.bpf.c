@@ -32,7 +32,7 @@ struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, SPW_LISTS_MAX);
 	__type(key, u32);
-	__type(value, struct spw_list_counter);
+	__type(value, struct spw_list_tally);
 } list_counters SEC(".maps");
 
 u64 slot_sum = 0;
@@ -62,7 +62,7 @@ SEC("xdp.frags")
 int lpm(struct xdp_md *ctx)
 {
 	struct spw_packet packet = {0};
-	struct spw_list_counter *counter;
+	struct spw_list_tally *tally;
 	u32 list = 0;
 
 	bench_parse_frame(ctx, &packet);
@@ -70,10 +70,10 @@ int lpm(struct xdp_md *ctx)
 		list = find4(packet.source_hi);
 	else if (packet.family == 6)
 		list = find6(packet.source_hi, packet.source_lo);
-	counter = bpf_map_lookup_elem(&list_counters, &list);
-	if (counter) {
-		counter->packets[SPW_DROP]++;
-		counter->bytes[SPW_DROP] += packet.length;
+	tally = bpf_map_lookup_elem(&list_counters, &list);
+	if (tally) {
+		tally->by_reason[SPW_REASON_CUT].packets++;
+		tally->by_reason[SPW_REASON_CUT].bytes += packet.length;
 	}
 	return XDP_DROP;
 }

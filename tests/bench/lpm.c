@@ -24,10 +24,19 @@ static size_t put_key(u8 *at, const struct spw_prefix *prefix)
 	return prefix->family == 4 ? sizeof(key.v4) : sizeof(key.v6);
 }
 
+static size_t count_entries(const struct spw_ruleset_source *source)
+{
+	size_t entries = 0;
+
+	for (size_t i = 0; i < source->lists_count; i++)
+		entries += source->lists[i].count;
+	return entries;
+}
+
 static void fill(int map, const struct bench_ruleset *ruleset, u8 family)
 {
 	const struct spw_ruleset_source *source = &ruleset->assembly.source;
-	u64 entries = bench_prefixes(ruleset, family);
+	size_t entries = count_entries(source);
 	u32 *values = bench_realloc(NULL, entries * sizeof(*values)), count = 0;
 	u8 *keys = bench_realloc(NULL, entries * sizeof(union lpm_key)), *at = keys;
 	LIBBPF_OPTS(bpf_map_batch_opts, options);
@@ -59,17 +68,7 @@ struct lpm_bpf *bench_lpm_load(const struct bench_ruleset *ruleset)
 	return lpm;
 }
 
-u64 bench_lpm_count(struct lpm_bpf *lpm)
+u64 bench_lpm_count(const struct lpm_bpf *lpm)
 {
-	int cpus = libbpf_num_possible_cpus();
-	struct bench_lpm_counter counters[cpus];
-	u64 sum = 0;
-
-	for (u32 list = 0; list < SPW_LISTS_MAX; list++) {
-		if (bpf_map_lookup_elem(bpf_map__fd(lpm->maps.list_counters), &list, counters))
-			continue;
-		for (int cpu = 0; cpu < cpus; cpu++)
-			sum += counters[cpu].packets;
-	}
-	return sum;
+	return bench_tallies_sum(bpf_map__fd(lpm->maps.list_counters), SPW_REASON_CUT);
 }

@@ -24,7 +24,7 @@ __attribute__((noinline)) int bench_parse_extensions(struct xdp_md *ctx, struct 
 	return 0;
 }
 
-__attribute__((noinline)) int bench_parse_frame(struct xdp_md *ctx, struct spw_packet *packet)
+__attribute__((noinline)) int bench_parse_whole(struct xdp_md *ctx, struct spw_packet *packet)
 {
 	struct spw_cursor cursor = {0};
 
@@ -36,6 +36,24 @@ __attribute__((noinline)) int bench_parse_frame(struct xdp_md *ctx, struct spw_p
 		bench_parse_extensions(ctx, &cursor, packet);
 	spw_parse_transport((void *)(long)ctx->data, (void *)(long)ctx->data_end, &cursor, packet);
 	return 0;
+}
+
+SPW_INLINE void bench_parse_frame(struct xdp_md *ctx, struct spw_packet *packet)
+{
+	const u8 *start = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
+	struct spw_cursor cursor;
+
+	/* Keep the compiler from folding offsets into the context's own loads. */
+	asm volatile("" : "+r"(start), "+r"(end));
+	spw_parse_network(start, end, (u32)(end - start), &cursor, packet);
+	if (!(packet->found & SPW_FOUND_MALFORMED) && !(cursor.transport && spw_is_extension(packet)))
+		spw_parse_transport(start, end, &cursor, packet);
+	if (packet->found & SPW_FOUND_MALFORMED || (cursor.transport && spw_is_extension(packet))) {
+		struct spw_packet whole = {0};
+
+		bench_parse_whole(ctx, &whole);
+		*packet = whole;
+	}
 }
 
 /* Left aligned, as the tables take it. */

@@ -166,7 +166,7 @@ void bench_rival_free(struct bench_rival_table *table)
 	*table = (struct bench_rival_table){0};
 }
 
-/* The line table's leaves are slots, which name the list; the others' are the list + 1 itself. */
+/* The line table's leaves are slots, which name the list; the others' are the list itself. */
 u64 bench_rival_expect(const struct bench_rival_table *table, const struct bench_ruleset *ruleset,
 		       const struct bench_sources *sources, u32 count)
 {

@@ -13,22 +13,29 @@ struct rivals_bpf;
 
 struct bench_spillway {
 	struct spw_datapath datapath;
-	u64 publish_ns; /* filling the map, and the flip */
 };
 
 /** bench_spillway_load() - load and publish; at green, with a lease that outlives the bench. Ends the program on errors. */
 void bench_spillway_load(const struct bench_ruleset *ruleset, struct bench_spillway *spillway);
+
+/** bench_spillway_publish() - fill a new map and let it take the place of the old one, as a reload does. */
+void bench_spillway_publish(const struct bench_ruleset *ruleset, const struct bench_spillway *spillway);
 void bench_spillway_set_level(const struct bench_spillway *spillway, enum spw_level level);
 
-/** bench_spillway_count() - packets that got @verdict, over all CPUs. */
-u64 bench_spillway_count(const struct bench_spillway *spillway, enum spw_verdict verdict);
+/** bench_spillway_count() - packets that were judged for @reason, over all lists and CPUs. */
+u64 bench_spillway_count(const struct bench_spillway *spillway, enum spw_reason reason);
 void bench_spillway_free(struct bench_spillway *spillway);
+
+/** bench_tallies_sum() - the same from a map of struct spw_list_tally. */
+u64 bench_tallies_sum(int map, enum spw_reason reason);
 
 /* ---- LPM tries ---- */
 
-/** bench_lpm_load() - the tries of both families hold what the ruleset's lists hold; values: index of the list + 1. */
+/** bench_lpm_load() - the tries of both families hold what the ruleset's lists hold; values: the list's identity. */
 struct lpm_bpf *bench_lpm_load(const struct bench_ruleset *ruleset);
-u64 bench_lpm_count(struct lpm_bpf *lpm);
+
+/** bench_lpm_count() - packets dropped. */
+u64 bench_lpm_count(const struct lpm_bpf *lpm);
 
 /* ---- classification alone ---- */
 

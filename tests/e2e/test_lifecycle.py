@@ -218,7 +218,7 @@ def stop_opens_the_gates(tap, world):
 def other_layout(tap, world):
     """26: pinned state of another layout."""
     _, _, agent = build(world, start=False)
-    agent.pins.mkdir(parents=True)
+    agent.pins.mkdir()
     control = agent.pins / "control"
     run("bpftool", "map", "create", control, "type", "array", "key", 4, "value", 64, "entries", 1, "name", "control")
     process = agent.launch()

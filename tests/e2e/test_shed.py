@@ -137,7 +137,7 @@ def counters_are_exact(tap, world):
     agent = world.agent(shop, CLASSES + "services: { dns: { udp: [53] } }\n", interfaces=["eth1"])
     agent.start()
     set_level(agent, "red")
-    each = scaled(50_000)
+    each = scaled(200) * 256  # a whole number of rounds over the sources
     frame = 60
 
     def measured(name, each_list, **options):

@@ -207,7 +207,73 @@ class World:
         self.agents = []
         self._logs = 0
         mount_bpffs()
-        self.on_exit(self._remove_pins)
+        self.on_exit(shutil.rmtree, self.pins)
+        self.pins.mkdir()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_exception):
+        before = [(number, signal.signal(number, signal.SIG_IGN)) for number in (signal.SIGINT, signal.SIGTERM)]
+        self._exit.close()
+        for number, handler in before:
+            signal.signal(number, handler)
+
+    def on_exit(self, function, *arguments, **options):
+        """Call this when the world ends, last one first; what fails is said and does not stop the rest."""
+        self._exit.callback(_try, function, *arguments, **options)
+
+    def start(self, *argv, name=None, **options):
+        return self.world.start(*self.command(*argv), name=name or Path(str(argv[0])).name, **options)
+
+    @contextlib.contextmanager
+    def entered(self):
+        """This thread is in the namespace; sockets made meanwhile stay in it."""
+        with open("/proc/thread-self/ns/net", "rb") as home, open(self.path, "rb") as there:
+            _set_namespace(there)
+            try:
+                yield
+            finally:
+                _set_namespace(home)
+
+    def socket(self, family=socket.AF_INET, kind=socket.SOCK_STREAM, protocol=0):
+        with self.entered():
+            return socket.socket(family, kind, protocol)
+
+    def sysctl(self, key, value):
+        with self.entered():
+            Path("/proc/sys", key).write_text(str(value))
+
+    def link(self, device):
+        """What `ip` says of a device, or None."""
+        found = self.run("ip", "-j", "-s", "-d", "link", "show", "dev", device, check=False)
+        return json.loads(found.stdout)[0] if found.returncode == 0 else None
+
+    def received(self, device):
+        """Packets that the device has taken in, whatever became of them. On a veth XDP sees exactly these."""
+        return self.link(device)["stats64"]["rx"]["packets"]
+
+
+def _set_namespace(handle):
+    if _libc.setns(handle.fileno(), 0x40000000):  # CLONE_NEWNET
+        raise OSError(ctypes.get_errno(), "setns")
+
+
+class World:
+    """Namespaces, programs and files of one test."""
+
+    def __init__(self):
+        self._exit = contextlib.ExitStack()
+        self.folder = Path(tempfile.mkdtemp(prefix="spillway-test-"))
+        self._exit.callback(shutil.rmtree, self.folder, ignore_errors=True)
+        self.folder.chmod(0o755)  # so that a test as nobody fails for the reason that it tests
+        self.pins = BPFFS / f"spillway-test-{os.getpid()}"
+        self.wire = None
+        self.agents = []
+        self._logs = 0
+        mount_bpffs()
+        self.on_exit(shutil.rmtree, self.pins)
+        self.pins.mkdir()
 
     def __enter__(self):
         return self

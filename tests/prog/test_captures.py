@@ -124,13 +124,11 @@ def test_broken(tap, folder):
     refused(tap, "zeroes", folder.simulate(bytes(4096)))
     for size in (25, 39, 41, len(whole) - 1):
         refused(tap, f"a capture cut off after {size} bytes", folder.simulate(whole[:size]))
-    for caplen in (262145, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF):
-        done = folder.simulate(pcap(caplen=caplen))
-        refused(tap, f"a packet that claims {caplen} bytes", done)
-        done = folder.simulate(pcap(caplen=caplen, snaplen=0xFFFFFFFF))
-        refused(tap, f"a packet that claims {caplen} bytes, within the snapshot length", done)
+    for caplen, snaplen in ((262145, 262144), (0x7FFFFFFF, 262144), (0xFFFFFFFF, 262144), (0x7FFFFFFF, 0x7FFFFFFF), (0xFFFFFFFF, 0xFFFFFFFF)):
+        done = folder.simulate(pcap(caplen=caplen, snaplen=snaplen))
+        refused(tap, f"a packet that claims {caplen} bytes, snapshot length {snaplen}", done)
     ng = pcapng()
-    for size in (4, 11, 28, 47, 60, len(ng) - 1):
+    for size in (4, 11, 28, 60, len(ng) - 1):
         refused(tap, f"pcapng cut off after {size} bytes", folder.simulate(ng[:size]))
     for length in (0, 4, 13, 0x7FFFFFFC, 0xFFFFFFFC):
         done = folder.simulate(ng[:28] + block(1, bytes(8), length))
@@ -142,7 +140,7 @@ def test_random_bytes(tap, folder):
     chooser = random.Random(20180718)
     strange = []
     header = pcap([])
-    for number in range(simulate.scaled(40)):
+    for number in range(simulate.scaled(30)):
         noise = chooser.randbytes(chooser.randrange(1, 3000))
         whole = bytearray(pcap() if number % 2 else pcapng())
         for _ in range(chooser.randrange(1, 6)):

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Renderers: shapes of the JSON, the Prometheus page, what hostile names do to them (fault 44), the text at its edges. */
+/* Renderers: shapes of the JSON, the Prometheus page, what hostile names do to them (fault 44), the text at its edges.
+ */
 #include <ctype.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,7 +16,7 @@
 #include "user/view/view.h"
 
 #define COUNT(array) (sizeof(array) / sizeof(*(array)))
-#define S 1000000000ull
+#define S	     1000000000ull
 
 /* ---- what is rendered ---- */
 
@@ -29,9 +30,12 @@ static const struct spw_list_sample some_lists[] = {
 };
 
 static const struct spw_class_sample some_classes[] = {
-	{0, {"partner", SPW_RECORD_ACTIVE, 0, SPW_LEVEL_NEVER, SPW_LEVEL_NEVER, SPW_LEVEL_NEVER, 0, 0}, {{4, 0}, {0}, {0}}},
+	{0,
+	 {"partner", SPW_RECORD_ACTIVE, 0, SPW_LEVEL_NEVER, SPW_LEVEL_NEVER, SPW_LEVEL_NEVER, 0, 0},
+	 {{4, 0}, {0}, {0}}},
 	{1, {"domestic", SPW_RECORD_ACTIVE, 1, SPW_RED, SPW_RED, SPW_LEVEL_NEVER, 0, 0}, {{500, 0}, {0, 33}, {0, 22}}},
-	{2, {"international", SPW_RECORD_ACTIVE, 2, SPW_ORANGE, SPW_ORANGE, SPW_ORANGE, 0, 0},
+	{2,
+	 {"international", SPW_RECORD_ACTIVE, 2, SPW_ORANGE, SPW_ORANGE, SPW_ORANGE, 0, 0},
 	 {{30, 123456}, {11, 9}, {5, 4}}},
 	{3, {"unknown", SPW_RECORD_ACTIVE, 3, SPW_YELLOW, SPW_LEVEL_NEVER, SPW_LEVEL_NEVER, 1, 0}, {{10, 0}, {0}, {0}}},
 	{9, {"gone", SPW_RECORD_RETIRED, 1, SPW_RED, SPW_RED, SPW_LEVEL_NEVER, 0, 0}, {{2, 0}, {0}, {0}}},
@@ -78,9 +82,10 @@ static void set_the_scene(struct scene *scene)
 		.reloads_failed = 1,
 		.interfaces = {{"eth0", 2, 1, 1, 0}, {"eth1", 3, 1, 0, 0}, {"eth2", 4, 0, 0, 0}},
 	};
-	snapshot->reasons[SPW_REASON_ARP] = (struct spw_reason_counter){{3, 0}, {180, 0}};
-	snapshot->reasons[SPW_REASON_CUT] = (struct spw_reason_counter){{0, 1234569}, {0, 74074024}};
-	snapshot->reasons[SPW_REASON_ESTABLISHED] = (struct spw_reason_counter){{5403, 0}, {544003, 0}};
+	snapshot->reasons[SPW_REASON_ARP] = (struct spw_sum){{3, 0}, {180, 0}};
+	snapshot->reasons[SPW_REASON_CUT] = (struct spw_sum){{0, 1234569}, {0, 74074024}};
+	snapshot->reasons[SPW_REASON_ESTABLISHED] = (struct spw_sum){{5403, 0}, {544003, 0}};
+	snapshot->reasons[SPW_REASON_MALFORMED] = (struct spw_sum){{6, 7}, {60, 70}};
 	snapshot->anomalies[SPW_ANOMALY_FRAGMENT].packets = 12;
 }
 
@@ -166,8 +171,8 @@ static json_t *get(json_t *value, const char *path)
 
 	snprintf(copy, sizeof(copy), "%s", path);
 	while (value && (step = strsep(&rest, ".")))
-		value = isdigit((unsigned char)*step) ? json_array_get(value, (size_t)atoi(step)) :
-							json_object_get(value, step);
+		value = isdigit((unsigned char)*step) ? json_array_get(value, (size_t)atoi(step))
+						      : json_object_get(value, step);
 	if (!value)
 		fail_msg("no %s", path);
 	return value;
@@ -201,10 +206,12 @@ static void status_json_has_its_shape(void **state)
 	(void)state;
 	set_the_scene(&scene);
 	status = spw_view_status_json(&scene.snapshot);
-	assert_keys(status, "level mode lease_remaining_s enforcing pinned_level pinned_for_s agent ruleset reloads interfaces "
-			    "classes lists reasons anomalies");
+	assert_keys(status,
+		    "level mode lease_remaining_s enforcing pinned_level pinned_for_s agent ruleset reloads interfaces "
+		    "classes lists reasons anomalies");
 	assert_keys(get(status, "agent"), "pid alive version config uptime_s");
-	assert_keys(get(status, "ruleset"), "generation prefixes4 prefixes6 bytes compile_seconds publish_seconds age_s");
+	assert_keys(get(status, "ruleset"),
+		    "generation prefixes4 prefixes6 bytes compile_seconds publish_seconds age_s");
 	assert_keys(get(status, "reloads"), "done failed");
 	assert_keys(get(status, "interfaces.0"), "name ifindex attached mode");
 	assert_keys(get(status, "classes.0"), "name rank shed_from cut_from cut active new_work shadow packets bytes");
@@ -284,7 +291,8 @@ static void reserved_reasons_are_left_out(void **state)
 	(void)state;
 	set_the_scene(&scene);
 	reasons = spw_view_status_json(&scene.snapshot);
-	json_array_foreach(get(reasons, "reasons"), i, reason) {
+	json_array_foreach(get(reasons, "reasons"), i, reason)
+	{
 		assert_has_not("source_packets prefix_packets class_packets source_new share budget",
 			       json_string_value(get(reason, "reason")));
 		if (!strcmp(json_string_value(get(reason, "reason")), "cut")) {
@@ -336,13 +344,15 @@ static void nothing_at_all_can_be_rendered(void **state)
 {
 	struct spw_snapshot empty = {0};
 	json_t *status = spw_view_status_json(&empty);
-	char *text = status_text(&empty, true), *metrics = metrics_text(&empty), *lists = lists_text(&empty, NULL, true);
+	char *text = status_text(&empty, true), *metrics = metrics_text(&empty),
+	     *lists = lists_text(&empty, NULL, true);
 
 	(void)state;
 	assert_non_null(status);
 	assert_has(text, "none was published");
 	assert_has(metrics, "spillway_level 0\n");
-	assert_has_not(metrics, "\nspillway_ruleset_age_seconds ");
+	assert_has_not(metrics, "spillway_ruleset_age_seconds");
+	assert_has_not(metrics, "spillway_interface_attached");
 	json_decref(status);
 	free(text);
 	free(metrics);
@@ -415,6 +425,7 @@ struct checker {
 	char families[64][128];
 	size_t families_count;
 	bool typed;
+	bool sampled;
 	char *series[4096]; /* name and labels */
 	size_t series_count;
 };
@@ -489,6 +500,7 @@ static const char *check_sample(struct checker *checker, const char *line)
 	if (checker->series_count == COUNT(checker->series))
 		return "too many series for this checker";
 	checker->series[checker->series_count++] = strndup(line, (size_t)(at - line));
+	checker->sampled = true;
 	if (!isdigit((unsigned char)at[1]))
 		return "not a number";
 	strtod(at + 1, &end);
@@ -503,6 +515,9 @@ static const char *check_comment(struct checker *checker, const char *line)
 		for (size_t i = 0; i < checker->families_count; i++)
 			if (!strcmp(checker->families[i], name))
 				return "family twice";
+		if (checker->families_count && !checker->sampled)
+			return "family without a sample";
+		checker->sampled = false;
 		strcpy(checker->families[checker->families_count++], name);
 		strcpy(checker->family, name);
 		checker->typed = false;
@@ -531,6 +546,8 @@ static const char *check_page(struct checker *checker, const char *page)
 		wrong = "does not end in a newline";
 	while (!wrong && (line = strsep(&rest, "\n")) && rest)
 		wrong = *line == '#' ? check_comment(checker, line) : check_sample(checker, line);
+	if (!wrong && !checker->sampled)
+		wrong = "family without a sample";
 	for (size_t i = 0; i < checker->series_count; i++)
 		free(checker->series[i]);
 	json_decref(valid);
@@ -551,15 +568,32 @@ static void the_checker_sees_what_is_wrong(void **state)
 {
 #define HEAD "# HELP a_total b c\n# TYPE a_total counter\n"
 	static const char *const wrong[] = {
-		"", "a_total 1\n", HEAD "a_total 1", HEAD "b_total 1\n", HEAD "a_total\n", HEAD "a_total x\n",
-		HEAD "a_total 1 \n", HEAD "a_total{} 1\n", HEAD "a_total{l=\"a\"b\"} 1\n", HEAD "a_total{l=\"a\nb\"} 1\n",
-		HEAD "a_total{l=\"a\\x\"} 1\n", HEAD "a_total{l=\"\\\"} 1\n", HEAD "a_total{l=\"\xff\"} 1\n",
-		HEAD "a_total{l=\"1\"} 1\na_total{l=\"1\"} 2\n", HEAD "a_total 1\n" HEAD, HEAD "a_total{1=\"\"} 1\n",
-		HEAD "a_total{l=\"192.0.2.7\"} 1\n", HEAD "a_total{l=\"2001:db8::7\"} 1\n", HEAD "\na_total 1\n",
-		"# TYPE a_total counter\na_total 1\n", "# HELP a b\n# TYPE a counter\na 1\n", "# HELP a b\n# TYPE a foo\na 1\n",
+		"",
+		"a_total 1\n",
+		HEAD "a_total 1",
+		HEAD "b_total 1\n",
+		HEAD "a_total\n",
+		HEAD "a_total x\n",
+		HEAD "a_total 1 \n",
+		HEAD "a_total{} 1\n",
+		HEAD "a_total{l=\"a\"b\"} 1\n",
+		HEAD "a_total{l=\"a\nb\"} 1\n",
+		HEAD "a_total{l=\"a\\x\"} 1\n",
+		HEAD "a_total{l=\"\\\"} 1\n",
+		HEAD "a_total{l=\"\xff\"} 1\n",
+		HEAD "a_total{l=\"1\"} 1\na_total{l=\"1\"} 2\n",
+		HEAD "a_total 1\n" HEAD,
+		HEAD,
+		HEAD "a_total{1=\"\"} 1\n",
+		HEAD "a_total{l=\"192.0.2.7\"} 1\n",
+		HEAD "a_total{l=\"2001:db8::7\"} 1\n",
+		HEAD "\na_total 1\n",
+		"# TYPE a_total counter\na_total 1\n",
+		"# HELP a b\n# TYPE a counter\na 1\n",
+		"# HELP a b\n# TYPE a foo\na 1\n",
 	};
-	static const char *const right[] = {
-		HEAD, HEAD "a_total 1\n", HEAD "a_total{l=\"1\",m=\"\\\"\\\\\\n\"} 1.5\na_total{l=\"2\",m=\"\"} 0\n"};
+	static const char *const right[] = {HEAD "a_total 1\n",
+					    HEAD "a_total{l=\"1\",m=\"\\\"\\\\\\n\"} 1.5\na_total{l=\"2\",m=\"\"} 0\n"};
 	static struct checker checker;
 
 	(void)state;
@@ -581,6 +615,7 @@ static void metrics_keep_the_format(void **state)
 	assert_page(page);
 	free(page);
 	memset(&scene.snapshot.agent, 0, sizeof(scene.snapshot.agent));
+	scene.snapshot.lists_count = 1;
 	page = metrics_text(&scene.snapshot);
 	assert_page(page);
 	free(page);
@@ -597,8 +632,8 @@ static void metrics_have_their_values(void **state)
 		"\nspillway_class_shadow_packets_total{class=\"domestic\",shadow=\"next_level\"} 33\n",
 		"\nspillway_class_shadow_new_work_total{class=\"international\",shadow=\"enforced\"} 5\n",
 		"\nspillway_packets_total{reason=\"cut\",verdict=\"drop\"} 1234569\n",
-		"\nspillway_packets_total{reason=\"malformed\",verdict=\"drop\"} 0\n",
-		"\nspillway_packets_total{reason=\"malformed\",verdict=\"pass\"} 0\n",
+		"\nspillway_packets_total{reason=\"malformed\",verdict=\"drop\"} 7\n",
+		"\nspillway_packets_total{reason=\"malformed\",verdict=\"pass\"} 6\n",
 		"\nspillway_bytes_total{reason=\"established\",verdict=\"pass\"} 544003\n",
 		"\nspillway_anomalies_total{kind=\"fragment\"} 12\n",
 		"\nspillway_level 2\n",
@@ -610,7 +645,7 @@ static void metrics_have_their_values(void **state)
 		"\nspillway_interface_attached{interface=\"eth1\",mode=\"generic\"} 1\n",
 		"\nspillway_interface_attached{interface=\"eth2\",mode=\"none\"} 0\n",
 		"\nspillway_ruleset_generation 7\n",
-		"\nspillway_ruleset_prefixes{list=\"partners\",family=\"ipv6\"} 3\n",
+		"\nspillway_ruleset_prefixes{list=\"partners\",family=\"6\"} 3\n",
 		"\nspillway_ruleset_bytes 22400000\n",
 		"\nspillway_ruleset_compile_seconds 0.210000000\n",
 		"\nspillway_ruleset_publish_seconds 0.004000000\n",
@@ -621,7 +656,7 @@ static void metrics_have_their_values(void **state)
 	};
 	static const char *const absent[] = {
 		"reason=\"cut\",verdict=\"pass\"", "reason=\"arp\",verdict=\"drop\"", "reason=\"budget\"",
-		"prefixes{list=\"old\"", "prefixes{list=\"none\"",
+		"prefixes{list=\"old\"",	   "prefixes{list=\"none\"",
 	};
 	struct scene scene;
 	char *page;
@@ -683,12 +718,14 @@ static const char *const hostile_names[] = {
 	"tab\tbell\a",
 	"\033[2J\033[31mred",
 	"\xff\xfe\xfd",
-	"cut \xe2\x82",	     /* a character that is not whole */
-	"\xc0\xaf",	     /* overlong */
-	"\xed\xa0\x80",	     /* a surrogate */
-	"\xf4\x90\x80\x80",  /* beyond Unicode */
-	"\xc2\x9b" "31m",    /* C1: another escape */
-	"\xe2\x80\xae" "gnp", /* turns the direction */
+	"cut \xe2\x82",	    /* a character that is not whole */
+	"\xc0\xaf",	    /* overlong */
+	"\xed\xa0\x80",	    /* a surrogate */
+	"\xf4\x90\x80\x80", /* beyond Unicode */
+	"\xc2\x9b"
+	"31m", /* C1: another escape */
+	"\xe2\x80\xae"
+	"gnp", /* turns the direction */
 	"Z\xc3\xbcrich \xe6\x9d\xb1\xe4\xba\xac \xf0\x9f\x8c\x8a",
 	"{}[]<>&'`$(reboot)",
 	"0123456789012345678901234567890123456789012345678901234567890ab",
@@ -788,9 +825,11 @@ static void labels_are_escaped_as_prometheus_reads_them(void **state)
 
 	(void)state;
 	set_the_scene(&scene);
-	strcpy(scene.lists[3].record.name, "a\"b\\c\nd\xff" "e\xc3\xbc");
+	strcpy(scene.lists[3].record.name, "a\"b\\c\nd\xff"
+					   "e\xc3\xbc");
 	page = metrics_text(&scene.snapshot);
-	assert_has(page, "{list=\"a\\\"b\\\\c\\nd\xef\xbf\xbd" "e\xc3\xbc\",class=\"international\",verdict=\"drop\"} 1234567\n");
+	assert_has(page, "{list=\"a\\\"b\\\\c\\nd\xef\xbf\xbd"
+			 "e\xc3\xbc\",class=\"international\",verdict=\"drop\"} 1234567\n");
 	free(page);
 }
 
@@ -840,12 +879,14 @@ static void classes_say_what_becomes_of_them(void **state)
 	assert_has(text, "domestic           131k      5000         0       500         0  served    cut new\n");
 	assert_has(text, "international      531k       301      1.2M        30      123k  cut all   cut all\n");
 	assert_has(text, "gone                  0         8         0         2         0  retired\n");
-	assert_has(text, "11 packets that passed, 5 of them new work, would have been dropped had the level been enforced\n");
+	assert_has(text,
+		   "11 packets that passed, 5 of them new work, would have been dropped had the level been enforced\n");
 	assert_has(text, "42 packets that passed, 26 of them new work, would have been dropped one level further up\n");
 	assert_has(text, "\n5     cut");
 	assert_has(text, "12 fragment\n");
 	assert_has_not(text, "budget");
-	assert_has_not(text, "malformed");
+	assert_has(text, "\n2     malformed              6         7        60        70\n");
+	assert_has_not(text, "lldp");
 	free(text);
 	scene.snapshot.control.level = SPW_RED;
 	text = status_text(&scene.snapshot, false);
@@ -908,34 +949,57 @@ static void assert_packet(const struct spw_packet_view *view, const char *expect
 static void a_whole_packet(void **state)
 {
 	const struct spw_trace trace = {
-		.packet = {.source_hi = 0xc0000207ull << 32, .length = 74, .family = 4, .protocol = 6, .sport = 40000,
-			   .dport = 443, .found = SPW_FOUND_IP | SPW_FOUND_PORTS | SPW_FOUND_SYN},
-		.classified = 1, .new_work = 1, .verdict = SPW_DROP, .reason = SPW_REASON_CUT,
+		.packet = {.source_hi = 0xc0000207ull << 32,
+			   .length = 74,
+			   .family = 4,
+			   .protocol = 6,
+			   .sport = 40000,
+			   .dport = 443,
+			   .found = SPW_FOUND_IP | SPW_FOUND_PORTS | SPW_FOUND_SYN},
+		.classified = 1,
+		.new_work = 1,
+		.verdict = SPW_DROP,
+		.reason = SPW_REASON_CUT,
 	};
 	const struct spw_trace tagged = {
-		.packet = {.source_hi = 0x20010db800000000ull, .source_lo = 1, .length = 1514, .family = 6, .protocol = 17,
-			   .sport = 1, .dport = 65535, .vlan = {100, 4094}, .vlans = 2,
+		.packet = {.source_hi = 0x20010db800000000ull,
+			   .source_lo = 1,
+			   .length = 1514,
+			   .family = 6,
+			   .protocol = 17,
+			   .sport = 1,
+			   .dport = 65535,
+			   .vlan = {100, 4094},
+			   .vlans = 2,
 			   .found = SPW_FOUND_IP | SPW_FOUND_PORTS | SPW_FOUND_FRAGMENT},
-		.classified = 1, .reason = SPW_REASON_ESTABLISHED,
+		.classified = 1,
+		.reason = SPW_REASON_ESTABLISHED,
 	};
 
 	(void)state;
-	assert_packet(&(struct spw_packet_view){1, &trace, 74, "international", "abroad"},
-		      "{\"n\":1,\"len\":74,\"vlan\":[],\"src\":\"192.0.2.7\",\"proto\":6,\"sport\":40000,\"dport\":443,"
-		      "\"fragment\":false,\"new\":true,\"class\":\"international\",\"list\":\"abroad\",\"verdict\":\"drop\","
-		      "\"reason\":\"cut\"}\n");
-	assert_packet(&(struct spw_packet_view){9007199254740993ull, &tagged, 1514, "un\"known", NULL},
-		      "{\"n\":9007199254740993,\"len\":1514,\"vlan\":[100,4094],\"src\":\"2001:db8::1\",\"proto\":17,"
-		      "\"sport\":1,\"dport\":65535,\"fragment\":true,\"new\":false,\"class\":\"un\\\"known\",\"list\":null,"
-		      "\"verdict\":\"pass\",\"reason\":\"established\"}\n");
+	assert_packet(
+		&(struct spw_packet_view){1, &trace, 74, "international", "abroad"},
+		"{\"n\":1,\"len\":74,\"vlan\":[],\"src\":\"192.0.2.7\",\"proto\":6,\"sport\":40000,\"dport\":443,"
+		"\"fragment\":false,\"new\":true,\"class\":\"international\",\"list\":\"abroad\",\"verdict\":\"drop\","
+		"\"reason\":\"cut\"}\n");
+	assert_packet(
+		&(struct spw_packet_view){9007199254740993ull, &tagged, 1514, "un\"known", NULL},
+		"{\"n\":9007199254740993,\"len\":1514,\"vlan\":[100,4094],\"src\":\"2001:db8::1\",\"proto\":17,"
+		"\"sport\":1,\"dport\":65535,\"fragment\":true,\"new\":false,\"class\":\"un\\\"known\",\"list\":null,"
+		"\"verdict\":\"pass\",\"reason\":\"established\"}\n");
 }
 
 static void what_was_not_parsed_is_null(void **state)
 {
 	const struct spw_trace no_ports = {
-		.packet = {.source_hi = 0xc6336401ull << 32, .family = 4, .protocol = 1, .found = SPW_FOUND_IP, .vlans = 1,
+		.packet = {.source_hi = 0xc6336401ull << 32,
+			   .family = 4,
+			   .protocol = 1,
+			   .found = SPW_FOUND_IP,
+			   .vlans = 1,
 			   .vlan = {7}},
-		.classified = 1, .reason = SPW_REASON_ESTABLISHED,
+		.classified = 1,
+		.reason = SPW_REASON_ESTABLISHED,
 	};
 	/* Ports of a frame without an IP header cannot be; bytes that were not found must not show. */
 	const struct spw_trace arp = {
@@ -944,13 +1008,15 @@ static void what_was_not_parsed_is_null(void **state)
 	};
 
 	(void)state;
-	assert_packet(&(struct spw_packet_view){2, &no_ports, 98, "partner", "p"},
-		      "{\"n\":2,\"len\":98,\"vlan\":[7],\"src\":\"198.51.100.1\",\"proto\":1,\"sport\":null,\"dport\":null,"
-		      "\"fragment\":false,\"new\":false,\"class\":\"partner\",\"list\":\"p\",\"verdict\":\"pass\","
-		      "\"reason\":\"established\"}\n");
+	assert_packet(
+		&(struct spw_packet_view){2, &no_ports, 98, "partner", "p"},
+		"{\"n\":2,\"len\":98,\"vlan\":[7],\"src\":\"198.51.100.1\",\"proto\":1,\"sport\":null,\"dport\":null,"
+		"\"fragment\":false,\"new\":false,\"class\":\"partner\",\"list\":\"p\",\"verdict\":\"pass\","
+		"\"reason\":\"established\"}\n");
 	assert_packet(&(struct spw_packet_view){3, &arp, 60, NULL, NULL},
 		      "{\"n\":3,\"len\":60,\"vlan\":[],\"src\":null,\"proto\":null,\"sport\":null,\"dport\":null,"
-		      "\"fragment\":false,\"new\":false,\"class\":null,\"list\":null,\"verdict\":\"pass\",\"reason\":\"arp\"}\n");
+		      "\"fragment\":false,\"new\":false,\"class\":null,\"list\":null,\"verdict\":\"pass\",\"reason\":"
+		      "\"arp\"}\n");
 	assert_packet(&(struct spw_packet_view){4, NULL, 9, NULL, NULL},
 		      "{\"n\":4,\"len\":9,\"vlan\":[],\"src\":null,\"proto\":null,\"sport\":null,\"dport\":null,"
 		      "\"fragment\":false,\"new\":false,\"class\":null,\"list\":null,\"verdict\":\"pass\","
@@ -984,18 +1050,27 @@ static void packets_survive_hostile_names(void **state)
 static void a_packet_as_text(void **state)
 {
 	const struct spw_trace trace = {
-		.packet = {.source_hi = 0xc0000207ull << 32, .family = 4, .protocol = 6, .sport = 40000, .dport = 443, .vlans = 1,
-			   .vlan = {12}, .found = SPW_FOUND_IP | SPW_FOUND_PORTS},
-		.verdict = SPW_DROP, .reason = SPW_REASON_CUT, .new_work = 1,
+		.packet = {.source_hi = 0xc0000207ull << 32,
+			   .family = 4,
+			   .protocol = 6,
+			   .sport = 40000,
+			   .dport = 443,
+			   .vlans = 1,
+			   .vlan = {12},
+			   .found = SPW_FOUND_IP | SPW_FOUND_PORTS},
+		.verdict = SPW_DROP,
+		.reason = SPW_REASON_CUT,
+		.new_work = 1,
 	};
 	const struct spw_packet_view view = {1, &trace, 74, "international", "abroad"};
 	struct page page;
 
 	(void)state;
 	spw_view_packet(open_page(&page), &view, (struct spw_style){false});
-	assert_string_equal(close_page(&page),
-			    "       1    74  192.0.2.7             40000 > 443   tcp    new  international  abroad         "
-			    "drop cut vlan 12\n");
+	assert_string_equal(
+		close_page(&page),
+		"       1    74  192.0.2.7             40000 > 443   tcp    new  international  abroad         "
+		"drop cut vlan 12\n");
 	free(page.text);
 }
 
@@ -1009,15 +1084,18 @@ static struct spw_config_list config_lists[] = {
 };
 static size_t use_partners[] = {0}, use_home[] = {1}, use_abroad[] = {2};
 static struct spw_config_class config_classes[] = {
-	{.name = "partner", .lists = use_partners, .lists_count = 1, .shed_from = SPW_LEVEL_NEVER,
+	{.name = "partner",
+	 .lists = use_partners,
+	 .lists_count = 1,
+	 .shed_from = SPW_LEVEL_NEVER,
 	 .cut_from = SPW_LEVEL_NEVER},
 	{.name = "domestic", .lists = use_home, .lists_count = 1, .shed_from = SPW_RED, .cut_from = SPW_LEVEL_NEVER},
 	{.name = "international", .lists = use_abroad, .lists_count = 1, .shed_from = SPW_ORANGE, .cut_from = SPW_RED},
 	{.name = "unknown", .shed_from = SPW_YELLOW, .cut_from = SPW_ORANGE, .cut_all = true},
 };
 static u16 config_ports[] = {22, 443};
-static struct spw_config_service config_services[] = {{.name = "shop", .tcp = config_ports, .tcp_count = 2,
-						       .quic = config_ports + 1, .quic_count = 1}};
+static struct spw_config_service config_services[] = {
+	{.name = "shop", .tcp = config_ports, .tcp_count = 2, .quic = config_ports + 1, .quic_count = 1}};
 static struct spw_config_prefix config_management[] = {{.prefix = {{0xc0000200ull << 32, 0}, 4, 28}}};
 static const u64 config_prefixes4[] = {12, 123456, 262144, 1}, config_prefixes6[] = {0, 7, 8, 9};
 
@@ -1101,15 +1179,23 @@ static void numbers_are_short(void **state)
 		u64 count;
 		const char *text;
 	} counts[] = {
-		{0, "0"}, {9999, "9999"}, {10000, "10.0k"}, {12345, "12.3k"}, {99949, "99.9k"}, {99950, "100k"},
-		{999499, "999k"}, {999500, "1.0M"}, {1234567, "1.2M"}, {999999999, "1.0G"}, {UINT64_MAX, "18.4E"},
+		{0, "0"},	   {9999, "9999"},	{10000, "10.0k"},      {12345, "12.3k"},
+		{99949, "99.9k"},  {99950, "100k"},	{999499, "999k"},      {999500, "1.0M"},
+		{1234567, "1.2M"}, {999999999, "1.0G"}, {UINT64_MAX, "18.4E"},
 	};
 	static const struct {
 		u64 ns;
 		const char *text;
 	} times[] = {
-		{0, "0 us"}, {350999, "350 us"}, {12 * S / 1000, "12 ms"}, {2 * S + S / 2, "2.5 s"}, {119 * S, "119 s"},
-		{570 * S, "9m30s"}, {11520 * S, "3h12m"}, {190000 * S, "2d4h"}, {UINT64_MAX, "213503d23h"},
+		{0, "0 us"},
+		{350999, "350 us"},
+		{12 * S / 1000, "12 ms"},
+		{2 * S + S / 2, "2.5 s"},
+		{119 * S, "119 s"},
+		{570 * S, "9m30s"},
+		{11520 * S, "3h12m"},
+		{190000 * S, "2d4h"},
+		{UINT64_MAX, "213503d23h"},
 	};
 	char text[SPW_SHORT_TEXT];
 
@@ -1128,9 +1214,14 @@ static void cells_keep_their_width(void **state)
 		const char *text;
 		const char *cell;
 	} cells[] = {
-		{"", "      "}, {"abc", "abc   "}, {"abcdef", "abcdef"}, {"abcdefg", "abcde~"},
-		{"\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc", "\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc~"},
-		{"a\tb", "a\xef\xbf\xbd" "b   "},
+		{"", "      "},
+		{"abc", "abc   "},
+		{"abcdef", "abcdef"},
+		{"abcdefg", "abcde~"},
+		{"\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc",
+		 "\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc\xc3\xbc~"},
+		{"a\tb", "a\xef\xbf\xbd"
+			 "b   "},
 	};
 
 	(void)state;

@@ -16,8 +16,9 @@
 #include "look.h"
 #include "reading.h"
 
-#define CHECK_COLUMNS 15
-#define PAGE_BYTES_XDP 3506 /* frames above do not fit one page with XDP's headroom; some drivers then want fragments */
+#define CHECK_COLUMNS  15
+#define PAGE_BYTES_XDP 3506 /* frames above do not fit one page with XDP's headroom; some drivers then want fragments  \
+			     */
 
 enum outcome {
 	OK,
@@ -46,7 +47,7 @@ static void print_check(const struct doctor *doctor, enum outcome outcome, const
 
 /* One finding. @advice: what to do, NULL where all is well. */
 __attribute__((format(printf, 5, 6))) static void find(struct doctor *doctor, enum outcome outcome, const char *check,
-							const char *advice, const char *format, ...)
+						       const char *advice, const char *format, ...)
 {
 	static const char *const words[] = {[OK] = "ok", [WARN] = "warn", [FAIL] = "fail"};
 	_cleanup_free_ char *detail = NULL;
@@ -76,8 +77,8 @@ static void check_capabilities(struct doctor *doctor)
 	if (!have.known)
 		find(doctor, WARN, "capabilities", "mount /proc", "/proc/self/status cannot be read");
 	else if (have.net_admin && have.bpf && have.perfmon)
-		find(doctor, OK, "capabilities", NULL, "%s", have.sys_admin ? "CAP_SYS_ADMIN and CAP_NET_ADMIN" :
-								      "CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON");
+		find(doctor, OK, "capabilities", NULL, "%s",
+		     have.sys_admin ? "CAP_SYS_ADMIN and CAP_NET_ADMIN" : "CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON");
 	else
 		find(doctor, FAIL, "capabilities",
 		     "run as root, or give the service CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON (AmbientCapabilities=)",
@@ -108,7 +109,8 @@ static void check_btf(struct doctor *doctor)
 	if (spw_probe_btf())
 		find(doctor, OK, "btf", NULL, "/sys/kernel/btf/vmlinux");
 	else
-		find(doctor, WARN, "btf", "use a kernel with CONFIG_DEBUG_INFO_BTF=y; every large distribution's has it",
+		find(doctor, WARN, "btf",
+		     "use a kernel with CONFIG_DEBUG_INFO_BTF=y; every large distribution's has it",
 		     "/sys/kernel/btf/vmlinux is not there, so the program may not load");
 }
 
@@ -137,7 +139,8 @@ static void check_bpffs(struct doctor *doctor, const char *pin_dir)
 		find(doctor, WARN, "bpffs", "'spillway run' mounts it; or: mount -t bpf bpf /sys/fs/bpf",
 		     "none is mounted at %s", standard);
 	else if (!bpffs.is_bpffs)
-		find(doctor, FAIL, "bpffs", "set pin_dir to a folder below /sys/fs/bpf", "%s is not on a bpffs", pin_dir);
+		find(doctor, FAIL, "bpffs", "set pin_dir to a folder below /sys/fs/bpf", "%s is not on a bpffs",
+		     pin_dir);
 	else if (bpffs.read_only)
 		find(doctor, FAIL, "bpffs", "mount -o remount,rw /sys/fs/bpf", "%s is read-only", bpffs.path);
 	else if (!bpffs.writable)
@@ -156,8 +159,9 @@ static void check_run_dir(struct doctor *doctor, const char *run_dir)
 	if (access(parent, F_OK) && (slash = strrchr(parent, '/')))
 		slash[slash == parent] = '\0';
 	if (access(parent, W_OK | X_OK))
-		find(doctor, FAIL, "run_dir", "set run_dir to a folder that can be written, or make it (RuntimeDirectory=)",
-		     "%s: %s", parent, strerror(errno));
+		find(doctor, FAIL, "run_dir",
+		     "set run_dir to a folder that can be written, or make it (RuntimeDirectory=)", "%s: %s", parent,
+		     strerror(errno));
 	else
 		find(doctor, OK, "run_dir", NULL, "%s can be written", parent);
 }
@@ -177,8 +181,8 @@ static bool check_configuration(struct doctor *doctor, const struct spw_call *ca
 		find(doctor, FAIL, "configuration", "'spillway check' shows all that is wrong", "%s",
 		     first < diagnostics.count ? diagnostics.items[first].text : strerror(-err));
 	else if (diagnostics.warnings)
-		find(doctor, WARN, "configuration", "'spillway check' shows them", "%s: %zu warnings", call->config_path,
-		     diagnostics.warnings);
+		find(doctor, WARN, "configuration", "'spillway check' shows them", "%s: %zu warnings",
+		     call->config_path, diagnostics.warnings);
 	else
 		find(doctor, OK, "configuration", NULL, "%s", call->config_path);
 	spw_diagnostics_free(&diagnostics);
@@ -197,12 +201,14 @@ static void check_program(struct doctor *doctor, const char *check, const struct
 		     strerror(-interface->xdp_err));
 	else if (!interface->program_id)
 		find(doctor, OK, check, NULL, "no XDP program is attached; %s",
-		     attach == SPW_ATTACH_GENERIC ? "generic mode always can be" :
-						    "whether the driver can do native mode shows only on attaching");
+		     attach == SPW_ATTACH_GENERIC ? "generic mode always can be"
+						  : "whether the driver can do native mode shows only on attaching");
 	else if (!interface->ours)
 		find(doctor, FAIL, check,
-		     "take it off first, if nobody needs it: ip link set dev NAME xdp off, or end the program that holds it",
-		     "another XDP program is attached: '%s' (id %u, %s mode)", interface->program, interface->program_id, mode);
+		     "take it off first, if nobody needs it: ip link set dev NAME xdp off, or end the program that "
+		     "holds it",
+		     "another XDP program is attached: '%s' (id %u, %s mode)", interface->program,
+		     interface->program_id, mode);
 	else if (interface->native)
 		find(doctor, OK, check, NULL, "our program is attached in native mode");
 	else
@@ -215,10 +221,11 @@ static void check_link(struct doctor *doctor, const char *check, const struct sp
 	const char *driver = *interface->driver ? interface->driver : "unknown";
 
 	if (!interface->up)
-		find(doctor, WARN, check, "ip link set dev NAME up", "is down; driver %s, MTU %u", driver, interface->mtu);
+		find(doctor, WARN, check, "ip link set dev NAME up", "is down; driver %s, MTU %u", driver,
+		     interface->mtu);
 	else if (!interface->carrier)
-		find(doctor, WARN, check, "plug in the cable, or look at the other end", "has no carrier; driver %s, MTU %u",
-		     driver, interface->mtu);
+		find(doctor, WARN, check, "plug in the cable, or look at the other end",
+		     "has no carrier; driver %s, MTU %u", driver, interface->mtu);
 	else if (interface->mtu > PAGE_BYTES_XDP)
 		find(doctor, WARN, check, "should attaching fail with an error about the MTU, make it 3498 or less",
 		     "is up; driver %s; MTU %u needs a driver that does XDP fragments", driver, interface->mtu);
@@ -251,7 +258,8 @@ static void check_agent(struct doctor *doctor, const struct spw_pins *pins)
 	int err = spw_sample(pins, &snapshot);
 
 	if (err) {
-		find(doctor, FAIL, "agent", "run as root", "the maps in %s cannot be read: %s", pins->dir, strerror(-err));
+		find(doctor, FAIL, "agent", "run as root", "the maps in %s cannot be read: %s", pins->dir,
+		     strerror(-err));
 		return;
 	}
 	if (snapshot.agent_alive)
@@ -278,7 +286,8 @@ static void check_pins(struct doctor *doctor, const char *pin_dir)
 		find(doctor, OK, "pins", NULL, "nothing is pinned in %s yet", pin_dir);
 	} else {
 		find(doctor, FAIL, "pins",
-		     err == -EPROTO ? "run the version that made them, or 'spillway detach' to begin anew" : "run as root",
+		     err == -EPROTO ? "run the version that made them, or 'spillway detach' to begin anew"
+				    : "run as root",
 		     "%s", message);
 	}
 }
@@ -316,13 +325,14 @@ static int run(const struct spw_call *call, int argc, char **argv)
 	examine(&doctor, call);
 	status = doctor.counts[FAIL] ? SPW_EXIT_FAILED : SPW_EXIT_DONE;
 	if (call->json) {
-		int printed = spw_print_json(json_pack("{s:b, s:o}", "ok", !doctor.counts[FAIL], "checks", doctor.checks));
+		int printed =
+			spw_print_json(json_pack("{s:b, s:o}", "ok", !doctor.counts[FAIL], "checks", doctor.checks));
 
 		return status == SPW_EXIT_DONE ? printed : status;
 	}
 	json_decref(doctor.checks);
-	printf("\n%zu ok, %zu to think about, %zu in the way of 'spillway run'\n", doctor.counts[OK], doctor.counts[WARN],
-	       doctor.counts[FAIL]);
+	printf("\n%zu ok, %zu to think about, %zu in the way of 'spillway run'\n", doctor.counts[OK],
+	       doctor.counts[WARN], doctor.counts[FAIL]);
 	return status;
 }
 
@@ -330,7 +340,9 @@ const struct spw_verb spw_verb_doctor = {
 	.name = "doctor",
 	.usage = "",
 	.summary = "Say whether this host can run the agent, and what to do where it cannot",
-	.help = "ok: as it should be; warn: works, but not as well as it could; FAIL: 'run' would not work, and the exit status is 1.\n"
-		"Nothing is changed, loaded or attached, so whether a driver can do native XDP stays open until 'run' tries.\n",
+	.help = "ok: as it should be; warn: works, but not as well as it could; FAIL: 'run' would not work, and the "
+		"exit status is 1.\n"
+		"Nothing is changed, loaded or attached, so whether a driver can do native XDP stays open until 'run' "
+		"tries.\n",
 	.run = run,
 };

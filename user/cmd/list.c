@@ -47,7 +47,8 @@ static int run(const struct spw_call *call, int argc, char **argv)
 	if (argc < 2)
 		return spw_usage(&spw_verb_list, "what shall be done? there is 'show'");
 	if (is_later(argv[1]))
-		return spw_usage(&spw_verb_list, "'%s' comes with a later version; change the list's file, then 'spillway apply'",
+		return spw_usage(&spw_verb_list,
+				 "'%s' comes with a later version; change the list's file, then 'spillway apply'",
 				 argv[1]);
 	if (strcmp(argv[1], "show"))
 		return spw_usage(&spw_verb_list, "no '%s'; there is 'show'", argv[1]);
@@ -60,7 +61,8 @@ const struct spw_verb spw_verb_list = {
 	.name = "list",
 	.usage = "show [NAME]",
 	.summary = "Show the lists with their prefixes and counters",
-	.help = "With NAME, that list alone and with every digit. Reads the pinned maps, so it works without an agent. A list that a\n"
+	.help = "With NAME, that list alone and with every digit. Reads the pinned maps, so it works without an agent. "
+		"A list that a\n"
 		"reload has removed is retired: it keeps its counters. With -j an array, also of one.\n",
 	.run = run,
 };

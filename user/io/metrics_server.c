@@ -3,9 +3,9 @@
  * HTTP for Prometheus on the agent's event loop. No thread: libmicrohttpd's epoll descriptor is one source of the loop,
  * of a lower priority than the tick. What a client can take is bounded on every side:
  *   connections   CONNECTIONS_MAX at once; when all are taken, those that have not even asked yet make room
- *   time          REQUEST_SECONDS without a byte (the library counts), LIFE_NS in all, as a slow trickle resets the former
- *   memory        CONNECTION_BYTES for a request, one shared page for all answers of PAGE_NS, SEND_BYTES in the kernel
- *   CPU           one page rendered in PAGE_NS, WAKEUPS_MAX in WAKEUPS_USEC
+ *   time          REQUEST_SECONDS without a byte (the library counts), LIFE_NS in all, as a slow trickle resets the
+ * former memory        CONNECTION_BYTES for a request, one shared page for all answers of PAGE_NS, SEND_BYTES in the
+ * kernel CPU           one page rendered in PAGE_NS, WAKEUPS_MAX in WAKEUPS_USEC
  */
 #include "metrics_server.h"
 
@@ -61,9 +61,10 @@ struct spw_metrics_server {
 static const char content_type_metrics[] = "text/plain; version=0.0.4; charset=utf-8";
 static const char content_type_text[] = "text/plain; charset=utf-8";
 
-static const char index_text[] = "spillway\n\n"
-				 "/metrics   for Prometheus\n"
-				 "/healthz   200 while every interface is covered and the lease is renewed, else 503 and why\n";
+static const char index_text[] =
+	"spillway\n\n"
+	"/metrics   for Prometheus\n"
+	"/healthz   200 while every interface is covered and the lease is renewed, else 503 and why\n";
 
 __attribute__((format(printf, 3, 4))) static int say(char *message, int err, const char *format, ...)
 {
@@ -165,12 +166,12 @@ static enum MHD_Result send_health(const struct spw_metrics_server *server, stru
 }
 
 /* Called once the headers are there, and answers then: a body is never waited for. */
-static enum MHD_Result on_request(void *context, struct MHD_Connection *connection, const char *path, const char *method,
-				  const char *version, const char *upload, size_t *upload_bytes, void **request)
+static enum MHD_Result on_request(void *context, struct MHD_Connection *connection, const char *path,
+				  const char *method, const char *version, const char *upload, size_t *upload_bytes,
+				  void **request)
 {
 	struct spw_metrics_server *server = context;
-	const union MHD_ConnectionInfo *info =
-		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+	const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
 	struct client *client = info ? info->socket_context : NULL;
 
 	(void)version;
@@ -306,10 +307,10 @@ static int watch(struct spw_metrics_server *server, sd_event *loop)
 
 static int explain(char *message, int err, const char *host, u16 port)
 {
-	const char *advice = err == -EADDRINUSE ? "; another program has that port: set metrics.listen to a free one" :
-			     err == -EADDRNOTAVAIL ? "; this host has no such address" :
-			     err == -EACCES	   ? "; ports below 1024 need CAP_NET_BIND_SERVICE" :
-						     "";
+	const char *advice = err == -EADDRINUSE ? "; another program has that port: set metrics.listen to a free one"
+			     : err == -EADDRNOTAVAIL ? "; this host has no such address"
+			     : err == -EACCES	     ? "; ports below 1024 need CAP_NET_BIND_SERVICE"
+						     : "";
 
 	return say(message, err, "cannot listen on %s port %u: %s%s", host, port, strerror(-err), advice);
 }
@@ -341,16 +342,15 @@ static int listen_on(const char *host, u16 port, int *result, char *message)
 
 static int start_daemon(struct spw_metrics_server *server, int listen_fd, char *message)
 {
-	server->daemon = MHD_start_daemon(MHD_USE_EPOLL, 0, NULL, NULL, on_request, server,
-					  MHD_OPTION_LISTEN_SOCKET, (MHD_socket)listen_fd,
-					  MHD_OPTION_CONNECTION_LIMIT, (unsigned int)CONNECTIONS_MAX,
-					  MHD_OPTION_CONNECTION_TIMEOUT, (unsigned int)REQUEST_SECONDS,
-					  MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_BYTES,
-					  MHD_OPTION_NOTIFY_CONNECTION, on_connection, server,
-					  MHD_OPTION_END);
+	server->daemon = MHD_start_daemon(
+		MHD_USE_EPOLL, 0, NULL, NULL, on_request, server, MHD_OPTION_LISTEN_SOCKET, (MHD_socket)listen_fd,
+		MHD_OPTION_CONNECTION_LIMIT, (unsigned int)CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT,
+		(unsigned int)REQUEST_SECONDS, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_BYTES,
+		MHD_OPTION_NOTIFY_CONNECTION, on_connection, server, MHD_OPTION_END);
 	if (server->daemon)
 		return 0;
-	return say(message, -EIO, "libmicrohttpd did not start its server, with epoll and %u connections", CONNECTIONS_MAX);
+	return say(message, -EIO, "libmicrohttpd did not start its server, with epoll and %u connections",
+		   CONNECTIONS_MAX);
 }
 
 int spw_metrics_server_start(sd_event *loop, const char *host, u16 port, const struct spw_metrics_source *source,

@@ -128,10 +128,10 @@ static int probe_xdp(const char *pin_dir, struct spw_interface *interface)
 	if (err)
 		return err;
 	interface->native = query.drv_prog_id || query.hw_prog_id;
-	interface->program_id = query.drv_prog_id ? query.drv_prog_id :
-				query.hw_prog_id  ? query.hw_prog_id :
-				query.skb_prog_id ? query.skb_prog_id :
-						    query.prog_id;
+	interface->program_id = query.drv_prog_id   ? query.drv_prog_id
+				: query.hw_prog_id  ? query.hw_prog_id
+				: query.skb_prog_id ? query.skb_prog_id
+						    : query.prog_id;
 	if (interface->program_id) {
 		spw_xdp_program_name(interface->program_id, interface->program);
 		interface->ours = is_ours(pin_dir, interface->ifindex, interface->program_id);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Lists with their sizes and counters: a table, all about one, or JSON. Called by `list show` and by the status page. */
+/* Lists with their sizes and counters: a table, all about one, or JSON. Called by `list show` and by the status page.
+ */
 #include <string.h>
 
 #include "../core/words.h"
@@ -36,7 +37,7 @@ static void put_row(FILE *out, const struct spw_snapshot *snapshot, const struct
 		    struct columns columns)
 {
 	const u64 counts[] = {
-		list->record.prefixes4, list->record.prefixes6, list->counter.packets[SPW_PASS],
+		list->record.prefixes4,		 list->record.prefixes6,	list->counter.packets[SPW_PASS],
 		list->counter.packets[SPW_DROP], list->counter.bytes[SPW_PASS], list->counter.bytes[SPW_DROP],
 	};
 	char text[SPW_SHORT_TEXT];
@@ -61,7 +62,7 @@ static void put_table(FILE *out, const struct spw_snapshot *snapshot)
 		put_row(out, snapshot, &snapshot->lists[i], columns);
 }
 
-static void put_verdict(FILE *out, const struct spw_list_counter *counter, enum spw_verdict verdict, const char *label)
+static void put_verdict(FILE *out, const struct spw_sum *counter, enum spw_verdict verdict, const char *label)
 {
 	char packets[SPW_SHORT_TEXT], bytes[SPW_SHORT_TEXT];
 
@@ -116,13 +117,13 @@ bool spw_view_lists(FILE *out, const struct spw_snapshot *snapshot, const char *
 /* Always an array, so that a reader needs one shape only. */
 json_t *spw_view_lists_json(const struct spw_snapshot *snapshot, const char *name)
 {
-	const struct spw_list_sample *list = name ? find(snapshot, name) : NULL;
-	json_t *array = json_array();
-	bool complete = array && (!name || list);
+	const struct spw_list_sample *named = name ? find(snapshot, name) : NULL;
+	struct spw_json array = spw_json_array();
 
-	if (list)
-		return spw_json_done(array, complete && spw_json_push(array, spw_json_list(snapshot, list)));
-	for (size_t i = 0; complete && i < snapshot->lists_count; i++)
-		complete = spw_json_push(array, spw_json_list(snapshot, &snapshot->lists[i]));
-	return spw_json_done(array, complete);
+	if (name && !named)
+		array.failed = true;
+	for (size_t i = 0; i < snapshot->lists_count; i++)
+		if (!name || &snapshot->lists[i] == named)
+			spw_json_add(&array, spw_json_list(snapshot, &snapshot->lists[i]));
+	return spw_json_finish(&array);
 }

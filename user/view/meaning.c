@@ -10,7 +10,7 @@
 
 #define NAME_COLUMNS_MIN 10
 #define NAME_COLUMNS_MAX 32
-#define LEVEL_COLUMNS 10
+#define LEVEL_COLUMNS	 10
 
 /* @name is anybody's, @rest is ours. */
 static void put_word(struct spw_row *row, const char *name, const char *rest)
@@ -207,26 +207,25 @@ void spw_view_meaning(FILE *out, const struct spw_meaning *meaning, struct spw_s
 
 /* ---- JSON ---- */
 
-static json_t *level_treatments_json(const struct spw_config_class *class)
+static json_t *treatments_json(const struct spw_config_class *class)
 {
-	json_t *object = json_object();
-	bool complete = object;
+	struct spw_json object = spw_json_object();
 
-	for (u32 level = 0; complete && level < SPW_LEVELS; level++)
-		complete = !json_object_set_new(
-			object, spw_level_name(level),
-			json_string(spw_treatment_name(spw_treatment(class->cut_from, cut_all_from(class), level))));
-	return spw_json_done(object, complete);
+	for (u32 level = 0; level < SPW_LEVELS; level++) {
+		enum spw_treatment treatment = spw_treatment(class->cut_from, cut_all_from(class), level);
+
+		spw_json_set(&object, spw_level_name(level), json_string(spw_treatment_name(treatment)));
+	}
+	return spw_json_finish(&object);
 }
 
 static json_t *class_lists_json(const struct spw_config *config, const struct spw_config_class *class)
 {
-	json_t *array = json_array();
-	bool complete = array;
+	struct spw_json array = spw_json_array();
 
-	for (size_t i = 0; complete && i < class->lists_count; i++)
-		complete = spw_json_push(array, spw_json_text(config->lists[class->lists[i]].name));
-	return spw_json_done(array, complete);
+	for (size_t i = 0; i < class->lists_count; i++)
+		spw_json_add(&array, spw_json_text(config->lists[class->lists[i]].name));
+	return spw_json_finish(&array);
 }
 
 static json_t *cut_json(const struct spw_config_class *class)
@@ -236,25 +235,29 @@ static json_t *cut_json(const struct spw_config_class *class)
 	return json_string(class->cut_all ? "all" : "new");
 }
 
+static json_t *class_json(const struct spw_config *config, size_t index)
+{
+	const struct spw_config_class *class = &config->classes[index];
+	struct spw_json object = spw_json_object();
+
+	spw_json_set(&object, "name", spw_json_text(class->name));
+	spw_json_set(&object, "rank", json_integer((json_int_t)index));
+	spw_json_set(&object, "shed_from", spw_json_level(class->shed_from));
+	spw_json_set(&object, "cut_from", spw_json_level(class->cut_from));
+	spw_json_set(&object, "cut", cut_json(class));
+	spw_json_set(&object, "takes_the_rest", json_boolean(index + 1 == config->classes_count));
+	spw_json_set(&object, "lists", class_lists_json(config, class));
+	spw_json_set(&object, "levels", treatments_json(class));
+	return spw_json_finish(&object);
+}
+
 static json_t *classes_json(const struct spw_config *config)
 {
-	json_t *array = json_array();
-	bool complete = array;
+	struct spw_json array = spw_json_array();
 
-	for (size_t i = 0; complete && i < config->classes_count; i++) {
-		const struct spw_config_class *class = &config->classes[i];
-
-		complete = spw_json_push(array, json_pack("{s:o, s:i, s:o, s:o, s:o, s:b, s:o, s:o}",
-			"name", spw_json_text(class->name),
-			"rank", (int)i,
-			"shed_from", spw_json_level(class->shed_from),
-			"cut_from", spw_json_level(class->cut_from),
-			"cut", cut_json(class),
-			"takes_the_rest", i + 1 == config->classes_count,
-			"lists", class_lists_json(config, class),
-			"levels", level_treatments_json(class)));
-	}
-	return spw_json_done(array, complete);
+	for (size_t i = 0; i < config->classes_count; i++)
+		spw_json_add(&array, class_json(config, i));
+	return spw_json_finish(&array);
 }
 
 /* The class that uses a list; null: none does. */
@@ -272,85 +275,91 @@ static json_t *lists_json(const struct spw_meaning *meaning)
 	static const char *const kinds[] = {
 		[SPW_LIST_FILE] = "file", [SPW_LIST_GEO] = "geo", [SPW_LIST_INLINE] = "inline"};
 	const struct spw_config *config = meaning->config;
-	json_t *array = json_array();
-	bool complete = array;
+	struct spw_json array = spw_json_array();
 
-	for (size_t i = 0; complete && i < config->lists_count; i++)
-		complete = spw_json_push(array, json_pack("{s:o, s:o, s:s, s:o, s:o}",
-			"name", spw_json_text(config->lists[i].name),
-			"class", list_class_json(config, i),
-			"kind", kinds[config->lists[i].kind],
-			"prefixes4", spw_json_count(meaning->prefixes4[i]),
-			"prefixes6", spw_json_count(meaning->prefixes6[i])));
-	return spw_json_done(array, complete);
+	for (size_t i = 0; i < config->lists_count; i++) {
+		struct spw_json object = spw_json_object();
+
+		spw_json_set(&object, "name", spw_json_text(config->lists[i].name));
+		spw_json_set(&object, "class", list_class_json(config, i));
+		spw_json_set(&object, "kind", json_string(kinds[config->lists[i].kind]));
+		spw_json_set(&object, "prefixes4", spw_json_count(meaning->prefixes4[i]));
+		spw_json_set(&object, "prefixes6", spw_json_count(meaning->prefixes6[i]));
+		spw_json_add(&array, spw_json_finish(&object));
+	}
+	return spw_json_finish(&array);
 }
 
 static json_t *ports_json(const u16 *ports, size_t count)
 {
-	json_t *array = json_array();
-	bool complete = array;
+	struct spw_json array = spw_json_array();
 
-	for (size_t i = 0; complete && i < count; i++)
-		complete = spw_json_push(array, json_integer(ports[i]));
-	return spw_json_done(array, complete);
+	for (size_t i = 0; i < count; i++)
+		spw_json_add(&array, json_integer(ports[i]));
+	return spw_json_finish(&array);
 }
 
-static json_t *management_prefixes_json(const struct spw_config *config)
+static json_t *management_json(const struct spw_config *config)
 {
-	json_t *array = json_array();
-	bool complete = array;
+	struct spw_json object = spw_json_object(), prefixes = spw_json_array();
 	char text[SPW_PREFIX_TEXT];
 
-	for (size_t i = 0; complete && i < config->management_prefixes_count; i++)
-		complete = spw_json_push(
-			array, json_string(spw_prefix_format(&config->management_prefixes[i].prefix, text)));
-	return spw_json_done(array, complete);
+	for (size_t i = 0; i < config->management_prefixes_count; i++)
+		spw_json_add(&prefixes, json_string(spw_prefix_format(&config->management_prefixes[i].prefix, text)));
+	spw_json_set(&object, "prefixes", spw_json_finish(&prefixes));
+	spw_json_set(&object, "ports", ports_json(config->management_ports, config->management_ports_count));
+	return spw_json_finish(&object);
 }
 
 static json_t *services_json(const struct spw_config *config)
 {
-	json_t *array = json_array();
-	bool complete = array;
+	struct spw_json array = spw_json_array();
 
-	for (size_t i = 0; complete && i < config->services_count; i++) {
+	for (size_t i = 0; i < config->services_count; i++) {
 		const struct spw_config_service *service = &config->services[i];
+		struct spw_json object = spw_json_object();
 
-		complete = spw_json_push(array, json_pack("{s:o, s:o, s:o, s:o}",
-			"name", spw_json_text(service->name),
-			"tcp", ports_json(service->tcp, service->tcp_count),
-			"quic", ports_json(service->quic, service->quic_count),
-			"udp", ports_json(service->udp, service->udp_count)));
+		spw_json_set(&object, "name", spw_json_text(service->name));
+		spw_json_set(&object, "tcp", ports_json(service->tcp, service->tcp_count));
+		spw_json_set(&object, "quic", ports_json(service->quic, service->quic_count));
+		spw_json_set(&object, "udp", ports_json(service->udp, service->udp_count));
+		spw_json_add(&array, spw_json_finish(&object));
 	}
-	return spw_json_done(array, complete);
+	return spw_json_finish(&array);
 }
 
 static json_t *interfaces_json(const struct spw_config *config)
 {
-	json_t *array = json_array();
-	bool complete = array;
+	struct spw_json array = spw_json_array();
 
-	for (size_t i = 0; complete && i < config->interfaces_count; i++)
-		complete = spw_json_push(array, spw_json_text(config->interfaces[i].name));
-	return spw_json_done(array, complete);
+	for (size_t i = 0; i < config->interfaces_count; i++)
+		spw_json_add(&array, spw_json_text(config->interfaces[i].name));
+	return spw_json_finish(&array);
+}
+
+static json_t *ruleset_json(const struct spw_meaning *meaning)
+{
+	struct spw_json object = spw_json_object();
+
+	spw_json_set(&object, "bytes", spw_json_count(meaning->ruleset_bytes));
+	spw_json_set(&object, "intervals4", json_integer(meaning->intervals4));
+	spw_json_set(&object, "intervals6", json_integer(meaning->intervals6));
+	spw_json_set(&object, "read_seconds", json_real(meaning->read_seconds));
+	spw_json_set(&object, "compile_seconds", json_real(meaning->compile_seconds));
+	return spw_json_finish(&object);
 }
 
 json_t *spw_view_meaning_json(const struct spw_meaning *meaning)
 {
 	const struct spw_config *config = meaning->config;
+	struct spw_json object = spw_json_object();
 
-	return json_pack("{s:s, s:o, s:o, s:o, s:{s:o, s:o}, s:o, s:{s:o, s:o, s:o, s:f, s:f}}",
-			 "mode", spw_mode_name(config->mode),
-			 "interfaces", interfaces_json(config),
-			 "classes", classes_json(config),
-			 "lists", lists_json(meaning),
-			 "management",
-				"prefixes", management_prefixes_json(config),
-				"ports", ports_json(config->management_ports, config->management_ports_count),
-			 "services", services_json(config),
-			 "ruleset",
-				"bytes", spw_json_count(meaning->ruleset_bytes),
-				"intervals4", spw_json_count(meaning->intervals4),
-				"intervals6", spw_json_count(meaning->intervals6),
-				"read_seconds", meaning->read_seconds,
-				"compile_seconds", meaning->compile_seconds);
+	spw_json_set(&object, "mode", json_string(spw_mode_name(config->mode)));
+	spw_json_set(&object, "interfaces", interfaces_json(config));
+	spw_json_set(&object, "classes", classes_json(config));
+	spw_json_set(&object, "lists", lists_json(meaning));
+	spw_json_set(&object, "management", management_json(config));
+	spw_json_set(&object, "services", services_json(config));
+	spw_json_set(&object, "ruleset", ruleset_json(meaning));
+	return spw_json_finish(&object);
 }

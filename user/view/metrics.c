@@ -17,33 +17,53 @@ struct label {
 /* Labels of one sample, ended by one without a name. */
 #define LABELS(...) ((const struct label[]){__VA_ARGS__, {NULL, NULL}})
 
-typedef void emit_family(FILE *out, const char *family, const struct spw_snapshot *snapshot);
+/* The family that is being written. HELP and TYPE come with its first sample, so there is none without. */
+struct page {
+	FILE *out;
+	const struct family *family;
+	bool begun;
+};
 
-static void put_series(FILE *out, const char *family, const struct label *labels)
+typedef void emit_family(struct page *page, const struct spw_snapshot *snapshot);
+
+struct family {
+	const char *name;
+	const char *type;
+	const char *help;
+	emit_family *emit;
+};
+
+static void put_series(struct page *page, const struct label *labels)
 {
+	const struct family *family = page->family;
 	const char *separator = "{";
 
-	fputs(family, out);
+	if (!page->begun)
+		fprintf(page->out, "# HELP %s %s\n# TYPE %s %s\n", family->name, family->help, family->name,
+			family->type);
+	page->begun = true;
+	fputs(family->name, page->out);
 	for (; labels && labels->name; labels++) {
-		fprintf(out, "%s%s=\"", separator, labels->name);
-		spw_put_text(out, labels->value, SPW_FOR_LABEL);
-		putc('"', out);
+		fprintf(page->out, "%s%s=\"", separator, labels->name);
+		spw_put_text(page->out, labels->value, SPW_FOR_LABEL);
+		putc('"', page->out);
 		separator = ",";
 	}
-	fputs(*separator == ',' ? "} " : " ", out);
+	fputs(*separator == ',' ? "} " : " ", page->out);
 }
 
 /* In full: Prometheus reads a double, so it is Prometheus that rounds above 2^53. */
-static void put_count(FILE *out, const char *family, const struct label *labels, u64 count)
+static void put_count(struct page *page, const struct label *labels, u64 count)
 {
-	put_series(out, family, labels);
-	fprintf(out, "%llu\n", (unsigned long long)count);
+	put_series(page, labels);
+	fprintf(page->out, "%llu\n", (unsigned long long)count);
 }
 
-static void put_seconds(FILE *out, const char *family, u64 ns)
+static void put_seconds(struct page *page, u64 ns)
 {
-	put_series(out, family, NULL);
-	fprintf(out, "%llu.%09llu\n", (unsigned long long)(ns / 1000000000), (unsigned long long)(ns % 1000000000));
+	put_series(page, NULL);
+	fprintf(page->out, "%llu.%09llu\n", (unsigned long long)(ns / 1000000000),
+		(unsigned long long)(ns % 1000000000));
 }
 
 static const char *list_class(const struct spw_snapshot *snapshot, const struct spw_list_sample *list)
@@ -51,53 +71,53 @@ static const char *list_class(const struct spw_snapshot *snapshot, const struct 
 	return spw_class_name(snapshot, list->record.class_id);
 }
 
-static void emit_list_packets(FILE *out, const char *family, const struct spw_snapshot *snapshot)
+static void emit_list_packets(struct page *page, const struct spw_snapshot *snapshot)
 {
 	for (size_t i = 0; i < snapshot->lists_count; i++)
 		for (u32 verdict = 0; verdict < SPW_VERDICTS; verdict++)
-			put_count(out, family,
+			put_count(page,
 				  LABELS({"list", snapshot->lists[i].record.name},
 					 {"class", list_class(snapshot, &snapshot->lists[i])},
 					 {"verdict", spw_verdict_name(verdict)}),
 				  snapshot->lists[i].counter.packets[verdict]);
 }
 
-static void emit_list_bytes(FILE *out, const char *family, const struct spw_snapshot *snapshot)
+static void emit_list_bytes(struct page *page, const struct spw_snapshot *snapshot)
 {
 	for (size_t i = 0; i < snapshot->lists_count; i++)
 		for (u32 verdict = 0; verdict < SPW_VERDICTS; verdict++)
-			put_count(out, family,
+			put_count(page,
 				  LABELS({"list", snapshot->lists[i].record.name},
 					 {"class", list_class(snapshot, &snapshot->lists[i])},
 					 {"verdict", spw_verdict_name(verdict)}),
 				  snapshot->lists[i].counter.bytes[verdict]);
 }
 
-static void emit_class_new_work(FILE *out, const char *family, const struct spw_snapshot *snapshot)
+static void emit_class_new_work(struct page *page, const struct spw_snapshot *snapshot)
 {
 	for (size_t i = 0; i < snapshot->classes_count; i++)
 		for (u32 verdict = 0; verdict < SPW_VERDICTS; verdict++)
-			put_count(out, family,
+			put_count(page,
 				  LABELS({"class", snapshot->classes[i].record.name},
 					 {"verdict", spw_verdict_name(verdict)}),
 				  snapshot->classes[i].counter.new_work[verdict]);
 }
 
-static void emit_shadow_packets(FILE *out, const char *family, const struct spw_snapshot *snapshot)
+static void emit_shadow_packets(struct page *page, const struct spw_snapshot *snapshot)
 {
 	for (size_t i = 0; i < snapshot->classes_count; i++)
 		for (u32 shadow = 0; shadow < SPW_SHADOWS; shadow++)
-			put_count(out, family,
+			put_count(page,
 				  LABELS({"class", snapshot->classes[i].record.name},
 					 {"shadow", spw_shadow_name(shadow)}),
 				  snapshot->classes[i].counter.shadow_packets[shadow]);
 }
 
-static void emit_shadow_new_work(FILE *out, const char *family, const struct spw_snapshot *snapshot)
+static void emit_shadow_new_work(struct page *page, const struct spw_snapshot *snapshot)
 {
 	for (size_t i = 0; i < snapshot->classes_count; i++)
 		for (u32 shadow = 0; shadow < SPW_SHADOWS; shadow++)
-			put_count(out, family,
+			put_count(page,
 				  LABELS({"class", snapshot->classes[i].record.name},
 					 {"shadow", spw_shadow_name(shadow)}),
 				  snapshot->classes[i].counter.shadow_new_work[shadow]);
@@ -106,148 +126,138 @@ static void emit_shadow_new_work(FILE *out, const char *family, const struct spw
 /* Series that can never move would only cost memory in every Prometheus. */
 static bool can_occur(u32 reason, u32 verdict)
 {
-	if (spw_reason_reserved(reason))
-		return false;
-	if (verdict == SPW_DROP)
-		return reason == SPW_REASON_MALFORMED || reason == SPW_REASON_CUT;
-	return reason != SPW_REASON_CUT;
+	return spw_reason_shown(reason) && (verdict == spw_reason_verdict(reason) || reason == SPW_REASON_MALFORMED);
 }
 
-static void emit_packets(FILE *out, const char *family, const struct spw_snapshot *snapshot)
+static void emit_packets(struct page *page, const struct spw_snapshot *snapshot)
 {
 	for (u32 reason = 0; reason < SPW_REASONS; reason++)
 		for (u32 verdict = 0; verdict < SPW_VERDICTS; verdict++)
 			if (can_occur(reason, verdict))
-				put_count(out, family,
+				put_count(page,
 					  LABELS({"reason", spw_reason_name(reason)},
 						 {"verdict", spw_verdict_name(verdict)}),
 					  snapshot->reasons[reason].packets[verdict]);
 }
 
-static void emit_bytes(FILE *out, const char *family, const struct spw_snapshot *snapshot)
+static void emit_bytes(struct page *page, const struct spw_snapshot *snapshot)
 {
 	for (u32 reason = 0; reason < SPW_REASONS; reason++)
 		for (u32 verdict = 0; verdict < SPW_VERDICTS; verdict++)
 			if (can_occur(reason, verdict))
-				put_count(out, family,
+				put_count(page,
 					  LABELS({"reason", spw_reason_name(reason)},
 						 {"verdict", spw_verdict_name(verdict)}),
 					  snapshot->reasons[reason].bytes[verdict]);
 }
 
-static void emit_anomalies(FILE *out, const char *family, const struct spw_snapshot *snapshot)
+static void emit_anomalies(struct page *page, const struct spw_snapshot *snapshot)
 {
 	for (u32 anomaly = 0; anomaly < SPW_ANOMALIES; anomaly++)
-		put_count(out, family, LABELS({"kind", spw_anomaly_name(anomaly)}),
-			  snapshot->anomalies[anomaly].packets);
+		put_count(page, LABELS({"kind", spw_anomaly_name(anomaly)}), snapshot->anomalies[anomaly].packets);
 }
 
-static void emit_level(FILE *out, const char *family, const struct spw_snapshot *snapshot)
+static void emit_level(struct page *page, const struct spw_snapshot *snapshot)
 {
-	put_count(out, family, NULL, snapshot->control.level);
+	put_count(page, NULL, snapshot->control.level);
 }
 
-static void emit_level_pinned(FILE *out, const char *family, const struct spw_snapshot *snapshot)
+static void emit_level_pinned(struct page *page, const struct spw_snapshot *snapshot)
 {
-	put_count(out, family, NULL,
+	put_count(page, NULL,
 		  snapshot->control.pinned_level < SPW_LEVELS && snapshot->control.pinned_until_ns > snapshot->now_ns);
 }
 
-static void emit_mode_observe(FILE *out, const char *family, const struct spw_snapshot *snapshot)
+static void emit_mode_observe(struct page *page, const struct spw_snapshot *snapshot)
 {
-	put_count(out, family, NULL, snapshot->control.mode == SPW_OBSERVE);
+	put_count(page, NULL, snapshot->control.mode == SPW_OBSERVE);
 }
 
-static void emit_enforcing(FILE *out, const char *family, const struct spw_snapshot *snapshot)
+static void emit_enforcing(struct page *page, const struct spw_snapshot *snapshot)
 {
-	put_count(out, family, NULL, spw_lease_left_ns(snapshot) && snapshot->control.mode == SPW_ENFORCE);
+	put_count(page, NULL, spw_lease_left_ns(snapshot) && snapshot->control.mode == SPW_ENFORCE);
 }
 
-static void emit_lease(FILE *out, const char *family, const struct spw_snapshot *snapshot)
+static void emit_lease(struct page *page, const struct spw_snapshot *snapshot)
 {
-	put_seconds(out, family, spw_lease_left_ns(snapshot));
+	put_seconds(page, spw_lease_left_ns(snapshot));
 }
 
-static void emit_interfaces(FILE *out, const char *family, const struct spw_snapshot *snapshot)
+static void emit_interfaces(struct page *page, const struct spw_snapshot *snapshot)
 {
 	for (size_t i = 0; i < SPW_INTERFACES_MAX && snapshot->agent.interfaces[i].name[0]; i++) {
 		const struct spw_interface_record *interface = &snapshot->agent.interfaces[i];
 		char name[sizeof(interface->name) + 1];
 
 		snprintf(name, sizeof(name), "%.*s", (int)sizeof(interface->name), interface->name);
-		put_count(out, family,
-			  LABELS({"interface", name},
-				 {"mode", !interface->attached ? "none" : interface->native ? "native" : "generic"}),
+		put_count(page,
+			  LABELS({"interface", name}, {"mode", !interface->attached ? "none"
+							       : interface->native  ? "native"
+										    : "generic"}),
 			  !!interface->attached);
 	}
 }
 
-static void emit_generation(FILE *out, const char *family, const struct spw_snapshot *snapshot)
+static void emit_generation(struct page *page, const struct spw_snapshot *snapshot)
 {
-	put_count(out, family, NULL, snapshot->agent.generation);
+	put_count(page, NULL, snapshot->agent.generation);
 }
 
 /* Of the published ruleset, so without retired lists; and list 0 is what has no prefixes. */
-static void emit_prefixes(FILE *out, const char *family, const struct spw_snapshot *snapshot)
+static void emit_prefixes(struct page *page, const struct spw_snapshot *snapshot)
 {
 	for (size_t i = 0; i < snapshot->lists_count; i++) {
 		const struct spw_list_sample *list = &snapshot->lists[i];
 
 		if (!list->id || list->record.state != SPW_RECORD_ACTIVE)
 			continue;
-		put_count(out, family, LABELS({"list", list->record.name}, {"family", "ipv4"}), list->record.prefixes4);
-		put_count(out, family, LABELS({"list", list->record.name}, {"family", "ipv6"}), list->record.prefixes6);
+		put_count(page, LABELS({"list", list->record.name}, {"family", "4"}), list->record.prefixes4);
+		put_count(page, LABELS({"list", list->record.name}, {"family", "6"}), list->record.prefixes6);
 	}
 }
 
-static void emit_ruleset_bytes(FILE *out, const char *family, const struct spw_snapshot *snapshot)
+static void emit_ruleset_bytes(struct page *page, const struct spw_snapshot *snapshot)
 {
-	put_count(out, family, NULL, snapshot->agent.ruleset_bytes);
+	put_count(page, NULL, snapshot->agent.ruleset_bytes);
 }
 
-static void emit_compile_seconds(FILE *out, const char *family, const struct spw_snapshot *snapshot)
+static void emit_compile_seconds(struct page *page, const struct spw_snapshot *snapshot)
 {
-	put_seconds(out, family, snapshot->agent.compile_ns);
+	put_seconds(page, snapshot->agent.compile_ns);
 }
 
-static void emit_publish_seconds(FILE *out, const char *family, const struct spw_snapshot *snapshot)
+static void emit_publish_seconds(struct page *page, const struct spw_snapshot *snapshot)
 {
-	put_seconds(out, family, snapshot->agent.publish_ns);
+	put_seconds(page, snapshot->agent.publish_ns);
 }
 
 /* No sample before the first publication: an age of what is not there would be a lie. */
-static void emit_age(FILE *out, const char *family, const struct spw_snapshot *snapshot)
+static void emit_age(struct page *page, const struct spw_snapshot *snapshot)
 {
 	const struct spw_agent_record *agent = &snapshot->agent;
 
 	if (agent->generation)
-		put_seconds(out, family, snapshot->now_ns > agent->published_ns ?
-						 snapshot->now_ns - agent->published_ns : 0);
+		put_seconds(page, snapshot->now_ns > agent->published_ns ? snapshot->now_ns - agent->published_ns : 0);
 }
 
-static void emit_reloads(FILE *out, const char *family, const struct spw_snapshot *snapshot)
+static void emit_reloads(struct page *page, const struct spw_snapshot *snapshot)
 {
-	put_count(out, family, LABELS({"result", "done"}), snapshot->agent.reloads_done);
-	put_count(out, family, LABELS({"result", "failed"}), snapshot->agent.reloads_failed);
+	put_count(page, LABELS({"result", "done"}), snapshot->agent.reloads_done);
+	put_count(page, LABELS({"result", "failed"}), snapshot->agent.reloads_failed);
 }
 
-static void emit_build_info(FILE *out, const char *family, const struct spw_snapshot *snapshot)
+static void emit_build_info(struct page *page, const struct spw_snapshot *snapshot)
 {
-	put_count(out, family, LABELS({"version", snapshot->agent.version}), 1);
+	put_count(page, LABELS({"version", snapshot->agent.version}), 1);
 }
 
-static void emit_uptime(FILE *out, const char *family, const struct spw_snapshot *snapshot)
+static void emit_uptime(struct page *page, const struct spw_snapshot *snapshot)
 {
-	put_seconds(out, family, snapshot->now_ns > snapshot->agent.started_ns ?
-					 snapshot->now_ns - snapshot->agent.started_ns : 0);
+	put_seconds(page,
+		    snapshot->now_ns > snapshot->agent.started_ns ? snapshot->now_ns - snapshot->agent.started_ns : 0);
 }
 
-static const struct {
-	const char *name;
-	const char *type;
-	const char *help;
-	emit_family *emit;
-} families[] = {
+static const struct family families[] = {
 	{"spillway_list_packets_total", "counter", "Packets by list of their source and verdict.", emit_list_packets},
 	{"spillway_list_bytes_total", "counter", "Bytes of whole frames by list of their source and verdict.",
 	 emit_list_bytes},
@@ -262,8 +272,8 @@ static const struct {
 	{"spillway_packets_total", "counter", "Packets by reason of their verdict; every packet counts once.",
 	 emit_packets},
 	{"spillway_bytes_total", "counter", "Bytes of whole frames by reason of their verdict.", emit_bytes},
-	{"spillway_anomalies_total", "counter", "Packets with something odd about them; one may count in several kinds.",
-	 emit_anomalies},
+	{"spillway_anomalies_total", "counter",
+	 "Packets with something odd about them; one may count in several kinds.", emit_anomalies},
 	{"spillway_level", "gauge", "Level in force: 0 green, 1 yellow, 2 orange, 3 red.", emit_level},
 	{"spillway_level_pinned", "gauge", "1: an operator has set the level by hand.", emit_level_pinned},
 	{"spillway_mode_observe", "gauge", "1: mode observe, everything passes.", emit_mode_observe},
@@ -289,8 +299,8 @@ static const struct {
 void spw_view_metrics(FILE *out, const struct spw_snapshot *snapshot)
 {
 	for (size_t i = 0; i < sizeof(families) / sizeof(*families); i++) {
-		fprintf(out, "# HELP %s %s\n", families[i].name, families[i].help);
-		fprintf(out, "# TYPE %s %s\n", families[i].name, families[i].type);
-		families[i].emit(out, families[i].name, snapshot);
+		struct page page = {.out = out, .family = &families[i]};
+
+		families[i].emit(&page, snapshot);
 	}
 }

@@ -136,7 +136,7 @@ void spw_row_next(struct spw_row *row, int width)
 void spw_put_coloured(FILE *out, struct spw_style style, enum spw_colour_name colour, const char *text)
 {
 	static const char *const codes[] = {
-		[SPW_COLOUR_STRONG] = "1",  [SPW_COLOUR_GREEN] = "1;32", [SPW_COLOUR_YELLOW] = "1;33",
+		[SPW_COLOUR_STRONG] = "1",	    [SPW_COLOUR_GREEN] = "1;32", [SPW_COLOUR_YELLOW] = "1;33",
 		[SPW_COLOUR_ORANGE] = "1;38;5;208", [SPW_COLOUR_RED] = "1;31",
 	};
 
@@ -211,6 +211,36 @@ const char *spw_short_time(u64 ns, char text[SPW_SHORT_TEXT])
 	return text;
 }
 
+struct spw_json spw_json_object(void)
+{
+	return (struct spw_json){.value = json_object()};
+}
+
+struct spw_json spw_json_array(void)
+{
+	return (struct spw_json){.value = json_array()};
+}
+
+void spw_json_set(struct spw_json *object, const char *key, json_t *value)
+{
+	if (json_object_set_new(object->value, key, value))
+		object->failed = true;
+}
+
+void spw_json_add(struct spw_json *array, json_t *value)
+{
+	if (json_array_append_new(array->value, value))
+		array->failed = true;
+}
+
+json_t *spw_json_finish(struct spw_json *json)
+{
+	if (!json->failed)
+		return json->value;
+	json_decref(json->value);
+	return NULL;
+}
+
 json_t *spw_json_text(const char *text)
 {
 	_cleanup_free_ char *buffer = NULL;
@@ -227,7 +257,7 @@ json_t *spw_json_text(const char *text)
 
 json_t *spw_json_text_or_null(const char *text)
 {
-	return text && *text ? spw_json_text(text) : json_null();
+	return *text ? spw_json_text(text) : json_null();
 }
 
 json_t *spw_json_count(u64 count)
@@ -248,33 +278,25 @@ json_t *spw_json_level(u32 level)
 
 json_t *spw_json_verdicts(const u64 counts[SPW_VERDICTS])
 {
-	return json_pack("{s:o, s:o}", spw_verdict_name(SPW_PASS), spw_json_count(counts[SPW_PASS]),
-			 spw_verdict_name(SPW_DROP), spw_json_count(counts[SPW_DROP]));
+	struct spw_json object = spw_json_object();
+
+	for (u32 verdict = 0; verdict < SPW_VERDICTS; verdict++)
+		spw_json_set(&object, spw_verdict_name(verdict), spw_json_count(counts[verdict]));
+	return spw_json_finish(&object);
 }
 
 json_t *spw_json_list(const struct spw_snapshot *snapshot, const struct spw_list_sample *list)
 {
-	return json_pack("{s:o, s:o, s:b, s:o, s:o, s:o, s:o}",
-			 "name", spw_json_text(list->record.name),
-			 "class", spw_json_text(spw_class_name(snapshot, list->record.class_id)),
-			 "active", list->record.state == SPW_RECORD_ACTIVE,
-			 "prefixes4", spw_json_count(list->record.prefixes4),
-			 "prefixes6", spw_json_count(list->record.prefixes6),
-			 "packets", spw_json_verdicts(list->counter.packets),
-			 "bytes", spw_json_verdicts(list->counter.bytes));
-}
+	struct spw_json object = spw_json_object();
 
-bool spw_json_push(json_t *array, json_t *item)
-{
-	return item && !json_array_append_new(array, item);
-}
-
-json_t *spw_json_done(json_t *array, bool complete)
-{
-	if (complete)
-		return array;
-	json_decref(array);
-	return NULL;
+	spw_json_set(&object, "name", spw_json_text(list->record.name));
+	spw_json_set(&object, "class", spw_json_text(spw_class_name(snapshot, list->record.class_id)));
+	spw_json_set(&object, "active", json_boolean(list->record.state == SPW_RECORD_ACTIVE));
+	spw_json_set(&object, "prefixes4", spw_json_count(list->record.prefixes4));
+	spw_json_set(&object, "prefixes6", spw_json_count(list->record.prefixes6));
+	spw_json_set(&object, "packets", spw_json_verdicts(list->counter.packets));
+	spw_json_set(&object, "bytes", spw_json_verdicts(list->counter.bytes));
+	return spw_json_finish(&object);
 }
 
 enum spw_treatment spw_treatment(u32 cut_new_from, u32 cut_all_from, u32 level)
@@ -319,6 +341,11 @@ struct spw_traffic spw_class_traffic(const struct spw_snapshot *snapshot, u32 cl
 		}
 	}
 	return sum;
+}
+
+bool spw_reason_shown(u32 reason)
+{
+	return !spw_reason_reserved(reason) && reason != SPW_REASON_MALFORMED_DROP;
 }
 
 const char *spw_class_name(const struct spw_snapshot *snapshot, u32 class_id)

@@ -43,7 +43,7 @@ int spw_text_width(const char *text);
  * Words behind a label, separated by commas and broken into lines, so that a page stays as wide as a terminal however
  * many lists or interfaces there are.
  */
-#define SPW_PAGE_COLUMNS 98
+#define SPW_PAGE_COLUMNS  98
 #define SPW_LABEL_COLUMNS 12
 
 struct spw_row {
@@ -73,22 +73,32 @@ const char *spw_long_count(u64 count, char text[SPW_SHORT_TEXT]);
 const char *spw_short_time(u64 ns, char text[SPW_SHORT_TEXT]);
 
 /*
- * Pieces of JSON; new references, NULL when memory is out, as json_pack() expects them. Jansson's integers end at
- * 2^63-1: a counter beyond stays there.
+ * JSON that is being put together. A member that could not be made, for want of memory, makes the whole fail in the
+ * end, so that nothing has to be asked in between.
  */
+struct spw_json {
+	json_t *value;
+	bool failed;
+};
+
+struct spw_json spw_json_object(void);
+struct spw_json spw_json_array(void);
+
+/** spw_json_set(), spw_json_add() - a member; @value becomes the builder's, NULL: it could not be made. */
+void spw_json_set(struct spw_json *object, const char *key, json_t *value);
+void spw_json_add(struct spw_json *array, json_t *value);
+
+/** spw_json_finish() - what was built, the caller's; NULL: memory was out. */
+json_t *spw_json_finish(struct spw_json *json);
+
+/* Values for members. Jansson's integers end at 2^63-1: a counter beyond stays there. */
 json_t *spw_json_text(const char *text);
-json_t *spw_json_text_or_null(const char *text); /* null: NULL or empty */
+json_t *spw_json_text_or_null(const char *text); /* null: empty */
 json_t *spw_json_count(u64 count);
 json_t *spw_json_seconds(u64 ns);
 json_t *spw_json_level(u32 level); /* null: never */
 json_t *spw_json_verdicts(const u64 counts[SPW_VERDICTS]);
 json_t *spw_json_list(const struct spw_snapshot *snapshot, const struct spw_list_sample *list);
-
-/** spw_json_push() - append to an array; false, with @item given back, when there is no @item or no memory. */
-bool spw_json_push(json_t *array, json_t *item);
-
-/** spw_json_done() - the array, if every item got into it; otherwise it is given back and the result is NULL. */
-json_t *spw_json_done(json_t *array, bool complete);
 
 /* What a level does to a class. */
 enum spw_treatment {
@@ -110,6 +120,12 @@ struct spw_traffic {
 };
 
 struct spw_traffic spw_class_traffic(const struct spw_snapshot *snapshot, u32 class_id);
+
+/**
+ * spw_reason_shown() - whether a reason gets a row: not the places of later rules, nor the second "malformed", whose
+ * counts the snapshot holds under the first.
+ */
+bool spw_reason_shown(u32 reason);
 
 /** spw_class_name() - of an identity; "?" if it has none. */
 const char *spw_class_name(const struct spw_snapshot *snapshot, u32 class_id);

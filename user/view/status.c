@@ -9,8 +9,8 @@
 #include "../core/words.h"
 #include "parts.h"
 
-#define NAME_COLUMNS_MIN 10
-#define NAME_COLUMNS_MAX 24
+#define NAME_COLUMNS_MIN  10
+#define NAME_COLUMNS_MAX  24
 #define TREATMENT_COLUMNS 8
 
 static bool enforcing(const struct spw_snapshot *snapshot)
@@ -77,7 +77,8 @@ static void put_headline(FILE *out, const struct spw_snapshot *snapshot, struct 
 	putc('\n', out);
 	if (!level_pinned(snapshot))
 		return;
-	fprintf(out, "%-*s%s, set by hand, ", SPW_LABEL_COLUMNS, "level", spw_level_name(snapshot->control.pinned_level));
+	fprintf(out, "%-*s%s, set by hand, ", SPW_LABEL_COLUMNS, "level",
+		spw_level_name(snapshot->control.pinned_level));
 	if (snapshot->control.pinned_until_ns == UINT64_MAX)
 		fputs("until 'spillway level auto'\n", out);
 	else
@@ -150,8 +151,8 @@ static void put_class(FILE *out, const struct spw_snapshot *snapshot, const stru
 {
 	struct spw_traffic traffic = spw_class_traffic(snapshot, class->id);
 	const u64 counts[] = {
-		traffic.prefixes4 + traffic.prefixes6, traffic.packets[SPW_PASS], traffic.packets[SPW_DROP],
-		class->counter.new_work[SPW_PASS], class->counter.new_work[SPW_DROP],
+		traffic.prefixes4 + traffic.prefixes6, traffic.packets[SPW_PASS],	  traffic.packets[SPW_DROP],
+		class->counter.new_work[SPW_PASS],     class->counter.new_work[SPW_DROP],
 	};
 	u32 level = snapshot->control.level;
 	char text[SPW_SHORT_TEXT];
@@ -181,7 +182,8 @@ static void put_classes(FILE *out, const struct spw_snapshot *snapshot, struct s
 		fprintf(out, "  %-*s  next up\n", TREATMENT_COLUMNS, "now");
 	else
 		fputs("  now\n", out);
-	fprintf(out, "%-*s%10s%10s%10s%10s%10s", columns, "class", "prefixes", "passed", "dropped", "admitted", "refused");
+	fprintf(out, "%-*s%10s%10s%10s%10s%10s", columns, "class", "prefixes", "passed", "dropped", "admitted",
+		"refused");
 	if (level < SPW_RED)
 		fprintf(out, "  %-*s  %s\n", TREATMENT_COLUMNS, spw_level_name(level), spw_level_name(level + 1));
 	else
@@ -218,13 +220,13 @@ static void put_reasons(FILE *out, const struct spw_snapshot *snapshot)
 
 	/* Reasons are numbered in the order of their rules. */
 	for (u32 reason = 0; reason < SPW_REASONS; reason++) {
-		const struct spw_reason_counter *counter = &snapshot->reasons[reason];
+		const struct spw_sum *counter = &snapshot->reasons[reason];
 
-		if (!counter->packets[SPW_PASS] && !counter->packets[SPW_DROP])
+		if (!spw_reason_shown(reason) || (!counter->packets[SPW_PASS] && !counter->packets[SPW_DROP]))
 			continue;
 		if (!header)
-			fprintf(out, "\n%20s%10s%10s%10s%10s\n%-6s%-14s%10s%10s%10s%10s\n", "", "packets", "packets", "bytes",
-				"bytes", "rule", "reason", "passed", "dropped", "passed", "dropped");
+			fprintf(out, "\n%20s%10s%10s%10s%10s\n%-6s%-14s%10s%10s%10s%10s\n", "", "packets", "packets",
+				"bytes", "bytes", "rule", "reason", "passed", "dropped", "passed", "dropped");
 		header = true;
 		fprintf(out, "%-6u%-14s", spw_reason_rule(reason), spw_reason_name(reason));
 		for (u32 verdict = 0; verdict < SPW_VERDICTS; verdict++)
@@ -310,58 +312,77 @@ void spw_view_status(FILE *out, const struct spw_snapshot *snapshot, struct spw_
 static json_t *agent_json(const struct spw_snapshot *snapshot)
 {
 	const struct spw_agent_record *agent = &snapshot->agent;
+	u64 uptime_ns = since_ns(snapshot, agent->started_ns);
+	struct spw_json object = spw_json_object();
 
-	return json_pack("{s:o, s:b, s:o, s:o, s:o}",
-			 "pid", agent->pid ? json_integer(agent->pid) : json_null(),
-			 "alive", snapshot->agent_alive,
-			 "version", spw_json_text_or_null(agent->version),
-			 "config", spw_json_text_or_null(agent->config),
-			 "uptime_s", snapshot->agent_alive ?
-				spw_json_seconds(since_ns(snapshot, agent->started_ns)) : json_null());
+	spw_json_set(&object, "pid", agent->pid ? json_integer(agent->pid) : json_null());
+	spw_json_set(&object, "alive", json_boolean(snapshot->agent_alive));
+	spw_json_set(&object, "version", spw_json_text_or_null(agent->version));
+	spw_json_set(&object, "config", spw_json_text_or_null(agent->config));
+	spw_json_set(&object, "uptime_s", snapshot->agent_alive ? spw_json_seconds(uptime_ns) : json_null());
+	return spw_json_finish(&object);
 }
 
 static json_t *ruleset_json(const struct spw_snapshot *snapshot)
 {
 	const struct spw_agent_record *agent = &snapshot->agent;
+	u64 age_ns = since_ns(snapshot, agent->published_ns);
+	struct spw_json object = spw_json_object();
 
-	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
-			 "generation", spw_json_count(agent->generation),
-			 "prefixes4", spw_json_count(agent->ruleset_prefixes4),
-			 "prefixes6", spw_json_count(agent->ruleset_prefixes6),
-			 "bytes", spw_json_count(agent->ruleset_bytes),
-			 "compile_seconds", spw_json_seconds(agent->compile_ns),
-			 "publish_seconds", spw_json_seconds(agent->publish_ns),
-			 "age_s", agent->generation ?
-				spw_json_seconds(since_ns(snapshot, agent->published_ns)) : json_null());
+	spw_json_set(&object, "generation", spw_json_count(agent->generation));
+	spw_json_set(&object, "prefixes4", spw_json_count(agent->ruleset_prefixes4));
+	spw_json_set(&object, "prefixes6", spw_json_count(agent->ruleset_prefixes6));
+	spw_json_set(&object, "bytes", spw_json_count(agent->ruleset_bytes));
+	spw_json_set(&object, "compile_seconds", spw_json_seconds(agent->compile_ns));
+	spw_json_set(&object, "publish_seconds", spw_json_seconds(agent->publish_ns));
+	spw_json_set(&object, "age_s", agent->generation ? spw_json_seconds(age_ns) : json_null());
+	return spw_json_finish(&object);
+}
+
+static json_t *reloads_json(const struct spw_agent_record *agent)
+{
+	struct spw_json object = spw_json_object();
+
+	spw_json_set(&object, "done", spw_json_count(agent->reloads_done));
+	spw_json_set(&object, "failed", spw_json_count(agent->reloads_failed));
+	return spw_json_finish(&object);
 }
 
 static json_t *interface_json(const struct spw_interface_record *interface)
 {
+	/* The agent writes UINT32_MAX for one that does not exist now. */
+	bool exists = interface->ifindex != UINT32_MAX;
+	struct spw_json object = spw_json_object();
 	char name[SPW_SHORT_TEXT];
 
-	/* The agent writes UINT32_MAX for one that does not exist now. */
-	return json_pack("{s:o, s:o, s:b, s:o}",
-			 "name", spw_json_text(interface_name(interface, name)),
-			 "ifindex", interface->ifindex == UINT32_MAX ? json_null() : json_integer(interface->ifindex),
-			 "attached", !!interface->attached,
-			 "mode", interface->attached ? json_string(interface_mode(interface)) : json_null());
+	spw_json_set(&object, "name", spw_json_text(interface_name(interface, name)));
+	spw_json_set(&object, "ifindex", exists ? json_integer(interface->ifindex) : json_null());
+	spw_json_set(&object, "attached", json_boolean(interface->attached));
+	spw_json_set(&object, "mode", interface->attached ? json_string(interface_mode(interface)) : json_null());
+	return spw_json_finish(&object);
 }
 
-static json_t *interfaces_json(const struct spw_snapshot *snapshot)
+static json_t *interfaces_json(const struct spw_agent_record *agent)
 {
-	json_t *array = json_array();
-	bool complete = array;
+	struct spw_json array = spw_json_array();
 
-	for (size_t i = 0; complete && i < SPW_INTERFACES_MAX && snapshot->agent.interfaces[i].name[0]; i++)
-		complete = spw_json_push(array, interface_json(&snapshot->agent.interfaces[i]));
-	return spw_json_done(array, complete);
+	for (size_t i = 0; i < SPW_INTERFACES_MAX && agent->interfaces[i].name[0]; i++)
+		spw_json_add(&array, interface_json(&agent->interfaces[i]));
+	return spw_json_finish(&array);
 }
 
-static json_t *shadow_json(const struct spw_class_counter *counter, enum spw_shadow shadow)
+static json_t *shadow_json(const struct spw_class_counter *counter)
 {
-	return json_pack("{s:o, s:o}",
-			 "packets", spw_json_count(counter->shadow_packets[shadow]),
-			 "new_work", spw_json_count(counter->shadow_new_work[shadow]));
+	struct spw_json object = spw_json_object();
+
+	for (u32 shadow = 0; shadow < SPW_SHADOWS; shadow++) {
+		struct spw_json counts = spw_json_object();
+
+		spw_json_set(&counts, "packets", spw_json_count(counter->shadow_packets[shadow]));
+		spw_json_set(&counts, "new_work", spw_json_count(counter->shadow_new_work[shadow]));
+		spw_json_set(&object, spw_shadow_name(shadow), spw_json_finish(&counts));
+	}
+	return spw_json_finish(&object);
 }
 
 static json_t *cut_json(const struct spw_class_record *class)
@@ -376,56 +397,56 @@ static json_t *class_json(const struct spw_snapshot *snapshot, const struct spw_
 	const struct spw_class_record *record = &class->record;
 	struct spw_traffic traffic = spw_class_traffic(snapshot, class->id);
 	u32 cut_from = record->cut_new_from < record->cut_all_from ? record->cut_new_from : record->cut_all_from;
+	struct spw_json object = spw_json_object();
 
-	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:b, s:o, s:{s:o, s:o}, s:o, s:o}",
-			 "name", spw_json_text(record->name),
-			 "rank", spw_json_count(record->rank),
-			 "shed_from", spw_json_level(record->shed_from),
-			 "cut_from", spw_json_level(cut_from),
-			 "cut", cut_json(record),
-			 "active", record->state == SPW_RECORD_ACTIVE,
-			 "new_work", spw_json_verdicts(class->counter.new_work),
-			 "shadow",
-				spw_shadow_name(SPW_SHADOW_ENFORCED), shadow_json(&class->counter, SPW_SHADOW_ENFORCED),
-				spw_shadow_name(SPW_SHADOW_NEXT_LEVEL), shadow_json(&class->counter, SPW_SHADOW_NEXT_LEVEL),
-			 "packets", spw_json_verdicts(traffic.packets),
-			 "bytes", spw_json_verdicts(traffic.bytes));
+	spw_json_set(&object, "name", spw_json_text(record->name));
+	spw_json_set(&object, "rank", spw_json_count(record->rank));
+	spw_json_set(&object, "shed_from", spw_json_level(record->shed_from));
+	spw_json_set(&object, "cut_from", spw_json_level(cut_from));
+	spw_json_set(&object, "cut", cut_json(record));
+	spw_json_set(&object, "active", json_boolean(record->state == SPW_RECORD_ACTIVE));
+	spw_json_set(&object, "new_work", spw_json_verdicts(class->counter.new_work));
+	spw_json_set(&object, "shadow", shadow_json(&class->counter));
+	spw_json_set(&object, "packets", spw_json_verdicts(traffic.packets));
+	spw_json_set(&object, "bytes", spw_json_verdicts(traffic.bytes));
+	return spw_json_finish(&object);
 }
 
 static json_t *classes_json(const struct spw_snapshot *snapshot)
 {
-	json_t *array = json_array();
-	bool complete = array;
+	struct spw_json array = spw_json_array();
 
-	for (size_t i = 0; complete && i < snapshot->classes_count; i++)
-		complete = spw_json_push(array, class_json(snapshot, &snapshot->classes[i]));
-	return spw_json_done(array, complete);
+	for (size_t i = 0; i < snapshot->classes_count; i++)
+		spw_json_add(&array, class_json(snapshot, &snapshot->classes[i]));
+	return spw_json_finish(&array);
 }
 
 static json_t *reasons_json(const struct spw_snapshot *snapshot)
 {
-	json_t *array = json_array();
-	bool complete = array;
+	struct spw_json array = spw_json_array();
 
-	for (u32 reason = 0; complete && reason < SPW_REASONS; reason++)
-		if (!spw_reason_reserved(reason))
-			complete = spw_json_push(array, json_pack("{s:s, s:i, s:o, s:o}",
-				"reason", spw_reason_name(reason),
-				"rule", (int)spw_reason_rule(reason),
-				"packets", spw_json_verdicts(snapshot->reasons[reason].packets),
-				"bytes", spw_json_verdicts(snapshot->reasons[reason].bytes)));
-	return spw_json_done(array, complete);
+	for (u32 reason = 0; reason < SPW_REASONS; reason++) {
+		struct spw_json object;
+
+		if (!spw_reason_shown(reason))
+			continue;
+		object = spw_json_object();
+		spw_json_set(&object, "reason", json_string(spw_reason_name(reason)));
+		spw_json_set(&object, "rule", json_integer(spw_reason_rule(reason)));
+		spw_json_set(&object, "packets", spw_json_verdicts(snapshot->reasons[reason].packets));
+		spw_json_set(&object, "bytes", spw_json_verdicts(snapshot->reasons[reason].bytes));
+		spw_json_add(&array, spw_json_finish(&object));
+	}
+	return spw_json_finish(&array);
 }
 
 static json_t *anomalies_json(const struct spw_snapshot *snapshot)
 {
-	json_t *object = json_object();
-	bool complete = object;
+	struct spw_json object = spw_json_object();
 
-	for (u32 anomaly = 0; complete && anomaly < SPW_ANOMALIES; anomaly++)
-		complete = !json_object_set_new(object, spw_anomaly_name(anomaly),
-						spw_json_count(snapshot->anomalies[anomaly].packets));
-	return spw_json_done(object, complete);
+	for (u32 anomaly = 0; anomaly < SPW_ANOMALIES; anomaly++)
+		spw_json_set(&object, spw_anomaly_name(anomaly), spw_json_count(snapshot->anomalies[anomaly].packets));
+	return spw_json_finish(&object);
 }
 
 static json_t *pinned_for_json(const struct spw_snapshot *snapshot)
@@ -438,22 +459,22 @@ static json_t *pinned_for_json(const struct spw_snapshot *snapshot)
 json_t *spw_view_status_json(const struct spw_snapshot *snapshot)
 {
 	const struct spw_control *control = &snapshot->control;
+	u32 pinned = level_pinned(snapshot) ? control->pinned_level : SPW_LEVEL_NEVER;
+	struct spw_json object = spw_json_object();
 
-	return json_pack("{s:s, s:s, s:o, s:b, s:o, s:o, s:o, s:o, s:{s:o, s:o}, s:o, s:o, s:o, s:o, s:o}",
-			 "level", spw_level_name(control->level),
-			 "mode", spw_mode_name(control->mode),
-			 "lease_remaining_s", spw_json_seconds(spw_lease_left_ns(snapshot)),
-			 "enforcing", enforcing(snapshot),
-			 "pinned_level", level_pinned(snapshot) ? spw_json_level(control->pinned_level) : json_null(),
-			 "pinned_for_s", pinned_for_json(snapshot),
-			 "agent", agent_json(snapshot),
-			 "ruleset", ruleset_json(snapshot),
-			 "reloads",
-				"done", spw_json_count(snapshot->agent.reloads_done),
-				"failed", spw_json_count(snapshot->agent.reloads_failed),
-			 "interfaces", interfaces_json(snapshot),
-			 "classes", classes_json(snapshot),
-			 "lists", spw_view_lists_json(snapshot, NULL),
-			 "reasons", reasons_json(snapshot),
-			 "anomalies", anomalies_json(snapshot));
+	spw_json_set(&object, "level", json_string(spw_level_name(control->level)));
+	spw_json_set(&object, "mode", json_string(spw_mode_name(control->mode)));
+	spw_json_set(&object, "lease_remaining_s", spw_json_seconds(spw_lease_left_ns(snapshot)));
+	spw_json_set(&object, "enforcing", json_boolean(enforcing(snapshot)));
+	spw_json_set(&object, "pinned_level", spw_json_level(pinned));
+	spw_json_set(&object, "pinned_for_s", pinned_for_json(snapshot));
+	spw_json_set(&object, "agent", agent_json(snapshot));
+	spw_json_set(&object, "ruleset", ruleset_json(snapshot));
+	spw_json_set(&object, "reloads", reloads_json(&snapshot->agent));
+	spw_json_set(&object, "interfaces", interfaces_json(&snapshot->agent));
+	spw_json_set(&object, "classes", classes_json(snapshot));
+	spw_json_set(&object, "lists", spw_view_lists_json(snapshot, NULL));
+	spw_json_set(&object, "reasons", reasons_json(snapshot));
+	spw_json_set(&object, "anomalies", anomalies_json(snapshot));
+	return spw_json_finish(&object);
 }

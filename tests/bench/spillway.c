@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The real program, loaded by the agent's own loader, with its own maps. */
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../../maps/control.h"
+#include "../../maps/counters.h"
+#include "systems.h"
+#include "util.h"
+#include "spillway.skel.h"
+
+void bench_spillway_load(const struct bench_ruleset *ruleset, struct bench_spillway *spillway)
+{
+	const struct spw_ruleset_image *image = &ruleset->image;
+	char message[SPW_MESSAGE_MAX];
+	int map = spw_ruleset_map(image->ruleset, image->bytes);
+
+	if (map < 0)
+		errx(1, "cannot make the map of a ruleset: %s", strerror(-map));
+	if (spw_datapath_load(NULL, map, image->ruleset->units_capacity, false, &spillway->datapath, message))
+		errx(1, "%s", message);
+	close(map);
+	bench_spillway_set_level(spillway, SPW_GREEN);
+}
+
+void bench_spillway_publish(const struct bench_ruleset *ruleset, const struct bench_spillway *spillway)
+{
+	const struct spw_ruleset_image *image = &ruleset->image;
+	int map = spw_ruleset_map(image->ruleset, image->bytes);
+
+	if (map < 0 || spw_datapath_publish(&spillway->datapath, map))
+		errx(1, "cannot publish a ruleset");
+	close(map);
+}
+
+void bench_spillway_set_level(const struct bench_spillway *spillway, enum spw_level level)
+{
+	const struct spw_control control = {
+		.lease_until_jiffies = UINT64_MAX,
+		.level = level,
+		.mode = SPW_ENFORCE,
+	};
+	const u32 key = 0;
+
+	if (bpf_map_update_elem(bpf_map__fd(spillway->datapath.skeleton->maps.control), &key, &control, BPF_ANY))
+		err(1, "cannot set the level");
+}
+
+u64 bench_tallies_sum(int map, enum spw_reason reason)
+{
+	int cpus = libbpf_num_possible_cpus();
+	struct spw_list_tally tallies[cpus];
+	u64 sum = 0;
+
+	for (u32 list = 0; list < SPW_LISTS_MAX; list++) {
+		if (bpf_map_lookup_elem(map, &list, tallies))
+			err(1, "cannot read counters");
+		for (int cpu = 0; cpu < cpus; cpu++)
+			sum += tallies[cpu].by_reason[reason].packets;
+	}
+	return sum;
+}
+
+u64 bench_spillway_count(const struct bench_spillway *spillway, enum spw_reason reason)
+{
+	return bench_tallies_sum(bpf_map__fd(spillway->datapath.skeleton->maps.list_counters), reason);
+}
+
+void bench_spillway_free(struct bench_spillway *spillway)
+{
+	spw_datapath_free(&spillway->datapath);
+}

@@ -1,0 +1,934 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The configuration: what it means when it is good, and for every way in which it can be bad the exact message with its
+ * exact place. Rows are a text and all that is to be said of it.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "user/config/config.h"
+
+#define COUNT(array) (sizeof(array) / sizeof(*(array)))
+
+/* The example of the design. */
+static const char example[] =
+	"interfaces: [eth0]\n"
+	"mode: enforce                      # or observe\n"
+	"management: { prefixes: [192.0.2.0/28, \"2001:db8::/48\"], ports: [22] }\n"
+	"services:\n"
+	"  shop: { tcp: [80, 443], quic: [443], capacity: learn, wait_target: 20ms }\n"
+	"lists:\n"
+	"  partners: { file: partners.txt }\n"
+	"  home:     { geo: /usr/share/tor, countries: [US] }\n"
+	"  abroad:   { geo: /usr/share/tor, countries: [\"!US\"] }\n"
+	"classes:                           # highest priority first; the last one takes the rest\n"
+	"  - { name: partner,       lists: [partners] }\n"
+	"  - { name: domestic,      lists: [home],   shed_from: red }\n"
+	"  - { name: international, lists: [abroad], shed_from: orange, cut_from: red, per_source: { new: 10/s, burst: 30 } }\n"
+	"  - { name: unknown,       shed_from: yellow, per_source: { new: 5/s, packets: 2k/s }, per_prefix: { packets: 20k/s } }\n"
+	"metrics: { listen: \"127.0.0.1:10010\" }\n"
+	"hooks: { dir: /etc/spillway/hooks.d }\n";
+
+/* A configuration that was parsed from a block of its own, so that a read behind its end is found. */
+struct parsed {
+	struct spw_config config;
+	struct spw_diagnostics diagnostics;
+	int err;
+};
+
+static void parse_as(struct parsed *parsed, const char *text, size_t length, const char *name)
+{
+	char *copy = malloc(length + !length);
+
+	assert_non_null(copy);
+	memcpy(copy, text, length);
+	*parsed = (struct parsed){0};
+	parsed->err = spw_config_parse(copy, length, name, &parsed->config, &parsed->diagnostics);
+	free(copy);
+}
+
+static void parse(struct parsed *parsed, const char *text)
+{
+	parse_as(parsed, text, strlen(text), "f");
+}
+
+static void release(struct parsed *parsed)
+{
+	spw_config_free(&parsed->config);
+	spw_diagnostics_free(&parsed->diagnostics);
+}
+
+/* All diagnostics, a line each; warnings begin with "warning: ". */
+static const char *told(const struct spw_diagnostics *diagnostics)
+{
+	static char text[65536];
+	size_t length = 0;
+
+	text[0] = 0;
+	for (size_t i = 0; i < diagnostics->count; i++)
+		length += (size_t)snprintf(text + length, sizeof(text) - length, "%s%s\n",
+					   diagnostics->items[i].severity == SPW_WARNING ? "warning: " : "",
+					   diagnostics->items[i].text);
+	return text;
+}
+
+static void check_error(const struct parsed *parsed)
+{
+	assert_int_equal(parsed->err, parsed->diagnostics.errors ? -EINVAL : 0);
+}
+
+struct row {
+	const char *text;
+	const char *expected;
+};
+
+static void check_rows(const struct row *rows, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		struct parsed parsed;
+
+		parse(&parsed, rows[i].text);
+		check_error(&parsed);
+		if (strcmp(told(&parsed.diagnostics), rows[i].expected))
+			fail_msg("row %zu:\n%s\nsaid:\n%s\nexpected:\n%s", i, rows[i].text, told(&parsed.diagnostics),
+				 rows[i].expected);
+		release(&parsed);
+	}
+}
+
+/* The rest of a good configuration: one line before what is tried, so that this is line 2. */
+#define GOOD "{interfaces: [e], classes: [{name: all}],\n"
+#define TOP "interfaces: [e]\n"
+#define ALL "classes: [{name: all}]\n"
+
+static void test_example(void **state)
+{
+	struct parsed parsed;
+	const struct spw_config *config = &parsed.config;
+
+	(void)state;
+	parse_as(&parsed, example, strlen(example), "/etc/spillway/spillway.yaml");
+	assert_string_equal(told(&parsed.diagnostics),
+			    "warning: /etc/spillway/spillway.yaml:13:91: limits are read but not enforced by this version\n"
+			    "warning: /etc/spillway/spillway.yaml:14:59: limits are read but not enforced by this version\n"
+			    "warning: /etc/spillway/spillway.yaml:14:100: limits are read but not enforced by this version\n");
+	assert_int_equal(parsed.err, 0);
+	assert_string_equal(config->path, "/etc/spillway/spillway.yaml");
+	assert_int_equal(config->interfaces_count, 1);
+	assert_string_equal(config->interfaces[0].name, "eth0");
+	assert_int_equal(config->mode, SPW_ENFORCE);
+	assert_int_equal(config->management_prefixes_count, 2);
+	assert_int_equal(config->management_prefixes[1].prefix.family, 6);
+	assert_int_equal(config->management_prefixes[1].prefix.len, 48);
+	assert_int_equal(config->management_prefixes[1].place.line, 3);
+	assert_int_equal(config->management_prefixes[1].place.column, 40);
+	assert_int_equal(config->management_ports_count, 1);
+	assert_int_equal(config->management_ports[0], 22);
+	assert_int_equal(config->services_count, 1);
+	assert_string_equal(config->services[0].name, "shop");
+	assert_int_equal(config->services[0].tcp_count, 2);
+	assert_int_equal(config->services[0].tcp[1], 443);
+	assert_int_equal(config->services[0].quic_count, 1);
+	assert_int_equal(config->services[0].udp_count, 0);
+	assert_int_equal(config->services[0].capacity_per_s, 0);
+	assert_int_equal(config->services[0].wait_target_ns, 20000000);
+	assert_string_equal(config->metrics_host, "127.0.0.1");
+	assert_int_equal(config->metrics_port, 10010);
+	assert_string_equal(config->hooks_dir, "/etc/spillway/hooks.d");
+	release(&parsed);
+}
+
+static void test_example_policy(void **state)
+{
+	struct parsed parsed;
+	const struct spw_config *config = &parsed.config;
+
+	(void)state;
+	parse_as(&parsed, example, strlen(example), "/etc/spillway/spillway.yaml");
+	assert_int_equal(config->lists_count, 3);
+	assert_string_equal(config->lists[0].name, "partners");
+	assert_int_equal(config->lists[0].kind, SPW_LIST_FILE);
+	assert_string_equal(config->lists[0].path, "/etc/spillway/partners.txt");
+	assert_int_equal(config->lists[1].kind, SPW_LIST_GEO);
+	assert_string_equal(config->lists[1].path, "/usr/share/tor");
+	assert_int_equal(config->lists[2].countries_count, 1);
+	assert_string_equal(config->lists[2].countries[0].code, "US");
+	assert_true(config->lists[2].countries[0].negated);
+	assert_int_equal(config->classes_count, 4);
+	assert_int_equal(config->classes[0].shed_from, SPW_LEVEL_NEVER);
+	assert_int_equal(config->classes[0].cut_from, SPW_LEVEL_NEVER);
+	assert_int_equal(config->classes[2].shed_from, SPW_ORANGE);
+	assert_int_equal(config->classes[2].cut_from, SPW_RED);
+	assert_false(config->classes[2].cut_all);
+	assert_int_equal(config->classes[2].lists_count, 1);
+	assert_int_equal(config->classes[2].lists[0], 2);
+	assert_int_equal(config->classes[2].list_places[0].column, 36);
+	assert_int_equal(config->classes[2].per_source.new_work.per_second, 10);
+	assert_int_equal(config->classes[2].per_source.new_work.burst, 30);
+	assert_int_equal(config->classes[3].per_source.packets.per_second, 2000);
+	assert_int_equal(config->classes[3].per_source.packets.burst, 2000);
+	assert_int_equal(config->classes[3].per_source.bits.per_second, 0);
+	assert_int_equal(config->classes[3].per_prefix.packets.per_second, 20000);
+	assert_int_equal(config->classes[3].lists_count, 0);
+	release(&parsed);
+}
+
+static void test_defaults(void **state)
+{
+	struct parsed parsed;
+	const struct spw_config *config = &parsed.config;
+
+	(void)state;
+	parse(&parsed, TOP "classes: [{name: all}]");
+	assert_string_equal(told(&parsed.diagnostics), "");
+	assert_int_equal(config->mode, SPW_ENFORCE);
+	assert_false(config->malformed_drop);
+	assert_int_equal(config->attach, SPW_ATTACH_AUTO);
+	assert_true(config->reattach);
+	assert_int_equal(config->lease_ns, 3000000000);
+	assert_string_equal(config->metrics_host, "127.0.0.1");
+	assert_int_equal(config->metrics_port, 10010);
+	assert_null(config->hooks_dir);
+	assert_string_equal(config->pin_dir, "/sys/fs/bpf/spillway");
+	assert_string_equal(config->run_dir, "/run/spillway");
+	release(&parsed);
+}
+
+static void test_everything_else(void **state)
+{
+	struct parsed parsed;
+	const struct spw_config *config = &parsed.config;
+
+	(void)state;
+	parse(&parsed,
+	      "\xef\xbb\xbf# a byte order mark, carriage returns, comments\r\n"
+	      "interfaces: [e, 'wan0']\r\n"
+	      "mode: observe\r\nmalformed: drop\r\nattach: native\r\nreattach: false\r\nlease: 60s\r\n"
+	      "metrics: {listen: '[::1]:80'}\npin_dir: /p\nrun_dir: \"/r\\u00fcn\"\n"
+	      "services: {dns: {udp: [53], capacity: 12k/s, wait_target: 1m}}\n"
+	      "lists: {'\xe2\x82\xac \"quoted\"': {inline: [192.0.2.7, 2001:DB8::/32, 10.0.0.1-10.0.0.4]},\n"
+	      "  north: {geo: tor, countries: [NO, \"??\"]}}\n"
+	      "classes: [{name: a, lists: ['\xe2\x82\xac \"quoted\"', north], shed_from: green, cut_from: never, cut: all},\n"
+	      "  {name: rest, cut_from: yellow, cut: all}]\n");
+	assert_string_equal(told(&parsed.diagnostics), "");
+	assert_int_equal(config->interfaces_count, 2);
+	assert_int_equal(config->mode, SPW_OBSERVE);
+	assert_true(config->malformed_drop);
+	assert_int_equal(config->attach, SPW_ATTACH_NATIVE);
+	assert_false(config->reattach);
+	assert_int_equal(config->lease_ns, 60000000000);
+	assert_string_equal(config->metrics_host, "::1");
+	assert_int_equal(config->metrics_port, 80);
+	assert_string_equal(config->run_dir, "/r\xc3\xbcn");
+	assert_int_equal(config->services[0].capacity_per_s, 12000);
+	assert_int_equal(config->services[0].wait_target_ns, 60000000000);
+	assert_int_equal(config->lists[0].prefixes_count, 5); /* the range is a /32, a /31 and a /32 */
+	assert_int_equal(config->lists[0].prefixes[0].prefix.len, 32);
+	assert_int_equal(config->lists[0].prefixes[3].prefix.len, 31);
+	assert_string_equal(config->lists[1].path, "tor");
+	assert_string_equal(config->lists[1].countries[0].code, "NO");
+	assert_string_equal(config->lists[1].countries[1].code, "??");
+	assert_int_equal(config->classes[0].shed_from, SPW_GREEN);
+	assert_true(config->classes[1].cut_all);
+	release(&parsed);
+}
+
+static void test_listen_off_and_rates(void **state)
+{
+	struct parsed parsed;
+	const struct spw_config *config = &parsed.config;
+
+	(void)state;
+	parse(&parsed, TOP "metrics: {listen: off}\nclasses: [{name: all, per_source: {bits: 50Mbit/s, burst: 2M}, "
+			   "per_prefix: {new: 1M/s, packets: 1G/s, bits: 1000Gbit/s, burst: 1}}]\n");
+	assert_int_equal(parsed.err, 0);
+	assert_null(config->metrics_host);
+	assert_int_equal(config->classes[0].per_source.bits.per_second, 50000000);
+	assert_int_equal(config->classes[0].per_source.bits.burst, 2000000);
+	assert_int_equal(config->classes[0].per_source.new_work.per_second, 0);
+	assert_int_equal(config->classes[0].per_prefix.new_work.burst, 1);
+	assert_int_equal(config->classes[0].per_prefix.packets.burst, 1000000000);
+	assert_int_equal(config->classes[0].per_prefix.bits.per_second, 1000000000000);
+	release(&parsed);
+}
+
+static const struct row key_rows[] = {
+	{TOP ALL "clases: []\n", "f:3:1: unknown key 'clases'; did you mean 'classes'?\n"},
+	{TOP ALL "foo: 1\n", "f:3:1: unknown key 'foo'; keys here are: interfaces, lists, classes, mode, management, "
+			     "services, malformed, attach, reattach, lease, metrics, hooks, pin_dir, run_dir\n"},
+	{TOP ALL "mode: observe\nlease: 2s\nmode: enforce\n", "f:5:1: duplicate key 'mode', first given at line 3\n"},
+	{"mode: observe\n", "f:1:1: 'interfaces' is missing; write interfaces: [eth0]\n"
+			    "f:1:1: 'classes' is missing; write at least one, which takes everybody: "
+			    "classes: [{ name: everybody }]\n"},
+	{"[interfaces]", "f:1:1: expected a mapping such as interfaces: [eth0], found a list\n"},
+	{"interfaces", "f:1:1: expected a mapping such as interfaces: [eth0], found text\n"},
+	{ALL "interfaces: eth0\n", "f:2:13: expected a list of interfaces such as [eth0], found text\n"},
+	{ALL "interfaces:\n", "f:2:12: expected a list of interfaces such as [eth0], found nothing\n"},
+	{ALL "interfaces: []\n", "f:2:13: no interface; write at least one, such as [eth0]\n"},
+	{ALL "interfaces: [a, {}]\n", "f:2:17: expected the name of an interface, found a mapping\n"},
+	{ALL "interfaces: [a, b, a]\n", "f:2:20: interface 'a': it is given twice\n"},
+	{ALL "interfaces: [abcdefghijklmnop]\n", "f:2:14: interface 'abcdefghijklmnop': it is longer than 15 bytes\n"},
+	{ALL "interfaces: [a/b]\n", "f:2:14: interface 'a/b': it has a slash, colon or blank in it, or is a dot\n"},
+	{ALL "interfaces: [..]\n", "f:2:14: interface '..': it has a slash, colon or blank in it, or is a dot\n"},
+	{ALL "interfaces: [a,b,c,d,e,f,g,h,i,j,k,l,m,n,o,p,q]\n", "f:2:46: interface 'q': more than 16 are not served\n"},
+	{TOP ALL "mode: enfroce\n", "f:3:7: 'enfroce' is not allowed here; write enforce or observe\n"},
+	{TOP ALL "mode: [enforce]\n", "f:3:7: expected enforce or observe, found a list\n"},
+	{TOP ALL "malformed: reject\n", "f:3:12: 'reject' is not allowed here; write pass or drop\n"},
+	{TOP ALL "attach: skb\n", "f:3:9: 'skb' is not allowed here; write auto, native or generic\n"},
+	{TOP ALL "reattach: yes\n", "f:3:11: 'yes' is not allowed here; write true or false\n"},
+	{TOP ALL "lease: 3\n", "f:3:8: '3' is not a duration: write it as 20ms, 3s, 10m or 1h\n"},
+	{TOP ALL "lease: 61s\n", "f:3:8: '61s' is out of bounds, which are 1s to 60s\n"},
+	{TOP ALL "lease: 999ms\n", "f:3:8: '999ms' is out of bounds, which are 1s to 60s\n"},
+	{TOP ALL "lease: 8761h\n", "f:3:8: '8761h' is not a duration: it is longer than a year\n"},
+	{TOP ALL "lease: -3s\n", "f:3:8: '-3s' is not a duration: write it as 20ms, 3s, 10m or 1h\n"},
+	{TOP ALL "lease: 03s\n", "f:3:8: '03s' is not a duration: write it as 20ms, 3s, 10m or 1h\n"},
+	{TOP ALL "lease: 3 s\n", "f:3:8: '3 s' is not a duration: write it as 20ms, 3s, 10m or 1h\n"},
+	{TOP ALL "lease: 99999999999999999999s\n",
+	 "f:3:8: '99999999999999999999s' is not a duration: write it as 20ms, 3s, 10m or 1h\n"},
+	{TOP ALL "lease: ''\n", "f:3:8: expected a duration such as 20ms or 3s, found nothing\n"},
+	{TOP ALL "metrics: {listen: 10010}\n",
+	 "f:3:19: '10010' is nothing to listen on; write 127.0.0.1:10010, [::1]:10010, localhost:10010 or off\n"},
+	{TOP ALL "metrics: {listen: 'example.org:80'}\n",
+	 "f:3:19: 'example.org:80' is nothing to listen on; write 127.0.0.1:10010, [::1]:10010, localhost:10010 or off\n"},
+	{TOP ALL "metrics: {listen: '::1:80'}\n",
+	 "f:3:19: '::1:80' is nothing to listen on; write 127.0.0.1:10010, [::1]:10010, localhost:10010 or off\n"},
+	{TOP ALL "metrics: {listen: '[127.0.0.1]:80'}\n",
+	 "f:3:19: '[127.0.0.1]:80' is nothing to listen on; write 127.0.0.1:10010, [::1]:10010, localhost:10010 or off\n"},
+	{TOP ALL "metrics: {listen: '127.0.0.1:0'}\n",
+	 "f:3:19: '127.0.0.1:0' is nothing to listen on; write 127.0.0.1:10010, [::1]:10010, localhost:10010 or off\n"},
+	{TOP ALL "metrics: {listen: ':80'}\n",
+	 "f:3:19: ':80' is nothing to listen on; write 127.0.0.1:10010, [::1]:10010, localhost:10010 or off\n"},
+	{TOP ALL "metrics: {listen: '[:80'}\n",
+	 "f:3:19: '[:80' is nothing to listen on; write 127.0.0.1:10010, [::1]:10010, localhost:10010 or off\n"},
+	{TOP ALL "metrics: off\n", "f:3:10: expected { listen: \"127.0.0.1:10010\" }, found text\n"},
+	{TOP ALL "metrics: {listen: {}}\n",
+	 "f:3:19: expected an address such as 127.0.0.1:10010, or off, found a mapping\n"},
+	{TOP ALL "hooks: {dir: hooks.d}\n", "f:3:14: 'hooks.d' is not an absolute path; it begins with /\n"},
+	{TOP ALL "hooks: /hooks.d\n", "f:3:8: expected { dir: /etc/spillway/hooks.d }, found text\n"},
+	{TOP ALL "pin_dir: pins\n", "f:3:10: 'pins' is not an absolute path; it begins with /\n"},
+	{TOP ALL "run_dir: []\n", "f:3:10: expected an absolute path, found a list\n"},
+};
+
+static void test_keys(void **state)
+{
+	(void)state;
+	check_rows(key_rows, COUNT(key_rows));
+}
+
+static const struct row service_rows[] = {
+	{TOP ALL "services: [shop]\n", "f:3:11: expected a mapping of service names, found a list\n"},
+	{TOP ALL "services:\n  a: {tcp: [1]}\n  a: {tcp: [2]}\n", "f:5:3: duplicate service 'a', first given at line 4\n"},
+	{TOP ALL "services:\n  a: [80]\n", "f:4:6: expected a service such as { tcp: [80, 443] }, found a list\n"},
+	{TOP ALL "services:\n  a: {}\n", "f:4:3: service 'a' has no ports; write tcp, quic or udp: [443]\n"},
+	{TOP ALL "services:\n  '': {tcp: [1]}\n", "f:4:3: '' cannot be the name of a service: it is empty\n"},
+	{TOP ALL "services:\n  ' a': {tcp: [1]}\n",
+	 "f:4:3: ' a' cannot be the name of a service: it begins or ends with a space\n"},
+	{TOP ALL "services:\n  \"a\\tb\": {tcp: [1]}\n",
+	 "f:4:3: 'a\\x09b' cannot be the name of a service: it has a tab or a line break in it\n"},
+	{TOP ALL "services:\n  "
+		 "x123456789012345678901234567890123456789012345678901234567890123: {tcp: [1]}\n",
+	 "f:4:3: 'x123456789012345678901234567890123456789012345678901234567890123' cannot be the name of a service: "
+	 "it is longer than 63 bytes\n"},
+	{TOP ALL "services:\n  a: {tcp: 80}\n", "f:4:12: expected a list of ports such as [80, 443], found text\n"},
+	{TOP ALL "services:\n  a: {tcp: [65536]}\n", "f:4:13: '65536' is not a port: it is a number from 1 to 65535\n"},
+	{TOP ALL "services:\n  a: {tcp: [0]}\n", "f:4:13: '0' is not a port: it is a number from 1 to 65535\n"},
+	{TOP ALL "services:\n  a: {tcp: [80-90]}\n", "f:4:13: '80-90' is not a port: it is a number from 1 to 65535\n"},
+	{TOP ALL "services:\n  a: {tcp: [[80]]}\n", "f:4:13: expected a port, found a list\n"},
+	{TOP ALL "services:\n  a: {tcp: [80, 80]}\n", "f:4:17: TCP port 80 is given twice, first at line 4\n"},
+	{TOP ALL "services:\n  a: {quic: [80], tcp: [80], udp: [80]}\n",
+	 "f:4:36: UDP port 80 is given twice, first at line 4\n"},
+	{TOP ALL "services:\n  a: {tcp: [80]}\n  b: {tcp: [80]}\n",
+	 "f:5:13: TCP port 80 belongs to service 'a' already (f:4:13)\n"},
+	{TOP ALL "services:\n  a: {quic: [443]}\n  b: {udp: [443]}\n",
+	 "f:5:13: UDP port 443 belongs to service 'a' already (f:4:14)\n"},
+	{TOP ALL "services:\n  a: {tcp: [80], capacity: 900}\n",
+	 "f:4:28: '900' is not a capacity: write it as 10/s, 2k/s, 1M/s or 1G/s, or learn\n"},
+	{TOP ALL "services:\n  a: {tcp: [80], capacity: 0/s}\n", "f:4:28: '0/s' is not a capacity: it is at least 1/s, or learn\n"},
+	{TOP ALL "services:\n  a: {tcp: [80], wait_target: 0ms}\n",
+	 "f:4:31: '0ms' is out of bounds, which are 1ms to 60s\n"},
+	{TOP ALL "services:\n  a: {tcp: [80], wait_target: 2m}\n",
+	 "f:4:31: '2m' is out of bounds, which are 1ms to 60s\n"},
+	{TOP ALL "services:\n  a: {tpc: [80]}\n",
+	 "f:4:3: service 'a' has no ports; write tcp, quic or udp: [443]\nf:4:7: unknown key 'tpc'; did you mean 'tcp'?\n"},
+};
+
+static void test_services(void **state)
+{
+	(void)state;
+	check_rows(service_rows, COUNT(service_rows));
+}
+
+static const struct row management_rows[] = {
+	{TOP ALL "management: [22]\n", "f:3:13: expected { prefixes: [192.0.2.0/28], ports: [22] }, found a list\n"},
+	{TOP ALL "management: {ports: 22}\n", "f:3:21: expected a list of ports such as [22], found text\n"},
+	{TOP ALL "management: {ports: [22, ssh]}\n", "f:3:26: 'ssh' is not a port: it is a number from 1 to 65535\n"},
+	{TOP ALL "management: {ports: [22, 23, 22]}\n", "f:3:30: port 22 is given twice\n"},
+	{TOP ALL "management: {ports: [1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17]}\n",
+	 "f:3:61: more than 16 management ports\n"},
+	{TOP ALL "management: {prefixes: 192.0.2.0/28}\n",
+	 "f:3:24: expected a list of prefixes such as [192.0.2.0/24, \"2001:db8::/32\"], found text\n"},
+	{TOP ALL "management: {prefixes: [10.0.0.1/8]}\n",
+	 "f:3:25: '10.0.0.1/8' has host bits set; the network is 10.0.0.0/8\n"},
+	{TOP ALL "management: {prefixes: ['2001:db8::1/32']}\n",
+	 "f:3:25: '2001:db8::1/32' has host bits set; the network is 2001:db8::/32\n"},
+	{TOP ALL "management: {prefixes: [10.0.0.0/33]}\n",
+	 "f:3:25: '/33' is not a prefix length; IPv4 has /0 to /32\n"},
+	{TOP ALL "management: {prefixes: ['::/129']}\n", "f:3:25: '/129' is not a prefix length; IPv6 has /0 to /128\n"},
+	{TOP ALL "management: {prefixes: [10.0.0.0/]}\n", "f:3:25: '/' is not a prefix length; IPv4 has /0 to /32\n"},
+	{TOP ALL "management: {prefixes: [10.0.0]}\n",
+	 "f:3:25: '10.0.0' is not a prefix, address or range; write 192.0.2.0/24, 2001:db8::/32, 192.0.2.7 or "
+	 "192.0.2.1-192.0.2.9\n"},
+	{TOP ALL "management: {prefixes: [{}]}\n", "f:3:25: expected a prefix, address or range, found a mapping\n"},
+	{TOP ALL "management: {prefixes: [0.0.0.1-255.255.255.254, '::1-::3']}\n", ""},
+	{TOP ALL "management: {prefixes: [0.0.0.1-255.255.255.254, '::1-::3', '::9']}\n", "f:3:61: more than 64 management prefixes\n"},
+};
+
+static void test_management(void **state)
+{
+	(void)state;
+	check_rows(management_rows, COUNT(management_rows));
+}
+
+/* One list, in a class, from line 2 on; the list's own text begins at 2:12. */
+#define LIST(text) TOP "lists: {a: " text "}\nclasses: [{name: a, lists: [a]}, {name: b}]\n"
+
+static const struct row list_rows[] = {
+	{TOP ALL "lists: []\n", "f:3:8: expected a mapping of list names, found a list\n"},
+	{LIST("[]"), "f:2:12: expected a list such as { file: partners.txt }, found a list\n"},
+	{LIST("{}"), "f:2:9: list 'a' has no source; write file, geo or inline\n"},
+	{LIST("{file: ''}"), "f:2:19: expected a path, found nothing\n"},
+	{LIST("{file: b, inline: []}"), "f:2:22: list 'a' has 'file' already; a list has one source\n"},
+	{LIST("{file: b, countries: [US]}"), "f:2:22: 'countries' needs 'geo' beside it\n"},
+	{LIST("{geo: b}"), "f:2:13: list 'a' has no countries; write countries: [US] beside geo\n"},
+	{LIST("{geo: b, countries: US}"), "f:2:32: expected a list of countries such as [US, CA] or [\"!US\"], found text\n"},
+	{LIST("{geo: b, countries: []}"), "f:2:32: no country; write at least one, such as [US]\n"},
+	{LIST("{geo: b, countries: [us]}"), "f:2:33: 'us' is not a country; did you mean 'US'?\n"},
+	{LIST("{geo: b, countries: ['!Us']}"), "f:2:33: '!Us' is not a country; did you mean '!US'?\n"},
+	{LIST("{geo: b, countries: [USA]}"), "f:2:33: 'USA' is not a country; write two letters such as US, or ?? for what "
+					     "the tables do not know\n"},
+	{LIST("{geo: b, countries: ['?']}"), "f:2:33: '?' is not a country; write two letters such as US, or ?? for what "
+					     "the tables do not know\n"},
+	{LIST("{geo: b, countries: ['!']}"), "f:2:33: '!' is not a country; write two letters such as US, or ?? for what "
+					     "the tables do not know\n"},
+	{LIST("{geo: b, countries: [[]]}"), "f:2:33: expected a country such as US, found a list\n"},
+	{LIST("{geo: b, countries: [US, US]}"), "f:2:37: country US is given twice, first at line 2\n"},
+	{LIST("{geo: b, countries: [US, '!US']}"), "f:2:37: country US is given twice, first at line 2\n"},
+	{LIST("{geo: b, countries: [US, '!DE']}"),
+	 "warning: f:2:37: '!DE' has no effect beside countries that are named\n"},
+	{LIST("{inline: 10.0.0.0/8}"),
+	 "f:2:21: expected a list of prefixes such as [192.0.2.0/24, \"2001:db8::/32\"], found text\n"},
+	{LIST("{inline: [10.0.0.9-10.0.0.1]}"),
+	 "f:2:22: '10.0.0.9' is above '10.0.0.1'; write the lower end of a range first\n"},
+	{LIST("{inline: [10.0.0.9-::1]}"), "f:2:22: a range goes from IPv4 to IPv4 or from IPv6 to IPv6\n"},
+	{LIST("{inline: [10.0.0.0/8-11.0.0.0]}"),
+	 "f:2:22: '10.0.0.0/8' is not an address; write a range as 192.0.2.1-192.0.2.9\n"},
+	{LIST("{inline: [10.0.0.0 - ]}"), "f:2:22: '' is not an address; write a range as 192.0.2.1-192.0.2.9\n"},
+	{LIST("{inline: [10.0.0.0 10.0.0.1]}"),
+	 "f:2:22: one prefix, address or range at a time; '10.0.0.1' is too much\n"},
+	{LIST("{inlin: []}"),
+	 "f:2:9: list 'a' has no source; write file, geo or inline\nf:2:13: unknown key 'inlin'; did you mean 'inline'?\n"},
+	{TOP ALL "lists: {none: {inline: []}}\n",
+	 "f:3:9: 'none' cannot be the name of a list: it stands for what no list names\n"},
+	{TOP ALL "lists: {a: {inline: []},\n a: {inline: []}}\n",
+	 "warning: f:3:9: list 'a' is in no class\nf:4:2: duplicate list 'a', first given at line 3\n"},
+	{TOP "lists: {a: {inline: []}}\nclasses: [{name: b, lists: [a]},\n  {name: c, lists: [a]}, {name: d}]\n",
+	 "f:4:21: list 'a' is in class 'b' already (f:3:29); a list can be in one class only\n"},
+	{TOP "lists: {a: {inline: []}}\nclasses: [{name: b, lists: [a, a]}, {name: d}]\n",
+	 "f:3:32: list 'a' is named twice, first at line 3\n"},
+};
+
+static void test_lists(void **state)
+{
+	(void)state;
+	check_rows(list_rows, COUNT(list_rows));
+}
+
+/* Two lists of countries, in two classes. */
+#define COUNTRIES(first, second)                                                                                       \
+	TOP "lists:\n  a: {geo: t, countries: [" first "]}\n  b: {geo: t, countries: [" second "]}\n"                      \
+	    "classes: [{name: a, lists: [a]}, {name: b, lists: [b]}, {name: c}]\n"
+
+static const struct row country_rows[] = {
+	{COUNTRIES("US", "'!US'"), ""},
+	{COUNTRIES("US, DE", "FR, \"??\""), ""},
+	{COUNTRIES("US, DE", "FR, DE"), "f:4:31: country DE is in list 'a' (line 3) and in list 'b' (line 4), which are in "
+					"different classes\n"},
+	{COUNTRIES("US, \"??\"", "'!US'"), "f:3:31: country ?? is in list 'a' (line 3) and in list 'b' (line 4), which are in "
+					 "different classes\n"},
+	{COUNTRIES("'!US'", "US, FR"), "f:4:31: country FR is in list 'a' (line 3) and in list 'b' (line 4), which are in "
+				       "different classes\n"},
+	{COUNTRIES("'!US'", "'!FR'"), "f:4:3: lists 'a' (line 3) and 'b' are in different classes and both take all "
+				      "countries that they do not exclude\n"},
+};
+
+static void test_countries_of_two_classes(void **state)
+{
+	(void)state;
+	check_rows(country_rows, COUNT(country_rows));
+}
+
+#define LISTS TOP "lists: {home: {inline: []}, abroad: {inline: []}}\n"
+#define UNUSED "warning: f:2:9: list 'home' is in no class\nwarning: f:2:29: list 'abroad' is in no class\n"
+
+static const struct row class_rows[] = {
+	{TOP "classes: {}\n", "f:2:10: expected a list of classes, highest priority first, found a mapping\n"},
+	{TOP "classes: []\n", "f:2:10: no class; write at least one, which takes everybody: [{ name: everybody }]\n"},
+	{TOP "classes: [a]\n",
+	 "f:2:11: expected a class such as { name: domestic, lists: [home] }, found text\n"},
+	{TOP "classes: [{}]\n", "f:2:11: the class has no name; write { name: NAME }\n"},
+	{TOP "classes: [{name: none}]\n",
+	 "f:2:18: 'none' cannot be the name of a class: it stands for what no list names\n"},
+	{TOP "classes: [{name: ''}]\n", "f:2:18: expected a name, found nothing\n"},
+	{TOP "classes: [{name: [a]}]\n", "f:2:18: expected a name, found a list\n"},
+	{LISTS "classes: [{name: a, lists: [home]}, {name: b, lists: [abroad]},\n  {name: a}]\n",
+	 "f:4:10: duplicate class 'a', first given at line 3\n"},
+	{LISTS "classes:\n  - {name: a}\n  - {name: b}\n",
+	 UNUSED "f:4:5: the class names no list; only the last one takes what no list names\n"},
+	{LISTS "classes:\n  - {name: a, lists: []}\n  - {name: b}\n",
+	 UNUSED "f:4:5: the class names no list; only the last one takes what no list names\n"},
+	{LISTS "classes:\n  - {name: a, lists: [home, abroad]}\n  - {name: b, lists: []}\n", ""},
+	{LISTS "classes:\n  - {name: a, lists: [home, abroad]}\n", "f:4:15: the last class takes what no list names, so it "
+								   "cannot name lists; put another class behind it\n"},
+	{LISTS "classes:\n  - {name: a, lists: [home, abrod]}\n  - {name: b}\n",
+	 "warning: f:2:29: list 'abroad' is in no class\nf:4:29: unknown list 'abrod'; did you mean 'abroad'?\n"},
+	{LISTS "classes:\n  - {name: a, lists: [home, abroad, moon]}\n  - {name: b}\n",
+	 "f:4:37: unknown list 'moon'; it must stand under lists\n"},
+	{LISTS "classes:\n  - {name: a, lists: home}\n  - {name: b}\n",
+	 UNUSED "f:4:22: expected a list of lists such as [partners], found text\n"},
+	{LISTS "classes:\n  - {name: a, lists: [home, abroad, {}]}\n  - {name: b}\n",
+	 "f:4:37: expected the name of a list, found a mapping\n"},
+	{TOP "classes: [{name: a, shed_from: blue}]\n",
+	 "f:2:32: 'blue' is not a level: it is green, yellow, orange, red or never\n"},
+	{TOP "classes: [{name: a, cut_from: RED}]\n",
+	 "f:2:31: 'RED' is not a level: it is green, yellow, orange, red or never\n"},
+	{TOP "classes: [{name: a, cut_from: []}]\n", "f:2:31: expected a level such as red, found a list\n"},
+	{TOP "classes: [{name: a, cut_from: red, cut: both}]\n",
+	 "f:2:41: 'both' is not allowed here; write new or all\n"},
+	{TOP "classes: [{name: a, cut: all}]\n", "warning: f:2:21: 'cut' has no effect without 'cut_from'\n"},
+	{TOP "classes: [{name: a, shed_from: red, cut_from: yellow}]\n", ""},
+	{TOP "classes: [{name: a, shedfrom: red}]\n", "f:2:21: unknown key 'shedfrom'; did you mean 'shed_from'?\n"},
+};
+
+static void test_classes(void **state)
+{
+	(void)state;
+	check_rows(class_rows, COUNT(class_rows));
+}
+
+#define LIMITS(text) TOP "classes: [{name: a, per_source: " text "}]\n"
+#define UNENFORCED "warning: f:2:33: limits are read but not enforced by this version\n"
+
+static const struct row limit_rows[] = {
+	{LIMITS("{new: 10/s}"), UNENFORCED},
+	{LIMITS("10/s"), "f:2:33: expected limits such as { new: 10/s, burst: 30 }, found text\n"},
+	{LIMITS("{}"), "f:2:33: no limit; write at least one of new, packets and bits\n" UNENFORCED},
+	{LIMITS("{new: 10}"), UNENFORCED "f:2:39: '10' is not a rate: write it as 10/s, 2k/s, 1M/s or 1G/s\n"},
+	{LIMITS("{new: []}"), UNENFORCED "f:2:39: expected a rate such as 10/s, found a list\n"},
+	{LIMITS("{new: 0/s}"), UNENFORCED "f:2:39: '0/s' is not a rate: it is at least 1/s\n"},
+	{LIMITS("{packets: 1001G/s}"), UNENFORCED "f:2:43: '1001G/s' is not a rate: it is at most 1000G/s\n"},
+	{LIMITS("{packets: 10K/s}"), UNENFORCED "f:2:43: '10K/s' is not a rate: write it as 10/s, 2k/s, 1M/s or 1G/s\n"},
+	{LIMITS("{bits: 10M/s}"), UNENFORCED "f:2:40: '10M/s' is not a rate: write it as 500bit/s, 64kbit/s, 50Mbit/s or "
+					     "1Gbit/s\n"},
+	{LIMITS("{bits: 0bit/s}"), UNENFORCED "f:2:40: '0bit/s' is not a rate: it is at least 1bit/s\n"},
+	{LIMITS("{bits: 1001Gbit/s}"), UNENFORCED "f:2:40: '1001Gbit/s' is not a rate: it is at most 1000Gbit/s\n"},
+	{LIMITS("{bits: {}}"), UNENFORCED "f:2:40: expected a rate such as 50Mbit/s, found a mapping\n"},
+	{LIMITS("{new: 1/s, burst: 0}"), UNENFORCED "f:2:51: '0' is not a burst: it is at least 1\n"},
+	{LIMITS("{new: 1/s, burst: 3/s}"), UNENFORCED "f:2:51: '3/s' is not a burst: write it as 30, 2k, 1M or 1G\n"},
+	{LIMITS("{new: 1/s, burst: 2000G}"), UNENFORCED "f:2:51: '2000G' is not a burst: it is at most 1000G\n"},
+	{LIMITS("{new: 1/s, burst: {}}"), UNENFORCED "f:2:51: expected a count such as 30, found a mapping\n"},
+	{LIMITS("{burst: 3}"), UNENFORCED "f:2:34: a burst of what? it goes with new, or with packets or bits if one of them "
+					  "stands alone\n"},
+	{LIMITS("{packets: 1/s, bits: 1bit/s, burst: 3}"),
+	 UNENFORCED "f:2:62: a burst of what? it goes with new, or with packets or bits if one of them stands alone\n"},
+	{LIMITS("{rate: 1/s}"), UNENFORCED "f:2:34: unknown key 'rate'; keys here are: new, packets, bits, burst\n"},
+};
+
+static void test_limits(void **state)
+{
+	(void)state;
+	check_rows(limit_rows, COUNT(limit_rows));
+}
+
+#define QUOTES "; text that begins with one of ! ? : & * @ ` % | > must stand in quotes\n"
+
+static const struct row yaml_rows[] = {
+	{"", "f:1:1: the configuration is empty\n"},
+	{"# nothing\n", "f:1:1: the configuration is empty\n"},
+	{TOP "mode: \x01\n", "f:2:7: character U+0001 is not allowed here\n"},
+	{TOP "m\xc3\xb6" "de: \x7f\n", "f:2:7: character U+007F is not allowed here\n"},
+	{TOP "mode: \xe2\x80\xae\n", "f:2:7: character U+202E is not allowed here\n"},
+	{TOP "mode: \xff\n", "f:2:7: not UTF-8: byte 0xff\n"},
+	{TOP "mode: \xc3", "f:2:7: not UTF-8: byte 0xc3\n"},
+	{TOP "mode: \xed\xa0\x80\n", "f:2:7: not UTF-8: byte 0xed\n"},
+	{TOP "mode: \xc0\x80\n", "f:2:7: not UTF-8: byte 0xc0\n"},
+	{TOP "mode: \xf4\x90\x80\x80\n", "f:2:7: not UTF-8: byte 0xf4\n"},
+	{"\xff\xfei\0", "f:1:1: not UTF-8: byte 0xff\n"},
+	{TOP "mode: \"a\\0b\"\n", "f:2:7: character U+0000 is not allowed here\n"},
+	{TOP "mode: \"a\\eb\"\n", "f:2:7: character U+001B is not allowed here\n"},
+	{TOP "mode: &a x\n", "f:2:7: anchors are not allowed ('&a'); write the value where it is needed\n"},
+	{TOP "lists: &a {}\n", "f:2:8: anchors are not allowed ('&a'); write the value where it is needed\n"},
+	{TOP "mode: *a\n", "f:2:7: aliases are not allowed; write the value out, or quote text that begins with *\n"},
+	{TOP "mode: !!str x\n",
+	 "f:2:7: tags are not allowed ('tag:yaml.org,2002:str'); text that begins with ! must stand in quotes\n"},
+	{TOP "classes: !a []\n", "f:2:10: tags are not allowed ('!a'); text that begins with ! must stand in quotes\n"},
+	{TOP "mode: [!US]\n", "f:2:11: not valid YAML: did not find expected whitespace or line break while scanning a tag"
+			      QUOTES},
+	{TOP "mode: [??]\n", "f:2:9: not valid YAML: did not find expected node content while parsing a flow node" QUOTES},
+	{TOP "m\xc3\xb6: [::/0]\n",
+	 "f:2:6: not valid YAML: did not find expected node content while parsing a flow node" QUOTES},
+	{TOP "mode: @a\n", "f:2:7: not valid YAML: found character that cannot start any token while scanning for the next "
+			   "token" QUOTES},
+	{TOP "lists:\n\ta: 1\n", "f:3:1: not valid YAML: found character that cannot start any token while scanning for the "
+				 "next token; indent with spaces, not with tabs\n"},
+	{TOP "mode: a: b\n", "f:2:8: not valid YAML: mapping values are not allowed in this context; is the line indented as "
+			     "it should be? text with ': ' in it must stand in quotes\n"},
+	{TOP "mode: [a\n", "f:3:1: not valid YAML: did not find expected ',' or ']' while parsing a flow sequence\n"},
+	{TOP "mode: \"a\n", "f:3:1: not valid YAML: found unexpected end of stream while scanning a quoted scalar\n"},
+	{TOP "---\nmode: a\n", "f:2:1: a second document; a configuration is one\n"},
+	{TOP "...\n---\n", "f:3:1: a second document; a configuration is one\n"},
+	{"%YAML 1.1\n---\n" TOP, "f:1:1: directives (%) are not allowed\n"},
+	{TOP "[a]: b\n", "f:2:1: a key must be a plain word, not a list or a mapping\n"},
+	{TOP "? {a: b}\n: c\n", "f:2:3: a key must be a plain word, not a list or a mapping\n"},
+	{TOP "mode: [[[[[[[[a]]]]]]]]\n", "f:2:14: nested deeper than 8 levels\n"},
+	{TOP "mode: [[[[[[{a: {b: c}}]]]]]]\n", "f:2:17: nested deeper than 8 levels\n"},
+};
+
+static void test_yaml(void **state)
+{
+	(void)state;
+	check_rows(yaml_rows, COUNT(yaml_rows));
+}
+
+/* Messages stand in the order of the file, whatever was read first. */
+static void test_order(void **state)
+{
+	static const struct row rows[] = {
+		{"mode: a\nclasses: [{name: b, shed_from: c}]\nfoo_bar_baz: 1\nlists: {d: {inline: [e]}}\ninterfaces: [f, f]\n",
+		 "f:1:7: 'a' is not allowed here; write enforce or observe\n"
+		 "f:2:32: 'c' is not a level: it is green, yellow, orange, red or never\n"
+		 "f:3:1: unknown key 'foo_bar_baz'; keys here are: interfaces, lists, classes, mode, management, services, "
+		 "malformed, attach, reattach, lease, metrics, hooks, pin_dir, run_dir\n"
+		 "warning: f:4:9: list 'd' is in no class\n"
+		 "f:4:22: 'e' is not a prefix, address or range; write 192.0.2.0/24, 2001:db8::/32, 192.0.2.7 or "
+		 "192.0.2.1-192.0.2.9\n"
+		 "f:5:17: interface 'f': it is given twice\n"},
+	};
+
+	(void)state;
+	check_rows(rows, COUNT(rows));
+}
+
+/* NUL bytes in the text itself, which no row can hold. */
+static void test_nul_bytes(void **state)
+{
+	static const char text[] = TOP ALL "mode: enf\0orce\n";
+	struct parsed parsed;
+
+	(void)state;
+	parse_as(&parsed, text, sizeof(text) - 1, "f");
+	assert_int_equal(parsed.err, -EINVAL);
+	assert_string_equal(told(&parsed.diagnostics), "f:3:10: character U+0000 is not allowed here\n");
+	release(&parsed);
+	parse_as(&parsed, "\0", 1, "f");
+	assert_string_equal(told(&parsed.diagnostics), "f:1:1: character U+0000 is not allowed here\n");
+	release(&parsed);
+}
+
+/* @count times @piece between @before and @behind. */
+static char *repeat(const char *before, const char *piece, size_t count, const char *behind)
+{
+	size_t length = strlen(piece);
+	char *text = malloc(strlen(before) + count * length + strlen(behind) + 1), *at = text;
+
+	assert_non_null(text);
+	at = stpcpy(at, before);
+	for (size_t i = 0; i < count; i++)
+		at = stpcpy(at, piece);
+	stpcpy(at, behind);
+	return text;
+}
+
+static double seconds(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+/* A megabyte of what parsers choke on: one message, soon. */
+static void test_bombs(void **state)
+{
+	static const struct {
+		const char *before, *piece;
+		size_t count;
+		const char *behind, *expected;
+	} rows[] = {
+		{"", "[", 1000000, "", "f:1:9: nested deeper than 8 levels\n"},
+		{"", "[\n", 500000, "", "f:9:1: nested deeper than 8 levels\n"},
+		{"", "- ", 500000, "", "f:1:17: nested deeper than 8 levels\n"},
+		{"", "{a: ", 250000, "", "f:1:33: nested deeper than 8 levels\n"},
+		{"", "? ", 500000, "", "f:1:3: a key must be a plain word, not a list or a mapping\n"},
+		{"a: &a [x,x]\n", "b: [*a,*a]\n", 50000, "", "f:1:4: anchors are not allowed ('&a'); write the value where it is "
+							     "needed\n"},
+		{"a: [", "*a,", 300000, "]", "f:1:5: aliases are not allowed; write the value out, or quote text that begins with *\n"},
+		{"[", "a,", 300000, "]", "f:1:400000: more than 200000 values; long lists of prefixes belong into a file of their "
+					 "own\n"},
+		{"", "%TAG !a! b\n", 90000, "", "f:1:1: directives (%) are not allowed\n"},
+		{"a: \"", "x", 1000000, "", "f:1:1000005: not valid YAML: found unexpected end of stream while scanning a quoted "
+					    "scalar\n"},
+		{"", "x", 1048577, "", "f:1:1: it has 1048577 bytes; 1048576 are the most\n"},
+		{"", "---\n", 200000, "", "f:2:1: a second document; a configuration is one\n"},
+		{TOP ALL "lists: {a: {inline: [", "\"1::1-f::e\",", 3000, "]}}",
+		 "warning: f:3:9: list 'a' is in no class\n"
+		 "f:3:26014: more than 262144 inline prefixes in the configuration; long lists belong into files\n"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		char *text = repeat(rows[i].before, rows[i].piece, rows[i].count, rows[i].behind);
+		double before = seconds();
+		struct parsed parsed;
+
+		parse(&parsed, text);
+		check_error(&parsed);
+		assert_string_equal(told(&parsed.diagnostics), rows[i].expected);
+		assert_true(seconds() - before < 5); /* a hundredth of that is usual, even under AddressSanitizer */
+		release(&parsed);
+		free(text);
+	}
+}
+
+/* More wrong than is told: all of it is counted, and errors push out warnings. */
+static void test_many_errors(void **state)
+{
+	char *text = repeat(TOP "lists:\n  a: {inline: []}\nclasses: [{name: all, per_source: {new: 1/s}}]\nmanagement: {prefixes: [",
+			    "foo, ", 1000, "]}\n");
+	struct parsed parsed;
+
+	(void)state;
+	parse(&parsed, text);
+	assert_int_equal(parsed.err, -EINVAL);
+	assert_int_equal(parsed.diagnostics.errors, 1000);
+	assert_int_equal(parsed.diagnostics.warnings, 2);
+	assert_int_equal(parsed.diagnostics.count, SPW_DIAGNOSTICS_MAX);
+	for (size_t i = 0; i < parsed.diagnostics.count; i++)
+		assert_int_equal(parsed.diagnostics.items[i].severity, SPW_ERROR);
+	release(&parsed);
+	free(text);
+}
+
+/* @count lines, each from @format with its number twice. */
+static void check_too_many(const char *before, const char *format, u32 count, const char *behind, const char *expected)
+{
+	char *text = calloc(1, 1 << 17), *at;
+	struct parsed parsed;
+
+	assert_non_null(text);
+	at = stpcpy(text, before);
+	for (u32 i = 1; i <= count; i++)
+		at += sprintf(at, format, i, i);
+	stpcpy(at, behind);
+	parse(&parsed, text);
+	assert_int_equal(parsed.err, -EINVAL);
+	if (!strstr(told(&parsed.diagnostics), expected))
+		fail_msg("'%s' is not in:\n%s", expected, told(&parsed.diagnostics));
+	release(&parsed);
+	free(text);
+}
+
+static void test_too_many(void **state)
+{
+	char expected[64];
+
+	(void)state;
+	snprintf(expected, sizeof(expected), "f:%u:3: more than %u services\n", 4 + SPW_SERVICES_MAX, SPW_SERVICES_MAX);
+	check_too_many(TOP ALL "services:\n", "  s%u: {tcp: [%u]}\n", SPW_SERVICES_MAX + 1, "", expected);
+	snprintf(expected, sizeof(expected), "f:%u:3: more than %u lists\n", 3 + SPW_LISTS_MAX, SPW_LISTS_MAX - 1);
+	check_too_many(TOP ALL "lists:\n", "  l%u: {file: '%u'}\n", SPW_LISTS_MAX, "", expected);
+	snprintf(expected, sizeof(expected), "f:%u:3: more than %u classes\n", 3 + SPW_CLASSES_MAX, SPW_CLASSES_MAX);
+	check_too_many(TOP "classes:\n", "- {name: c%u, lists: [l%u]}\n", SPW_CLASSES_MAX, "- {name: z}\n", expected);
+}
+
+/* Every message is one line and cannot steer a terminal, whatever was in the file or is its name. */
+static void test_hostile_text_is_escaped(void **state)
+{
+	static const char expected[] = "f\\x1b[2J\\x0a\\xff:3:1: unknown key 'a\\x0ab'; keys";
+	struct parsed parsed;
+
+	(void)state;
+	parse_as(&parsed, TOP ALL "\"a\\nb\": 1\n", strlen(TOP ALL "\"a\\nb\": 1\n"), "f\x1b[2J\n\xff");
+	assert_int_equal(parsed.err, -EINVAL);
+	assert_memory_equal(told(&parsed.diagnostics), expected, strlen(expected));
+	release(&parsed);
+}
+
+/* "f:LINE:COLUMN: " and something more. */
+static bool has_place(const char *text)
+{
+	u32 line, column;
+	int length = 0;
+
+	return sscanf(text, "f:%u:%u: %n", &line, &column, &length) == 2 && length && text[length] && line && column;
+}
+
+static u64 chance_state = 0x5b1115a7;
+
+static u64 chance(void)
+{
+	chance_state ^= chance_state >> 12;
+	chance_state ^= chance_state << 25;
+	chance_state ^= chance_state >> 27;
+	return chance_state * 0x2545f4914f6cdd1dULL;
+}
+
+/* Change @text, which has room for twice its length, in one of the ways in which files get damaged. */
+static void damage(char *text, size_t *length)
+{
+	size_t at = chance() % *length, count = 1 + chance() % 20;
+
+	if (count > *length - at)
+		count = *length - at;
+	switch (chance() % 6) {
+	case 0: /* another character, likely one that means something */
+		text[at] = "{}[]:,#&*!|>'\"%@`-? \n\t\\a0\x80\xff\0"[chance() % 29];
+		break;
+	case 1:
+		text[at] = (char)(text[at] ^ 1 << chance() % 8);
+		break;
+	case 2: /* something is lost */
+		memmove(text + at, text + at + count, *length - at - count);
+		*length -= count;
+		break;
+	case 3: /* something is there twice */
+		memmove(text + at + count, text + at, *length - at);
+		*length += count;
+		break;
+	case 4: { /* two pieces of it swapped: the grammar often still holds */
+		char swap[20], *other = text + chance() % (*length - count + 1);
+
+		memcpy(swap, text + at, count);
+		memmove(text + at, other, count);
+		memcpy(other, swap, count);
+		break;
+	}
+	default: /* the end is lost */
+		if (chance() % 8 == 0)
+			*length = at + 1;
+	}
+}
+
+static void test_mutations(void **state)
+{
+	static char text[4 * sizeof(example)];
+	u32 good = 0;
+
+	(void)state;
+	for (int i = 0; i < 10000; i++) {
+		size_t length = strlen(example);
+		struct parsed parsed;
+
+		memcpy(text, example, length);
+		for (u64 left = 1 + chance() % 4; left && length; left--)
+			damage(text, &length);
+		parse_as(&parsed, text, length, "f");
+		check_error(&parsed);
+		good += !parsed.err;
+		for (size_t j = 0; j < parsed.diagnostics.count; j++)
+			if (!has_place(parsed.diagnostics.items[j].text))
+				fail_msg("no place: '%s'", parsed.diagnostics.items[j].text);
+		release(&parsed);
+	}
+	assert_true(good > 100 && good < 9000); /* neither is everything taken nor nothing */
+}
+
+/* Files that are none: each is told at 1:1, and nothing waits for anybody. */
+static void test_files(void **state)
+{
+	char folder[] = "/tmp/spillway-config-XXXXXX", path[64], huge[64], fifo[64], expected[256];
+	struct {
+		const char *path, *problem;
+		int err;
+	} rows[] = {
+		{"/nonexistent/spillway.yaml", "open: No such file or directory", -ENOENT},
+		{"/dev/zero", "it is not a regular file", -EINVAL},
+		{folder, "it is not a regular file", -EISDIR},
+		{fifo, "it is not a regular file", -EINVAL},
+		{huge, "it has 1073741824 bytes; 1048576 are the most", -EFBIG},
+	};
+	struct parsed parsed = {0};
+	int fd;
+
+	(void)state;
+	assert_non_null(mkdtemp(folder));
+	snprintf(path, sizeof(path), "%s/good", folder);
+	snprintf(huge, sizeof(huge), "%s/huge", folder);
+	snprintf(fifo, sizeof(fifo), "%s/fifo", folder);
+	assert_int_equal(mkfifo(fifo, 0600), 0);
+	fd = open(huge, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+	assert_int_equal(ftruncate(fd, 1 << 30), 0);
+	close(fd);
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		parsed.err = spw_config_load(rows[i].path, &parsed.config, &parsed.diagnostics);
+		assert_int_equal(parsed.err, rows[i].err);
+		snprintf(expected, sizeof(expected), "%s:1:1: cannot read this file: %s\n", rows[i].path, rows[i].problem);
+		assert_string_equal(told(&parsed.diagnostics), expected);
+		release(&parsed);
+	}
+	fd = open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+	assert_int_equal(write(fd, example, strlen(example)), strlen(example));
+	close(fd);
+	assert_int_equal(spw_config_load(path, &parsed.config, &parsed.diagnostics), 0);
+	assert_int_equal(parsed.config.classes_count, 4);
+	snprintf(expected, sizeof(expected), "%s/partners.txt", folder);
+	assert_string_equal(parsed.config.lists[0].path, expected);
+	release(&parsed);
+	unlink(path);
+	unlink(huge);
+	unlink(fifo);
+	rmdir(folder);
+}
+
+#define NAMED(name, test) {name, test, NULL, NULL, NULL}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_example),
+		cmocka_unit_test(test_example_policy),
+		cmocka_unit_test(test_defaults),
+		cmocka_unit_test(test_everything_else),
+		cmocka_unit_test(test_listen_off_and_rates),
+		NAMED("fault 41: unknown and duplicate keys, wrong values", test_keys),
+		cmocka_unit_test(test_services),
+		NAMED("fault 41: /33, host bits set", test_management),
+		cmocka_unit_test(test_lists),
+		cmocka_unit_test(test_countries_of_two_classes),
+		cmocka_unit_test(test_classes),
+		cmocka_unit_test(test_limits),
+		NAMED("fault 41: what is no YAML, or more YAML than is needed", test_yaml),
+		cmocka_unit_test(test_order),
+		NAMED("fault 41: NUL bytes", test_nul_bytes),
+		NAMED("fault 41: deep nesting, aliases bomb, size", test_bombs),
+		cmocka_unit_test(test_many_errors),
+		cmocka_unit_test(test_too_many),
+		NAMED("fault 44: hostile text is escaped in messages", test_hostile_text_is_escaped),
+		NAMED("fault 41: 10000 damaged configurations: taken, or told with a place", test_mutations),
+		NAMED("fault 41: a FIFO, a device, a folder, 1 GB", test_files),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests_name("config", tests, NULL, NULL);
+}
