@@ -64,6 +64,7 @@ struct agent {
 	struct spw_metrics_server *metrics;
 	struct spw_control_server *socket;
 	int lock_fd;
+	int pins_lock_fd; /* pin_dir is locked too: two run directories must not share one */
 	u64 ticks;
 	bool stopping;
 };
@@ -139,45 +140,72 @@ static int attach(struct agent *agent, struct spw_link *link, enum spw_attach_mo
 	return 0;
 }
 
-/* Undo attachments that a start or reload made before it failed; those of earlier runs stay. */
-static void undo_attach(struct agent *agent, struct spw_link *links, size_t count, const bool *was_there)
+static struct spw_link *find_link(struct agent *agent, const char *name)
 {
-	for (size_t i = 0; i < count; i++) {
-		if (links[i].fd < 0)
-			continue;
-		if (!was_there[i])
-			spw_link_drop(&links[i], agent->pins.dir);
-		spw_link_close(&links[i]);
+	for (size_t i = 0; i < agent->links_count; i++)
+		if (!strcmp(agent->links[i].name, name))
+			return &agent->links[i];
+	return NULL;
+}
+
+/* What attach_all() came to for one interface. */
+enum origin {
+	KEPT,  /* a link that stands already */
+	TAKEN, /* one that an earlier run has left */
+	MADE,
+};
+
+/* One interface of a configuration. One that was covered and went away does not stand in the way of a reload. */
+static int attach_one(struct agent *agent, const char *name, enum spw_attach_mode mode, struct spw_link *link,
+		      enum origin *origin, char *message)
+{
+	struct spw_link *old = find_link(agent, name);
+	int err;
+
+	*link = (struct spw_link){.fd = -1};
+	if (old && spw_link_alive(old)) {
+		*link = *old;
+		*origin = KEPT;
+		return 0;
 	}
+	snprintf(link->name, sizeof(link->name), "%s", name);
+	*origin = spw_link_pinned(agent->pins.dir, name) ? TAKEN : MADE;
+	err = attach(agent, link, mode, message);
+	if (err == -ENODEV && old) {
+		*link = *old;
+		*origin = KEPT;
+		err = 0;
+	}
+	return err;
 }
 
 /* Attach to every interface of @config: links that stand are kept. All or none. */
 static int attach_all(struct agent *agent, const struct spw_config *config, char *message)
 {
 	struct spw_link links[SPW_INTERFACES_MAX] = {0};
-	bool was_there[SPW_INTERFACES_MAX] = {false};
+	enum origin origins[SPW_INTERFACES_MAX];
 	size_t count = 0;
 	int err = 0;
 
-	for (; count < config->interfaces_count && !err; count++) {
-		struct spw_link *link = &links[count], *old = NULL;
-
-		*link = (struct spw_link){.fd = -1};
-		snprintf(link->name, sizeof(link->name), "%s", config->interfaces[count].name);
-		for (size_t i = 0; i < agent->links_count; i++)
-			if (!strcmp(agent->links[i].name, link->name) && agent->links[i].fd >= 0)
-				old = &agent->links[i];
-		was_there[count] = old || spw_link_pinned(agent->pins.dir, link->name);
-		if (old)
-			link->ifindex = old->ifindex;
-		err = attach(agent, link, config->attach, message);
+	for (; count < config->interfaces_count && !err; count++)
+		err = attach_one(agent, config->interfaces[count].name, config->attach, &links[count], &origins[count],
+				 message);
+	for (size_t i = 0; i < count && err; i++) {
+		if (origins[i] == MADE && links[i].fd >= 0)
+			spw_link_drop(&links[i], agent->pins.dir);
+		else if (origins[i] == TAKEN)
+			spw_link_close(&links[i]);
 	}
-	if (err) {
-		undo_attach(agent, links, count, was_there);
+	if (err)
 		return err;
+	for (size_t i = 0; i < agent->links_count; i++) {
+		bool kept = false;
+
+		for (size_t j = 0; j < count; j++)
+			kept |= origins[j] == KEPT && links[j].fd == agent->links[i].fd;
+		if (!kept)
+			spw_link_close(&agent->links[i]);
 	}
-	for (size_t i = 0; i < agent->links_count; i++)
-		spw_link_close(&agent->links[i]);
 	memcpy(agent->links, links, sizeof(links));
 	agent->links_count = count;
 	return 0;
@@ -464,6 +492,7 @@ static void adopt(struct agent *agent)
 	reload->config = (struct spw_config){0};
 	agent->registry = reload->registry;
 	agent->control.mode = agent->config.mode;
+	write_control(agent);
 	if (agent->config_path != agent->config.path) {
 		free(agent->config_path);
 		agent->config_path = strdup(agent->config.path);
@@ -474,6 +503,15 @@ static void adopt(struct agent *agent)
 		agent->metrics = NULL;
 		serve_metrics(agent);
 	}
+}
+
+/* Interfaces that only the refused configuration has named are let go again. */
+static void restore_links(struct agent *agent)
+{
+	char message[SPW_MESSAGE_MAX];
+
+	if (!attach_all(agent, &agent->config, message))
+		spw_links_detach_others(agent->pins.dir, agent->links, agent->links_count);
 }
 
 static int on_job_done(sd_event_source *source, int fd, uint32_t events, void *context)
@@ -496,8 +534,11 @@ static int on_job_done(sd_event_source *source, int fd, uint32_t events, void *c
 		note_prefixes(&reload->registry, &reload->config, &reload->identities, &report);
 		err = attach_all(agent, &reload->config, message);
 	}
-	if (!err)
+	if (!err) {
 		err = publish(agent, &reload->registry, &report, &publish_ns, message);
+		if (err)
+			restore_links(agent);
+	}
 	if (err) {
 		spw_config_free(&reload->config);
 		reload_failed(agent, reload->client, *message ? message : report.text);
@@ -668,6 +709,12 @@ static int open_state(struct agent *agent)
 
 	if (err)
 		return spw_fail("%s", message);
+	agent->pins_lock_fd = open(agent->pins.dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (agent->pins_lock_fd < 0 || flock(agent->pins_lock_fd, LOCK_EX | LOCK_NB)) {
+		spw_pins_close(&agent->pins);
+		return spw_fail("another agent lives from the pins in %s; give this one a pin_dir of its own",
+				agent->config.pin_dir);
+	}
 	err = spw_registry_read(&agent->pins, &agent->registry);
 	if (err || bpf_map_lookup_elem(agent->pins.fds[SPW_PIN_CONTROL], &key, &agent->control) ||
 	    bpf_map_lookup_elem(agent->pins.fds[SPW_PIN_AGENT_REGISTRY], &key, &agent->record))
@@ -796,6 +843,8 @@ static void release(struct agent *agent)
 	free(agent->config_path);
 	if (agent->lock_fd >= 0)
 		close(agent->lock_fd);
+	if (agent->pins_lock_fd >= 0)
+		close(agent->pins_lock_fd);
 	free(agent);
 }
 
@@ -807,7 +856,7 @@ int spw_agent_run(const char *config_path)
 
 	if (!agent)
 		return spw_fail("out of memory");
-	agent->lock_fd = -1;
+	agent->lock_fd = agent->pins_lock_fd = -1;
 	agent->reload.job.socket = -1;
 	memset(agent->pins.fds, -1, sizeof(agent->pins.fds));
 	agent->config_path = strdup(config_path);

@@ -105,6 +105,7 @@ double bench_feeder_run(struct bench_feeder *feeder, u8 family, int target, u32 
 	set_target(feeder, target);
 	begin = feed->next;
 	do {
+		bench_check_interrupt();
 		if (!bpf_prog_test_run_opts(bpf_program__fd(entry), &options))
 			return median_segment(feed, begin, packets, sources);
 	} while (errno == EINTR || errno == EAGAIN);

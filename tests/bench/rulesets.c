@@ -20,7 +20,6 @@ static struct {
 	char synthetic_dir[64];
 	char codes[COUNTRIES_MAX][3];
 	u32 codes_count;
-	struct bench_ranges geo_ranges[2];
 } common;
 
 const char *bench_ruleset_name(enum bench_ruleset_kind kind)
@@ -39,14 +38,13 @@ static void add_range(struct bench_ranges *ranges, struct spw_addr first, struct
 	ranges->items[ranges->count++] = (struct bench_range){first, last};
 }
 
-static int visit_range(void *context, u8 family, const struct spw_addr *first, const struct spw_addr *last,
-		       const char code[3], u32 line)
+/* Only the codes: the lists themselves are read anew for every ruleset. */
+static int visit_code(void *context, u8 family, const struct spw_addr *first, const struct spw_addr *last,
+		      const char code[3], u32 line)
 {
 	u32 i;
 
-	(void)context;
-	(void)line;
-	add_range(&common.geo_ranges[bench_side(family)], *first, *last);
+	(void)context, (void)family, (void)first, (void)last, (void)line;
 	for (i = 0; i < common.codes_count && strcmp(common.codes[i], code); i++)
 		;
 	if (i == COUNTRIES_MAX)
@@ -56,7 +54,17 @@ static int visit_range(void *context, u8 family, const struct spw_addr *first, c
 	return 0;
 }
 
-static void read_geo(u8 family)
+static int visit_range(void *context, u8 family, const struct spw_addr *first, const struct spw_addr *last,
+		       const char code[3], u32 line)
+{
+	struct bench_ruleset *ruleset = context;
+
+	(void)code, (void)line;
+	add_range(&ruleset->ranges[bench_side(family)], *first, *last);
+	return 0;
+}
+
+static void read_geo(u8 family, spw_geo_visit *visit, void *context)
 {
 	struct spw_diagnostics diagnostics = {0};
 	struct spw_file file;
@@ -65,7 +73,7 @@ static void read_geo(u8 family)
 	snprintf(path, sizeof(path), "%s/%s", common.geo_dir, family == 4 ? "geoip" : "geoip6");
 	if (spw_file_read(path, SPW_LIST_FILE_BYTES_MAX, false, &file))
 		errx(1, "cannot read %s (of Debian's package tor-geoipdb): %s", path, file.problem);
-	if (spw_list_parse_geo(file.text, file.length, family, path, visit_range, NULL, &diagnostics))
+	if (spw_list_parse_geo(file.text, file.length, family, path, visit, context, &diagnostics))
 		errx(1, "%s", diagnostics.count ? diagnostics.items[0].text : "too many countries");
 	spw_file_free(&file);
 	spw_diagnostics_free(&diagnostics);
@@ -135,8 +143,8 @@ static void write_synthetic(void)
 void bench_rulesets_setup(const char *dir)
 {
 	common.geo_dir = dir;
-	read_geo(4);
-	read_geo(6);
+	read_geo(4, visit_code, NULL);
+	read_geo(6, visit_code, NULL);
 	write_synthetic();
 }
 
@@ -294,10 +302,8 @@ void bench_ruleset_prepare(enum bench_ruleset_kind kind, struct bench_ruleset *r
 		collect_ranges(ruleset);
 		return;
 	}
-	for (int side = 0; side < 2; side++)
-		for (size_t i = 0; i < common.geo_ranges[side].count; i++)
-			add_range(&ruleset->ranges[side], common.geo_ranges[side].items[i].first,
-				  common.geo_ranges[side].items[i].last);
+	read_geo(4, visit_range, ruleset);
+	read_geo(6, visit_range, ruleset);
 }
 
 void bench_ruleset_free(struct bench_ruleset *ruleset)

@@ -4,6 +4,7 @@
 #define SPW_BENCH_UTIL_H
 
 #include <err.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -44,6 +45,15 @@ static inline void *bench_realloc(void *old, size_t bytes)
 	if (!memory)
 		errx(1, "out of memory");
 	return memory;
+}
+
+/* Set by SIGINT and SIGTERM; whoever starts something long looks at it first. */
+extern volatile sig_atomic_t bench_interrupted;
+
+static inline void bench_check_interrupt(void)
+{
+	if (bench_interrupted)
+		exit(130);
 }
 
 /* Sorts @values. */

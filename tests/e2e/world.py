@@ -519,7 +519,7 @@ class Agent:
         return json.loads(done.stdout) if done.returncode == 0 else None
 
     def generation(self):
-        return self.status()["generation"]
+        return self.status()["ruleset"]["generation"]
 
     def reload(self, by="apply"):
         """Publish what the configuration says now, by `apply` or by SIGHUP."""

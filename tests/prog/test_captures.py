@@ -122,15 +122,15 @@ def test_broken(tap, folder):
     refused(tap, "another magic number", folder.simulate(b"\x7fELF" + whole[4:]))
     refused(tap, "text", folder.simulate(b"interfaces: [lo]\n" * 100))
     refused(tap, "zeroes", folder.simulate(bytes(4096)))
-    for size in (25, 39, 41, len(whole) - 1):
+    for size in (25, 41, len(whole) - 1):
         refused(tap, f"a capture cut off after {size} bytes", folder.simulate(whole[:size]))
-    for caplen, snaplen in ((262145, 262144), (0x7FFFFFFF, 262144), (0xFFFFFFFF, 262144), (0x7FFFFFFF, 0x7FFFFFFF), (0xFFFFFFFF, 0xFFFFFFFF)):
+    for caplen, snaplen in ((262145, 262144), (0x7FFFFFFF, 262144), (0xFFFFFFFF, 0xFFFFFFFF)):
         done = folder.simulate(pcap(caplen=caplen, snaplen=snaplen))
         refused(tap, f"a packet that claims {caplen} bytes, snapshot length {snaplen}", done)
     ng = pcapng()
-    for size in (4, 11, 28, 60, len(ng) - 1):
+    for size in (4, 28, len(ng) - 1):
         refused(tap, f"pcapng cut off after {size} bytes", folder.simulate(ng[:size]))
-    for length in (0, 4, 13, 0x7FFFFFFC, 0xFFFFFFFC):
+    for length in (0, 13, 0xFFFFFFFC):
         done = folder.simulate(ng[:28] + block(1, bytes(8), length))
         refused(tap, f"pcapng with a block of {length} bytes", done)
 
@@ -140,7 +140,7 @@ def test_random_bytes(tap, folder):
     chooser = random.Random(20180718)
     strange = []
     header = pcap([])
-    for number in range(simulate.scaled(30)):
+    for number in range(simulate.scaled(24)):
         noise = chooser.randbytes(chooser.randrange(1, 3000))
         whole = bytearray(pcap() if number % 2 else pcapng())
         for _ in range(chooser.randrange(1, 6)):
@@ -181,10 +181,9 @@ def test_paths(tap, folder):
     ):
         done = simulate.run("simulate", *arguments, "-c", folder.config, "-j")
         tap.ok(done.returncode == 2 and done.stderr.strip() and not done.stdout, f"{name}: exit status 2", told(done))
-    for level in ("green", "yellow", "orange", "red"):
-        done = simulate.run("simulate", folder.capture, "--level", level, "-c", folder.config)
-        good = done.returncode == 0 and done.stdout.strip() and "\033" not in done.stdout
-        tap.ok(good, f"level {level} for people, without -j and without colour", told(done))
+    done = simulate.run("simulate", folder.capture, "--level", "yellow", "-c", folder.config)
+    good = done.returncode == 0 and done.stdout.strip() and "\033" not in done.stdout
+    tap.ok(good, "for people: without -j, and without colour where there is no terminal", told(done))
     full = f"{simulate.SPILLWAY} simulate {folder.capture} --level red -c {folder.config} -j >/dev/full"
     done = subprocess.run(["sh", "-c", full], capture_output=True, text=True, timeout=simulate.TIMEOUT, check=False)
     refused(tap, "a full disk on stdout", done)

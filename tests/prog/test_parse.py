@@ -139,7 +139,7 @@ def add_transport(cases):
             cases.add(f"{kind}: {name} header cut off by the IP length (fault 1)", cut, **MALFORMED, **NO_PORTS)
     cut = [f.ip4(Raw(bytes(ICMP())[:n]), f.PARTNER4, proto=1) for n in range(8)]
     cases.add("ICMP header cut off (fault 1)", cut, proto=1, **MALFORMED)
-    cut = [f.ip6(Raw(f.bare(ICMPv6EchoRequest())[:n]), f.PARTNER6, nh=58) for n in range(4)]
+    cut = [f.ip6(Raw(f.bare(ICMPv6EchoRequest())[:n]), f.PARTNER6, nh=58) for n in range(8)]
     cases.add("ICMPv6 header cut off (fault 1)", cut, proto=58, **MALFORMED)
 
 

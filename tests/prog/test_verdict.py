@@ -67,8 +67,7 @@ def test_always_passed(tap):
     for label, fields in (
         ("red", {}),
         ("red, observe", {"mode": "observe"}),
-        ("red, malformed: drop", {"malformed": "drop"}),
-        ("red, management", {"management_prefixes": ["203.0.113.0/24"]}),
+        ("red, management, malformed: drop", {"malformed": "drop", "management_prefixes": ["203.0.113.0/24"]}),
     ):
         cases.check(tap, Policy(**CLOSED, **fields), "red", label)
 

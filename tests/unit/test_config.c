@@ -219,7 +219,7 @@ static void test_everything_else(void **state)
 	      "metrics: {listen: '[::1]:80'}\npin_dir: /p\nrun_dir: \"/r\\u00fcn\"\n"
 	      "services: {dns: {udp: [53], capacity: 12k/s, wait_target: 1m}}\n"
 	      "lists: {'\xe2\x82\xac \"quoted\"': {inline: [192.0.2.7, 2001:DB8::/32, 10.0.0.1-10.0.0.4]},\n"
-	      "  north: {geo: tor, countries: [NO, \"??\"]}}\n"
+	      "  north: {geo: tor, countries: [NO, \"?\?\"]}}\n"
 	      "classes: [{name: a, lists: ['\xe2\x82\xac \"quoted\"', north], shed_from: green, cut_from: never, cut: all},\n"
 	      "  {name: rest, cut_from: yellow, cut: all}]\n");
 	assert_string_equal(told(&parsed.diagnostics), "");
@@ -462,10 +462,10 @@ static void test_lists(void **state)
 
 static const struct row country_rows[] = {
 	{COUNTRIES("US", "'!US'"), ""},
-	{COUNTRIES("US, DE", "FR, \"??\""), ""},
+	{COUNTRIES("US, DE", "FR, \"?\?\""), ""},
 	{COUNTRIES("US, DE", "FR, DE"), "f:4:31: country DE is in list 'a' (line 3) and in list 'b' (line 4), which are in "
 					"different classes\n"},
-	{COUNTRIES("US, \"??\"", "'!US'"), "f:3:31: country ?? is in list 'a' (line 3) and in list 'b' (line 4), which are in "
+	{COUNTRIES("US, \"?\?\"", "'!US'"), "f:3:31: country ?? is in list 'a' (line 3) and in list 'b' (line 4), which are in "
 					 "different classes\n"},
 	{COUNTRIES("'!US'", "US, FR"), "f:4:31: country FR is in list 'a' (line 3) and in list 'b' (line 4), which are in "
 				       "different classes\n"},

@@ -70,8 +70,7 @@ const struct spw_verb spw_verb_check = {
 	.summary = "Check the configuration and its lists, and show what they mean",
 	.help = "  --force   only warn of a class that may cut everybody or a management prefix\n\n"
 		"Errors go to stderr as file:line:column: message, and the exit status is then 1. What it means goes "
-		"to stdout:\n"
-		"classes by priority with their lists, and what each level does to them. Nothing is loaded, no agent "
-		"is needed.\n",
+		"to\n"
+		"stdout: classes by priority with their lists, and what each level does to them. Nothing is loaded.\n",
 	.run = run,
 };

@@ -16,9 +16,10 @@
 #include "look.h"
 #include "reading.h"
 
-#define CHECK_COLUMNS  15
-#define PAGE_BYTES_XDP 3506 /* frames above do not fit one page with XDP's headroom; some drivers then want fragments  \
-			     */
+#define CHECK_COLUMNS 15
+#define PAGE_BYTES_XDP                                                                                                 \
+	3506 /* frames above do not fit one page with XDP's headroom; some drivers then want fragments                 \
+	      */
 
 enum outcome {
 	OK,
@@ -205,8 +206,7 @@ static void check_program(struct doctor *doctor, const char *check, const struct
 						  : "whether the driver can do native mode shows only on attaching");
 	else if (!interface->ours)
 		find(doctor, FAIL, check,
-		     "take it off first, if nobody needs it: ip link set dev NAME xdp off, or end the program that "
-		     "holds it",
+		     "if nobody needs it, end the program that holds it, or: ip link set dev NAME xdp off",
 		     "another XDP program is attached: '%s' (id %u, %s mode)", interface->program,
 		     interface->program_id, mode);
 	else if (interface->native)
@@ -325,10 +325,9 @@ static int run(const struct spw_call *call, int argc, char **argv)
 	examine(&doctor, call);
 	status = doctor.counts[FAIL] ? SPW_EXIT_FAILED : SPW_EXIT_DONE;
 	if (call->json) {
-		int printed =
-			spw_print_json(json_pack("{s:b, s:o}", "ok", !doctor.counts[FAIL], "checks", doctor.checks));
+		json_t *all = json_pack("{s:b, s:o}", "ok", !doctor.counts[FAIL], "checks", doctor.checks);
 
-		return status == SPW_EXIT_DONE ? printed : status;
+		return spw_print_json(all) == SPW_EXIT_DONE ? status : SPW_EXIT_FAILED;
 	}
 	json_decref(doctor.checks);
 	printf("\n%zu ok, %zu to think about, %zu in the way of 'spillway run'\n", doctor.counts[OK],
@@ -341,8 +340,9 @@ const struct spw_verb spw_verb_doctor = {
 	.usage = "",
 	.summary = "Say whether this host can run the agent, and what to do where it cannot",
 	.help = "ok: as it should be; warn: works, but not as well as it could; FAIL: 'run' would not work, and the "
-		"exit status is 1.\n"
-		"Nothing is changed, loaded or attached, so whether a driver can do native XDP stays open until 'run' "
-		"tries.\n",
+		"exit\n"
+		"status is 1. Nothing is changed, loaded or attached, so whether a driver can do native XDP stays "
+		"open\n"
+		"until 'run' tries.\n",
 	.run = run,
 };

@@ -62,7 +62,7 @@ const struct spw_verb spw_verb_list = {
 	.usage = "show [NAME]",
 	.summary = "Show the lists with their prefixes and counters",
 	.help = "With NAME, that list alone and with every digit. Reads the pinned maps, so it works without an agent. "
-		"A list that a\n"
-		"reload has removed is retired: it keeps its counters. With -j an array, also of one.\n",
+		"A list\n"
+		"that a reload has removed is retired: it keeps its counters. With -j an array, also of one.\n",
 	.run = run,
 };

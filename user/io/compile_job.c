@@ -34,7 +34,7 @@ struct result {
 
 /* ---- in the child ---- */
 
-static void bound_resources(void)
+static void bound_resources(pid_t agent, int socket)
 {
 	const struct rlimit memory = {SPW_JOB_BYTES_MAX, SPW_JOB_BYTES_MAX};
 	const struct rlimit seconds = {SPW_JOB_SECONDS_MAX, SPW_JOB_SECONDS_MAX};
@@ -47,7 +47,13 @@ static void bound_resources(void)
 		setrlimit(RLIMIT_AS, &memory);
 	setrlimit(RLIMIT_CPU, &seconds);
 	setrlimit(RLIMIT_CORE, &core);
+	/* Without an agent nobody wants the result; and what it had open, its lock above all, must not live on in here. */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != agent)
+		_exit(1);
+	if (socket > STDERR_FILENO + 1)
+		close_range(STDERR_FILENO + 1, (u32)socket - 1, 0);
+	close_range((u32)socket + 1, ~0U, 0);
 	/* When memory runs out it is this process that has to go, not the agent. */
 	score = fopen("/proc/self/oom_score_adj", "we");
 	if (score) {
@@ -170,7 +176,7 @@ static int send_result(int socket, const struct result *result, int map, const c
 	return err || !text ? err : send_all(socket, text, result->text_bytes);
 }
 
-static void child(const struct spw_config *config, const struct spw_identities *identities, u64 generation,
+static void child(pid_t agent, const struct spw_config *config, const struct spw_identities *identities, u64 generation,
 		  u32 units_min, int socket)
 {
 	static struct result result;
@@ -178,7 +184,7 @@ static void child(const struct spw_config *config, const struct spw_identities *
 	char *text;
 	int map;
 
-	bound_resources();
+	bound_resources(agent, socket);
 	map = work(config, identities, generation, units_min, &result, &diagnostics);
 	result.err = map < 0 ? map : 0;
 	text = join(&diagnostics, &result.text_bytes);
@@ -194,7 +200,7 @@ int spw_compile_job_start(const struct spw_config *config, const struct spw_iden
 {
 	int ends[2];
 	sigset_t all, before;
-	pid_t pid;
+	pid_t pid, agent = getpid();
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends))
 		return -errno;
@@ -204,7 +210,7 @@ int spw_compile_job_start(const struct spw_config *config, const struct spw_iden
 	if (!pid) {
 		/* The agent's signals are not the job's: it ends by SIGKILL, by its limits, or by itself. */
 		close(ends[0]);
-		child(config, identities, generation, units_min, ends[1]);
+		child(agent, config, identities, generation, units_min, ends[1]);
 	}
 	sigprocmask(SIG_SETMASK, &before, NULL);
 	close(ends[1]);

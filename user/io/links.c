@@ -214,17 +214,19 @@ void spw_link_drop(struct spw_link *link, const char *pin_dir)
 static int detach_pin(const char *path, const char *name, char *line, size_t bytes)
 {
 	u32 ifindex = 0, program_id;
-	char interface[IF_NAMESIZE] = "?";
 	_cleanup_fd_ int fd = bpf_obj_get(path);
 
 	if (fd < 0)
 		return fd;
 	if (link_ifindex(fd, &ifindex, &program_id))
 		return -EPROTO;
-	if_indextoname(ifindex, interface);
 	if (bpf_link_detach(fd) && errno != EINVAL && errno != ENOLINK && ifindex)
 		return -errno;
-	snprintf(line, bytes, "%s: detached from %s", name, ifindex ? interface : "an interface that is gone");
+	/* By number: in another network namespace the name of that number would be another interface's. */
+	if (ifindex)
+		snprintf(line, bytes, "%s: detached from interface number %u", name, ifindex);
+	else
+		snprintf(line, bytes, "%s: its interface was gone", name);
 	return unlink(path) ? -errno : 0;
 }
 

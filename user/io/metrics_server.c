@@ -2,10 +2,11 @@
 /*
  * HTTP for Prometheus on the agent's event loop. No thread: libmicrohttpd's epoll descriptor is one source of the loop,
  * of a lower priority than the tick. What a client can take is bounded on every side:
- *   connections   CONNECTIONS_MAX at once; when all are taken, those that have not even asked yet make room
- *   time          REQUEST_SECONDS without a byte (the library counts), LIFE_NS in all, as a slow trickle resets the
- * former memory        CONNECTION_BYTES for a request, one shared page for all answers of PAGE_NS, SEND_BYTES in the
- * kernel CPU           one page rendered in PAGE_NS, WAKEUPS_MAX in WAKEUPS_USEC
+ *
+ * - connections: CONNECTIONS_MAX at once; when all are taken, those that have not even asked yet make room
+ * - time: REQUEST_SECONDS without a byte (the library counts), LIFE_NS in all, as a slow trickle resets the former
+ * - memory: CONNECTION_BYTES for a request, one shared page for all answers of PAGE_NS, SEND_BYTES in the kernel
+ * - processor: one page rendered in PAGE_NS, WAKEUPS_MAX in WAKEUPS_USEC
  */
 #include "metrics_server.h"
 
@@ -342,15 +343,21 @@ static int listen_on(const char *host, u16 port, int *result, char *message)
 
 static int start_daemon(struct spw_metrics_server *server, int listen_fd, char *message)
 {
-	server->daemon = MHD_start_daemon(
-		MHD_USE_EPOLL, 0, NULL, NULL, on_request, server, MHD_OPTION_LISTEN_SOCKET, (MHD_socket)listen_fd,
-		MHD_OPTION_CONNECTION_LIMIT, (unsigned int)CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT,
-		(unsigned int)REQUEST_SECONDS, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_BYTES,
-		MHD_OPTION_NOTIFY_CONNECTION, on_connection, server, MHD_OPTION_END);
-	if (server->daemon)
-		return 0;
-	return say(message, -EIO, "libmicrohttpd did not start its server, with epoll and %u connections",
-		   CONNECTIONS_MAX);
+	struct MHD_OptionItem options[] = {
+		{MHD_OPTION_LISTEN_SOCKET, listen_fd, NULL},
+		{MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS_MAX, NULL},
+		{MHD_OPTION_CONNECTION_TIMEOUT, REQUEST_SECONDS, NULL},
+		{MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_BYTES, NULL},
+		{MHD_OPTION_NOTIFY_CONNECTION, (intptr_t)on_connection, server},
+		{MHD_OPTION_END, 0, NULL},
+	};
+
+	server->daemon = MHD_start_daemon(MHD_USE_EPOLL, 0, NULL, NULL, on_request, server, MHD_OPTION_ARRAY, options,
+					  MHD_OPTION_END);
+	if (!server->daemon)
+		return say(message, -EIO, "libmicrohttpd has not started its server, with epoll and %u connections",
+			   CONNECTIONS_MAX);
+	return 0;
 }
 
 int spw_metrics_server_start(sd_event *loop, const char *host, u16 port, const struct spw_metrics_source *source,

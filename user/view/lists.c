@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Lists with their sizes and counters: a table, all about one, or JSON. Called by `list show` and by the status page.
- */
+/* Lists with their sizes and counters: as a table, all about one, as JSON. Called by `list show`; status.c has the
+ * JSON. */
 #include <string.h>
 
 #include "../core/words.h"
@@ -33,20 +33,25 @@ static struct columns find_columns(const struct spw_snapshot *snapshot)
 	return columns;
 }
 
+static void put_number(FILE *out, u64 number)
+{
+	char text[SPW_SHORT_TEXT];
+
+	fprintf(out, "%9s", spw_short_count(number, text));
+}
+
 static void put_row(FILE *out, const struct spw_snapshot *snapshot, const struct spw_list_sample *list,
 		    struct columns columns)
 {
-	const u64 counts[] = {
-		list->record.prefixes4,		 list->record.prefixes6,	list->counter.packets[SPW_PASS],
-		list->counter.packets[SPW_DROP], list->counter.bytes[SPW_PASS], list->counter.bytes[SPW_DROP],
-	};
-	char text[SPW_SHORT_TEXT];
-
 	spw_put_cell(out, list->record.name, columns.list);
 	fputs("  ", out);
 	spw_put_cell(out, spw_class_name(snapshot, list->record.class_id), columns.class);
-	for (size_t i = 0; i < sizeof(counts) / sizeof(*counts); i++)
-		fprintf(out, "%9s", spw_short_count(counts[i], text));
+	put_number(out, list->record.prefixes4);
+	put_number(out, list->record.prefixes6);
+	put_number(out, list->counter.packets[SPW_PASS]);
+	put_number(out, list->counter.packets[SPW_DROP]);
+	put_number(out, list->counter.bytes[SPW_PASS]);
+	put_number(out, list->counter.bytes[SPW_DROP]);
 	fputs(list->record.state == SPW_RECORD_ACTIVE ? "\n" : "  retired\n", out);
 }
 

@@ -4,8 +4,6 @@
  * server. docs/metrics.md says what each is for, and a test holds it against this table. Addresses never become labels:
  * labels are names out of the configuration and words out of core/words.h, so the number of series is bounded.
  */
-#include <string.h>
-
 #include "../core/words.h"
 #include "parts.h"
 
@@ -164,8 +162,7 @@ static void emit_level(struct page *page, const struct spw_snapshot *snapshot)
 
 static void emit_level_pinned(struct page *page, const struct spw_snapshot *snapshot)
 {
-	put_count(page, NULL,
-		  snapshot->control.pinned_level < SPW_LEVELS && snapshot->control.pinned_until_ns > snapshot->now_ns);
+	put_count(page, NULL, spw_level_pinned(snapshot));
 }
 
 static void emit_mode_observe(struct page *page, const struct spw_snapshot *snapshot)
@@ -175,7 +172,7 @@ static void emit_mode_observe(struct page *page, const struct spw_snapshot *snap
 
 static void emit_enforcing(struct page *page, const struct spw_snapshot *snapshot)
 {
-	put_count(page, NULL, spw_lease_left_ns(snapshot) && snapshot->control.mode == SPW_ENFORCE);
+	put_count(page, NULL, spw_enforcing(snapshot));
 }
 
 static void emit_lease(struct page *page, const struct spw_snapshot *snapshot)
@@ -187,14 +184,11 @@ static void emit_interfaces(struct page *page, const struct spw_snapshot *snapsh
 {
 	for (size_t i = 0; i < SPW_INTERFACES_MAX && snapshot->agent.interfaces[i].name[0]; i++) {
 		const struct spw_interface_record *interface = &snapshot->agent.interfaces[i];
-		char name[sizeof(interface->name) + 1];
+		const char *mode = spw_interface_mode(interface);
+		char name[SPW_SHORT_TEXT];
 
-		snprintf(name, sizeof(name), "%.*s", (int)sizeof(interface->name), interface->name);
-		put_count(page,
-			  LABELS({"interface", name}, {"mode", !interface->attached ? "none"
-							       : interface->native  ? "native"
-										    : "generic"}),
-			  !!interface->attached);
+		spw_interface_name(interface, name);
+		put_count(page, LABELS({"interface", name}, {"mode", mode ? mode : "none"}), !!mode);
 	}
 }
 
@@ -234,10 +228,8 @@ static void emit_publish_seconds(struct page *page, const struct spw_snapshot *s
 /* No sample before the first publication: an age of what is not there would be a lie. */
 static void emit_age(struct page *page, const struct spw_snapshot *snapshot)
 {
-	const struct spw_agent_record *agent = &snapshot->agent;
-
-	if (agent->generation)
-		put_seconds(page, snapshot->now_ns > agent->published_ns ? snapshot->now_ns - agent->published_ns : 0);
+	if (snapshot->agent.generation)
+		put_seconds(page, spw_since_ns(snapshot, snapshot->agent.published_ns));
 }
 
 static void emit_reloads(struct page *page, const struct spw_snapshot *snapshot)
@@ -253,8 +245,7 @@ static void emit_build_info(struct page *page, const struct spw_snapshot *snapsh
 
 static void emit_uptime(struct page *page, const struct spw_snapshot *snapshot)
 {
-	put_seconds(page,
-		    snapshot->now_ns > snapshot->agent.started_ns ? snapshot->now_ns - snapshot->agent.started_ns : 0);
+	put_seconds(page, spw_since_ns(snapshot, snapshot->agent.started_ns));
 }
 
 static const struct family families[] = {

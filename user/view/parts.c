@@ -348,6 +348,34 @@ bool spw_reason_shown(u32 reason)
 	return !spw_reason_reserved(reason) && reason != SPW_REASON_MALFORMED_DROP;
 }
 
+bool spw_enforcing(const struct spw_snapshot *snapshot)
+{
+	return spw_lease_left_ns(snapshot) && snapshot->control.mode == SPW_ENFORCE;
+}
+
+bool spw_level_pinned(const struct spw_snapshot *snapshot)
+{
+	return snapshot->control.pinned_level < SPW_LEVELS && snapshot->control.pinned_until_ns > snapshot->now_ns;
+}
+
+u64 spw_since_ns(const struct spw_snapshot *snapshot, u64 then_ns)
+{
+	return snapshot->now_ns > then_ns ? snapshot->now_ns - then_ns : 0;
+}
+
+const char *spw_interface_mode(const struct spw_interface_record *interface)
+{
+	if (!interface->attached)
+		return NULL;
+	return interface->native ? "native" : "generic";
+}
+
+const char *spw_interface_name(const struct spw_interface_record *interface, char name[SPW_SHORT_TEXT])
+{
+	snprintf(name, SPW_SHORT_TEXT, "%.*s", (int)sizeof(interface->name), interface->name);
+	return name;
+}
+
 const char *spw_class_name(const struct spw_snapshot *snapshot, u32 class_id)
 {
 	const struct spw_class_sample *class = spw_snapshot_class(snapshot, class_id);

@@ -127,6 +127,21 @@ struct spw_traffic spw_class_traffic(const struct spw_snapshot *snapshot, u32 cl
  */
 bool spw_reason_shown(u32 reason);
 
+/** spw_enforcing() - whether packets are dropped at all: there is a lease, and the mode is not observe. */
+bool spw_enforcing(const struct spw_snapshot *snapshot);
+
+/** spw_level_pinned() - whether an operator's level still holds; an agent that is gone leaves it behind in the map. */
+bool spw_level_pinned(const struct spw_snapshot *snapshot);
+
+/** spw_since_ns() - from a moment of the past to that of the snapshot; never below 0. */
+u64 spw_since_ns(const struct spw_snapshot *snapshot, u64 then_ns);
+
+/** spw_interface_mode() - "native" or "generic"; NULL: not attached. */
+const char *spw_interface_mode(const struct spw_interface_record *interface);
+
+/** spw_interface_name() - the record's name, which need not end in NUL. Returns @name. */
+const char *spw_interface_name(const struct spw_interface_record *interface, char name[SPW_SHORT_TEXT]);
+
 /** spw_class_name() - of an identity; "?" if it has none. */
 const char *spw_class_name(const struct spw_snapshot *snapshot, u32 class_id);
 

@@ -13,22 +13,6 @@
 #define NAME_COLUMNS_MAX  24
 #define TREATMENT_COLUMNS 8
 
-static bool enforcing(const struct spw_snapshot *snapshot)
-{
-	return spw_lease_left_ns(snapshot) && snapshot->control.mode == SPW_ENFORCE;
-}
-
-static u64 since_ns(const struct spw_snapshot *snapshot, u64 then_ns)
-{
-	return snapshot->now_ns > then_ns ? snapshot->now_ns - then_ns : 0;
-}
-
-/* Whether an operator's level still holds; an agent that is gone leaves it behind in the map. */
-static bool level_pinned(const struct spw_snapshot *snapshot)
-{
-	return snapshot->control.pinned_level < SPW_LEVELS && snapshot->control.pinned_until_ns > snapshot->now_ns;
-}
-
 /* ---- text ---- */
 
 static void put_level(FILE *out, u32 level, struct spw_style style)
@@ -75,7 +59,7 @@ static void put_headline(FILE *out, const struct spw_snapshot *snapshot, struct 
 	if (lease_ns)
 		fprintf(out, ", lease %s", spw_short_time(lease_ns, text));
 	putc('\n', out);
-	if (!level_pinned(snapshot))
+	if (!spw_level_pinned(snapshot))
 		return;
 	fprintf(out, "%-*s%s, set by hand, ", SPW_LABEL_COLUMNS, "level",
 		spw_level_name(snapshot->control.pinned_level));
@@ -86,18 +70,6 @@ static void put_headline(FILE *out, const struct spw_snapshot *snapshot, struct 
 			spw_short_time(snapshot->control.pinned_until_ns - snapshot->now_ns, text));
 }
 
-static const char *interface_mode(const struct spw_interface_record *interface)
-{
-	return interface->native ? "native" : "generic";
-}
-
-/* The record's name, which need not end in NUL. */
-static const char *interface_name(const struct spw_interface_record *interface, char name[SPW_SHORT_TEXT])
-{
-	snprintf(name, SPW_SHORT_TEXT, "%.*s", (int)sizeof(interface->name), interface->name);
-	return name;
-}
-
 static void put_interfaces(FILE *out, const struct spw_snapshot *snapshot, struct spw_style style)
 {
 	struct spw_row row = spw_row_begin(out, "interfaces", SPW_LABEL_COLUMNS);
@@ -105,16 +77,17 @@ static void put_interfaces(FILE *out, const struct spw_snapshot *snapshot, struc
 
 	for (size_t i = 0; i < SPW_INTERFACES_MAX && snapshot->agent.interfaces[i].name[0]; i++) {
 		const struct spw_interface_record *interface = &snapshot->agent.interfaces[i];
-		const char *mode = interface->attached ? interface_mode(interface) : "NOT ATTACHED";
+		const char *mode = spw_interface_mode(interface);
+		static const char lost[] = "NOT ATTACHED";
 
-		interface_name(interface, name);
-		spw_row_next(&row, spw_text_width(name) + 1 + (int)strlen(mode));
+		spw_interface_name(interface, name);
+		spw_row_next(&row, spw_text_width(name) + 1 + (int)strlen(mode ? mode : lost));
 		spw_put_text(out, name, SPW_FOR_TERMINAL);
 		putc(' ', out);
-		if (interface->attached)
+		if (mode)
 			fputs(mode, out);
 		else
-			spw_put_coloured(out, style, SPW_COLOUR_RED, mode);
+			spw_put_coloured(out, style, SPW_COLOUR_RED, lost);
 	}
 	if (!row.begun)
 		spw_put_coloured(out, style, SPW_COLOUR_RED, "none");
@@ -146,20 +119,25 @@ static void put_treatment(FILE *out, const struct spw_class_record *class, u32 l
 		spw_put_coloured(out, style, SPW_COLOUR_STRONG, text);
 }
 
+static void put_number(FILE *out, u64 number)
+{
+	char text[SPW_SHORT_TEXT];
+
+	fprintf(out, "%10s", spw_short_count(number, text));
+}
+
 static void put_class(FILE *out, const struct spw_snapshot *snapshot, const struct spw_class_sample *class, int columns,
 		      struct spw_style style)
 {
 	struct spw_traffic traffic = spw_class_traffic(snapshot, class->id);
-	const u64 counts[] = {
-		traffic.prefixes4 + traffic.prefixes6, traffic.packets[SPW_PASS],	  traffic.packets[SPW_DROP],
-		class->counter.new_work[SPW_PASS],     class->counter.new_work[SPW_DROP],
-	};
 	u32 level = snapshot->control.level;
-	char text[SPW_SHORT_TEXT];
 
 	spw_put_cell(out, class->record.name, columns);
-	for (size_t i = 0; i < sizeof(counts) / sizeof(*counts); i++)
-		fprintf(out, "%10s", spw_short_count(counts[i], text));
+	put_number(out, traffic.prefixes4 + traffic.prefixes6);
+	put_number(out, traffic.packets[SPW_PASS]);
+	put_number(out, traffic.packets[SPW_DROP]);
+	put_number(out, class->counter.new_work[SPW_PASS]);
+	put_number(out, class->counter.new_work[SPW_DROP]);
 	if (class->record.state != SPW_RECORD_ACTIVE) {
 		fputs("  retired", out);
 	} else {
@@ -213,27 +191,33 @@ static void put_shadows(FILE *out, const struct spw_snapshot *snapshot)
 	put_shadow(out, snapshot, SPW_SHADOW_NEXT_LEVEL, "one level further up");
 }
 
+static void put_reason(FILE *out, u32 reason, const struct spw_sum *sum)
+{
+	fprintf(out, "%-6u%-14s", spw_reason_rule(reason), spw_reason_name(reason));
+	put_number(out, sum->packets[SPW_PASS]);
+	put_number(out, sum->packets[SPW_DROP]);
+	put_number(out, sum->bytes[SPW_PASS]);
+	put_number(out, sum->bytes[SPW_DROP]);
+	putc('\n', out);
+}
+
+/* Those that occurred. Reasons are numbered in the order of their rules. */
 static void put_reasons(FILE *out, const struct spw_snapshot *snapshot)
 {
-	char text[SPW_SHORT_TEXT];
-	bool header = false;
+	bool begun = false;
 
-	/* Reasons are numbered in the order of their rules. */
 	for (u32 reason = 0; reason < SPW_REASONS; reason++) {
-		const struct spw_sum *counter = &snapshot->reasons[reason];
+		const struct spw_sum *sum = &snapshot->reasons[reason];
 
-		if (!spw_reason_shown(reason) || (!counter->packets[SPW_PASS] && !counter->packets[SPW_DROP]))
+		if (!spw_reason_shown(reason) || !(sum->packets[SPW_PASS] || sum->packets[SPW_DROP]))
 			continue;
-		if (!header)
-			fprintf(out, "\n%20s%10s%10s%10s%10s\n%-6s%-14s%10s%10s%10s%10s\n", "", "packets", "packets",
-				"bytes", "bytes", "rule", "reason", "passed", "dropped", "passed", "dropped");
-		header = true;
-		fprintf(out, "%-6u%-14s", spw_reason_rule(reason), spw_reason_name(reason));
-		for (u32 verdict = 0; verdict < SPW_VERDICTS; verdict++)
-			fprintf(out, "%10s", spw_short_count(counter->packets[verdict], text));
-		for (u32 verdict = 0; verdict < SPW_VERDICTS; verdict++)
-			fprintf(out, "%10s", spw_short_count(counter->bytes[verdict], text));
-		putc('\n', out);
+		if (!begun) {
+			fprintf(out, "\n%20s%10s%10s%10s%10s\n", "", "packets", "packets", "bytes", "bytes");
+			fprintf(out, "%-6s%-14s%10s%10s%10s%10s\n", "rule", "reason", "passed", "dropped", "passed",
+				"dropped");
+		}
+		begun = true;
+		put_reason(out, reason, sum);
 	}
 }
 
@@ -268,7 +252,7 @@ static void put_ruleset(FILE *out, const struct spw_snapshot *snapshot)
 		return;
 	}
 	fprintf(out, "generation %llu, %s old: %s IPv4 and %s IPv6 prefixes\n", (unsigned long long)agent->generation,
-		spw_short_time(since_ns(snapshot, agent->published_ns), first),
+		spw_short_time(spw_since_ns(snapshot, agent->published_ns), first),
 		spw_short_count(agent->ruleset_prefixes4, second), spw_short_count(agent->ruleset_prefixes6, third));
 	fprintf(out, "%*s%sB of memory, compiled in %s, published in %s; ", SPW_LABEL_COLUMNS, "",
 		spw_short_count(agent->ruleset_bytes, first), spw_short_time(agent->compile_ns, second),
@@ -287,7 +271,7 @@ static void put_version(FILE *out, const struct spw_snapshot *snapshot)
 	fprintf(out, "%-*s", SPW_LABEL_COLUMNS, "version");
 	spw_put_text(out, agent->version, SPW_FOR_TERMINAL);
 	if (snapshot->agent_alive)
-		fprintf(out, ", up %s", spw_short_time(since_ns(snapshot, agent->started_ns), text));
+		fprintf(out, ", up %s", spw_short_time(spw_since_ns(snapshot, agent->started_ns), text));
 	if (agent->config[0]) {
 		fputs(", ", out);
 		spw_put_text(out, agent->config, SPW_FOR_TERMINAL);
@@ -312,7 +296,7 @@ void spw_view_status(FILE *out, const struct spw_snapshot *snapshot, struct spw_
 static json_t *agent_json(const struct spw_snapshot *snapshot)
 {
 	const struct spw_agent_record *agent = &snapshot->agent;
-	u64 uptime_ns = since_ns(snapshot, agent->started_ns);
+	u64 uptime_ns = spw_since_ns(snapshot, agent->started_ns);
 	struct spw_json object = spw_json_object();
 
 	spw_json_set(&object, "pid", agent->pid ? json_integer(agent->pid) : json_null());
@@ -326,7 +310,7 @@ static json_t *agent_json(const struct spw_snapshot *snapshot)
 static json_t *ruleset_json(const struct spw_snapshot *snapshot)
 {
 	const struct spw_agent_record *agent = &snapshot->agent;
-	u64 age_ns = since_ns(snapshot, agent->published_ns);
+	u64 age_ns = spw_since_ns(snapshot, agent->published_ns);
 	struct spw_json object = spw_json_object();
 
 	spw_json_set(&object, "generation", spw_json_count(agent->generation));
@@ -352,13 +336,14 @@ static json_t *interface_json(const struct spw_interface_record *interface)
 {
 	/* The agent writes UINT32_MAX for one that does not exist now. */
 	bool exists = interface->ifindex != UINT32_MAX;
+	const char *mode = spw_interface_mode(interface);
 	struct spw_json object = spw_json_object();
 	char name[SPW_SHORT_TEXT];
 
-	spw_json_set(&object, "name", spw_json_text(interface_name(interface, name)));
+	spw_json_set(&object, "name", spw_json_text(spw_interface_name(interface, name)));
 	spw_json_set(&object, "ifindex", exists ? json_integer(interface->ifindex) : json_null());
 	spw_json_set(&object, "attached", json_boolean(interface->attached));
-	spw_json_set(&object, "mode", interface->attached ? json_string(interface_mode(interface)) : json_null());
+	spw_json_set(&object, "mode", mode ? json_string(mode) : json_null());
 	return spw_json_finish(&object);
 }
 
@@ -451,7 +436,7 @@ static json_t *anomalies_json(const struct spw_snapshot *snapshot)
 
 static json_t *pinned_for_json(const struct spw_snapshot *snapshot)
 {
-	if (!level_pinned(snapshot) || snapshot->control.pinned_until_ns == UINT64_MAX)
+	if (!spw_level_pinned(snapshot) || snapshot->control.pinned_until_ns == UINT64_MAX)
 		return json_null();
 	return spw_json_seconds(snapshot->control.pinned_until_ns - snapshot->now_ns);
 }
@@ -459,13 +444,13 @@ static json_t *pinned_for_json(const struct spw_snapshot *snapshot)
 json_t *spw_view_status_json(const struct spw_snapshot *snapshot)
 {
 	const struct spw_control *control = &snapshot->control;
-	u32 pinned = level_pinned(snapshot) ? control->pinned_level : SPW_LEVEL_NEVER;
+	u32 pinned = spw_level_pinned(snapshot) ? control->pinned_level : SPW_LEVEL_NEVER;
 	struct spw_json object = spw_json_object();
 
 	spw_json_set(&object, "level", json_string(spw_level_name(control->level)));
 	spw_json_set(&object, "mode", json_string(spw_mode_name(control->mode)));
 	spw_json_set(&object, "lease_remaining_s", spw_json_seconds(spw_lease_left_ns(snapshot)));
-	spw_json_set(&object, "enforcing", json_boolean(enforcing(snapshot)));
+	spw_json_set(&object, "enforcing", json_boolean(spw_enforcing(snapshot)));
 	spw_json_set(&object, "pinned_level", spw_json_level(pinned));
 	spw_json_set(&object, "pinned_for_s", pinned_for_json(snapshot));
 	spw_json_set(&object, "agent", agent_json(snapshot));

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Tables and JSON. Tables go to stdout, progress to stderr. */
+#include "report.h"
+
+#include <stdarg.h>
+#include <string.h>
+
+#include "util.h"
+
+static const char *const cases[BENCH_CASES] = {"bare", "parse", "pass", "cut", "lpm"};
+
+void bench_note(const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	vfprintf(stderr, format, arguments);
+	va_end(arguments);
+	fputc('\n', stderr);
+}
+
+/* ---- tables ---- */
+
+static bool same_group(const struct bench_cost *left, const struct bench_cost *right)
+{
+	return left->family == right->family && left->ruleset == right->ruleset && left->draw == right->draw;
+}
+
+static void print_cost(const struct bench_cost *cost)
+{
+	printf("%9u |", cost->sources);
+	for (int i = 0; i < BENCH_CASES; i++)
+		cost->has[i] ? printf(" %7.1f", cost->ns[i]) : printf(" %7s", "-");
+	printf(" |");
+	for (int i = BENCH_PARSE; i < BENCH_CASES; i++)
+		cost->has[i] ? printf(" %7.1f", cost->ns[i] - cost->ns[BENCH_BARE]) : printf(" %7s", "-");
+	if (cost->has[BENCH_LPM])
+		printf(" | %5.0fx", (cost->ns[BENCH_LPM] - cost->ns[BENCH_PARSE]) /
+					    (cost->ns[BENCH_PASS] - cost->ns[BENCH_PARSE]));
+	printf("\n");
+}
+
+void bench_print_costs(const struct bench_cost *costs, size_t count)
+{
+	printf("\nCost per packet, ns, BPF_PROG_TEST_RUN, the feeder included; medians\n");
+	for (size_t i = 0; i < count; i++) {
+		if (!i || !same_group(&costs[i], &costs[i - 1])) {
+			printf("\nIPv%u, %s (%llu prefixes), sources drawn %s\n", costs[i].family, costs[i].ruleset,
+			       (unsigned long long)costs[i].prefixes,
+			       strcmp(costs[i].draw, "ranges") ? "uniformly" : "from its ranges");
+			printf("%9s |", "sources");
+			for (int j = 0; j < BENCH_CASES; j++)
+				printf(" %7s", cases[j]);
+			printf(" |");
+			for (int j = BENCH_PARSE; j < BENCH_CASES; j++)
+				printf("  %s%.*s", cases[j], (int)(6 - strlen(cases[j])), "-bare");
+			printf(" | lpm/pass, both - parse\n");
+		}
+		print_cost(&costs[i]);
+	}
+}
+
+void bench_print_makings(const struct bench_making *makings, size_t count)
+{
+	printf("\nMaking a ruleset\n%-14s %10s %10s %9s %10s %10s %12s %9s\n", "ruleset", "IPv4", "IPv6", "read ms",
+	       "compile ms", "publish ms", "map MB", "peak MB");
+	for (size_t i = 0; i < count; i++)
+		printf("%-14s %10llu %10llu %9.0f %10.0f %10.1f %12.1f %9.0f\n", makings[i].ruleset,
+		       (unsigned long long)makings[i].prefixes4, (unsigned long long)makings[i].prefixes6,
+		       (double)makings[i].read_ns / 1e6, (double)makings[i].compile_ns / 1e6,
+		       (double)makings[i].publish_ns / 1e6, (double)makings[i].bytes / 1e6,
+		       (double)makings[i].peak_kib * 1024 / 1e6);
+}
+
+void bench_print_rates(const struct bench_rate *rates, size_t count)
+{
+	printf("\nDropped behind a veth, native XDP, generator and receiver on one CPU; medians\n");
+	printf("%-12s %6s %9s %8s %9s %6s\n", "system", "family", "sources", "Mpps", "ns", "ratio");
+	for (size_t i = 0; i < count; i++)
+		printf("%-12s %6u %9u %8.2f %9.1f %6.2f\n", rates[i].system, rates[i].family, rates[i].sources,
+		       rates[i].pps / 1e6, 1e9 / rates[i].pps, rates[i].ratio);
+}
+
+/* ---- JSON ---- */
+
+static FILE *start_file(const char *dir, const char *name, char path[4096])
+{
+	FILE *out;
+
+	snprintf(path, 4096, "%s/%s", dir, name);
+	out = fopen(path, "we");
+	if (!out)
+		err(1, "%s", path);
+	return out;
+}
+
+static void end_file(FILE *out, const char *path)
+{
+	fprintf(out, "\n]\n");
+	if (ferror(out) || fclose(out))
+		err(1, "%s", path);
+}
+
+void bench_write_costs(const char *dir, const char *name, const struct bench_cost *costs, size_t count)
+{
+	const char *separator = "[\n";
+	char path[4096];
+	FILE *out = start_file(dir, name, path);
+
+	for (size_t i = 0; i < count; i++)
+		for (int j = 0; j < BENCH_CASES; j++) {
+			if (!costs[i].has[j])
+				continue;
+			fprintf(out,
+				"%s{\"case\":\"%s\",\"family\":%u,\"ruleset\":\"%s\",\"draw\":\"%s\",\"prefixes\":%llu,"
+				"\"sources\":%u,\"ns\":%.2f,\"ratio\":%.3f,\"over_bare_ns\":%.2f}",
+				separator, cases[j], costs[i].family, costs[i].ruleset, costs[i].draw,
+				(unsigned long long)costs[i].prefixes, costs[i].sources, costs[i].ns[j],
+				costs[i].ns[j] / costs[i].ns[BENCH_BARE], costs[i].ns[j] - costs[i].ns[BENCH_BARE]);
+			separator = ",\n";
+		}
+	end_file(out, path);
+}
+
+void bench_write_makings(const char *dir, const char *name, const struct bench_making *makings, size_t count)
+{
+	char path[4096];
+	FILE *out = start_file(dir, name, path);
+
+	for (size_t i = 0; i < count; i++)
+		fprintf(out,
+			"%s{\"ruleset\":\"%s\",\"prefixes4\":%llu,\"prefixes6\":%llu,\"read_ms\":%.1f,\"compile_ms\":%.1f,"
+			"\"publish_ms\":%.2f,\"map_bytes\":%llu,\"peak_rss_bytes\":%llu}",
+			i ? ",\n" : "[\n", makings[i].ruleset, (unsigned long long)makings[i].prefixes4,
+			(unsigned long long)makings[i].prefixes6, (double)makings[i].read_ns / 1e6,
+			(double)makings[i].compile_ns / 1e6, (double)makings[i].publish_ns / 1e6,
+			(unsigned long long)makings[i].bytes, (unsigned long long)makings[i].peak_kib * 1024);
+	end_file(out, path);
+}
+
+void bench_write_rates(const char *dir, const char *name, u8 family, const struct bench_rate *rates, size_t count)
+{
+	const char *separator = "[\n";
+	char path[4096];
+	FILE *out = start_file(dir, name, path);
+
+	for (size_t i = 0; i < count; i++) {
+		if (rates[i].family != family)
+			continue;
+		fprintf(out, "%s{\"system\":\"%s\",\"what\":\"prefix\",\"sources\":%u,\"pps\":%.0f,\"ratio\":%.3f}",
+			separator, rates[i].system, rates[i].sources, rates[i].pps, rates[i].ratio);
+		separator = ",\n";
+	}
+	end_file(out, path);
+}

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Results as values, and how they are shown: tables on stdout, JSON in files. */
+#ifndef SPW_BENCH_REPORT_H
+#define SPW_BENCH_REPORT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "../../maps/types.h"
+
+enum bench_case {
+	BENCH_BARE,
+	BENCH_PARSE,
+	BENCH_PASS,
+	BENCH_CUT,
+	BENCH_LPM,
+	BENCH_CASES,
+};
+
+/* One line of the table of costs: a ruleset, a draw, a number of sources; nanoseconds by case. */
+struct bench_cost {
+	u8 family;
+	const char *ruleset;
+	const char *draw;
+	u64 prefixes;
+	u32 sources;
+	bool has[BENCH_CASES];
+	double ns[BENCH_CASES];
+};
+
+/* What it took to make a ruleset. */
+struct bench_making {
+	const char *ruleset;
+	u64 prefixes4;
+	u64 prefixes6;
+	u64 read_ns;
+	u64 compile_ns;
+	u64 publish_ns; /* fill a new map, flip, wait until the last packet that saw the old one is done */
+	u64 bytes;	/* of one generation in the kernel */
+	u64 peak_kib;	/* resident memory of the process that did all this */
+};
+
+/* Packets dropped per second behind a veth. */
+struct bench_rate {
+	const char *system;
+	u8 family;
+	u32 sources;
+	double pps;
+	double ratio; /* to the bare drop */
+};
+
+/** bench_note() - print a line of progress on stderr. */
+__attribute__((format(printf, 1, 2))) void bench_note(const char *format, ...);
+
+void bench_print_costs(const struct bench_cost *costs, size_t count);
+void bench_print_makings(const struct bench_making *makings, size_t count);
+void bench_print_rates(const struct bench_rate *rates, size_t count);
+
+/** bench_write_costs() and the others - replace the file @dir/@name. End the program when they cannot. */
+void bench_write_costs(const char *dir, const char *name, const struct bench_cost *costs, size_t count);
+void bench_write_makings(const char *dir, const char *name, const struct bench_making *makings, size_t count);
+void bench_write_rates(const char *dir, const char *name, u8 family, const struct bench_rate *rates, size_t count);
+
+/** bench_print_figures() - the figures to reach, and whether they were; false if one was not. */
+bool bench_print_figures(const struct bench_cost *costs, size_t costs_count, const struct bench_making *makings,
+			 size_t makings_count, const struct bench_rate *rates, size_t rates_count);
+
+#endif
