@@ -51,6 +51,17 @@ SPW_INLINE u32 spw_next_bits(u64 rest, u32 bits)
 	return (u32)((rest >> 1) >> (63 - bits));
 }
 
+/* @rest without its first @bits; the lower half of the address once @taken has come to 64. Without a branch. */
+SPW_INLINE u64 spw_advance(u64 rest, u32 bits, u32 taken, u64 source_lo)
+{
+	u64 half = ((u64)(taken ^ 64) - 1) >> 63; /* 1 at bit 64, else 0 */
+
+	/* Compiler and verifier would both make a branch of it again, and walk all that follows twice. */
+	SPW_OPAQUE(half);
+	rest <<= bits;
+	return rest ^ ((rest ^ source_lo) & (0 - half));
+}
+
 /**
  * spw_find4() - the slot of an IPv4 source.
  * @unit_mask: capacity of @ruleset in units, less one
@@ -98,9 +109,7 @@ SPW_INLINE u32 spw_find6(const struct spw_ruleset *ruleset, u32 unit_mask, u64 s
 		if (kind == SPW_ENTRY_LEAF)
 			return base;
 		taken += bits;
-		rest <<= bits;
-		if (taken == 64)
-			rest = source_lo;
+		rest = spw_advance(rest, bits, taken, source_lo);
 		if (kind == SPW_ENTRY_LINES) {
 			const struct spw_line6 *line = &ruleset->units[(base + index) & unit_mask].line6;
 			u32 rank = spw_line6_rank(line, rest);
@@ -111,9 +120,7 @@ SPW_INLINE u32 spw_find6(const struct spw_ruleset *ruleset, u32 unit_mask, u64 s
 			bits = (slot - SPW_SLOT_DEEP) & 31;
 			entry = line->deep;
 			taken += bits;
-			rest <<= bits;
-			if (taken == 64)
-				rest = source_lo;
+			rest = spw_advance(rest, bits, taken, source_lo);
 			continue;
 		}
 		entry = ruleset->units[(base + index / SPW_UNIT_ENTRIES) & unit_mask].entries[index % SPW_UNIT_ENTRIES];

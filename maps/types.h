@@ -24,6 +24,13 @@ typedef uint32_t u32;
 typedef uint64_t u64;
 #endif
 
+/* A value that neither compiler nor verifier shall know anything of. */
+#ifdef __bpf__
+#define SPW_OPAQUE(value) asm volatile("" : "+r"(value))
+#else
+#define SPW_OPAQUE(value) ((void)0)
+#endif
+
 #define SPW_INLINE static inline __attribute__((always_inline, unused))
 
 /* Layout of everything under maps/. Pinned state of another number is refused, never reinterpreted. */

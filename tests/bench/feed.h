@@ -60,6 +60,12 @@ struct bench_poptrie_node {
 #define BENCH_FLAT_BLOCK 0x8000u
 #define BENCH_FLAT_BLOCKS_MAX 0x8000u
 
+/* What a program that only classifies leaves behind; the sum tells that it found the right slots. */
+struct bench_found {
+	u64 packets;
+	u64 slots;
+};
+
 /* Keys of the kernel's LPM tries. */
 struct bench_lpm4_key {
 	u32 len;

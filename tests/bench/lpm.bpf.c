@@ -35,7 +35,14 @@ struct {
 	__type(value, struct spw_list_tally);
 } list_counters SEC(".maps");
 
-u64 slot_sum = 0;
+struct bench_found found = {0};
+
+SPW_INLINE int drop(u32 slot)
+{
+	found.packets++;
+	found.slots += slot;
+	return XDP_DROP;
+}
 
 SPW_INLINE u32 find4(u64 hi)
 {
@@ -81,8 +88,7 @@ int lpm(struct xdp_md *ctx)
 SEC("xdp.frags")
 int lpm_only4(struct xdp_md *ctx)
 {
-	slot_sum += find4(bench_source4(ctx));
-	return XDP_DROP;
+	return drop(find4(bench_source4(ctx)));
 }
 
 SEC("xdp.frags")
@@ -91,8 +97,7 @@ int lpm_only6(struct xdp_md *ctx)
 	u64 hi, lo;
 
 	bench_source6(ctx, &hi, &lo);
-	slot_sum += find6(hi, lo);
-	return XDP_DROP;
+	return drop(find6(hi, lo));
 }
 
 char LICENSE[] SEC("license") = "GPL";

@@ -35,7 +35,14 @@ const volatile u32 leaves_mask = 0;
 const volatile u32 blocks_mask = 0;
 const volatile u32 unit_mask = 0;
 
-u64 slot_sum = 0;
+struct bench_found found = {0};
+
+SPW_INLINE int drop(u32 slot)
+{
+	found.packets++;
+	found.slots += slot;
+	return XDP_DROP;
+}
 
 static const u32 only = 0;
 
@@ -92,8 +99,7 @@ SPW_INLINE u32 find_flat(u64 hi)
 SEC("xdp.frags")
 int read4(struct xdp_md *ctx)
 {
-	slot_sum += bench_source4(ctx) >> 32 & 1;
-	return XDP_DROP;
+	return drop(bench_source4(ctx) >> 32 & 1);
 }
 
 SEC("xdp.frags")
@@ -102,15 +108,13 @@ int read6(struct xdp_md *ctx)
 	u64 hi, lo;
 
 	bench_source6(ctx, &hi, &lo);
-	slot_sum += (hi ^ lo) & 1;
-	return XDP_DROP;
+	return drop((hi ^ lo) & 1);
 }
 
 SEC("xdp.frags")
 int poptrie4(struct xdp_md *ctx)
 {
-	slot_sum += walk_poptrie(bench_source4(ctx), 0, 3);
-	return XDP_DROP;
+	return drop(walk_poptrie(bench_source4(ctx), 0, 3));
 }
 
 SEC("xdp.frags")
@@ -119,15 +123,13 @@ int poptrie6(struct xdp_md *ctx)
 	u64 hi, lo;
 
 	bench_source6(ctx, &hi, &lo);
-	slot_sum += walk_poptrie(hi, lo, 19);
-	return XDP_DROP;
+	return drop(walk_poptrie(hi, lo, 19));
 }
 
 SEC("xdp.frags")
 int flat4(struct xdp_md *ctx)
 {
-	slot_sum += find_flat(bench_source4(ctx));
-	return XDP_DROP;
+	return drop(find_flat(bench_source4(ctx)));
 }
 
 SEC("xdp.frags")
@@ -135,9 +137,7 @@ int line4(struct xdp_md *ctx)
 {
 	const struct spw_ruleset *ruleset = bpf_map_lookup_elem(&line, &only);
 
-	if (ruleset)
-		slot_sum += spw_find4(ruleset, unit_mask, bench_source4(ctx));
-	return XDP_DROP;
+	return drop(ruleset ? spw_find4(ruleset, unit_mask, bench_source4(ctx)) : 0);
 }
 
 SEC("xdp.frags")
@@ -147,9 +147,7 @@ int line6(struct xdp_md *ctx)
 	u64 hi, lo;
 
 	bench_source6(ctx, &hi, &lo);
-	if (ruleset)
-		slot_sum += spw_find6(ruleset, unit_mask, hi, lo);
-	return XDP_DROP;
+	return drop(ruleset ? spw_find6(ruleset, unit_mask, hi, lo) : 0);
 }
 
 char LICENSE[] SEC("license") = "GPL";

@@ -59,7 +59,7 @@ static void load(struct bench_rival_table *table, const struct bpf_program *chos
 	if (rivals_bpf__load(table->skeleton))
 		err(1, "cannot load the table %s", names[table->kind]);
 	table->program_fd = bpf_program__fd(chosen);
-	table->slot_sum = &table->skeleton->bss->slot_sum;
+	table->found = &table->skeleton->bss->found;
 }
 
 static void load_read(struct bench_rival_table *table)
@@ -139,7 +139,7 @@ bool bench_rival_load(enum bench_rival kind, const struct bench_ruleset *ruleset
 	*table = (struct bench_rival_table){.kind = kind, .family = family};
 	if (kind == BENCH_LPM_ONLY) {
 		table->program_fd = bpf_program__fd(family == 4 ? lpm->progs.lpm_only4 : lpm->progs.lpm_only6);
-		table->slot_sum = &lpm->bss->slot_sum;
+		table->found = &lpm->bss->found;
 		return true;
 	}
 	if (kind == BENCH_FLAT24 && family != 4)

@@ -54,7 +54,7 @@ struct bench_rival_table {
 	u8 family;
 	struct rivals_bpf *skeleton;
 	int program_fd;
-	u64 *slot_sum; /* what the program adds up */
+	const struct bench_found *found; /* what the program adds up */
 	size_t bytes;  /* of maps */
 };
 
@@ -65,7 +65,7 @@ bool bench_rival_load(enum bench_rival kind, const struct bench_ruleset *ruleset
 		      struct bench_rival_table *table);
 void bench_rival_free(struct bench_rival_table *table);
 
-/** bench_rival_expect() - what slot_sum must grow by over one round of the first @count sources. */
+/** bench_rival_expect() - what found->slots must grow by over one round of the first @count sources. */
 u64 bench_rival_expect(const struct bench_rival_table *table, const struct bench_ruleset *ruleset,
 		       const struct bench_sources *sources, u32 count);
 

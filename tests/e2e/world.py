@@ -514,8 +514,8 @@ class Agent:
     def cli(self, *argv, check=True, **options):
         return self.namespace.run(self.program, "-c", self.config, *argv, check=check, **options)
 
-    def status(self, check=True):
-        done = self.cli("-j", "status", check=check)
+    def status(self, check=True, program=None):
+        done = self.namespace.run(program or self.program, "-c", self.config, "-j", "status", check=check)
         return json.loads(done.stdout) if done.returncode == 0 else None
 
     def generation(self):

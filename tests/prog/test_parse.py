@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""Parsing (faults 1-9, 12, 13): every header that is followed, every way to cut it off or to make it contradict itself."""
+"""Parsing (faults 1-9, 12, 13): every header that is followed, and every way to cut it off or to make
+it contradict itself."""
 import os
 import struct
 import sys
@@ -36,14 +37,15 @@ def add_plain(cases):
     for name, frame in f.valid().items():
         cases.add(f"a valid frame of each kind: {name}", frame)
     cases.add("TCP SYN is new work on any port", f.ip4(f.syn(9), f.PARTNER4), new=True, dport=9, reason="admitted")
-    for flags, new in (("S", True), ("SEC", True), ("SA", False), ("A", False), ("R", False), ("F", False), ("", False)):
+    for flags, new in {"S": True, "SEC": True, "SA": False, "A": False, "R": False, "F": False, "": False}.items():
         tcp = TCP(sport=40000, dport=443, flags=flags)
         cases.add(f"TCP flags '{flags}': {'new' if new else 'not new'}", [f.ip4(tcp), f.ip6(tcp)], new=new, **PORTS)
     frame = f.ip4(f.ack())
-    cases.add("every combination of TCP flags", [f.patched(frame, f.AT_TRANSPORT4 + 13, bytes([n])) for n in range(256)])
+    every_flag = [f.patched(frame, f.AT_TRANSPORT4 + 13, bytes([flags])) for flags in range(256)]
+    cases.add("every combination of TCP flags", every_flag)
     for name, protocol in (("SCTP", 132), ("ESP", 50), ("OSPF", 89), ("an unknown protocol", 253)):
-        for frame in (f.ip4(Raw(bytes(40)), f.PARTNER4, proto=protocol), f.ip6(Raw(bytes(40)), f.PARTNER6, nh=protocol)):
-            cases.add(f"{name} has no ports", frame, proto=protocol, reason="established", **NO_PORTS, **PARTNER)
+        frames = [f.ip4(Raw(bytes(40)), f.PARTNER4, proto=protocol), f.ip6(Raw(bytes(40)), f.PARTNER6, nh=protocol)]
+        cases.add(f"{name} has no ports", frames, proto=protocol, reason="established", **NO_PORTS, **PARTNER)
 
 
 def add_quic(cases):
@@ -60,6 +62,11 @@ def add_quic(cases):
             cases.add(f"QUIC version {version}, {kind}: payloads of 0 to 7 bytes", cut_off)
             short = [make(f.udp(443, payload, len=8 + size), source) for size in range(8)]
             cases.add(f"QUIC version {version}, {kind}: nothing behind the UDP length is read", short)
+        if make is f.ip6:
+            empty = make(f.udp(443, b"", len=0), source)
+        else:
+            empty = make(f.udp(443, b"", len=48), source, flags="MF")
+        cases.add(f"QUIC, {kind}: nothing behind the IP length is read", empty + f.QUIC_V1, new=False, **PORTS)
         for name, version in (("0", 0), ("3", 3), ("a grease version", 0x0A0A0A0A)):
             other = f.QUIC_V1[:1] + struct.pack(">I", version) + f.QUIC_V1[5:]
             cases.add(f"QUIC version {name}, {kind}: not new", make(f.udp(443, other), source), new=False)
@@ -186,7 +193,8 @@ def add_fragments(cases):
 def add_extensions(cases):
     """Faults 6 and 7."""
     header = f.bare(f.syn())
-    kinds = {"hop-by-hop": 0, "routing": 43, "destination options": 60, "AH": 51, "mobility": 135, "HIP": 139, "shim6": 140}
+    kinds = {"hop-by-hop": 0, "routing": 43, "AH": 51, "destination options": 60, "mobility": 135, "HIP": 139}
+    kinds["shim6"] = 140
     for name, number in kinds.items():
         for size in (8, 16, 40, 264):
             cases.add(
@@ -223,7 +231,8 @@ def add_extensions(cases):
         if number != 44:
             frame = f.ip6(Raw(f.patched(f.extension(number, 6), 1, b"\xff") + header), f.PARTNER6, nh=number)
             cases.add(f"{name} header longer than the packet (fault 1)", frame, **MALFORMED, **NO_PORTS)
-    in_ipv4 = [f.ip4(Raw(f.extension(number, 6) + header), f.PARTNER4, proto=number) for number in (43, 44, 51, 60, 135)]
+    numbers = (43, 44, 51, 60, 135)
+    in_ipv4 = [f.ip4(Raw(f.extension(number, 6) + header), f.PARTNER4, proto=number) for number in numbers]
     cases.add("IPv4 has no extension headers: they are protocols there", in_ipv4, **NO_PORTS, **PARTNER)
 
 
@@ -236,10 +245,12 @@ def add_ipv6(cases):
     lengths = [f.patched(good, at + 4, struct.pack(">H", length)) for length in range(whole + 8)]
     cases.add("payload length 0 is an empty payload (fault 1)", lengths[0], proto=6, **MALFORMED, **NO_PORTS)
     cases.add("payload length shorter than the TCP header (fault 1)", lengths[:whole], **MALFORMED)
-    cases.add("payload length beyond the frame (fault 1)", lengths[whole + 1 :], src=f.PARTNER6, **MALFORMED, **NO_PORTS)
+    beyond = lengths[whole + 1 :]
+    cases.add("payload length beyond the frame (fault 1)", beyond, src=f.PARTNER6, **MALFORMED, **NO_PORTS)
     cases.add("Ethernet padding is not read", good + bytes(30), new=True, **PORTS, **PARTNER)
     jumbogram = f.ip6(IPv6ExtHdrHopByHop() / f.syn(), f.PARTNER6, plen=0)
-    cases.add("payload length 0 with a hop-by-hop header: the rest of the frame", jumbogram, new=True, **PORTS, **PARTNER)
+    name = "payload length 0 with a hop-by-hop header: the rest of the frame"
+    cases.add(name, jumbogram, new=True, **PORTS, **PARTNER)
     other = f.ip6(IPv6ExtHdrDestOpt() / f.syn(), f.PARTNER6, plen=0)
     cases.add("payload length 0 with another header is empty", other, **MALFORMED, **NO_PORTS)
 

@@ -106,12 +106,13 @@ class Prefixes:
 
     def strides(self):
         """Every length on both sides of where tables like to step: 16, 17, 18, 24, 64 and the ends."""
-        for length in (15, 16, 17, 18, 23, 24, 25, 31, 32):
-            for _ in range(20):
-                self.add(4, self.anywhere(4), length)
-        for length in (15, 16, 17, 31, 32, 33, 47, 48, 49, 62, 63, 64, 65, 66, 78, 79, 80, 95, 96, 97, 111, 112, 126, 127, 128):
-            for _ in range(20):
-                self.add(6, self.anywhere(6), length)
+        lengths = {
+            4: (15, 16, 17, 18, 23, 24, 25, 31, 32),
+            6: (15, 16, 17, 31, 32, 33, 47, 48, 49, 62, 63, 64, 65, 66, 78, 79, 80, 95, 96, 97, 111, 112, 126, 127, 128),
+        }
+        for family in (4, 6):
+            for length, _ in itertools.product(lengths[family], range(20)):
+                self.add(family, self.anywhere(family), length)
 
     def rows(self, count):
         """Neighbours of one length without gaps, lists alternating: where merging would show."""
@@ -120,7 +121,8 @@ class Prefixes:
                 shift = WIDTH[family] - length
                 start = self.anywhere(family) >> shift
                 for step in range(count):
-                    self.add(family, (start + step) % (1 << length) << shift, length, self.names[step // 2 % len(self.names)])
+                    name = self.names[step // 2 % len(self.names)]
+                    self.add(family, (start + step) % (1 << length) << shift, length, name)
 
     def ends(self):
         """The first and the last addresses of each family."""
@@ -219,9 +221,14 @@ def test_many_entries(tap):
 def test_ranges(tap):
     """start-end ranges: one address, neighbours that touch, and ends that no prefix ends at."""
     texts = {
-        "odd": ["192.0.2.1-192.0.2.6", "192.0.2.9-192.0.2.9", "198.51.100.255-198.51.101.0", "2001:db8::1-2001:db8::ffff"],
+        "odd": [
+            "192.0.2.1-192.0.2.6", "192.0.2.9-192.0.2.9", "198.51.100.255-198.51.101.0", "2001:db8::1-2001:db8::ffff",
+        ],
         "touching": ["192.0.2.7-192.0.2.8", "192.0.2.10-192.0.2.127", "2001:db8::1:0-2001:db8:0:0:1::"],
-        "wide": ["0.0.0.1-127.255.255.254", "128.0.0.1-191.255.255.255", "2001:db8:8000::-2001:db8:ffff:ffff:ffff:ffff:ffff:fffe"],
+        "wide": [
+            "0.0.0.1-127.255.255.254", "128.0.0.1-191.255.255.255",
+            "2001:db8:8000::-2001:db8:ffff:ffff:ffff:ffff:ffff:fffe",
+        ],
         "ends": ["255.255.255.254-255.255.255.255", "ffff::-ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"],
     }
     with tempfile.TemporaryDirectory(prefix="spillway-lists-") as folder:
@@ -263,7 +270,7 @@ ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff,ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff,
 
 
 def test_small_countries(tap):
-    """A world of a few ranges, with written prefixes above, at and below the lengths that the ranges fall apart into."""
+    """A world of a few ranges, with written prefixes above, at and below the lengths that ranges fall apart into."""
     written = {
         "none": ["233.252.0.0/24"],
         "longer": ["0.0.4.128/25", "192.0.3.7/32", "2001:db8:1:8000::/49", "2001:db8:2::8/128"],
@@ -277,7 +284,9 @@ def test_small_countries(tap):
             with open(os.path.join(folder, name), "w", encoding="ascii") as file:
                 file.write(text)
         ranges = GeoTable(folder).ranges
-        sources = {edge for family in (4, 6) for first, last, _ in ranges[family] for edge in edges(family, first, last)}
+        sources = set()
+        for family in (4, 6):
+            sources.update(edge for first, last, _ in ranges[family] for edge in edges(family, first, last))
         for (title, texts), (names, countries) in itertools.product(
             written.items(), (("each country", world), ("home and abroad", both))
         ):
@@ -316,7 +325,8 @@ def test_world(tap):
 
     written = List("written", inline=["198.18.0.0/15", "203.0.0.0/10", "8.8.8.8/32", "2001:db8::/32", "2000::/6"])
     classes = [Class("written", ["written"]), *classes_of(["home", "abroad"])]
-    check_sources(tap, "home and abroad under written prefixes", sources, Policy(lists=[written, *home], classes=classes))
+    policy = Policy(lists=[written, *home], classes=classes)
+    check_sources(tap, "home and abroad under written prefixes", sources, policy)
 
 
 def main():

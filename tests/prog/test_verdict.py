@@ -87,9 +87,11 @@ def test_nearly_passed(tap):
         in_ipv4 = f.ip4(Raw(frame[f.AT_TRANSPORT6 :]), f.HOSTILE4, proto=58, ttl=255)
         cases.add(f"rule 1: {name} over IPv4 (fault 10)", in_ipv4, **CUT)
     for sport, dport in ((68, 68), (67, 53), (53, 67), (68, 443), (546, 547), (547, 547)):
-        cases.add(f"rule 1: IPv4 UDP {sport} to {dport} is no DHCP", f.ip4(f.udp(dport, sport=sport), f.HOSTILE4), **CUT)
+        frame = f.ip4(f.udp(dport, sport=sport), f.HOSTILE4)
+        cases.add(f"rule 1: IPv4 UDP {sport} to {dport} is no DHCP", frame, **CUT)
     for sport, dport in ((546, 546), (547, 53), (53, 547), (67, 68), (67, 67)):
-        cases.add(f"rule 1: IPv6 UDP {sport} to {dport} is no DHCP", f.ip6(f.udp(dport, sport=sport), f.HOSTILE6), **CUT)
+        frame = f.ip6(f.udp(dport, sport=sport), f.HOSTILE6)
+        cases.add(f"rule 1: IPv6 UDP {sport} to {dport} is no DHCP", frame, **CUT)
     for make, source, sport, dport in ((f.ip4, f.HOSTILE4, 68, 67), (f.ip6, f.HOSTILE6, 546, 547)):
         frame = make(TCP(sport=sport, dport=dport, flags="S"), source)
         cases.add(f"rule 1: TCP {sport} to {dport} is no DHCP", frame, **CUT)
@@ -121,8 +123,10 @@ def test_malformed(tap):
         ("observe, drop", {"mode": "observe", "malformed": "drop"}, passed("observe"), passed("observe")),
     ):
         cases = simulate.Cases()
-        cases.add(f"rule 2: {title}, a partner's (fault 2)", partners, **{**seen_partner, "class": "partner", "new": False})
-        cases.add(f"rule 2: {title}, a cut source's (fault 2)", enemies, **{**seen_enemy, "class": "enemy", "new": False})
+        seen = {**seen_partner, "class": "partner", "new": False}
+        cases.add(f"rule 2: {title}, a partner's (fault 2)", partners, **seen)
+        seen = {**seen_enemy, "class": "enemy", "new": False}
+        cases.add(f"rule 2: {title}, a cut source's (fault 2)", enemies, **seen)
         nobody = {**seen_partner, "src": None, "class": None, "new": False}
         cases.add(f"rule 2: {title}, without a source (fault 1)", sourceless, **nobody)
         cases.add(f"rule 2: {title}, too short for Ethernet (fault 1)", b"short", **passed("malformed"))
@@ -131,18 +135,19 @@ def test_malformed(tap):
 
 def test_management(tap):
     """Rule 3, fault 39: at every level, management comes in where everything else is cut."""
-    inside4, inside6, outside4, outside6 = "203.0.113.5", "2001:db8:3::5", "203.0.113.200", "2001:db8:3:1::5"
     prefixes, ports = ["203.0.113.0/28", "2001:db8:3::/64"], [22, 10010]
+    sources = {True: ("203.0.113.5", "2001:db8:3::5"), False: ("203.0.113.200", "2001:db8:3:1::5")}
 
     def frames(dport, inside):
-        source4, source6 = (inside4, inside6) if inside else (outside4, outside6)
-        make = [(f.ip4, source4), (f.ip6, source6)]
-        return [make_(transport, source) for make_, source in make for transport in (f.syn(dport), f.ack(dport), f.udp(dport))]
+        source4, source6 = sources[inside]
+        transports = (f.syn(dport), f.ack(dport), f.udp(dport))
+        return [f.ip4(each, source4) for each in transports] + [f.ip6(each, source6) for each in transports]
 
     def portless(inside):
-        source4, source6 = (inside4, inside6) if inside else (outside4, outside6)
+        source4, source6 = sources[inside]
         later = f.ip4(Raw(bytes(f.syn(22))), source4, proto=6, frag=1)
-        return [f.ip4(ICMP(), source4), f.ip6(ICMPv6EchoRequest(), source6), later, f.ip4(Raw(bytes(40)), source4, proto=132)]
+        other = f.ip4(Raw(bytes(40)), source4, proto=132)
+        return [f.ip4(ICMP(), source4), f.ip6(ICMPv6EchoRequest(), source6), later, other]
 
     for title, given_prefixes, given_ports, by_prefix, by_port in (
         ("prefixes and ports", prefixes, ports, True, True),
@@ -161,11 +166,12 @@ def test_management(tap):
         for inside in (True, False):
             where = "inside" if inside else "outside"
             for port in ports:
-                cases.add(f"rule 3: {title}: port {port} from {where} (fault 39)", frames(port, inside), **seen(inside, True))
+                name = f"rule 3: {title}: port {port} from {where} (fault 39)"
+                cases.add(name, frames(port, inside), **seen(inside, True))
             for port in (21, 23, 443, 5353, 65535):
                 cases.add(f"rule 3: {title}: port {port} from {where}", frames(port, inside), **seen(inside, False))
             cases.add(f"rule 3: {title}: no port, from {where}", portless(inside), **seen(inside, False))
-        from_port = [f.ip4(TCP(sport=22, dport=40000, flags="A"), inside4)]
+        from_port = f.ip4(TCP(sport=22, dport=40000, flags="A"), sources[True][0])
         cases.add(f"rule 3: {title}: the source port says nothing", from_port, **seen(True, False))
         # Each run costs the verifier's quarter of a second: where levels can't matter, one will do.
         for level in LEVELS if title == "prefixes and ports" else ("red",):
@@ -185,7 +191,8 @@ def test_management_edges(tap):
         cases.add(f"rule 3: {text} is inside (fault 39)", f.ip4(f.syn(22), text), **passed("management"))
     for text in ("198.18.3.255", "198.18.8.0", "198.19.4.1"):
         cases.add(f"rule 3: {text} is outside", f.ip4(f.syn(22), text), **CUT)
-    for text in ("2001:db8:ff00::", "2001:db8:ff7f:ffff::1", "2001:db8:ff80::1", "2001:db8:ffff:ffff:ffff:ffff:ffff:ffff"):
+    last = "2001:db8:ffff:ffff:ffff:ffff:ffff:ffff"
+    for text in ("2001:db8:ff00::", "2001:db8:ff7f:ffff::1", "2001:db8:ff80::1", last):
         cases.add(f"rule 3: {text} is inside (fault 39)", f.ip6(f.syn(22), text), **passed("management"))
     for text in ("2001:db8:feff:ffff:ffff:ffff:ffff:ffff", "2001:db9::"):
         cases.add(f"rule 3: {text} is outside", f.ip6(f.syn(22), text), **CUT)
@@ -215,11 +222,13 @@ def workload(source4, source6):
     for make, source in ((f.ip4, source4), (f.ip6, source6)):
         new += [make(f.syn(), source), make(f.syn(22), source)]
         new += [make(f.udp(443, f.QUIC_V1), source), make(f.udp(443, f.QUIC_V2), source), make(f.udp(5353), source)]
-        old += [make(f.ack(), source), make(f.udp(443), source), make(f.udp(53), source), make(f.udp(8443, f.QUIC_V1), source)]
+        old += [make(f.ack(), source), make(f.udp(443), source), make(f.udp(53), source)]
+        old += [make(f.udp(8443, f.QUIC_V1), source)]
         old += [make(TCP(sport=40000, dport=443, flags=flags), source) for flags in ("SA", "R", "FA", "")]
         old += [make(Raw(bytes(40)), source, **{"proto" if make is f.ip4 else "nh": 50})]
     new += [f.ip4(f.syn(), source4, flags="MF"), f.ether(Dot1Q(vlan=9) / IPv6(src=source6, dst=f.SERVER6) / f.syn())]
-    old += [f.ip4(ICMP(), source4), f.ip6(ICMPv6EchoRequest(), source6), f.ip4(Raw(bytes(20)), source4, proto=6, frag=2)]
+    old += [f.ip4(ICMP(), source4), f.ip6(ICMPv6EchoRequest(), source6)]
+    old += [f.ip4(Raw(bytes(20)), source4, proto=6, frag=2)]
     old += [f.chain([60] * 9, 6, f.bare(f.syn()), source6)]
     return new, old
 

@@ -7,7 +7,8 @@ import xml.etree.ElementTree
 
 # Everything above UDP and TCP, and every tunnel, stays opaque: nothing that is inside may pass for the outer packet.
 LAYERS = (
-    "frame eth ethertype vlan ieee8021ad ip ipv6 ipv6.hopopts ipv6.routing ipv6.dstopts ipv6.fraghdr ah mipv6 hip shim6 tcp udp"
+    "frame eth ethertype vlan ieee8021ad ip ipv6 ipv6.hopopts ipv6.routing ipv6.dstopts ipv6.fraghdr ah mipv6 hip shim6"
+    " tcp udp"
 ).split()
 OPTIONS = ["-n", "-o", "ip.defragment:FALSE", "-o", "ipv6.defragment:FALSE", "-o", "tcp.desegment_tcp_streams:FALSE"]
 

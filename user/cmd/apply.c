@@ -55,7 +55,6 @@ static int run(const struct spw_call *call, int argc, char **argv)
 
 	if (argc > 1)
 		return spw_usage(&spw_verb_apply, "unexpected '%s'", argv[1]);
-	/* A broken configuration is said here, at once and with its places; the agent would say the same. */
 	status = spw_where(call, &config);
 	if (status == SPW_EXIT_DONE) {
 		answer = spw_control_call(config.run_dir, make_request(call), ANSWER_SECONDS, message);

@@ -56,13 +56,14 @@ int spw_where(const struct spw_call *call, struct spw_config *config)
 	int err = spw_config_load(call->config_path, config, &diagnostics);
 	int status = SPW_EXIT_DONE;
 
-	if (err && call->config_given) {
+	/* What could be read of a broken one is kept, and stands beside defaults; a file that is not there says nothing. */
+	if (err && config->pin_dir && config->run_dir) {
+		fprintf(stderr, "spillway: %s cannot be used ('spillway check' says why); looking in %s\n", call->config_path,
+			config->pin_dir);
+	} else if (err && call->config_given) {
 		spw_print_diagnostics(&diagnostics);
 		status = SPW_EXIT_FAILED;
 	} else if (err) {
-		if (!access(call->config_path, F_OK))
-			fprintf(stderr, "spillway: %s cannot be used ('spillway check' says why); looking in %s\n",
-				call->config_path, SPW_PIN_DIR_DEFAULT);
 		spw_config_free(config);
 		*config = (struct spw_config){
 			.pin_dir = strdup(SPW_PIN_DIR_DEFAULT),

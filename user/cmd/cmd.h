@@ -48,10 +48,10 @@ void spw_print_diagnostics(const struct spw_diagnostics *diagnostics);
 bool spw_colour(void);
 
 /**
- * spw_where() - pin and run directories for verbs that only look: from the configuration if it can be read, otherwise
- * the defaults, as `status` must work on the day when the configuration is broken.
+ * spw_where() - pin and run directories for verbs that do not need the rest: from the configuration as far as it can be
+ * read, otherwise the defaults, as `status` must work on the day when the configuration is broken.
  * @config: filled in, at least with pin_dir and run_dir; free with spw_config_free()
- * Returns SPW_EXIT_DONE, or SPW_EXIT_FAILED when -c named a file that cannot be used (said on stderr).
+ * Returns SPW_EXIT_DONE, or SPW_EXIT_FAILED when -c named a file that cannot be read (said on stderr).
  */
 int spw_where(const struct spw_call *call, struct spw_config *config);
 

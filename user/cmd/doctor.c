@@ -110,9 +110,9 @@ static void check_btf(struct doctor *doctor)
 	if (spw_probe_btf())
 		find(doctor, OK, "btf", NULL, "/sys/kernel/btf/vmlinux");
 	else
-		find(doctor, WARN, "btf",
+		find(doctor, FAIL, "btf",
 		     "use a kernel with CONFIG_DEBUG_INFO_BTF=y; every large distribution's has it",
-		     "/sys/kernel/btf/vmlinux is not there, so the program may not load");
+		     "/sys/kernel/btf/vmlinux is not there, and the program cannot be loaded without it");
 }
 
 static void check_jit(struct doctor *doctor)
@@ -204,6 +204,9 @@ static void check_program(struct doctor *doctor, const char *check, const struct
 		find(doctor, OK, check, NULL, "no XDP program is attached; %s",
 		     attach == SPW_ATTACH_GENERIC ? "generic mode always can be"
 						  : "whether the driver can do native mode shows only on attaching");
+	else if (!interface->ours && !strcmp(interface->program, "spillway"))
+		find(doctor, FAIL, check, "use the configuration that it was started with, or 'detach' with that one",
+		     "a spillway with pins elsewhere is attached (id %u, %s mode)", interface->program_id, mode);
 	else if (!interface->ours)
 		find(doctor, FAIL, check,
 		     "if nobody needs it, end the program that holds it, or: ip link set dev NAME xdp off",
@@ -266,7 +269,7 @@ static void check_agent(struct doctor *doctor, const struct spw_pins *pins)
 		find(doctor, OK, "agent", NULL, "%u is alive and renews the lease", snapshot.agent.pid);
 	else if (snapshot.agent.pid)
 		find(doctor, WARN, "agent", "look into its log, then start it again: spillway run",
-		     "%u is dead or hangs; everything passes", snapshot.agent.pid);
+		     "%u is dead or hangs; once its lease is over, everything passes", snapshot.agent.pid);
 	else
 		find(doctor, OK, "agent", NULL, "was stopped; everything passes until the next 'spillway run'");
 	spw_snapshot_free(&snapshot);

@@ -114,6 +114,7 @@ static int explain_failure(const struct spw_link *link, int err, char message[SP
 	}
 	snprintf(message, SPW_MESSAGE_MAX, "cannot attach to %s: %s%s", link->now, strerror(-err),
 		 err == -EPERM ? "; this needs root, or CAP_BPF and CAP_NET_ADMIN" :
+		 err == -EOPNOTSUPP ? "; its driver has no native XDP: 'attach: auto' would fall back to generic mode" :
 		 err == -EINVAL || err == -ERANGE ? "; an MTU that the driver cannot do with XDP is the usual cause" : "");
 	return err;
 }

@@ -72,8 +72,15 @@ static int make_dir(const char *dir, char *message)
 
 	if (!strncmp(dir, BPFFS, length) && !on_bpffs(BPFFS) && mount("bpf", BPFFS, "bpf", 0, "mode=0700"))
 		return say(message, errno, "no bpffs at %s and it cannot be mounted: %m; mount -t bpf bpf %s", BPFFS, BPFFS);
+	for (const char *slash = strchr(dir + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+		char parent[200];
+
+		snprintf(parent, sizeof(parent), "%.*s", (int)(slash - dir), dir);
+		if (mkdir(parent, 0700) && errno != EEXIST && errno != EROFS)
+			return say(message, errno, "cannot make %s: %m; is its bpffs mounted and writable?", parent);
+	}
 	if (mkdir(dir, 0700) && errno != EEXIST)
-		return say(message, errno, "cannot make %s: %m; is its bpffs mounted and writable?", dir);
+		return say(message, errno, "cannot make %s: %m; is the bpffs at %s mounted and writable?", dir, BPFFS);
 	if (!on_bpffs(dir))
 		return say(message, ENODEV, "%s is not on a bpffs; set pin_dir to a folder below %s", dir, BPFFS);
 	if (chmod(dir, 0700))
