@@ -133,6 +133,7 @@ install: $(BUILD)/spillway
 	install -Dm644 docs/spillway.yaml.5 $(DESTDIR)$(PREFIX)/share/man/man5/spillway.yaml.5
 	install -Dm644 packaging/spillway.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/spillway
 	install -Dm644 packaging/spillway.yaml $(DESTDIR)$(PREFIX)/share/doc/spillway/spillway.yaml
+	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/doc/spillway README.md packaging/alerts.yml $(wildcard docs/*.md)
 	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
 	sed 's|@PREFIX@|$(PREFIX)|' packaging/spillway.service >$(DESTDIR)$(PREFIX)/lib/systemd/system/spillway.service
 

@@ -62,35 +62,47 @@ SPW_INLINE u64 spw_advance(u64 rest, u32 bits, u32 taken, u64 source_lo)
 	return rest ^ ((rest ^ source_lo) & (0 - half));
 }
 
+SPW_INLINE u32 spw_entry_kind(u32 entry)
+{
+	return entry >> SPW_ENTRY_KIND_SHIFT;
+}
+
+SPW_INLINE u32 spw_entry_bits(u32 entry)
+{
+	return entry >> SPW_ENTRY_BITS_SHIFT & SPW_ENTRY_BITS_MASK;
+}
+
+SPW_INLINE u32 spw_fan_entry(const struct spw_ruleset *ruleset, u32 unit_mask, u32 fan, u32 index)
+{
+	u32 unit = ((fan & SPW_ENTRY_BASE_MASK) + index / SPW_UNIT_ENTRIES) & unit_mask;
+
+	return ruleset->units[unit].entries[index % SPW_UNIT_ENTRIES];
+}
+
 /**
  * spw_find4() - the slot of an IPv4 source.
  * @unit_mask: capacity of @ruleset in units, less one
  * @source: left aligned
  *
- * A table that does not end within SPW_WALK4_MAX steps is damaged: the source counts as unlisted.
+ * A table that does not end within SPW_WALK4_MAX steps is damaged; its last entry is taken for a leaf, and one that
+ * names no list is passed over by the caller's bounds.
  */
 SPW_INLINE u32 spw_find4(const struct spw_ruleset *ruleset, u32 unit_mask, u64 source)
 {
-	u32 entry = ruleset->root4[source >> (64 - SPW_ROOT_BITS)];
+	u32 entry = ruleset->root4[source >> (64 - SPW_ROOT_BITS)], bits;
 	u64 rest = source << SPW_ROOT_BITS;
+	const struct spw_line4 *line;
 
-	for (u32 step = 0; step < SPW_WALK4_MAX; step++) {
-		u32 kind = entry >> SPW_ENTRY_KIND_SHIFT;
-		u32 bits = entry >> SPW_ENTRY_BITS_SHIFT & SPW_ENTRY_BITS_MASK;
-		u32 base = entry & SPW_ENTRY_BASE_MASK;
-		u32 index = spw_next_bits(rest, bits);
-
-		if (kind == SPW_ENTRY_LEAF)
-			return base;
+	for (u32 step = 0; step < SPW_WALK4_MAX && spw_entry_kind(entry) == SPW_ENTRY_FAN; step++) {
+		bits = spw_entry_bits(entry);
+		entry = spw_fan_entry(ruleset, unit_mask, entry, spw_next_bits(rest, bits));
 		rest <<= bits;
-		if (kind == SPW_ENTRY_LINES) {
-			const struct spw_line4 *line = &ruleset->units[(base + index) & unit_mask].line4;
-
-			return line->slots[spw_line4_rank(line, rest)];
-		}
-		entry = ruleset->units[(base + index / SPW_UNIT_ENTRIES) & unit_mask].entries[index % SPW_UNIT_ENTRIES];
 	}
-	return SPW_SLOT_NONE;
+	if (spw_entry_kind(entry) != SPW_ENTRY_LINES)
+		return entry & SPW_ENTRY_BASE_MASK;
+	bits = spw_entry_bits(entry);
+	line = &ruleset->units[((entry & SPW_ENTRY_BASE_MASK) + spw_next_bits(rest, bits)) & unit_mask].line4;
+	return line->slots[spw_line4_rank(line, rest << bits)];
 }
 
 /** spw_find6() - the slot of an IPv6 source; see spw_find4(). */
@@ -101,8 +113,8 @@ SPW_INLINE u32 spw_find6(const struct spw_ruleset *ruleset, u32 unit_mask, u64 s
 	u32 taken = SPW_ROOT_BITS;
 
 	for (u32 step = 0; step < SPW_WALK6_MAX; step++) {
-		u32 kind = entry >> SPW_ENTRY_KIND_SHIFT;
-		u32 bits = entry >> SPW_ENTRY_BITS_SHIFT & SPW_ENTRY_BITS_MASK;
+		u32 kind = spw_entry_kind(entry);
+		u32 bits = spw_entry_bits(entry);
 		u32 base = entry & SPW_ENTRY_BASE_MASK;
 		u32 index = spw_next_bits(rest, bits);
 

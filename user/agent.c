@@ -47,6 +47,8 @@ struct reload {
 	bool again;
 	u64 again_client;
 	char *again_path;
+	bool again_force;
+	char *warnings; /* of the configuration itself */
 };
 
 struct agent {
@@ -66,7 +68,7 @@ struct agent {
 	int lock_fd;
 	int pins_lock_fd; /* pin_dir is locked too: two run directories must not share one */
 	u64 ticks;
-	bool stopping;
+	bool force;
 };
 
 /* ---- state that the datapath and the verbs read ---- */
@@ -301,7 +303,7 @@ static void log_lines(int priority, const char *text)
 }
 
 static int on_job_done(sd_event_source *source, int fd, uint32_t events, void *context);
-static void start_reload(struct agent *agent, const char *path, u64 client);
+static void start_reload(struct agent *agent, const char *path, bool force, u64 client);
 
 /* A reload ended; begin the one that was asked for meanwhile. */
 static void next_reload(struct agent *agent)
@@ -314,7 +316,7 @@ static void next_reload(struct agent *agent)
 	reload->again_client = 0;
 	if (reload->again) {
 		reload->again = false;
-		start_reload(agent, path ? path : agent->config_path, client);
+		start_reload(agent, path ? path : agent->config_path, reload->again_force, client);
 	}
 	free(path);
 }
@@ -339,7 +341,7 @@ static const char *needs_restart(const struct spw_config *now, const struct spw_
 	return NULL;
 }
 
-static void start_reload(struct agent *agent, const char *path, u64 client)
+static void start_reload(struct agent *agent, const char *path, bool force, u64 client)
 {
 	struct reload *reload = &agent->reload;
 	struct spw_diagnostics diagnostics = {0};
@@ -354,6 +356,7 @@ static void start_reload(struct agent *agent, const char *path, u64 client)
 		free(reload->again_path);
 		reload->again = true;
 		reload->again_client = client;
+		reload->again_force = force;
 		reload->again_path = strdup(path);
 		return;
 	}
@@ -371,7 +374,7 @@ static void start_reload(struct agent *agent, const char *path, u64 client)
 	if (!err) {
 		log_lines(LOG_WARNING, text);
 		err = spw_compile_job_start(&reload->config, &reload->identities, agent->record.generation + 1,
-					    agent->datapath.units_capacity, &reload->job);
+					    agent->datapath.units_capacity, force || agent->force, &reload->job);
 		if (err)
 			snprintf(message, sizeof(message), "cannot start the compile job: %s", strerror(-err));
 	}
@@ -383,6 +386,9 @@ static void start_reload(struct agent *agent, const char *path, u64 client)
 		return;
 	}
 	reload->client = client;
+	free(reload->warnings);
+	reload->warnings = text;
+	text = NULL;
 	spw_log(LOG_INFO, "reading %s", path);
 }
 
@@ -479,6 +485,18 @@ static json_t *publication(const struct agent *agent, const char *warnings)
 			 (double)record->publish_ns / 1e9, "warnings", warnings ? warnings : "");
 }
 
+/* Whoever asked is told all that was odd: in the configuration, in its lists, and in taking it into force. */
+static void answer_publication(struct agent *agent, const char *job_text)
+{
+	_cleanup_free_ char *text = NULL;
+	const char *warnings = agent->reload.warnings ? agent->reload.warnings : "";
+
+	if (asprintf(&text, "%s%s%s%s", warnings, *warnings ? "\n" : "", job_text ? job_text : "",
+		     agent->config.metrics_host && !agent->metrics ? "warning: no metrics: the port cannot be had\n" : "") < 0)
+		text = NULL;
+	spw_control_answer(agent->socket, agent->reload.client, publication(agent, text));
+}
+
 /* The new configuration is in force from here on. */
 static void adopt(struct agent *agent)
 {
@@ -549,7 +567,7 @@ static int on_job_done(sd_event_source *source, int fd, uint32_t events, void *c
 		note_publication(agent, &report, publish_ns);
 		write_record(agent);
 		if (reload->client)
-			spw_control_answer(agent->socket, reload->client, publication(agent, report.text));
+			answer_publication(agent, report.text);
 	}
 	spw_compile_report_free(&report);
 	malloc_trim(0);
@@ -577,6 +595,8 @@ static json_t *handle_level(struct agent *agent, const json_t *request)
 	const json_t *seconds = json_object_get(request, "for_s");
 	int level = name ? spw_level_parse(name) : -1;
 
+	if (!name && json_object_get(request, "level"))
+		return failure("level: one of green, yellow, orange, red and auto");
 	if (!name)
 		return level_state(agent);
 	if (level < 0 && strcmp(name, "auto"))
@@ -598,12 +618,15 @@ static json_t *handle_request(void *context, u64 client, const json_t *request)
 {
 	struct agent *agent = context;
 	const char *verb = json_string_value(json_object_get(request, "verb"));
-	const char *path = json_string_value(json_object_get(request, "config"));
+	const json_t *named = json_object_get(request, "config"), *force = json_object_get(request, "force");
+	const char *path = json_string_value(named);
 
 	if (verb && !strcmp(verb, "level"))
 		return handle_level(agent, request);
 	if (verb && !strcmp(verb, "apply")) {
-		start_reload(agent, path ? path : agent->config_path, client);
+		if ((named && !path) || (force && !json_is_boolean(force)))
+			return failure("config: a path; force: true or false");
+		start_reload(agent, path ? path : agent->config_path, json_is_true(force), client);
 		return NULL;
 	}
 	if (verb && !strcmp(verb, "ping"))
@@ -669,10 +692,9 @@ static int on_signal(sd_event_source *source, const struct signalfd_siginfo *sig
 
 	(void)source;
 	if (signal->ssi_signo == SIGHUP) {
-		start_reload(agent, agent->config_path, 0);
+		start_reload(agent, agent->config_path, false, 0);
 		return 0;
 	}
-	agent->stopping = true;
 	return sd_event_exit(agent->loop, 0);
 }
 
@@ -741,7 +763,7 @@ static int first_publication(struct agent *agent)
 
 	if (err)
 		return spw_fail("%s", message);
-	err = spw_compile_job_start(&agent->config, &identities, agent->record.generation + 1, 0, &job);
+	err = spw_compile_job_start(&agent->config, &identities, agent->record.generation + 1, 0, agent->force, &job);
 	if (err)
 		return spw_fail("cannot start the compile job: %s", strerror(-err));
 	spw_compile_job_finish(&job, &report);
@@ -764,8 +786,10 @@ static int first_publication(struct agent *agent)
 		write_control(agent);
 		err = attach_all(agent, &agent->config, message);
 	}
-	if (!err)
+	if (!err) {
 		note_publication(agent, &report, spw_monotonic_ns() - begin);
+		write_record(agent);
+	}
 	spw_compile_report_free(&report);
 	return err ? spw_fail("%s", message) : 0;
 }
@@ -823,8 +847,9 @@ static void stop(struct agent *agent)
 		write_control(agent);
 		agent->record.pid = 0;
 		write_record(agent);
-		spw_log(LOG_INFO, "stopped: the program stays attached and passes everything; 'spillway run' takes over, 'spillway "
-			"detach' removes it");
+		if (agent->links_count)
+			spw_log(LOG_INFO, "stopped: the program stays attached and passes everything; 'spillway run' takes over, "
+				"'spillway detach' removes it");
 	}
 }
 
@@ -840,6 +865,7 @@ static void release(struct agent *agent)
 	spw_pins_close(&agent->pins);
 	spw_config_free(&agent->config);
 	free(agent->reload.again_path);
+	free(agent->reload.warnings);
 	free(agent->config_path);
 	if (agent->lock_fd >= 0)
 		close(agent->lock_fd);
@@ -848,7 +874,7 @@ static void release(struct agent *agent)
 	free(agent);
 }
 
-int spw_agent_run(const char *config_path)
+int spw_agent_run(const char *config_path, bool force)
 {
 	struct agent *agent = calloc(1, sizeof(*agent));
 	struct spw_diagnostics diagnostics = {0};
@@ -859,8 +885,11 @@ int spw_agent_run(const char *config_path)
 	agent->lock_fd = agent->pins_lock_fd = -1;
 	agent->reload.job.socket = -1;
 	memset(agent->pins.fds, -1, sizeof(agent->pins.fds));
-	agent->config_path = strdup(config_path);
-	if (spw_config_load(config_path, &agent->config, &diagnostics)) {
+	agent->force = force;
+	agent->config_path = realpath(config_path, NULL);
+	if (!agent->config_path)
+		agent->config_path = strdup(config_path);
+	if (spw_config_load(agent->config_path, &agent->config, &diagnostics)) {
 		spw_log_diagnostics(&diagnostics);
 		goto out;
 	}

@@ -34,9 +34,12 @@ u64 bench_child(void (*work)(const void *argument, void *result), const void *ar
 		fflush(NULL);
 		_exit(0);
 	}
-	while (wait4(child, &status, 0, &usage) < 0)
+	while (wait4(child, &status, 0, &usage) < 0) {
 		if (errno != EINTR)
 			err(1, "wait");
+		else if (bench_interrupted)
+			kill(child, SIGKILL);
+	}
 	if (bench_interrupted)
 		exit(130);
 	if (status)

@@ -11,8 +11,8 @@
 #define BENCH_SOURCES_MAX (1u << 20)
 
 /* Every so many packets the feeder takes the time; a power of two. The bench keeps the median of the segments. */
-#define BENCH_SEGMENT (1u << 15)
-#define BENCH_STAMPS_MAX 1024u
+#define BENCH_SEGMENT (1u << 13)
+#define BENCH_STAMPS_MAX 4096u
 
 /*
  * The sources in the order in which packets take them, one after the other and again from the front. The order is

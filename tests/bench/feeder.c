@@ -75,41 +75,38 @@ size_t bench_frame(u8 family, u8 frame[BENCH_FRAME_BYTES])
 	return at < 60 ? 60 : at; /* Ethernet pads */
 }
 
-static double median_segment(const struct bench_feed *feed, u32 begin, u32 packets, u32 sources)
+double bench_feeder_median(const struct bench_feeder *feeder, u32 sources, u32 packets)
 {
+	const struct bench_feed *feed = &feeder->skeleton->bss->feed;
 	double segments[BENCH_STAMPS_MAX];
-	u32 first = (begin + BENCH_SEGMENT - 1) / BENCH_SEGMENT, end = (begin + packets - 1) / BENCH_SEGMENT;
-	u32 warm = sources / BENCH_SEGMENT;
+	u32 begin = feed->next - packets;
+	/* Numbers wrap at 2^32, and so do the numbers of segments, at a multiple of the number of stamps. */
+	u32 first = begin / BENCH_SEGMENT + !!(begin % BENCH_SEGMENT), whole = (packets - 1) / BENCH_SEGMENT - 1;
+	u32 warm = sources / BENCH_SEGMENT < whole / 4 ? sources / BENCH_SEGMENT : whole / 4;
 	size_t count = 0;
 
-	if (warm > (end - first) / 4)
-		warm = (end - first) / 4;
-	for (u32 i = first + warm; i < end; i++)
+	for (u32 i = first + warm; i < first + whole; i++)
 		segments[count++] = (double)(feed->stamps[(i + 1) % BENCH_STAMPS_MAX] -
 					     feed->stamps[i % BENCH_STAMPS_MAX]) / BENCH_SEGMENT;
-	if (!count)
-		errx(1, "a run of %u packets has no whole segment", packets);
 	return bench_median(segments, count);
 }
 
 double bench_feeder_run(struct bench_feeder *feeder, u8 family, int target, u32 sources, u32 packets)
 {
-	struct bench_feed *feed = &feeder->skeleton->bss->feed;
 	const struct bpf_program *entry = family == 4 ? feeder->skeleton->progs.feed4 : feeder->skeleton->progs.feed6;
 	u8 frame[BENCH_FRAME_BYTES];
 	LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = frame, .repeat = (int)packets);
-	u32 begin;
 
 	options.data_size_in = (u32)bench_frame(family, frame);
-	feed->sources_mask = sources - 1;
+	feeder->skeleton->bss->feed.sources_mask = sources - 1;
 	set_target(feeder, target);
-	begin = feed->next;
-	do {
+	for (;;) {
 		bench_check_interrupt();
 		if (!bpf_prog_test_run_opts(bpf_program__fd(entry), &options))
-			return median_segment(feed, begin, packets, sources);
-	} while (errno == EINTR || errno == EAGAIN);
-	err(1, "BPF_PROG_TEST_RUN");
+			return bench_feeder_median(feeder, sources, packets);
+		if (errno != EINTR && errno != EAGAIN)
+			err(1, "BPF_PROG_TEST_RUN");
+	}
 }
 
 static int compare_values(const void *left, const void *right)

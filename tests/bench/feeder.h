@@ -16,6 +16,7 @@ struct bench_feeder {
 };
 
 #define BENCH_FRAME_BYTES 74
+#define BENCH_PACKETS_MAX ((BENCH_STAMPS_MAX - 2) * BENCH_SEGMENT)
 
 /** bench_feeder_load() - ends the program when it cannot. */
 void bench_feeder_load(struct bench_feeder *feeder);
@@ -28,6 +29,12 @@ void bench_feeder_free(struct bench_feeder *feeder);
  * @sources: a power of two
  */
 double bench_feeder_run(struct bench_feeder *feeder, u8 family, int target, u32 sources, u32 packets);
+
+/**
+ * bench_feeder_median() - the same for the last @packets that were fed, by whatever means.
+ * At most BENCH_PACKETS_MAX of them.
+ */
+double bench_feeder_median(const struct bench_feeder *feeder, u32 sources, u32 packets);
 
 /** bench_frame() - the frame that is sent: a TCP SYN to port 443. Returns its length. */
 size_t bench_frame(u8 family, u8 frame[BENCH_FRAME_BYTES]);

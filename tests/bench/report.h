@@ -25,7 +25,8 @@ struct bench_cost {
 	u64 prefixes;
 	u32 sources;
 	bool has[BENCH_CASES];
-	double ns[BENCH_CASES];
+	double ns[BENCH_CASES];	    /* medians of rounds */
+	double best_ns[BENCH_CASES]; /* of the best round */
 };
 
 /* What it took to make a ruleset. */
@@ -36,7 +37,8 @@ struct bench_making {
 	u64 read_ns;
 	u64 compile_ns;
 	u64 publish_ns; /* fill a new map, flip, wait until the last packet that saw the old one is done */
-	u64 bytes;	/* of one generation in the kernel */
+	u64 map_bytes;	 /* one generation, as the kernel counts it */
+	u64 all_bytes;	 /* all maps of the program, with two generations */
 	u64 peak_kib;	/* resident memory of the process that did all this */
 };
 
@@ -52,6 +54,8 @@ struct bench_rate {
 /** bench_note() - print a line of progress on stderr. */
 __attribute__((format(printf, 1, 2))) void bench_note(const char *format, ...);
 
+/** bench_print_memory() - how far away memory is now, so that runs can be told apart. */
+void bench_print_memory(const char *when);
 void bench_print_costs(const struct bench_cost *costs, size_t count);
 void bench_print_makings(const struct bench_making *makings, size_t count);
 void bench_print_rates(const struct bench_rate *rates, size_t count);

@@ -21,18 +21,19 @@ void bench_spillway_load(const struct bench_ruleset *ruleset, struct bench_spill
 		errx(1, "cannot make the map of a ruleset: %s", strerror(-map));
 	if (spw_datapath_load(NULL, map, image->ruleset->units_capacity, false, &spillway->datapath, message))
 		errx(1, "%s", message);
-	close(map);
+	spillway->ruleset_map = map;
 	bench_spillway_set_level(spillway, SPW_GREEN);
 }
 
-void bench_spillway_publish(const struct bench_ruleset *ruleset, const struct bench_spillway *spillway)
+void bench_spillway_publish(const struct bench_ruleset *ruleset, struct bench_spillway *spillway)
 {
 	const struct spw_ruleset_image *image = &ruleset->image;
 	int map = spw_ruleset_map(image->ruleset, image->bytes);
 
 	if (map < 0 || spw_datapath_publish(&spillway->datapath, map))
 		errx(1, "cannot publish a ruleset");
-	close(map);
+	close(spillway->ruleset_map);
+	spillway->ruleset_map = map;
 }
 
 void bench_spillway_set_level(const struct bench_spillway *spillway, enum spw_level level)
@@ -68,7 +69,36 @@ u64 bench_spillway_count(const struct bench_spillway *spillway, enum spw_reason 
 	return bench_tallies_sum(bpf_map__fd(spillway->datapath.skeleton->maps.list_counters), reason);
 }
 
+static u64 map_bytes(int fd)
+{
+	unsigned long long bytes = 0;
+	char path[64], line[128];
+	FILE *info;
+
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+	info = fopen(path, "re");
+	if (!info)
+		err(1, "%s", path);
+	while (fgets(line, sizeof(line), info))
+		if (sscanf(line, "memlock: %llu", &bytes) == 1)
+			break;
+	fclose(info);
+	return bytes;
+}
+
+u64 bench_spillway_bytes(const struct bench_spillway *spillway, u64 *generation)
+{
+	const struct bpf_map *map;
+	u64 bytes = 0;
+
+	bpf_object__for_each_map(map, spillway->datapath.skeleton->obj)
+		bytes += map_bytes(bpf_map__fd(map));
+	*generation = map_bytes(spillway->ruleset_map);
+	return bytes + *generation;
+}
+
 void bench_spillway_free(struct bench_spillway *spillway)
 {
+	close(spillway->ruleset_map);
 	spw_datapath_free(&spillway->datapath);
 }

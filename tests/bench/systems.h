@@ -13,17 +13,20 @@ struct rivals_bpf;
 
 struct bench_spillway {
 	struct spw_datapath datapath;
+	int ruleset_map; /* the generation that is published */
 };
 
 /** bench_spillway_load() - load and publish; at green, with a lease that outlives the bench. Ends the program on errors. */
 void bench_spillway_load(const struct bench_ruleset *ruleset, struct bench_spillway *spillway);
 
 /** bench_spillway_publish() - fill a new map and let it take the place of the old one, as a reload does. */
-void bench_spillway_publish(const struct bench_ruleset *ruleset, const struct bench_spillway *spillway);
+void bench_spillway_publish(const struct bench_ruleset *ruleset, struct bench_spillway *spillway);
 void bench_spillway_set_level(const struct bench_spillway *spillway, enum spw_level level);
 
 /** bench_spillway_count() - packets that were judged for @reason, over all lists and CPUs. */
 u64 bench_spillway_count(const struct bench_spillway *spillway, enum spw_reason reason);
+/** bench_spillway_bytes() - all maps as the kernel counts them; @generation: the ruleset alone. */
+u64 bench_spillway_bytes(const struct bench_spillway *spillway, u64 *generation);
 void bench_spillway_free(struct bench_spillway *spillway);
 
 /** bench_tallies_sum() - the same from a map of struct spw_list_tally. */

@@ -150,8 +150,7 @@ static void load_receivers(struct bench *bench, u8 family)
 
 /* ---- a round ---- */
 
-/* Sends @packets; nanoseconds by the clock. */
-static u64 send_frames(struct bench *bench, u8 family, u32 sources, u32 packets)
+static void send_frames(struct bench *bench, u8 family, u32 sources, u32 packets)
 {
 	const struct feed_bpf *skeleton = bench->feeder.skeleton;
 	const struct bpf_program *entry = family == 4 ? skeleton->progs.send4 : skeleton->progs.send6;
@@ -159,33 +158,38 @@ static u64 send_frames(struct bench *bench, u8 family, u32 sources, u32 packets)
 	u8 frame[BENCH_FRAME_BYTES];
 	LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = frame, .ctx_in = &context, .ctx_size_in = sizeof(context),
 		    .repeat = (int)packets, .flags = BPF_F_TEST_XDP_LIVE_FRAMES);
-	u64 begin = bench_clock_ns();
 
 	context.data_end = options.data_size_in = (u32)bench_frame(family, frame);
 	skeleton->bss->feed.sources_mask = sources - 1;
-	if (bpf_prog_test_run_opts(bpf_program__fd(entry), &options))
+	if (bpf_prog_test_run_opts(bpf_program__fd(entry), &options)) {
+		bench_check_interrupt();
 		err(1, "BPF_PROG_TEST_RUN with live frames");
-	return bench_clock_ns() - begin;
+	}
 }
 
-/* Packets dropped per second. */
+/* Packets dropped per second: what part of them arrived, by the time that the median segment took. */
 static double measure(struct bench *bench, u8 family, int receiver, u32 sources)
 {
 	const u32 pilot = 1u << 18;
-	u64 ns, drops;
-	u32 packets;
+	double ns, packets;
+	u64 drops;
 
 	if (bpf_xdp_attach((int)if_nametoindex(RECEIVER), bench->receivers[receiver].program_fd, XDP_FLAGS_DRV_MODE,
 			   NULL))
 		err(1, "cannot attach to %s in native mode", RECEIVER);
-	ns = send_frames(bench, family, sources, pilot);
-	packets = (u32)((u64)bench->plan->round_ms * 1000000 * pilot / ns);
+	send_frames(bench, family, sources, pilot);
+	ns = bench_feeder_median(&bench->feeder, sources, pilot);
+	packets = bench->plan->round_ms * 1e6 / ns;
+	if (packets > BENCH_PACKETS_MAX)
+		packets = BENCH_PACKETS_MAX;
+	if (packets < pilot)
+		packets = pilot;
 	drops = count_drops(bench, receiver);
-	ns = send_frames(bench, family, sources, packets);
+	send_frames(bench, family, sources, (u32)packets);
 	drops = count_drops(bench, receiver) - drops;
-	if (drops < packets / 10 * 9)
-		errx(1, "of %u packets only %llu arrived", packets, (unsigned long long)drops);
-	return (double)drops * 1e9 / (double)ns;
+	if ((double)drops < packets * 0.9)
+		errx(1, "of %.0f packets only %llu arrived", packets, (unsigned long long)drops);
+	return (double)drops / packets * 1e9 / bench_feeder_median(&bench->feeder, sources, (u32)packets);
 }
 
 static void measure_family(struct bench *bench, u8 family, struct bench_rate *rates, size_t *count)

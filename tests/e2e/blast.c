@@ -30,7 +30,7 @@
 #include <unistd.h>
 
 enum {
-	BATCH = 32,	     /* packets a system call; also the longest burst at full speed */
+	BATCH = 32, /* packets a system call; also the longest burst at full speed */
 	FRAME_MAX = 9018,
 	BUFFERED_FRAMES = 100, /* well below a veth's ring of 256: a full ring makes the sender wait, not lose */
 	TICK_NS = 1000000,
@@ -44,7 +44,7 @@ struct options {
 	uint8_t source[16];
 	uint8_t target[16];
 	uint64_t sources;
-	uint64_t step; /* from one source to the next */
+	uint64_t step;	/* from one source to the next */
 	uint64_t count; /* 0: no limit */
 	uint64_t rate;	/* packets a second */
 	double seconds; /* 0: no limit */
@@ -108,7 +108,8 @@ static uint16_t checksum(const void *data, size_t length)
 /* Everything of a frame but its source. */
 static void make_frame(uint8_t *frame, const struct options *options)
 {
-	static const uint8_t nobody[ETH_ALEN] = {0x02, 0, 0, 0, 0xff, 0xfe}, sender[ETH_ALEN] = {0x02, 0, 0, 0, 0xff, 0xff};
+	static const uint8_t nobody[ETH_ALEN] = {0x02, 0, 0, 0, 0xff, 0xfe},
+			     sender[ETH_ALEN] = {0x02, 0, 0, 0, 0xff, 0xff};
 	struct ether_header *ethernet = (struct ether_header *)frame;
 	uint8_t *transport;
 	size_t left;
@@ -257,56 +258,103 @@ static void blast(const struct options *options)
 
 static void read_address(const char *text, uint8_t *address, int *family)
 {
-	int found = inet_pton(AF_INET, text, address) == 1 ? AF_INET : inet_pton(AF_INET6, text, address) == 1 ? AF_INET6 : 0;
+	int found = strchr(text, ':') ? AF_INET6 : AF_INET;
 
-	if (!found || (*family && *family != found))
-		usage("an address is none, or of another family than the other");
+	if (inet_pton(found, text, address) != 1)
+		usage("an address is none");
+	if (*family && *family != found)
+		usage("the addresses are of two families");
 	*family = found;
+}
+
+static void read_options(int argc, char **argv, struct options *options)
+{
+	static const struct option table[] = {
+		{"interface", required_argument, NULL, 'i'},
+		{"source", required_argument, NULL, 's'},
+		{"sources", required_argument, NULL, 'n'},
+		{"step", required_argument, NULL, 'x'},
+		{"target", required_argument, NULL, 't'},
+		{"rate", required_argument, NULL, 'r'},
+		{"count", required_argument, NULL, 'c'},
+		{"seconds", required_argument, NULL, 'e'},
+		{"udp", no_argument, NULL, 'u'},
+		{"ack", no_argument, NULL, 'a'},
+		{"port", required_argument, NULL, 'p'},
+		{"length", required_argument, NULL, 'l'},
+		{},
+	};
+	const char *source = NULL, *target = NULL;
+	int option;
+
+	while ((option = getopt_long(argc, argv, "", table, NULL)) != -1) {
+		switch (option) {
+		case 'i':
+			options->interface = optarg;
+			break;
+		case 's':
+			source = optarg;
+			break;
+		case 'n':
+			options->sources = strtoull(optarg, NULL, 10);
+			break;
+		case 'x':
+			options->step = strtoull(optarg, NULL, 10);
+			break;
+		case 't':
+			target = optarg;
+			break;
+		case 'r':
+			options->rate = strtoull(optarg, NULL, 10);
+			break;
+		case 'c':
+			options->count = strtoull(optarg, NULL, 10);
+			break;
+		case 'e':
+			options->seconds = strtod(optarg, NULL);
+			break;
+		case 'u':
+			options->protocol = IPPROTO_UDP;
+			break;
+		case 'a':
+			options->ack = true;
+			break;
+		case 'p':
+			options->port = strtoul(optarg, NULL, 10);
+			break;
+		case 'l':
+			options->length = strtoul(optarg, NULL, 10);
+			break;
+		default:
+			usage("unknown option");
+		}
+	}
+	if (optind != argc || !options->interface || !source || !target || !options->sources || !options->rate)
+		usage("interface, source and target are needed; sources and rate are above zero");
+	read_address(source, options->source, &options->family);
+	read_address(target, options->target, &options->family);
+}
+
+/* The shortest frame that holds all headers and is allowed on a wire, if none is asked for. */
+static void choose_length(struct options *options)
+{
+	size_t least = sizeof(struct ether_header);
+
+	least += options->family == AF_INET ? sizeof(struct iphdr) : sizeof(struct ip6_hdr);
+	least += options->protocol == IPPROTO_TCP ? sizeof(struct tcphdr) : sizeof(struct udphdr);
+	if (!options->length)
+		options->length = least > ETH_ZLEN ? least : ETH_ZLEN;
+	if (options->length < least || options->length > FRAME_MAX)
+		usage("a frame of this length is not possible");
 }
 
 int main(int argc, char **argv)
 {
-	static const struct option table[] = {
-		{"interface", required_argument, NULL, 'i'}, {"source", required_argument, NULL, 's'},
-		{"sources", required_argument, NULL, 'n'},   {"target", required_argument, NULL, 't'},
-		{"count", required_argument, NULL, 'c'},     {"rate", required_argument, NULL, 'r'},
-		{"seconds", required_argument, NULL, 'e'},   {"port", required_argument, NULL, 'p'},
-		{"length", required_argument, NULL, 'l'},    {"udp", no_argument, NULL, 'u'},
-		{"ack", no_argument, NULL, 'a'},	     {"step", required_argument, NULL, 'x'},
-		{},
-	};
-	struct options options = {
-		.sources = 1, .step = 1, .rate = 10000, .protocol = IPPROTO_TCP, .port = 80, .length = 0,
-	};
+	struct options options = {.sources = 1, .step = 1, .rate = 10000, .protocol = IPPROTO_TCP, .port = 80};
 	struct sigaction action = {.sa_handler = stop}; /* no SA_RESTART: a signal ends a sleep */
-	size_t least;
-	int option, given = 0;
 
-	while ((option = getopt_long(argc, argv, "", table, NULL)) != -1) {
-		switch (option) {
-		case 'i': options.interface = optarg; break;
-		case 's': read_address(optarg, options.source, &options.family), given |= 1; break;
-		case 't': read_address(optarg, options.target, &options.family), given |= 2; break;
-		case 'n': options.sources = strtoull(optarg, NULL, 10); break;
-		case 'x': options.step = strtoull(optarg, NULL, 10); break;
-		case 'c': options.count = strtoull(optarg, NULL, 10); break;
-		case 'r': options.rate = strtoull(optarg, NULL, 10); break;
-		case 'e': options.seconds = strtod(optarg, NULL); break;
-		case 'p': options.port = strtoul(optarg, NULL, 10); break;
-		case 'l': options.length = strtoul(optarg, NULL, 10); break;
-		case 'u': options.protocol = IPPROTO_UDP; break;
-		case 'a': options.ack = true; break;
-		default: usage("unknown option");
-		}
-	}
-	if (optind != argc || !options.interface || given != 3 || !options.sources || !options.rate)
-		usage("interface, source and target are needed; sources and rate are above zero");
-	least = sizeof(struct ether_header) + (options.family == AF_INET ? sizeof(struct iphdr) : sizeof(struct ip6_hdr)) +
-		(options.protocol == IPPROTO_TCP ? sizeof(struct tcphdr) : sizeof(struct udphdr));
-	if (!options.length)
-		options.length = least > ETH_ZLEN ? least : ETH_ZLEN;
-	if (options.length < least || options.length > FRAME_MAX)
-		usage("a frame of this length is not possible");
+	read_options(argc, argv, &options);
+	choose_length(&options);
 	sigaction(SIGTERM, &action, NULL);
 	sigaction(SIGINT, &action, NULL);
 	blast(&options);

@@ -71,7 +71,8 @@ def unprivileged(tap, world):
 
     tap.equal(error_of(knock), "done", "root reaches the control socket")
     tap.equal(as_nobody(lambda: error_of(knock)), "EACCES", "nobody: the control socket is EACCES (fault 46)")
-    tap.equal(as_nobody(lambda: error_of(os.listdir, agent.pins)), "EACCES", "nobody: the pins' folder is EACCES (fault 46)")
+    tap.equal(as_nobody(lambda: error_of(os.listdir, agent.pins)), "EACCES",
+              "nobody: the pins' folder is EACCES (fault 46)")
     for pin in ("control", "list_counters"):
         tap.equal(error_of(open_pin, agent.pins / pin), "done", f"root opens the pin {pin}")
         tap.ok(as_nobody(lambda path=agent.pins / pin: error_of(open_pin, path)) in ("EACCES", "EPERM"),
@@ -96,7 +97,7 @@ def unprivileged(tap, world):
 
 
 class Session:
-    """A stand-in for SSH: a TCP session on port 22 that asks every 20 ms and remembers the longest wait for an answer."""
+    """A stand-in for SSH: a TCP session on port 22 that asks every 20 ms and remembers the longest wait."""
 
     def __init__(self, shop, client):
         listener = shop.socket()
@@ -194,7 +195,8 @@ def lock_out_is_refused(tap, world):
         agent = world.agent(shop, body, f"refused-{len(world.agents)}")
         done = agent.cli("check", check=False)
         tap.ok(done.returncode == 1 and f"{agent.config}:" in done.stderr,
-               f"{name} in a class that is cut: check refuses it with its place (fault 38)", f"{done.returncode}: {done.stderr}")
+               f"{name} in a class that is cut: check refuses it with its place (fault 38)",
+               f"{done.returncode}: {done.stderr}")
         process = agent.launch()
         tap.equal(process.wait(), 1, f"{name} in a class that is cut: run refuses it (fault 38)")
         tap.equal(agent.mode(), None, f"{name} in a class that is cut: nothing is attached (fault 38)")

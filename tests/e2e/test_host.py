@@ -72,7 +72,8 @@ def deleted_recreated(tap, world):
     tap.ok(sheds(world, floods["eth0"], agent), "recreated: it sheds again (fault 32)")
     tap.ok(agent.counted()["abroad"] >= 2 * counted, "recreated: the counters went on (fault 32)")
     links = [path.name for path in agent.pins.iterdir() if path.name.startswith("link_")]
-    tap.equal(links, [f"link_{shop.link('eth0')['ifindex']}"], "recreated: no pin of the old interface is left (fault 32)")
+    tap.equal(links, [f"link_{shop.link('eth0')['ifindex']}"],
+              "recreated: no pin of the old interface is left (fault 32)")
 
 
 def moved_away(tap, world):
@@ -132,7 +133,8 @@ def generic_fallback(tap, world):
     agent.start()
     tap.equal(agent.mode("br0"), "generic", "attach: auto falls back to generic mode")
     tap.ok("generic" in agent.process.log() and "br0" in agent.process.log(), "and warns of it", agent.process.log())
-    tap.equal(agent.metrics().all("spillway_interface_attached")[0][0].get("mode"), "generic", "the mode is in the metric")
+    tap.equal(agent.metrics().all("spillway_interface_attached")[0][0].get("mode"), "generic",
+              "the mode is in the metric")
     tap.equal(request(client), 200, "generic: served at green")
     agent.cli("level", "set", "red")
     tap.equal(request(client), None, "generic: refused at red")
@@ -167,9 +169,11 @@ def jumbo_frames(tap, world):
     for _ in range(count):
         sender.sendto(b"x" * payload, (SHOP4, 9))
     # The client answers our "port unreachable" with nothing, so these frames are all that comes.
-    wait_for(lambda: agent.counted()["abroad"] - sum(before["packets"].values()) >= count, 3, "jumbo frames are counted")
+    wait_for(lambda: agent.counted()["abroad"] - sum(before["packets"].values()) >= count, 3,
+             "jumbo frames are counted")
     after = {entry["name"]: entry for entry in agent.status()["lists"]}["abroad"]
-    tap.equal(after["packets"]["pass"] - before["packets"]["pass"], count, "MTU 9000: jumbo frames are counted (fault 12)")
+    tap.equal(after["packets"]["pass"] - before["packets"]["pass"], count,
+              "MTU 9000: jumbo frames are counted (fault 12)")
     tap.equal(after["bytes"]["pass"] - before["bytes"]["pass"], count * (payload + 14 + 20 + 8),
               "MTU 9000: with all their bytes (fault 12)")
     agent.cli("level", "set", "red")

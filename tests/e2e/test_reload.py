@@ -1,11 +1,12 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""New configurations under traffic: whole or not at all, nothing lost, and the old one stays when the new one is bad."""
+"""New configurations under traffic: whole or not at all, nothing lost; the old one stays when the new one is bad."""
 import os
 import re
 import signal
 import threading
 import time
+from pathlib import Path
 
 from world import (CLASSES, SCALE, SLOW, finish_blast, run, run_tests, scaled, wait_for)
 
@@ -50,7 +51,8 @@ def no_packet_sees_two(tap, world):
         names = ", ".join(f"beside{number}" for number in beside)
         lists += f'  world: {{ geo: {GEO}, countries: ["!US"] }}\n'
         swap = [f"  kept: {{ file: {kept}.txt }}\n", f"  cut: {{ file: {cut}.txt }}\n"]
-        classes = ["  - { name: protected, lists: [kept] }\n", "  - { name: sheddable, lists: [cut], cut_from: yellow }\n",
+        classes = ["  - { name: protected, lists: [kept] }\n",
+                   "  - { name: sheddable, lists: [cut], cut_from: yellow }\n",
                    f"  - {{ name: beside, lists: [world, {names}], cut_from: orange }}\n"]
         if cut == "odd":
             swap.reverse()
@@ -164,6 +166,29 @@ def out_of_memory(tap, world):
               "with memory again the same reload succeeds (fault 20)")
 
 
+def compiler_killed(tap, world):
+    """20: what compiles is a process of its own; when the kernel runs out of memory, it is that one that goes."""
+    _, flood, agent = build(world)
+    generation = agent.generation()
+    with open(world.folder / "many.txt", "w", encoding="ascii") as out:
+        out.writelines(f"2001:db8:{number >> 12:x}:{(number & 4095) << 4:x}::/64\n" for number in range(400_000))
+    agent.write(CLASSES.replace('inline: [198.18.1.0/24, "2001:db8:1::/48"]', "file: many.txt"))
+    children = Path(f"/proc/{agent.process.pid}/task/{agent.process.pid}/children")
+    apply = agent.namespace.start(agent.program, "-c", agent.config, "apply", name="apply")
+    child = wait_for(lambda: children.read_text().split(), 5, "something compiles")
+    os.kill(int(child[0]), signal.SIGKILL)
+    tap.equal(apply.wait(), 1, "the compiling process is killed: apply exits 1 (fault 20)")
+    tap.ok("memory" in apply.log(), "the compiling process is killed: apply says what may have happened (fault 20)",
+           apply.log())
+    tap.equal((agent.generation(), agent.metrics().one("spillway_reloads_total", result="failed")), (generation, 1),
+              "the compiling process is killed: the old ruleset stays, the failure is counted (fault 20)")
+    dropped = agent.counted("drop")["abroad"]
+    sent = finish_blast(world.blast(flood, "198.18.3.0", 256, count=1000))
+    wait_for(lambda: agent.counted("drop")["abroad"] - dropped >= sent, 5, "it still sheds")
+    agent.reload()
+    tap.ok(agent.generation() > generation, "the compiling process is killed: the next reload is fine (fault 20)")
+
+
 def hostile_configurations(tap, world):
     """41: each is refused with its place, the policy stays, memory is bounded."""
     _, _, agent = build(world)
@@ -171,7 +196,8 @@ def hostile_configurations(tap, world):
     good = agent.text(CLASSES)
     deep = "deep: " + "[" * 20_000 + "]" * 20_000 + "\n"
     bomb = "a: &a [x, x, x, x, x, x, x, x]\n" + "".join(
-        f"{name}: &{name} [{', '.join('*' + before for _ in range(9))}]\n" for before, name in zip("abcdefgh", "bcdefghi"))
+        f"{name}: &{name} [{', '.join('*' + before for _ in range(9))}]\n"
+        for before, name in zip("abcdefgh", "bcdefghi"))
     cases = [
         ("a NUL byte", good.replace("partner,", "part\0ner,"), None),
         ("a file of 1 GB", None, None),
@@ -185,8 +211,8 @@ def hostile_configurations(tap, world):
         ("a value of a wrong type", good + "mode: [enforce]\n", None),
         ("a list that is not there", good.replace("lists: [home]", "lists: [hone]"), "hone"),
         ("one prefix in two classes", good.replace("198.18.2.0/24", "198.18.1.0/24"), "198.18.1.0/24"),
-        ("a country that is none", good.replace("home:     {", "home:     { geo: /usr/share/tor, countries: [XQX] }\n  x: {"),
-         "XQX"),
+        ("a country that is none",
+         good.replace("home:     {", f"home:     {{ geo: {GEO}, countries: [XQX] }}\n  x: {{"), "XQX"),
         ("an empty file", "", None),
         ("no YAML at all", "\x7fELF\x02\x01" + "\0" * 100, None),
         ("bytes that are not UTF-8", b"\xff\xfe mode: \xc3\x28\n", None),
@@ -213,12 +239,14 @@ def hostile_configurations(tap, world):
         agent.process.signal(signal.SIGHUP)
         wait_for(lambda before=failed: agent.metrics().one("spillway_reloads_total", result="failed") > before, 5,
                  "SIGHUP is counted as failed")
-        tap.ok(right(agent.process.log()[logged:]), f"{name}: SIGHUP: counted as failed, its place is in the log (fault 41)",
+        tap.ok(right(agent.process.log()[logged:]),
+               f"{name}: SIGHUP: counted as failed, its place is in the log (fault 41)",
                agent.process.log()[logged:][:500])
     grown = resident(agent) - memory
     tap.ok(grown < 16 << 20, "memory stays bounded (fault 41)", f"{grown >> 20} MiB more")
     agent.write(CLASSES)
-    tap.equal((agent.generation(), agent.status()["level"]), (generation, "red"), "the running policy is kept (fault 41)")
+    tap.equal((agent.generation(), agent.status()["level"]), (generation, "red"),
+              "the running policy is kept (fault 41)")
     agent.reload()
     tap.ok(agent.generation() > generation, "a good configuration is taken again")
 
@@ -338,9 +366,10 @@ def unsafe_lists(tap, world):
     finally:
         done.set()
         writer.join()
-    tap.ok(not torn, f"replaced in mid-read: one version ({taken} times) or an error ({refusals} times) (fault 48)", torn)
+    tap.ok(not torn, f"replaced in mid-read: one version ({taken} times) or an error ({refusals} times) (fault 48)",
+           torn)
 
 
 if __name__ == "__main__":
-    run_tests(no_packet_sees_two, a_million_prefixes, out_of_memory, hostile_configurations, a_thousand_hangups,
-              unsafe_lists)
+    run_tests(no_packet_sees_two, a_million_prefixes, out_of_memory, compiler_killed, hostile_configurations,
+              a_thousand_hangups, unsafe_lists)

@@ -435,11 +435,11 @@ def mount_bpffs():
 
 def blast_program(folder):
     """The sender; built here when the Makefile has not."""
-    if BLAST.exists():
+    source, built = ROOT / "tests/e2e/blast.c", folder / "blast"
+    if BLAST.exists() and BLAST.stat().st_mtime >= source.stat().st_mtime:
         return BLAST
-    built = folder / "blast"
     if not built.exists():
-        run("cc", "-std=gnu11", "-D_GNU_SOURCE", "-O2", "-o", built, ROOT / "tests/e2e/blast.c")
+        run("cc", "-std=gnu11", "-D_GNU_SOURCE", "-O2", "-o", built, source)
     return built
 
 

@@ -302,7 +302,7 @@ def add_tunnels(cases):
 
 def add_large(cases):
     """Fault 12: frames larger than a page, with headers also where they reach beyond the first part of the buffer."""
-    for size in (1500, 3000, 3500, 4096, 9000):
+    for size in (1500, 3000, 3500, 4096, 9000, 65535):
         for kind, make, source, overhead in (("IPv4", f.ip4, f.PARTNER4, 40), ("IPv6", f.ip6, f.PARTNER6, 60)):
             frame = make(TCP(sport=40000, dport=443, flags="S") / bytes(size - overhead), source)
             cases.add(f"{kind} packet of {size} bytes (fault 12)", frame, len=size + 14, new=True, **PORTS, **PARTNER)

@@ -11,7 +11,7 @@ import tempfile
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import frames as f
 import simulate
-from oracle import WIDTH, Class, GeoTable, List, Packet, Policy, address_text
+from oracle import WIDTH, Class, GeoTable, List, Packet, Policy, address_text, prefixes_of
 from tap import Tap
 
 SEED = 20180717
@@ -108,7 +108,7 @@ class Prefixes:
         """Every length on both sides of where tables like to step: 16, 17, 18, 24, 64 and the ends."""
         lengths = {
             4: (15, 16, 17, 18, 23, 24, 25, 31, 32),
-            6: (15, 16, 17, 31, 32, 33, 47, 48, 49, 62, 63, 64, 65, 66, 78, 79, 80, 95, 96, 97, 111, 112, 126, 127, 128),
+            6: (15, 16, 17, 31, 32, 33, 47, 48, 49, *range(62, 67), 78, 79, 80, 95, 96, 97, 111, 112, 126, 127, 128),
         }
         for family in (4, 6):
             for length, _ in itertools.product(lengths[family], range(20)):
@@ -216,6 +216,22 @@ def test_many_entries(tap):
         )
         sources = edges_of([*many[: simulate.scaled(8000)], *ranges, *holes])
         check_sources(tap, f"{len(many) + len(ranges)} entries with {len(holes)} holes", sorted(sources), policy)
+
+
+def test_many_lists(tap):
+    """As many lists as there may be (SPW_LISTS_MAX less one), and more meanings than lists: some of their sources are management, too."""
+    count = 511
+    lists, sources = [], set()
+    for number in range(count):
+        texts = [f"10.{number >> 8}.{number & 255}.0/24", f"2001:db8:{number:x}::/48"]
+        lists.append(List(f"list{number}", inline=texts))
+        for family, start, length in (prefix for text in texts for prefix in prefixes_of(text)):
+            last = start | (1 << (WIDTH[family] - length)) - 1
+            sources.update(((family, start), (family, last)))
+    classes = [Class(f"class{number}", [list_.name for list_ in lists[number::31]]) for number in range(31)]
+    management = ["10.1.0.0/16", "10.2.7.128/25", "2001:db8:100::/40", "2001:db8:200:8000::/49"]
+    policy = Policy(lists=lists, classes=[*classes, Class("rest")], management_prefixes=management)
+    check_sources(tap, f"{count} lists in {len(classes)} classes", sorted(sources), policy)
 
 
 def test_ranges(tap):
@@ -334,6 +350,7 @@ def main():
     tap = Tap()
     tap.run(test_random_sets)
     tap.run(test_many_entries)
+    tap.run(test_many_lists)
     tap.run(test_ranges)
     tap.run(test_small_countries)
     tap.run(test_world)

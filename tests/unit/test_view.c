@@ -999,7 +999,12 @@ static void what_was_not_parsed_is_null(void **state)
 	};
 	/* Ports of a frame without an IP header cannot be; bytes that were not found must not show. */
 	const struct spw_trace arp = {
-		.packet = {.source_hi = ~0ull, .sport = 9, .dport = 9, .protocol = 9, .found = SPW_FOUND_ARP},
+		.packet = {.family = 4,
+			   .source_hi = ~0ull,
+			   .sport = 9,
+			   .dport = 9,
+			   .protocol = 9,
+			   .found = SPW_FOUND_ARP},
 		.reason = SPW_REASON_ARP,
 	};
 

@@ -11,11 +11,13 @@
 
 enum { ANSWER_SECONDS = 170 };
 
-static json_t *make_request(const struct spw_call *call)
+static json_t *make_request(const struct spw_call *call, bool force)
 {
 	_cleanup_free_ char *path = call->config_given ? realpath(call->config_path, NULL) : NULL;
 	json_t *request = json_pack("{s:s}", "verb", "apply");
 
+	if (force)
+		json_object_set_new(request, "force", json_true());
 	if (path)
 		json_object_set_new(request, "config", json_string(path));
 	return request;
@@ -33,7 +35,7 @@ static int print_answer(const struct spw_call *call, const json_t *answer)
 
 	print_lines(stderr, json_string_value(json_object_get(answer, ok ? "warnings" : "error")));
 	if (call->json) {
-		json_dumpf(answer, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
+		json_dumpf(answer, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(9));
 		putchar('\n');
 	} else if (ok) {
 		printf("ruleset %lld published: %lld IPv4 and %lld IPv6 prefixes; compiled in %.0f ms, published in %.0f ms\n",
@@ -48,16 +50,17 @@ static int print_answer(const struct spw_call *call, const json_t *answer)
 
 static int run(const struct spw_call *call, int argc, char **argv)
 {
+	bool force = argc == 2 && !strcmp(argv[1], "--force");
 	char message[SPW_MESSAGE_MAX];
 	struct spw_config config;
 	json_t *answer;
 	int status;
 
-	if (argc > 1)
+	if (argc > 1 && !force)
 		return spw_usage(&spw_verb_apply, "unexpected '%s'", argv[1]);
 	status = spw_where(call, &config);
 	if (status == SPW_EXIT_DONE) {
-		answer = spw_control_call(config.run_dir, make_request(call), ANSWER_SECONDS, message);
+		answer = spw_control_call(config.run_dir, make_request(call, force), ANSWER_SECONDS, message);
 		status = answer ? print_answer(call, answer) : spw_fail("%s", message);
 		json_decref(answer);
 	}
@@ -67,9 +70,9 @@ static int run(const struct spw_call *call, int argc, char **argv)
 
 const struct spw_verb spw_verb_apply = {
 	.name = "apply",
-	.usage = "",
+	.usage = "[--force]",
 	.summary = "Have the agent read its configuration again; all or nothing",
 	.help = "With -c FILE the agent takes that file from now on. On any error the ruleset that was in force stays, and the exit\n"
-		"status is 1. SIGHUP to the agent does the same.\n",
+		"status is 1. SIGHUP to the agent does the same. --force takes a configuration that 'check' refuses without it.\n",
 	.run = run,
 };

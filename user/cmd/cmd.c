@@ -24,7 +24,8 @@ int spw_fail(const char *format, ...)
 {
 	va_list arguments;
 
-	fputs("spillway: ", stderr);
+	/* Under systemd the journal wants to know that it is an error (sd-daemon(3)). */
+	fputs(getenv("JOURNAL_STREAM") && !isatty(STDERR_FILENO) ? "<3>spillway: " : "spillway: ", stderr);
 	va_start(arguments, format);
 	vfprintf(stderr, format, arguments);
 	va_end(arguments);

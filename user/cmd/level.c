@@ -19,7 +19,7 @@ static int print_answer(const struct spw_call *call, const json_t *answer)
 	if (!json_is_true(json_object_get(answer, "ok")))
 		return spw_fail("%s", json_string_value(json_object_get(answer, "error")));
 	if (call->json) {
-		json_dumpf(answer, stdout, JSON_INDENT(2));
+		json_dumpf(answer, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
 		putchar('\n');
 		return SPW_EXIT_DONE;
 	}

@@ -27,6 +27,8 @@ static int compile(struct spw_reading *reading, struct spw_diagnostics *diagnost
 	err = spw_ruleset_compile(&assembly.source, 0, &reading->image, &error);
 	if (err)
 		spw_report_ruleset_error(&reading->config, &reading->lists, &assembly, &error, diagnostics);
+	else
+		spw_report_overruling(&reading->config, &assembly, &reading->image, diagnostics);
 	reading->compile_seconds = seconds_since(began_ns);
 	spw_assembly_free(&assembly);
 	return err;

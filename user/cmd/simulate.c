@@ -15,9 +15,9 @@
 #include "../io/capture.h"
 #include "../io/datapath.h"
 #include "../io/sampler.h"
-#include "../lists/assemble.h"
 #include "../view/view.h"
 #include "cmd.h"
+#include "reading.h"
 #include "spillway.skel.h"
 
 enum {
@@ -27,12 +27,12 @@ enum {
 
 struct simulation {
 	const struct spw_call *call;
-	struct spw_config config;
+	struct spw_reading reading;
 	struct spw_datapath datapath;
-	int control_fd;
 	int trace_fd;
 	u32 level;
 	bool quiet;
+	bool enforce; /* whatever the configured mode */
 	u64 packets;
 	u64 cut_short; /* by the capture's snapshot length */
 	u64 refused;   /* by TEST_RUN */
@@ -40,65 +40,45 @@ struct simulation {
 	u64 reasons[SPW_REASONS_MAX];
 };
 
-/* The configuration as a ruleset, loaded with its trace on. */
-static int load_ruleset(struct simulation *simulation, const struct spw_lists *lists,
-			struct spw_diagnostics *diagnostics)
+/* The ruleset as a map, loaded with the trace on. */
+static int load_ruleset(struct simulation *simulation)
 {
-	struct spw_ruleset_image image = {0};
-	struct spw_ruleset_error error;
-	struct spw_assembly assembly;
+	const struct spw_ruleset_image *image = &simulation->reading.image;
 	char message[SPW_MESSAGE_MAX];
-	int map, err = spw_assemble(&simulation->config, lists, NULL, &assembly);
+	int map = spw_ruleset_map(image->ruleset, image->bytes), status = SPW_EXIT_DONE;
 
-	if (err)
-		return spw_fail("cannot assemble the ruleset: %s", strerror(-err));
-	if (spw_ruleset_compile(&assembly.source, 0, &image, &error)) {
-		spw_report_ruleset_error(&simulation->config, lists, &assembly, &error, diagnostics);
-		spw_assembly_free(&assembly);
-		return SPW_EXIT_FAILED;
-	}
-	map = spw_ruleset_map(image.ruleset, image.bytes);
 	if (map < 0)
-		err = spw_fail("cannot make the kernel's map of the ruleset: %s%s", strerror(-map),
-			       map == -EPERM ? "; this needs root" : "");
-	else if (spw_datapath_load(NULL, map, image.ruleset->units_capacity, true, &simulation->datapath, message))
-		err = spw_fail("%s", message);
-	if (map >= 0)
-		close(map);
-	spw_ruleset_free(&image);
-	spw_assembly_free(&assembly);
-	return err;
+		return spw_fail("cannot make the kernel's map of the ruleset: %s%s", strerror(-map),
+				map == -EPERM ? "; this needs root" : "");
+	if (spw_datapath_load(NULL, map, image->ruleset->units_capacity, true, &simulation->datapath, message))
+		status = spw_fail("%s", message);
+	close(map);
+	return status;
 }
 
 static int prepare(struct simulation *simulation)
 {
-	const struct spw_call *call = simulation->call;
 	struct spw_diagnostics diagnostics = {0};
-	struct spw_lists lists = {0};
-	struct spw_control control = {.lease_until_jiffies = UINT64_MAX, .lease_until_ns = UINT64_MAX, .level = simulation->level};
+	struct spw_control control = {
+		.lease_until_jiffies = UINT64_MAX, .lease_until_ns = UINT64_MAX, .level = simulation->level};
 	const u32 key = 0;
-	int err = spw_config_load(call->config_path, &simulation->config, &diagnostics);
+	/* What `check` would refuse without --force may be looked at here: nothing is attached. */
+	int err = spw_reading_make(simulation->call->config_path, true, &simulation->reading, &diagnostics);
 
-	if (!err)
-		err = spw_lists_load(&simulation->config, &lists, &diagnostics);
-	if (!err)
-		err = load_ruleset(simulation, &lists, &diagnostics);
 	spw_print_diagnostics(&diagnostics);
 	spw_diagnostics_free(&diagnostics);
-	spw_lists_free(&lists);
-	if (err)
+	if (err || load_ruleset(simulation) != SPW_EXIT_DONE)
 		return SPW_EXIT_FAILED;
-	control.mode = simulation->config.mode;
-	simulation->control_fd = bpf_map__fd(simulation->datapath.skeleton->maps.control);
+	control.mode = simulation->enforce ? SPW_ENFORCE : simulation->reading.config.mode;
 	simulation->trace_fd = bpf_map__fd(simulation->datapath.skeleton->maps.trace);
-	if (bpf_map_update_elem(simulation->control_fd, &key, &control, BPF_ANY))
+	if (bpf_map_update_elem(bpf_map__fd(simulation->datapath.skeleton->maps.control), &key, &control, BPF_ANY))
 		return spw_fail("cannot set the level: %s", strerror(errno));
 	return SPW_EXIT_DONE;
 }
 
 static void show(struct simulation *simulation, const struct spw_trace *trace, u32 length)
 {
-	const struct spw_config *config = &simulation->config;
+	const struct spw_config *config = &simulation->reading.config;
 	struct spw_packet_view view = {.number = simulation->packets, .trace = trace, .length = length};
 
 	if (trace && trace->classified && trace->class_id < config->classes_count) {
@@ -178,6 +158,10 @@ static void sum_up(const struct simulation *simulation)
 {
 	FILE *out = simulation->call->json ? stderr : stdout;
 
+	if (simulation->reading.config.mode == SPW_OBSERVE && !simulation->enforce)
+		fprintf(stderr, "note: the configuration says mode observe, which drops nothing; --enforce shows what enforcing "
+			"would do\n");
+
 	if (simulation->cut_short)
 		fprintf(stderr, "note: %llu packets were cut short by the capture's snapshot length and are judged as they "
 			"stand; capture whole packets (tcpdump -s 0)\n", (unsigned long long)simulation->cut_short);
@@ -209,7 +193,7 @@ static int simulate(struct simulation *simulation, const char *path)
 	if (status == SPW_EXIT_DONE)
 		sum_up(simulation);
 	spw_datapath_free(&simulation->datapath);
-	spw_config_free(&simulation->config);
+	spw_reading_free(&simulation->reading);
 	return status;
 }
 
@@ -229,6 +213,8 @@ static int run(const struct spw_call *call, int argc, char **argv)
 			level = argv[i] + 8;
 		} else if (!strcmp(argv[i], "-q") || !strcmp(argv[i], "--quiet")) {
 			simulation.quiet = true;
+		} else if (!strcmp(argv[i], "--enforce")) {
+			simulation.enforce = true;
 		} else if ((argv[i][0] == '-' && argv[i][1]) || path) {
 			return spw_usage(&spw_verb_simulate, "unexpected '%s'", argv[i]);
 		} else {
@@ -246,9 +232,10 @@ static int run(const struct spw_call *call, int argc, char **argv)
 
 const struct spw_verb spw_verb_simulate = {
 	.name = "simulate",
-	.usage = "FILE.pcap [--level LEVEL] [-q]",
+	.usage = "FILE.pcap [--level LEVEL] [--enforce] [-q]",
 	.summary = "Send a capture through the real program and show every judgement at a level",
 	.help = "  --level LEVEL   green (default), yellow, orange or red\n"
+		"  --enforce       judge as in mode enforce, also where the configuration says observe\n"
 		"  -q, --quiet     only the sums\n\n"
 		"With -j one JSON object a packet; what was not parsed is null. Nothing is attached and no counter moves.\n",
 	.run = run,

@@ -121,6 +121,43 @@ static int find_conflict(struct compiler *compiler, u8 family, const struct fami
 	return 0;
 }
 
+static bool span_holds(const struct spw_span *outer, const struct spw_span *inner, u8 family)
+{
+	const struct spw_prefix first = {outer->first, family, outer->len}, second = {inner->first, family, inner->len};
+
+	return spw_prefix_contains(&first, &second);
+}
+
+/*
+ * The most specific prefix wins, also where a country's table cuts a partner's /16 into pieces: right by the rule, and
+ * rarely what was meant. So it is counted, for a warning. @spans are sorted.
+ */
+static void note_overruling(const struct compiler *compiler, u8 family, const struct family_spans *spans,
+			    struct spw_ruleset_image *image)
+{
+	const struct spw_ruleset_list *lists = compiler->source->lists;
+	const struct spw_span *written = NULL; /* the outermost that a person wrote and that is open */
+
+	for (const struct spw_span *span = spans->items; span < spans->items + spans->count; span++) {
+		u32 list = span->owner & ~BACKGROUND;
+
+		if (written && !span_holds(written, span, family))
+			written = NULL;
+		if (!(span->owner & BACKGROUND)) {
+			if (!written)
+				written = span;
+			continue;
+		}
+		if (!written || written->len == span->len ||
+		    lists[written->owner].class_index == lists[list].class_index)
+			continue;
+		if (!image->overruling++) {
+			image->overruled = (struct spw_prefix){written->first, family, written->len};
+			image->overruled_list = written->owner;
+		}
+	}
+}
+
 /* Step 4: the slot of @owner's list. */
 static int find_slot(struct compiler *compiler, u32 owner, bool management, u32 *slot)
 {
@@ -196,7 +233,7 @@ static int assign_slots(struct compiler *compiler, const struct spw_intervals *l
 }
 
 /* Steps 1 to 5 for one family. */
-static int compile_family(struct compiler *compiler, u8 family, u32 *root, u32 *prefixes, u32 *count)
+static int compile_family(struct compiler *compiler, u8 family, u32 *root, struct spw_ruleset_image *image)
 {
 	struct spw_intervals lists = {0}, management = {0}, slots = {0};
 	struct family_spans spans = {0};
@@ -205,7 +242,9 @@ static int compile_family(struct compiler *compiler, u8 family, u32 *root, u32 *
 	if (!err && spw_intervals_make(spans.items, spans.count, family, &lists))
 		err = fail(compiler, SPW_RULESET_NO_MEMORY, -ENOMEM);
 	if (!err)
-		err = find_conflict(compiler, family, &spans, prefixes);
+		err = find_conflict(compiler, family, &spans, family == 4 ? &image->prefixes4 : &image->prefixes6);
+	if (!err)
+		note_overruling(compiler, family, &spans, image);
 	free(spans.items);
 	if (!err)
 		err = management_intervals(compiler, family, &management);
@@ -214,7 +253,7 @@ static int compile_family(struct compiler *compiler, u8 family, u32 *root, u32 *
 	spw_intervals_free(&lists);
 	spw_intervals_free(&management);
 	if (!err) {
-		*count = (u32)slots.count;
+		*(family == 4 ? &image->intervals4 : &image->intervals6) = (u32)slots.count;
 		err = family == 4 ? spw_table_build4(&slots, &compiler->units, root) :
 				    spw_table_build6(&slots, &compiler->units, root);
 		if (err)
@@ -274,9 +313,9 @@ int spw_ruleset_compile(const struct spw_ruleset_source *source, u32 units_min,
 	*compiler = (struct compiler){.source = source, .error = error, .slots_count = 1};
 	compiler->units.limit = SPW_UNITS_LIMIT;
 	find_slot(compiler, SPW_NOBODY, false, &slot); /* slot 0 is there even if every address is listed */
-	err = compile_family(compiler, 4, root, &image->prefixes4, &image->intervals4);
+	err = compile_family(compiler, 4, root, image);
 	if (!err)
-		err = compile_family(compiler, 6, root + (1 << SPW_ROOT_BITS), &image->prefixes6, &image->intervals6);
+		err = compile_family(compiler, 6, root + (1 << SPW_ROOT_BITS), image);
 	if (err)
 		goto out;
 	capacity = round_capacity(compiler->units.count, units_min);

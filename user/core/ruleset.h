@@ -62,6 +62,10 @@ struct spw_ruleset_image {
 	u32 prefixes6;
 	u32 intervals4; /* what they came to, neighbours of one slot merged */
 	u32 intervals6;
+	/* Prefixes of background lists that lie in a prefix which a person put into another class, and so win there. */
+	u32 overruling;
+	struct spw_prefix overruled; /* the first of these that a person wrote; its list, as an index into the source */
+	size_t overruled_list;
 };
 
 /* Why there is no image. */

@@ -7,7 +7,7 @@
  *   2. lines: the smallest power of two of equal sub-cells that each fit one line, unless that wastes more than
  *      LINE_WASTE lines for each one that the starts would fill: then a walk ends one cache miss further on;
  *   3. IPv6 only: if all starts share 4 further bits or more, one line that goes deeper there (path compression);
- *   4. a fan, wide enough that its cells hold a few starts each.
+ *   4. a fan, of the width that costs least in steps ahead and in memory.
  *
  * Every step of a walk takes 4 bits at least, but for the last before bit 64 and 128, which bounds it (SPW_WALK6_MAX).
  */
@@ -19,7 +19,7 @@
 
 enum {
 	LINE_WASTE = 8,	    /* lines that may stand for each that is filled */
-	FAN_STARTS = 1,	    /* starts that a fan's cells shall hold on average */
+	FAN_ENTRY_COST = 4, /* of an entry of a fan, in sixteenths of a step of one start */
 	FAN_BITS_MIN = 4,   /* a fan of 16 entries is one unit */
 	FAN_BITS_MAX = SPW_FAN_BITS_MAX,
 	SHARED_BITS_MIN = 4,
@@ -86,6 +86,12 @@ static u32 take_units(struct builder *builder, u32 count)
 static u64 rest_of(const struct spw_addr *addr, u32 taken)
 {
 	return taken < 64 ? addr->hi << taken : taken < 128 ? addr->lo << (taken - 64) : 0;
+}
+
+/* The @bits of @addr behind @taken. */
+static u64 first_bits(const struct spw_addr *addr, u32 taken, u32 bits)
+{
+	return rest_of(addr, taken) >> (64 - bits);
 }
 
 static u32 half_end(const struct family *family, u32 taken)
@@ -371,16 +377,59 @@ static u32 build_lines(struct builder *builder, const struct cell *cell, u32 bit
 	return make_entry(SPW_ENTRY_LINES, bits, base);
 }
 
-static u32 build_fan(struct builder *builder, const struct cell *cell)
+/* How many steps more a cell with @count starts may take, in sixteenths: one line, or fans that divide by some 64. */
+static u32 steps_ahead(size_t count, u32 keys)
 {
-	u32 room = half_end(builder->family, cell->taken) - cell->taken;
-	u32 bits = FAN_BITS_MIN, base, slot = cell->slot;
+	u32 steps = 16;
+
+	if (!count)
+		return 4; /* a leaf: no further access */
+	for (; count > keys; count /= 2)
+		steps += 16 / 4;
+	return steps;
+}
+
+/* What a fan of @bits would cost: steps ahead of every start, and memory, which is cache that others do not get. */
+static u64 fan_cost(const struct family *family, const struct cell *cell, u32 bits)
+{
+	u64 cost = ((u64)FAN_ENTRY_COST << bits);
 	size_t from = 0;
 
-	while (bits < FAN_BITS_MAX && cell->count >> bits > FAN_STARTS)
-		bits++;
-	if (bits > room)
-		bits = room;
+	while (from < cell->count) {
+		u64 index = first_bits(&cell->starts[from].first, cell->taken, bits);
+		size_t to = from + 1;
+
+		while (to < cell->count && first_bits(&cell->starts[to].first, cell->taken, bits) == index)
+			to++;
+		cost += (u64)(to - from) * steps_ahead(to - from, family->keys);
+		from = to;
+	}
+	return cost;
+}
+
+static u32 choose_fan_bits(const struct family *family, const struct cell *cell)
+{
+	u32 room = half_end(family, cell->taken) - cell->taken, best = 0;
+	u64 best_cost = UINT64_MAX;
+
+	for (u32 bits = FAN_BITS_MIN; bits <= FAN_BITS_MAX && bits <= room; bits++) {
+		u64 cost = fan_cost(family, cell, bits);
+
+		if (cost < best_cost) {
+			best_cost = cost;
+			best = bits;
+		}
+		if (cell->count >> bits == 0 && bits > 8)
+			break;
+	}
+	return best ? best : room;
+}
+
+static u32 build_fan(struct builder *builder, const struct cell *cell)
+{
+	u32 bits = choose_fan_bits(builder->family, cell), base, slot = cell->slot;
+	size_t from = 0;
+
 	base = take_units(builder, ((1u << bits) + SPW_UNIT_ENTRIES - 1) / SPW_UNIT_ENTRIES);
 	for (u32 index = 0; index < 1u << bits && !builder->err; index++) {
 		struct cell sub = sub_cell(cell, bits, index, &from, &slot);

@@ -83,6 +83,7 @@ static int compile_and_fill(const struct spw_config *config, const struct spw_li
 		goto out;
 	}
 	result->compile_ns = spw_monotonic_ns() - begin;
+	spw_report_overruling(config, &assembly, &image, diagnostics);
 	image.ruleset->generation = generation;
 	begin = spw_monotonic_ns();
 	map = spw_ruleset_map(image.ruleset, image.bytes);
@@ -101,14 +102,14 @@ out:
 }
 
 static int work(const struct spw_config *config, const struct spw_identities *identities, u64 generation, u32 units_min,
-		struct result *result, struct spw_diagnostics *diagnostics)
+		bool force, struct result *result, struct spw_diagnostics *diagnostics)
 {
 	struct spw_lists lists;
 	u64 begin = spw_monotonic_ns();
 	int err = spw_lists_load(config, &lists, diagnostics);
 
 	if (!err)
-		err = spw_lists_check(config, &lists, false, diagnostics);
+		err = spw_lists_check(config, &lists, force, diagnostics);
 	if (err)
 		return err;
 	result->read_ns = spw_monotonic_ns() - begin;
@@ -177,7 +178,7 @@ static int send_result(int socket, const struct result *result, int map, const c
 }
 
 static void child(pid_t agent, const struct spw_config *config, const struct spw_identities *identities, u64 generation,
-		  u32 units_min, int socket)
+		  u32 units_min, bool force, int socket)
 {
 	static struct result result;
 	static struct spw_diagnostics diagnostics;
@@ -185,7 +186,7 @@ static void child(pid_t agent, const struct spw_config *config, const struct spw
 	int map;
 
 	bound_resources(agent, socket);
-	map = work(config, identities, generation, units_min, &result, &diagnostics);
+	map = work(config, identities, generation, units_min, force, &result, &diagnostics);
 	result.err = map < 0 ? map : 0;
 	text = join(&diagnostics, &result.text_bytes);
 	if (!text)
@@ -196,7 +197,7 @@ static void child(pid_t agent, const struct spw_config *config, const struct spw
 /* ---- in the agent ---- */
 
 int spw_compile_job_start(const struct spw_config *config, const struct spw_identities *identities, u64 generation,
-			  u32 units_min, struct spw_compile_job *job)
+			  u32 units_min, bool force, struct spw_compile_job *job)
 {
 	int ends[2];
 	sigset_t all, before;
@@ -210,7 +211,7 @@ int spw_compile_job_start(const struct spw_config *config, const struct spw_iden
 	if (!pid) {
 		/* The agent's signals are not the job's: it ends by SIGKILL, by its limits, or by itself. */
 		close(ends[0]);
-		child(agent, config, identities, generation, units_min, ends[1]);
+		child(agent, config, identities, generation, units_min, force, ends[1]);
 	}
 	sigprocmask(SIG_SETMASK, &before, NULL);
 	close(ends[1]);

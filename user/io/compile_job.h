@@ -40,10 +40,11 @@ struct spw_compile_report {
  * spw_compile_job_start() - begin.
  * @generation: number that the ruleset will bear
  * @units_min: capacity of the loaded program; a larger ruleset comes with a larger one
+ * @force: as in spw_lists_check()
  * Returns 0 or -errno.
  */
 int spw_compile_job_start(const struct spw_config *config, const struct spw_identities *identities, u64 generation,
-			  u32 units_min, struct spw_compile_job *job);
+			  u32 units_min, bool force, struct spw_compile_job *job);
 
 /**
  * spw_compile_job_finish() - take the result; waits if it is not there yet.

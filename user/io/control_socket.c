@@ -95,11 +95,24 @@ static void handle_line(struct client *client, const char *line, size_t length)
 		answer(client, reply);
 }
 
+/* One request at a time: those behind one that waits for its answer wait with it. */
+static void handle_lines(struct client *client)
+{
+	char *end;
+
+	while (client->id && !client->waits && (end = memchr(client->request, '\n', client->length))) {
+		size_t line = (size_t)(end - client->request);
+
+		handle_line(client, client->request, line);
+		client->length -= line + 1;
+		memmove(client->request, end + 1, client->length);
+	}
+}
+
 static int on_client(sd_event_source *source, int fd, uint32_t events, void *context)
 {
 	struct client *client = context;
 	ssize_t got = recv(fd, client->request + client->length, sizeof(client->request) - client->length, MSG_DONTWAIT);
-	char *end;
 
 	(void)source;
 	(void)events;
@@ -109,13 +122,7 @@ static int on_client(sd_event_source *source, int fd, uint32_t events, void *con
 		return 0;
 	}
 	client->length += (size_t)got;
-	while (client->id && !client->waits && (end = memchr(client->request, '\n', client->length))) {
-		size_t line = (size_t)(end - client->request);
-
-		handle_line(client, client->request, line);
-		client->length -= line + 1;
-		memmove(client->request, end + 1, client->length);
-	}
+	handle_lines(client);
 	if (client->id && client->length == sizeof(client->request)) {
 		answer(client, refuse("a request is at most 64 KiB"));
 		if (client->id)
@@ -212,6 +219,7 @@ void spw_control_answer(struct spw_control_server *server, u64 id, json_t *objec
 	for (int i = 0; id && i < CLIENTS_MAX; i++) {
 		if (server->clients[i].id == id) {
 			answer(&server->clients[i], object);
+			handle_lines(&server->clients[i]);
 			return;
 		}
 	}

@@ -108,8 +108,9 @@ static int explain_failure(const struct spw_link *link, int err, char message[SP
 	if (!query_mode(link->ifindex, &id, &native) && id) {
 		spw_xdp_program_name(id, name);
 		snprintf(message, SPW_MESSAGE_MAX,
-			 "another XDP program is attached to %s: '%s' (id %u, %s mode); it is left alone; detach it first, "
-			 "e.g. ip link set dev %s xdp off", link->now, name, id, native ? "native" : "generic", link->now);
+			 "another XDP program is attached to %s: '%s' (id %u, %s mode); it is left alone; end the program "
+			 "that holds it, or detach it: ip link set dev %s xdp off (bpftool link detach where a link holds it)",
+			 link->now, name, id, native ? "native" : "generic", link->now);
 		return -EBUSY;
 	}
 	snprintf(message, SPW_MESSAGE_MAX, "cannot attach to %s: %s%s", link->now, strerror(-err),

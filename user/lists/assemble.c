@@ -175,3 +175,18 @@ void spw_report_ruleset_error(const struct spw_config *config, const struct spw_
 	else
 		spw_error(diagnostics, file, "out of memory while the ruleset was compiled");
 }
+
+void spw_report_overruling(const struct spw_config *config, const struct spw_assembly *assembly,
+			   const struct spw_ruleset_image *image, struct spw_diagnostics *diagnostics)
+{
+	const struct spw_config_list *list;
+	char text[SPW_PREFIX_TEXT];
+
+	if (!image->overruling)
+		return;
+	list = &config->lists[assembly->config_lists[image->overruled_list]];
+	spw_warning(diagnostics, list->place,
+		    "%u prefixes of country tables lie in prefixes that a list names, such as %s of '%s', and win there, as the most "
+		    "specific does; name the narrower prefixes to keep them in their class",
+		    image->overruling, spw_prefix_format(&image->overruled, text), list->name);
+}

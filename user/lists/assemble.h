@@ -37,6 +37,10 @@ void spw_assembly_free(struct spw_assembly *assembly);
 /** spw_number_identities() - identities in the order of the configuration; list 0 stays "none". */
 void spw_number_identities(const struct spw_config *config, struct spw_identities *identities);
 
+/** spw_report_overruling() - warn where country tables cut into what a person wrote; see spw_ruleset_image. */
+void spw_report_overruling(const struct spw_config *config, const struct spw_assembly *assembly,
+			   const struct spw_ruleset_image *image, struct spw_diagnostics *diagnostics);
+
 /** spw_report_ruleset_error() - say what kept the compiler, with both places where two classes name one prefix. */
 void spw_report_ruleset_error(const struct spw_config *config, const struct spw_lists *lists,
 			      const struct spw_assembly *assembly, const struct spw_ruleset_error *error,

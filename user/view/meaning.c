@@ -53,8 +53,10 @@ static void put_class(FILE *out, const struct spw_meaning *meaning, size_t index
 	fputs("  ", out);
 	row = (struct spw_row){.out = out, .indent = columns + 7, .column = columns + 7};
 	for (size_t i = 0; i < class->lists_count; i++) {
-		spw_long_count(list_prefixes(meaning, class->lists[i]), count);
-		snprintf(rest, sizeof(rest), i ? " (%s)" : " (%s prefixes)", count);
+		u64 prefixes = list_prefixes(meaning, class->lists[i]);
+		const char *unit = prefixes == 1 ? " prefix" : " prefixes";
+
+		snprintf(rest, sizeof(rest), " (%s%s)", spw_long_count(prefixes, count), i ? "" : unit);
 		put_word(&row, meaning->config->lists[class->lists[i]].name, rest);
 	}
 	if (index + 1 == meaning->config->classes_count)
