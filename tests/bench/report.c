@@ -34,36 +34,47 @@ static bool same_group(const struct bench_cost *left, const struct bench_cost *r
 	return left->family == right->family && left->ruleset == right->ruleset && left->draw == right->draw;
 }
 
+static void print_ns(bool there, double ns)
+{
+	if (there)
+		printf(" %7.1f", ns);
+	else
+		printf(" %7s", "-");
+}
+
 static void print_cost(const struct bench_cost *cost)
 {
 	printf("%9u |", cost->sources);
 	for (int i = 0; i < BENCH_CASES; i++)
-		cost->has[i] ? printf(" %7.1f", cost->ns[i]) : printf(" %7s", "-");
+		print_ns(cost->has[i], cost->ns[i]);
 	printf(" |");
 	for (int i = BENCH_PARSE; i < BENCH_CASES; i++)
-		cost->has[i] ? printf(" %7.1f", cost->ns[i] - cost->ns[BENCH_BARE]) : printf(" %7s", "-");
+		print_ns(cost->has[i], cost->ns[i] - cost->ns[BENCH_BARE]);
 	if (cost->has[BENCH_LPM])
-		printf(" | %5.0fx", (cost->ns[BENCH_LPM] - cost->ns[BENCH_PARSE]) /
-					    (cost->ns[BENCH_PASS] - cost->ns[BENCH_PARSE]));
+		printf(" | %5.1f", (cost->ns[BENCH_LPM] - cost->ns[BENCH_PARSE]) /
+					   (cost->ns[BENCH_PASS] - cost->ns[BENCH_PARSE]));
 	printf("\n");
+}
+
+static void print_group_head(const struct bench_cost *cost)
+{
+	printf("\nIPv%u, %s (%llu prefixes), sources drawn %s\n", cost->family, cost->ruleset,
+	       (unsigned long long)cost->prefixes, strcmp(cost->draw, "ranges") ? "uniformly" : "from its ranges");
+	printf("%9s |", "sources");
+	for (int i = 0; i < BENCH_CASES; i++)
+		printf(" %7s", cases[i]);
+	printf(" | over bare:");
+	for (int i = BENCH_PARSE; i < BENCH_CASES; i++)
+		printf("%s%s", i > BENCH_PARSE ? ", " : " ", cases[i]);
+	printf("%s\n", cost->has[BENCH_LPM] ? " | lpm/pass, both less parse" : "");
 }
 
 void bench_print_costs(const struct bench_cost *costs, size_t count)
 {
 	printf("\nCost per packet, ns, BPF_PROG_TEST_RUN, the feeder included; medians\n");
 	for (size_t i = 0; i < count; i++) {
-		if (!i || !same_group(&costs[i], &costs[i - 1])) {
-			printf("\nIPv%u, %s (%llu prefixes), sources drawn %s\n", costs[i].family, costs[i].ruleset,
-			       (unsigned long long)costs[i].prefixes,
-			       strcmp(costs[i].draw, "ranges") ? "uniformly" : "from its ranges");
-			printf("%9s |", "sources");
-			for (int j = 0; j < BENCH_CASES; j++)
-				printf(" %7s", cases[j]);
-			printf(" |");
-			for (int j = BENCH_PARSE; j < BENCH_CASES; j++)
-				printf("  %s%.*s", cases[j], (int)(6 - strlen(cases[j])), "-bare");
-			printf(" | lpm/pass, both - parse\n");
-		}
+		if (!i || !same_group(&costs[i], &costs[i - 1]))
+			print_group_head(&costs[i]);
 		print_cost(&costs[i]);
 	}
 }

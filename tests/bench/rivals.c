@@ -12,7 +12,7 @@
 #include "lpm.skel.h"
 #include "rivals.skel.h"
 
-static const char *const names[BENCH_RIVALS] = {"read", "line", "poptrie16", "poptrie18", "flat24", "lpm"};
+static const char *const names[BENCH_RIVALS] = {"read", "line", "poptrie16", "poptrie18", "flat24", "lpm-only"};
 
 const char *bench_rival_name(enum bench_rival kind)
 {

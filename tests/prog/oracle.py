@@ -14,8 +14,10 @@ What the prose leaves open is settled here, so that both sides have one place to
   - Without a source there is nothing to judge by: it is nobody's management and in no class, and never cut.
   - Reading stops at the first contradiction; what was read until then stays: `proto` is the last protocol number
     that was seen, and ports are there when the transport header's fixed part was.
-  - Fragments can't complete their headers, so a header cut off in one is no fault: no ports, nothing more. Nor is a
-    UDP or TCP length that points behind the end of a first fragment.
+  - Fragments can't complete their headers, so a header cut off in one, an extension header too, is no fault: no ports,
+    nothing more. Nor is a UDP or TCP length that points behind the end of a first fragment.
+  - A datagram ends where its UDP length says, so a QUIC Initial behind that is none.
+  - The fixed part of an ICMPv6 header is eight bytes, as the kernel wants it.
   - Rule 1 knows DHCP and neighbour discovery by sound headers only; a malformed one is judged as malformed.
   - A tiny first fragment (not even the fixed part of its transport header) has no ports: it gains nothing by one.
   - An IPv6 Fragment header makes a fragment, also with offset 0 and no more to come (an "atomic" one).
@@ -293,13 +295,11 @@ class Policy:
 
     def classify(self, packet):
         """(list or None, class): the most specific prefix; at equal length one written down beats one of a country."""
-        found = [(-1, 0, None)]
-        length, name = self._table.lookup(packet.family, packet.source)
-        found.append((length, 1, name))
+        best, name = self._table.lookup(packet.family, packet.source)
         for table in self._geo.values():
-            length, name = table.lookup(packet.family, packet.source)
-            found.append((length, 0, name))
-        name = max((match for match in found if match[0] >= 0), default=(-1, 0, None))[2]
+            length, country_list = table.lookup(packet.family, packet.source)
+            if length > best:
+                best, name = length, country_list
         return name, self._class(name)
 
     def is_management(self, packet):

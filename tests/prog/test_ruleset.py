@@ -219,7 +219,8 @@ def test_many_entries(tap):
 
 
 def test_many_lists(tap):
-    """As many lists as there may be (SPW_LISTS_MAX less one), and more meanings than lists: some of their sources are management, too."""
+    """As many lists as there may be (SPW_LISTS_MAX less one), and more meanings than lists: some of their sources are
+    management, too."""
     count = 511
     lists, sources = [], set()
     for number in range(count):

@@ -13,8 +13,6 @@
 #include "../../maps/registry.h"
 
 /* Sums by verdict; packets[SPW_DROP] and so on. */
-#define spw_reason_counter spw_sum
-#define spw_list_counter   spw_sum
 struct spw_sum {
 	u64 packets[SPW_VERDICTS];
 	u64 bytes[SPW_VERDICTS];

@@ -164,14 +164,13 @@ static int on_connect(sd_event_source *source, int listener, uint32_t events, vo
 		return 0;
 	}
 	client->server = server;
-	client->fd = fd;
+	client->fd = TAKE_FD(fd);
 	client->length = 0;
 	client->waits = false;
 	client->since_ns = spw_monotonic_ns();
-	if (sd_event_add_io(server->loop, &client->source, fd, EPOLLIN, on_client, client) < 0)
-		return 0;
 	client->id = ++server->last_id;
-	fd = -1;
+	if (sd_event_add_io(server->loop, &client->source, client->fd, EPOLLIN, on_client, client) < 0)
+		close_client(client);
 	return 0;
 }
 

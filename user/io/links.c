@@ -67,7 +67,7 @@ static int query_mode(u32 ifindex, u32 *program_id, bool *native)
 static int take_over(struct spw_link *link, const char *pin_dir, int program_fd, char message[SPW_MESSAGE_MAX])
 {
 	char path[256];
-	u32 ifindex, program_id;
+	u32 ifindex = 0, program_id;
 	_cleanup_fd_ int fd = -1;
 
 	pin_path(pin_dir, link->ifindex, path);

@@ -158,6 +158,8 @@ int spw_sample(const struct spw_pins *pins, struct spw_snapshot *snapshot)
 	if (bpf_map_lookup_elem(pins->fds[SPW_PIN_CONTROL], &key, &snapshot->control) ||
 	    bpf_map_lookup_elem(pins->fds[SPW_PIN_AGENT_REGISTRY], &key, &snapshot->agent))
 		return -errno;
+	snapshot->agent.version[sizeof(snapshot->agent.version) - 1] = '\0';
+	snapshot->agent.config[sizeof(snapshot->agent.config) - 1] = '\0';
 	/* A pid alone may be anybody's by now; a fresh lease alone may be left by the dead. */
 	snapshot->agent_alive = snapshot->agent.pid && (!kill((pid_t)snapshot->agent.pid, 0) || errno == EPERM) &&
 				snapshot->control.lease_until_ns > snapshot->now_ns;
