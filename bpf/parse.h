@@ -133,12 +133,12 @@ SPW_INLINE void spw_parse_tcp(const u8 *tcp, const u8 *end, const struct spw_cur
 		packet->found |= SPW_FOUND_SYN;
 }
 
-/* RFC 9000, 17.2: long header, fixed bit, type Initial; RFC 9369 moved the type for version 2. */
-SPW_INLINE void spw_parse_quic(const u8 *quic, const u8 *end, const struct spw_cursor *cursor, struct spw_packet *packet)
+/* RFC 9000, 17.2: long header, fixed bit, type Initial; RFC 9369 moved the type for version 2. @bytes: of the datagram. */
+SPW_INLINE void spw_parse_quic(const u8 *quic, const u8 *end, u32 bytes, struct spw_packet *packet)
 {
 	u32 version;
 
-	if (cursor->payload < SPW_UDP_BYTES + 5 || quic + 5 > end)
+	if (bytes < 5 || quic + 5 > end)
 		return;
 	version = spw_load32(quic + 1);
 	if (((quic[0] & 0xf0) == 0xc0 && version == 1) || ((quic[0] & 0xf0) == 0xd0 && version == 0x6b3343cf))
@@ -173,7 +173,9 @@ SPW_INLINE void spw_parse_udp(const u8 *udp, const u8 *end, const struct spw_cur
 	}
 	if (spw_is_dhcp(packet))
 		packet->found |= SPW_FOUND_DHCP;
-	spw_parse_quic(udp + SPW_UDP_BYTES, end, cursor, packet);
+	if (!length || length > cursor->payload)
+		length = cursor->payload; /* a jumbogram, or a fragment of a datagram */
+	spw_parse_quic(udp + SPW_UDP_BYTES, end, length - SPW_UDP_BYTES, packet);
 }
 
 /* Neighbour and router discovery cannot come through a router: its hop limit is 255 (RFC 4861, 6.1 and 7.1). */

@@ -53,8 +53,8 @@ void bench_draw(const struct bench_ruleset *ruleset, u8 family, bool uniform, st
 	struct bench_random random = bench_random(family + 16u * uniform);
 
 	for (u32 i = 0; i < BENCH_SOURCES_MAX; i++) {
-		struct spw_addr addr =
-			uniform ? draw_uniform(family, &random) : draw_from_ranges(ranges, family, &random);
+		struct spw_addr addr = uniform ? draw_uniform(family, &random)
+					       : draw_from_ranges(ranges, family, &random);
 
 		if (family == 4)
 			sources->v4[i] = __builtin_bswap32((u32)(addr.hi >> 32));

@@ -11,7 +11,7 @@
 #define BENCH_SOURCES_MAX (1u << 20)
 
 /* Every so many packets the feeder takes the time; a power of two. The bench keeps the median of the segments. */
-#define BENCH_SEGMENT (1u << 13)
+#define BENCH_SEGMENT	 (1u << 13)
 #define BENCH_STAMPS_MAX 4096u
 
 /*
@@ -53,11 +53,11 @@ struct bench_poptrie_node {
 	u32 base1;   /* first child node */
 };
 
-#define BENCH_POPTRIE_LEAF (1u << 31) /* in a direct entry: the rest is the slot */
+#define BENCH_POPTRIE_LEAF   (1u << 31) /* in a direct entry: the rest is the slot */
 #define BENCH_POPTRIE_STRIDE 6u
 
 /* Flat table of the first 24 bits of IPv4: a slot, or with this bit the number of a block of 256 slots. */
-#define BENCH_FLAT_BLOCK 0x8000u
+#define BENCH_FLAT_BLOCK      0x8000u
 #define BENCH_FLAT_BLOCKS_MAX 0x8000u
 
 /* What a program that only classifies leaves behind; the sum tells that it found the right slots. */

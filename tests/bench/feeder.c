@@ -86,8 +86,9 @@ double bench_feeder_median(const struct bench_feeder *feeder, u32 sources, u32 p
 	size_t count = 0;
 
 	for (u32 i = first + warm; i < first + whole; i++)
-		segments[count++] = (double)(feed->stamps[(i + 1) % BENCH_STAMPS_MAX] -
-					     feed->stamps[i % BENCH_STAMPS_MAX]) / BENCH_SEGMENT;
+		segments[count++] =
+			(double)(feed->stamps[(i + 1) % BENCH_STAMPS_MAX] - feed->stamps[i % BENCH_STAMPS_MAX]) /
+			BENCH_SEGMENT;
 	return bench_median(segments, count);
 }
 

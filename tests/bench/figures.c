@@ -5,17 +5,18 @@
 #include "report.h"
 #include "util.h"
 
-#define SOURCES 65536u /* at which they are told */
+#define SOURCES	   65536u /* at which they are told */
 #define LPM_FACTOR 25.0
 #define COMPILE_NS 300000000u
-#define MAP_BYTES (48u << 20) /* both generations */
+#define MAP_BYTES  (48u << 20) /* both generations */
 #define VETH_RATIO 0.5
 
 static bool print_figure(const char *what, double value, double bound, bool at_most, const char *unit)
 {
 	bool reached = at_most ? value <= bound : value >= bound;
 
-	printf("  %-6s %-62s %8.2f %s %6.2f %s\n", reached ? "ok" : "MISSED", what, value, at_most ? "<=" : ">=", bound, unit);
+	printf("  %-6s %-62s %8.2f %s %6.2f %s\n", reached ? "ok" : "MISSED", what, value, at_most ? "<=" : ">=", bound,
+	       unit);
 	return reached;
 }
 
@@ -58,8 +59,9 @@ static bool print_lpm(const struct bench_cost *costs, size_t count)
 		if (!cost || !cost->has[BENCH_LPM])
 			continue;
 		snprintf(what, sizeof(what), "LPM over pass, both less parsing, IPv%u, geo, ranges", family);
-		reached &= print_figure(what, (cost->ns[BENCH_LPM] - cost->ns[BENCH_PARSE]) /
-						      (cost->ns[BENCH_PASS] - cost->ns[BENCH_PARSE]),
+		reached &= print_figure(what,
+					(cost->ns[BENCH_LPM] - cost->ns[BENCH_PARSE]) /
+						(cost->ns[BENCH_PASS] - cost->ns[BENCH_PARSE]),
 					LPM_FACTOR, false, "times");
 	}
 	return reached;
@@ -72,9 +74,10 @@ static bool print_making(const struct bench_making *makings, size_t count)
 	for (size_t i = 0; i < count; i++) {
 		if (strcmp(makings[i].ruleset, "geo"))
 			continue;
-		reached &= print_figure("compile, geo", (double)makings[i].compile_ns / 1e6, COMPILE_NS / 1e6, true, "ms");
-		reached &= print_figure("all maps, with both generations, geo", (double)makings[i].all_bytes / (1 << 20),
-					MAP_BYTES >> 20, true, "MiB");
+		reached &=
+			print_figure("compile, geo", (double)makings[i].compile_ns / 1e6, COMPILE_NS / 1e6, true, "ms");
+		reached &= print_figure("all maps, with both generations, geo",
+					(double)makings[i].all_bytes / (1 << 20), MAP_BYTES >> 20, true, "MiB");
 	}
 	return reached;
 }
@@ -85,8 +88,8 @@ static bool print_veth(const struct bench_rate *rates, size_t count)
 
 	for (size_t i = 0; i < count; i++) {
 		if (rates[i].family == 4 && rates[i].sources == SOURCES && !strcmp(rates[i].system, "spillway"))
-			reached &= print_figure("cut path on a veth, of the bare drop's rate, IPv4, geo", rates[i].ratio,
-						VETH_RATIO, false, "");
+			reached &= print_figure("cut path on a veth, of the bare drop's rate, IPv4, geo",
+						rates[i].ratio, VETH_RATIO, false, "");
 	}
 	return reached;
 }

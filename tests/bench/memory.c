@@ -10,8 +10,8 @@
 #include "util.h"
 
 #define LINE_BYTES 64
-#define STEPS 100000
-#define ROUNDS 11
+#define STEPS	   100000
+#define ROUNDS	   11
 
 static void link_lines(char *area, u32 lines)
 {

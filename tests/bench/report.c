@@ -51,8 +51,8 @@ static void print_cost(const struct bench_cost *cost)
 	for (int i = BENCH_PARSE; i < BENCH_CASES; i++)
 		print_ns(cost->has[i], cost->ns[i] - cost->ns[BENCH_BARE]);
 	if (cost->has[BENCH_LPM])
-		printf(" | %5.1f", (cost->ns[BENCH_LPM] - cost->ns[BENCH_PARSE]) /
-					   (cost->ns[BENCH_PASS] - cost->ns[BENCH_PARSE]));
+		printf(" | %5.1f",
+		       (cost->ns[BENCH_LPM] - cost->ns[BENCH_PARSE]) / (cost->ns[BENCH_PASS] - cost->ns[BENCH_PARSE]));
 	printf("\n");
 }
 
@@ -150,7 +150,8 @@ void bench_write_makings(const char *dir, const char *name, const struct bench_m
 
 	for (size_t i = 0; i < count; i++)
 		fprintf(out,
-			"%s{\"ruleset\":\"%s\",\"prefixes4\":%llu,\"prefixes6\":%llu,\"read_ms\":%.1f,\"compile_ms\":%.1f,"
+			"%s{\"ruleset\":\"%s\",\"prefixes4\":%llu,\"prefixes6\":%llu,\"read_ms\":%.1f,\"compile_ms\":%."
+			"1f,"
 			"\"publish_ms\":%.2f,\"map_bytes\":%llu,\"all_map_bytes\":%llu,\"peak_rss_bytes\":%llu}",
 			i ? ",\n" : "[\n", makings[i].ruleset, (unsigned long long)makings[i].prefixes4,
 			(unsigned long long)makings[i].prefixes6, (double)makings[i].read_ns / 1e6,

@@ -25,7 +25,7 @@ struct bench_cost {
 	u64 prefixes;
 	u32 sources;
 	bool has[BENCH_CASES];
-	double ns[BENCH_CASES];	    /* medians of rounds */
+	double ns[BENCH_CASES];	     /* medians of rounds */
 	double best_ns[BENCH_CASES]; /* of the best round */
 };
 
@@ -37,8 +37,8 @@ struct bench_making {
 	u64 read_ns;
 	u64 compile_ns;
 	u64 publish_ns; /* fill a new map, flip, wait until the last packet that saw the old one is done */
-	u64 map_bytes;	 /* one generation, as the kernel counts it */
-	u64 all_bytes;	 /* all maps of the program, with two generations */
+	u64 map_bytes;	/* one generation, as the kernel counts it */
+	u64 all_bytes;	/* all maps of the program, with two generations */
 	u64 peak_kib;	/* resident memory of the process that did all this */
 };
 

@@ -64,8 +64,7 @@ static void load(struct bench_rival_table *table, const struct bpf_program *chos
 
 static void load_read(struct bench_rival_table *table)
 {
-	struct bpf_program *program =
-		table->family == 4 ? table->skeleton->progs.read4 : table->skeleton->progs.read6;
+	struct bpf_program *program = table->family == 4 ? table->skeleton->progs.read4 : table->skeleton->progs.read6;
 
 	choose_program(table, program);
 	load(table, program);
@@ -185,8 +184,8 @@ u64 bench_rival_expect(const struct bench_rival_table *table, const struct bench
 			sum += list;
 			continue;
 		}
-		slot = table->family == 4 ? spw_find4(rules, rules->units_capacity - 1, addr.hi) :
-					    spw_find6(rules, rules->units_capacity - 1, addr.hi, addr.lo);
+		slot = table->family == 4 ? spw_find4(rules, rules->units_capacity - 1, addr.hi)
+					  : spw_find6(rules, rules->units_capacity - 1, addr.hi, addr.lo);
 		if (rules->slots[slot].list != list)
 			errx(1, "the table of %s names list %u where %u is right", ruleset->name,
 			     rules->slots[slot].list, list);

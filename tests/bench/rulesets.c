@@ -10,8 +10,8 @@
 #include "util.h"
 
 #define SYNTHETIC_PREFIXES 1000000u
-#define SYNTHETIC_LISTS 250u
-#define COUNTRIES_MAX 512u
+#define SYNTHETIC_LISTS	   250u
+#define COUNTRIES_MAX	   512u
 
 static const char *const names[BENCH_RULESETS] = {"one", "synthetic-1m", "geo", "home-abroad"};
 
@@ -91,7 +91,8 @@ static void write_prefix(FILE **files, struct bench_random *random, const struct
 	fprintf(files[(bench_next(random) >> 32) % SYNTHETIC_LISTS], "%s\n", spw_prefix_format(prefix, text));
 }
 
-/* Different ones: two lists may not name one prefix. Of the 2^45 of IPv6 a million are, with a counter in their last bits. */
+/* Different ones: two lists may not name one prefix. Of the 2^45 of IPv6 a million are, with a counter in their last
+ * bits. */
 static void write_prefixes(FILE **files)
 {
 	struct bench_random random = bench_random(1);
@@ -288,8 +289,7 @@ static void collect_ranges(struct bench_ruleset *ruleset)
 		for (size_t j = 0; j < source->lists[i].count; j++) {
 			const struct spw_prefix *prefix = &source->lists[i].entries[j].prefix;
 
-			add_range(&ruleset->ranges[bench_side(prefix->family)], prefix->addr,
-				  spw_prefix_last(prefix));
+			add_range(&ruleset->ranges[bench_side(prefix->family)], prefix->addr, spw_prefix_last(prefix));
 		}
 }
 

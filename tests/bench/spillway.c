@@ -91,8 +91,7 @@ u64 bench_spillway_bytes(const struct bench_spillway *spillway, u64 *generation)
 	const struct bpf_map *map;
 	u64 bytes = 0;
 
-	bpf_object__for_each_map(map, spillway->datapath.skeleton->obj)
-		bytes += map_bytes(bpf_map__fd(map));
+	bpf_object__for_each_map(map, spillway->datapath.skeleton->obj) bytes += map_bytes(bpf_map__fd(map));
 	*generation = map_bytes(spillway->ruleset_map);
 	return bytes + *generation;
 }

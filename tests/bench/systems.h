@@ -16,7 +16,8 @@ struct bench_spillway {
 	int ruleset_map; /* the generation that is published */
 };
 
-/** bench_spillway_load() - load and publish; at green, with a lease that outlives the bench. Ends the program on errors. */
+/** bench_spillway_load() - load and publish; at green, with a lease that outlives the bench. Ends the program on
+ * errors. */
 void bench_spillway_load(const struct bench_ruleset *ruleset, struct bench_spillway *spillway);
 
 /** bench_spillway_publish() - fill a new map and let it take the place of the old one, as a reload does. */
@@ -58,7 +59,7 @@ struct bench_rival_table {
 	struct rivals_bpf *skeleton;
 	int program_fd;
 	const struct bench_found *found; /* what the program adds up */
-	size_t bytes;  /* of maps */
+	size_t bytes;			 /* of maps */
 };
 
 const char *bench_rival_name(enum bench_rival kind);

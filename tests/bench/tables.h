@@ -22,8 +22,7 @@ struct bench_flat {
 };
 
 /** bench_poptrie_make() - 6-bit strides behind @direct_bits. */
-void bench_poptrie_make(const struct spw_intervals *intervals, u32 direct_bits,
-			struct bench_poptrie *poptrie);
+void bench_poptrie_make(const struct spw_intervals *intervals, u32 direct_bits, struct bench_poptrie *poptrie);
 void bench_poptrie_free(struct bench_poptrie *poptrie);
 
 /** bench_flat_make() - IPv4 only; false if more blocks are needed than an entry can number. */

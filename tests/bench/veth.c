@@ -7,8 +7,6 @@
  *
  * Generator and receiver run on one CPU in turns of a batch, so a packet's time holds both: bare drops are the measure.
  */
-#include "veth.h"
-
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
@@ -22,13 +20,12 @@
 #include <unistd.h>
 
 #include "child.h"
-#include "feeder.h"
-#include "systems.h"
+#include "parts.h"
 #include "util.h"
 #include "feed.skel.h"
 #include "lpm.skel.h"
 
-#define SENDER "bench0"
+#define SENDER	 "bench0"
 #define RECEIVER "bench1"
 
 extern char **environ;
@@ -91,11 +88,8 @@ struct receiver {
 };
 
 struct bench {
-	const struct bench_veth_plan *plan;
-	struct bench_ruleset ruleset;
-	struct bench_feeder feeder;
-	struct bench_spillway spillway;
-	struct lpm_bpf *lpm;
+	const struct bench_plan *plan;
+	struct bench_subject subject;
 	struct receiver receivers[RECEIVERS_MAX];
 };
 
@@ -105,7 +99,7 @@ static u64 count_bare(const struct bench *bench)
 	u64 counts[cpus], sum = 0;
 	const u32 key = 0;
 
-	if (bpf_map_lookup_elem(bpf_map__fd(bench->feeder.skeleton->maps.drops), &key, counts))
+	if (bpf_map_lookup_elem(bpf_map__fd(bench->subject.feeder.skeleton->maps.drops), &key, counts))
 		err(1, "cannot read counters");
 	for (int cpu = 0; cpu < cpus; cpu++)
 		sum += counts[cpu];
@@ -119,9 +113,9 @@ static u64 count_drops(const struct bench *bench, int receiver)
 	case RECEIVER_BARE:
 		return count_bare(bench);
 	case RECEIVER_SPILLWAY:
-		return bench_spillway_count(&bench->spillway, SPW_REASON_CUT);
+		return bench_spillway_count(&bench->subject.spillway, SPW_REASON_CUT);
 	case RECEIVER_LPM:
-		return bench_lpm_count(bench->lpm);
+		return bench_lpm_count(bench->subject.lpm);
 	default:
 		return bench->receivers[receiver].table.found->packets;
 	}
@@ -131,19 +125,22 @@ static void load_receivers(struct bench *bench, u8 family)
 {
 	struct receiver *receivers = bench->receivers;
 
-	receivers[RECEIVER_BARE] = (struct receiver){
-		.name = "bare", .there = true, .program_fd = bpf_program__fd(bench->feeder.skeleton->progs.bare_counted)};
+	receivers[RECEIVER_BARE] =
+		(struct receiver){.name = "bare",
+				  .there = true,
+				  .program_fd = bpf_program__fd(bench->subject.feeder.skeleton->progs.bare_counted)};
 	receivers[RECEIVER_SPILLWAY] = (struct receiver){
-		.name = "spillway", .there = true, .program_fd = bench->spillway.datapath.program_fd};
+		.name = "spillway", .there = true, .program_fd = bench->subject.spillway.datapath.program_fd};
 	receivers[RECEIVER_LPM] = (struct receiver){
-		.name = "lpm", .there = true, .program_fd = bpf_program__fd(bench->lpm->progs.lpm)};
+		.name = "lpm", .there = true, .program_fd = bpf_program__fd(bench->subject.lpm->progs.lpm)};
 	for (int i = 0; i < BENCH_RIVALS && bench->plan->contenders; i++) {
 		struct receiver *receiver = &receivers[RECEIVER_RIVAL + i];
 
 		if (receiver->there)
 			bench_rival_free(&receiver->table);
 		receiver->name = bench_rival_name(i);
-		receiver->there = bench_rival_load(i, &bench->ruleset, family, bench->lpm, &receiver->table);
+		receiver->there =
+			bench_rival_load(i, &bench->subject.ruleset, family, bench->subject.lpm, &receiver->table);
 		receiver->program_fd = receiver->table.program_fd;
 	}
 }
@@ -152,7 +149,7 @@ static void load_receivers(struct bench *bench, u8 family)
 
 static void send_frames(struct bench *bench, u8 family, u32 sources, u32 packets)
 {
-	const struct feed_bpf *skeleton = bench->feeder.skeleton;
+	const struct feed_bpf *skeleton = bench->subject.feeder.skeleton;
 	const struct bpf_program *entry = family == 4 ? skeleton->progs.send4 : skeleton->progs.send6;
 	struct xdp_md context = {.ingress_ifindex = if_nametoindex(SENDER)};
 	u8 frame[BENCH_FRAME_BYTES];
@@ -178,8 +175,8 @@ static double measure(struct bench *bench, u8 family, int receiver, u32 sources)
 			   NULL))
 		err(1, "cannot attach to %s in native mode", RECEIVER);
 	send_frames(bench, family, sources, pilot);
-	ns = bench_feeder_median(&bench->feeder, sources, pilot);
-	packets = bench->plan->round_ms * 1e6 / ns;
+	ns = bench_feeder_median(&bench->subject.feeder, sources, pilot);
+	packets = bench->plan->veth_round_ms * 1e6 / ns;
 	if (packets > BENCH_PACKETS_MAX)
 		packets = BENCH_PACKETS_MAX;
 	if (packets < pilot)
@@ -189,15 +186,15 @@ static double measure(struct bench *bench, u8 family, int receiver, u32 sources)
 	drops = count_drops(bench, receiver) - drops;
 	if ((double)drops < packets * 0.9)
 		errx(1, "of %.0f packets only %llu arrived", packets, (unsigned long long)drops);
-	return (double)drops / packets * 1e9 / bench_feeder_median(&bench->feeder, sources, (u32)packets);
+	return (double)drops / packets * 1e9 / bench_feeder_median(&bench->subject.feeder, sources, (u32)packets);
 }
 
 static void measure_family(struct bench *bench, u8 family, struct bench_rate *rates, size_t *count)
 {
-	const struct bench_veth_plan *plan = bench->plan;
-	double pps[RECEIVERS_MAX][32], bare = 1;
+	const struct bench_plan *plan = bench->plan;
+	double pps[RECEIVERS_MAX][BENCH_ROUNDS_MAX], bare = 1;
 
-	bench_draw(&bench->ruleset, family, false, bench->feeder.sources);
+	bench_draw(&bench->subject.ruleset, family, false, bench->subject.feeder.sources);
 	for (size_t s = 0; s < plan->sources_count; s++) {
 		for (u32 round = 0; round < plan->rounds; round++)
 			for (int i = 0; i < RECEIVERS_MAX; i++)
@@ -231,20 +228,16 @@ static void work(const void *argument, void *shared)
 		errx(1, "out of memory");
 	bench->plan = argument;
 	make_wire();
-	bench_ruleset_configure(BENCH_GEO, &bench->ruleset);
-	bench_ruleset_compile(&bench->ruleset);
-	bench_ruleset_prepare(BENCH_GEO, &bench->ruleset);
-	bench_feeder_load(&bench->feeder);
-	bench_spillway_load(&bench->ruleset, &bench->spillway);
-	bench_spillway_set_level(&bench->spillway, SPW_RED);
-	bench->lpm = bench_lpm_load(&bench->ruleset);
+	bench_feeder_load(&bench->subject.feeder);
+	bench_subject_load(BENCH_GEO, true, &bench->subject);
+	bench_spillway_set_level(&bench->subject.spillway, SPW_RED);
 	for (u8 family = 4; family <= 6; family += 2) {
 		load_receivers(bench, family);
 		measure_family(bench, family, result->rates, &result->count);
 	}
 }
 
-size_t bench_veth_run(const struct bench_veth_plan *plan, struct bench_rate rates[BENCH_RATES_MAX])
+size_t bench_veth(const struct bench_plan *plan, struct bench_rate rates[BENCH_RATES_MAX])
 {
 	struct result result;
 

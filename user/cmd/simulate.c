@@ -22,7 +22,7 @@
 
 enum {
 	FRAME_BYTES_MIN = 14,	 /* BPF_PROG_TEST_RUN takes nothing shorter, and no wire carries it */
-	FRAME_BYTES_MAX = 65535, /* and nothing longer */
+	FRAME_BYTES_MAX = 65557, /* and nothing longer: the longest IP packet, with Ethernet and two tags */
 };
 
 struct simulation {

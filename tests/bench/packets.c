@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Nanoseconds a packet, by BPF_PROG_TEST_RUN: bare drop, parsing, pass path, cut path, LPM tries. */
+#include <bpf/libbpf.h>
+#include <string.h>
+
+#include "parts.h"
+#include "util.h"
+#include "feed.skel.h"
+#include "lpm.skel.h"
+
+void bench_subject_load(enum bench_ruleset_kind kind, bool with_lpm, struct bench_subject *subject)
+{
+	bench_ruleset_configure(kind, &subject->ruleset);
+	bench_ruleset_compile(&subject->ruleset);
+	bench_ruleset_prepare(kind, &subject->ruleset);
+	bench_spillway_load(&subject->ruleset, &subject->spillway);
+	bench_check_interrupt();
+	subject->lpm = with_lpm ? bench_lpm_load(&subject->ruleset) : NULL;
+}
+
+void bench_subject_free(struct bench_subject *subject)
+{
+	lpm_bpf__destroy(subject->lpm);
+	bench_spillway_free(&subject->spillway);
+	bench_ruleset_free(&subject->ruleset);
+}
+
+/* At green and at red. Every packet must have been judged as the case says, by the program's own counters. */
+static double run_spillway(struct bench_subject *subject, const struct bench_plan *plan, enum bench_case which,
+			   u8 family, u32 sources)
+{
+	const struct bench_spillway *spillway = &subject->spillway;
+	enum spw_reason reason = which == BENCH_CUT ? SPW_REASON_CUT : SPW_REASON_ADMITTED;
+	u64 before = bench_spillway_count(spillway, reason);
+	double ns;
+
+	bench_spillway_set_level(spillway, which == BENCH_CUT ? SPW_RED : SPW_GREEN);
+	ns = bench_feeder_run(&subject->feeder, family, spillway->datapath.program_fd, sources, plan->packets);
+	if (bench_spillway_count(spillway, reason) - before != plan->packets)
+		errx(1, "not every packet took the %s path", which == BENCH_CUT ? "cut" : "pass");
+	return ns;
+}
+
+static double run_case(struct bench_subject *subject, const struct bench_plan *plan, enum bench_case which, u8 family,
+		       u32 sources)
+{
+	const struct bpf_program *program = subject->feeder.skeleton->progs.bare;
+	u32 packets = plan->packets;
+
+	if (which == BENCH_PASS || which == BENCH_CUT)
+		return run_spillway(subject, plan, which, family, sources);
+	if (which == BENCH_PARSE)
+		program = subject->feeder.skeleton->progs.parse;
+	if (which == BENCH_LPM) {
+		program = subject->lpm->progs.lpm;
+		packets = plan->packets_lpm;
+	}
+	return bench_feeder_run(&subject->feeder, family, bpf_program__fd(program), sources, packets);
+}
+
+/* The times of the rounds, by number of sources and case. */
+typedef double rounds_ns[BENCH_SOURCES_COUNTS_MAX][BENCH_CASES][BENCH_ROUNDS_MAX];
+
+static void summarize(double ns[BENCH_CASES][BENCH_ROUNDS_MAX], u32 rounds, struct bench_cost *cost)
+{
+	for (int i = 0; i < BENCH_CASES; i++) {
+		if (!cost->has[i])
+			continue;
+		cost->ns[i] = bench_median(ns[i], rounds);
+		cost->best_ns[i] = ns[i][0]; /* sorted by now */
+	}
+}
+
+/* All cases and numbers of sources in turn, in as many rounds as planned. Adds a row for each number of sources. */
+static size_t measure_group(struct bench_subject *subject, const struct bench_plan *plan, u8 family, bool uniform,
+			    struct bench_cost *costs)
+{
+	static rounds_ns ns;
+
+	bench_draw(&subject->ruleset, family, uniform, subject->feeder.sources);
+	for (u32 round = 0; round < plan->rounds; round++)
+		for (size_t s = 0; s < plan->sources_count; s++)
+			for (int i = 0; i < BENCH_CASES; i++)
+				if (i != BENCH_LPM || subject->lpm)
+					ns[s][i][round] = run_case(subject, plan, i, family, plan->sources[s]);
+	for (size_t s = 0; s < plan->sources_count; s++) {
+		costs[s] = (struct bench_cost){
+			.family = family,
+			.ruleset = subject->ruleset.name,
+			.draw = uniform ? "uniform" : "ranges",
+			.prefixes = bench_prefixes(&subject->ruleset, family),
+			.sources = plan->sources[s],
+			.has = {true, true, true, true, subject->lpm},
+		};
+		summarize(ns[s], plan->rounds, &costs[s]);
+	}
+	return plan->sources_count;
+}
+
+size_t bench_packets(const struct bench_plan *plan, struct bench_cost costs[BENCH_COSTS_MAX])
+{
+	struct bench_subject subject = {0};
+	size_t count = 0;
+
+	bench_feeder_load(&subject.feeder);
+	for (enum bench_ruleset_kind kind = 0; kind < BENCH_RULESETS; kind++) {
+		bench_note("packets through %s", bench_ruleset_name(kind));
+		bench_subject_load(kind, plan->lpm_everywhere || kind == BENCH_GEO, &subject);
+		for (u8 family = 4; family <= 6; family += 2)
+			for (int uniform = 0; uniform < 2; uniform++)
+				count += measure_group(&subject, plan, family, uniform, &costs[count]);
+		bench_subject_free(&subject);
+	}
+	bench_feeder_free(&subject.feeder);
+	return count;
+}

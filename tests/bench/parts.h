@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The parts of the bench, one a file, and how much each is to do. All end the program on errors. */
+#ifndef SPW_BENCH_PARTS_H
+#define SPW_BENCH_PARTS_H
+
+#include "feeder.h"
+#include "report.h"
+#include "systems.h"
+
+enum bench_bounds {
+	BENCH_ROUNDS_MAX = 32,
+	BENCH_SOURCES_COUNTS_MAX = 4,
+	BENCH_COSTS_MAX = BENCH_RULESETS * 4 * BENCH_SOURCES_COUNTS_MAX,
+	BENCH_RATES_MAX = 64,
+};
+
+struct bench_plan {
+	u32 rounds;
+	u32 packets;	 /* in a run of BPF_PROG_TEST_RUN */
+	u32 packets_lpm; /* the same for what takes microseconds */
+	u32 veth_round_ms;
+	u32 sources[BENCH_SOURCES_COUNTS_MAX];
+	size_t sources_count;
+	bool lpm_everywhere; /* or only for geo: filling tries takes seconds */
+	bool contenders;     /* the rival tables too, on the veth */
+};
+
+/* A ruleset with everything that is measured on it. */
+struct bench_subject {
+	struct bench_feeder feeder;
+	struct bench_ruleset ruleset;
+	struct bench_spillway spillway;
+	struct lpm_bpf *lpm; /* NULL: not measured */
+};
+
+void bench_subject_load(enum bench_ruleset_kind kind, bool with_lpm, struct bench_subject *subject);
+void bench_subject_free(struct bench_subject *subject);
+
+/** bench_makings() - ruleset: time and memory of reading, compiling, publishing. Returns how many rows there are. */
+size_t bench_makings(const struct bench_plan *plan, struct bench_making makings[BENCH_RULESETS]);
+
+/** bench_packets() - packet: nanoseconds by BPF_PROG_TEST_RUN. Returns how many rows there are. */
+size_t bench_packets(const struct bench_plan *plan, struct bench_cost costs[BENCH_COSTS_MAX]);
+
+/** bench_contenders() - classification alone, by all tables; printed. */
+void bench_contenders(const struct bench_plan *plan);
+
+/**
+ * bench_veth() - packets dropped behind a veth, measured in a child process, inside a network namespace of its own that
+ * ends with it. Returns how many rows there are.
+ */
+size_t bench_veth(const struct bench_plan *plan, struct bench_rate rates[BENCH_RATES_MAX]);
+
+#endif
