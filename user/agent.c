@@ -776,6 +776,8 @@ static int first_publication(struct agent *agent)
 	begin = spw_monotonic_ns();
 	err = spw_datapath_load(&agent->pins, report.ruleset_map, report.units_capacity, false, &agent->datapath, message);
 	if (!err) {
+		spw_log(LOG_INFO, "program loaded in %llu ms", (unsigned long long)(spw_monotonic_ns() - begin) / 1000000);
+		begin = spw_monotonic_ns();
 		err = spw_registry_write(&agent->pins, &agent->registry);
 		if (err)
 			snprintf(message, sizeof(message), "cannot write the registries: %s", strerror(-err));
