@@ -308,6 +308,32 @@ static void test_slots(void **state)
 	free_world(world);
 }
 
+/* A country's table that cuts into what a person wrote wins there, by the rule, and is counted for a warning. */
+static void test_overruling(void **state)
+{
+	struct world *world = new_world(2);
+
+	(void)state;
+	world->lists[1].class_index = 1;
+	world->lists[1].background = 1;
+	add(world, 0, make_prefix(4, 0xc6120000ULL << 32, 0, 16));
+	add(world, 1, make_prefix(4, 0xc6120000ULL << 32, 0, 16));
+	add(world, 1, make_prefix(4, 0xc6121000ULL << 32, 0, 20));
+	add(world, 1, make_prefix(4, 0xc6128000ULL << 32, 0, 24));
+	add(world, 1, make_prefix(4, 0xc6140000ULL << 32, 0, 16));
+	compile(world);
+	assert_int_equal(world->image.overruling, 2);
+	assert_int_equal(world->image.overruled_list, 0);
+	assert_int_equal(world->image.overruled.len, 16);
+	assert_int_equal(found(world, 4, 0xc6120001ULL << 32, 0)->list, 10);
+	assert_int_equal(found(world, 4, 0xc6121001ULL << 32, 0)->list, 11);
+	spw_ruleset_free(&world->image);
+	world->lists[1].class_index = 0;
+	compile(world);
+	assert_int_equal(world->image.overruling, 0);
+	free_world(world);
+}
+
 static void test_capacity(void **state)
 {
 	struct world *world = new_world(1);
@@ -326,7 +352,8 @@ int main(void)
 		cmocka_unit_test(test_empty),	      cmocka_unit_test(test_default_routes),
 		cmocka_unit_test(test_nest),	      cmocka_unit_test(test_random_sets),
 		cmocka_unit_test(test_dense),	      cmocka_unit_test(test_conflict),
-		cmocka_unit_test(test_slots),	      cmocka_unit_test(test_capacity),
+		cmocka_unit_test(test_slots),	      cmocka_unit_test(test_overruling),
+		cmocka_unit_test(test_capacity),
 	};
 
 	random_state = 0x9e3779b97f4a7c15ULL;
