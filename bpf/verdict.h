@@ -61,15 +61,17 @@ SPW_INLINE u32 spw_essential(const struct spw_packet *packet)
 /* Is it new work: a TCP SYN on any port, a QUIC Initial or any datagram on the ports of a service that says so? */
 SPW_INLINE bool spw_is_new_work(const struct spw_packet *packet, const struct spw_ruleset *ruleset)
 {
-	u32 new_work;
+	u32 new_work, port = packet->dport;
 
+	/* Before 6.2 the verifier does not know that a swapped 16-bit number has 16 bits, and the compiler does. */
+	SPW_OPAQUE(port);
 	if (packet->found & SPW_FOUND_MALFORMED)
 		return false;
 	if (packet->found & SPW_FOUND_SYN)
 		return true;
 	if (packet->protocol != 17 || !(packet->found & SPW_FOUND_PORTS))
 		return false;
-	new_work = ruleset->udp_ports[packet->dport].new_work;
+	new_work = ruleset->udp_ports[port & 0xffff].new_work;
 	return new_work == SPW_NEW_ANY || (new_work == SPW_NEW_QUIC && packet->found & SPW_FOUND_QUIC_INITIAL);
 }
 

@@ -51,7 +51,8 @@ static void read_interfaces(struct spw_reader *reader, const struct spw_node *va
 		config->interfaces = grown;
 		config->interfaces[config->interfaces_count].place = item->place;
 		config->interfaces[config->interfaces_count].name = NULL;
-		spw_replace_text(reader, &config->interfaces[config->interfaces_count++].name, NULL, name);
+		if (!spw_replace_text(reader, &config->interfaces[config->interfaces_count++].name, NULL, name))
+			return;
 	}
 }
 

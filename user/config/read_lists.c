@@ -175,8 +175,8 @@ static void read_list(struct spw_reader *reader, const struct spw_node *name)
 	config->lists = list;
 	list += config->lists_count++;
 	*list = (struct spw_config_list){.place = name->place};
-	spw_replace_text(reader, &list->name, NULL, name->text);
-	if (!spw_find_keys(reader, name->next, "a list such as { file: partners.txt }", keys, KEYS, found))
+	if (!spw_replace_text(reader, &list->name, NULL, name->text) ||
+	    !spw_find_keys(reader, name->next, "a list such as { file: partners.txt }", keys, KEYS, found))
 		return;
 	check_source(reader, name, keys, found);
 	spw_read_found(reader, keys, KEYS, found, list);

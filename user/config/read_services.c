@@ -100,8 +100,8 @@ static void read_service(struct spw_reader *reader, const struct spw_node *name)
 	config->services = service;
 	service += config->services_count++;
 	*service = (struct spw_config_service){.place = name->place, .wait_target_ns = 20 * MS_NS};
-	spw_replace_text(reader, &service->name, NULL, name->text);
-	if (!spw_find_keys(reader, name->next, "a service such as { tcp: [80, 443] }", keys, COUNT_OF(keys), found))
+	if (!spw_replace_text(reader, &service->name, NULL, name->text) ||
+	    !spw_find_keys(reader, name->next, "a service such as { tcp: [80, 443] }", keys, COUNT_OF(keys), found))
 		return;
 	spw_read_found(reader, keys, COUNT_OF(keys), found, service);
 	if (!found[0] && !found[1] && !found[2])

@@ -40,16 +40,17 @@ void *spw_grow(struct spw_reader *reader, void *items, size_t count, size_t size
 	return grown;
 }
 
-void spw_replace_text(struct spw_reader *reader, char **into, const char *folder, const char *text)
+bool spw_replace_text(struct spw_reader *reader, char **into, const char *folder, const char *text)
 {
 	char *copy;
 
 	if (asprintf(&copy, "%s%s", folder ? folder : "", text) < 0) {
 		reader->no_memory = true;
-		return;
+		return false;
 	}
 	free(*into);
 	*into = copy;
+	return true;
 }
 
 /* An unknown key: what it may have been meant to be, or all that there are. */
@@ -162,6 +163,8 @@ bool spw_read_names(struct spw_reader *reader, const struct spw_node *node, cons
 		}
 		if (spw_check_name(reader, name, what) && !is_repeated(reader, node, name, what))
 			read(reader, name);
+		if (reader->no_memory)
+			return false;
 	}
 	return true;
 }

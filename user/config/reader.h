@@ -88,8 +88,8 @@ struct spw_prefixes_bound {
 void spw_read_prefixes(struct spw_reader *reader, const struct spw_node *node,
 		       const struct spw_prefixes_bound *bound, struct spw_config_prefix **prefixes, size_t *count);
 
-/** spw_replace_text() - put a copy of @text, behind @folder with its slash if that is not NULL, into @into. */
-void spw_replace_text(struct spw_reader *reader, char **into, const char *folder, const char *text);
+/** spw_replace_text() - put a copy of @text, behind @folder with its slash if that is not NULL, into @into; false: no memory. */
+bool spw_replace_text(struct spw_reader *reader, char **into, const char *folder, const char *text);
 
 /** spw_grow() - @items with room for one behind @count, or NULL: no memory, and @items is as it was. */
 void *spw_grow(struct spw_reader *reader, void *items, size_t count, size_t size);

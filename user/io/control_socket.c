@@ -95,17 +95,25 @@ static void handle_line(struct client *client, const char *line, size_t length)
 		answer(client, reply);
 }
 
-/* One request at a time: those behind one that waits for its answer wait with it. */
+/*
+ * One request at a time: those behind one that waits for its answer wait with it. A line is taken out before it is handled,
+ * as its answer may come from inside and then asks for the next.
+ */
 static void handle_lines(struct client *client)
 {
 	char *end;
 
 	while (client->id && !client->waits && (end = memchr(client->request, '\n', client->length))) {
 		size_t line = (size_t)(end - client->request);
+		_cleanup_free_ char *copy = strndup(client->request, line);
 
-		handle_line(client, client->request, line);
 		client->length -= line + 1;
 		memmove(client->request, end + 1, client->length);
+		if (!copy) {
+			close_client(client);
+			return;
+		}
+		handle_line(client, copy, line);
 	}
 }
 

@@ -13,19 +13,34 @@
 #include "sampler.h"
 #include "spillway.skel.h"
 
-/* What libbpf had to say, for the message should loading fail; its last line is mostly the one that matters. */
+/* What libbpf had to say, for the message should loading fail: the verifier's last word, else the first complaint. */
 static char libbpf_words[SPW_MESSAGE_MAX];
+static bool verifier_spoke;
+
+/* The line before the verifier's closing statistics. */
+static void keep_verifier_words(char *log)
+{
+	char *end = strstr(log, "\nprocessed "), *line;
+
+	if (!end)
+		return;
+	*end = '\0';
+	line = strrchr(log, '\n');
+	snprintf(libbpf_words, sizeof(libbpf_words), "%s", line ? line + 1 : log);
+	verifier_spoke = true;
+}
 
 static int keep_words(enum libbpf_print_level level, const char *format, va_list arguments)
 {
-	char line[SPW_MESSAGE_MAX];
+	_cleanup_free_ char *text = NULL;
 
-	if (level != LIBBPF_WARN)
+	if (level != LIBBPF_WARN || vasprintf(&text, format, arguments) < 0)
 		return 0;
-	vsnprintf(line, sizeof(line), format, arguments);
-	line[strcspn(line, "\n")] = '\0';
-	if (*line && !strstr(line, "failed to load object") && !strstr(line, "BEGIN PROG LOAD LOG"))
-		snprintf(libbpf_words, sizeof(libbpf_words), "%s", line);
+	if (strstr(text, "BEGIN PROG LOAD LOG"))
+		keep_verifier_words(text);
+	text[strcspn(text, "\n")] = '\0';
+	if (!*libbpf_words)
+		snprintf(libbpf_words, sizeof(libbpf_words), "%s", text);
 	return 0;
 }
 
@@ -106,6 +121,8 @@ static int share_pins(struct spillway_bpf *skeleton, const struct spw_pins *pins
 
 static const char *what_to_do(int err)
 {
+	if (verifier_spoke)
+		return "; this kernel's verifier refuses the program: please report it, with the kernel's version";
 	if (err == -EPERM || err == -EACCES)
 		return "; this needs root, or CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON";
 	if (err == -EINVAL || err == -ENOTSUP)
@@ -123,6 +140,7 @@ int spw_datapath_load(const struct spw_pins *pins, int ruleset_map, u32 units_ca
 
 	*datapath = (struct spw_datapath){.program_fd = -1, .ruleset_fd = -1};
 	*libbpf_words = '\0';
+	verifier_spoke = false;
 	libbpf_set_print(keep_words);
 	skeleton = spillway_bpf__open();
 	if (!skeleton) {
