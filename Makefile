@@ -116,6 +116,26 @@ bench:
 	@$(MAKE) --no-print-directory $(BUILD)/spillway
 	@$(MAKE) --no-print-directory -f tests/bench/Makefile BUILD=$(BUILD) bench
 
+## fuzz     each parser of outside input for FUZZ_SECONDS (60)
+FUZZ_SECONDS ?= 60
+FUZZ     := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_SRC := $(wildcard user/core/*.c user/config/*.c user/lists/*.c)
+$(BUILD)/fuzz/%: tests/fuzz/%.c $(FUZZ_SRC)
+	$(say) FUZZ $@
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CLANG) -std=gnu11 -D_GNU_SOURCE -g -O1 -I. -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
+	  -o $@ $< $(FUZZ_SRC) $(shell pkg-config --cflags --libs yaml-0.1)
+
+fuzz: $(FUZZ)
+	@for target in $(FUZZ); do \
+	  name=$${target##*/fuzz_}; mkdir -p $(BUILD)/fuzz/corpus/$$name; \
+	  echo "fuzz $$name for $(FUZZ_SECONDS) s"; \
+	  $$target -max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=1024 -timeout=10 -artifact_prefix=$(BUILD)/fuzz/$$name- \
+	    $(BUILD)/fuzz/corpus/$$name tests/fuzz/corpus/$$name >$(BUILD)/fuzz/$$name.log 2>&1 || \
+	    { tail -n 40 $(BUILD)/fuzz/$$name.log; exit 1; }; \
+	  tail -n 1 $(BUILD)/fuzz/$$name.log; \
+	done
+
 ## demo     a shop, four kinds of clients, the level goes to red: what is refused and what is served (root, 60 s)
 demo:
 	@packaging/deps build test

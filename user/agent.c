@@ -397,8 +397,8 @@ static void note_prefixes(struct spw_registry *registry, const struct spw_config
 			  const struct spw_identities *identities, const struct spw_compile_report *report)
 {
 	for (size_t i = 0; i < config->lists_count; i++) {
-		registry->lists[identities->lists[i]].prefixes4 = report->list_prefixes[i][0];
-		registry->lists[identities->lists[i]].prefixes6 = report->list_prefixes[i][1];
+		registry->lists[identities->lists[i]].prefixes4 = report->result.list_prefixes[i][0];
+		registry->lists[identities->lists[i]].prefixes6 = report->result.list_prefixes[i][1];
 	}
 }
 
@@ -406,7 +406,7 @@ static void note_prefixes(struct spw_registry *registry, const struct spw_config
 static int outgrow(struct agent *agent, const struct spw_compile_report *report, char *message)
 {
 	struct spw_datapath larger, old = agent->datapath;
-	int err = spw_datapath_load(&agent->pins, report->ruleset_map, report->units_capacity, false, &larger, message);
+	int err = spw_datapath_load(&agent->pins, report->ruleset_map, report->result.units_capacity, false, &larger, message);
 
 	if (err)
 		return err;
@@ -439,7 +439,7 @@ static int publish(struct agent *agent, const struct spw_registry *registry, con
 		snprintf(message, SPW_MESSAGE_MAX, "cannot write the registries: %s", strerror(-err));
 		return err;
 	}
-	if (report->units_capacity != agent->datapath.units_capacity) {
+	if (report->result.units_capacity != agent->datapath.units_capacity) {
 		err = outgrow(agent, report, message);
 	} else {
 		err = spw_datapath_publish(&agent->datapath, report->ruleset_map);
@@ -459,16 +459,16 @@ static void note_publication(struct agent *agent, const struct spw_compile_repor
 	snprintf(record->config, sizeof(record->config), "%s", agent->config_path);
 	record->generation++;
 	record->published_ns = spw_monotonic_ns();
-	record->ruleset_prefixes4 = report->prefixes4;
-	record->ruleset_prefixes6 = report->prefixes6;
-	record->ruleset_bytes = report->bytes;
-	record->compile_ns = report->compile_ns;
-	record->publish_ns = report->fill_ns + publish_ns;
+	record->ruleset_prefixes4 = report->result.prefixes4;
+	record->ruleset_prefixes6 = report->result.prefixes6;
+	record->ruleset_bytes = report->result.bytes;
+	record->compile_ns = report->result.compile_ns;
+	record->publish_ns = report->result.fill_ns + publish_ns;
 	spw_log(LOG_NOTICE,
 		"ruleset %llu published: %llu IPv4 and %llu IPv6 prefixes, %llu MiB; read in %llu ms, compiled in %llu ms, "
-		"published in %llu ms", (unsigned long long)record->generation, (unsigned long long)report->prefixes4,
-		(unsigned long long)report->prefixes6, (unsigned long long)report->bytes >> 20,
-		(unsigned long long)report->read_ns / 1000000, (unsigned long long)report->compile_ns / 1000000,
+		"published in %llu ms", (unsigned long long)record->generation, (unsigned long long)report->result.prefixes4,
+		(unsigned long long)report->result.prefixes6, (unsigned long long)report->result.bytes >> 20,
+		(unsigned long long)report->result.read_ns / 1000000, (unsigned long long)report->result.compile_ns / 1000000,
 		(unsigned long long)record->publish_ns / 1000000);
 }
 
@@ -546,7 +546,7 @@ static int on_job_done(sd_event_source *source, int fd, uint32_t events, void *c
 	(void)events;
 	reload->source = sd_event_source_disable_unref(reload->source);
 	spw_compile_job_finish(&reload->job, &report);
-	err = report.err;
+	err = report.result.err;
 	if (!err) {
 		/* New interfaces come first, under the old ruleset: if one cannot be had, nothing has changed. */
 		note_prefixes(&reload->registry, &reload->config, &reload->identities, &report);
@@ -768,13 +768,13 @@ static int first_publication(struct agent *agent)
 		return spw_fail("cannot start the compile job: %s", strerror(-err));
 	spw_compile_job_finish(&job, &report);
 	log_lines(LOG_ERR, report.text);
-	if (report.err) {
+	if (report.result.err) {
 		spw_compile_report_free(&report);
 		return spw_fail("no ruleset; nothing was changed");
 	}
 	note_prefixes(&agent->registry, &agent->config, &identities, &report);
 	begin = spw_monotonic_ns();
-	err = spw_datapath_load(&agent->pins, report.ruleset_map, report.units_capacity, false, &agent->datapath, message);
+	err = spw_datapath_load(&agent->pins, report.ruleset_map, report.result.units_capacity, false, &agent->datapath, message);
 	if (!err) {
 		spw_log(LOG_INFO, "program loaded in %llu ms", (unsigned long long)(spw_monotonic_ns() - begin) / 1000000);
 		begin = spw_monotonic_ns();

@@ -40,22 +40,10 @@ static int start_config(struct spw_config *config, const char *name)
 
 static int read_tree(const struct spw_node *root, struct spw_config *config, struct spw_diagnostics *diagnostics)
 {
-	struct spw_reader reader = {
-		.config = config,
-		.diagnostics = diagnostics,
-		.tcp_uses = calloc(65536, sizeof(*reader.tcp_uses)),
-		.udp_uses = calloc(65536, sizeof(*reader.udp_uses)),
-	};
-	int err = 0;
+	struct spw_reader reader = {.config = config, .diagnostics = diagnostics};
 
-	reader.no_memory = !reader.tcp_uses || !reader.udp_uses;
-	if (!reader.no_memory)
-		spw_read_config(&reader, root);
-	if (!reader.no_memory)
-		err = spw_check_meaning(config, diagnostics);
-	free(reader.tcp_uses);
-	free(reader.udp_uses);
-	return reader.no_memory ? -ENOMEM : err;
+	spw_read_config(&reader, root);
+	return reader.no_memory ? -ENOMEM : spw_check_meaning(config, diagnostics);
 }
 
 int spw_config_parse(const char *text, size_t length, const char *name, struct spw_config *config,

@@ -2,6 +2,7 @@
 /* services: { NAME: { tcp: [443], quic: [443], udp: [53], capacity: learn, wait_target: 20ms } } */
 #include "reader.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "units.h"
@@ -112,5 +113,13 @@ static void read_service(struct spw_reader *reader, const struct spw_node *name)
 void spw_read_services(struct spw_reader *reader, const struct spw_node *value, void *config)
 {
 	(void)config;
-	spw_read_names(reader, value, "service", SPW_SERVICES_MAX, read_service);
+	reader->tcp_uses = calloc(65536, sizeof(*reader->tcp_uses));
+	reader->udp_uses = calloc(65536, sizeof(*reader->udp_uses));
+	if (reader->tcp_uses && reader->udp_uses)
+		spw_read_names(reader, value, "service", SPW_SERVICES_MAX, read_service);
+	else
+		reader->no_memory = true;
+	free(reader->tcp_uses);
+	free(reader->udp_uses);
+	reader->tcp_uses = reader->udp_uses = NULL;
 }

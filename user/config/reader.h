@@ -24,7 +24,7 @@ struct spw_port_use {
 struct spw_reader {
 	struct spw_config *config;
 	struct spw_diagnostics *diagnostics;
-	struct spw_port_use *tcp_uses; /* 65536 each; for services alone */
+	struct spw_port_use *tcp_uses; /* 65536 each; while services are read */
 	struct spw_port_use *udp_uses;
 	size_t inline_prefixes;
 	bool no_memory; /* told once, at the end */

@@ -18,19 +18,7 @@
 #include "datapath.h"
 #include "sampler.h"
 
-/* What the child sends: this, the descriptor beside it, then text_bytes of text. */
-struct result {
-	int err;
-	u32 units_capacity;
-	u64 bytes;
-	u64 prefixes4;
-	u64 prefixes6;
-	u64 read_ns;
-	u64 compile_ns;
-	u64 fill_ns;
-	u64 list_prefixes[SPW_LISTS_MAX][2];
-	size_t text_bytes;
-};
+/* On the wire: a byte with the map's descriptor beside it, struct spw_compile_result, its text. */
 
 /* ---- in the child ---- */
 
@@ -64,7 +52,7 @@ static void bound_resources(pid_t agent, int socket)
 
 static int compile_and_fill(const struct spw_config *config, const struct spw_lists *lists,
 			    const struct spw_identities *identities, u64 generation, u32 units_min,
-			    struct result *result, struct spw_diagnostics *diagnostics)
+			    struct spw_compile_result *result, struct spw_diagnostics *diagnostics)
 {
 	struct spw_place file = {config->path, 0, 0};
 	struct spw_ruleset_image image = {0};
@@ -102,7 +90,7 @@ out:
 }
 
 static int work(const struct spw_config *config, const struct spw_identities *identities, u64 generation, u32 units_min,
-		bool force, struct result *result, struct spw_diagnostics *diagnostics)
+		bool force, struct spw_compile_result *result, struct spw_diagnostics *diagnostics)
 {
 	struct spw_lists lists;
 	u64 begin = spw_monotonic_ns();
@@ -153,7 +141,7 @@ static int send_all(int socket, const void *bytes, size_t count)
 }
 
 /* The descriptor travels with the first byte. */
-static int send_result(int socket, const struct result *result, int map, const char *text)
+static int send_result(int socket, const struct spw_compile_result *result, int map, const char *text)
 {
 	union {
 		struct cmsghdr header;
@@ -180,7 +168,7 @@ static int send_result(int socket, const struct result *result, int map, const c
 static void child(pid_t agent, const struct spw_config *config, const struct spw_identities *identities, u64 generation,
 		  u32 units_min, bool force, int socket)
 {
-	static struct result result;
+	static struct spw_compile_result result;
 	static struct spw_diagnostics diagnostics;
 	char *text;
 	int map;
@@ -230,7 +218,7 @@ static bool receive_all(int socket, void *bytes, size_t count)
 	return recv(socket, bytes, count, MSG_WAITALL) == (ssize_t)count;
 }
 
-static bool receive_result(int socket, struct result *result, int *map)
+static bool receive_result(int socket, struct spw_compile_result *result, int *map)
 {
 	union {
 		struct cmsghdr header;
@@ -265,12 +253,12 @@ static char *describe_death(int status)
 
 void spw_compile_job_finish(struct spw_compile_job *job, struct spw_compile_report *report)
 {
-	_cleanup_free_ struct result *result = calloc(1, sizeof(*result));
+	struct spw_compile_result *result = &report->result;
 	bool whole;
 	int status = 0;
 
-	*report = (struct spw_compile_report){.err = -ENOMEM, .ruleset_map = -1};
-	whole = result && receive_result(job->socket, result, &report->ruleset_map);
+	*report = (struct spw_compile_report){.ruleset_map = -1};
+	whole = receive_result(job->socket, result, &report->ruleset_map);
 	if (whole && result->text_bytes) {
 		report->text = calloc(1, result->text_bytes + 1);
 		whole = report->text && receive_all(job->socket, report->text, result->text_bytes);
@@ -282,20 +270,10 @@ void spw_compile_job_finish(struct spw_compile_job *job, struct spw_compile_repo
 	if (!whole) {
 		free(report->text);
 		report->text = describe_death(status);
-		report->err = -ECHILD;
-		return;
+		result->err = -ECHILD;
+	} else if (!result->err && report->ruleset_map < 0) {
+		result->err = -EBADF;
 	}
-	report->err = result->err;
-	report->units_capacity = result->units_capacity;
-	report->bytes = result->bytes;
-	report->prefixes4 = result->prefixes4;
-	report->prefixes6 = result->prefixes6;
-	report->read_ns = result->read_ns;
-	report->compile_ns = result->compile_ns;
-	report->fill_ns = result->fill_ns;
-	memcpy(report->list_prefixes, result->list_prefixes, sizeof(report->list_prefixes));
-	if (!report->err && report->ruleset_map < 0)
-		report->err = -EBADF;
 }
 
 void spw_compile_report_free(struct spw_compile_report *report)

@@ -22,9 +22,9 @@ struct spw_compile_job {
 #define SPW_JOB_SECONDS_MAX 120
 #define SPW_JOB_BYTES_MAX (4ull << 30)
 
-struct spw_compile_report {
+/* What came out, as the job sends it. */
+struct spw_compile_result {
 	int err; /* 0, or -errno: there is no map */
-	int ruleset_map; /* owned by who asked */
 	u32 units_capacity;
 	u64 bytes;
 	u64 prefixes4;
@@ -33,6 +33,12 @@ struct spw_compile_report {
 	u64 compile_ns;
 	u64 fill_ns;
 	u64 list_prefixes[SPW_LISTS_MAX][2]; /* by index into spw_config.lists; IPv4, IPv6 */
+	size_t text_bytes;
+};
+
+struct spw_compile_report {
+	struct spw_compile_result result;
+	int ruleset_map; /* owned by who asked; -1: none */
 	char *text; /* owned: errors and warnings, a line each, warnings beginning with "warning: " */
 };
 
