@@ -48,6 +48,20 @@ static int print_answer(const struct spw_call *call, const json_t *answer)
 	return ok ? SPW_EXIT_DONE : spw_fail("nothing was changed; the ruleset that was in force still is");
 }
 
+/* No agent was asked, perhaps as the configuration does not even say where one listens: then its errors are the answer. */
+static int explain_silence(const struct spw_call *call, const char *message)
+{
+	struct spw_diagnostics diagnostics = {0};
+	struct spw_config config;
+	int err = spw_config_load(call->config_path, &config, &diagnostics);
+
+	if (err)
+		spw_print_diagnostics(&diagnostics);
+	spw_diagnostics_free(&diagnostics);
+	spw_config_free(&config);
+	return spw_fail("%s", err ? "nothing was changed" : message);
+}
+
 static int run(const struct spw_call *call, int argc, char **argv)
 {
 	bool force = argc == 2 && !strcmp(argv[1], "--force");
@@ -61,7 +75,7 @@ static int run(const struct spw_call *call, int argc, char **argv)
 	status = spw_where(call, &config);
 	if (status == SPW_EXIT_DONE) {
 		answer = spw_control_call(config.run_dir, make_request(call, force), ANSWER_SECONDS, message);
-		status = answer ? print_answer(call, answer) : spw_fail("%s", message);
+		status = answer ? print_answer(call, answer) : explain_silence(call, message);
 		json_decref(answer);
 	}
 	spw_config_free(&config);
