@@ -130,7 +130,7 @@ fuzz: $(FUZZ)
 	@for target in $(FUZZ); do \
 	  name=$${target##*/fuzz_}; mkdir -p $(BUILD)/fuzz/corpus/$$name; \
 	  echo "fuzz $$name for $(FUZZ_SECONDS) s"; \
-	  $$target -max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=1024 -timeout=10 -artifact_prefix=$(BUILD)/fuzz/$$name- \
+	  $$target -max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=1024 -max_len=4096 -timeout=10 -artifact_prefix=$(BUILD)/fuzz/$$name- \
 	    $(BUILD)/fuzz/corpus/$$name tests/fuzz/corpus/$$name >$(BUILD)/fuzz/$$name.log 2>&1 || \
 	    { tail -n 40 $(BUILD)/fuzz/$$name.log; exit 1; }; \
 	  tail -n 1 $(BUILD)/fuzz/$$name.log; \

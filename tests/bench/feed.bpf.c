@@ -139,7 +139,8 @@ int parse(struct xdp_md *ctx)
 {
 	struct spw_packet packet = {0};
 
-	bench_parse_frame(ctx, &packet);
+	if (!bench_parse_frame(ctx, &packet))
+		return XDP_ABORTED;
 	parsed = (u32)(packet.source_hi >> 32) + packet.found + packet.dport;
 	return XDP_DROP;
 }

@@ -72,7 +72,8 @@ int lpm(struct xdp_md *ctx)
 	struct spw_list_tally *tally;
 	u32 list = 0;
 
-	bench_parse_frame(ctx, &packet);
+	if (!bench_parse_frame(ctx, &packet))
+		return XDP_ABORTED;
 	if (packet.family == 4)
 		list = find4(packet.source_hi);
 	else if (packet.family == 6)

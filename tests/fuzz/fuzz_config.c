@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Any bytes as a configuration: taken, or refused with errors that each have a place and are one printable line. What is
- * taken goes on to its lists and their check, as far as these need no files.
+ * Any bytes as a configuration: taken, or refused with errors that each have a place and are one printable line. What
+ * is taken goes on to its lists and their check, as far as these need no files.
  */
 #include <stdio.h>
 #include <string.h>

@@ -53,7 +53,8 @@ static void check_prefix(const char *text, size_t length)
 		return;
 	spw_prefix_format(&prefix, out);
 	require(spw_prefix_parse(out, strlen(out), &again) == SPW_PREFIX_OK);
-	require(again.len == prefix.len && again.family == prefix.family && !spw_addr_compare(&again.addr, &prefix.addr));
+	require(again.len == prefix.len && again.family == prefix.family &&
+		!spw_addr_compare(&again.addr, &prefix.addr));
 	require(spw_prefix_contains(&prefix, &again));
 }
 

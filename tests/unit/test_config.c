@@ -36,8 +36,10 @@ static const char example[] =
 	"classes:                           # highest priority first; the last one takes the rest\n"
 	"  - { name: partner,       lists: [partners] }\n"
 	"  - { name: domestic,      lists: [home],   shed_from: red }\n"
-	"  - { name: international, lists: [abroad], shed_from: orange, cut_from: red, per_source: { new: 10/s, burst: 30 } }\n"
-	"  - { name: unknown,       shed_from: yellow, per_source: { new: 5/s, packets: 2k/s }, per_prefix: { packets: 20k/s } }\n"
+	"  - { name: international, lists: [abroad], shed_from: orange, cut_from: red, per_source: { new: 10/s, burst: "
+	"30 } }\n"
+	"  - { name: unknown,       shed_from: yellow, per_source: { new: 5/s, packets: 2k/s }, per_prefix: { packets: "
+	"20k/s } }\n"
 	"metrics: { listen: \"127.0.0.1:10010\" }\n"
 	"hooks: { dir: /etc/spillway/hooks.d }\n";
 
@@ -110,8 +112,8 @@ static void check_rows(const struct row *rows, size_t count)
 
 /* The rest of a good configuration: one line before what is tried, so that this is line 2. */
 #define GOOD "{interfaces: [e], classes: [{name: all}],\n"
-#define TOP "interfaces: [e]\n"
-#define ALL "classes: [{name: all}]\n"
+#define TOP  "interfaces: [e]\n"
+#define ALL  "classes: [{name: all}]\n"
 
 static void test_example(void **state)
 {
@@ -120,10 +122,11 @@ static void test_example(void **state)
 
 	(void)state;
 	parse_as(&parsed, example, strlen(example), "/etc/spillway/spillway.yaml");
-	assert_string_equal(told(&parsed.diagnostics),
-			    "warning: /etc/spillway/spillway.yaml:13:91: limits are read but not enforced by this version\n"
-			    "warning: /etc/spillway/spillway.yaml:14:59: limits are read but not enforced by this version\n"
-			    "warning: /etc/spillway/spillway.yaml:14:100: limits are read but not enforced by this version\n");
+	assert_string_equal(
+		told(&parsed.diagnostics),
+		"warning: /etc/spillway/spillway.yaml:13:91: limits are read but not enforced by this version\n"
+		"warning: /etc/spillway/spillway.yaml:14:59: limits are read but not enforced by this version\n"
+		"warning: /etc/spillway/spillway.yaml:14:100: limits are read but not enforced by this version\n");
 	assert_int_equal(parsed.err, 0);
 	assert_string_equal(config->path, "/etc/spillway/spillway.yaml");
 	assert_int_equal(config->interfaces_count, 1);
@@ -212,16 +215,16 @@ static void test_everything_else(void **state)
 	const struct spw_config *config = &parsed.config;
 
 	(void)state;
-	parse(&parsed,
-	      "\xef\xbb\xbf# a byte order mark, carriage returns, comments\r\n"
-	      "interfaces: [e, 'wan0']\r\n"
-	      "mode: observe\r\nmalformed: drop\r\nattach: native\r\nreattach: false\r\nlease: 60s\r\n"
-	      "metrics: {listen: '[::1]:80'}\npin_dir: /p\nrun_dir: \"/r\\u00fcn\"\n"
-	      "services: {dns: {udp: [53], capacity: 12k/s, wait_target: 1m}}\n"
-	      "lists: {'\xe2\x82\xac \"quoted\"': {inline: [192.0.2.7, 2001:DB8::/32, 10.0.0.1-10.0.0.4]},\n"
-	      "  north: {geo: tor, countries: [NO, \"?\?\"]}}\n"
-	      "classes: [{name: a, lists: ['\xe2\x82\xac \"quoted\"', north], shed_from: green, cut_from: never, cut: all},\n"
-	      "  {name: rest, cut_from: yellow, cut: all}]\n");
+	parse(&parsed, "\xef\xbb\xbf# a byte order mark, carriage returns, comments\r\n"
+		       "interfaces: [e, 'wan0']\r\n"
+		       "mode: observe\r\nmalformed: drop\r\nattach: native\r\nreattach: false\r\nlease: 60s\r\n"
+		       "metrics: {listen: '[::1]:80'}\npin_dir: /p\nrun_dir: \"/r\\u00fcn\"\n"
+		       "services: {dns: {udp: [53], capacity: 12k/s, wait_target: 1m}}\n"
+		       "lists: {'\xe2\x82\xac \"quoted\"': {inline: [192.0.2.7, 2001:DB8::/32, 10.0.0.1-10.0.0.4]},\n"
+		       "  north: {geo: tor, countries: [NO, \"?\?\"]}}\n"
+		       "classes: [{name: a, lists: ['\xe2\x82\xac \"quoted\"', north], shed_from: green, cut_from: "
+		       "never, cut: all},\n"
+		       "  {name: rest, cut_from: yellow, cut: all}]\n");
 	assert_string_equal(told(&parsed.diagnostics), "");
 	assert_int_equal(config->interfaces_count, 2);
 	assert_int_equal(config->mode, SPW_OBSERVE);
@@ -282,7 +285,8 @@ static const struct row key_rows[] = {
 	{ALL "interfaces: [abcdefghijklmnop]\n", "f:2:14: interface 'abcdefghijklmnop': it is longer than 15 bytes\n"},
 	{ALL "interfaces: [a/b]\n", "f:2:14: interface 'a/b': it has a slash, colon or blank in it, or is a dot\n"},
 	{ALL "interfaces: [..]\n", "f:2:14: interface '..': it has a slash, colon or blank in it, or is a dot\n"},
-	{ALL "interfaces: [a,b,c,d,e,f,g,h,i,j,k,l,m,n,o,p,q]\n", "f:2:46: interface 'q': more than 16 are not served\n"},
+	{ALL "interfaces: [a,b,c,d,e,f,g,h,i,j,k,l,m,n,o,p,q]\n",
+	 "f:2:46: interface 'q': more than 16 are not served\n"},
 	{TOP ALL "mode: enfroce\n", "f:3:7: 'enfroce' is not allowed here; write enforce or observe\n"},
 	{TOP ALL "mode: [enforce]\n", "f:3:7: expected enforce or observe, found a list\n"},
 	{TOP ALL "malformed: reject\n", "f:3:12: 'reject' is not allowed here; write pass or drop\n"},
@@ -300,12 +304,12 @@ static const struct row key_rows[] = {
 	{TOP ALL "lease: ''\n", "f:3:8: expected a duration such as 20ms or 3s, found nothing\n"},
 	{TOP ALL "metrics: {listen: 10010}\n",
 	 "f:3:19: '10010' is nothing to listen on; write 127.0.0.1:10010, [::1]:10010, localhost:10010 or off\n"},
-	{TOP ALL "metrics: {listen: 'example.org:80'}\n",
-	 "f:3:19: 'example.org:80' is nothing to listen on; write 127.0.0.1:10010, [::1]:10010, localhost:10010 or off\n"},
+	{TOP ALL "metrics: {listen: 'example.org:80'}\n", "f:3:19: 'example.org:80' is nothing to listen on; write "
+							  "127.0.0.1:10010, [::1]:10010, localhost:10010 or off\n"},
 	{TOP ALL "metrics: {listen: '::1:80'}\n",
 	 "f:3:19: '::1:80' is nothing to listen on; write 127.0.0.1:10010, [::1]:10010, localhost:10010 or off\n"},
-	{TOP ALL "metrics: {listen: '[127.0.0.1]:80'}\n",
-	 "f:3:19: '[127.0.0.1]:80' is nothing to listen on; write 127.0.0.1:10010, [::1]:10010, localhost:10010 or off\n"},
+	{TOP ALL "metrics: {listen: '[127.0.0.1]:80'}\n", "f:3:19: '[127.0.0.1]:80' is nothing to listen on; write "
+							  "127.0.0.1:10010, [::1]:10010, localhost:10010 or off\n"},
 	{TOP ALL "metrics: {listen: '127.0.0.1:0'}\n",
 	 "f:3:19: '127.0.0.1:0' is nothing to listen on; write 127.0.0.1:10010, [::1]:10010, localhost:10010 or off\n"},
 	{TOP ALL "metrics: {listen: ':80'}\n",
@@ -329,7 +333,8 @@ static void test_keys(void **state)
 
 static const struct row service_rows[] = {
 	{TOP ALL "services: [shop]\n", "f:3:11: expected a mapping of service names, found a list\n"},
-	{TOP ALL "services:\n  a: {tcp: [1]}\n  a: {tcp: [2]}\n", "f:5:3: duplicate service 'a', first given at line 4\n"},
+	{TOP ALL "services:\n  a: {tcp: [1]}\n  a: {tcp: [2]}\n",
+	 "f:5:3: duplicate service 'a', first given at line 4\n"},
 	{TOP ALL "services:\n  a: [80]\n", "f:4:6: expected a service such as { tcp: [80, 443] }, found a list\n"},
 	{TOP ALL "services:\n  a: {}\n", "f:4:3: service 'a' has no ports; write tcp, quic or udp: [443]\n"},
 	{TOP ALL "services:\n  '': {tcp: [1]}\n", "f:4:3: '' cannot be the name of a service: it is empty\n"},
@@ -355,13 +360,14 @@ static const struct row service_rows[] = {
 	 "f:5:13: UDP port 443 belongs to service 'a' already (f:4:14)\n"},
 	{TOP ALL "services:\n  a: {tcp: [80], capacity: 900}\n",
 	 "f:4:28: '900' is not a capacity: write it as 10/s, 2k/s, 1M/s or 1G/s, or learn\n"},
-	{TOP ALL "services:\n  a: {tcp: [80], capacity: 0/s}\n", "f:4:28: '0/s' is not a capacity: it is at least 1/s, or learn\n"},
+	{TOP ALL "services:\n  a: {tcp: [80], capacity: 0/s}\n",
+	 "f:4:28: '0/s' is not a capacity: it is at least 1/s, or learn\n"},
 	{TOP ALL "services:\n  a: {tcp: [80], wait_target: 0ms}\n",
 	 "f:4:31: '0ms' is out of bounds, which are 1ms to 60s\n"},
 	{TOP ALL "services:\n  a: {tcp: [80], wait_target: 2m}\n",
 	 "f:4:31: '2m' is out of bounds, which are 1ms to 60s\n"},
-	{TOP ALL "services:\n  a: {tpc: [80]}\n",
-	 "f:4:3: service 'a' has no ports; write tcp, quic or udp: [443]\nf:4:7: unknown key 'tpc'; did you mean 'tcp'?\n"},
+	{TOP ALL "services:\n  a: {tpc: [80]}\n", "f:4:3: service 'a' has no ports; write tcp, quic or udp: "
+						  "[443]\nf:4:7: unknown key 'tpc'; did you mean 'tcp'?\n"},
 };
 
 static void test_services(void **state)
@@ -385,14 +391,16 @@ static const struct row management_rows[] = {
 	 "f:3:25: '2001:db8::1/32' has host bits set; the network is 2001:db8::/32\n"},
 	{TOP ALL "management: {prefixes: [10.0.0.0/33]}\n",
 	 "f:3:25: '/33' is not a prefix length; IPv4 has /0 to /32\n"},
-	{TOP ALL "management: {prefixes: ['::/129']}\n", "f:3:25: '/129' is not a prefix length; IPv6 has /0 to /128\n"},
+	{TOP ALL "management: {prefixes: ['::/129']}\n",
+	 "f:3:25: '/129' is not a prefix length; IPv6 has /0 to /128\n"},
 	{TOP ALL "management: {prefixes: [10.0.0.0/]}\n", "f:3:25: '/' is not a prefix length; IPv4 has /0 to /32\n"},
 	{TOP ALL "management: {prefixes: [10.0.0]}\n",
 	 "f:3:25: '10.0.0' is not a prefix, address or range; write 192.0.2.0/24, 2001:db8::/32, 192.0.2.7 or "
 	 "192.0.2.1-192.0.2.9\n"},
 	{TOP ALL "management: {prefixes: [{}]}\n", "f:3:25: expected a prefix, address or range, found a mapping\n"},
 	{TOP ALL "management: {prefixes: [0.0.0.1-255.255.255.254, '::1-::3']}\n", ""},
-	{TOP ALL "management: {prefixes: [0.0.0.1-255.255.255.254, '::1-::3', '::9']}\n", "f:3:61: more than 64 management prefixes\n"},
+	{TOP ALL "management: {prefixes: [0.0.0.1-255.255.255.254, '::1-::3', '::9']}\n",
+	 "f:3:61: more than 64 management prefixes\n"},
 };
 
 static void test_management(void **state)
@@ -412,16 +420,20 @@ static const struct row list_rows[] = {
 	{LIST("{file: b, inline: []}"), "f:2:22: list 'a' has 'file' already; a list has one source\n"},
 	{LIST("{file: b, countries: [US]}"), "f:2:22: 'countries' needs 'geo' beside it\n"},
 	{LIST("{geo: b}"), "f:2:13: list 'a' has no countries; write countries: [US] beside geo\n"},
-	{LIST("{geo: b, countries: US}"), "f:2:32: expected a list of countries such as [US, CA] or [\"!US\"], found text\n"},
+	{LIST("{geo: b, countries: US}"),
+	 "f:2:32: expected a list of countries such as [US, CA] or [\"!US\"], found text\n"},
 	{LIST("{geo: b, countries: []}"), "f:2:32: no country; write at least one, such as [US]\n"},
 	{LIST("{geo: b, countries: [us]}"), "f:2:33: 'us' is not a country; did you mean 'US'?\n"},
 	{LIST("{geo: b, countries: ['!Us']}"), "f:2:33: '!Us' is not a country; did you mean '!US'?\n"},
-	{LIST("{geo: b, countries: [USA]}"), "f:2:33: 'USA' is not a country; write two letters such as US, or ?? for what "
-					     "the tables do not know\n"},
-	{LIST("{geo: b, countries: ['?']}"), "f:2:33: '?' is not a country; write two letters such as US, or ?? for what "
-					     "the tables do not know\n"},
-	{LIST("{geo: b, countries: ['!']}"), "f:2:33: '!' is not a country; write two letters such as US, or ?? for what "
-					     "the tables do not know\n"},
+	{LIST("{geo: b, countries: [USA]}"),
+	 "f:2:33: 'USA' is not a country; write two letters such as US, or ?? for what "
+	 "the tables do not know\n"},
+	{LIST("{geo: b, countries: ['?']}"),
+	 "f:2:33: '?' is not a country; write two letters such as US, or ?? for what "
+	 "the tables do not know\n"},
+	{LIST("{geo: b, countries: ['!']}"),
+	 "f:2:33: '!' is not a country; write two letters such as US, or ?? for what "
+	 "the tables do not know\n"},
 	{LIST("{geo: b, countries: [[]]}"), "f:2:33: expected a country such as US, found a list\n"},
 	{LIST("{geo: b, countries: [US, US]}"), "f:2:37: country US is given twice, first at line 2\n"},
 	{LIST("{geo: b, countries: [US, '!US']}"), "f:2:37: country US is given twice, first at line 2\n"},
@@ -437,8 +449,8 @@ static const struct row list_rows[] = {
 	{LIST("{inline: [10.0.0.0 - ]}"), "f:2:22: '' is not an address; write a range as 192.0.2.1-192.0.2.9\n"},
 	{LIST("{inline: [10.0.0.0 10.0.0.1]}"),
 	 "f:2:22: one prefix, address or range at a time; '10.0.0.1' is too much\n"},
-	{LIST("{inlin: []}"),
-	 "f:2:9: list 'a' has no source; write file, geo or inline\nf:2:13: unknown key 'inlin'; did you mean 'inline'?\n"},
+	{LIST("{inlin: []}"), "f:2:9: list 'a' has no source; write file, geo or inline\nf:2:13: unknown key 'inlin'; "
+			      "did you mean 'inline'?\n"},
 	{TOP ALL "lists: {none: {inline: []}}\n",
 	 "f:3:9: 'none' cannot be the name of a list: it stands for what no list names\n"},
 	{TOP ALL "lists: {a: {inline: []},\n a: {inline: []}}\n",
@@ -457,18 +469,21 @@ static void test_lists(void **state)
 
 /* Two lists of countries, in two classes. */
 #define COUNTRIES(first, second)                                                                                       \
-	TOP "lists:\n  a: {geo: t, countries: [" first "]}\n  b: {geo: t, countries: [" second "]}\n"                      \
+	TOP "lists:\n  a: {geo: t, countries: [" first "]}\n  b: {geo: t, countries: [" second "]}\n"                  \
 	    "classes: [{name: a, lists: [a]}, {name: b, lists: [b]}, {name: c}]\n"
 
 static const struct row country_rows[] = {
 	{COUNTRIES("US", "'!US'"), ""},
 	{COUNTRIES("US, DE", "FR, \"?\?\""), ""},
-	{COUNTRIES("US, DE", "FR, DE"), "f:4:31: country DE is in list 'a' (line 3) and in list 'b' (line 4), which are in "
-					"different classes\n"},
-	{COUNTRIES("US, \"?\?\"", "'!US'"), "f:3:31: country ?? is in list 'a' (line 3) and in list 'b' (line 4), which are in "
-					 "different classes\n"},
-	{COUNTRIES("'!US'", "US, FR"), "f:4:31: country FR is in list 'a' (line 3) and in list 'b' (line 4), which are in "
-				       "different classes\n"},
+	{COUNTRIES("US, DE", "FR, DE"),
+	 "f:4:31: country DE is in list 'a' (line 3) and in list 'b' (line 4), which are in "
+	 "different classes\n"},
+	{COUNTRIES("US, \"?\?\"", "'!US'"),
+	 "f:3:31: country ?? is in list 'a' (line 3) and in list 'b' (line 4), which are in "
+	 "different classes\n"},
+	{COUNTRIES("'!US'", "US, FR"),
+	 "f:4:31: country FR is in list 'a' (line 3) and in list 'b' (line 4), which are in "
+	 "different classes\n"},
 	{COUNTRIES("'!US'", "'!FR'"), "f:4:3: lists 'a' (line 3) and 'b' are in different classes and both take all "
 				      "countries that they do not exclude\n"},
 };
@@ -479,14 +494,13 @@ static void test_countries_of_two_classes(void **state)
 	check_rows(country_rows, COUNT(country_rows));
 }
 
-#define LISTS TOP "lists: {home: {inline: []}, abroad: {inline: []}}\n"
+#define LISTS  TOP "lists: {home: {inline: []}, abroad: {inline: []}}\n"
 #define UNUSED "warning: f:2:9: list 'home' is in no class\nwarning: f:2:29: list 'abroad' is in no class\n"
 
 static const struct row class_rows[] = {
 	{TOP "classes: {}\n", "f:2:10: expected a list of classes, highest priority first, found a mapping\n"},
 	{TOP "classes: []\n", "f:2:10: no class; write at least one, which takes everybody: [{ name: everybody }]\n"},
-	{TOP "classes: [a]\n",
-	 "f:2:11: expected a class such as { name: domestic, lists: [home] }, found text\n"},
+	{TOP "classes: [a]\n", "f:2:11: expected a class such as { name: domestic, lists: [home] }, found text\n"},
 	{TOP "classes: [{}]\n", "f:2:11: the class has no name; write { name: NAME }\n"},
 	{TOP "classes: [{name: none}]\n",
 	 "f:2:18: 'none' cannot be the name of a class: it stands for what no list names\n"},
@@ -499,8 +513,9 @@ static const struct row class_rows[] = {
 	{LISTS "classes:\n  - {name: a, lists: []}\n  - {name: b}\n",
 	 UNUSED "f:4:5: the class names no list; only the last one takes what no list names\n"},
 	{LISTS "classes:\n  - {name: a, lists: [home, abroad]}\n  - {name: b, lists: []}\n", ""},
-	{LISTS "classes:\n  - {name: a, lists: [home, abroad]}\n", "f:4:15: the last class takes what no list names, so it "
-								   "cannot name lists; put another class behind it\n"},
+	{LISTS "classes:\n  - {name: a, lists: [home, abroad]}\n",
+	 "f:4:15: the last class takes what no list names, so it "
+	 "cannot name lists; put another class behind it\n"},
 	{LISTS "classes:\n  - {name: a, lists: [home, abrod]}\n  - {name: b}\n",
 	 "warning: f:2:29: list 'abroad' is in no class\nf:4:29: unknown list 'abrod'; did you mean 'abroad'?\n"},
 	{LISTS "classes:\n  - {name: a, lists: [home, abroad, moon]}\n  - {name: b}\n",
@@ -528,7 +543,7 @@ static void test_classes(void **state)
 }
 
 #define LIMITS(text) TOP "classes: [{name: a, per_source: " text "}]\n"
-#define UNENFORCED "warning: f:2:33: limits are read but not enforced by this version\n"
+#define UNENFORCED   "warning: f:2:33: limits are read but not enforced by this version\n"
 
 static const struct row limit_rows[] = {
 	{LIMITS("{new: 10/s}"), UNENFORCED},
@@ -538,9 +553,11 @@ static const struct row limit_rows[] = {
 	{LIMITS("{new: []}"), UNENFORCED "f:2:39: expected a rate such as 10/s, found a list\n"},
 	{LIMITS("{new: 0/s}"), UNENFORCED "f:2:39: '0/s' is not a rate: it is at least 1/s\n"},
 	{LIMITS("{packets: 1001G/s}"), UNENFORCED "f:2:43: '1001G/s' is not a rate: it is at most 1000G/s\n"},
-	{LIMITS("{packets: 10K/s}"), UNENFORCED "f:2:43: '10K/s' is not a rate: write it as 10/s, 2k/s, 1M/s or 1G/s\n"},
-	{LIMITS("{bits: 10M/s}"), UNENFORCED "f:2:40: '10M/s' is not a rate: write it as 500bit/s, 64kbit/s, 50Mbit/s or "
-					     "1Gbit/s\n"},
+	{LIMITS("{packets: 10K/s}"),
+	 UNENFORCED "f:2:43: '10K/s' is not a rate: write it as 10/s, 2k/s, 1M/s or 1G/s\n"},
+	{LIMITS("{bits: 10M/s}"),
+	 UNENFORCED "f:2:40: '10M/s' is not a rate: write it as 500bit/s, 64kbit/s, 50Mbit/s or "
+		    "1Gbit/s\n"},
 	{LIMITS("{bits: 0bit/s}"), UNENFORCED "f:2:40: '0bit/s' is not a rate: it is at least 1bit/s\n"},
 	{LIMITS("{bits: 1001Gbit/s}"), UNENFORCED "f:2:40: '1001Gbit/s' is not a rate: it is at most 1000Gbit/s\n"},
 	{LIMITS("{bits: {}}"), UNENFORCED "f:2:40: expected a rate such as 50Mbit/s, found a mapping\n"},
@@ -548,8 +565,9 @@ static const struct row limit_rows[] = {
 	{LIMITS("{new: 1/s, burst: 3/s}"), UNENFORCED "f:2:51: '3/s' is not a burst: write it as 30, 2k, 1M or 1G\n"},
 	{LIMITS("{new: 1/s, burst: 2000G}"), UNENFORCED "f:2:51: '2000G' is not a burst: it is at most 1000G\n"},
 	{LIMITS("{new: 1/s, burst: {}}"), UNENFORCED "f:2:51: expected a count such as 30, found a mapping\n"},
-	{LIMITS("{burst: 3}"), UNENFORCED "f:2:34: a burst of what? it goes with new, or with packets or bits if one of them "
-					  "stands alone\n"},
+	{LIMITS("{burst: 3}"),
+	 UNENFORCED "f:2:34: a burst of what? it goes with new, or with packets or bits if one of them "
+		    "stands alone\n"},
 	{LIMITS("{packets: 1/s, bits: 1bit/s, burst: 3}"),
 	 UNENFORCED "f:2:62: a burst of what? it goes with new, or with packets or bits if one of them stands alone\n"},
 	{LIMITS("{rate: 1/s}"), UNENFORCED "f:2:34: unknown key 'rate'; keys here are: new, packets, bits, burst\n"},
@@ -567,7 +585,9 @@ static const struct row yaml_rows[] = {
 	{"", "f:1:1: the configuration is empty\n"},
 	{"# nothing\n", "f:1:1: the configuration is empty\n"},
 	{TOP "mode: \x01\n", "f:2:7: character U+0001 is not allowed here\n"},
-	{TOP "m\xc3\xb6" "de: \x7f\n", "f:2:7: character U+007F is not allowed here\n"},
+	{TOP "m\xc3\xb6"
+	     "de: \x7f\n",
+	 "f:2:7: character U+007F is not allowed here\n"},
 	{TOP "mode: \xe2\x80\xae\n", "f:2:7: character U+202E is not allowed here\n"},
 	{TOP "mode: \xff\n", "f:2:7: not UTF-8: byte 0xff\n"},
 	{TOP "mode: \xc3", "f:2:7: not UTF-8: byte 0xc3\n"},
@@ -583,17 +603,21 @@ static const struct row yaml_rows[] = {
 	{TOP "mode: !!str x\n",
 	 "f:2:7: tags are not allowed ('tag:yaml.org,2002:str'); text that begins with ! must stand in quotes\n"},
 	{TOP "classes: !a []\n", "f:2:10: tags are not allowed ('!a'); text that begins with ! must stand in quotes\n"},
-	{TOP "mode: [!US]\n", "f:2:11: not valid YAML: did not find expected whitespace or line break while scanning a tag"
-			      QUOTES},
-	{TOP "mode: [??]\n", "f:2:9: not valid YAML: did not find expected node content while parsing a flow node" QUOTES},
+	{TOP "mode: [!US]\n",
+	 "f:2:11: not valid YAML: did not find expected whitespace or line break while scanning a tag" QUOTES},
+	{TOP "mode: [??]\n",
+	 "f:2:9: not valid YAML: did not find expected node content while parsing a flow node" QUOTES},
 	{TOP "m\xc3\xb6: [::/0]\n",
 	 "f:2:6: not valid YAML: did not find expected node content while parsing a flow node" QUOTES},
-	{TOP "mode: @a\n", "f:2:7: not valid YAML: found character that cannot start any token while scanning for the next "
-			   "token" QUOTES},
-	{TOP "lists:\n\ta: 1\n", "f:3:1: not valid YAML: found character that cannot start any token while scanning for the "
-				 "next token; indent with spaces, not with tabs\n"},
-	{TOP "mode: a: b\n", "f:2:8: not valid YAML: mapping values are not allowed in this context; is the line indented as "
-			     "it should be? text with ': ' in it must stand in quotes\n"},
+	{TOP "mode: @a\n",
+	 "f:2:7: not valid YAML: found character that cannot start any token while scanning for the next "
+	 "token" QUOTES},
+	{TOP "lists:\n\ta: 1\n",
+	 "f:3:1: not valid YAML: found character that cannot start any token while scanning for the "
+	 "next token; indent with spaces, not with tabs\n"},
+	{TOP "mode: a: b\n",
+	 "f:2:8: not valid YAML: mapping values are not allowed in this context; is the line indented as "
+	 "it should be? text with ': ' in it must stand in quotes\n"},
 	{TOP "mode: [a\n", "f:3:1: not valid YAML: did not find expected ',' or ']' while parsing a flow sequence\n"},
 	{TOP "mode: \"a\n", "f:3:1: not valid YAML: found unexpected end of stream while scanning a quoted scalar\n"},
 	{TOP "---\nmode: a\n", "f:2:1: a second document; a configuration is one\n"},
@@ -615,10 +639,12 @@ static void test_yaml(void **state)
 static void test_order(void **state)
 {
 	static const struct row rows[] = {
-		{"mode: a\nclasses: [{name: b, shed_from: c}]\nfoo_bar_baz: 1\nlists: {d: {inline: [e]}}\ninterfaces: [f, f]\n",
+		{"mode: a\nclasses: [{name: b, shed_from: c}]\nfoo_bar_baz: 1\nlists: {d: {inline: [e]}}\ninterfaces: "
+		 "[f, f]\n",
 		 "f:1:7: 'a' is not allowed here; write enforce or observe\n"
 		 "f:2:32: 'c' is not a level: it is green, yellow, orange, red or never\n"
-		 "f:3:1: unknown key 'foo_bar_baz'; keys here are: interfaces, lists, classes, mode, management, services, "
+		 "f:3:1: unknown key 'foo_bar_baz'; keys here are: interfaces, lists, classes, mode, management, "
+		 "services, "
 		 "malformed, attach, reattach, lease, metrics, hooks, pin_dir, run_dir\n"
 		 "warning: f:4:9: list 'd' is in no class\n"
 		 "f:4:22: 'e' is not a prefix, address or range; write 192.0.2.0/24, 2001:db8::/32, 192.0.2.7 or "
@@ -681,14 +707,18 @@ static void test_bombs(void **state)
 		{"", "- ", 500000, "", "f:1:17: nested deeper than 8 levels\n"},
 		{"", "{a: ", 250000, "", "f:1:33: nested deeper than 8 levels\n"},
 		{"", "? ", 500000, "", "f:1:3: a key must be a plain word, not a list or a mapping\n"},
-		{"a: &a [x,x]\n", "b: [*a,*a]\n", 50000, "", "f:1:4: anchors are not allowed ('&a'); write the value where it is "
-							     "needed\n"},
-		{"a: [", "*a,", 300000, "]", "f:1:5: aliases are not allowed; write the value out, or quote text that begins with *\n"},
-		{"[", "a,", 300000, "]", "f:1:400000: more than 200000 values; long lists of prefixes belong into a file of their "
-					 "own\n"},
+		{"a: &a [x,x]\n", "b: [*a,*a]\n", 50000, "",
+		 "f:1:4: anchors are not allowed ('&a'); write the value where it is "
+		 "needed\n"},
+		{"a: [", "*a,", 300000, "]",
+		 "f:1:5: aliases are not allowed; write the value out, or quote text that begins with *\n"},
+		{"[", "a,", 300000, "]",
+		 "f:1:400000: more than 200000 values; long lists of prefixes belong into a file of their "
+		 "own\n"},
 		{"", "%TAG !a! b\n", 90000, "", "f:1:1: directives (%) are not allowed\n"},
-		{"a: \"", "x", 1000000, "", "f:1:1000005: not valid YAML: found unexpected end of stream while scanning a quoted "
-					    "scalar\n"},
+		{"a: \"", "x", 1000000, "",
+		 "f:1:1000005: not valid YAML: found unexpected end of stream while scanning a quoted "
+		 "scalar\n"},
 		{"", "x", 1048577, "", "f:1:1: it has 1048577 bytes; 1048576 are the most\n"},
 		{"", "---\n", 200000, "", "f:2:1: a second document; a configuration is one\n"},
 		{TOP ALL "lists: {a: {inline: [", "\"1::1-f::e\",", 3000, "]}}",
@@ -714,8 +744,10 @@ static void test_bombs(void **state)
 /* More wrong than is told: all of it is counted, and errors push out warnings. */
 static void test_many_errors(void **state)
 {
-	char *text = repeat(TOP "lists:\n  a: {inline: []}\nclasses: [{name: all, per_source: {new: 1/s}}]\nmanagement: {prefixes: [",
-			    "foo, ", 1000, "]}\n");
+	char *text = repeat(
+		TOP
+		"lists:\n  a: {inline: []}\nclasses: [{name: all, per_source: {new: 1/s}}]\nmanagement: {prefixes: [",
+		"foo, ", 1000, "]}\n");
 	struct parsed parsed;
 
 	(void)state;
@@ -883,7 +915,8 @@ static void test_files(void **state)
 	for (size_t i = 0; i < COUNT(rows); i++) {
 		parsed.err = spw_config_load(rows[i].path, &parsed.config, &parsed.diagnostics);
 		assert_int_equal(parsed.err, rows[i].err);
-		snprintf(expected, sizeof(expected), "%s:1:1: cannot read this file: %s\n", rows[i].path, rows[i].problem);
+		snprintf(expected, sizeof(expected), "%s:1:1: cannot read this file: %s\n", rows[i].path,
+			 rows[i].problem);
 		assert_string_equal(told(&parsed.diagnostics), expected);
 		release(&parsed);
 	}
@@ -901,7 +934,10 @@ static void test_files(void **state)
 	rmdir(folder);
 }
 
-#define NAMED(name, test) {name, test, NULL, NULL, NULL}
+#define NAMED(name, test)                                                                                              \
+	{                                                                                                              \
+		name, test, NULL, NULL, NULL                                                                           \
+	}
 
 int main(void)
 {

@@ -25,7 +25,7 @@
 
 #define COUNT(array) (sizeof(array) / sizeof(*(array)))
 
-#define TOR "/usr/share/tor"
+#define TOR	    "/usr/share/tor"
 #define TOR_RANGES4 385602
 #define TOR_RANGES6 276626
 
@@ -99,11 +99,14 @@ static void test_cidr_good(void **state)
 		{"\n\n \t\n# all quiet\n   # and here\n#", ""},
 		{"192.0.2.0/24", "1:1 192.0.2.0/24\n"},
 		{"192.0.2.0/24\n", "1:1 192.0.2.0/24\n"},
-		{"\xef\xbb\xbf" "192.0.2.0/24\r\n2001:db8::/32\r\n", "1:1 192.0.2.0/24\n2:1 2001:db8::/32\n"},
+		{"\xef\xbb\xbf"
+		 "192.0.2.0/24\r\n2001:db8::/32\r\n",
+		 "1:1 192.0.2.0/24\n2:1 2001:db8::/32\n"},
 		{"# c\n\n  192.0.2.7 # one host\n\t2001:DB8::1#another\r\n", "3:3 192.0.2.7/32\n4:2 2001:db8::1/128\n"},
 		{"192.0.2.1-192.0.2.4\n", "1:1 192.0.2.1/32\n1:1 192.0.2.2/31\n1:1 192.0.2.4/32\n"},
 		{" 192.0.2.0 \t-  192.0.2.255 # a range\n", "1:2 192.0.2.0/24\n"},
-		{"2001:db8::ffff:ffff:ffff:ffff-2001:db8:0:1::\n", "1:1 2001:db8::ffff:ffff:ffff:ffff/128\n1:1 2001:db8:0:1::/128\n"},
+		{"2001:db8::ffff:ffff:ffff:ffff-2001:db8:0:1::\n",
+		 "1:1 2001:db8::ffff:ffff:ffff:ffff/128\n1:1 2001:db8:0:1::/128\n"},
 		{"0.0.0.0-255.255.255.255\n::-ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff\n", "1:1 0.0.0.0/0\n2:1 ::/0\n"},
 		{"192.0.2.1-192.0.2.1\n", "1:1 192.0.2.1/32\n"},
 		{"# \xff\xfe is no UTF-8, but it is a comment\n::1", "2:1 ::1/128\n"},
@@ -130,19 +133,23 @@ static void test_cidr_errors(void **state)
 		{"10.0.0.0/33\n", "f:1:9: '/33' is not a prefix length; IPv4 has /0 to /32\n"},
 		{"::/129\n", "f:1:3: '/129' is not a prefix length; IPv6 has /0 to /128\n"},
 		{"# c\n  10.0.0.1/8\n", "f:2:3: '10.0.0.1/8' has host bits set; the network is 10.0.0.0/8\n"},
-		{"foo", "f:1:1: 'foo' is not a prefix, address or range; write 192.0.2.0/24, 2001:db8::/32, 192.0.2.7 or "
-			"192.0.2.1-192.0.2.9\n"},
+		{"foo",
+		 "f:1:1: 'foo' is not a prefix, address or range; write 192.0.2.0/24, 2001:db8::/32, 192.0.2.7 or "
+		 "192.0.2.1-192.0.2.9\n"},
 		{"1.2.3.4, 1.2.3.5", "f:1:10: one prefix, address or range at a time; '1.2.3.5' is too much\n"},
-		{"1.2.3.4/32 \t foo bar # baz", "f:1:14: one prefix, address or range at a time; 'foo bar' is too much\n"},
+		{"1.2.3.4/32 \t foo bar # baz",
+		 "f:1:14: one prefix, address or range at a time; 'foo bar' is too much\n"},
 		{"1.2.3.4 - \n", "f:1:10: '' is not an address; write a range as 192.0.2.1-192.0.2.9\n"},
 		{" - 1.2.3.4\n", "f:1:2: '' is not an address; write a range as 192.0.2.1-192.0.2.9\n"},
 		{"1.2.3.4 - 1.2.3\n", "f:1:11: '1.2.3' is not an address; write a range as 192.0.2.1-192.0.2.9\n"},
 		{"1.2.3.4-::1\n", "f:1:9: a range goes from IPv4 to IPv4 or from IPv6 to IPv6\n"},
 		{"\n\n1.2.3.4-1.2.3.3", "f:3:1: '1.2.3.4' is above '1.2.3.3'; write the lower end of a range first\n"},
-		{"\x1b[2J\xff", "f:1:1: '\\x1b[2J\\xff' is not a prefix, address or range; write 192.0.2.0/24, 2001:db8::/32, "
-				"192.0.2.7 or 192.0.2.1-192.0.2.9\n"},
-		{"10.0.0.1/8\n10.0.0.0/8\n10.0.0.2/8\n", "f:1:1: '10.0.0.1/8' has host bits set; the network is 10.0.0.0/8\n"
-							  "f:3:1: '10.0.0.2/8' has host bits set; the network is 10.0.0.0/8\n"},
+		{"\x1b[2J\xff",
+		 "f:1:1: '\\x1b[2J\\xff' is not a prefix, address or range; write 192.0.2.0/24, 2001:db8::/32, "
+		 "192.0.2.7 or 192.0.2.1-192.0.2.9\n"},
+		{"10.0.0.1/8\n10.0.0.0/8\n10.0.0.2/8\n",
+		 "f:1:1: '10.0.0.1/8' has host bits set; the network is 10.0.0.0/8\n"
+		 "f:3:1: '10.0.0.2/8' has host bits set; the network is 10.0.0.0/8\n"},
 	};
 
 	(void)state;
@@ -203,7 +210,8 @@ static void test_cidr_many_errors(void **state)
 	release(&parsed);
 	parse_cidr(&parsed, text, 2 * lines);
 	assert_int_equal(parsed.diagnostics.count, 21);
-	assert_string_equal(parsed.diagnostics.items[20].text, "f: and 9980 more errors up to line 10000, where reading ended");
+	assert_string_equal(parsed.diagnostics.items[20].text,
+			    "f: and 9980 more errors up to line 10000, where reading ended");
 	release(&parsed);
 	free(text);
 }
@@ -393,7 +401,8 @@ static void test_file_kinds(void **state)
 
 static void test_file_links(void **state)
 {
-	static const char leaves[] = "it is a symbolic link that leaves its folder; one may only lead to a file beside it";
+	static const char leaves[] =
+		"it is a symbolic link that leaves its folder; one may only lead to a file beside it";
 	char path[128];
 
 	(void)state;
@@ -509,7 +518,8 @@ static void test_changed_while_read(void **state)
 
 	(void)state;
 	for (off_t i = 0; i < REWRITTEN_LINES; i++)
-		assert_int_equal(pwrite(fd, "10.0.0.0       \n", REWRITTEN_BYTES, REWRITTEN_BYTES * i), REWRITTEN_BYTES);
+		assert_int_equal(pwrite(fd, "10.0.0.0       \n", REWRITTEN_BYTES, REWRITTEN_BYTES * i),
+				 REWRITTEN_BYTES);
 	writer = fork();
 	if (!writer)
 		rewrite_forever(fd);
@@ -532,12 +542,14 @@ static void test_errors_of_all_lists(void **state)
 
 	(void)state;
 	write_file("a.txt", "192.0.2.0/24\n192.0.2.256\n");
-	load(&loaded, "interfaces: [e]\nlists:\n  a: {file: a.txt}\n  b: {file: sub/b.txt}\n  c: {inline: [192.0.2.1]}\n"
-		      "classes: [{name: a, lists: [a, b, c]}, {name: z}]\n");
-	assert_string_equal(told(&loaded.diagnostics),
-			    "DIR/a.txt:2:1: '192.0.2.256' is not a prefix, address or range; write 192.0.2.0/24, 2001:db8::/32, "
-			    "192.0.2.7 or 192.0.2.1-192.0.2.9\n"
-			    "DIR/c:4:13: cannot read 'DIR/sub/b.txt': open its folder: No such file or directory\n");
+	load(&loaded,
+	     "interfaces: [e]\nlists:\n  a: {file: a.txt}\n  b: {file: sub/b.txt}\n  c: {inline: [192.0.2.1]}\n"
+	     "classes: [{name: a, lists: [a, b, c]}, {name: z}]\n");
+	assert_string_equal(
+		told(&loaded.diagnostics),
+		"DIR/a.txt:2:1: '192.0.2.256' is not a prefix, address or range; write 192.0.2.0/24, 2001:db8::/32, "
+		"192.0.2.7 or 192.0.2.1-192.0.2.9\n"
+		"DIR/c:4:13: cannot read 'DIR/sub/b.txt': open its folder: No such file or directory\n");
 	assert_int_equal(loaded.err, -EINVAL);
 	assert_int_equal(loaded.lists.count, 0);
 	unload(&loaded);
@@ -573,13 +585,15 @@ static void test_countries(void **state)
 
 	(void)state;
 	write_tables();
-	load(&loaded, "interfaces: [e]\nlists:\n  us: {geo: geo, countries: [US]}\n  eu: {geo: geo, countries: [DE, FR]}\n"
-		      "  rest: {geo: geo, countries: ['!US', '!FR', '!DE']}\n  known: {geo: geo, countries: ['!US', '!?\?']}\n"
-		      "  mixed: {geo: geo, countries: [FR, '!US']}\n"
-		      "classes: [{name: a, lists: [us]}, {name: b, lists: [eu]}, {name: c, lists: [rest]}, {name: z}]\n");
-	assert_string_equal(told(&loaded.diagnostics), "warning: DIR/c:6:3: list 'known' is in no class\n"
-						       "warning: DIR/c:7:3: list 'mixed' is in no class\n"
-						       "warning: DIR/c:7:37: '!US' has no effect beside countries that are named\n");
+	load(&loaded,
+	     "interfaces: [e]\nlists:\n  us: {geo: geo, countries: [US]}\n  eu: {geo: geo, countries: [DE, FR]}\n"
+	     "  rest: {geo: geo, countries: ['!US', '!FR', '!DE']}\n  known: {geo: geo, countries: ['!US', '!?\?']}\n"
+	     "  mixed: {geo: geo, countries: [FR, '!US']}\n"
+	     "classes: [{name: a, lists: [us]}, {name: b, lists: [eu]}, {name: c, lists: [rest]}, {name: z}]\n");
+	assert_string_equal(told(&loaded.diagnostics),
+			    "warning: DIR/c:6:3: list 'known' is in no class\n"
+			    "warning: DIR/c:7:3: list 'mixed' is in no class\n"
+			    "warning: DIR/c:7:37: '!US' has no effect beside countries that are named\n");
 	assert_int_equal(loaded.err, 0);
 	assert_string_equal(prefixes_of(&loaded.lists.lists[0]), "0:0 1.0.0.0/24\n0:0 1.0.1.8/32\n");
 	assert_string_equal(prefixes_of(&loaded.lists.lists[1]),
@@ -599,8 +613,9 @@ static void test_country_errors(void **state)
 
 	(void)state;
 	write_tables();
-	load(&loaded, "interfaces: [e]\nlists:\n  a: {geo: geo, countries: [US, XQ]}\n  b: {geo: geo, countries: ['!ED']}\n"
-		      "classes: [{name: a, lists: [a]}, {name: z}]\n");
+	load(&loaded,
+	     "interfaces: [e]\nlists:\n  a: {geo: geo, countries: [US, XQ]}\n  b: {geo: geo, countries: ['!ED']}\n"
+	     "classes: [{name: a, lists: [a]}, {name: z}]\n");
 	assert_string_equal(told(&loaded.diagnostics),
 			    "warning: DIR/c:4:3: list 'b' is in no class\n"
 			    "DIR/c:3:33: country 'XQ' is not in the tables of 'DIR/geo', which know 4 codes\n"
@@ -608,11 +623,13 @@ static void test_country_errors(void **state)
 	assert_int_equal(loaded.err, -EINVAL);
 	unload(&loaded);
 	write_file("geo/geoip6", "2001:db8::,2001:db8::ffff,DE\n2001:db8:1::,2001:db8::,FR\n");
-	load(&loaded, "interfaces: [e]\nlists: {a: {geo: geo, countries: [US]}}\nclasses: [{name: a, lists: [a]}, {name: z}]\n");
+	load(&loaded,
+	     "interfaces: [e]\nlists: {a: {geo: geo, countries: [US]}}\nclasses: [{name: a, lists: [a]}, {name: z}]\n");
 	assert_string_equal(told(&loaded.diagnostics), "DIR/geo/geoip6:2:1: the range ends before it begins\n");
 	unload(&loaded);
 	unlink("geo/geoip6");
-	load(&loaded, "interfaces: [e]\nlists: {a: {geo: geo, countries: [US]}}\nclasses: [{name: a, lists: [a]}, {name: z}]\n");
+	load(&loaded,
+	     "interfaces: [e]\nlists: {a: {geo: geo, countries: [US]}}\nclasses: [{name: a, lists: [a]}, {name: z}]\n");
 	assert_string_equal(told(&loaded.diagnostics),
 			    "DIR/c:2:18: cannot read 'DIR/geo/geoip6': open: No such file or directory\n");
 	assert_int_equal(loaded.err, -ENOENT);
@@ -620,8 +637,9 @@ static void test_country_errors(void **state)
 }
 
 #define CHECKED(lists)                                                                                                 \
-	"interfaces: [e]\nmanagement: {prefixes: [192.0.2.0/28, '2001:db8::/48'], ports: [22]}\n" lists                    \
-	"classes:\n  - {name: kept, lists: [kept]}\n  - {name: x, lists: [l], shed_from: yellow, cut_from: red}\n  - {name: z, "   \
+	"interfaces: [e]\nmanagement: {prefixes: [192.0.2.0/28, '2001:db8::/48'], ports: [22]}\n" lists                \
+	"classes:\n  - {name: kept, lists: [kept]}\n  - {name: x, lists: [l], shed_from: yellow, cut_from: red}\n  - " \
+	"{name: z, "                                                                                                   \
 	"cut_from: red}\n"
 #define MANAGEMENT4 "holds the management prefix 192.0.2.0/28 (DIR/c:2:25)\n"
 
@@ -642,26 +660,30 @@ static void test_check(void **state)
 	(void)state;
 	write_tables();
 	write_file("l.txt", "# all\n203.0.113.0/24\n  192.0.2.0-192.0.2.255\n");
-	check_lists(CHECKED("lists: {kept: {inline: [0.0.0.0/0, '2001:db8::1']}, l: {inline: [198.51.100.0/24, '2001:db7::/48']}}\n"),
+	check_lists(CHECKED("lists: {kept: {inline: [0.0.0.0/0, '2001:db8::1']}, l: {inline: [198.51.100.0/24, "
+			    "'2001:db7::/48']}}\n"),
 		    false, "");
 	check_lists(CHECKED("lists: {kept: {inline: []}, l: {inline: [0.0.0.0/0, '::/0']}}\n"), false,
 		    "DIR/c:3:42: 0.0.0.0/0 in class 'x' would cut everything from level red on\n"
 		    "DIR/c:3:53: ::/0 in class 'x' would cut everything from level red on\n");
-	check_lists(CHECKED("lists: {kept: {inline: []}, l: {inline: [192.0.0.0/16, 192.0.2.0/28, 192.0.2.15]}}\n"), false,
-		    "DIR/c:3:42: 192.0.0.0/16 in class 'x', which is cut from level red on, " MANAGEMENT4
-		    "DIR/c:3:56: 192.0.2.0/28 in class 'x', which is cut from level red on, is the management prefix "
-		    "192.0.2.0/28 (DIR/c:2:25)\n"
-		    "DIR/c:3:70: 192.0.2.15/32 in class 'x', which is cut from level red on, lies in the management prefix "
-		    "192.0.2.0/28 (DIR/c:2:25)\n");
-	check_lists(CHECKED("lists: {kept: {inline: []}, l: {inline: ['2001:db8::/32', '::ffff:192.0.2.0']}}\n"), false,
-		    "DIR/c:3:42: 2001:db8::/32 in class 'x', which is cut from level red on, holds the management prefix "
-		    "2001:db8::/48 (DIR/c:2:39)\n");
+	check_lists(
+		CHECKED("lists: {kept: {inline: []}, l: {inline: [192.0.0.0/16, 192.0.2.0/28, 192.0.2.15]}}\n"), false,
+		"DIR/c:3:42: 192.0.0.0/16 in class 'x', which is cut from level red on, " MANAGEMENT4
+		"DIR/c:3:56: 192.0.2.0/28 in class 'x', which is cut from level red on, is the management prefix "
+		"192.0.2.0/28 (DIR/c:2:25)\n"
+		"DIR/c:3:70: 192.0.2.15/32 in class 'x', which is cut from level red on, lies in the management prefix "
+		"192.0.2.0/28 (DIR/c:2:25)\n");
+	check_lists(
+		CHECKED("lists: {kept: {inline: []}, l: {inline: ['2001:db8::/32', '::ffff:192.0.2.0']}}\n"), false,
+		"DIR/c:3:42: 2001:db8::/32 in class 'x', which is cut from level red on, holds the management prefix "
+		"2001:db8::/48 (DIR/c:2:39)\n");
 	check_lists(CHECKED("lists: {kept: {inline: []}, l: {file: l.txt}}\n"), false,
 		    "DIR/l.txt:3:3: 192.0.2.0/24 in class 'x', which is cut from level red on, " MANAGEMENT4);
 	check_lists(CHECKED("lists: {kept: {inline: []}, l: {file: l.txt}}\n"), true,
 		    "warning: DIR/l.txt:3:3: 192.0.2.0/24 in class 'x', which is cut from level red on, " MANAGEMENT4);
 	check_lists("interfaces: [e]\nmanagement: {prefixes: [1.0.0.1]}\nlists: {l: {geo: geo, countries: [US]}}\n"
-		    "classes: [{name: x, lists: [l], cut_from: red}, {name: z}]\n", false, "");
+		    "classes: [{name: x, lists: [l], cut_from: red}, {name: z}]\n",
+		    false, "");
 }
 
 static void test_check_is_bounded(void **state)
@@ -669,10 +691,13 @@ static void test_check_is_bounded(void **state)
 	struct loaded loaded;
 
 	(void)state;
-	load(&loaded, CHECKED("lists: {kept: {inline: []}, l: {inline: [192.0.1.0-192.0.1.255, 192.0.2.0, 192.0.2.1, 192.0.2.2, "
-			      "192.0.2.3, 192.0.2.4, 192.0.2.5, 192.0.2.6, 192.0.2.7, 192.0.2.8, 192.0.2.9, 192.0.2.10, 192.0.2.11, "
-			      "192.0.2.12, 192.0.2.13, 192.0.2.14, 192.0.2.15, 192.0.2.0/29, 192.0.2.8/29, 192.0.2.0/30, 192.0.2.4/30, "
-			      "192.0.2.8/30, 192.0.2.12/30]}}\n"));
+	load(&loaded,
+	     CHECKED("lists: {kept: {inline: []}, l: {inline: [192.0.1.0-192.0.1.255, 192.0.2.0, 192.0.2.1, 192.0.2.2, "
+		     "192.0.2.3, 192.0.2.4, 192.0.2.5, 192.0.2.6, 192.0.2.7, 192.0.2.8, 192.0.2.9, 192.0.2.10, "
+		     "192.0.2.11, "
+		     "192.0.2.12, 192.0.2.13, 192.0.2.14, 192.0.2.15, 192.0.2.0/29, 192.0.2.8/29, 192.0.2.0/30, "
+		     "192.0.2.4/30, "
+		     "192.0.2.8/30, 192.0.2.12/30]}}\n"));
 	assert_int_equal(spw_lists_check(&loaded.config, &loaded.lists, false, &loaded.diagnostics), -EINVAL);
 	assert_int_equal(loaded.diagnostics.count, 21);
 	assert_true(strstr(loaded.diagnostics.items[20].text, "/c: and 2 more of the kind") != NULL);
@@ -782,8 +807,14 @@ static void test_tor_lists(void **state)
 	unload(&loaded);
 }
 
-#define NAMED(name, test) {name, test, NULL, NULL, NULL}
-#define IN_FOLDER(name, test) {name, test, enter_folder, leave_folder, NULL}
+#define NAMED(name, test)                                                                                              \
+	{                                                                                                              \
+		name, test, NULL, NULL, NULL                                                                           \
+	}
+#define IN_FOLDER(name, test)                                                                                          \
+	{                                                                                                              \
+		name, test, enter_folder, leave_folder, NULL                                                           \
+	}
 
 int main(void)
 {

@@ -9,11 +9,11 @@
 #include "file.h"
 #include "reader.h"
 
-#define PIN_DIR "/sys/fs/bpf/spillway"
-#define RUN_DIR "/run/spillway"
+#define PIN_DIR	     "/sys/fs/bpf/spillway"
+#define RUN_DIR	     "/run/spillway"
 #define METRICS_HOST "127.0.0.1"
 #define METRICS_PORT 10010
-#define LEASE_NS 3000000000ULL
+#define LEASE_NS     3000000000ULL
 
 /* Defaults, and the name that all places point to. */
 static int start_config(struct spw_config *config, const char *name)

@@ -130,7 +130,8 @@ struct spw_config {
  * @diagnostics: every error and warning found, in the order of the file
  *
  * Checks everything that the configuration alone can tell: keys, types, ranges, names that refer to nothing, one list
- * in two classes, prefixes in canonical form, 0.0.0.0/0 or a management prefix in a class that may be cut.
+ * or country in two classes, one port in two services, prefixes in canonical form. What a class that may be cut must
+ * not hold is checked by spw_lists_check(), for inline lists too.
  * Input is bounded: size, depth, number of nodes; aliases and anchors are refused.
  * Returns 0, or -EINVAL with at least one error in @diagnostics, or another -errno (file not readable; also there).
  */

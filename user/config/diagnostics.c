@@ -35,8 +35,7 @@ static char *escape(const char *text)
 	return escaped;
 }
 
-__attribute__((format(printf, 2, 0)))
-static char *compose(struct spw_place place, const char *format, va_list args)
+__attribute__((format(printf, 2, 0))) static char *compose(struct spw_place place, const char *format, va_list args)
 {
 	char *message = NULL, *line = NULL, *escaped = NULL;
 	int length;
@@ -73,9 +72,8 @@ static bool evict_warning(struct spw_diagnostics *diagnostics)
 	return false;
 }
 
-__attribute__((format(printf, 4, 0)))
-static void add(struct spw_diagnostics *diagnostics, enum spw_severity severity, struct spw_place place,
-		const char *format, va_list args)
+__attribute__((format(printf, 4, 0))) static void add(struct spw_diagnostics *diagnostics, enum spw_severity severity,
+						      struct spw_place place, const char *format, va_list args)
 {
 	char *text;
 

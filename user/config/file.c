@@ -19,11 +19,10 @@
 #define LINKS_MAX 8
 
 /* Time stamps of files move on with the timer, 10 ms at most (HZ=100): two changes within that look like one. */
-#define STAMP_NS 10000000L
+#define STAMP_NS	10000000L
 #define STAMP_WAITS_MAX 4
 
-__attribute__((format(printf, 3, 4)))
-static int fail(struct spw_file *file, int err, const char *format, ...)
+__attribute__((format(printf, 3, 4))) static int fail(struct spw_file *file, int err, const char *format, ...)
 {
 	va_list args;
 
@@ -59,8 +58,9 @@ static int open_beside(int folder, const char *name, struct spw_file *file)
 		if (length < 0)
 			return fail_errno(file, "read symbolic link");
 		if ((size_t)length == sizeof(names[0]) || memchr(target, '/', (size_t)length))
-			return fail(file, -ELOOP, "it is a symbolic link that leaves its folder; "
-						  "one may only lead to a file beside it");
+			return fail(file, -ELOOP,
+				    "it is a symbolic link that leaves its folder; "
+				    "one may only lead to a file beside it");
 		target[length] = 0;
 		name = target;
 	}

@@ -19,8 +19,7 @@ static int shown(struct span span)
 	return (int)(span.length < SHOWN_MAX ? span.length : SHOWN_MAX);
 }
 
-__attribute__((format(printf, 3, 4)))
-static bool fail(struct spw_item_error *error, size_t at, const char *format, ...)
+__attribute__((format(printf, 3, 4))) static bool fail(struct spw_item_error *error, size_t at, const char *format, ...)
 {
 	va_list args;
 
@@ -79,8 +78,9 @@ static bool parse_range(const char *text, size_t length, size_t dash, struct spw
 	if (family != item->family)
 		return fail(error, (size_t)(right.at - text), "a range goes from IPv4 to IPv4 or from IPv6 to IPv6");
 	if (spw_addr_compare(&item->first, &item->last) > 0)
-		return fail(error, (size_t)(left.at - text), "'%.*s' is above '%.*s'; write the lower end of a range first",
-			    shown(left), left.at, shown(right), right.at);
+		return fail(error, (size_t)(left.at - text),
+			    "'%.*s' is above '%.*s'; write the lower end of a range first", shown(left), left.at,
+			    shown(right), right.at);
 	return true;
 }
 
@@ -102,8 +102,10 @@ static bool parse_prefix(struct span text, struct spw_item *item, struct spw_ite
 		return fail(error, 0, "'%.*s' has host bits set; the network is %s", shown(text), text.at,
 			    spw_prefix_format(&prefix, network));
 	default:
-		return fail(error, 0, "'%.*s' is not a prefix, address or range; write 192.0.2.0/24, 2001:db8::/32, 192.0.2.7 "
-			    "or 192.0.2.1-192.0.2.9", shown(text), text.at);
+		return fail(error, 0,
+			    "'%.*s' is not a prefix, address or range; write 192.0.2.0/24, 2001:db8::/32, 192.0.2.7 "
+			    "or 192.0.2.1-192.0.2.9",
+			    shown(text), text.at);
 	}
 }
 
@@ -119,8 +121,8 @@ bool spw_item_parse(const char *text, size_t length, struct spw_item *item, stru
 	if (blank < length) {
 		struct span rest = trim((struct span){text + blank, length - blank});
 
-		return fail(error, (size_t)(rest.at - text), "one prefix, address or range at a time; '%.*s' is too much",
-			    shown(rest), rest.at);
+		return fail(error, (size_t)(rest.at - text),
+			    "one prefix, address or range at a time; '%.*s' is too much", shown(rest), rest.at);
 	}
 	return parse_prefix(word, item, error);
 }

@@ -33,21 +33,24 @@ static void check_uses(const struct spw_config *config, struct use *uses, struct
 			if (!use->class)
 				*use = (struct use){class, class->list_places[j]};
 			else if (use->class == class)
-				spw_error(diagnostics, class->list_places[j], "list '%s' is named twice, first at line %u",
-					  name, use->place.line);
+				spw_error(diagnostics, class->list_places[j],
+					  "list '%s' is named twice, first at line %u", name, use->place.line);
 			else
 				spw_error(diagnostics, class->list_places[j],
-					  "list '%s' is in class '%s' already (%s:%u:%u); a list can be in one class only", name,
-					  name_of(use->class), use->place.file, use->place.line, use->place.column);
+					  "list '%s' is in class '%s' already (%s:%u:%u); a list can be in one class "
+					  "only",
+					  name, name_of(use->class), use->place.file, use->place.line,
+					  use->place.column);
 		}
 	}
 	for (size_t i = 0; i < config->lists_count; i++)
 		if (!uses[i].class)
-			spw_warning(diagnostics, config->lists[i].place, "list '%s' is in no class", config->lists[i].name);
+			spw_warning(diagnostics, config->lists[i].place, "list '%s' is in no class",
+				    config->lists[i].name);
 }
 
 /* Countries of a list: a bit for each pair of letters, and one for "??". */
-#define COUNTRY_BITS (26 * 26 + 1)
+#define COUNTRY_BITS  (26 * 26 + 1)
 #define COUNTRY_WORDS ((COUNTRY_BITS + 63) / 64)
 
 struct countries {
@@ -106,9 +109,10 @@ static void report_country(const struct spw_config_list *first, const struct spw
 
 		if (country->negated || !has_country(other_set, country->code))
 			continue;
-		spw_error(diagnostics, country->place, "country %s is in list '%s' (line %u) and in list '%s' (line %u), "
-			  "which are in different classes", country->code, first->name, first->place.line, second->name,
-			  second->place.line);
+		spw_error(diagnostics, country->place,
+			  "country %s is in list '%s' (line %u) and in list '%s' (line %u), "
+			  "which are in different classes",
+			  country->code, first->name, first->place.line, second->name, second->place.line);
 		return;
 	}
 }
@@ -117,9 +121,8 @@ static void report_country(const struct spw_config_list *first, const struct spw
 static bool may_collide(const struct spw_config_list *first, const struct use *first_use,
 			const struct spw_config_list *second, const struct use *second_use)
 {
-	return first->countries_count && second->countries_count && first->path && second->path &&
-	       first_use->class && second_use->class && first_use->class != second_use->class &&
-	       !strcmp(first->path, second->path);
+	return first->countries_count && second->countries_count && first->path && second->path && first_use->class &&
+	       second_use->class && first_use->class != second_use->class && !strcmp(first->path, second->path);
 }
 
 static void check_countries(const struct spw_config *config, const struct use *uses, const struct countries *sets,
@@ -132,7 +135,8 @@ static void check_countries(const struct spw_config *config, const struct use *u
 			if (!may_collide(&lists[j], &uses[j], &lists[i], &uses[i]) || !overlap(&sets[j], &sets[i]))
 				continue;
 			if (sets[i].negative && sets[j].negative)
-				spw_error(diagnostics, lists[i].place, "lists '%s' (line %u) and '%s' are in different "
+				spw_error(diagnostics, lists[i].place,
+					  "lists '%s' (line %u) and '%s' are in different "
 					  "classes and both take all countries that they do not exclude",
 					  lists[j].name, lists[j].place.line, lists[i].name);
 			else

@@ -12,6 +12,8 @@
 
 #define SECOND_NS 1000000000ULL
 
+_Static_assert(SPW_INTERFACES_MAX == 16 && SPW_MANAGEMENT_PREFIXES_MAX == 64 && IFNAMSIZ == 16, "as messages say");
+
 /* What the kernel takes for a name (dev_valid_name()). */
 static bool check_interface(struct spw_reader *reader, const struct spw_node *node, const char *name)
 {
@@ -109,11 +111,11 @@ static void read_lease(struct spw_reader *reader, const struct spw_node *value, 
 
 static void read_management_prefixes(struct spw_reader *reader, const struct spw_node *value, void *into)
 {
-	static const struct spw_prefixes_bound bound = {SPW_MANAGEMENT_PREFIXES_MAX, "more than 64 management prefixes"};
+	static const struct spw_prefixes_bound bound = {SPW_MANAGEMENT_PREFIXES_MAX,
+							"more than 64 management prefixes"};
 	struct spw_config *config = into;
 
-	spw_read_prefixes(reader, value, &bound, &config->management_prefixes,
-			  &config->management_prefixes_count);
+	spw_read_prefixes(reader, value, &bound, &config->management_prefixes, &config->management_prefixes_count);
 }
 
 static bool has_management_port(const struct spw_config *config, u16 port)
@@ -177,8 +179,9 @@ static char *split_listen(const char *text, u16 *port)
 		if (host_end <= host || *host_end != ']')
 			return NULL;
 	}
-	if (spw_addr_parse(host, (size_t)(host_end - host), &addr, &family) ? family != (bracket ? 6 : 4) :
-	    bracket || strncmp(text, "localhost:", 10) || colon != text + 9)
+	if (spw_addr_parse(host, (size_t)(host_end - host), &addr, &family)
+		    ? family != (bracket ? 6 : 4)
+		    : bracket || strncmp(text, "localhost:", 10) || colon != text + 9)
 		return NULL;
 	return strndup(host, (size_t)(host_end - host));
 }
@@ -197,7 +200,8 @@ static void read_listen(struct spw_reader *reader, const struct spw_node *value,
 		host = split_listen(text, &port);
 		if (!host) {
 			spw_error(reader->diagnostics, value->place,
-				  "'%.64s' is nothing to listen on; write 127.0.0.1:10010, [::1]:10010, localhost:10010 or off",
+				  "'%.64s' is nothing to listen on; write 127.0.0.1:10010, [::1]:10010, "
+				  "localhost:10010 or off",
 				  text);
 			return;
 		}
@@ -285,7 +289,8 @@ void spw_read_config(struct spw_reader *reader, const struct spw_node *root)
 	if (!found[KEY_INTERFACES])
 		spw_error(reader->diagnostics, root->place, "'interfaces' is missing; write interfaces: [eth0]");
 	if (!found[KEY_CLASSES])
-		spw_error(reader->diagnostics, root->place, "'classes' is missing; write at least one, which takes "
+		spw_error(reader->diagnostics, root->place,
+			  "'classes' is missing; write at least one, which takes "
 			  "everybody: classes: [{ name: everybody }]");
 	spw_read_found(reader, root_keys, COUNT_OF(root_keys), found, reader->config);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * classes, highest priority first:
- *   - { name: NAME, lists: [NAME], shed_from: LEVEL, cut_from: LEVEL, cut: new, per_source: LIMITS, per_prefix: LIMITS }
- * Called when the lists have been read, as they are named here.
+ *   - { name: NAME, lists: [NAME], shed_from: LEVEL, cut_from: LEVEL, cut: new, per_source: LIMITS, per_prefix: LIMITS
+ * } Called when the lists have been read, as they are named here.
  */
 #include "reader.h"
 
@@ -17,8 +17,7 @@ struct limits_reading {
 	u64 burst; /* 0: not given */
 };
 
-static void read_rate(struct spw_reader *reader, const struct spw_node *value, struct spw_config_rate *rate,
-		      bool bits)
+static void read_rate(struct spw_reader *reader, const struct spw_node *value, struct spw_config_rate *rate, bool bits)
 {
 	const char *text = spw_read_text(reader, value, bits ? "a rate such as 50Mbit/s" : "a rate such as 10/s");
 	const char *problem;
@@ -150,8 +149,8 @@ static void read_name(struct spw_reader *reader, const struct spw_node *value, v
 	for (size_t i = 0; i + 1 < config->classes_count; i++) {
 		if (!config->classes[i].name || strcmp(config->classes[i].name, value->text))
 			continue;
-		spw_error(reader->diagnostics, value->place, "duplicate class '%s', first given at line %u", value->text,
-			  config->classes[i].place.line);
+		spw_error(reader->diagnostics, value->place, "duplicate class '%s', first given at line %u",
+			  value->text, config->classes[i].place.line);
 		return;
 	}
 	spw_replace_text(reader, &class->name, NULL, value->text);
@@ -231,7 +230,8 @@ static void check_class(struct spw_reader *reader, const struct spw_node *node, 
 	if (!found[KEY_NAME])
 		spw_error(reader->diagnostics, node->place, "the class has no name; write { name: NAME }");
 	if (!node->next && names_any)
-		spw_error(reader->diagnostics, lists->place, "the last class takes what no list names, so it cannot name "
+		spw_error(reader->diagnostics, lists->place,
+			  "the last class takes what no list names, so it cannot name "
 			  "lists; put another class behind it");
 	if (node->next && !names_any)
 		spw_error(reader->diagnostics, node->place,

@@ -42,6 +42,8 @@ static void read_geo(struct spw_reader *reader, const struct spw_node *value, vo
 	read_path(reader, value, into);
 }
 
+_Static_assert(SPW_INLINE_PREFIXES_MAX == 262144, "as the message below says");
+
 static void read_inline(struct spw_reader *reader, const struct spw_node *value, void *into)
 {
 	struct spw_prefixes_bound bound = {
@@ -69,8 +71,10 @@ static bool parse_country(struct spw_reader *reader, const struct spw_node *node
 	*country = (struct spw_config_country){.negated = *text == '!', .place = node->place};
 	code += country->negated;
 	if (strcmp(code, "??") && !(is_letter(code[0]) && is_letter(code[1]) && !code[2])) {
-		spw_error(reader->diagnostics, node->place,
-			  "'%.64s' is not a country; write two letters such as US, or ?? for what the tables do not know", text);
+		spw_error(
+			reader->diagnostics, node->place,
+			"'%.64s' is not a country; write two letters such as US, or ?? for what the tables do not know",
+			text);
 		return false;
 	}
 	memcpy(country->code, code, 2);
@@ -139,8 +143,8 @@ static void check_source(struct spw_reader *reader, const struct spw_node *name,
 
 	for (int i = KEY_FILE; i <= KEY_INLINE; i++) {
 		if (source && found[i])
-			spw_error(reader->diagnostics, found[i]->place, "list '%s' has '%s' already; a list has one source",
-				  name->text, source->text);
+			spw_error(reader->diagnostics, found[i]->place,
+				  "list '%s' has '%s' already; a list has one source", name->text, source->text);
 		else if (found[i])
 			source = found[i];
 	}

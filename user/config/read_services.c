@@ -22,8 +22,8 @@ static bool claim_port(struct spw_reader *reader, const struct spw_node *node, c
 		return true;
 	}
 	if (use->service == service)
-		spw_error(reader->diagnostics, node->place, "%s port %u is given twice, first at line %u", protocol, port,
-			  use->place.line);
+		spw_error(reader->diagnostics, node->place, "%s port %u is given twice, first at line %u", protocol,
+			  port, use->place.line);
 	else
 		spw_error(reader->diagnostics, node->place, "%s port %u belongs to service '%s' already (%s:%u:%u)",
 			  protocol, port, services[use->service].name, use->place.file, use->place.line,
@@ -89,12 +89,16 @@ static void read_wait_target(struct spw_reader *reader, const struct spw_node *v
 static void read_service(struct spw_reader *reader, const struct spw_node *name)
 {
 	static const struct spw_key keys[] = {
-		{"tcp", read_tcp},	     {"quic", read_quic},	       {"udp", read_udp},
-		{"capacity", read_capacity}, {"wait_target", read_wait_target},
+		{"tcp", read_tcp},
+		{"quic", read_quic},
+		{"udp", read_udp},
+		{"capacity", read_capacity},
+		{"wait_target", read_wait_target},
 	};
 	const struct spw_node *found[COUNT_OF(keys)];
 	struct spw_config *config = reader->config;
-	struct spw_config_service *service = spw_grow(reader, config->services, config->services_count, sizeof(*service));
+	struct spw_config_service *service =
+		spw_grow(reader, config->services, config->services_count, sizeof(*service));
 
 	if (!service)
 		return;

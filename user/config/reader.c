@@ -74,8 +74,8 @@ static void report_unknown_key(struct spw_reader *reader, const struct spw_node 
 	spw_error(reader->diagnostics, key->place, "unknown key '%.64s'; keys here are: %s", key->text, known);
 }
 
-bool spw_find_keys(struct spw_reader *reader, const struct spw_node *node, const char *what,
-		   const struct spw_key *keys, size_t count, const struct spw_node **found)
+bool spw_find_keys(struct spw_reader *reader, const struct spw_node *node, const char *what, const struct spw_key *keys,
+		   size_t count, const struct spw_node **found)
 {
 	memset(found, 0, count * sizeof(*found));
 	if (node->kind != SPW_NODE_MAPPING)
@@ -88,8 +88,8 @@ bool spw_find_keys(struct spw_reader *reader, const struct spw_node *node, const
 		if (i == count)
 			report_unknown_key(reader, key, keys, count);
 		else if (found[i])
-			spw_error(reader->diagnostics, key->place, "duplicate key '%s', first given at line %u", key->text,
-				  found[i]->place.line);
+			spw_error(reader->diagnostics, key->place, "duplicate key '%s', first given at line %u",
+				  key->text, found[i]->place.line);
 		else
 			found[i] = key;
 	}
@@ -103,6 +103,8 @@ void spw_read_found(struct spw_reader *reader, const struct spw_key *keys, size_
 		if (found[i])
 			keys[i].read(reader, found[i]->next, into);
 }
+
+_Static_assert(SPW_NAME_MAX == 64, "as the message below says");
 
 bool spw_check_name(struct spw_reader *reader, const struct spw_node *node, const char *what)
 {
@@ -119,7 +121,8 @@ bool spw_check_name(struct spw_reader *reader, const struct spw_node *node, cons
 	else if (text[0] == ' ' || text[length - 1] == ' ')
 		problem = "it begins or ends with a space";
 	if (problem)
-		spw_error(reader->diagnostics, node->place, "'%.64s' cannot be the name of a %s: %s", text, what, problem);
+		spw_error(reader->diagnostics, node->place, "'%.64s' cannot be the name of a %s: %s", text, what,
+			  problem);
 	return !problem;
 }
 
@@ -127,8 +130,8 @@ bool spw_check_reserved(struct spw_reader *reader, const struct spw_node *node, 
 {
 	if (strcmp(node->text, "none"))
 		return true;
-	spw_error(reader->diagnostics, node->place, "'none' cannot be the name of a %s: it stands for what no list names",
-		  what);
+	spw_error(reader->diagnostics, node->place,
+		  "'none' cannot be the name of a %s: it stands for what no list names", what);
 	return false;
 }
 
@@ -265,8 +268,8 @@ static bool append_item(struct spw_reader *reader, const struct spw_node *node, 
 	return true;
 }
 
-void spw_read_prefixes(struct spw_reader *reader, const struct spw_node *node,
-		       const struct spw_prefixes_bound *bound, struct spw_config_prefix **prefixes, size_t *count)
+void spw_read_prefixes(struct spw_reader *reader, const struct spw_node *node, const struct spw_prefixes_bound *bound,
+		       struct spw_config_prefix **prefixes, size_t *count)
 {
 	if (!spw_read_sequence(reader, node, "a list of prefixes such as [192.0.2.0/24, \"2001:db8::/32\"]"))
 		return;

@@ -42,8 +42,8 @@ struct spw_key {
  * @found: as many as @keys: the node of each key that is there (its value is the next), NULL for the others
  * Returns false if @node is no mapping.
  */
-bool spw_find_keys(struct spw_reader *reader, const struct spw_node *node, const char *what,
-		   const struct spw_key *keys, size_t count, const struct spw_node **found);
+bool spw_find_keys(struct spw_reader *reader, const struct spw_node *node, const char *what, const struct spw_key *keys,
+		   size_t count, const struct spw_node **found);
 
 /** spw_read_found() - have the values of @found read, in the order of @keys. */
 void spw_read_found(struct spw_reader *reader, const struct spw_key *keys, size_t count,
@@ -85,10 +85,10 @@ struct spw_prefixes_bound {
 };
 
 /** spw_read_prefixes() - a sequence of prefixes, addresses and ranges, as the prefixes that they come to. */
-void spw_read_prefixes(struct spw_reader *reader, const struct spw_node *node,
-		       const struct spw_prefixes_bound *bound, struct spw_config_prefix **prefixes, size_t *count);
+void spw_read_prefixes(struct spw_reader *reader, const struct spw_node *node, const struct spw_prefixes_bound *bound,
+		       struct spw_config_prefix **prefixes, size_t *count);
 
-/** spw_replace_text() - put a copy of @text, behind @folder with its slash if that is not NULL, into @into; false: no memory. */
+/** spw_replace_text() - put a copy of @text, behind @folder if that is not NULL, into @into; false: no memory. */
 bool spw_replace_text(struct spw_reader *reader, char **into, const char *folder, const char *text);
 
 /** spw_grow() - @items with room for one behind @count, or NULL: no memory, and @items is as it was. */

@@ -125,7 +125,8 @@ static int add_node(struct builder *builder, enum spw_node_kind kind, yaml_mark_
 		return refuse(builder, mark, "a key must be a plain word, not a list or a mapping");
 	if (++builder->nodes > SPW_TREE_NODES_MAX) {
 		spw_error(builder->diagnostics, place_of(builder, mark),
-			  "more than %d values; long lists of prefixes belong into a file of their own", SPW_TREE_NODES_MAX);
+			  "more than %d values; long lists of prefixes belong into a file of their own",
+			  SPW_TREE_NODES_MAX);
 		return -EINVAL;
 	}
 	node = calloc(1, sizeof(*node));
@@ -154,7 +155,8 @@ static int check_properties(struct builder *builder, yaml_mark_t mark, const yam
 	}
 	if (tag) {
 		spw_error(builder->diagnostics, place_of(builder, mark),
-			  "tags are not allowed ('%s'); text that begins with ! must stand in quotes", (const char *)tag);
+			  "tags are not allowed ('%s'); text that begins with ! must stand in quotes",
+			  (const char *)tag);
 		return -EINVAL;
 	}
 	return 0;

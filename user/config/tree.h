@@ -4,7 +4,8 @@
  * All text is kept as it was written: there are no types, so the country NO is never a boolean.
  *
  * What a configuration does not need is refused, as it is what hostile input is made of: anchors, aliases, tags,
- * directives, more than one document, keys that are no plain words, control characters, anything but UTF-8; bounds are below.
+ * directives, more than one document, keys that are no plain words, control characters, anything but UTF-8. The bounds
+ * are below.
  */
 #ifndef SPW_CONFIG_TREE_H
 #define SPW_CONFIG_TREE_H

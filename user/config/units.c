@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Numbers with units. Whole numbers only: what a fraction of a unit would be rounded to is nobody's business to guess. */
+/* Numbers with units. Whole ones only: what a fraction of a unit would be rounded to is nobody's business to guess. */
 #include "units.h"
 
 #include <stddef.h>
@@ -8,7 +8,7 @@
 #include "../core/words.h"
 
 #define DIGITS_MAX 15 /* below 2^64 whatever the digits */
-#define YEAR_NS (365ULL * 24 * 3600 * 1000000000)
+#define YEAR_NS	   (365ULL * 24 * 3600 * 1000000000)
 
 struct unit {
 	const char *name;
@@ -53,7 +53,10 @@ static enum fit parse_with_unit(const char *text, const struct unit *units, size
 const char *spw_units_duration(const char *text, u64 *ns)
 {
 	static const struct unit units[] = {
-		{"ms", 1000000}, {"s", 1000000000}, {"m", 60000000000}, {"h", 3600000000000},
+		{"ms", 1000000},
+		{"s", 1000000000},
+		{"m", 60000000000},
+		{"h", 3600000000000},
 	};
 
 	switch (parse_with_unit(text, units, sizeof(units) / sizeof(*units), YEAR_NS, ns)) {
@@ -83,7 +86,10 @@ const char *spw_units_rate(const char *text, u64 *per_second)
 const char *spw_units_bit_rate(const char *text, u64 *per_second)
 {
 	static const struct unit units[] = {
-		{"bit/s", 1}, {"kbit/s", 1000}, {"Mbit/s", 1000000}, {"Gbit/s", 1000000000},
+		{"bit/s", 1},
+		{"kbit/s", 1000},
+		{"Mbit/s", 1000000},
+		{"Gbit/s", 1000000000},
 	};
 
 	switch (parse_with_unit(text, units, sizeof(units) / sizeof(*units), SPW_RATE_MAX, per_second)) {

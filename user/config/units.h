@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Words with a unit -> numbers: "20ms", "10/s", "50Mbit/s", "443", "red". Called by the readers of the configuration;
- * verbs may use them for arguments. Each returns NULL, or what would be right, to stand behind "'20' is not a duration: ".
+ * verbs may use them for arguments. Each returns NULL, or what would be right: it is to stand behind
+ * "'20' is not a duration: ".
  */
 #ifndef SPW_CONFIG_UNITS_H
 #define SPW_CONFIG_UNITS_H

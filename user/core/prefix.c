@@ -259,7 +259,8 @@ static char *put_group(char *out, u16 group)
 	return out;
 }
 
-/* RFC 5952, 4.2: the longest run of two or more zero groups, the first of equal ones. @start is GROUPS if there is none. */
+/* RFC 5952, 4.2: the longest run of two or more zero groups, the first of equal ones. @start is GROUPS if there is
+ * none. */
 static void find_gap(const u16 groups[GROUPS], int *start, int *length)
 {
 	*start = GROUPS;
@@ -344,8 +345,7 @@ bool spw_prefix_contains(const struct spw_prefix *outer, const struct spw_prefix
 {
 	struct spw_addr network = mask_off(inner->addr, outer->len);
 
-	return outer->family == inner->family && outer->len <= inner->len &&
-	       !spw_addr_compare(&network, &outer->addr);
+	return outer->family == inner->family && outer->len <= inner->len && !spw_addr_compare(&network, &outer->addr);
 }
 
 /* How many low bits of @number are zero, at most @width. */

@@ -18,8 +18,8 @@ struct check {
 };
 
 /* Past the bound it is only counted: a wrong list is wrong in thousands of lines. */
-__attribute__((format(printf, 3, 4)))
-static void report(struct check *check, const struct spw_entry *entry, const char *format, ...)
+__attribute__((format(printf, 3, 4))) static void report(struct check *check, const struct spw_entry *entry,
+							 const char *format, ...)
 {
 	struct spw_place place = {check->list->file, entry->line, entry->column};
 	char text[512];
@@ -36,8 +36,7 @@ static void report(struct check *check, const struct spw_entry *entry, const cha
 		spw_error(check->diagnostics, place, "%s", text);
 }
 
-static const struct spw_config_prefix *find_management(const struct spw_config *config,
-						       const struct spw_prefix *prefix)
+static const struct spw_config_prefix *find_management(const struct spw_config *config, const struct spw_prefix *prefix)
 {
 	for (size_t i = 0; i < config->management_prefixes_count; i++) {
 		const struct spw_prefix *management = &config->management_prefixes[i].prefix;

@@ -14,15 +14,15 @@
 #include "../config/file.h"
 
 /* A code is two characters from '0' to 'Z', which '?' is one of. */
-#define CODE_FIRST '0'
+#define CODE_FIRST	'0'
 #define CODE_CHARACTERS ('Z' - CODE_FIRST + 1)
-#define CODES (CODE_CHARACTERS * CODE_CHARACTERS)
+#define CODES		(CODE_CHARACTERS * CODE_CHARACTERS)
 
 struct takers {
 	struct spw_lists *lists;
-	u16 *members;		/* owned; indices of lists, by code */
-	u32 start[CODES + 1];	/* into members: those of code c are start[c] .. start[c + 1] - 1 */
-	bool known[CODES];	/* the code occurs in the tables */
+	u16 *members;		     /* owned; indices of lists, by code */
+	u32 start[CODES + 1];	     /* into members: those of code c are start[c] .. start[c + 1] - 1 */
+	bool known[CODES];	     /* the code occurs in the tables */
 	const struct spw_list *full; /* after an error of append: the list that could not take more */
 };
 
@@ -131,8 +131,9 @@ static void report_unknown(const struct takers *takers, const char *folder, cons
 	u32 known = 0;
 
 	if (takers->known[code_index(swapped)]) {
-		spw_error(diagnostics, country->place, "country '%s' is not in the tables of '%s'; did you mean '%s%s'?",
-			  country->code, folder, country->negated ? "!" : "", swapped);
+		spw_error(diagnostics, country->place,
+			  "country '%s' is not in the tables of '%s'; did you mean '%s%s'?", country->code, folder,
+			  country->negated ? "!" : "", swapped);
 		return;
 	}
 	for (u32 i = 0; i < CODES; i++)

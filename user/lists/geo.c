@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Tor's country tables: a range a line, START,END,CC. In geoip the addresses are decimal numbers (16777216,16777471,AU),
- * in geoip6 they are text (2001:200::,2001:200:134:ffff:ffff:ffff:ffff:ffff,JP). # begins a comment line.
+ * Tor's country tables: a range a line, START,END,CC. In geoip the addresses are decimal numbers
+ * (16777216,16777471,AU), in geoip6 they are text (2001:200::,2001:200:134:ffff:ffff:ffff:ffff:ffff,JP). # begins a
+ * comment line.
  */
 #include <errno.h>
 #include <string.h>
@@ -47,8 +48,8 @@ static bool parse_addr(struct spw_lines *lines, const char **at, u8 family, stru
 		spw_lines_error(lines, offset, "not a range; a line is START,END,COUNTRY");
 		return false;
 	}
-	if (family == 4 ? !parse_number(*at, comma, addr) :
-			  !spw_addr_parse(*at, (size_t)(comma - *at), addr, &found) || found != 6) {
+	if (family == 4 ? !parse_number(*at, comma, addr)
+			: !spw_addr_parse(*at, (size_t)(comma - *at), addr, &found) || found != 6) {
 		spw_lines_error(lines, offset, "'%.*s' is not %s", shown(*at, comma), *at,
 				family == 4 ? "an IPv4 address as a decimal number" : "an IPv6 address");
 		return false;
@@ -69,8 +70,8 @@ static bool parse_line(struct spw_lines *lines, u8 family, struct geo_line *line
 	if (!parse_addr(lines, &at, family, &line->first) || !parse_addr(lines, &at, family, &line->last))
 		return false;
 	if (end - at != 2 || !((is_code_letter(at[0]) && is_code_letter(at[1])) || !memcmp(at, "??", 2))) {
-		spw_lines_error(lines, (size_t)(at - lines->line), "'%.*s' is not the code of a country", shown(at, end),
-				at);
+		spw_lines_error(lines, (size_t)(at - lines->line), "'%.*s' is not the code of a country",
+				shown(at, end), at);
 		return false;
 	}
 	if (spw_addr_compare(&line->first, &line->last) > 0) {

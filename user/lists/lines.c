@@ -16,7 +16,8 @@ static void seek(struct spw_lines *lines, const char *at)
 	const char *newline;
 
 	lines->number = 1;
-	for (lines->line = lines->at; (newline = memchr(lines->line, '\n', (size_t)(at - lines->line))); lines->number++)
+	for (lines->line = lines->at; (newline = memchr(lines->line, '\n', (size_t)(at - lines->line)));
+	     lines->number++)
 		lines->line = newline + 1;
 }
 

@@ -27,8 +27,7 @@ void spw_lines_start(struct spw_lines *lines, const char *text, size_t length, c
 bool spw_lines_next(struct spw_lines *lines);
 
 /** spw_lines_error() - an error in this line, @at bytes from its start. */
-__attribute__((format(printf, 3, 4)))
-void spw_lines_error(struct spw_lines *lines, size_t at, const char *format, ...);
+__attribute__((format(printf, 3, 4))) void spw_lines_error(struct spw_lines *lines, size_t at, const char *format, ...);
 
 /** spw_lines_finish() - tell how many errors were not told. Returns 0, or -EINVAL if there were any. */
 int spw_lines_finish(struct spw_lines *lines);

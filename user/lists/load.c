@@ -21,8 +21,7 @@ static int load_file(const struct spw_config_list *named, struct spw_list *list,
 	return err;
 }
 
-static int load_inline(const struct spw_config_list *named, struct spw_list *list,
-		       struct spw_diagnostics *diagnostics)
+static int load_inline(const struct spw_config_list *named, struct spw_list *list, struct spw_diagnostics *diagnostics)
 {
 	int err = 0;
 
