@@ -65,8 +65,8 @@ void bench_write_costs(const char *dir, const char *name, const struct bench_cos
 void bench_write_makings(const char *dir, const char *name, const struct bench_making *makings, size_t count);
 void bench_write_rates(const char *dir, const char *name, u8 family, const struct bench_rate *rates, size_t count);
 
-/** bench_print_figures() - the figures to reach, and whether they were; false if one was not. */
-bool bench_print_figures(const struct bench_cost *costs, size_t costs_count, const struct bench_making *makings,
+/** bench_print_figures() - the figures to reach, and whether this run reached them. */
+void bench_print_figures(const struct bench_cost *costs, size_t costs_count, const struct bench_making *makings,
 			 size_t makings_count, const struct bench_rate *rates, size_t rates_count);
 
 #endif
