@@ -28,14 +28,24 @@ def red(agent):
     wait_for(lambda: agent.status()["level"] == "red", 2, "level red")
 
 
+def judged(agent):
+    """All packets on lists so far: passed, dropped."""
+    lists = agent.status()["lists"]
+    return tuple(sum(entry["packets"][verdict] for entry in lists) for verdict in ("pass", "drop"))
+
+
 def fate(world, flood, agent, source="198.18.3.0", sources=256, step=1, count=None):
     """Send a handful of new work out of a range; returns the shares that passed and that were dropped."""
-    before = {verdict: sum(agent.counted(verdict).values()) for verdict in ("pass", "drop")}
+    before = judged(agent)
     count = count or scaled(500)
     finish_blast(world.blast(flood, source, sources, count=count, rate=20_000, extra=["--step", step]))
-    wait_for(lambda: sum(agent.counted().values()) - sum(before.values()) >= count, 5, "the packets are judged")
-    passed, dropped = (sum(agent.counted(verdict).values()) - before[verdict] for verdict in ("pass", "drop"))
-    return passed / count, dropped / count
+
+    def all_judged():
+        now = judged(agent)
+        return now if sum(now) - sum(before) >= count else None
+
+    after = wait_for(all_judged, 5, "the packets are judged")
+    return tuple((now - then) / count for then, now in zip(before, after))
 
 
 ALL_PASS, ALL_DROP = (1.0, 0.0), (0.0, 1.0)
