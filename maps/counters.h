@@ -36,6 +36,23 @@ struct spw_class_counter {
 	u64 shadow_new_work[SPW_SHADOWS];  /* of these, new work */
 };
 
+/*
+ * Map work_counters, by spw_work_index(): new work by service and class. Fresh is what was not seen before: the sum of
+ * `fresh` over verdicts is demand. A SYN that is sent again because the first was refused or lost counts as resent.
+ */
+struct spw_work_counter {
+	u64 fresh[SPW_VERDICTS];
+	u64 resent[SPW_VERDICTS];
+};
+
+#define SPW_WORK_COUNTERS ((SPW_SERVICES_MAX + 1) * SPW_CLASSES_MAX)
+
+/* @service: identity as in struct spw_port; 0: the port belongs to none. */
+SPW_INLINE u32 spw_work_index(u32 service, u32 class_id)
+{
+	return service * SPW_CLASSES_MAX + class_id;
+}
+
 /* Map anomaly_counters, by enum spw_anomaly. */
 struct spw_anomaly_counter {
 	u64 packets;
@@ -43,5 +60,6 @@ struct spw_anomaly_counter {
 
 _Static_assert(sizeof(struct spw_list_tally) == 384, "layout of the pinned list_counters map");
 _Static_assert(sizeof(struct spw_class_counter) == 48, "layout of the pinned class_counters map");
+_Static_assert(sizeof(struct spw_work_counter) == 32, "layout of the pinned work_counters map");
 
 #endif

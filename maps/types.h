@@ -34,7 +34,7 @@ typedef uint64_t u64;
 #define SPW_INLINE static inline __attribute__((always_inline, unused))
 
 /* Layout of everything under maps/. Pinned state of another number is refused, never reinterpreted. */
-#define SPW_LAYOUT 1u
+#define SPW_LAYOUT 2u
 
 /* How far down the classes shedding may reach now. */
 enum spw_level {
