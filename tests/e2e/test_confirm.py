@@ -1,7 +1,9 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only
 """apply --confirm: what nobody confirms is taken back, exactly, whatever happens to the agent in between (fault 40)."""
-from world import request, run_tests, wait_for
+from world import SLOW, request, run_tests, wait_for
+
+SECONDS = int(5 * SLOW)  # until it is taken back
 
 BODY = """\
 lists:
@@ -35,7 +37,7 @@ def change(world, agent):
     """Another configuration and another list, then `apply --confirm`."""
     agent.write(BODY.format(level="red", more="mode: enforce\n"))
     (world.folder / "cut.txt").write_text("198.18.3.0/24\n")
-    return agent.cli("apply", "--confirm", "3")
+    return agent.cli("apply", "--confirm", SECONDS)
 
 
 def taken_back_in_time(tap, world):
@@ -45,11 +47,11 @@ def taken_back_in_time(tap, world):
     done = change(world, agent)
     tap.ok("spillway confirm" in done.stdout, "apply says what to do", done.stdout)
     tap.equal(request(client, timeout=0.6), None, "unconfirmed: cut by the new ruleset")
-    tap.ok(0 < agent.status()["ruleset"]["unconfirmed_for_s"] <= 3, "status says how long it has")
+    tap.ok(0 < agent.status()["ruleset"]["unconfirmed_for_s"] <= SECONDS, "status says how long it has")
     (world.folder / "cut.txt").unlink()  # what is given back must not have to be read again
     plain = agent.cli("apply", check=False)
     tap.ok(plain.returncode == 1 and "confirm" in plain.stderr, "a plain apply is refused meanwhile", plain.stderr)
-    wait_for(lambda: agent.status()["ruleset"]["taken_back"], 5, "it is taken back")
+    wait_for(lambda: agent.status()["ruleset"]["taken_back"], SECONDS + 3, "it is taken back")
     tap.equal(ruleset(agent), before, "exactly the previous ruleset (fault 40)")
     tap.equal(request(client), 200, "and it judges as before (fault 40)")
     late = agent.cli("confirm", check=False)
