@@ -111,6 +111,8 @@ static int share_pins(struct spillway_bpf *skeleton, const struct spw_pins *pins
 		{skeleton->maps.anomaly_counters, SPW_PIN_ANOMALY_COUNTERS},
 		{skeleton->maps.work_counters, SPW_PIN_WORK_COUNTERS},
 		{skeleton->maps.orders, SPW_PIN_ORDERS},
+		{skeleton->maps.budget_cells, SPW_PIN_BUDGET_CELLS},
+		{skeleton->maps.fingerprints, SPW_PIN_FINGERPRINTS},
 	};
 
 	for (size_t i = 0; i < sizeof(shared) / sizeof(*shared); i++) {
