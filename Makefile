@@ -36,7 +36,7 @@ SRC      := $(wildcard user/*.c user/*/*.c)
 OBJ      := $(SRC:%.c=$(BUILD)/obj/%.o)
 SAN_SRC  := $(wildcard user/core/*.c user/config/*.c user/lists/*.c user/view/*.c)
 SAN_OBJ  := $(SAN_SRC:%.c=$(BUILD)/san/%.o)
-SKELS    := $(BUILD)/bpf/spillway.skel.h
+SKELS    := $(BUILD)/bpf/spillway.skel.h $(BUILD)/bpf/signals.skel.h
 UNIT     := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c tests/sim/test_*.c))
 
 .DELETE_ON_ERROR:

@@ -16,7 +16,7 @@ struct spw_host_signals;
 /** spw_host_signals_open() - open what is there. Returns 0 or -ENOMEM. */
 int spw_host_signals_open(struct spw_host_signals **host);
 
-/** spw_host_signals_follow() - count the listen overflows of these namespaces. @scope must outlive its use here. */
+/** spw_host_signals_follow() - count the listen overflows of these namespaces from now on. */
 void spw_host_signals_follow(struct spw_host_signals *host, const struct spw_scope *scope);
 
 /**
