@@ -56,7 +56,7 @@ struct {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, SPW_SERVICES_MAX + 1);
+	__uint(max_entries, SPW_SERVICE_IDENTITIES);
 	__type(key, u32);
 	__type(value, struct spw_signal_tally);
 } signal_tallies SEC(".maps");
@@ -79,7 +79,7 @@ SPW_INLINE u32 service_of(const struct sock *sk)
 	if (!scope)
 		return 0;
 	service = scope->ports[sk->__sk_common.skc_num];
-	if (!service || service > SPW_SERVICES_MAX)
+	if (!service || service >= SPW_SERVICE_IDENTITIES)
 		return 0;
 	inode = sk->__sk_common.skc_net.net->ns.inum;
 	for (u32 i = 0; i < SPW_NAMESPACES_MAX; i++) {

@@ -75,7 +75,7 @@ struct spw_signal_tally {
 struct spw_signal_scope {
 	u32 namespaces_count;
 	u32 namespaces[SPW_NAMESPACES_MAX]; /* inode numbers */
-	u64 in[SPW_SERVICES_MAX + 1];	    /* by service identity: bit i: it has sockets in namespaces[i] */
+	u64 in[SPW_SERVICE_IDENTITIES];	    /* by service identity: bit i: it has sockets in namespaces[i] */
 	u8 ports[65536];		    /* by local TCP port: service identity; 0: none */
 };
 

@@ -11,6 +11,7 @@
 
 #include "../config/config.h"
 #include "../core/facts.h"
+#include "scope.h"
 
 struct spw_app_probe;
 
@@ -28,7 +29,8 @@ struct spw_app_probe;
  * an address or "localhost": names are not resolved, since that would block. Returns 0 or -ENOMEM; a target that makes
  * no sense is absent and says so. Stop with spw_app_probe_stop().
  */
-int spw_app_probe_start(sd_event *loop, const struct spw_config_probe *probe, struct spw_app_probe **started);
+int spw_app_probe_start(sd_event *loop, const struct spw_config_probe *probe, const char *space,
+			struct spw_app_probe **started);
 
 /**
  * spw_app_probe_read() - the last reading: HTTP: seconds to the end of the answer's header; otherwise the number

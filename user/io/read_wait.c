@@ -159,17 +159,17 @@ int spw_read_wait_follow(struct spw_read_wait *wait, const struct spw_scope *sco
 	for (u32 i = 0; i < scope->namespaces_count; i++)
 		told->namespaces[i] = scope->namespaces[i].inode;
 	for (u32 i = 0; i < scope->services_count; i++)
-		told->in[i + 1] = scope->in[i];
-	memcpy(told->ports, scope->ports, sizeof(told->ports));
+		if (scope->identities[i] < SPW_SERVICE_IDENTITIES)
+			told->in[scope->identities[i]] = scope->in[i];
+	for (u32 port = 0; port < sizeof(told->ports); port++)
+		told->ports[port] = scope->ports[port] ? scope->identities[scope->ports[port] - 1] : 0;
 	return bpf_map_update_elem(bpf_map__fd(wait->skeleton->maps.signal_scope), &only, told, BPF_ANY) ? -errno : 0;
 }
 
-void spw_read_wait_read(struct spw_read_wait *wait, u32 service, u64 now_ns, struct spw_service_facts *facts)
+void spw_read_wait_read(struct spw_read_wait *wait, u32 identity, u64 now_ns, struct spw_service_facts *facts)
 {
-	const u32 identity = service + 1;
-
 	facts->waits_present = false;
-	if (!wait->skeleton || identity > SPW_SERVICES_MAX)
+	if (!wait->skeleton || !identity || identity >= SPW_SERVICE_IDENTITIES)
 		return;
 	if (bpf_map_lookup_elem(bpf_map__fd(wait->skeleton->maps.signal_tallies), &identity, wait->tallies))
 		return;

@@ -27,9 +27,9 @@ int spw_read_wait_follow(struct spw_read_wait *wait, const struct spw_scope *sco
 
 /**
  * spw_read_wait_read() - fill in waits_present, waits, first_reads and oldest_unread_ns of a service.
- * @service: its index; @now_ns: CLOCK_MONOTONIC
+ * @identity: of the service; @now_ns: CLOCK_MONOTONIC
  */
-void spw_read_wait_read(struct spw_read_wait *wait, u32 service, u64 now_ns, struct spw_service_facts *facts);
+void spw_read_wait_read(struct spw_read_wait *wait, u32 identity, u64 now_ns, struct spw_service_facts *facts);
 void spw_read_wait_close(struct spw_read_wait *wait);
 
 #endif

@@ -24,7 +24,7 @@ static u32 inode_of(const char *path)
 }
 
 /* A plain file of that name is what is left of a namespace whose mount is gone. */
-static void open_namespace(struct spw_namespace *space)
+void spw_namespace_open(struct spw_namespace *space)
 {
 	_cleanup_fd_ int fd = open(space->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	struct stat status, own;
@@ -56,7 +56,7 @@ static int add_namespace(struct spw_scope *scope, const char *path)
 	space->path = strdup(path);
 	if (!space->path)
 		return -1;
-	open_namespace(space);
+	spw_namespace_open(space);
 	return (int)scope->namespaces_count++;
 }
 
@@ -73,14 +73,16 @@ static void add_service(struct spw_scope *scope, u32 index, const struct spw_con
 	}
 }
 
-int spw_scope_open(const struct spw_config *config, struct spw_scope **opened)
+int spw_scope_open(const struct spw_config *config, const u8 *identities, struct spw_scope **opened)
 {
 	struct spw_scope *scope = calloc(1, sizeof(*scope));
 
 	if (!scope)
 		return -ENOMEM;
-	for (u32 i = 0; i < config->services_count && i < SPW_SERVICES_MAX; i++)
+	for (u32 i = 0; i < config->services_count && i < SPW_SERVICES_MAX; i++) {
+		scope->identities[i] = identities[i];
 		add_service(scope, scope->services_count++, &config->services[i]);
+	}
 	*opened = scope;
 	return 0;
 }
@@ -96,7 +98,7 @@ bool spw_scope_refresh(struct spw_scope *scope)
 		if (before && inode_of(space->path) == before)
 			continue;
 		spw_close_fd(&space->fd);
-		open_namespace(space);
+		spw_namespace_open(space);
 		changed |= space->inode != before;
 	}
 	return changed;

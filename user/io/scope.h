@@ -21,6 +21,7 @@ struct spw_namespace {
 
 struct spw_scope {
 	u32 services_count;
+	u8 identities[SPW_SERVICES_MAX]; /* by index of the service */
 	u32 namespaces_count;
 	struct spw_namespace namespaces[SPW_NAMESPACES_MAX];
 	u64 in[SPW_SERVICES_MAX];   /* by index of the service: bit i: it has sockets in namespaces[i] */
@@ -29,10 +30,10 @@ struct spw_scope {
 };
 
 /**
- * spw_scope_open() - of all services of @config. Namespaces beyond SPW_NAMESPACES_MAX are left out; one that cannot be
- * opened stays there as absent. Returns 0 or -ENOMEM. Free with spw_scope_close().
+ * spw_scope_open() - of all services of @config, with their @identities by index. Namespaces beyond SPW_NAMESPACES_MAX
+ * are left out; one that cannot be opened stays there as absent. Returns 0 or -ENOMEM. Free with spw_scope_close().
  */
-int spw_scope_open(const struct spw_config *config, struct spw_scope **scope);
+int spw_scope_open(const struct spw_config *config, const u8 *identities, struct spw_scope **scope);
 
 /**
  * spw_scope_refresh() - look for namespaces that came, went, or are another one by now under the same path.
@@ -40,6 +41,9 @@ int spw_scope_open(const struct spw_config *config, struct spw_scope **scope);
  */
 bool spw_scope_refresh(struct spw_scope *scope);
 void spw_scope_close(struct spw_scope *scope);
+
+/** spw_namespace_open() - look at space->path, and fill in the rest. The caller closes space->fd. */
+void spw_namespace_open(struct spw_namespace *space);
 
 /**
  * spw_namespace_socket() - a socket inside a namespace; it stays there for life. The caller, and its thread, don't

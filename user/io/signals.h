@@ -16,7 +16,7 @@
 
 struct spw_signals;
 
-/* What signals_about() can be asked for, beside the host's guards. */
+/* What spw_signals_about() can be asked for, beside the host's guards. */
 enum spw_service_signal {
 	SPW_SIGNAL_READ_WAIT = 0,
 	SPW_SIGNAL_ACCEPT_QUEUE = 1,
@@ -37,7 +37,7 @@ int spw_signals_open(sd_event *loop, struct spw_signals **signals);
  * were as long as a service keeps its identity. Returns 0 or -ENOMEM (then nothing is looked at). A namespace that is
  * not there is absent, and looked for again.
  */
-int spw_signals_follow(struct spw_signals *signals, const struct spw_config *config);
+int spw_signals_follow(struct spw_signals *signals, const struct spw_config *config, const u8 *identities);
 
 /**
  * spw_signals_read() - one tick. @now_ns: CLOCK_MONOTONIC, as read by the caller just before.
