@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* What all verbs share: how they complain, and where the state is. */
-#include "../config/policy.h"
 #include "cmd.h"
 
 #include <stdarg.h>
@@ -70,7 +69,6 @@ int spw_where(const struct spw_call *call, struct spw_config *config)
 		*config = (struct spw_config){
 			.pin_dir = strdup(SPW_PIN_DIR_DEFAULT),
 			.run_dir = strdup(SPW_RUN_DIR_DEFAULT),
-			.state_dir = strdup(SPW_STATE_DIR_DEFAULT),
 		};
 	}
 	spw_diagnostics_free(&diagnostics);

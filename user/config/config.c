@@ -11,7 +11,6 @@
 
 #define PIN_DIR	     "/sys/fs/bpf/spillway"
 #define RUN_DIR	     "/run/spillway"
-#define STATE_DIR    "/var/lib/spillway"
 #define METRICS_HOST "127.0.0.1"
 #define METRICS_PORT 10010
 #define LEASE_NS     3000000000ULL
@@ -27,11 +26,9 @@ static int start_config(struct spw_config *config, const char *name)
 		.metrics_port = METRICS_PORT,
 		.pin_dir = strdup(PIN_DIR),
 		.run_dir = strdup(RUN_DIR),
-		.state_dir = strdup(STATE_DIR),
 		.file_names = calloc(1, sizeof(*config->file_names)),
 	};
-	if (!config->path || !config->metrics_host || !config->pin_dir || !config->run_dir || !config->state_dir ||
-	    !config->file_names)
+	if (!config->path || !config->metrics_host || !config->pin_dir || !config->run_dir || !config->file_names)
 		return -ENOMEM;
 	config->file_names[0] = strdup(name);
 	if (!config->file_names[0])
@@ -139,7 +136,6 @@ void spw_config_free(struct spw_config *config)
 	free(config->hooks_dir);
 	free(config->pin_dir);
 	free(config->run_dir);
-	free(config->state_dir);
 	free(config->path);
 	*config = (struct spw_config){0};
 }

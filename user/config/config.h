@@ -120,7 +120,6 @@ struct spw_config {
 	char *hooks_dir; /* NULL: none */
 	char *pin_dir;	 /* default /sys/fs/bpf/spillway */
 	char *run_dir;	 /* default /run/spillway: lock and control socket */
-	char *state_dir; /* default /var/lib/spillway: what is kept over a reboot */
 	char **file_names; /* owned: what spw_place.file points to */
 	size_t file_names_count;
 };

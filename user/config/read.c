@@ -247,11 +247,6 @@ static void read_run_dir(struct spw_reader *reader, const struct spw_node *value
 	read_folder(reader, value, &((struct spw_config *)into)->run_dir);
 }
 
-static void read_state_dir(struct spw_reader *reader, const struct spw_node *value, void *into)
-{
-	read_folder(reader, value, &((struct spw_config *)into)->state_dir);
-}
-
 static void read_hooks(struct spw_reader *reader, const struct spw_node *value, void *into)
 {
 	static const struct spw_key keys[] = {{"dir", read_hooks_dir}};
@@ -283,7 +278,6 @@ static const struct spw_key root_keys[] = {
 	{"hooks", read_hooks},
 	{"pin_dir", read_pin_dir},
 	{"run_dir", read_run_dir},
-	{"state_dir", read_state_dir},
 };
 
 void spw_read_config(struct spw_reader *reader, const struct spw_node *root)
