@@ -42,13 +42,17 @@ SPW_INLINE void spw_account_anomalies(u32 found)
 		spw_account_anomaly(SPW_ANOMALY_VLAN_LIMIT);
 }
 
-SPW_INLINE void spw_account_new_work(const struct spw_slot *slot, u32 verdict)
+SPW_INLINE void spw_account_new_work(const struct spw_slot *slot, u32 service, bool resent, u32 verdict)
 {
-	u32 class_id = slot->class_id;
-	struct spw_class_counter *counter = bpf_map_lookup_elem(&class_counters, &class_id);
+	u32 index = spw_work_index(service, slot->class_id);
+	struct spw_work_counter *counter = bpf_map_lookup_elem(&work_counters, &index);
 
-	if (counter)
-		counter->new_work[verdict & 1]++;
+	if (!counter)
+		return;
+	if (resent)
+		counter->resent[verdict & 1]++;
+	else
+		counter->fresh[verdict & 1]++;
 }
 
 SPW_INLINE void spw_account_shadow(const struct spw_slot *slot, u32 shadow, bool new_work)

@@ -118,7 +118,7 @@ SPW_INLINE int judge_and_account(struct xdp_md *ctx, const struct spw_packet *pa
 	}
 	spw_account_packet(slot, judgement.reason, packet->length);
 	if (new_work)
-		spw_account_new_work(slot, judgement.verdict);
+		spw_account_new_work(slot, spw_service(packet, rules), false, judgement.verdict);
 	if (spw_trace) {
 		struct outcome outcome = {slot->list, slot->class_id, new_work, judgement.verdict, judgement.reason};
 

@@ -75,6 +75,17 @@ SPW_INLINE bool spw_is_new_work(const struct spw_packet *packet, const struct sp
 	return new_work == SPW_NEW_ANY || (new_work == SPW_NEW_QUIC && packet->found & SPW_FOUND_QUIC_INITIAL);
 }
 
+/* The service that a piece of new work is for; 0: its port belongs to none. */
+SPW_INLINE u32 spw_service(const struct spw_packet *packet, const struct spw_ruleset *ruleset)
+{
+	u32 port = packet->dport;
+
+	SPW_OPAQUE(port);
+	if (packet->protocol == 6)
+		return ruleset->tcp_ports[port & 0xffff].service;
+	return ruleset->udp_ports[port & 0xffff].service;
+}
+
 /* Rule 3. Ports that were not seen, as in a later fragment, never count as management ports. */
 SPW_INLINE bool spw_is_management(const struct spw_packet *packet, const struct spw_slot *slot,
 				  const struct spw_ruleset *ruleset)

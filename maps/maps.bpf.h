@@ -11,9 +11,12 @@
  *   list_counters      datapath   struct spw_list_tally, by list identity
  *   class_counters     datapath   struct spw_class_counter, by class identity
  *   anomaly_counters   datapath   struct spw_anomaly_counter, by enum spw_anomaly
+ *   work_counters      datapath   struct spw_work_counter, by spw_work_index(): service and class
+ *   orders             agent      struct spw_service_order, by service identity
  *   trace              datapath   struct spw_trace; only when loaded for `simulate`
  *   list_registry      agent      struct spw_list_record     \
- *   class_registry     agent      struct spw_class_record     } the datapath does not see these: made by user/io/pins.c
+ *   class_registry     agent      struct spw_class_record     \ the datapath does not see these: made by user/io/pins.c
+ *   service_registry   agent      struct spw_service_record   /
  *   agent_registry     agent      struct spw_agent_record    /
  */
 #ifndef SPW_MAPS_MAPS_BPF_H
@@ -21,6 +24,7 @@
 
 #include "control.h"
 #include "counters.h"
+#include "order.h"
 #include "ruleset.h"
 #include "trace.h"
 
@@ -60,6 +64,21 @@ struct {
 	__type(key, u32);
 	__type(value, struct spw_anomaly_counter);
 } anomaly_counters SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, SPW_WORK_COUNTERS);
+	__type(key, u32);
+	__type(value, struct spw_work_counter);
+} work_counters SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, SPW_SERVICE_IDENTITIES);
+	__uint(map_flags, BPF_F_RDONLY_PROG);
+	__type(key, u32);
+	__type(value, struct spw_service_order);
+} orders SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

@@ -104,6 +104,7 @@ enum spw_bounds {
 	SPW_CLASSES_MAX = 32,	/* class identities; they outlive a reload */
 	SPW_SLOTS_MAX = 2048,	/* what a leaf of the table can name */
 	SPW_SERVICES_MAX = 64,
+	SPW_SERVICE_IDENTITIES = SPW_SERVICES_MAX + 1, /* counted from 1: 0 stands for the ports that belong to none */
 	SPW_INTERFACES_MAX = 16,
 	SPW_MANAGEMENT_PORTS_MAX = 16,
 	SPW_MANAGEMENT_PREFIXES_MAX = 64,

@@ -108,6 +108,8 @@ static int share_pins(struct spillway_bpf *skeleton, const struct spw_pins *pins
 		{skeleton->maps.list_counters, SPW_PIN_LIST_COUNTERS},
 		{skeleton->maps.class_counters, SPW_PIN_CLASS_COUNTERS},
 		{skeleton->maps.anomaly_counters, SPW_PIN_ANOMALY_COUNTERS},
+		{skeleton->maps.work_counters, SPW_PIN_WORK_COUNTERS},
+		{skeleton->maps.orders, SPW_PIN_ORDERS},
 	};
 
 	for (size_t i = 0; i < sizeof(shared) / sizeof(*shared); i++) {
@@ -160,6 +162,7 @@ int spw_datapath_load(const struct spw_pins *pins, int ruleset_map, u32 units_ca
 			.skeleton = skeleton,
 			.program_fd = bpf_program__fd(skeleton->progs.spillway),
 			.ruleset_fd = bpf_map__fd(skeleton->maps.ruleset),
+			.orders_fd = bpf_map__fd(skeleton->maps.orders),
 			.units_capacity = units_capacity,
 			.clock_fd = bpf_program__fd(skeleton->progs.jiffies_now),
 		};
@@ -182,6 +185,15 @@ int spw_datapath_publish(const struct spw_datapath *datapath, int ruleset_map)
 	const u32 key = 0;
 
 	return bpf_map_update_elem(datapath->ruleset_fd, &key, &ruleset_map, BPF_ANY) ? -errno : 0;
+}
+
+int spw_datapath_order(const struct spw_datapath *datapath, const struct spw_service_order *orders)
+{
+	u32 keys[SPW_SERVICE_IDENTITIES], count = SPW_SERVICE_IDENTITIES;
+
+	for (u32 i = 0; i < SPW_SERVICE_IDENTITIES; i++)
+		keys[i] = i;
+	return bpf_map_update_batch(datapath->orders_fd, keys, orders, &count, NULL) ? -errno : 0;
 }
 
 void spw_datapath_free(struct spw_datapath *datapath)

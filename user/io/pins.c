@@ -14,6 +14,7 @@
 
 #include "../../maps/control.h"
 #include "../../maps/counters.h"
+#include "../../maps/order.h"
 #include "../../maps/registry.h"
 #include "cleanup.h"
 
@@ -34,10 +35,16 @@ static const struct {
 				    SPW_CLASSES_MAX, 0},
 	[SPW_PIN_ANOMALY_COUNTERS] = {"anomaly_counters", BPF_MAP_TYPE_PERCPU_ARRAY,
 				      sizeof(struct spw_anomaly_counter), SPW_ANOMALIES_MAX, 0},
+	[SPW_PIN_WORK_COUNTERS] = {"work_counters", BPF_MAP_TYPE_PERCPU_ARRAY, sizeof(struct spw_work_counter),
+				   SPW_WORK_COUNTERS, 0},
+	[SPW_PIN_ORDERS] = {"orders", BPF_MAP_TYPE_ARRAY, sizeof(struct spw_service_order), SPW_SERVICE_IDENTITIES,
+			    BPF_F_RDONLY_PROG},
 	[SPW_PIN_LIST_REGISTRY] = {"list_registry", BPF_MAP_TYPE_ARRAY, sizeof(struct spw_list_record), SPW_LISTS_MAX,
 				   BPF_F_RDONLY_PROG},
 	[SPW_PIN_CLASS_REGISTRY] = {"class_registry", BPF_MAP_TYPE_ARRAY, sizeof(struct spw_class_record),
 				    SPW_CLASSES_MAX, BPF_F_RDONLY_PROG},
+	[SPW_PIN_SERVICE_REGISTRY] = {"service_registry", BPF_MAP_TYPE_ARRAY, sizeof(struct spw_service_record),
+				      SPW_SERVICE_IDENTITIES, BPF_F_RDONLY_PROG},
 	[SPW_PIN_AGENT_REGISTRY] = {"agent_registry", BPF_MAP_TYPE_ARRAY, sizeof(struct spw_agent_record), 1,
 				    BPF_F_RDONLY_PROG},
 };

@@ -136,8 +136,8 @@ static void put_class(FILE *out, const struct spw_snapshot *snapshot, const stru
 	put_number(out, traffic.prefixes4 + traffic.prefixes6);
 	put_number(out, traffic.packets[SPW_PASS]);
 	put_number(out, traffic.packets[SPW_DROP]);
-	put_number(out, class->counter.new_work[SPW_PASS]);
-	put_number(out, class->counter.new_work[SPW_DROP]);
+	put_number(out, class->new_work[SPW_PASS]);
+	put_number(out, class->new_work[SPW_DROP]);
 	if (class->record.state != SPW_RECORD_ACTIVE) {
 		fputs("  retired", out);
 	} else {
@@ -390,7 +390,7 @@ static json_t *class_json(const struct spw_snapshot *snapshot, const struct spw_
 	spw_json_set(&object, "cut_from", spw_json_level(cut_from));
 	spw_json_set(&object, "cut", cut_json(record));
 	spw_json_set(&object, "active", json_boolean(record->state == SPW_RECORD_ACTIVE));
-	spw_json_set(&object, "new_work", spw_json_verdicts(class->counter.new_work));
+	spw_json_set(&object, "new_work", spw_json_verdicts(class->new_work));
 	spw_json_set(&object, "shadow", shadow_json(&class->counter));
 	spw_json_set(&object, "packets", spw_json_verdicts(traffic.packets));
 	spw_json_set(&object, "bytes", spw_json_verdicts(traffic.bytes));
