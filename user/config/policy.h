@@ -20,13 +20,14 @@ struct spw_named_policy {
 };
 
 /**
- * spw_policy_make() - what @config asks for, over the parameters of spw_policy_defaults().
- * @class_ids: identities of the classes, by index into config->classes (spw_identities.classes); NULL: numbered in
- * order. Services are known by their place in the configuration, from 1 on, as in spw_assemble(). Reserves by rank are
- * those of the measured prototype: 0, .12, .30, .45, .60, .75. What is beyond SPW_CLASSES_MAX or SPW_SERVICES_MAX,
- * which spw_config_load() refuses, is left out.
+ * spw_policy_make() - what @config asks for.
+ * @class_ids, @service_ids: identities by index into config->classes and config->services, as in struct spw_identities;
+ *                           NULL: numbered in order, services from 1 on
+ * A class without a reserve of its own gets that of its rank, as measured with the prototype: 0, .12, .30, .45, .60,
+ * .75. What is beyond SPW_CLASSES_MAX or SPW_SERVICES_MAX, which spw_config_load() refuses, is left out.
  */
-void spw_policy_make(const struct spw_config *config, const u8 *class_ids, struct spw_named_policy *policy);
+void spw_policy_make(const struct spw_config *config, const u8 *class_ids, const u8 *service_ids,
+		     struct spw_named_policy *policy);
 
 /** spw_policy_class(), spw_policy_service() - index of a name; -1: none has it. */
 int spw_policy_class(const struct spw_named_policy *policy, const char *name);

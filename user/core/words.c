@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "facts.h"
+
 #define COUNT(array) (sizeof(array) / sizeof(*(array)))
 
 static const char *const levels[SPW_LEVELS] = {

@@ -8,7 +8,6 @@
 
 #include "../../maps/counters.h"
 #include "../../maps/types.h"
-#include "facts.h"
 
 /** Names; "?" for a number out of range. A level may also be SPW_LEVEL_NEVER: "never". */
 const char *spw_level_name(u32 level);

@@ -17,10 +17,10 @@
  * Ticks stand one behind the other in the form of core/record.h. A block is written by one write() a second. A block
  * that was torn off or damaged ends nothing but the ticks up to the next block of kind 1 or 2.
  *
- * BOUNDS. Segments of an eighth of what was asked for (64 MiB in all); the oldest go. The segment that is written holds every
- * tick. A segment that is full is thinned in the background, some ticks at each tick: where nothing moved (green, nothing
- * saturated, no operator's wish) and no level changed within 60 s before or after, each fifth tick is kept. Counts of the facts
- * are sums, so nothing goes missing; times are told to half a second there.
+ * BOUNDS. Segments of an eighth of what was asked for (64 MiB in all); the oldest go. The segment that is written holds
+ * every tick. A segment that is full is thinned in the background, some ticks at each tick: where nothing moved (green,
+ * nothing saturated, no operator's wish) and no level changed within 60 s before or after, each fifth tick is kept.
+ * Counts of the facts are sums, so nothing goes missing; times are told to half a second there.
  */
 #ifndef SPW_IO_HISTORY_H
 #define SPW_IO_HISTORY_H

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/uio.h>
 
 u32 spw_history_crc(const void *bytes, size_t count)
 {
@@ -26,6 +27,17 @@ u32 spw_history_crc(const void *bytes, size_t count)
 	while (count--)
 		crc = table[(crc ^ *at++) & 0xff] ^ crc >> 8;
 	return ~crc;
+}
+
+int spw_history_write_block(int fd, u8 kind, const void *bytes, size_t count)
+{
+	struct spw_history_block block = {SPW_BLOCK_MAGIC, kind, {0}, (u32)count, spw_history_crc(bytes, count)};
+	struct iovec parts[] = {{&block, sizeof(block)}, {(void *)bytes, count}};
+	ssize_t written = writev(fd, parts, 2);
+
+	if (written == (ssize_t)(sizeof(block) + count))
+		return 0;
+	return written < 0 ? -errno : -ENOSPC;
 }
 
 const char *spw_history_path(const char *state_dir, u32 number, char path[SPW_SEGMENT_PATH_MAX])
@@ -100,9 +112,9 @@ static json_t *classes_json(const struct spw_named_policy *policy)
 	for (u32 i = 0; i < policy->policy.classes_count; i++) {
 		const struct spw_class_policy *class = &policy->policy.classes[i];
 
-		json_array_append_new(array, json_pack("{s:s,s:i,s:i,s:i,s:f}", "name", policy->classes[i], "id", class->id,
-						       "shed_from", class->shed_from, "cut_from", class->cut_from, "reserve",
-						       class->reserve));
+		json_array_append_new(array, json_pack("{s:s,s:i,s:i,s:i,s:f}", "name", policy->classes[i], "id",
+						       class->id, "shed_from", class->shed_from, "cut_from",
+						       class->cut_from, "reserve", class->reserve));
 	}
 	return array;
 }
@@ -145,17 +157,17 @@ static const struct {
 
 json_t *spw_history_policy_json(const struct spw_history_policy *policy)
 {
-	json_t *object = json_pack("{s:s,s:s,s:I,s:I,s:o,s:o}", "version", SPW_VERSION, "config", policy->config, "now_ns",
-				   (json_int_t)policy->now_ns, "wall_ns", (json_int_t)policy->wall_ns, "classes",
-				   classes_json(&policy->policy), "services", services_json(policy));
+	json_t *object = json_pack("{s:s,s:s,s:I,s:I,s:o,s:o}", "version", SPW_VERSION, "config", policy->config,
+				   "now_ns", (json_int_t)policy->now_ns, "wall_ns", (json_int_t)policy->wall_ns,
+				   "classes", classes_json(&policy->policy), "services", services_json(policy));
 	const u8 *core = (const u8 *)&policy->policy.policy;
 
 	for (size_t i = 0; i < sizeof(parameters) / sizeof(*parameters); i++) {
 		const void *field = core + parameters[i].offset;
 
 		json_object_set_new(object, parameters[i].name,
-				    parameters[i].is_time ? json_integer((json_int_t) * (const u64 *)field) :
-							    json_real(*(const double *)field));
+				    parameters[i].is_time ? json_integer((json_int_t) * (const u64 *)field)
+							  : json_real(*(const double *)field));
 	}
 	return object;
 }
@@ -195,15 +207,18 @@ static bool get_name(const json_t *object, const char *key, char *name, size_t r
 
 static bool get_class(const json_t *object, struct spw_class_policy *class, char *name)
 {
-	return get_name(object, "name", name, SPW_NAME_MAX) && get_small(object, "id", SPW_CLASSES_MAX - 1, &class->id) &&
+	return get_name(object, "name", name, SPW_NAME_MAX) &&
+	       get_small(object, "id", SPW_CLASSES_MAX - 1, &class->id) &&
 	       get_small(object, "shed_from", SPW_RED, &class->shed_from) &&
-	       get_small(object, "cut_from", SPW_RED, &class->cut_from) && get_number(object, "reserve", &class->reserve) &&
-	       class->reserve <= 1;
+	       get_small(object, "cut_from", SPW_RED, &class->cut_from) &&
+	       get_number(object, "reserve", &class->reserve) && class->reserve <= 1;
 }
 
-static bool get_service(const json_t *object, struct spw_service_policy *service, struct spw_learned *learned, char *name)
+static bool get_service(const json_t *object, struct spw_service_policy *service, struct spw_learned *learned,
+			char *name)
 {
-	return get_name(object, "name", name, SPW_NAME_MAX) && get_small(object, "id", SPW_SERVICES_MAX, &service->id) &&
+	return get_name(object, "name", name, SPW_NAME_MAX) &&
+	       get_small(object, "id", SPW_SERVICES_MAX, &service->id) &&
 	       get_number(object, "capacity_per_s", &service->capacity_per_s) &&
 	       get_time(object, "wait_target_ns", &service->wait_target_ns) &&
 	       get_number(object, "probe_limit", &service->probe_limit) &&
@@ -217,8 +232,8 @@ static bool get_parameters(const json_t *object, struct spw_policy *core)
 	for (size_t i = 0; i < sizeof(parameters) / sizeof(*parameters); i++) {
 		void *field = (u8 *)core + parameters[i].offset;
 
-		if (parameters[i].is_time ? !get_time(object, parameters[i].name, field) :
-					    !get_number(object, parameters[i].name, field))
+		if (parameters[i].is_time ? !get_time(object, parameters[i].name, field)
+					  : !get_number(object, parameters[i].name, field))
 			return false;
 	}
 	return true;

@@ -43,6 +43,9 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the history is writte
 /** spw_history_crc() - CRC-32 of IEEE 802.3 (polynomial 0xedb88320, reflected). */
 u32 spw_history_crc(const void *bytes, size_t count);
 
+/** spw_history_write_block() - 0 or -errno; a part of it may have been written then. */
+int spw_history_write_block(int fd, u8 kind, const void *bytes, size_t count);
+
 /** spw_history_path() - of segment @number. Returns @path. */
 const char *spw_history_path(const char *state_dir, u32 number, char path[SPW_SEGMENT_PATH_MAX]);
 

@@ -24,11 +24,11 @@ struct spw_history_reader {
 	int next_segment;
 	u8 *bytes; /* of the segment that is read */
 	size_t count;
-	size_t at;	   /* of the next block */
-	const u8 *ticks;   /* of the block that is read; in `bytes` */
+	size_t at;	 /* of the next block */
+	const u8 *ticks; /* of the block that is read; in `bytes` */
 	const u8 *ticks_end;
 	u32 tries;
-	bool lost;	   /* no policy or no full record yet: ticks mean nothing */
+	bool lost; /* no policy or no full record yet: ticks mean nothing */
 	bool begins;
 	bool gap;
 	struct spw_history_policy policy;
@@ -47,8 +47,8 @@ __attribute__((format(printf, 2, 3))) static void note(struct spw_history_reader
 	if (used + 256 > sizeof(reader->damage))
 		return;
 	va_start(arguments, format);
-	used += (size_t)snprintf(reader->damage + used, 128, "%s%.100s: ", used ? "\n" : "", strrchr(reader->name, '/') ?
-				 strrchr(reader->name, '/') + 1 : reader->name);
+	used += (size_t)snprintf(reader->damage + used, 128, "%s%.100s: ", used ? "\n" : "",
+				 strrchr(reader->name, '/') ? strrchr(reader->name, '/') + 1 : reader->name);
 	vsnprintf(reader->damage + used, 128, format, arguments);
 	va_end(arguments);
 }
@@ -129,7 +129,8 @@ static bool find_block(struct spw_history_reader *reader, struct spw_history_blo
 
 		if (block_at(reader, reader->at, block)) {
 			if (reader->at != from)
-				note(reader, "%zu bytes at %zu are damaged and were passed over", reader->at - from, from);
+				note(reader, "%zu bytes at %zu are damaged and were passed over", reader->at - from,
+				     from);
 			return true;
 		}
 		reader->tries++;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* `explain` as text: the level and why, what would bring it down, each service with its classes, signals, last changes. */
+/* `explain` as text: the level and why, what would bring it down, each service with its classes, signals, last changes.
+ */
 #include "explain.h"
 
 #include <ctype.h>
@@ -82,7 +83,8 @@ static void put_outlook(FILE *out, const struct spw_explanation *explanation)
 		return;
 	}
 	if (wish && (wish->least > SPW_GREEN || wish->most < SPW_RED))
-		fprintf(out, "An operator keeps it between %s and %s.\n", spw_level_name(wish->least), spw_level_name(wish->most));
+		fprintf(out, "An operator keeps it between %s and %s.\n", spw_level_name(wish->least),
+			spw_level_name(wish->most));
 	if (decision->level == SPW_GREEN || (wish && wish->least >= decision->level))
 		return;
 	fprintf(out, "It goes down to %s", spw_level_name(decision->level - 1u));
@@ -128,8 +130,8 @@ static void put_flow(FILE *out, const struct spw_service_decision *service)
 	for (u32 i = 0; i < SPW_CLASSES_MAX; i++)
 		refused += service->classes[i].refused_per_s;
 	fprintf(out, LABEL "%s of new work, ", "demand", spw_per_second(service->demand_per_s, first));
-	fprintf(out, "%s admitted, %s refused (with what is sent again)", spw_per_second(service->admitted_per_s, first),
-		spw_per_second(refused, second));
+	fprintf(out, "%s admitted, %s refused (with what is sent again)",
+		spw_per_second(service->admitted_per_s, first), spw_per_second(refused, second));
 	if (service->served_per_s > 0)
 		fprintf(out, ", %s served", spw_per_second(service->served_per_s, first));
 	fputc('\n', out);
@@ -152,8 +154,10 @@ static void put_wait(FILE *out, const struct spw_service_decision *service)
 			spw_short_time(service->wait_p90_ns, second), spw_short_time(service->wait_p99_ns, third));
 	fprintf(out, "; %s\n", service->saturated ? "saturated" : "not saturated");
 	if (service->helpless)
-		fprintf(out, LABEL "shedding does not help: requests wait too long although less than the capacity is "
-			"admitted.\n" LABEL "Established connections may bring the load, or the application is slower than it was.\n",
+		fprintf(out,
+			LABEL "shedding does not help: requests wait too long although less than the capacity is "
+			      "admitted.\n" LABEL
+			      "Established connections may bring the load, or the application is slower than it was.\n",
 			"helpless", "");
 }
 
@@ -207,7 +211,8 @@ static void put_signals(FILE *out, const struct spw_decision *decision)
 		absent += !decision->host[i].present;
 		if (!decision->host[i].present)
 			continue;
-		snprintf(text, sizeof(text), share ? "%s %.2f" : "%s %.0f/s", spw_signal_name(i), decision->host[i].value);
+		snprintf(text, sizeof(text), share ? "%s %.2f" : "%s %.0f/s", spw_signal_name(i),
+			 decision->host[i].value);
 		spw_row_next(&row, (int)strlen(text));
 		fputs(text, out);
 	}

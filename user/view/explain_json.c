@@ -78,9 +78,11 @@ static json_t *service_json(const struct spw_explanation *explanation, u32 index
 	spw_json_set(&object, "name", spw_json_text(explanation->policy->services[index]));
 	spw_json_set(&object, "level", spw_json_level(service->level));
 	spw_json_set(&object, "rule", rule(service->rule));
-	spw_json_set(&object, "capacity_per_s", service->capacity_per_s > 0 ? json_real(service->capacity_per_s) : json_null());
+	spw_json_set(&object, "capacity_per_s",
+		     service->capacity_per_s > 0 ? json_real(service->capacity_per_s) : json_null());
 	spw_json_set(&object, "capacity_origin", json_string(origins[service->origin & 3]));
-	spw_json_set(&object, "budget_per_s", service->budget_per_s > 0 ? json_real(service->budget_per_s) : json_null());
+	spw_json_set(&object, "budget_per_s",
+		     service->budget_per_s > 0 ? json_real(service->budget_per_s) : json_null());
 	spw_json_set(&object, "demand_per_s", json_real(service->demand_per_s));
 	spw_json_set(&object, "admitted_per_s", json_real(service->admitted_per_s));
 	spw_json_set(&object, "served_per_s", json_real(service->served_per_s));

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Why the level is what it is, in one sentence with its arithmetic. Called by explain.c, and for log, events and hooks. */
+/* Why the level is what it is, in one sentence with its arithmetic. Called by explain.c, and for log, events and hooks.
+ */
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,7 +17,8 @@ const char *spw_per_second(double rate, char text[SPW_SHORT_TEXT])
 	if (rate > 0 && rate < 9.95 && (rate < 0.95 || rate - (double)(u64)rate > 0.05))
 		snprintf(text, SPW_SHORT_TEXT, "%.1f/s", rate);
 	else
-		snprintf(text, SPW_SHORT_TEXT, "%.29s/s", spw_long_count(rate > 0 ? (u64)(rate + ROUNDING) : 0, number));
+		snprintf(text, SPW_SHORT_TEXT, "%.29s/s",
+			 spw_long_count(rate > 0 ? (u64)(rate + ROUNDING) : 0, number));
 	return text;
 }
 
@@ -42,7 +44,8 @@ u32 spw_put_givers(FILE *out, const struct spw_named_policy *policy, u32 least, 
 	return count;
 }
 
-/* What the classes give, and whether it is enough: "unknown and international can give 3,900/s, domestic gives 350/s". */
+/* What the classes give, and whether it is enough: "unknown and international can give 3,900/s, domestic gives 350/s".
+ */
 static void put_gifts(FILE *out, const struct spw_named_policy *policy, const struct spw_service_decision *service,
 		      u32 level)
 {
@@ -123,7 +126,8 @@ static void put_reason(FILE *out, const struct spw_named_policy *policy, const s
 		fprintf(out, "set to %s by an operator; by itself it would be %s: ", spw_level_name(decision->pinned),
 			spw_level_name(asked));
 	if (decision->blind)
-		fputs("no signal of any service is there, so nothing is known of its load and the level goes down to green", out);
+		fputs("no signal of any service is there, so nothing is known of its load and the level goes down to green",
+		      out);
 	else if (!decision->services_count)
 		fputs("no service is configured, so there is nothing to protect", out);
 	else if (*name)

@@ -6,15 +6,15 @@
  *
  * Nothing in here can stop the agent: what cannot be written is said once, and told without.
  */
-#ifndef SPW_STORY_H
-#define SPW_STORY_H
+#ifndef SPW_AGENT_STORY_H
+#define SPW_AGENT_STORY_H
 
 #include <jansson.h>
 #include <systemd/sd-event.h>
 
-#include "config/policy.h"
-#include "io/history.h"
-#include "view/explain.h"
+#include "../config/policy.h"
+#include "../io/history.h"
+#include "../view/explain.h"
 
 struct spw_story;
 
