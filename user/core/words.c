@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "facts.h"
+
 #define COUNT(array) (sizeof(array) / sizeof(*(array)))
 
 static const char *const levels[SPW_LEVELS] = {
@@ -27,6 +29,16 @@ static const char *const anomalies[SPW_ANOMALIES] = {
 static const char *const shadows[SPW_SHADOWS] = {
 	[SPW_SHADOW_ENFORCED] = "enforced",
 	[SPW_SHADOW_NEXT_LEVEL] = "next_level",
+};
+
+static const char *const signals[SPW_HOST_SIGNALS] = {
+	[SPW_SIGNAL_CPU] = "cpu",
+	[SPW_SIGNAL_SOFTIRQ] = "softirq",
+	[SPW_SIGNAL_SOFTNET_DROPS] = "softnet_drops",
+	[SPW_SIGNAL_OVERFLOWS] = "listen_overflows",
+	[SPW_SIGNAL_PSI_CPU] = "psi_cpu",
+	[SPW_SIGNAL_PSI_IO] = "psi_io",
+	[SPW_SIGNAL_PSI_MEMORY] = "psi_memory",
 };
 
 static const struct {
@@ -84,6 +96,11 @@ const char *spw_anomaly_name(u32 anomaly)
 const char *spw_shadow_name(u32 shadow)
 {
 	return name_of(shadows, COUNT(shadows), shadow);
+}
+
+const char *spw_signal_name(u32 signal)
+{
+	return name_of(signals, COUNT(signals), signal);
 }
 
 const char *spw_reason_name(u32 reason)
