@@ -16,6 +16,7 @@
 
 struct spw_control {
 	u64 lease_until_jiffies;
+	u64 seed; /* of the hash that flows are told apart by; random and secret, drawn with the pins */
 	u32 level; /* enum spw_level */
 	u32 mode;  /* enum spw_mode */
 	/* Below: the agent's own memory over restarts; the datapath does not read it. */
@@ -27,6 +28,6 @@ struct spw_control {
 	u64 pinned_until_ns; /* CLOCK_MONOTONIC; UINT64_MAX: until `level auto` */
 };
 
-_Static_assert(sizeof(struct spw_control) == 48, "layout of the pinned control map");
+_Static_assert(sizeof(struct spw_control) == 56, "layout of the pinned control map");
 
 #endif

@@ -69,6 +69,7 @@ struct spw_agent_record {
 	u64 publish_ns;
 	u64 reloads_done;
 	u64 reloads_failed;
+	u64 unconfirmed_until_ns; /* CLOCK_MONOTONIC: taken back then, unless confirmed; 0: nothing waits; UINT64_MAX: taken back */
 	struct spw_interface_record interfaces[SPW_INTERFACES_MAX];
 };
 

@@ -91,6 +91,7 @@ static int on_tick(sd_event_source *source, uint64_t usec, void *context)
 	if (err)
 		spw_log(LOG_ERR, "cannot renew the lease: %s; everything will pass", strerror(-err));
 	agent_watch_links(agent);
+	agent_check_confirmation(agent, now);
 	if (agent->metrics)
 		spw_metrics_server_tick(agent->metrics);
 	if (agent->socket)
@@ -107,7 +108,7 @@ static int on_signal(sd_event_source *source, const struct signalfd_siginfo *sig
 
 	(void)source;
 	if (signal->ssi_signo == SIGHUP) {
-		agent_start_reload(agent, agent->config_path, false, 0);
+		agent_start_reload(agent, &(struct agent_order){.path = agent->config_path});
 		return 0;
 	}
 	return sd_event_exit(agent->loop, 0);

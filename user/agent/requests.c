@@ -56,6 +56,7 @@ json_t *agent_handle_request(void *context, u64 client, const json_t *request)
 	struct agent *agent = context;
 	const char *verb = json_string_value(json_object_get(request, "verb"));
 	const json_t *named = json_object_get(request, "config"), *force = json_object_get(request, "force");
+	const json_t *confirm = json_object_get(request, "confirm_s");
 	const char *path = json_string_value(named);
 
 	if (verb && !strcmp(verb, "level"))
@@ -63,12 +64,18 @@ json_t *agent_handle_request(void *context, u64 client, const json_t *request)
 	if (verb && !strcmp(verb, "apply")) {
 		if ((named && !path) || (force && !json_is_boolean(force)))
 			return agent_failure("config: a path; force: true or false");
-		agent_start_reload(agent, path ? path : agent->config_path, json_is_true(force), client);
+		if (confirm && (!json_is_number(confirm) || !(json_number_value(confirm) >= 1) ||
+				json_number_value(confirm) > 86400.0))
+			return agent_failure("confirm_s: seconds, 1 to 86400");
+		agent_start_reload(agent, &(struct agent_order){path ? path : agent->config_path, json_is_true(force),
+								client, (u64)(json_number_value(confirm) * 1e9)});
 		return NULL;
 	}
+	if (verb && !strcmp(verb, "confirm"))
+		return agent_confirm(agent);
 	if (verb && !strcmp(verb, "ping"))
 		return json_pack("{s:b,s:i,s:s}", "ok", 1, "pid", (int)getpid(), "version", SPW_VERSION);
-	return agent_failure("no such verb; there are apply, level and ping");
+	return agent_failure("no such verb; there are apply, confirm, level and ping");
 }
 
 static int write_metrics(void *context, FILE *out)

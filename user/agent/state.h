@@ -5,6 +5,7 @@
  *   agent.c       start, stop, the loop and its tick
  *   attach.c      interfaces: our program in a link each
  *   reload.c      configuration -> compile job -> publication
+ *   confirm.c     what nobody confirms is taken back
  *   requests.c    answers: control socket, metrics, health
  */
 #ifndef SPW_AGENT_STATE_H
@@ -30,11 +31,13 @@ struct reload {
 	struct spw_registry registry;
 	struct spw_compile_job job;
 	sd_event_source *source;
-	u64 client; /* who waits for the answer; 0: nobody */
+	u64 client;	/* who waits for the answer; 0: nobody */
+	u64 confirm_ns; /* to be taken back after so long, unless confirmed; 0: no */
 	bool again;
 	u64 again_client;
 	char *again_path;
 	bool again_force;
+	u64 again_confirm_ns;
 	char *warnings; /* of the configuration itself */
 };
 
@@ -84,13 +87,48 @@ void agent_watch_links(struct agent *agent);
 
 /* reload.c */
 
-/** agent_start_reload() - read @path and publish it; one at a time, the last word wins. @client: who is to be answered;
- * 0: nobody. */
-void agent_start_reload(struct agent *agent, const char *path, bool force, u64 client);
+/* What is to be read. */
+struct agent_order {
+	const char *path;
+	bool force;
+	u64 client;	/* who is to be answered; 0: nobody */
+	u64 confirm_ns; /* as in struct reload */
+};
+
+/** agent_start_reload() - read a configuration and publish it; one at a time, the last word wins. */
+void agent_start_reload(struct agent *agent, const struct agent_order *order);
+
+/**
+ * agent_put_in_force() - publish @report and what belongs to it; @config is taken over.
+ * Returns 0, or -errno and @message: nothing has changed.
+ */
+int agent_put_in_force(struct agent *agent, struct spw_config *config, const struct spw_registry *registry,
+		       const struct spw_compile_report *report, u64 *publish_ns, char *message);
 
 /** agent_first_publication() - the first ruleset: compiled before anything is loaded, loaded before anything is
  * attached. */
 int agent_first_publication(struct agent *agent);
+
+/* confirm.c */
+
+/** agent_keep_in_force() - before a publication that may have to be taken back. 0, or -errno and @message. */
+int agent_keep_in_force(struct agent *agent, char *message);
+
+/** agent_await_confirmation() - a publication has come; @confirm_ns 0: and it needs no confirmation. */
+void agent_await_confirmation(struct agent *agent, u64 confirm_ns);
+
+/** agent_confirm() - the answer to `confirm`. */
+json_t *agent_confirm(struct agent *agent);
+
+/** agent_check_confirmation() - at every tick: take back what nobody confirmed in time. */
+void agent_check_confirmation(struct agent *agent, u64 now);
+
+/**
+ * agent_find_unconfirmed() - at the start: what an earlier run has left to be given back.
+ * @report: its ruleset, as if it had just been compiled; agent->config becomes the one that belongs to it
+ * Returns true if there is any.
+ */
+bool agent_find_unconfirmed(struct agent *agent, struct spw_compile_report *report);
 
 /* requests.c */
 

@@ -62,8 +62,8 @@ static const struct {
 	[SPW_REASON_CLASS_PACKETS] = {"class_packets", 6, true, SPW_DROP},
 	[SPW_REASON_ESTABLISHED] = {"established", 7, false, SPW_PASS},
 	[SPW_REASON_SOURCE_NEW] = {"source_new", 8, true, SPW_DROP},
-	[SPW_REASON_SHARE] = {"share", 9, true, SPW_DROP},
-	[SPW_REASON_BUDGET] = {"budget", 10, true, SPW_DROP},
+	[SPW_REASON_SHARE] = {"share", 9, false, SPW_DROP},
+	[SPW_REASON_BUDGET] = {"budget", 10, false, SPW_DROP},
 	[SPW_REASON_ADMITTED] = {"admitted", 10, false, SPW_PASS},
 	[SPW_REASON_MALFORMED_DROP] = {"malformed", 2, false, SPW_DROP},
 };
