@@ -30,27 +30,26 @@ struct spw_story_places {
 struct spw_story *spw_story_begin(sd_event *loop, const struct spw_story_places *places);
 
 /**
- * spw_story_learned() - what earlier runs have learned of the services of @policy is put into @memory, by name. At the
- * start; on a reload give what the memory held (spw_learned_find() by name) yourself, or let spw_story_policy() do it.
- */
-void spw_story_learned(struct spw_story *story, const struct spw_named_policy *policy, struct spw_memory *memory);
-
-/**
- * spw_story_policy() - another policy is in force: at the start, after spw_story_learned(), and after each reload.
- * @memory: what it has learned goes with the policy into the history
+ * spw_story_policy() - another policy is in force: at the start, before the first tick, and after each reload.
+ * @memory: gets by name what was learned of the services, by earlier runs and by this one, as they may stand in another
+ *          order now
  */
 void spw_story_policy(struct spw_story *story, const struct spw_named_policy *policy, struct spw_memory *memory,
 		      const struct spw_story_places *places);
 
-/** spw_story_tick() - behind each decision. @observing: mode observe. Saves what was learned each minute. */
+/**
+ * spw_story_tick() - behind each decision: history, and what follows from a level that changed (event, journal, hooks,
+ * level file), from signals that came or went, from a pin. Saves what was learned each minute.
+ * @observing: mode observe
+ */
 void spw_story_tick(struct spw_story *story, struct spw_memory *memory, const struct spw_wish *wish,
 		    const struct spw_facts *facts, const struct spw_decision *decision, bool observing);
 
 /** spw_story_event() - anything else that happened; see io/events.h. Takes the reference of @fields, may be NULL. */
 void spw_story_event(struct spw_story *story, const char *event, json_t *fields);
 
-/** spw_story_explain() - the answer to {"verb":"explain"}, a new reference. */
-json_t *spw_story_explain(struct spw_story *story);
+/** spw_story_explain() - the answer to {"verb":"explain"}, a new reference. @colour: of "text" in it. */
+json_t *spw_story_explain(const struct spw_story *story, bool colour);
 
 /** spw_story_history() - for metrics. */
 struct spw_history_state spw_story_history(const struct spw_story *story);

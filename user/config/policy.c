@@ -5,15 +5,6 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Share of the bucket that each rank leaves to those above it (trunk reservation); measured with a prototype. */
-static double reserve_of(u32 rank)
-{
-	static const double reserves[] = {0, .12, .30, .45, .60, .75};
-	u32 last = sizeof(reserves) / sizeof(*reserves) - 1;
-
-	return reserves[rank < last ? rank : last];
-}
-
 static void make_classes(const struct spw_config *config, const u8 *class_ids, struct spw_named_policy *policy)
 {
 	for (u32 rank = 0; rank < config->classes_count && rank < SPW_CLASSES_MAX; rank++) {
@@ -23,7 +14,8 @@ static void make_classes(const struct spw_config *config, const u8 *class_ids, s
 			.id = class_ids ? class_ids[rank] : (u8)rank,
 			.shed_from = class->shed_from,
 			.cut_from = class->cut_from,
-			.reserve = class->reserve >= 0 ? class->reserve : reserve_of(rank),
+			.reserve = class->reserve >= 0 ? class->reserve
+						       : spw_default_reserve(rank, (u32)config->classes_count),
 		};
 		snprintf(policy->classes[rank], SPW_NAME_MAX, "%s", class->name);
 		policy->policy.classes_count = rank + 1;

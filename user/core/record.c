@@ -213,6 +213,7 @@ static void walk_service_decision(struct walk *walk, struct spw_service_decision
 	rounded(walk, &decision->admitted_per_s);
 	rounded(walk, &decision->served_per_s);
 	rounded(walk, &decision->capacity_per_s);
+	rounded(walk, &decision->sustained_per_s);
 	rounded(walk, &decision->budget_per_s);
 	rounded(walk, &decision->excess_per_s);
 	for (u32 level = 0; level < SPW_LEVELS; level++)
@@ -230,6 +231,7 @@ static void walk_service_decision(struct walk *walk, struct spw_service_decision
 		rounded(walk, &class->refused_per_s);
 		rounded(walk, &class->share);
 		truth(walk, &class->sheds);
+		truth(walk, &class->cut);
 	}
 }
 
@@ -287,6 +289,7 @@ size_t spw_record_get(struct spw_record *record, u32 classes, u32 services, cons
 		walk.unchanged = get_varint(&walk);
 	if (walk.failed || walk.unchanged)
 		return 0;
+	record->decision.classes_count = classes;
 	record->facts.services_count = record->decision.services_count = services;
 	return (size_t)(walk.from - from);
 }

@@ -11,7 +11,7 @@
 #include "../core/words.h"
 #include "reason.h"
 
-#define LABEL	     "  %-10s"
+#define LABEL	     "  %-11s"
 #define NS_PER_S     1000000000ull
 #define OLD_NS	     (20 * 3600 * NS_PER_S) /* behind this a time of day needs its date */
 #define NAME_COLUMNS 20
@@ -62,11 +62,11 @@ static void put_condition(FILE *out, const struct spw_explanation *explanation)
 	fputs(", if ", out);
 	spw_put_text(out, spw_deciding_service(explanation->policy, decision), SPW_FOR_TERMINAL);
 	if (next == SPW_GREEN || !(service->sheddable_per_s[next] > 0)) {
-		fprintf(out, "'s demand is then within its budget (now %s against %s)",
-			spw_per_second(service->demand_per_s, now), spw_per_second(service->budget_per_s, rate));
+		fprintf(out, "'s demand stays within sustainable %s (now %s)",
+			spw_per_second(service->sustained_per_s, rate), spw_per_second(service->demand_per_s, now));
 		return;
 	}
-	fprintf(out, "'s demand then exceeds its budget by no more than %s (now %s), which ",
+	fprintf(out, "'s demand exceeds sustainable by no more than %s (now %s), which ",
 		spw_per_second(service->sheddable_per_s[next], rate), spw_per_second(service->excess_per_s, now));
 	spw_put_givers(out, explanation->policy, 0, next);
 	fputs(" can give", out);
@@ -112,6 +112,9 @@ static void put_capacity(FILE *out, const struct spw_service_decision *service)
 		fprintf(out, "%s, %s\n", spw_per_second(service->capacity_per_s, rate), origin);
 	else
 		fprintf(out, "%s\n", origins[SPW_CAPACITY_UNKNOWN]);
+	if (service->sustained_per_s > 0)
+		fprintf(out, LABEL "%s, what can go on being admitted\n", "sustained",
+			spw_per_second(service->sustained_per_s, rate));
 	if (!(service->budget_per_s > 0))
 		return;
 	fprintf(out, LABEL "%s", "budget", spw_per_second(service->budget_per_s, rate));
@@ -164,7 +167,6 @@ static void put_wait(FILE *out, const struct spw_service_decision *service)
 static void put_class(FILE *out, const struct spw_explanation *explanation, const struct spw_service_decision *service,
 		      u32 rank)
 {
-	const struct spw_class_policy *policy = &explanation->policy->policy.classes[rank];
 	const struct spw_class_decision *class = &service->classes[rank];
 	char rate[SPW_SHORT_TEXT];
 
@@ -173,7 +175,7 @@ static void put_class(FILE *out, const struct spw_explanation *explanation, cons
 	fprintf(out, " %12s", spw_per_second(class->fresh_per_s, rate));
 	fprintf(out, " %12s", spw_per_second(class->admitted_per_s, rate));
 	fprintf(out, " %12s", spw_per_second(class->refused_per_s, rate));
-	if (explanation->decision->level >= policy->cut_from)
+	if (class->cut)
 		fputs("      cut\n", out);
 	else if (!class->sheds)
 		fputs("        -\n", out);

@@ -37,8 +37,7 @@ static json_t *class_json(const struct spw_explanation *explanation, const struc
 	spw_json_set(&object, "refused_per_s", json_real(class->refused_per_s));
 	spw_json_set(&object, "share", json_real(class->share));
 	spw_json_set(&object, "sheds", json_boolean(class->sheds));
-	spw_json_set(&object, "cut",
-		     json_boolean(explanation->decision->level >= explanation->policy->policy.classes[rank].cut_from));
+	spw_json_set(&object, "cut", json_boolean(class->cut));
 	return spw_json_finish(&object);
 }
 
@@ -81,6 +80,7 @@ static json_t *service_json(const struct spw_explanation *explanation, u32 index
 	spw_json_set(&object, "capacity_per_s",
 		     service->capacity_per_s > 0 ? json_real(service->capacity_per_s) : json_null());
 	spw_json_set(&object, "capacity_origin", json_string(origins[service->origin & 3]));
+	spw_json_set(&object, "sustained_per_s", json_real(service->sustained_per_s));
 	spw_json_set(&object, "budget_per_s",
 		     service->budget_per_s > 0 ? json_real(service->budget_per_s) : json_null());
 	spw_json_set(&object, "demand_per_s", json_real(service->demand_per_s));
@@ -140,7 +140,6 @@ json_t *spw_view_explain_json(const struct spw_explanation *explanation)
 	spw_json_set(&object, "reason", json_string(spw_reason(explanation->policy, decision, reason, sizeof(reason))));
 	spw_json_set(&object, "rule", rule(decision->rule));
 	spw_json_set(&object, "service", spw_json_text_or_null(spw_deciding_service(explanation->policy, decision)));
-	spw_json_set(&object, "asked", spw_json_level(spw_asked_level(decision)));
 	spw_json_set(&object, "pinned", spw_json_level(decision->pinned));
 	spw_json_set(&object, "least", spw_json_level(explanation->wish ? explanation->wish->least : SPW_GREEN));
 	spw_json_set(&object, "most", spw_json_level(explanation->wish ? explanation->wish->most : SPW_RED));

@@ -22,9 +22,15 @@ const char *spw_per_second(double rate, char text[SPW_SHORT_TEXT])
 	return text;
 }
 
+/* The level from which a class gives way. */
+static u32 gives_from(const struct spw_class_policy *class)
+{
+	return class->shed_from < class->cut_from ? class->shed_from : class->cut_from;
+}
+
 static bool between(const struct spw_class_policy *class, u32 least, u32 most)
 {
-	return class->shed_from >= least && class->shed_from <= most;
+	return gives_from(class) >= least && gives_from(class) <= most;
 }
 
 u32 spw_put_givers(FILE *out, const struct spw_named_policy *policy, u32 least, u32 most)
@@ -55,7 +61,7 @@ static void put_gifts(FILE *out, const struct spw_named_policy *policy, const st
 	bool any = false;
 
 	for (u32 i = 0; i < policy->policy.classes_count; i++)
-		any |= policy->policy.classes[i].shed_from <= level;
+		any |= gives_from(&policy->policy.classes[i]) <= level;
 	if (!any) {
 		fputs("no class may be shed", out);
 		return;
@@ -81,33 +87,22 @@ static void put_service_reason(FILE *out, const struct spw_named_policy *policy,
 			       const struct spw_service_decision *service)
 {
 	char first[SPW_SHORT_TEXT], second[SPW_SHORT_TEXT], third[SPW_SHORT_TEXT];
+	bool waits = service->wait_source != SPW_WAIT_NONE && service->wait_ns > service->wait_target_ns;
 
 	spw_put_text(out, name, SPW_FOR_TERMINAL);
 	fprintf(out, ": demand %s", spw_per_second(service->demand_per_s, first));
 	if (service->excess_per_s > 0) {
-		fprintf(out, " exceeds budget %s by %s; ", spw_per_second(service->budget_per_s, second),
+		fprintf(out, " exceeds sustainable %s by %s; ", spw_per_second(service->sustained_per_s, second),
 			spw_per_second(service->excess_per_s, third));
 		put_gifts(out, policy, service, service->level < SPW_LEVELS ? service->level : SPW_RED);
-	} else if (service->budget_per_s > 0) {
-		fprintf(out, " is within budget %s", spw_per_second(service->budget_per_s, second));
-	} else if (service->capacity_per_s > 0) {
-		fprintf(out, " against capacity %s, no budget stands", spw_per_second(service->capacity_per_s, second));
+	} else if (service->sustained_per_s > 0) {
+		fprintf(out, " is within sustainable %s", spw_per_second(service->sustained_per_s, second));
 	} else {
 		fputs(", capacity not known yet", out);
 	}
-	if (service->saturated && service->wait_ns > service->wait_target_ns)
+	if (waits)
 		fprintf(out, "; requests wait %s, target %s", spw_short_time(service->wait_ns, first),
 			spw_short_time(service->wait_target_ns, second));
-}
-
-u32 spw_asked_level(const struct spw_decision *decision)
-{
-	u32 asked = SPW_GREEN;
-
-	for (u32 i = 0; i < decision->services_count && i < SPW_SERVICES_MAX; i++)
-		if (decision->services[i].level > asked && decision->services[i].level < SPW_LEVELS)
-			asked = decision->services[i].level;
-	return asked;
 }
 
 const char *spw_deciding_service(const struct spw_named_policy *policy, const struct spw_decision *decision)
@@ -120,24 +115,22 @@ const char *spw_deciding_service(const struct spw_named_policy *policy, const st
 static void put_reason(FILE *out, const struct spw_named_policy *policy, const struct spw_decision *decision)
 {
 	const char *name = spw_deciding_service(policy, decision);
-	u32 asked = spw_asked_level(decision);
 
 	if (decision->pinned < SPW_LEVELS)
-		fprintf(out, "set to %s by an operator; by itself it would be %s: ", spw_level_name(decision->pinned),
-			spw_level_name(asked));
+		fprintf(out, "set to %s by an operator; ", spw_level_name(decision->pinned));
+	else if (decision->rule == SPW_RULE_BOUNDED)
+		fputs("bounded by an operator; ", out);
 	if (decision->blind)
-		fputs("no signal of any service is there, so nothing is known of its load and the level goes down to green",
+		fputs("no signal of any service is there, so its load is not known and the level goes down to green",
 		      out);
-	else if (!decision->services_count)
+	else if (!*name)
 		fputs("no service is configured, so there is nothing to protect", out);
-	else if (*name)
-		put_service_reason(out, policy, name, &decision->services[decision->service]);
-	if (decision->pinned < SPW_LEVELS || decision->blind || decision->level == asked || !decision->services_count)
-		return;
-	if (decision->level > asked)
-		fprintf(out, "; this asks for %s, and the level goes down one step at a time", spw_level_name(asked));
 	else
-		fprintf(out, "; this asks for %s, and an operator keeps the level below it", spw_level_name(asked));
+		put_service_reason(out, policy, name, &decision->services[decision->service]);
+	if (decision->rule == SPW_RULE_HOLD)
+		fputs("; a lower level would do, but not for long enough yet", out);
+	else if (decision->rule == SPW_RULE_DOWN)
+		fputs("; a lower level did for a whole hold", out);
 }
 
 const char *spw_reason(const struct spw_named_policy *policy, const struct spw_decision *decision, char *text,
