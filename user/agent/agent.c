@@ -280,7 +280,7 @@ int spw_agent_run(const char *config_path, bool force)
 	}
 	spw_log_diagnostics(&diagnostics);
 	if (take_lock(agent) || open_state(agent) || agent_first_publication(agent) || open_loop(agent) ||
-	    keep_ticking(agent))
+	    begin_deciding(agent) || keep_ticking(agent))
 		goto out;
 	agent_write_record(agent);
 	spw_links_detach_others(agent->pins.dir, agent->links, agent->links_count);
