@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
@@ -22,6 +23,8 @@
 #include "../core/words.h"
 #include "../io/log.h"
 #include "state.h"
+
+#define NICE (-15)
 
 int agent_write_control(struct agent *agent)
 {
@@ -259,6 +262,13 @@ static void release(struct agent *agent)
 	free(agent);
 }
 
+/* On the day that it is for, everybody wants the processor. What it takes of it is little. */
+static void come_first(void)
+{
+	if (getpriority(PRIO_PROCESS, 0) > NICE && setpriority(PRIO_PROCESS, 0, NICE))
+		spw_log(LOG_WARNING, "cannot come before the applications (nice %d): %s", NICE, strerror(errno));
+}
+
 int spw_agent_run(const char *config_path, bool force)
 {
 	struct agent *agent = calloc(1, sizeof(*agent));
@@ -271,6 +281,7 @@ int spw_agent_run(const char *config_path, bool force)
 	agent->reload.job.socket = -1;
 	memset(agent->pins.fds, -1, sizeof(agent->pins.fds));
 	agent->force = force;
+	come_first();
 	agent->config_path = realpath(config_path, NULL);
 	if (!agent->config_path)
 		agent->config_path = strdup(config_path);
