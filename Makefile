@@ -34,15 +34,17 @@ BPF_CFLAGS := -O2 -g -target bpf -mcpu=v3 -D__TARGET_ARCH_$(ARCH) $(WARN) -Wno-u
 
 SRC      := $(wildcard user/*.c user/*/*.c)
 OBJ      := $(SRC:%.c=$(BUILD)/obj/%.o)
-SAN_SRC  := $(wildcard user/core/*.c user/config/*.c user/lists/*.c user/view/*.c)
+# What is pure, and so runs in the unit ring, under ASan and UBSan; of io/ only what takes text or tallies and gives values.
+SAN_SRC  := $(wildcard user/core/*.c user/config/*.c user/lists/*.c user/view/*.c) \
+            user/io/answer.c user/io/proc_text.c user/io/tally.c
 SAN_OBJ  := $(SAN_SRC:%.c=$(BUILD)/san/%.o)
-SKELS    := $(BUILD)/bpf/spillway.skel.h
 SIM_OBJ  := $(patsubst %.c,$(BUILD)/san/%.o,$(filter-out tests/sim/test_%,$(wildcard tests/sim/*.c)))
+SKELS    := $(BUILD)/bpf/spillway.skel.h $(BUILD)/bpf/signals.skel.h
 UNIT     := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c tests/sim/test_*.c))
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all help deps check test vmtest bench demo install uninstall vmlinux lint format clean fuzz pure tests
+.PHONY: all help deps check test vmtest bench bench-loop demo install uninstall vmlinux lint format clean fuzz pure tests
 all: $(BUILD)/spillway
 
 help:
@@ -94,9 +96,27 @@ $(BUILD)/tests/sim/%: tests/sim/%.c $(SAN_OBJ) $(SIM_OBJ)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS_ALL) $(SAN) -I. -o $@ $< $(SIM_OBJ) $(SAN_OBJ) $(PKG_LIBS) -lcmocka -lm
 
-tests: $(BUILD)/spillway $(UNIT) $(BUILD)/tests/blast
+tests: $(BUILD)/spillway $(UNIT) $(addprefix $(BUILD)/tests/,blast signals_watch arrive upstream)
 
 $(BUILD)/tests/blast: tests/e2e/blast.c
+	$(say) CC $<
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE $(WARN) -O2 -o $@ $<
+
+# Prints what the agent would know at each tick, without an agent.
+WATCH_OBJ := $(filter $(BUILD)/obj/user/io/% $(BUILD)/obj/user/config/% $(BUILD)/obj/user/core/% $(BUILD)/obj/user/lists/%,$(OBJ))
+$(BUILD)/tests/signals_watch: tests/e2e/signals_watch.c $(WATCH_OBJ)
+	$(say) CC $<
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS_ALL) -I. -o $@ $< $(WATCH_OBJ) $(PKG_LIBS) -lm
+
+ARRIVE := $(addprefix tests/loop/,arrive.c schedule.c client.c answer.c tally.c)
+$(BUILD)/tests/arrive: $(ARRIVE) $(wildcard tests/loop/*.h)
+	$(say) CC tests/loop/arrive.c
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE $(WARN) -O2 -g -o $@ $(ARRIVE) -lm
+
+$(BUILD)/tests/upstream: tests/loop/upstream.c
 	$(say) CC $<
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE $(WARN) -O2 -o $@ $<
@@ -122,6 +142,12 @@ bench:
 	@packaging/deps build test
 	@$(MAKE) --no-print-directory $(BUILD)/spillway
 	@$(MAKE) --no-print-directory -f tests/bench/Makefile BUILD=$(BUILD) bench
+
+## bench-loop  the closed loop: real servers in overload, with spillway and without it (root, 40 min; LOOP_FLAGS=--quick: 3 min)
+bench-loop:
+	@packaging/deps build test loop
+	@$(MAKE) --no-print-directory $(BUILD)/spillway $(BUILD)/tests/arrive $(BUILD)/tests/upstream
+	@tests/loop/bench $(LOOP_FLAGS)
 
 ## fuzz     each parser of outside input for FUZZ_SECONDS (60)
 FUZZ_SECONDS ?= 60
