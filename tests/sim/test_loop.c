@@ -96,7 +96,7 @@ static double top_prompt(const struct sim *sim)
 static void surges(double load, bool known, bool crowded, double least, double least_top)
 {
 	double good = 0, top = 0, prompt = 0;
-	const int seeds = 3;
+	const int seeds = 6;
 	char name[64];
 
 	for (int seed = 1; seed <= seeds; seed++) {
@@ -136,7 +136,7 @@ static void test_surge_unknown(void **state)
 {
 	(void)state;
 	surges(2, false, true, 0.85, 0.99);
-	surges(5, false, true, 0.82, 0.99);
+	surges(5, false, true, 0.85, 0.99);
 	surges(10, false, true, 0.85, 0.99);
 }
 
@@ -144,8 +144,8 @@ static void test_surge_by_totals(void **state)
 {
 	(void)state;
 	surges(2, true, false, 0.85, 0.99);
-	surges(5, true, false, 0.83, 0.99);
-	surges(10, true, false, 0.83, 0.99);
+	surges(5, true, false, 0.85, 0.99);
+	surges(10, true, false, 0.85, 0.99);
 }
 
 /* Steady 0.9 of the capacity for ten minutes: a thousandth is refused at the most. */
@@ -252,7 +252,7 @@ static void test_outage(void **state)
 	setup.strength = outage;
 	setup.policy.services[0].capacity_per_s = setup.sites[0].capacity_per_s;
 	sim = sim_new(&setup);
-	assert_true(good_of(sim, "herd after an outage", 30, 50) > 0.70);
+	assert_true(good_of(sim, "herd after an outage", 30, 50) > 0.65);
 	assert_true(top_good(sim) > 0.99);
 	sim_run(sim, 60);
 	assert_int_equal(sim->decision.level, SPW_GREEN);
