@@ -64,6 +64,14 @@ static void press(struct spw_capacity_memory *memory, const struct spw_policy *p
 	}
 }
 
+/* A capacity without a past: the first, or one that was restored. */
+static void begin_from(struct spw_capacity_memory *memory, double capacity_per_s)
+{
+	memory->learned.capacity_per_s = memory->anchor_per_s = memory->proven_per_s = capacity_per_s;
+	if (memory->learned.served_peak_per_s <= 0 || memory->first)
+		memory->learned.served_peak_per_s = spw_bounded(capacity_per_s, memory->learned.served_peak_per_s, 1e7);
+}
+
 /* The first estimate: what was served since saturation began; its first tick was not saturated from its beginning. */
 static void learn_first(struct spw_capacity_memory *memory, const struct spw_service_policy *service,
 			const struct spw_service_rates *rates, double seconds)
@@ -78,9 +86,8 @@ static void learn_first(struct spw_capacity_memory *memory, const struct spw_ser
 	memory->episode_s += seconds;
 	if (clear && (memory->episode_served >= FIRST_WORK ||
 		      (memory->episode_s >= FIRST_SECONDS && memory->episode_served >= FIRST_WORK / 4))) {
-		memory->learned.capacity_per_s = memory->episode_served / memory->episode_s;
-		memory->anchor_per_s = memory->proven_per_s = memory->learned.capacity_per_s;
 		memory->confirmed = memory->first = true;
+		begin_from(memory, memory->episode_served / memory->episode_s);
 	}
 }
 
@@ -89,7 +96,7 @@ static bool refine_first(struct spw_capacity_memory *memory, const struct spw_se
 {
 	memory->first = memory->first && memory->saturated_s < FIRST_SECONDS && !rates->queue_full;
 	if (memory->first && memory->busy_per_s > memory->learned.capacity_per_s)
-		memory->anchor_per_s = memory->proven_per_s = memory->learned.capacity_per_s = memory->busy_per_s;
+		begin_from(memory, memory->busy_per_s);
 	return memory->first;
 }
 
@@ -100,7 +107,7 @@ static void learn_saturated(struct spw_capacity_memory *memory, const struct spw
 	double *capacity = &memory->learned.capacity_per_s, served = memory->busy_per_s;
 	double apart = served - memory->admitted_per_s, least = policy->floor * memory->anchor_per_s, now;
 
-	if (memory->saturated_s < BUSY_LEAST || served < STALLED_SHARE * *capacity || memory->helpless)
+	if (memory->busy_s < BUSY_LEAST || memory->helpless)
 		return;
 	if (apart > PROOF * served || apart < -PROOF * served) {
 		if (*capacity < memory->proven_per_s)
@@ -153,23 +160,32 @@ static void learn(struct spw_capacity_memory *memory, const struct spw_policy *p
 		*capacity = SEEN_MARGIN * memory->learned.served_peak_per_s;
 }
 
+/*
+ * The served rate under saturation. The first tick was not saturated from its beginning, and neither was one after a
+ * stall: what it served counts until the next one.
+ */
+static void watch_busy(struct spw_capacity_memory *memory, double served_per_s, double seconds)
+{
+	if (memory->saturated_s <= 0 || served_per_s < STALLED_SHARE * memory->learned.capacity_per_s) {
+		memory->busy_s = 0;
+		return;
+	}
+	if (memory->busy_s < 1.5 * seconds)
+		memory->busy_per_s = served_per_s;
+	else
+		memory->busy_per_s = spw_smooth(memory->busy_per_s, served_per_s, seconds,
+						spw_bounded(memory->busy_s, 0, BUSY_SECONDS));
+	memory->busy_s += seconds;
+}
+
 static void observe(struct spw_capacity_memory *memory, const struct spw_service_policy *service,
 		    const struct spw_service_rates *rates, double seconds)
 {
 	struct spw_learned *learned = &memory->learned;
 	bool saturated = rates->wait_source != SPW_WAIT_NONE && rates->wait_ns > service->wait_target_ns;
 
-	/* The first saturated tick was not so from its beginning: what it served counts until the next one. */
-	if (!saturated)
-		memory->saturated_s = 0;
-	else if (memory->saturated_s < 1.5 * seconds)
-		memory->busy_per_s = rates->served_per_s;
-	else
-		memory->busy_per_s =
-			spw_smooth(memory->busy_per_s, rates->served_per_s, seconds,
-				   memory->saturated_s < BUSY_SECONDS ? memory->saturated_s : BUSY_SECONDS);
-	if (saturated)
-		memory->saturated_s += seconds;
+	memory->saturated_s = saturated ? memory->saturated_s + seconds : 0;
+	watch_busy(memory, rates->served_per_s, seconds);
 	memory->admitted_per_s = spw_smooth(memory->admitted_per_s, rates->admitted_per_s, seconds, SERVED_SECONDS);
 	if (rates->served_known)
 		memory->served_per_s = spw_smooth(memory->served_per_s, rates->served_per_s, seconds, SERVED_SECONDS);
@@ -232,7 +248,7 @@ void spw_capacity_take(struct spw_capacity_memory *memory, const struct spw_poli
 	double known;
 
 	if (memory->proven_per_s <= 0)
-		memory->anchor_per_s = memory->proven_per_s = memory->learned.capacity_per_s;
+		begin_from(memory, memory->learned.capacity_per_s);
 	observe(memory, service, rates, seconds);
 	press(memory, policy, is_guarded(policy, service, facts, guards, rates), seconds);
 	if (rates->wait_source != SPW_WAIT_NONE)

@@ -24,6 +24,7 @@ struct spw_capacity_memory {
 	double served_per_s, admitted_per_s; /* smooth */
 	double idle_s;			     /* how long waits have been next to nothing */
 	double busy_per_s;		     /* served since saturation began, smooth */
+	double busy_s;			     /* how long that has been, since it began or stood still */
 	bool first;			     /* the estimate is the first, and saturation has lasted since */
 	bool helpless;
 };

@@ -15,9 +15,10 @@
  *  5. Otherwise the lowest level at which what is not shed fits. Up at once. What is cut at a level counts as shed.
  *  6. If it fits at no level: red.
  *  7. Down only after a lower level would have done for a whole hold, with 3 % to spare.
- *  8. Then one step; as long as the lower one does, the next steps follow after half a hold, or 4 s if that is less. Up
- *     again within two holds of a step down is flapping, which doubles the hold, up to 16 times the configured one; six
- *     holds without flapping halve it.
+ *  8. Then one step. While the load goes on, steps keep two holds apart from any change before, so that a steady load
+ *     sees one in 10 s at the most; once green itself would do, the next ones follow after half a hold, or 4 s if that
+ * is less. Up again within two holds of a step down is flapping, which doubles the hold, up to 16 times the configured
+ *     one; six holds without flapping halve it.
  *  9. An operator's bounds hold for every service; the automatic goes on beneath, and is in force when they end.
  * 10. So does a pinned level. At green by an operator's word nothing is shed, and there is no ceiling. The host's level
  * is the highest of its services'.
@@ -27,7 +28,8 @@
  * not held back by the drain: the budget then is at least a tenth more than its load, up to the ceiling; the classes
  *     that are shed live under the drain through their shares.
  * 12. Sustained is the target share of the capacity. A wait that stays above target for more than 3 s is no passing
- *     queue: what the budget lacks is then taken from what is sustained too, slowly, and given back once waits are within target.
+ *     queue: what the budget lacks is then taken from what is sustained too, slowly, and given back once waits are
+ * within target.
  *
  * 13. Capacity. As set, or learned; from what the application serves (first reads; or what was admitted less the growth
  *     of the accept queue).

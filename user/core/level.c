@@ -6,6 +6,7 @@
 #define HOLD_MOST    16	 /* times the hold: flapping doubles it up to there */
 #define FLAP_HOLDS   2	 /* up again within so many holds of a step down is flapping */
 #define CALM_HOLDS   6	 /* so many holds without flapping halve it */
+#define PART_HOLDS   2	 /* while the load goes on, a step down comes so many holds after any change */
 #define STEP_SECONDS 4.0 /* after the first step down the next ones follow at this distance, or half a hold */
 
 static void rise(struct spw_level_memory *memory, u8 to, double base_hold_s)
@@ -53,7 +54,8 @@ enum spw_rule spw_level_take(struct spw_level_memory *memory, const struct spw_l
 		return need->because == SPW_RULE_FITS && memory->level ? SPW_RULE_COVERS : need->because;
 	}
 	memory->quiet_s += seconds;
-	if (memory->quiet_s < memory->hold_s)
+	memory->to_green = need->enough == SPW_GREEN;
+	if (spw_level_hold_left(memory) > 0)
 		return SPW_RULE_HOLD;
 	fall(memory);
 	return SPW_RULE_DOWN;
@@ -61,5 +63,9 @@ enum spw_rule spw_level_take(struct spw_level_memory *memory, const struct spw_l
 
 double spw_level_hold_left(const struct spw_level_memory *memory)
 {
-	return memory->level ? spw_bounded(memory->hold_s - memory->quiet_s, 0, 1e6) : 0;
+	double left = memory->hold_s - memory->quiet_s, apart = PART_HOLDS * memory->hold_s - memory->since_s;
+
+	if (!memory->level)
+		return 0;
+	return spw_bounded(memory->to_green || left > apart ? left : apart, 0, 1e6);
 }

@@ -10,6 +10,7 @@
 /* From tick to tick. Begin with all zero. */
 struct spw_level_memory {
 	u8 level;
+	bool to_green;	/* green itself would do: the load has ended */
 	bool fell;	/* the last change was one step down */
 	double hold_s;	/* now; doubled by flapping */
 	double since_s; /* the last change */

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Golden traces: level and rule of every half second in named scenarios, as runs of equal ones, compared exactly with
+ * tests/sim/golden/NAME.txt. A change of the decision shows there as a change of its traces. To write them anew:
+ *   SPILLWAY_GOLDEN=write build/tests/sim/test_golden
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "plant.h"
+
+#define TRACE_BYTES 16384
+
+static double step_2x(const struct sim *sim, u32 site, double time)
+{
+	(void)sim;
+	(void)site;
+	return time >= 5 && time < 35 ? 2 : 0.5;
+}
+
+static double step_5x(const struct sim *sim, u32 site, double time)
+{
+	(void)sim;
+	(void)site;
+	return time >= 5 && time < 20 ? 5 : 0.5;
+}
+
+static double up_and_down(const struct sim *sim, u32 site, double time)
+{
+	(void)sim;
+	(void)site;
+	return time < 40 ? 0.5 + time / 40 : time < 80 ? 1.5 - (time - 40) / 40 : 0.5;
+}
+
+static double waves(const struct sim *sim, u32 site, double time)
+{
+	(void)sim;
+	return (u32)(time / 8) % 2 == site % 2 ? 1.6 : 0.4;
+}
+
+static double halves_at_15(const struct sim *sim, u32 site, double time)
+{
+	(void)sim;
+	(void)site;
+	return time < 15 ? 1 : 0.5;
+}
+
+static bool blind_from_20(struct sim *sim, struct spw_facts *facts)
+{
+	if (sim->time >= 20) {
+		memset(facts->host, 0, sizeof(facts->host));
+		facts->services[0].waits_present = facts->services[0].queue_present = false;
+	}
+	return true;
+}
+
+struct scenario {
+	const char *name;
+	bool known;
+	u32 sites;
+	double seconds;
+	double (*load)(const struct sim *sim, u32 site, double time);
+	double (*strength)(const struct sim *sim, u32 site, double time);
+	bool (*tamper)(struct sim *sim, struct spw_facts *facts);
+};
+
+static const struct scenario scenarios[] = {
+	{"step-2x-known", true, 1, 60, step_2x, NULL, NULL},
+	{"step-2x-unknown", false, 1, 60, step_2x, NULL, NULL},
+	{"step-5x-known", true, 1, 45, step_5x, NULL, NULL},
+	{"step-5x-unknown", false, 1, 45, step_5x, NULL, NULL},
+	{"up-and-down", true, 1, 110, up_and_down, NULL, NULL},
+	{"waves-of-two-services", true, 2, 90, waves, NULL, NULL},
+	{"halved-capacity", false, 1, 60, step_2x, halves_at_15, NULL},
+	{"blind-in-the-surge", true, 1, 50, step_2x, NULL, blind_from_20},
+};
+
+/* "from - to  level N  rule N", a line for each run of equal ones. */
+static void trace(const struct scenario *scenario, char *text)
+{
+	struct sim_setup setup;
+	struct sim *sim;
+	size_t used = 0;
+	double from = 0;
+	u8 level = 0, rule = 0;
+
+	sim_defaults(&setup);
+	setup.load = scenario->load;
+	setup.strength = scenario->strength;
+	setup.tamper = scenario->tamper;
+	setup.sites_count = setup.policy.services_count = scenario->sites;
+	for (u32 i = 0; i < scenario->sites; i++) {
+		setup.sites[i] = setup.sites[0];
+		setup.policy.services[i] = setup.policy.services[0];
+		setup.policy.services[i].id = (u8)(i + 1);
+		setup.policy.services[i].capacity_per_s = scenario->known ? setup.sites[i].capacity_per_s : 0;
+	}
+	sim = sim_new(&setup);
+	text[0] = '\0';
+	for (double time = 0.5; time <= scenario->seconds + 0.25; time += 0.5) {
+		bool last = time >= scenario->seconds;
+
+		sim_run(sim, time);
+		if (time > 0.5 && (last || sim->decision.level != level || sim->decision.rule != rule)) {
+			used += (size_t)snprintf(text + used, TRACE_BYTES - used, "%5.1f - %5.1f  level %u  rule %u\n",
+						 from, time, level, rule);
+			assert_true(used < TRACE_BYTES);
+			from = time;
+		}
+		level = sim->decision.level;
+		rule = sim->decision.rule;
+	}
+	assert_null(sim->broken);
+	sim_free(sim);
+}
+
+static void read_golden(const char *path, char *text)
+{
+	FILE *file = fopen(path, "r");
+	size_t bytes;
+
+	if (!file)
+		fail_msg("%s is missing: write it with SPILLWAY_GOLDEN=write", path);
+	bytes = fread(text, 1, TRACE_BYTES - 1, file);
+	text[bytes] = '\0';
+	fclose(file);
+}
+
+static void test_traces(void **state)
+{
+	static char now[TRACE_BYTES], golden[TRACE_BYTES];
+	const char *wish = getenv("SPILLWAY_GOLDEN");
+	u32 differ = 0;
+	char path[128];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(scenarios) / sizeof(scenarios[0]); i++) {
+		snprintf(path, sizeof(path), "tests/sim/golden/%s.txt", scenarios[i].name);
+		trace(&scenarios[i], now);
+		if (wish && !strcmp(wish, "write")) {
+			FILE *file = fopen(path, "w");
+
+			assert_non_null(file);
+			fputs(now, file);
+			fclose(file);
+		}
+		read_golden(path, golden);
+		if (strcmp(now, golden)) {
+			print_message("# %s differs; it is now:\n%s", scenarios[i].name, now);
+			differ++;
+		}
+	}
+	assert_int_equal(differ, 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_traces)};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests_name("golden", tests, NULL, NULL);
+}
