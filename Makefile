@@ -39,6 +39,7 @@ SAN_SRC  := $(wildcard user/core/*.c user/config/*.c user/lists/*.c user/view/*.
             user/io/answer.c user/io/proc_text.c user/io/tally.c
 SAN_OBJ  := $(SAN_SRC:%.c=$(BUILD)/san/%.o)
 SKELS    := $(BUILD)/bpf/spillway.skel.h $(BUILD)/bpf/signals.skel.h
+SIM_OBJ  := $(patsubst %.c,$(BUILD)/san/%.o,$(filter-out tests/sim/test_%,$(wildcard tests/sim/*.c)))
 UNIT     := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c tests/sim/test_*.c))
 
 .DELETE_ON_ERROR:
@@ -62,7 +63,7 @@ $(BUILD)/obj/%.o: %.c | $(SKELS)
 $(BUILD)/san/%.o: %.c | $(SKELS)
 	$(say) CC-SAN $<
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(CFLAGS_ALL) $(SAN) -c -o $@ $<
+	$(Q)$(CC) $(CFLAGS_ALL) $(SAN) -I. -c -o $@ $<
 
 $(BUILD)/bpf/%.bpf.o: bpf/%.bpf.c vmlinux/vmlinux.h
 	$(say) BPF $<
@@ -88,6 +89,12 @@ $(BUILD)/tests/%: tests/%.c $(SAN_OBJ)
 	$(say) TEST $@
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS_ALL) $(SAN) -I. -o $@ $< $(SAN_OBJ) $(PKG_LIBS) -lcmocka -lm
+
+# The plant that the sim ring shares.
+$(BUILD)/tests/sim/%: tests/sim/%.c $(SAN_OBJ) $(SIM_OBJ)
+	$(say) TEST $@
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS_ALL) $(SAN) -I. -o $@ $< $(SIM_OBJ) $(SAN_OBJ) $(PKG_LIBS) -lcmocka -lm
 
 tests: $(BUILD)/spillway $(UNIT) $(addprefix $(BUILD)/tests/,blast signals_watch arrive upstream)
 
@@ -207,4 +214,4 @@ format:
 clean:
 	rm -rf $(BUILD)
 
--include $(OBJ:.o=.d) $(SAN_OBJ:.o=.d) $(UNIT:=.d) $(wildcard $(BUILD)/bpf/*.d)
+-include $(OBJ:.o=.d) $(SAN_OBJ:.o=.d) $(SIM_OBJ:.o=.d) $(UNIT:=.d) $(wildcard $(BUILD)/bpf/*.d)
