@@ -10,28 +10,21 @@
 #include "fresh.h"
 #include "verdict.h"
 
-/* The cell of a piece of new work, and what it says; NULL: it is fresh, and will not be remembered. */
-SPW_INLINE u16 *spw_look_up(const struct spw_packet *packet, struct spw_sight *sight)
+/* The word of a piece of new work, or NULL: it is fresh, and will not be remembered. */
+SPW_INLINE u64 *spw_look_up(const struct spw_packet *packet)
 {
 	struct spw_fingerprints *memory = bpf_map_lookup_elem(&fingerprints, &only);
-	u16 *cell;
 
-	if (!memory || !packet->flow)
-		return NULL;
-	cell = &memory->cells[spw_fingerprint_index(packet->flow)];
-	*sight = spw_sight(*cell, packet->flow, packet->found & SPW_FOUND_QUIC_INITIAL);
-	return cell;
+	return memory && packet->flow ? &memory->words[spw_fingerprint_index(packet->flow)] : NULL;
 }
 
-SPW_INLINE void spw_remember(u16 *cell, const struct spw_packet *packet, const struct spw_sight *sight, bool admitted)
+SPW_INLINE void spw_remember(u64 *word, const struct spw_packet *packet, bool admitted)
 {
-	u16 kept = sight->kept;
+	u64 held = *word, kept = spw_sight_kept(held, packet->flow, packet->found & SPW_FOUND_QUIC_INITIAL, admitted);
 
-	if (admitted && packet->found & SPW_FOUND_QUIC_INITIAL)
-		kept |= SPW_FINGERPRINT_ADMITTED;
-	/* Mostly nothing changes when a SYN comes again: leave the line to the other CPUs. */
-	if (cell && *cell != kept)
-		*cell = kept;
+	/* Nothing changes when a SYN comes again: leave the line to the other CPUs. */
+	if (kept != held)
+		*word = kept;
 }
 
 /*
