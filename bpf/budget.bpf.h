@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * New work: what the maps know of it, for rules 9 and 10 and for its counters. Called by the pipeline (spillway.bpf.c) for
- * new work alone; a packet of an established connection touches none of these maps.
+ * New work: what the maps know of it, for rules 9 and 10 and for its counters. Called by the pipeline (spillway.bpf.c)
+ * for new work alone; a packet of an established connection touches none of these maps.
  */
 #ifndef SPW_BPF_BUDGET_BPF_H
 #define SPW_BPF_BUDGET_BPF_H
@@ -29,9 +29,11 @@ SPW_INLINE void spw_remember(u64 *word, const struct spw_packet *packet, bool ad
 
 /*
  * Rules 9 and 10: the reason of the verdict on new work that nothing before them refused. The cell that all CPUs share
- * comes last, so what is refused by its share never touches it, and what was refused lately only reads this CPU's memory.
+ * comes last, so what is refused by its share never touches it, and what was refused lately only reads this CPU's
+ * memory.
  */
-SPW_INLINE u32 spw_ask_budget(const struct spw_packet *packet, const struct spw_slot *slot, u32 service, bool continuing)
+SPW_INLINE u32 spw_ask_budget(const struct spw_packet *packet, const struct spw_slot *slot, u32 service,
+			      bool continuing)
 {
 	u32 class_id = slot->class_id & (SPW_CLASSES_MAX - 1), index = spw_work_index(service, class_id);
 	const struct spw_service_order *order = bpf_map_lookup_elem(&orders, &service);
@@ -48,8 +50,8 @@ SPW_INLINE u32 spw_ask_budget(const struct spw_packet *packet, const struct spw_
 	refusal = bpf_map_lookup_elem(&refusals, &index);
 	if (!cell || !refusal)
 		return SPW_REASON_ADMITTED;
-	return spw_is_over(order, room, &cell->arrival_ticks, refusal, spw_meter_ticks(now)) ? SPW_REASON_BUDGET :
-											       SPW_REASON_ADMITTED;
+	return spw_is_over(order, room, &cell->arrival_ticks, refusal, spw_meter_ticks(now)) ? SPW_REASON_BUDGET
+											     : SPW_REASON_ADMITTED;
 }
 
 #endif

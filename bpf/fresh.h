@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Fresh or resent: whether a piece of new work was seen before. Demand is what is fresh; whoever is refused comes again, and
- * at ten times the capacity that is most of what comes. Pure and on both sides; maps/fingerprint.h describes the memory,
- * spw_parse_flow() makes the hash.
+ * Fresh or resent: whether a piece of new work was seen before. Demand is what is fresh; whoever is refused comes
+ * again, and at ten times the capacity that is most of what comes. Pure and on both sides; maps/fingerprint.h describes
+ * the memory, spw_parse_flow() makes the hash.
  *
  *   TCP   a SYN is resent if one of the same four-tuple and initial sequence number was seen. These are random per
  *         connection (RFC 6528), so an address that is used again is not mistaken.
- *   QUIC  an Initial is resent if one of the same four-tuple was seen: a client sends several before the server's answer
- *         gives the connection another name. So it goes on a handshake, and where that was admitted, refusing the rest
+ *   QUIC  an Initial is resent if one of the same four-tuple was seen: a client sends several before the server's
+ * answer gives the connection another name. So it goes on a handshake, and where that was admitted, refusing the rest
  *         would break what was promised. But it is a promise for SPW_LANE_SEEN Initials: whoever sends more of them
  *         is judged as fresh again, so an admitted four-tuple is no ticket for a flood.
  *   other datagrams, where each of them is new work: nothing is remembered, each is fresh.
