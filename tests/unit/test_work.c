@@ -249,7 +249,7 @@ static void test_fresh_horizon(void **state)
 			}
 		}
 	assert_true(resent > 700000);
-	assert_true(mistaken_soon < resent / 100);
+	assert_true(mistaken_soon < resent / 50);
 	assert_true(mistaken_fresh < resent / 33);
 	assert_true(mistaken_resent < PER_SECOND * SECONDS / 1000);
 }
