@@ -87,7 +87,12 @@ $(BUILD)/tests/%: tests/%.c $(SAN_OBJ)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS_ALL) $(SAN) -I. -o $@ $< $(SAN_OBJ) $(PKG_LIBS) -lcmocka -lm
 
-tests: $(BUILD)/spillway $(UNIT) $(BUILD)/tests/blast
+tests: $(BUILD)/spillway $(UNIT) $(BUILD)/tests/blast $(BUILD)/tests/driver
+
+$(BUILD)/tests/driver: tests/prog/driver.c $(OBJ)
+	$(say) TEST $@
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS_ALL) -o $@ $< $(filter-out %/user/main.o,$(OBJ)) $(PKG_LIBS) -lpthread
 
 $(BUILD)/tests/blast: tests/e2e/blast.c
 	$(say) CC $<
