@@ -96,7 +96,12 @@ $(BUILD)/tests/sim/%: tests/sim/%.c $(SAN_OBJ) $(SIM_OBJ)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS_ALL) $(SAN) -I. -o $@ $< $(SIM_OBJ) $(SAN_OBJ) $(PKG_LIBS) -lcmocka -lm
 
-tests: $(BUILD)/spillway $(UNIT) $(addprefix $(BUILD)/tests/,blast signals_watch arrive upstream)
+tests: $(BUILD)/spillway $(UNIT) $(addprefix $(BUILD)/tests/,blast driver signals_watch arrive upstream)
+
+$(BUILD)/tests/driver: tests/prog/driver.c $(OBJ)
+	$(say) TEST $@
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS_ALL) -o $@ $< $(filter-out %/user/main.o,$(OBJ)) $(PKG_LIBS) -lpthread
 
 $(BUILD)/tests/blast: tests/e2e/blast.c
 	$(say) CC $<
