@@ -218,7 +218,7 @@ static void status_json_has_its_shape(void **state)
 		    "classes lists reasons anomalies");
 	assert_keys(get(status, "agent"), "pid alive version config uptime_s");
 	assert_keys(get(status, "ruleset"),
-		    "generation prefixes4 prefixes6 bytes compile_seconds publish_seconds age_s");
+		    "generation prefixes4 prefixes6 bytes compile_seconds publish_seconds unconfirmed_for_s taken_back age_s");
 	assert_keys(get(status, "reloads"), "done failed");
 	assert_keys(get(status, "interfaces.0"), "name ifindex attached mode");
 	assert_keys(get(status, "classes.0"), "name rank shed_from cut_from cut active new_work shadow packets bytes");

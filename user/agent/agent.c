@@ -55,26 +55,21 @@ void agent_renew_lease(struct agent *agent, u64 now)
 	agent->control.lease_until_ns = agent->control.lease_until_jiffies ? now + agent->config.lease_ns : 0;
 }
 
-static void set_level(struct agent *agent, u32 level, const char *why)
+void agent_follow_wishes(struct agent *agent, u64 now)
 {
-	if (agent->control.level == level)
-		return;
-	spw_log(LOG_NOTICE, "level %s, was %s: %s", spw_level_name(level), spw_level_name(agent->control.level), why);
-	agent->control.level = level;
-}
+	struct spw_control *control = &agent->control;
 
-/* Until the agent decides by itself, the level is what an operator has set, and green otherwise. */
-void agent_follow_pin(struct agent *agent, u64 now)
-{
-	if (agent->control.pinned_level < SPW_LEVELS && now >= agent->control.pinned_until_ns) {
-		agent->control.pinned_level = SPW_LEVEL_NEVER;
-		agent->control.pinned_until_ns = 0;
-		set_level(agent, SPW_GREEN, "the time for which it was set is over");
+	if (control->pinned_level < SPW_LEVELS && now >= control->pinned_until_ns) {
+		control->pinned_level = SPW_LEVEL_NEVER;
+		control->pinned_until_ns = 0;
+		spw_log(LOG_NOTICE, "the time for which the level was set is over");
 	}
-	if (agent->control.pinned_level < SPW_LEVELS)
-		set_level(agent, agent->control.pinned_level, "set by an operator");
-	else
-		set_level(agent, SPW_GREEN, "automatic");
+	if (control->bound_until_ns && now >= control->bound_until_ns) {
+		control->least_level = SPW_GREEN;
+		control->most_level = SPW_RED;
+		control->bound_until_ns = 0;
+		spw_log(LOG_NOTICE, "the time for which the level was bounded is over");
+	}
 }
 
 static int on_tick(sd_event_source *source, uint64_t usec, void *context)
@@ -85,12 +80,15 @@ static int on_tick(sd_event_source *source, uint64_t usec, void *context)
 
 	(void)usec;
 	agent->ticks++;
-	agent_follow_pin(agent, now);
+	agent_follow_wishes(agent, now);
+	agent_decide(agent, now);
 	agent_renew_lease(agent, now);
 	err = agent_write_control(agent);
 	if (err)
 		spw_log(LOG_ERR, "cannot renew the lease: %s; everything will pass", strerror(-err));
+	agent_answer_level(agent);
 	agent_watch_links(agent);
+	agent_check_confirmation(agent, now);
 	if (agent->metrics)
 		spw_metrics_server_tick(agent->metrics);
 	if (agent->socket)
@@ -107,7 +105,7 @@ static int on_signal(sd_event_source *source, const struct signalfd_siginfo *sig
 
 	(void)source;
 	if (signal->ssi_signo == SIGHUP) {
-		agent_start_reload(agent, agent->config_path, false, 0);
+		agent_start_reload(agent, &(struct agent_order){.path = agent->config_path});
 		return 0;
 	}
 	return sd_event_exit(agent->loop, 0);
@@ -161,6 +159,10 @@ static int open_state(struct agent *agent)
 				strerror(err ? -err : errno));
 	if (agent->control.level >= SPW_LEVELS)
 		agent->control.level = SPW_GREEN;
+	if (agent->control.most_level >= SPW_LEVELS || agent->control.least_level > agent->control.most_level) {
+		agent->control.least_level = SPW_GREEN;
+		agent->control.most_level = SPW_RED;
+	}
 	agent->control.mode = agent->config.mode;
 	agent->record.layout = SPW_LAYOUT;
 	agent->record.pid = (u32)getpid();
@@ -191,6 +193,11 @@ static int open_loop(struct agent *agent)
 		return spw_fail("%s", message);
 	agent_serve_metrics(agent);
 	return 0;
+}
+
+static int begin_deciding(struct agent *agent)
+{
+	return agent_begin_deciding(agent) ? spw_fail("out of memory") : 0;
 }
 
 /* The tick repeats; sd-event timers are one-shot unless said otherwise. */
@@ -232,6 +239,7 @@ static void stop(struct agent *agent)
 
 static void release(struct agent *agent)
 {
+	agent_end_deciding(agent);
 	spw_metrics_server_stop(agent->metrics);
 	spw_control_server_stop(agent->socket);
 	sd_event_source_disable_unref(agent->reload.source);
@@ -272,7 +280,7 @@ int spw_agent_run(const char *config_path, bool force)
 	}
 	spw_log_diagnostics(&diagnostics);
 	if (take_lock(agent) || open_state(agent) || agent_first_publication(agent) || open_loop(agent) ||
-	    keep_ticking(agent))
+	    begin_deciding(agent) || keep_ticking(agent))
 		goto out;
 	agent_write_record(agent);
 	spw_links_detach_others(agent->pins.dir, agent->links, agent->links_count);

@@ -13,6 +13,7 @@
 #include "../cmd/cmd.h"
 #include "../io/cleanup.h"
 #include "../io/log.h"
+#include "../io/unconfirmed.h"
 #include "state.h"
 
 static char *join_errors(const struct spw_diagnostics *diagnostics)
@@ -47,13 +48,14 @@ static void next_reload(struct agent *agent)
 {
 	struct reload *reload = &agent->reload;
 	char *path = reload->again_path;
-	u64 client = reload->again_client;
+	const struct agent_order order = {path ? path : agent->config_path, reload->again_force, reload->again_client,
+					  reload->again_confirm_ns};
 
 	reload->again_path = NULL;
 	reload->again_client = 0;
 	if (reload->again) {
 		reload->again = false;
-		agent_start_reload(agent, path ? path : agent->config_path, reload->again_force, client);
+		agent_start_reload(agent, &order);
 	}
 	free(path);
 }
@@ -78,7 +80,27 @@ static const char *needs_restart(const struct spw_config *now, const struct spw_
 	return NULL;
 }
 
-void agent_start_reload(struct agent *agent, const char *path, bool force, u64 client)
+/* Remember what was asked for while a reload is on its way; the last word wins. */
+static void ask_again(struct agent *agent, const struct agent_order *order)
+{
+	struct reload *reload = &agent->reload;
+
+	if (reload->again_client)
+		spw_control_answer(agent->socket, reload->again_client, agent_failure("overtaken by a later request"));
+	free(reload->again_path);
+	reload->again = true;
+	reload->again_client = order->client;
+	reload->again_force = order->force;
+	reload->again_confirm_ns = order->confirm_ns;
+	reload->again_path = strdup(order->path);
+}
+
+static bool awaits_confirmation(const struct agent *agent)
+{
+	return agent->record.unconfirmed_until_ns && agent->record.unconfirmed_until_ns != UINT64_MAX;
+}
+
+void agent_start_reload(struct agent *agent, const struct agent_order *order)
 {
 	struct reload *reload = &agent->reload;
 	struct spw_diagnostics diagnostics = {0};
@@ -88,23 +110,22 @@ void agent_start_reload(struct agent *agent, const char *path, bool force, u64 c
 	int err;
 
 	if (reload->job.pid > 0) {
-		if (reload->again_client)
-			spw_control_answer(agent->socket, reload->again_client,
-					   agent_failure("overtaken by a later request"));
-		free(reload->again_path);
-		reload->again = true;
-		reload->again_client = client;
-		reload->again_force = force;
-		reload->again_path = strdup(path);
+		ask_again(agent, order);
 		return;
 	}
-	err = spw_config_load(path, &reload->config, &diagnostics);
+	if (!order->confirm_ns && awaits_confirmation(agent)) {
+		reload_failed(
+			agent, order->client,
+			"the ruleset in force waits to be confirmed: 'spillway confirm' first, or wait until it is taken back");
+		return;
+	}
+	err = spw_config_load(order->path, &reload->config, &diagnostics);
 	text = join_errors(&diagnostics);
 	spw_diagnostics_free(&diagnostics);
 	fixed = err ? NULL : needs_restart(&agent->config, &reload->config);
 	if (fixed) {
-		snprintf(message, sizeof(message), "%s: %s cannot be changed while the agent runs; start it anew", path,
-			 fixed);
+		snprintf(message, sizeof(message), "%s: %s cannot be changed while the agent runs; start it anew",
+			 order->path, fixed);
 		err = -EINVAL;
 	}
 	reload->registry = agent->registry;
@@ -113,7 +134,7 @@ void agent_start_reload(struct agent *agent, const char *path, bool force, u64 c
 	if (!err) {
 		log_lines(LOG_WARNING, text);
 		err = spw_compile_job_start(&reload->config, &reload->identities, agent->record.generation + 1,
-					    agent->datapath.units_capacity, force || agent->force, &reload->job);
+					    agent->datapath.units_capacity, order->force || agent->force, &reload->job);
 		if (err)
 			snprintf(message, sizeof(message), "cannot start the compile job: %s", strerror(-err));
 	}
@@ -121,14 +142,15 @@ void agent_start_reload(struct agent *agent, const char *path, bool force, u64 c
 		err = sd_event_add_io(agent->loop, &reload->source, reload->job.socket, EPOLLIN, on_job_done, agent);
 	if (err < 0) {
 		spw_config_free(&reload->config);
-		reload_failed(agent, client, *message ? message : text);
+		reload_failed(agent, order->client, *message ? message : text);
 		return;
 	}
-	reload->client = client;
+	reload->client = order->client;
+	reload->confirm_ns = order->confirm_ns;
 	free(reload->warnings);
 	reload->warnings = text;
 	text = NULL;
-	spw_log(LOG_INFO, "reading %s", path);
+	spw_log(LOG_INFO, "reading %s", order->path);
 }
 
 /* Counts of prefixes go into the registry, where `list show` finds them. */
@@ -240,19 +262,20 @@ static void answer_publication(struct agent *agent, const char *job_text)
 }
 
 /* The new configuration is in force from here on. */
-static void adopt(struct agent *agent)
+static void adopt(struct agent *agent, struct spw_config *config, const struct spw_registry *registry)
 {
-	struct reload *reload = &agent->reload;
 	bool moved = strcmp(agent->config.metrics_host ? agent->config.metrics_host : "",
-			    reload->config.metrics_host ? reload->config.metrics_host : "") ||
-		     agent->config.metrics_port != reload->config.metrics_port;
+			    config->metrics_host ? config->metrics_host : "") ||
+		     agent->config.metrics_port != config->metrics_port;
 
 	spw_config_free(&agent->config);
-	agent->config = reload->config;
-	reload->config = (struct spw_config){0};
-	agent->registry = reload->registry;
+	agent->config = *config;
+	*config = (struct spw_config){0};
+	agent->registry = *registry;
 	agent->control.mode = agent->config.mode;
 	agent_write_control(agent);
+	if (agent_follow_policy(agent))
+		spw_log(LOG_ERR, "out of memory: the decision goes on by the former configuration");
 	if (agent->config_path != agent->config.path) {
 		free(agent->config_path);
 		agent->config_path = strdup(agent->config.path);
@@ -274,39 +297,62 @@ static void restore_links(struct agent *agent)
 		spw_links_detach_others(agent->pins.dir, agent->links, agent->links_count);
 }
 
+/* New interfaces come first, under the old ruleset: if one cannot be had, nothing has changed. */
+int agent_put_in_force(struct agent *agent, struct spw_config *config, const struct spw_registry *registry,
+		       const struct spw_compile_report *report, u64 *publish_ns, char *message)
+{
+	int err = agent_attach_all(agent, config, message);
+
+	if (err)
+		return err;
+	err = publish(agent, registry, report, publish_ns, message);
+	if (err)
+		restore_links(agent);
+	else
+		adopt(agent, config, registry);
+	return err;
+}
+
+/* What waits to be confirmed is kept before it is published: an agent that dies in between still finds it. */
+static int finish_reload(struct agent *agent, const struct spw_compile_report *report, char *message)
+{
+	struct reload *reload = &agent->reload;
+	u64 publish_ns = 0;
+	int err = report->result.err;
+
+	if (!err && reload->confirm_ns)
+		err = agent_keep_in_force(agent, message);
+	if (!err) {
+		note_prefixes(&reload->registry, &reload->config, &reload->identities, report);
+		err = agent_put_in_force(agent, &reload->config, &reload->registry, report, &publish_ns, message);
+		if (err && reload->confirm_ns && !agent->record.unconfirmed_until_ns)
+			spw_unconfirmed_forget(&agent->pins);
+	}
+	if (!err) {
+		agent->record.reloads_done++;
+		note_publication(agent, report, publish_ns);
+		agent_await_confirmation(agent, reload->confirm_ns);
+	}
+	return err;
+}
+
 static int on_job_done(sd_event_source *source, int fd, uint32_t events, void *context)
 {
 	struct agent *agent = context;
 	struct reload *reload = &agent->reload;
 	struct spw_compile_report report;
 	char message[SPW_MESSAGE_MAX] = "";
-	u64 publish_ns = 0;
-	int err;
 
 	(void)source;
 	(void)fd;
 	(void)events;
 	reload->source = sd_event_source_disable_unref(reload->source);
 	spw_compile_job_finish(&reload->job, &report);
-	err = report.result.err;
-	if (!err) {
-		/* New interfaces come first, under the old ruleset: if one cannot be had, nothing has changed. */
-		note_prefixes(&reload->registry, &reload->config, &reload->identities, &report);
-		err = agent_attach_all(agent, &reload->config, message);
-	}
-	if (!err) {
-		err = publish(agent, &reload->registry, &report, &publish_ns, message);
-		if (err)
-			restore_links(agent);
-	}
-	if (err) {
+	if (finish_reload(agent, &report, message)) {
 		spw_config_free(&reload->config);
 		reload_failed(agent, reload->client, *message ? message : report.text);
 	} else {
 		log_lines(LOG_WARNING, report.text);
-		adopt(agent);
-		agent->record.reloads_done++;
-		note_publication(agent, &report, publish_ns);
 		agent_write_record(agent);
 		if (reload->client)
 			answer_publication(agent, report.text);
@@ -317,49 +363,69 @@ static int on_job_done(sd_event_source *source, int fd, uint32_t events, void *c
 	return 0;
 }
 
-/* The first ruleset: compiled before anything is loaded, loaded before anything is attached. */
-int agent_first_publication(struct agent *agent)
+/* The ruleset to begin with: compiled, or what an earlier run has left to be given back. */
+static int first_ruleset(struct agent *agent, struct spw_compile_report *report)
 {
-	struct spw_compile_report report;
 	struct spw_compile_job job;
 	struct spw_identities identities;
 	char message[SPW_MESSAGE_MAX] = "";
-	u64 begin;
-	int err = spw_registry_assign(&agent->registry, &agent->config, &identities, message);
+	int err;
 
+	if (agent_find_unconfirmed(agent, report))
+		return 0;
+	err = spw_registry_assign(&agent->registry, &agent->config, &identities, message);
 	if (err)
 		return spw_fail("%s", message);
 	err = spw_compile_job_start(&agent->config, &identities, agent->record.generation + 1, 0, agent->force, &job);
 	if (err)
 		return spw_fail("cannot start the compile job: %s", strerror(-err));
-	spw_compile_job_finish(&job, &report);
-	log_lines(LOG_ERR, report.text);
-	if (report.result.err) {
-		spw_compile_report_free(&report);
+	spw_compile_job_finish(&job, report);
+	log_lines(LOG_ERR, report->text);
+	if (report->result.err) {
+		spw_compile_report_free(report);
 		return spw_fail("no ruleset; nothing was changed");
 	}
-	note_prefixes(&agent->registry, &agent->config, &identities, &report);
+	note_prefixes(&agent->registry, &agent->config, &identities, report);
+	return 0;
+}
+
+/* Loaded before anything is attached. */
+static int load_and_attach(struct agent *agent, const struct spw_compile_report *report, char *message)
+{
+	u64 begin = spw_monotonic_ns();
+	int err = spw_datapath_load(&agent->pins, report->ruleset_map, report->result.units_capacity, false,
+				    &agent->datapath, message);
+
+	if (err)
+		return err;
+	spw_log(LOG_INFO, "program loaded in %llu ms", (unsigned long long)(spw_monotonic_ns() - begin) / 1000000);
 	begin = spw_monotonic_ns();
-	err = spw_datapath_load(&agent->pins, report.ruleset_map, report.result.units_capacity, false, &agent->datapath,
-				message);
-	if (!err) {
-		spw_log(LOG_INFO, "program loaded in %llu ms",
-			(unsigned long long)(spw_monotonic_ns() - begin) / 1000000);
-		begin = spw_monotonic_ns();
-		err = spw_registry_write(&agent->pins, &agent->registry);
-		if (err)
-			snprintf(message, sizeof(message), "cannot write the registries: %s", strerror(-err));
+	err = spw_registry_write(&agent->pins, &agent->registry);
+	if (err) {
+		snprintf(message, SPW_MESSAGE_MAX, "cannot write the registries: %s", strerror(-err));
+		return err;
 	}
-	if (!err) {
-		agent_renew_lease(agent, spw_monotonic_ns());
-		agent_follow_pin(agent, spw_monotonic_ns());
-		agent_write_control(agent);
-		err = agent_attach_all(agent, &agent->config, message);
-	}
-	if (!err) {
-		note_publication(agent, &report, spw_monotonic_ns() - begin);
+	agent_renew_lease(agent, begin);
+	agent_follow_wishes(agent, begin);
+	agent->control.level = agent->control.pinned_level < SPW_LEVELS ? agent->control.pinned_level : SPW_GREEN;
+	agent_write_control(agent);
+	err = agent_attach_all(agent, &agent->config, message);
+	if (!err && agent->record.unconfirmed_until_ns != UINT64_MAX)
+		note_publication(agent, report, spw_monotonic_ns() - begin);
+	return err;
+}
+
+int agent_first_publication(struct agent *agent)
+{
+	struct spw_compile_report report;
+	char message[SPW_MESSAGE_MAX] = "";
+	int err = first_ruleset(agent, &report);
+
+	if (err)
+		return err;
+	err = load_and_attach(agent, &report, message);
+	if (!err)
 		agent_write_record(agent);
-	}
 	spw_compile_report_free(&report);
 	return err ? spw_fail("%s", message) : 0;
 }

@@ -78,6 +78,11 @@ int spw_config_parse(const char *text, size_t length, const char *name, struct s
 		spw_error(diagnostics, start, "it has %zu bytes; %u are the most", length, SPW_CONFIG_BYTES_MAX);
 		return -EINVAL;
 	}
+	if (!err) {
+		config->text = strndup(text, length);
+		config->text_bytes = config->text ? strlen(config->text) : 0;
+		err = config->text ? 0 : -ENOMEM;
+	}
 	if (!err)
 		err = spw_tree_parse(text, length, config->file_names[0], &root, diagnostics);
 	if (!err)
@@ -161,6 +166,7 @@ void spw_config_free(struct spw_config *config)
 	free(config->pin_dir);
 	free(config->run_dir);
 	free(config->state_dir);
+	free(config->text);
 	free(config->path);
 	*config = (struct spw_config){0};
 }

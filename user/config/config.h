@@ -122,6 +122,8 @@ enum spw_attach_mode {
 
 struct spw_config {
 	char *path; /* as given */
+	char *text; /* as read, NUL-terminated; may have to be given back (apply --confirm) */
+	size_t text_bytes;
 	struct {
 		char *name;
 		struct spw_place place;

@@ -18,6 +18,7 @@ struct spw_datapath {
 	struct spillway_bpf *skeleton; /* owned */
 	int program_fd;		       /* borrowed from the skeleton */
 	int ruleset_fd;		       /* outer map; borrowed */
+	int published_fd;	       /* the ruleset in it; owned; -1: none */
 	u32 units_capacity;	       /* every ruleset it takes has just this capacity */
 	int clock_fd;		       /* program that tells the time in jiffies; borrowed */
 	int orders_fd;		       /* borrowed */
@@ -46,7 +47,7 @@ int spw_datapath_load(const struct spw_pins *pins, int ruleset_map, u32 units_ca
  * @ruleset_map: of the datapath's capacity; the datapath keeps it alive, the caller may close it
  * Returns 0 or -errno; on an error the old one stays.
  */
-int spw_datapath_publish(const struct spw_datapath *datapath, int ruleset_map);
+int spw_datapath_publish(struct spw_datapath *datapath, int ruleset_map);
 
 /**
  * spw_datapath_lease() - the moment @lease_ns from now in jiffies, for struct spw_control.

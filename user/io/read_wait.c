@@ -36,12 +36,25 @@ static const struct source {
 /* Needed with each of them. */
 static const char *const tracepoints[] = {"tcp_rcv_space_adjust", "tcp_destroy_sock"};
 
+/* What libbpf had to say: the verifier's last word, else its first complaint. */
 static char libbpf_words[256];
 
 static int keep_words(enum libbpf_print_level level, const char *format, va_list arguments)
 {
-	if (level == LIBBPF_WARN && !*libbpf_words) {
-		vsnprintf(libbpf_words, sizeof(libbpf_words), format, arguments);
+	_cleanup_free_ char *text = NULL;
+	const char *line;
+	char *end;
+
+	/* That the limit of locked memory stays matters before 5.11 only. */
+	if (level != LIBBPF_WARN || strstr(format, "Failed to bump") || vasprintf(&text, format, arguments) < 0)
+		return 0;
+	end = strstr(text, "\nprocessed ");
+	if (strstr(text, "BEGIN PROG LOAD LOG") && end) {
+		*end = '\0';
+		line = strrchr(text, '\n');
+		snprintf(libbpf_words, sizeof(libbpf_words), "%s", line ? line + 1 : text);
+	} else if (!*libbpf_words) {
+		snprintf(libbpf_words, sizeof(libbpf_words), "%s", text);
 		libbpf_words[strcspn(libbpf_words, "\n")] = '\0';
 	}
 	return 0;

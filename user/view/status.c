@@ -261,6 +261,20 @@ static void put_ruleset(FILE *out, const struct spw_snapshot *snapshot)
 		(unsigned long long)agent->reloads_failed);
 }
 
+/* What `apply --confirm` has left open. */
+static void put_unconfirmed(FILE *out, const struct spw_snapshot *snapshot)
+{
+	u64 until = snapshot->agent.unconfirmed_until_ns;
+	char text[SPW_SHORT_TEXT];
+
+	if (until == UINT64_MAX)
+		fprintf(out, "%*sfrom before an 'apply --confirm' that nobody confirmed; in force until the next 'apply'\n",
+			SPW_LABEL_COLUMNS, "");
+	else if (until)
+		fprintf(out, "%*snot confirmed: taken back in %s, unless you say: spillway confirm\n", SPW_LABEL_COLUMNS, "",
+			spw_short_time(until > snapshot->now_ns ? until - snapshot->now_ns : 0, text));
+}
+
 static void put_version(FILE *out, const struct spw_snapshot *snapshot)
 {
 	const struct spw_agent_record *agent = &snapshot->agent;
@@ -288,6 +302,7 @@ void spw_view_status(FILE *out, const struct spw_snapshot *snapshot, struct spw_
 	put_reasons(out, snapshot);
 	put_anomalies(out, snapshot);
 	put_ruleset(out, snapshot);
+	put_unconfirmed(out, snapshot);
 	put_version(out, snapshot);
 }
 
@@ -319,6 +334,11 @@ static json_t *ruleset_json(const struct spw_snapshot *snapshot)
 	spw_json_set(&object, "bytes", spw_json_count(agent->ruleset_bytes));
 	spw_json_set(&object, "compile_seconds", spw_json_seconds(agent->compile_ns));
 	spw_json_set(&object, "publish_seconds", spw_json_seconds(agent->publish_ns));
+	spw_json_set(&object, "unconfirmed_for_s",
+		     agent->unconfirmed_until_ns && agent->unconfirmed_until_ns != UINT64_MAX ?
+			     spw_json_seconds(agent->unconfirmed_until_ns > snapshot->now_ns ?
+						      agent->unconfirmed_until_ns - snapshot->now_ns : 0) : json_null());
+	spw_json_set(&object, "taken_back", json_boolean(agent->unconfirmed_until_ns == UINT64_MAX));
 	spw_json_set(&object, "age_s", agent->generation ? spw_json_seconds(age_ns) : json_null());
 	return spw_json_finish(&object);
 }
