@@ -44,7 +44,7 @@ UNIT     := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all help deps check test vmtest bench bench-loop demo install uninstall vmlinux lint format clean fuzz pure tests
+.PHONY: all help deps check test vmtest bench bench-signals bench-loop demo install uninstall vmlinux lint format clean fuzz pure tests
 all: $(BUILD)/spillway
 
 help:
@@ -148,6 +148,12 @@ bench:
 	@$(MAKE) --no-print-directory $(BUILD)/spillway
 	@$(MAKE) --no-print-directory -f tests/bench/Makefile BUILD=$(BUILD) bench
 
+## bench-signals  what the signals cost a request (root, 1 min)
+bench-signals:
+	@packaging/deps build test
+	@$(MAKE) --no-print-directory $(BUILD)/tests/signals_watch
+	@tests/bench/signals
+
 ## bench-loop  the closed loop: real servers in overload, with spillway and without it (root, 40 min; LOOP_FLAGS=--quick: 3 min)
 bench-loop:
 	@packaging/deps build test loop
@@ -157,7 +163,7 @@ bench-loop:
 ## fuzz     each parser of outside input for FUZZ_SECONDS (60)
 FUZZ_SECONDS ?= 60
 FUZZ     := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
-FUZZ_SRC := $(wildcard user/core/*.c user/config/*.c user/lists/*.c)
+FUZZ_SRC := $(wildcard user/core/*.c user/config/*.c user/lists/*.c) user/io/answer.c user/io/proc_text.c
 $(BUILD)/fuzz/%: tests/fuzz/%.c $(FUZZ_SRC)
 	$(say) FUZZ $@
 	$(Q)mkdir -p $(@D)
