@@ -34,9 +34,10 @@ BPF_CFLAGS := -O2 -g -target bpf -mcpu=v3 -D__TARGET_ARCH_$(ARCH) $(WARN) -Wno-u
 
 SRC      := $(wildcard user/*.c user/*/*.c)
 OBJ      := $(SRC:%.c=$(BUILD)/obj/%.o)
-# What is pure, and so runs in the unit ring, under ASan and UBSan; of io/ only what takes text or tallies and gives values.
+# What runs in the unit ring, under ASan and UBSan: what is pure, and of io/ what needs neither libbpf nor a network.
 SAN_SRC  := $(wildcard user/core/*.c user/config/*.c user/lists/*.c user/view/*.c) \
-            user/io/answer.c user/io/proc_text.c user/io/tally.c
+            user/io/answer.c user/io/proc_text.c user/io/tally.c user/io/log.c \
+            $(addprefix user/io/,learned.c history.c history_parts.c history_read.c thinning.c events.c hooks.c)
 SAN_OBJ  := $(SAN_SRC:%.c=$(BUILD)/san/%.o)
 SKELS    := $(BUILD)/bpf/spillway.skel.h $(BUILD)/bpf/signals.skel.h
 UNIT     := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c tests/sim/test_*.c))
