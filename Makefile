@@ -90,7 +90,7 @@ $(BUILD)/tests/%: tests/%.c $(SAN_OBJ)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS_ALL) $(SAN) -I. -o $@ $< $(SAN_OBJ) $(PKG_LIBS) -lcmocka -lm
 
-tests: $(BUILD)/spillway $(UNIT) $(BUILD)/tests/blast $(BUILD)/tests/signals_watch
+tests: $(BUILD)/spillway $(UNIT) $(BUILD)/tests/blast $(BUILD)/tests/e2e/hooks_driver $(BUILD)/tests/signals_watch
 
 $(BUILD)/tests/blast: tests/e2e/blast.c
 	$(say) CC $<
@@ -164,6 +164,7 @@ install: $(BUILD)/spillway
 	install -Dm644 packaging/spillway.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/spillway
 	install -Dm644 packaging/spillway.yaml $(DESTDIR)$(PREFIX)/share/doc/spillway/spillway.yaml
 	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/doc/spillway README.md packaging/alerts.yml $(wildcard docs/*.md)
+	install -Dm755 -t $(DESTDIR)$(PREFIX)/share/doc/spillway/hooks $(wildcard packaging/hooks/*)
 	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
 	sed 's|@PREFIX@|$(PREFIX)|' packaging/spillway.service >$(DESTDIR)$(PREFIX)/lib/systemd/system/spillway.service
 
