@@ -75,20 +75,20 @@ static void advance(struct spw_facts *facts, double load)
 	service->oldest_unread_ns = draw() % 1000000;
 }
 
-static struct spw_record *run_ticks(struct spw_history *history, const struct spw_named_policy *policy, u32 count,
-				    double load, struct spw_memory *memory, struct spw_facts *facts)
+/* @records: where they are kept for a comparison; NULL: nowhere */
+static void run_ticks(struct spw_history *history, const struct spw_named_policy *policy, u32 count, double load,
+		      struct spw_memory *memory, struct spw_facts *facts, struct spw_record *records)
 {
-	const struct spw_wish wish = {SPW_LEVEL_NEVER, SPW_GREEN, SPW_RED};
-	struct spw_record *records = calloc(count, sizeof(*records));
+	static const struct spw_wish wish = {SPW_LEVEL_NEVER, SPW_GREEN, SPW_RED};
+	static struct spw_decision decision;
 
 	for (u32 i = 0; i < count; i++) {
 		advance(facts, load);
-		records[i].wish = wish;
-		records[i].facts = *facts;
-		spw_decide(memory, &policy->policy, &wish, facts, &records[i].decision);
-		spw_history_tick(history, &wish, facts, &records[i].decision);
+		spw_decide(memory, &policy->policy, &wish, facts, &decision);
+		spw_history_tick(history, &wish, facts, &decision);
+		if (records)
+			records[i] = (struct spw_record){wish, *facts, decision};
 	}
-	return records;
 }
 
 static int make_folder(void **state)
@@ -152,7 +152,7 @@ static void facts_come_back_exactly(void **state)
 	struct spw_history_reader *reader;
 	struct spw_history_tick tick;
 	struct spw_history *history;
-	struct spw_record *calm, *flood;
+	struct spw_record *calm = calloc(45, sizeof(*calm)), *flood = calloc(500, sizeof(*flood));
 	u32 count = 0;
 
 	(void)state;
@@ -160,8 +160,8 @@ static void facts_come_back_exactly(void **state)
 	make_policy(&policy);
 	assert_int_equal(spw_history_open(folder, 0, &history, message), 0);
 	spw_history_policy(history, &policy, &learned, "/etc/x.yaml", 1000 * S, 1700000000 * S);
-	calm = run_ticks(history, &policy, 45, 500, memory, facts);
-	flood = run_ticks(history, &policy, 500, 5000, memory, facts);
+	run_ticks(history, &policy, 45, 500, memory, facts, calm);
+	run_ticks(history, &policy, 500, 5000, memory, facts, flood);
 	assert_int_equal(flood[499].decision.level, SPW_RED);
 	spw_history_close(history);
 
@@ -203,7 +203,7 @@ static void deciding_again_is_the_same(void **state)
 	struct spw_history_reader *reader;
 	struct spw_history_tick tick;
 	struct spw_history *history;
-	struct spw_record *records;
+	struct spw_record *records = calloc(200, sizeof(*records));
 	u32 count = 0;
 
 	(void)state;
@@ -211,9 +211,9 @@ static void deciding_again_is_the_same(void **state)
 	make_policy(&policy);
 	assert_int_equal(spw_history_open(folder, 0, &history, message), 0);
 	spw_history_policy(history, &policy, NULL, "", 5 * S, 1700000000 * S);
-	free(run_ticks(history, &policy, 100, 600, memory, facts));
-	records = run_ticks(history, &policy, 200, 3000, memory, facts);
-	free(run_ticks(history, &policy, 300, 200, memory, facts));
+	run_ticks(history, &policy, 100, 600, memory, facts, NULL);
+	run_ticks(history, &policy, 200, 3000, memory, facts, records);
+	run_ticks(history, &policy, 300, 200, memory, facts, NULL);
 	spw_history_close(history);
 	assert_int_equal(spw_history_read(folder, &reader, message), 0);
 	for (; spw_history_next(reader, &tick) == 1; count++) {
@@ -287,7 +287,7 @@ static u8 *record_a_while(u32 ticks, size_t *bytes)
 	make_policy(&policy);
 	assert_int_equal(spw_history_open(folder, 0, &history, message), 0);
 	spw_history_policy(history, &policy, NULL, "", 7 * S, 1700000000 * S);
-	free(run_ticks(history, &policy, ticks, 900, memory, facts));
+	run_ticks(history, &policy, ticks, 900, memory, facts, NULL);
 	spw_history_close(history);
 	free(facts);
 	spw_memory_free(memory);
@@ -430,7 +430,7 @@ static void the_history_is_bounded_and_thinned(void **state)
 	assert_int_equal(spw_history_open(folder, BYTES, &history, message), 0);
 	spw_history_policy(history, &policy, NULL, "", 7 * S, 1700000000 * S);
 	for (u32 round = 0; round < 22; round++) {
-		free(run_ticks(history, &policy, 950, round < 11 || round == 17 ? 5000 : 300, memory, facts));
+		run_ticks(history, &policy, 950, round < 11 || round == 17 ? 5000 : 300, memory, facts, NULL);
 		assert_in_range(bytes_of_all(&segments), 0, BYTES);
 	}
 	assert_in_range(segments, 6, 9);
@@ -485,14 +485,14 @@ static void a_full_disk_stops_the_history_and_not_the_agent(void **state)
 	assert_int_equal(spw_history_open(folder, 0, &history, message), 0);
 	spw_history_policy(history, &policy, NULL, "", 7 * S, 1700000000 * S);
 	snprintf(path, sizeof(path), "%s/ballast", folder);
-	free(run_ticks(history, &policy, 100, 900, memory, facts));
+	run_ticks(history, &policy, 100, 900, memory, facts, NULL);
 	store(path, ballast, sizeof(ballast));
-	free(run_ticks(history, &policy, 600, 900, memory, facts));
+	run_ticks(history, &policy, 600, 900, memory, facts, NULL);
 	now = spw_history_state(history);
 	assert_false(now.writing);
 	assert_true(now.ticks_lost > 100);
 	unlink(path);
-	free(run_ticks(history, &policy, 200, 900, memory, facts));
+	run_ticks(history, &policy, 200, 900, memory, facts, NULL);
 	now = spw_history_state(history);
 	assert_true(now.writing);
 	spw_history_close(history);
