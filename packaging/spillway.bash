@@ -28,7 +28,7 @@ _spillway_lists() {
 
 _spillway() {
 	local words=("${COMP_WORDS[@]}") current=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}
-	local verbs="run check apply confirm status level list simulate doctor detach version"
+	local verbs="run check apply confirm status level explain events replay list simulate doctor detach version"
 	local options="-c --config -j --json -h --help -V --version"
 	local verb='' config=() arguments=() i
 
@@ -83,6 +83,7 @@ _spillway() {
 	simulate:*) options+=" --level -q --quiet" ;;
 	level:2:set) options+=" --for" ;;
 	detach:*) options+=" --force" ;;
+	events:*) options+=" -f --follow" ;;
 	esac
 	if [[ $current == -* ]]; then
 		COMPREPLY=($(compgen -W "$options" -- "$current"))
@@ -94,6 +95,7 @@ _spillway() {
 	level:2:set) COMPREPLY=($(compgen -W "--for" -- "$current")) ;;
 	list:0:*) COMPREPLY=($(compgen -W "show" -- "$current")) ;;
 	list:1:show) _spillway_lists "$current" ;;
+	replay:0:*) _spillway_files "$current" '[0-9]{6}' ;;
 	simulate:0:*) _spillway_files "$current" 'pcap|pcapng|cap' ;;
 	esac
 }
