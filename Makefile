@@ -34,9 +34,11 @@ BPF_CFLAGS := -O2 -g -target bpf -mcpu=v3 -D__TARGET_ARCH_$(ARCH) $(WARN) -Wno-u
 
 SRC      := $(wildcard user/*.c user/*/*.c)
 OBJ      := $(SRC:%.c=$(BUILD)/obj/%.o)
-SAN_SRC  := $(wildcard user/core/*.c user/config/*.c user/lists/*.c user/view/*.c)
+# What is pure, and so runs in the unit ring, under ASan and UBSan; of io/ only what takes text or tallies and gives values.
+SAN_SRC  := $(wildcard user/core/*.c user/config/*.c user/lists/*.c user/view/*.c) \
+            user/io/answer.c user/io/proc_text.c user/io/tally.c
 SAN_OBJ  := $(SAN_SRC:%.c=$(BUILD)/san/%.o)
-SKELS    := $(BUILD)/bpf/spillway.skel.h
+SKELS    := $(BUILD)/bpf/spillway.skel.h $(BUILD)/bpf/signals.skel.h
 UNIT     := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c tests/sim/test_*.c))
 
 .DELETE_ON_ERROR:
@@ -87,12 +89,19 @@ $(BUILD)/tests/%: tests/%.c $(SAN_OBJ)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS_ALL) $(SAN) -I. -o $@ $< $(SAN_OBJ) $(PKG_LIBS) -lcmocka -lm
 
-tests: $(BUILD)/spillway $(UNIT) $(BUILD)/tests/blast $(BUILD)/tests/arrive $(BUILD)/tests/upstream
+tests: $(BUILD)/spillway $(UNIT) $(addprefix $(BUILD)/tests/,blast signals_watch arrive upstream)
 
 $(BUILD)/tests/blast: tests/e2e/blast.c
 	$(say) CC $<
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE $(WARN) -O2 -o $@ $<
+
+# Prints what the agent would know at each tick, without an agent.
+WATCH_OBJ := $(filter $(BUILD)/obj/user/io/% $(BUILD)/obj/user/config/% $(BUILD)/obj/user/core/% $(BUILD)/obj/user/lists/%,$(OBJ))
+$(BUILD)/tests/signals_watch: tests/e2e/signals_watch.c $(WATCH_OBJ)
+	$(say) CC $<
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS_ALL) -I. -o $@ $< $(WATCH_OBJ) $(PKG_LIBS) -lm
 
 ARRIVE := $(addprefix tests/loop/,arrive.c schedule.c client.c answer.c tally.c)
 $(BUILD)/tests/arrive: $(ARRIVE) $(wildcard tests/loop/*.h)

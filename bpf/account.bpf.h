@@ -42,13 +42,17 @@ SPW_INLINE void spw_account_anomalies(u32 found)
 		spw_account_anomaly(SPW_ANOMALY_VLAN_LIMIT);
 }
 
-SPW_INLINE void spw_account_new_work(const struct spw_slot *slot, u32 verdict)
+SPW_INLINE void spw_account_new_work(const struct spw_slot *slot, u32 service, bool resent, u32 verdict)
 {
-	u32 class_id = slot->class_id;
-	struct spw_class_counter *counter = bpf_map_lookup_elem(&class_counters, &class_id);
+	u32 index = spw_work_index(service, slot->class_id);
+	struct spw_work_counter *counter = bpf_map_lookup_elem(&work_counters, &index);
 
-	if (counter)
-		counter->new_work[verdict & 1]++;
+	if (!counter)
+		return;
+	if (resent)
+		counter->resent[verdict & 1]++;
+	else
+		counter->fresh[verdict & 1]++;
 }
 
 SPW_INLINE void spw_account_shadow(const struct spw_slot *slot, u32 shadow, bool new_work)
@@ -62,11 +66,16 @@ SPW_INLINE void spw_account_shadow(const struct spw_slot *slot, u32 shadow, bool
 	}
 }
 
-/* What this level, were it enforced, or the next one up would have done to a packet that passed. */
+/*
+ * What this level, were it enforced, or the next one up would have done to a packet that passed. @refused: by rule 9 or 10.
+ * These are not asked without a lease, when their orders are old, nor for the next level, whose orders nobody has given.
+ */
 SPW_INLINE void spw_account_shadows(const struct spw_packet *packet, const struct spw_slot *slot,
-				    const struct spw_ruleset *ruleset, const struct spw_order *order, bool new_work)
+				    const struct spw_ruleset *ruleset, const struct spw_order *order, bool new_work,
+				    bool refused)
 {
-	if ((!order->leased || order->observing) && spw_would_drop(packet, slot, ruleset, order->level, new_work))
+	if ((!order->leased || order->observing) &&
+	    (refused || spw_would_drop(packet, slot, ruleset, order->level, new_work)))
 		spw_account_shadow(slot, SPW_SHADOW_ENFORCED, new_work);
 	if (order->level < SPW_RED && spw_would_drop(packet, slot, ruleset, order->level + 1, new_work))
 		spw_account_shadow(slot, SPW_SHADOW_NEXT_LEVEL, new_work);

@@ -11,6 +11,7 @@
 #define SPW_BPF_PARSE_H
 
 #include "../maps/trace.h"
+#include "mix.h"
 
 enum spw_ethertype {
 	SPW_ETH_IPV4 = 0x0800,
@@ -53,6 +54,7 @@ enum spw_header_bytes {
  * to the IP packet by its own word; these may be more than the linear part holds where the frame is larger than a page.
  */
 struct spw_cursor {
+	u32 network; /* where the IP header begins */
 	u32 offset;
 	u32 payload;
 	u32 hop_limit;
@@ -207,6 +209,31 @@ SPW_INLINE void spw_parse_transport(const u8 *start, const u8 *end, const struct
 		spw_parse_icmp(at, end, cursor, packet);
 }
 
+/**
+ * spw_parse_flow() - what tells a SYN or a QUIC Initial from every other: both addresses and ports, and of a SYN its initial
+ * sequence number; nothing else has a flow. Read for new work alone, and after the rest, so that nothing else pays for it.
+ * @seed: random and secret, so that nobody can look for flows of one hash
+ */
+SPW_INLINE void spw_parse_flow(const u8 *start, const u8 *end, const struct spw_cursor *cursor, u64 seed,
+			       struct spw_packet *packet)
+{
+	const u8 *ip = start + (cursor->network & SPW_OFFSET_MASK);
+	const u8 *transport = start + (cursor->offset & SPW_OFFSET_MASK);
+	u64 flow = seed ^ packet->source_hi, ports = (u64)packet->sport << 48 | (u64)packet->dport << 32;
+
+	if (!(packet->found & (SPW_FOUND_SYN | SPW_FOUND_QUIC_INITIAL)))
+		return;
+	if (packet->found & SPW_FOUND_SYN && transport + SPW_TCP_BYTES <= end)
+		ports |= spw_load32(transport + 4);
+	if (packet->family == 4 && ip + SPW_IPV4_BYTES <= end) {
+		flow = spw_mix_in(flow, spw_load32(ip + 16));
+	} else if (packet->family == 6 && ip + SPW_IPV6_BYTES <= end) {
+		flow = spw_mix_in(flow, packet->source_lo);
+		flow = spw_mix_in(flow, spw_load64(ip + 24) ^ spw_load64(ip + 32));
+	}
+	packet->flow = spw_mix(flow ^ ports) | 1;
+}
+
 SPW_INLINE bool spw_is_extension(const struct spw_packet *packet)
 {
 	u32 protocol = packet->protocol;
@@ -354,7 +381,7 @@ SPW_INLINE void spw_parse_network(const u8 *start, const u8 *end, u32 length, st
 		ethertype = spw_load16(start + offset + 2);
 		offset += SPW_VLAN_BYTES;
 	}
-	cursor->offset = offset;
+	cursor->network = cursor->offset = offset;
 	if (ethertype == SPW_ETH_IPV4)
 		spw_parse_ipv4(start + offset, end, length - offset, cursor, packet);
 	else if (ethertype == SPW_ETH_IPV6)

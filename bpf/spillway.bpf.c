@@ -8,6 +8,7 @@
 #include <bpf/bpf_helpers.h>
 
 #include "account.bpf.h"
+#include "budget.bpf.h"
 #include "classify.h"
 #include "parse.h"
 #include "verdict.h"
@@ -17,8 +18,6 @@ const volatile u32 spw_unit_mask = 0;
 
 /* Fixed at load: write every judgement to the trace map, as `simulate` wants it. */
 const volatile bool spw_trace = false;
-
-static const u32 only = 0;
 
 /*
  * All three steps of parsing, with the length of the whole frame, for what the fast path below does not settle. Global
@@ -33,6 +32,7 @@ __attribute__((noinline)) int parse_extensions(struct xdp_md *ctx, struct spw_cu
 
 __attribute__((noinline)) int parse_whole(struct xdp_md *ctx, struct spw_packet *packet)
 {
+	const struct spw_control *state = bpf_map_lookup_elem(&control, &only);
 	struct spw_cursor cursor = {0};
 
 	if (!packet)
@@ -42,6 +42,8 @@ __attribute__((noinline)) int parse_whole(struct xdp_md *ctx, struct spw_packet 
 	if (cursor.transport && spw_is_extension(packet))
 		parse_extensions(ctx, &cursor, packet);
 	spw_parse_transport((void *)(long)ctx->data, (void *)(long)ctx->data_end, &cursor, packet);
+	if (state)
+		spw_parse_flow((void *)(long)ctx->data, (void *)(long)ctx->data_end, &cursor, state->seed, packet);
 	return 0;
 }
 
@@ -85,13 +87,12 @@ struct outcome {
 __attribute__((noinline)) int write_trace(struct xdp_md *ctx, struct outcome *outcome, u64 generation)
 {
 	struct spw_trace *out = bpf_map_lookup_elem(&trace, &only);
-	struct spw_packet packet = {0};
 
 	if (!out || !outcome)
 		return 0;
-	parse_whole(ctx, &packet);
-	out->packet = packet;
-	out->classified = packet.family != 0;
+	out->packet = (struct spw_packet){0};
+	parse_whole(ctx, &out->packet);
+	out->classified = out->packet.family != 0;
 	out->list = outcome->list;
 	out->class_id = outcome->class_id;
 	out->new_work = outcome->new_work;
@@ -99,6 +100,29 @@ __attribute__((noinline)) int write_trace(struct xdp_md *ctx, struct outcome *ou
 	out->reason = outcome->reason;
 	out->generation = generation;
 	return 0;
+}
+
+/*
+ * What is done for new work alone: told fresh from resent, judged by rules 9 and 10, counted by service. Returns whether these
+ * two refuse it, also where mode observe passes it.
+ */
+SPW_INLINE bool judge_new_work(const struct spw_packet *packet, const struct spw_slot *slot,
+			       const struct spw_ruleset *rules, const struct spw_order *order,
+			       struct spw_judgement *judgement)
+{
+	u32 service = spw_service(packet, rules), asked = SPW_REASON_ADMITTED;
+	struct spw_sight sight = {0};
+	u16 *cell = service ? spw_look_up(packet, &sight) : NULL;
+	bool refused;
+
+	if (spw_is_undecided(*judgement, slot, order))
+		asked = spw_ask_budget(packet, slot, service, sight.continuing);
+	refused = asked != SPW_REASON_ADMITTED;
+	if (refused && judgement->reason == SPW_REASON_ADMITTED)
+		*judgement = spw_judgement(SPW_DROP, asked);
+	spw_remember(cell, packet, &sight, !refused && judgement->verdict == SPW_PASS);
+	spw_account_new_work(slot, service, sight.resent, judgement->verdict);
+	return refused;
 }
 
 /* What comes behind parsing, the same for every frame. */
@@ -110,15 +134,15 @@ SPW_INLINE int judge_and_account(struct xdp_md *ctx, const struct spw_packet *pa
 	bool new_work = spw_is_new_work(packet, rules);
 	struct spw_order order = current_order(state);
 	struct spw_judgement judgement = spw_judgement(SPW_PASS, reason);
+	bool refused = false;
 
-	if (reason == SPW_REASONS) {
+	if (reason == SPW_REASONS)
 		judgement = spw_judge(packet, slot, rules, &order, new_work);
-		if (judgement.verdict == SPW_PASS && judgement.reason != SPW_REASON_MANAGEMENT)
-			spw_account_shadows(packet, slot, rules, &order, new_work);
-	}
-	spw_account_packet(slot, judgement.reason, packet->length);
 	if (new_work)
-		spw_account_new_work(slot, judgement.verdict);
+		refused = judge_new_work(packet, slot, rules, &order, &judgement);
+	if (reason == SPW_REASONS && judgement.verdict == SPW_PASS && judgement.reason != SPW_REASON_MANAGEMENT)
+		spw_account_shadows(packet, slot, rules, &order, new_work, refused);
+	spw_account_packet(slot, judgement.reason, packet->length);
 	if (spw_trace) {
 		struct outcome outcome = {slot->list, slot->class_id, new_work, judgement.verdict, judgement.reason};
 
@@ -165,6 +189,8 @@ int spillway(struct xdp_md *ctx)
 	spw_parse_transport(start, end, &cursor, &packet);
 	if (packet.found & (SPW_FOUND_MALFORMED | SPW_FOUND_FRAGMENT | SPW_FOUND_VLAN_LIMIT))
 		return unusual_frame(ctx);
+	if (spw_is_new_work(&packet, rules) && spw_service(&packet, rules))
+		spw_parse_flow(start, end, &cursor, state->seed, &packet);
 	return judge_and_account(ctx, &packet, rules, state);
 }
 

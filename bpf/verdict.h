@@ -12,10 +12,15 @@
  *   6. (place of the packet limits of source, prefix and class)
  *   7. Not new work: pass.
  *   8. (place of the limit of a source's new work)
- *   9. (place of the admitted share of the class)
- *  10. (place of the service's budget) Otherwise pass.
+ *   9. The source is not in the admitted share of its class: drop (share.h).
+ *  10. The backlog of the service's budget exceeds the room of the class: drop. Otherwise charge the budget and pass
+ *      (meter.h).
  *
- * Rules 2 and 5 drop, so both ask for the lease and the mode first: without an agent everything passes.
+ * Rules 9 and 10 judge new work for a service that has a budget; other new work passes. What goes on a QUIC handshake that
+ * was admitted is charged, but neither of them refuses it (fresh.h): the rest of it was promised.
+ *
+ * Rules 2, 5, 9 and 10 drop, so all ask for the lease and the mode first: without an agent everything passes. In mode
+ * observe the budget is charged with what would be admitted, so that what would be refused is counted truly.
  */
 #ifndef SPW_BPF_VERDICT_H
 #define SPW_BPF_VERDICT_H
@@ -23,6 +28,8 @@
 #include "../maps/control.h"
 #include "../maps/ruleset.h"
 #include "../maps/trace.h"
+#include "meter.h"
+#include "share.h"
 
 struct spw_judgement {
 	u8 verdict; /* enum spw_verdict */
@@ -75,6 +82,17 @@ SPW_INLINE bool spw_is_new_work(const struct spw_packet *packet, const struct sp
 	return new_work == SPW_NEW_ANY || (new_work == SPW_NEW_QUIC && packet->found & SPW_FOUND_QUIC_INITIAL);
 }
 
+/* The service that a piece of new work is for; 0: its port belongs to none. */
+SPW_INLINE u32 spw_service(const struct spw_packet *packet, const struct spw_ruleset *ruleset)
+{
+	u32 port = packet->dport;
+
+	SPW_OPAQUE(port);
+	if (packet->protocol == 6)
+		return ruleset->tcp_ports[port & 0xffff].service;
+	return ruleset->udp_ports[port & 0xffff].service;
+}
+
 /* Rule 3. Ports that were not seen, as in a later fragment, never count as management ports. */
 SPW_INLINE bool spw_is_management(const struct spw_packet *packet, const struct spw_slot *slot,
 				  const struct spw_ruleset *ruleset)
@@ -97,7 +115,7 @@ SPW_INLINE bool spw_is_cut(const struct spw_slot *slot, u32 level, bool new_work
 	return level >= slot->cut_all_from || (new_work && level >= slot->cut_new_from);
 }
 
-/* Rules 5 to 10: what the level would do to a packet that the first four rules let through. */
+/* Rules 5 to 8: what the level would do to a packet that the first four rules let through. */
 SPW_INLINE struct spw_judgement spw_judge_level(const struct spw_packet *packet, const struct spw_slot *slot,
 						u32 level, bool new_work)
 {
@@ -113,7 +131,8 @@ SPW_INLINE struct spw_judgement spw_judge_level(const struct spw_packet *packet,
 }
 
 /**
- * spw_judge() - rules 2 to 10, for a packet that rule 1 did not settle.
+ * spw_judge() - rules 2 to 8, for a packet that rule 1 did not settle. SPW_REASON_ADMITTED: if its port belongs to a service,
+ * rules 9 and 10 are still to be asked; where they say nothing, that is the judgement.
  * @slot: of its source; where the source could not be read, slot 0
  * @new_work: spw_is_new_work()
  */
@@ -132,6 +151,42 @@ SPW_INLINE struct spw_judgement spw_judge(const struct spw_packet *packet, const
 	if (order->observing)
 		return spw_judgement(SPW_PASS, SPW_REASON_OBSERVE);
 	return spw_judge_level(packet, slot, order->level, new_work);
+}
+
+/* Rule 9 is spw_is_in(). */
+
+/**
+ * spw_is_over() - rule 10; charges the cell unless it says so.
+ * @room: of the class, or SPW_ROOM_ALL for what goes on an admitted handshake
+ * @cell: arrival time of the service's budget cell
+ * @refusal: what this CPU remembers of the class
+ * @now: ticks
+ */
+SPW_INLINE bool spw_is_over(const struct spw_service_order *order, u64 room, u64 *cell, struct spw_refusal *refusal,
+			    u64 now)
+{
+	u64 arrival = 0;
+
+	if (room == SPW_ROOM_ALL) {
+		spw_meter_charge(cell, now, order->cost_ticks, order->debt_ticks);
+		return false;
+	}
+	if (now < refusal->until_ticks && room <= refusal->room)
+		return true;
+	if (spw_meter_admit(cell, now, order->cost_ticks, room, &arrival))
+		return false;
+	refusal->until_ticks = arrival - room;
+	refusal->room = room;
+	return true;
+}
+
+/* Of new work: is it for rules 9 and 10 to judge it, after the judgement of those before them? */
+SPW_INLINE bool spw_is_undecided(struct spw_judgement judgement, const struct spw_slot *slot,
+				 const struct spw_order *order)
+{
+	if (judgement.reason == SPW_REASON_ADMITTED)
+		return true;
+	return judgement.reason == SPW_REASON_OBSERVE && !spw_is_cut(slot, order->level, true);
 }
 
 /**

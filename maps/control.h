@@ -16,17 +16,21 @@
 
 struct spw_control {
 	u64 lease_until_jiffies;
+	u64 seed; /* of the hash that flows are told apart by; random and secret, drawn with the pins */
 	u32 level; /* enum spw_level */
 	u32 mode;  /* enum spw_mode */
 	/* Below: the agent's own memory over restarts; the datapath does not read it. */
 	u32 magic;
 	u32 layout;
 	u32 pinned_level;   /* level that an operator has set; SPW_LEVEL_NEVER: none */
-	u32 reserved;
+	u8 least_level;	     /* bounds that an operator has set; green and red: none */
+	u8 most_level;
+	u16 reserved;
 	u64 lease_until_ns;  /* the same moment, CLOCK_MONOTONIC */
 	u64 pinned_until_ns; /* CLOCK_MONOTONIC; UINT64_MAX: until `level auto` */
+	u64 bound_until_ns;  /* the same for the bounds */
 };
 
-_Static_assert(sizeof(struct spw_control) == 48, "layout of the pinned control map");
+_Static_assert(sizeof(struct spw_control) == 64, "layout of the pinned control map");
 
 #endif

@@ -31,21 +31,22 @@ enum spw_shadow {
 
 /* Map class_counters, by class identity. */
 struct spw_class_counter {
-	u64 new_work[SPW_VERDICTS];	   /* packets that are new work */
-	u64 shadow_packets[SPW_SHADOWS];   /* passed, but would have been dropped */
-	u64 shadow_new_work[SPW_SHADOWS];  /* of these, new work */
+	u64 shadow_packets[SPW_SHADOWS];  /* passed, but would have been dropped */
+	u64 shadow_new_work[SPW_SHADOWS]; /* of these, new work */
 };
 
 /*
- * Map work_counters, by spw_work_index(): new work by service and class. Fresh is what was not seen before: the sum of
- * `fresh` over verdicts is demand. A SYN that is sent again because the first was refused or lost counts as resent.
+ * Map work_counters, by spw_work_index(): every packet of new work counts in exactly one place, so the new work of a class
+ * is the sum over services. Fresh is what was not seen before: the sum of `fresh` over verdicts is demand. A SYN that is
+ * sent again because the first was refused or lost counts as resent, and so does a QUIC Initial of a handshake that goes
+ * on. On ports of no service, and where every datagram is new work, everything counts as fresh: nothing is remembered.
  */
 struct spw_work_counter {
 	u64 fresh[SPW_VERDICTS];
 	u64 resent[SPW_VERDICTS];
 };
 
-#define SPW_WORK_COUNTERS ((SPW_SERVICES_MAX + 1) * SPW_CLASSES_MAX)
+#define SPW_WORK_COUNTERS (SPW_SERVICE_IDENTITIES * SPW_CLASSES_MAX)
 
 /* @service: identity as in struct spw_port; 0: the port belongs to none. */
 SPW_INLINE u32 spw_work_index(u32 service, u32 class_id)
@@ -59,7 +60,7 @@ struct spw_anomaly_counter {
 };
 
 _Static_assert(sizeof(struct spw_list_tally) == 384, "layout of the pinned list_counters map");
-_Static_assert(sizeof(struct spw_class_counter) == 48, "layout of the pinned class_counters map");
+_Static_assert(sizeof(struct spw_class_counter) == 32, "layout of the pinned class_counters map");
 _Static_assert(sizeof(struct spw_work_counter) == 32, "layout of the pinned work_counters map");
 
 #endif

@@ -11,9 +11,15 @@
  *   list_counters      datapath   struct spw_list_tally, by list identity
  *   class_counters     datapath   struct spw_class_counter, by class identity
  *   anomaly_counters   datapath   struct spw_anomaly_counter, by enum spw_anomaly
+ *   work_counters      datapath   struct spw_work_counter, by spw_work_index(): service and class
+ *   orders             agent      struct spw_service_order, by service identity
+ *   budget_cells       datapath   struct spw_budget_cell, by service identity
+ *   refusals           datapath   struct spw_refusal, by spw_work_index(); not pinned
+ *   fingerprints       datapath   struct spw_fingerprints, one value
  *   trace              datapath   struct spw_trace; only when loaded for `simulate`
  *   list_registry      agent      struct spw_list_record     \
- *   class_registry     agent      struct spw_class_record     } the datapath does not see these: made by user/io/pins.c
+ *   class_registry     agent      struct spw_class_record     \ the datapath does not see these: made by user/io/pins.c
+ *   service_registry   agent      struct spw_service_record   /
  *   agent_registry     agent      struct spw_agent_record    /
  */
 #ifndef SPW_MAPS_MAPS_BPF_H
@@ -21,8 +27,13 @@
 
 #include "control.h"
 #include "counters.h"
+#include "fingerprint.h"
+#include "order.h"
 #include "ruleset.h"
 #include "trace.h"
+
+/* The key of the maps that have one value. */
+static const u32 only = 0;
 
 /* The agent makes the inner array, sized to the ruleset, and hands it to the loader as the template. */
 struct {
@@ -60,6 +71,42 @@ struct {
 	__type(key, u32);
 	__type(value, struct spw_anomaly_counter);
 } anomaly_counters SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, SPW_WORK_COUNTERS);
+	__type(key, u32);
+	__type(value, struct spw_work_counter);
+} work_counters SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, SPW_SERVICE_IDENTITIES);
+	__uint(map_flags, BPF_F_RDONLY_PROG);
+	__type(key, u32);
+	__type(value, struct spw_service_order);
+} orders SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, SPW_SERVICE_IDENTITIES);
+	__type(key, u32);
+	__type(value, struct spw_budget_cell);
+} budget_cells SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, SPW_WORK_COUNTERS);
+	__type(key, u32);
+	__type(value, struct spw_refusal);
+} refusals SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, struct spw_fingerprints);
+} fingerprints SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

@@ -34,11 +34,30 @@ struct spw_class_order {
 struct spw_service_order {
 	u64 cost_ticks; /* what one unit of new work adds to the backlog; 0: there is no budget, rules 9 and 10 pass */
 	u64 stay_jiffies; /* how long a source keeps its place among those of its class; 0: for ever */
-	u64 salt; /* of the places */
-	u64 reserved;
+	u64 salt; /* of the places; secret, and the same over reloads and restarts */
+	u64 debt_ticks; /* work that is never refused moves the backlog up to here and no further; 0: without bound */
 	struct spw_class_order classes[SPW_CLASSES_MAX]; /* by class identity */
 };
 
+/*
+ * Map budget_cells, by service identity; written by the datapath alone. Pinned, so that an upgrade does not hand out a
+ * second burst. Each in a cache line of its own.
+ */
+struct spw_budget_cell {
+	u64 arrival_ticks; /* theoretical arrival time (bpf/meter.h); 0: never used */
+	u64 reserved[7];
+};
+
+/*
+ * Map refusals, per CPU, by spw_work_index(): the last refusal by the budget that this CPU has seen. As the backlog of a cell
+ * takes its time to drain, work of the same class with no more room is refused until then without a look at the cell.
+ */
+struct spw_refusal {
+	u64 until_ticks;
+	u64 room;
+};
+
+_Static_assert(sizeof(struct spw_budget_cell) == 64, "layout of the pinned budget_cells map");
 _Static_assert(sizeof(struct spw_service_order) == 544, "layout of the pinned orders map");
 
 #endif

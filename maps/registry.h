@@ -36,6 +36,16 @@ struct spw_class_record {
 	u32 reserved;
 };
 
+/* Map service_registry, by service identity. Identity 0 is always "none": the ports that belong to no service. */
+struct spw_service_record {
+	char name[SPW_NAME_MAX];
+	u32 state;
+	u32 reserved;
+	u64 wait_target_ns;
+	u64 operator_capacity_per_s; /* as an operator has said, which counts for more; 0: nothing */
+	u64 capacity_per_s; /* as configured, new work a second; 0: it is to be learned */
+};
+
 struct spw_interface_record {
 	char name[16];
 	u32 ifindex; /* 0: end of the table */
@@ -60,11 +70,13 @@ struct spw_agent_record {
 	u64 publish_ns;
 	u64 reloads_done;
 	u64 reloads_failed;
+	u64 unconfirmed_until_ns; /* CLOCK_MONOTONIC: taken back then, unless confirmed; 0: nothing waits; UINT64_MAX: taken back */
 	struct spw_interface_record interfaces[SPW_INTERFACES_MAX];
 };
 
 _Static_assert(sizeof(struct spw_list_record) == 88, "layout of the pinned list_registry map");
 _Static_assert(sizeof(struct spw_class_record) == 80, "layout of the pinned class_registry map");
+_Static_assert(sizeof(struct spw_service_record) == 96, "layout of the pinned service_registry map");
 _Static_assert(sizeof(struct spw_interface_record) == 32, "part of the pinned agent_registry map");
 
 #endif

@@ -91,7 +91,7 @@ struct spw_slot {
 
 /* What a port means. Zero: nothing is known of it. */
 struct spw_port {
-	u8 service; /* 1 + index of the service, 0: none */
+	u8 service;  /* identity (maps/registry.h), 0: none */
 	u8 new_work; /* enum spw_new_work */
 };
 

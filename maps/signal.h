@@ -37,4 +37,48 @@ SPW_INLINE u64 spw_wait_bucket_end_ns(u32 bucket)
 	return (u64)(SPW_WAIT_OCTAVE + quarter) << (octave + SPW_WAIT_FIRST_SHIFT - 2);
 }
 
+/*
+ * Age of what nobody has read yet, without a walk over sockets. Time is cut into epochs of 34 ms; a ring holds, for
+ * each of the last 128 (4.3 s), how many sockets have had unread data since that epoch. One more when data come to a
+ * socket that had none, one less in the same epoch's place when it is read or destroyed; the oldest epoch with a
+ * positive sum over CPUs is the age. A place carries its epoch, so that a place taken over by a later epoch hands what
+ * is left in it to `ancient`, and a socket that old is taken off there. Nothing leaks, and ages end at
+ * SPW_UNREAD_SPAN_NS.
+ */
+#define SPW_EPOCH_SHIFT	   25 /* of CLOCK_MONOTONIC in ns */
+#define SPW_EPOCHS	   128u
+#define SPW_UNREAD_SPAN_NS ((u64)SPW_EPOCHS << SPW_EPOCH_SHIFT)
+
+/*
+ * First data of a connection and data on one that was read before are told apart. Unread first data always mean that
+ * the application has not come to it. Later data can also stay unread because this client takes no answers, or because
+ * the application waits for something else first, so that alone they prove no stall: they count while nothing is read.
+ */
+enum spw_unread {
+	SPW_UNREAD_FIRST = 0,
+	SPW_UNREAD_LATER = 1,
+	SPW_UNREADS = 2,
+};
+
+/* Map signal_tallies, by service identity, per CPU. Written by programs only, and only with atomic operations. */
+struct spw_signal_tally {
+	u64 waits[SPW_WAIT_BUCKETS];
+	u64 first_reads;		     /* connections whose first data were read */
+	u64 last_read_ns;		     /* CLOCK_MONOTONIC; 0: nothing was read on this CPU */
+	u64 ancient[SPW_UNREADS];	     /* signed: sockets unread for longer than the ring */
+	u64 unread[SPW_UNREADS][SPW_EPOCHS]; /* epoch (upper half) and a signed count (lower half) */
+};
+
+#define SPW_NAMESPACES_MAX 64
+
+/* Map signal_scope: whose sockets are looked at. Written by the agent, read-only to programs. */
+struct spw_signal_scope {
+	u32 namespaces_count;
+	u32 namespaces[SPW_NAMESPACES_MAX]; /* inode numbers */
+	u64 in[SPW_SERVICE_IDENTITIES];	    /* by service identity: bit i: it has sockets in namespaces[i] */
+	u8 ports[65536];		    /* by local TCP port: service identity; 0: none */
+};
+
+_Static_assert(sizeof(struct spw_signal_tally) == 2848, "layout of the signal_tallies map");
+
 #endif

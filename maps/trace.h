@@ -37,6 +37,7 @@ struct spw_packet {
 	u8 family; /* 4, 6; 0: not IP */
 	u8 protocol;
 	u8 reserved;
+	u64 flow; /* hash that tells one SYN or QUIC Initial for a service from another (bpf/parse.h); 0: it is neither */
 };
 
 struct spw_trace {

@@ -62,7 +62,7 @@ enum spw_verdict {
 /*
  * Why a packet got its verdict; each reason belongs to one verdict, so that a counter by reason tells
  * both. The number in brackets is the rule of the order of judgement (verdict.h).
- * Reasons of rules 6 and 8 to 10 are reserved places, for limits, share and budget.
+ * Reasons of rules 6 and 8 are reserved places, for limits.
  */
 enum spw_reason {
 	SPW_REASON_NOT_IP = 0,	       /* [1] neither IPv4 nor IPv6, or more than two VLAN tags */
@@ -80,8 +80,8 @@ enum spw_reason {
 	SPW_REASON_CLASS_PACKETS = 12,	/* [6] reserved */
 	SPW_REASON_ESTABLISHED = 13,   /* [7] not new work */
 	SPW_REASON_SOURCE_NEW = 14,    /* [8] reserved */
-	SPW_REASON_SHARE = 15,	       /* [9] reserved */
-	SPW_REASON_BUDGET = 16,	       /* [10] reserved */
+	SPW_REASON_SHARE = 15,	       /* [9] the source is not in the admitted share of its class */
+	SPW_REASON_BUDGET = 16,	       /* [10] the budget of the service has no room for the class now */
 	SPW_REASON_ADMITTED = 17,      /* [10] new work that nothing refused */
 	SPW_REASON_MALFORMED_DROP = 18, /* [2] dropped by policy */
 	SPW_REASONS = 19,
@@ -104,6 +104,7 @@ enum spw_bounds {
 	SPW_CLASSES_MAX = 32,	/* class identities; they outlive a reload */
 	SPW_SLOTS_MAX = 2048,	/* what a leaf of the table can name */
 	SPW_SERVICES_MAX = 64,
+	SPW_SERVICE_IDENTITIES = SPW_SERVICES_MAX + 1, /* counted from 1: 0 stands for the ports that belong to none */
 	SPW_INTERFACES_MAX = 16,
 	SPW_MANAGEMENT_PORTS_MAX = 16,
 	SPW_MANAGEMENT_PREFIXES_MAX = 64,

@@ -28,7 +28,7 @@ _spillway_lists() {
 
 _spillway() {
 	local words=("${COMP_WORDS[@]}") current=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}
-	local verbs="run check apply status level list simulate doctor detach version"
+	local verbs="run check apply confirm status level list simulate doctor detach version"
 	local options="-c --config -j --json -h --help -V --version"
 	local verb='' config=() arguments=() i
 
@@ -40,7 +40,7 @@ _spillway() {
 			((i + 1 < COMP_CWORD)) && config=(-c "${words[i + 1]}")
 			((i++))
 			;;
-		--level | --for)
+		--level | --for | --confirm)
 			[[ ${words[i + 1]} == = ]] && ((i++))
 			((i++))
 			;;
@@ -63,6 +63,10 @@ _spillway() {
 		;;
 	--level)
 		COMPREPLY=($(compgen -W "green yellow orange red" -- "$current"))
+		return
+		;;
+	--confirm)
+		COMPREPLY=($(compgen -W "30 60 120 300" -- "$current"))
 		return
 		;;
 	--for)

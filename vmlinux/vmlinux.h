@@ -94,16 +94,63 @@ enum {
 };
 
 enum {
+	BPF_LOCAL_STORAGE_GET_F_CREATE = 1,
+	BPF_SK_STORAGE_GET_F_CREATE = 1,
+};
+
+enum {
 	false = 0,
 	true = 1,
 };
 
 
+typedef __u8 u8;
+
+typedef __u16 u16;
+
+typedef __u32 u32;
+
+struct ns_common {
+	unsigned int inum;
+};
+
+struct net {
+	struct ns_common ns;
+};
+
+typedef struct {
+	struct net *net;
+} possible_net_t;
+
+struct sock_common {
+	union {
+		struct {
+			__u16 skc_num;
+		};
+	};
+	short unsigned int skc_family;
+	volatile unsigned char skc_state;
+	possible_net_t skc_net;
+	union {
+		long unsigned int skc_flags;
+	};
+};
+
+struct sock {
+	struct sock_common __sk_common;
+	u16 sk_protocol;
+	u8 sk_shutdown;
+	void *sk_bpf_storage;
+};
+
 struct xdp_md {
 	__u32 data;
 	__u32 data_end;
-	long: 64;
-	long: 64;
+};
+
+struct tcp_sock {
+	u32 copied_seq;
+	u32 rcv_nxt;
 };
 
 #ifndef BPF_NO_PRESERVE_ACCESS_INDEX

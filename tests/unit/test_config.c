@@ -219,12 +219,16 @@ static void test_everything_else(void **state)
 		       "interfaces: [e, 'wan0']\r\n"
 		       "mode: observe\r\nmalformed: drop\r\nattach: native\r\nreattach: false\r\nlease: 60s\r\n"
 		       "metrics: {listen: '[::1]:80'}\npin_dir: /p\nrun_dir: \"/r\\u00fcn\"\n"
-		       "services: {dns: {udp: [53], capacity: 12k/s, wait_target: 1m}}\n"
+		       "services: {dns: {udp: [53], capacity: 12k/s, wait_target: 1m, netns: [/run/netns/a],\n"
+		       "  probe: {metrics: 'http://127.0.0.1:9/m', sample: q, limit: 80, interval: 2s, timeout: 10ms}}}\n"
 		       "lists: {'\xe2\x82\xac \"quoted\"': {inline: [192.0.2.7, 2001:DB8::/32, 10.0.0.1-10.0.0.4]},\n"
 		       "  north: {geo: tor, countries: [NO, \"?\?\"]}}\n"
 		       "classes: [{name: a, lists: ['\xe2\x82\xac \"quoted\"', north], shed_from: green, cut_from: "
 		       "never, cut: all},\n"
-		       "  {name: rest, cut_from: yellow, cut: all}]\n");
+		       "  {name: rest, cut_from: yellow, cut: all, reserve: 7%}]\n"
+		       "management: {ports: [22]}\nstate_dir: /s\nhooks: {dir: /h, timeout: 3s}\n"
+		       "shedding: {target: 90%, floor: 20%, ceiling: 150%, probe: 1%, cpu_limit: 80%, drain: 1s, depth: 50ms,\n"
+		       "  hold: 1m, stay: 1h}\n");
 	assert_string_equal(told(&parsed.diagnostics), "");
 	assert_int_equal(config->interfaces_count, 2);
 	assert_int_equal(config->mode, SPW_OBSERVE);
@@ -245,6 +249,28 @@ static void test_everything_else(void **state)
 	assert_string_equal(config->lists[1].countries[1].code, "??");
 	assert_int_equal(config->classes[0].shed_from, SPW_GREEN);
 	assert_true(config->classes[1].cut_all);
+	assert_string_equal(config->state_dir, "/s");
+	assert_int_equal(config->hooks_timeout_ns, 3000000000);
+	assert_float_equal(config->shedding.eta, 0.9, 1e-9);
+	assert_float_equal(config->shedding.floor, 0.2, 1e-9);
+	assert_float_equal(config->shedding.ceiling, 1.5, 1e-9);
+	assert_float_equal(config->shedding.probe_per_s, 0.01, 1e-9);
+	assert_float_equal(config->shedding.cpu_limit, 0.8, 1e-9);
+	assert_int_equal(config->shedding.drain_ns, 1000000000);
+	assert_int_equal(config->shedding.depth_ns, 50000000);
+	assert_int_equal(config->shedding.hold_ns, 60000000000);
+	assert_int_equal(config->shedding.stay_ns, 3600000000000);
+	assert_int_equal(config->classes[1].shed_from, SPW_GREEN); /* as the class above */
+	assert_true(config->classes[0].reserve < 0);
+	assert_float_equal(config->classes[1].reserve, 0.07, 1e-9);
+	assert_int_equal(config->services[0].netns_count, 1);
+	assert_string_equal(config->services[0].netns[0], "/run/netns/a");
+	assert_int_equal(config->services[0].probe.kind, SPW_PROBE_METRICS);
+	assert_string_equal(config->services[0].probe.target, "http://127.0.0.1:9/m");
+	assert_string_equal(config->services[0].probe.sample, "q");
+	assert_float_equal(config->services[0].probe.limit, 80, 1e-9);
+	assert_int_equal(config->services[0].probe.interval_ns, 2000000000);
+	assert_int_equal(config->services[0].probe.timeout_ns, 10000000);
 	release(&parsed);
 }
 
@@ -270,7 +296,7 @@ static void test_listen_off_and_rates(void **state)
 static const struct row key_rows[] = {
 	{TOP ALL "clases: []\n", "f:3:1: unknown key 'clases'; did you mean 'classes'?\n"},
 	{TOP ALL "foo: 1\n", "f:3:1: unknown key 'foo'; keys here are: interfaces, lists, classes, mode, management, "
-			     "services, malformed, attach, reattach, lease, metrics, hooks, pin_dir, run_dir\n"},
+			     "services, malformed, attach, reattach, lease, metrics, hooks, shedding, pin_dir, run_dir, state_dir\n"},
 	{TOP ALL "mode: observe\nlease: 2s\nmode: enforce\n", "f:5:1: duplicate key 'mode', first given at line 3\n"},
 	{"mode: observe\n", "f:1:1: 'interfaces' is missing; write interfaces: [eth0]\n"
 			    "f:1:1: 'classes' is missing; write at least one, which takes everybody: "
@@ -530,11 +556,49 @@ static const struct row class_rows[] = {
 	 "f:2:31: 'RED' is not a level: it is green, yellow, orange, red or never\n"},
 	{TOP "classes: [{name: a, cut_from: []}]\n", "f:2:31: expected a level such as red, found a list\n"},
 	{TOP "classes: [{name: a, cut_from: red, cut: both}]\n",
+	 "warning: f:2:18: class 'a' can be cut and there is no management prefix or port: you may cut yourself off; "
+	 "write management: { prefixes: [...], ports: [22] }\n"
 	 "f:2:41: 'both' is not allowed here; write new or all\n"},
+	{TOP "management: {ports: [22]}\nclasses: [{name: a, cut_from: red}]\n", ""},
+	{TOP "lists: {home: {inline: []}}\n" "classes:\n  - {name: a, lists: [home], shed_from: orange}\n  - {name: b, shed_from: red}\n",
+	 "f:5:26: class 'b' stands below 'a', which sheds from orange on, and would shed only from red; write "
+	 "shed_from: orange, or an earlier level\n"},
+	{TOP "lists: {home: {inline: []}}\n" "classes:\n  - {name: a, lists: [home], shed_from: orange}\n  - {name: b, shed_from: never}\n",
+	 "f:5:26: class 'b' stands below 'a', which sheds from orange on, and would shed never; write shed_from: "
+	 "orange, or an earlier level\n"},
+	{TOP "management: {ports: [22]}\nclasses: [{name: a, shed_from: red, cut_from: yellow, reserve: 40%}]\n", ""},
+	{TOP "classes: [{name: a, reserve: 0.4}]\n",
+	 "f:2:30: '0.4' is not a share: write it as 95%; whole, and at most 1000%\n"},
+	{TOP "classes: [{name: a, reserve: 100%}]\n", "f:2:30: '100%' is out of bounds, which are 0% to 95%\n"},
 	{TOP "classes: [{name: a, cut: all}]\n", "warning: f:2:21: 'cut' has no effect without 'cut_from'\n"},
-	{TOP "classes: [{name: a, shed_from: red, cut_from: yellow}]\n", ""},
 	{TOP "classes: [{name: a, shedfrom: red}]\n", "f:2:21: unknown key 'shedfrom'; did you mean 'shed_from'?\n"},
 };
+
+static const struct row probe_rows[] = {
+	{TOP ALL "services: {s: {tcp: [80], probe: {http: 'http://127.0.0.1/', limit: 200ms}}}\n", ""},
+	{TOP ALL "services: {s: {tcp: [80], probe: {file: /f, limit: 80}}}\n", ""},
+	{TOP ALL "services: {s: {tcp: [80], probe: {http: 'https://a/', limit: 200ms}}}\n",
+	 "f:3:41: 'https://a/' cannot be asked; write http://HOST:PORT/PATH, with an address of this host\n"},
+	{TOP ALL "services: {s: {tcp: [80], probe: {http: 'http://a/', limit: 80}}}\n",
+	 "f:3:61: '80' is not a duration: write it as 20ms, 3s, 10m or 1h\n"},
+	{TOP ALL "services: {s: {tcp: [80], probe: {file: f, limit: 80}}}\n",
+	 "f:3:41: 'f' is not an absolute path; it begins with /\n"},
+	{TOP ALL "services: {s: {tcp: [80], probe: {file: /f}}}\n", "f:3:34: the probe has no limit; write limit: 80\n"},
+	{TOP ALL "services: {s: {tcp: [80], probe: {limit: 80}}}\n",
+	 "f:3:34: the probe asks nothing; write one of http, file and metrics\n"},
+	{TOP ALL "services: {s: {tcp: [80], probe: {file: /f, http: 'http://a/', limit: 1s}}}\n",
+	 "f:3:41: a probe asks one of http, file and metrics, not two\n"},
+	{TOP ALL "services: {s: {tcp: [80], probe: {metrics: 'http://a/', limit: 1}}}\n",
+	 "f:3:34: metrics and sample go together: which page, and which of its samples\n"},
+	{TOP ALL "shedding: {hold: 1ms}\n", "f:3:18: '1ms' is out of bounds, which are 1s to 10m\n"},
+	{TOP ALL "shedding: {holt: 1s}\n", "f:3:12: unknown key 'holt'; did you mean 'hold'?\n"},
+};
+
+static void test_probes(void **state)
+{
+	(void)state;
+	check_rows(probe_rows, COUNT(probe_rows));
+}
 
 static void test_classes(void **state)
 {
@@ -645,7 +709,7 @@ static void test_order(void **state)
 		 "f:2:32: 'c' is not a level: it is green, yellow, orange, red or never\n"
 		 "f:3:1: unknown key 'foo_bar_baz'; keys here are: interfaces, lists, classes, mode, management, "
 		 "services, "
-		 "malformed, attach, reattach, lease, metrics, hooks, pin_dir, run_dir\n"
+		 "malformed, attach, reattach, lease, metrics, hooks, shedding, pin_dir, run_dir, state_dir\n"
 		 "warning: f:4:9: list 'd' is in no class\n"
 		 "f:4:22: 'e' is not a prefix, address or range; write 192.0.2.0/24, 2001:db8::/32, 192.0.2.7 or "
 		 "192.0.2.1-192.0.2.9\n"
@@ -952,6 +1016,7 @@ int main(void)
 		NAMED("fault 41: /33, host bits set", test_management),
 		cmocka_unit_test(test_lists),
 		cmocka_unit_test(test_countries_of_two_classes),
+		cmocka_unit_test(test_probes),
 		cmocka_unit_test(test_classes),
 		cmocka_unit_test(test_limits),
 		NAMED("fault 41: what is no YAML, or more YAML than is needed", test_yaml),

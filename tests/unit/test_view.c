@@ -31,13 +31,21 @@ static const struct spw_list_sample some_lists[] = {
 static const struct spw_class_sample some_classes[] = {
 	{0,
 	 {"partner", SPW_RECORD_ACTIVE, 0, SPW_LEVEL_NEVER, SPW_LEVEL_NEVER, SPW_LEVEL_NEVER, 0, 0},
-	 {{4, 0}, {0}, {0}}},
-	{1, {"domestic", SPW_RECORD_ACTIVE, 1, SPW_RED, SPW_RED, SPW_LEVEL_NEVER, 0, 0}, {{500, 0}, {0, 33}, {0, 22}}},
+	 {{0}, {0}},
+	 {4, 0}},
+	{1, {"domestic", SPW_RECORD_ACTIVE, 1, SPW_RED, SPW_RED, SPW_LEVEL_NEVER, 0, 0},
+	 {{0, 33}, {0, 22}},
+	 {500, 0}},
 	{2,
 	 {"international", SPW_RECORD_ACTIVE, 2, SPW_ORANGE, SPW_ORANGE, SPW_ORANGE, 0, 0},
-	 {{30, 123456}, {11, 9}, {5, 4}}},
-	{3, {"unknown", SPW_RECORD_ACTIVE, 3, SPW_YELLOW, SPW_LEVEL_NEVER, SPW_LEVEL_NEVER, 1, 0}, {{10, 0}, {0}, {0}}},
-	{9, {"gone", SPW_RECORD_RETIRED, 1, SPW_RED, SPW_RED, SPW_LEVEL_NEVER, 0, 0}, {{2, 0}, {0}, {0}}},
+	 {{11, 9}, {5, 4}},
+	 {30, 123456}},
+	{3, {"unknown", SPW_RECORD_ACTIVE, 3, SPW_YELLOW, SPW_LEVEL_NEVER, SPW_LEVEL_NEVER, 1, 0},
+	 {{0}, {0}},
+	 {10, 0}},
+	{9, {"gone", SPW_RECORD_RETIRED, 1, SPW_RED, SPW_RED, SPW_LEVEL_NEVER, 0, 0},
+	 {{0}, {0}},
+	 {2, 0}},
 };
 
 /* A host at orange, an hour after its start. */
@@ -210,7 +218,7 @@ static void status_json_has_its_shape(void **state)
 		    "classes lists reasons anomalies");
 	assert_keys(get(status, "agent"), "pid alive version config uptime_s");
 	assert_keys(get(status, "ruleset"),
-		    "generation prefixes4 prefixes6 bytes compile_seconds publish_seconds age_s");
+		    "generation prefixes4 prefixes6 bytes compile_seconds publish_seconds unconfirmed_for_s taken_back age_s");
 	assert_keys(get(status, "reloads"), "done failed");
 	assert_keys(get(status, "interfaces.0"), "name ifindex attached mode");
 	assert_keys(get(status, "classes.0"), "name rank shed_from cut_from cut active new_work shadow packets bytes");

@@ -5,19 +5,28 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../config/units.h"
 #include "../io/cleanup.h"
 #include "../io/control_socket.h"
 #include "cmd.h"
 
 enum { ANSWER_SECONDS = 170 };
 
-static json_t *make_request(const struct spw_call *call, bool force)
+/* What stands behind the verb. */
+struct wish {
+	bool force;
+	double confirm_s; /* 0: no confirmation is asked for */
+};
+
+static json_t *make_request(const struct spw_call *call, const struct wish *wish)
 {
 	_cleanup_free_ char *path = call->config_given ? realpath(call->config_path, NULL) : NULL;
 	json_t *request = json_pack("{s:s}", "verb", "apply");
 
-	if (force)
+	if (wish->force)
 		json_object_set_new(request, "force", json_true());
+	if (wish->confirm_s > 0)
+		json_object_set_new(request, "confirm_s", json_real(wish->confirm_s));
 	if (path)
 		json_object_set_new(request, "config", json_string(path));
 	return request;
@@ -29,7 +38,7 @@ static void print_lines(FILE *out, const char *text)
 		fprintf(out, "%s%s", text, text[strlen(text) - 1] == '\n' ? "" : "\n");
 }
 
-static int print_answer(const struct spw_call *call, const json_t *answer)
+static int print_answer(const struct spw_call *call, const struct wish *wish, const json_t *answer)
 {
 	bool ok = json_is_true(json_object_get(answer, "ok"));
 
@@ -44,11 +53,14 @@ static int print_answer(const struct spw_call *call, const json_t *answer)
 		       (long long)json_integer_value(json_object_get(answer, "prefixes6")),
 		       1e3 * json_number_value(json_object_get(answer, "compile_seconds")),
 		       1e3 * json_number_value(json_object_get(answer, "publish_seconds")));
+		if (wish->confirm_s > 0)
+			printf("taken back in %.0f s, unless you say: spillway confirm\n", wish->confirm_s);
 	}
 	return ok ? SPW_EXIT_DONE : spw_fail("nothing was changed; the ruleset that was in force still is");
 }
 
-/* No agent was asked, perhaps as the configuration does not even say where one listens: then its errors are the answer. */
+/* No agent was asked, perhaps as the configuration does not even say where one listens: then its errors are the answer.
+ */
 static int explain_silence(const struct spw_call *call, const char *message)
 {
 	struct spw_diagnostics diagnostics = {0};
@@ -62,20 +74,57 @@ static int explain_silence(const struct spw_call *call, const char *message)
 	return spw_fail("%s", err ? "nothing was changed" : message);
 }
 
+/* "60", as seconds, or a duration. */
+static int read_confirm(const char *text, struct wish *wish)
+{
+	char with_unit[32];
+	const char *wrong;
+	u64 ns;
+
+	snprintf(with_unit, sizeof(with_unit), "%.20ss", text);
+	if (spw_units_duration(with_unit, &ns)) {
+		wrong = spw_units_duration(text, &ns);
+		if (wrong)
+			return spw_usage(&spw_verb_apply, "--confirm '%s': %s", text, wrong);
+	}
+	if (ns < 1000000000ull || ns > 86400 * 1000000000ull)
+		return spw_usage(&spw_verb_apply, "--confirm '%s': from 1 s to 24h", text);
+	wish->confirm_s = (double)ns / 1e9;
+	return SPW_EXIT_DONE;
+}
+
+static int read_arguments(int argc, char **argv, struct wish *wish)
+{
+	int status = SPW_EXIT_DONE;
+
+	*wish = (struct wish){0};
+	for (int i = 1; i < argc && status == SPW_EXIT_DONE; i++) {
+		if (!strcmp(argv[i], "--force"))
+			wish->force = true;
+		else if (!strcmp(argv[i], "--confirm") && i + 1 < argc)
+			status = read_confirm(argv[++i], wish);
+		else if (!strncmp(argv[i], "--confirm=", 10))
+			status = read_confirm(argv[i] + 10, wish);
+		else
+			status = spw_usage(&spw_verb_apply, "unexpected '%s'", argv[i]);
+	}
+	return status;
+}
+
 static int run(const struct spw_call *call, int argc, char **argv)
 {
-	bool force = argc == 2 && !strcmp(argv[1], "--force");
 	char message[SPW_MESSAGE_MAX];
 	struct spw_config config;
 	json_t *answer;
-	int status;
+	struct wish wish;
+	int status = read_arguments(argc, argv, &wish);
 
-	if (argc > 1 && !force)
-		return spw_usage(&spw_verb_apply, "unexpected '%s'", argv[1]);
+	if (status != SPW_EXIT_DONE)
+		return status;
 	status = spw_where(call, &config);
 	if (status == SPW_EXIT_DONE) {
-		answer = spw_control_call(config.run_dir, make_request(call, force), ANSWER_SECONDS, message);
-		status = answer ? print_answer(call, answer) : explain_silence(call, message);
+		answer = spw_control_call(config.run_dir, make_request(call, &wish), ANSWER_SECONDS, message);
+		status = answer ? print_answer(call, &wish, answer) : explain_silence(call, message);
 		json_decref(answer);
 	}
 	spw_config_free(&config);
@@ -84,9 +133,11 @@ static int run(const struct spw_call *call, int argc, char **argv)
 
 const struct spw_verb spw_verb_apply = {
 	.name = "apply",
-	.usage = "[--force]",
+	.usage = "[--confirm SECONDS] [--force]",
 	.summary = "Have the agent read its configuration again; all or nothing",
 	.help = "With -c FILE the agent takes that file from now on. On any error the ruleset that was in force stays, and the exit\n"
-		"status is 1. SIGHUP to the agent does the same. --force takes a configuration that 'check' refuses without it.\n",
+		"status is 1. SIGHUP to the agent does the same. --force takes a configuration that 'check' refuses without it.\n\n"
+		"  spillway apply --confirm 60    taken back in 60 s, exactly as it was, unless 'spillway confirm' comes;\n"
+		"                                 also if the agent is killed or started anew in between\n",
 	.run = run,
 };

@@ -8,6 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../config/policy.h"
+
 int spw_usage(const struct spw_verb *verb, const char *format, ...)
 {
 	va_list arguments;
@@ -69,6 +71,7 @@ int spw_where(const struct spw_call *call, struct spw_config *config)
 		*config = (struct spw_config){
 			.pin_dir = strdup(SPW_PIN_DIR_DEFAULT),
 			.run_dir = strdup(SPW_RUN_DIR_DEFAULT),
+			.state_dir = strdup(SPW_STATE_DIR_DEFAULT),
 		};
 	}
 	spw_diagnostics_free(&diagnostics);

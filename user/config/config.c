@@ -11,9 +11,24 @@
 
 #define PIN_DIR	     "/sys/fs/bpf/spillway"
 #define RUN_DIR	     "/run/spillway"
+#define STATE_DIR    "/var/lib/spillway"
 #define METRICS_HOST "127.0.0.1"
 #define METRICS_PORT 10010
-#define LEASE_NS     3000000000ULL
+#define SECOND_NS    1000000000ULL
+#define LEASE_NS     (3 * SECOND_NS)
+
+/* docs/measurements.md says how far each of them may be off. */
+static const struct spw_config_shedding shedding_defaults = {
+	.eta = 0.95,
+	.floor = 0.30,
+	.ceiling = 1.10,
+	.probe_per_s = 0.02,
+	.cpu_limit = 0.97,
+	.drain_ns = SECOND_NS / 2,
+	.depth_ns = SECOND_NS / 10,
+	.hold_ns = 5 * SECOND_NS,
+	.stay_ns = 600 * SECOND_NS,
+};
 
 /* Defaults, and the name that all places point to. */
 static int start_config(struct spw_config *config, const char *name)
@@ -26,9 +41,13 @@ static int start_config(struct spw_config *config, const char *name)
 		.metrics_port = METRICS_PORT,
 		.pin_dir = strdup(PIN_DIR),
 		.run_dir = strdup(RUN_DIR),
+		.state_dir = strdup(STATE_DIR),
+		.hooks_timeout_ns = 10 * SECOND_NS,
+		.shedding = shedding_defaults,
 		.file_names = calloc(1, sizeof(*config->file_names)),
 	};
-	if (!config->path || !config->metrics_host || !config->pin_dir || !config->run_dir || !config->file_names)
+	if (!config->path || !config->metrics_host || !config->pin_dir || !config->run_dir || !config->state_dir ||
+	    !config->file_names)
 		return -ENOMEM;
 	config->file_names[0] = strdup(name);
 	if (!config->file_names[0])
@@ -58,6 +77,11 @@ int spw_config_parse(const char *text, size_t length, const char *name, struct s
 	if (!err && length > SPW_CONFIG_BYTES_MAX) {
 		spw_error(diagnostics, start, "it has %zu bytes; %u are the most", length, SPW_CONFIG_BYTES_MAX);
 		return -EINVAL;
+	}
+	if (!err) {
+		config->text = strndup(text, length);
+		config->text_bytes = config->text ? strlen(config->text) : 0;
+		err = config->text ? 0 : -ENOMEM;
 	}
 	if (!err)
 		err = spw_tree_parse(text, length, config->file_names[0], &root, diagnostics);
@@ -115,6 +139,11 @@ static void free_services(struct spw_config *config)
 		free(config->services[i].tcp);
 		free(config->services[i].quic);
 		free(config->services[i].udp);
+		free(config->services[i].probe.target);
+		free(config->services[i].probe.sample);
+		for (size_t j = 0; j < config->services[i].netns_count; j++)
+			free(config->services[i].netns[j]);
+		free(config->services[i].netns);
 	}
 	free(config->services);
 }
@@ -136,6 +165,8 @@ void spw_config_free(struct spw_config *config)
 	free(config->hooks_dir);
 	free(config->pin_dir);
 	free(config->run_dir);
+	free(config->state_dir);
+	free(config->text);
 	free(config->path);
 	*config = (struct spw_config){0};
 }

@@ -13,7 +13,7 @@
 #include "diagnostics.h"
 
 #define SPW_CONFIG_DEFAULT_PATH "/etc/spillway/spillway.yaml"
-#define SPW_CONFIG_BYTES_MAX (1u << 20) /* a larger configuration is refused before it is parsed */
+#define SPW_CONFIG_BYTES_MAX	(1u << 20) /* a larger configuration is refused before it is parsed */
 
 struct spw_config_prefix {
 	struct spw_prefix prefix;
@@ -67,15 +67,35 @@ struct spw_config_class {
 	size_t lists_count;
 	u8 shed_from; /* enum spw_level; SPW_LEVEL_NEVER */
 	u8 cut_from;
-	bool cut_all; /* `cut: all`; otherwise new work only */
+	double reserve;		     /* share of the bucket that it leaves to those above it; below 0: by its rank */
+	struct spw_place shed_place; /* of shed_from, or of the class */
+	bool cut_all;		     /* `cut: all`; otherwise new work only */
 	struct spw_config_limits per_source;
 	struct spw_config_limits per_prefix;
+};
+
+/* How the application itself is asked whether it is well. */
+enum spw_config_probe_kind {
+	SPW_PROBE_NONE,
+	SPW_PROBE_HTTP,	   /* seconds that a GET of `target` takes */
+	SPW_PROBE_FILE,	   /* the number in the file `target` */
+	SPW_PROBE_METRICS, /* sample `sample` of the Prometheus page at `target` */
+};
+
+struct spw_config_probe {
+	enum spw_config_probe_kind kind;
+	char *target;
+	char *sample;
+	double limit;	 /* above it the service is saturated; HTTP: seconds */
+	u64 interval_ns; /* default 1 s; 100 ms to 60 s */
+	u64 timeout_ns;	 /* default 1 s; 10 ms to 10 s */
+	struct spw_place place;
 };
 
 struct spw_config_service {
 	char *name;
 	struct spw_place place;
-	u16 *tcp;  /* ports */
+	u16 *tcp; /* ports */
 	size_t tcp_count;
 	u16 *quic;
 	size_t quic_count;
@@ -83,6 +103,15 @@ struct spw_config_service {
 	size_t udp_count;
 	u64 capacity_per_s; /* 0: learn */
 	u64 wait_target_ns;
+	struct spw_config_probe probe;
+	char **netns; /* network namespaces that its sockets live in, as paths; none: the agent's own */
+	size_t netns_count;
+};
+
+/* Parameters of the decision; what each does stands at struct spw_policy (core/decide.h). */
+struct spw_config_shedding {
+	double eta, floor, ceiling, probe_per_s, cpu_limit;
+	u64 drain_ns, depth_ns, hold_ns, stay_ns;
 };
 
 enum spw_attach_mode {
@@ -93,12 +122,14 @@ enum spw_attach_mode {
 
 struct spw_config {
 	char *path; /* as given */
+	char *text; /* as read, NUL-terminated; may have to be given back (apply --confirm) */
+	size_t text_bytes;
 	struct {
 		char *name;
 		struct spw_place place;
-	} *interfaces;
+	} * interfaces;
 	size_t interfaces_count;
-	u8 mode; /* enum spw_mode */
+	u8 mode;	     /* enum spw_mode */
 	bool malformed_drop; /* malformed: pass (default) or drop */
 	enum spw_attach_mode attach;
 	bool reattach; /* attach again when somebody detached us; default true */
@@ -117,9 +148,12 @@ struct spw_config {
 	char *metrics_host; /* default 127.0.0.1; NULL: no metrics (`listen: off`) */
 	u16 metrics_port;   /* default 10010 */
 	struct spw_place metrics_place;
-	char *hooks_dir; /* NULL: none */
-	char *pin_dir;	 /* default /sys/fs/bpf/spillway */
-	char *run_dir;	 /* default /run/spillway: lock and control socket */
+	char *hooks_dir;      /* NULL: none */
+	u64 hooks_timeout_ns; /* default 10 s; 1 s to 60 s */
+	struct spw_config_shedding shedding;
+	char *pin_dir;	   /* default /sys/fs/bpf/spillway */
+	char *run_dir;	   /* default /run/spillway: lock, control socket, level file */
+	char *state_dir;   /* default /var/lib/spillway: what was learned, history, events */
 	char **file_names; /* owned: what spw_place.file points to */
 	size_t file_names_count;
 };

@@ -41,10 +41,10 @@ struct spw_diagnostics {
 };
 
 /** spw_error(), spw_warning() - add one. What is not printable in it, as a hostile file's own text, is escaped. */
-__attribute__((format(printf, 3, 4)))
-void spw_error(struct spw_diagnostics *diagnostics, struct spw_place place, const char *format, ...);
-__attribute__((format(printf, 3, 4)))
-void spw_warning(struct spw_diagnostics *diagnostics, struct spw_place place, const char *format, ...);
+__attribute__((format(printf, 3, 4))) void spw_error(struct spw_diagnostics *diagnostics, struct spw_place place,
+						     const char *format, ...);
+__attribute__((format(printf, 3, 4))) void spw_warning(struct spw_diagnostics *diagnostics, struct spw_place place,
+						       const char *format, ...);
 
 /** spw_diagnostics_sort() - put those from @first on, all of one file, in the order of the file. */
 void spw_diagnostics_sort(struct spw_diagnostics *diagnostics, size_t first);

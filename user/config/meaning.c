@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../core/words.h"
+
 /* A use of a list: by class, and where in the class. */
 struct use {
 	const struct spw_config_class *class;
@@ -145,6 +147,48 @@ static void check_countries(const struct spw_config *config, const struct use *u
 	}
 }
 
+/*
+ * Priority is kept by construction only if no class sheds later than one above it: at every level those that live under
+ * the budget are then the lowest ones. A class that is cut by then has nothing left to shed.
+ */
+static void check_shedding(const struct spw_config *config, struct spw_diagnostics *diagnostics)
+{
+	const struct spw_config_class *above = NULL;
+
+	for (size_t i = 0; i < config->classes_count; i++) {
+		const struct spw_config_class *class = &config->classes[i];
+
+		if (above && class->shed_from > above->shed_from && class->cut_from > above->shed_from)
+			spw_error(
+				diagnostics, class->shed_place,
+				"class '%s' stands below '%s', which sheds from %s on, and would shed %s%s; write shed_from: %s, "
+				"or an earlier level",
+				name_of(class), name_of(above), spw_level_name(above->shed_from),
+				class->shed_from == SPW_LEVEL_NEVER ? "never" : "only from ",
+				class->shed_from == SPW_LEVEL_NEVER ? "" : spw_level_name(class->shed_from),
+				spw_level_name(above->shed_from));
+		if (class->shed_from != SPW_LEVEL_NEVER)
+			above = class;
+	}
+}
+
+/* Whoever may be cut may be the one who has to repair it. */
+static void check_management(const struct spw_config *config, struct spw_diagnostics *diagnostics)
+{
+	if (config->management_prefixes_count || config->management_ports_count)
+		return;
+	for (size_t i = 0; i < config->classes_count; i++) {
+		if (config->classes[i].cut_from == SPW_LEVEL_NEVER || !config->classes[i].place.line)
+			continue;
+		spw_warning(
+			diagnostics, config->classes[i].place,
+			"class '%s' can be cut and there is no management prefix or port: you may cut yourself off; write "
+			"management: { prefixes: [...], ports: [22] }",
+			name_of(&config->classes[i]));
+		return;
+	}
+}
+
 int spw_check_meaning(const struct spw_config *config, struct spw_diagnostics *diagnostics)
 {
 	struct use *uses = calloc(config->lists_count + 1, sizeof(*uses));
@@ -156,6 +200,8 @@ int spw_check_meaning(const struct spw_config *config, struct spw_diagnostics *d
 		for (size_t i = 0; i < config->lists_count; i++)
 			fill_countries(&config->lists[i], &sets[i]);
 		check_countries(config, uses, sets, diagnostics);
+		check_shedding(config, diagnostics);
+		check_management(config, diagnostics);
 	}
 	free(uses);
 	free(sets);

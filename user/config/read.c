@@ -2,7 +2,6 @@
 /* The root of a configuration and its small parts. Services, lists and classes stand in files of their own. */
 #include "reader.h"
 
-#include <limits.h>
 #include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -220,36 +219,35 @@ static void read_metrics(struct spw_reader *reader, const struct spw_node *value
 		spw_read_found(reader, keys, COUNT_OF(keys), found, into);
 }
 
-static void read_folder(struct spw_reader *reader, const struct spw_node *value, char **into)
-{
-	const char *text = spw_read_text(reader, value, "an absolute path");
-
-	if (!text)
-		return;
-	if (*text != '/' || strlen(text) >= PATH_MAX)
-		spw_error(reader->diagnostics, value->place, "'%.64s' is not an absolute path; it begins with /", text);
-	else
-		spw_replace_text(reader, into, NULL, text);
-}
-
 static void read_hooks_dir(struct spw_reader *reader, const struct spw_node *value, void *into)
 {
-	read_folder(reader, value, &((struct spw_config *)into)->hooks_dir);
+	spw_read_path(reader, value, &((struct spw_config *)into)->hooks_dir);
+}
+
+static void read_hooks_timeout(struct spw_reader *reader, const struct spw_node *value, void *into)
+{
+	spw_read_duration(reader, value, SECOND_NS, 60 * SECOND_NS, "1s to 60s",
+			  &((struct spw_config *)into)->hooks_timeout_ns);
 }
 
 static void read_pin_dir(struct spw_reader *reader, const struct spw_node *value, void *into)
 {
-	read_folder(reader, value, &((struct spw_config *)into)->pin_dir);
+	spw_read_path(reader, value, &((struct spw_config *)into)->pin_dir);
+}
+
+static void read_state_dir(struct spw_reader *reader, const struct spw_node *value, void *into)
+{
+	spw_read_path(reader, value, &((struct spw_config *)into)->state_dir);
 }
 
 static void read_run_dir(struct spw_reader *reader, const struct spw_node *value, void *into)
 {
-	read_folder(reader, value, &((struct spw_config *)into)->run_dir);
+	spw_read_path(reader, value, &((struct spw_config *)into)->run_dir);
 }
 
 static void read_hooks(struct spw_reader *reader, const struct spw_node *value, void *into)
 {
-	static const struct spw_key keys[] = {{"dir", read_hooks_dir}};
+	static const struct spw_key keys[] = {{"dir", read_hooks_dir}, {"timeout", read_hooks_timeout}};
 	const struct spw_node *found[COUNT_OF(keys)];
 
 	if (spw_find_keys(reader, value, "{ dir: /etc/spillway/hooks.d }", keys, COUNT_OF(keys), found))
@@ -276,8 +274,10 @@ static const struct spw_key root_keys[] = {
 	{"lease", read_lease},
 	{"metrics", read_metrics},
 	{"hooks", read_hooks},
+	{"shedding", spw_read_shedding},
 	{"pin_dir", read_pin_dir},
 	{"run_dir", read_run_dir},
+	{"state_dir", read_state_dir},
 };
 
 void spw_read_config(struct spw_reader *reader, const struct spw_node *root)

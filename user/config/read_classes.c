@@ -120,7 +120,15 @@ static void read_level(struct spw_reader *reader, const struct spw_node *value, 
 
 static void read_shed_from(struct spw_reader *reader, const struct spw_node *value, void *into)
 {
-	read_level(reader, value, &((struct spw_config_class *)into)->shed_from);
+	struct spw_config_class *class = into;
+
+	class->shed_place = value->place;
+	read_level(reader, value, &class->shed_from);
+}
+
+static void read_reserve(struct spw_reader *reader, const struct spw_node *value, void *into)
+{
+	spw_read_percent(reader, value, 0, 0.95, "0% to 95%", &((struct spw_config_class *)into)->reserve);
 }
 
 static void read_cut_from(struct spw_reader *reader, const struct spw_node *value, void *into)
@@ -216,6 +224,7 @@ enum {
 	KEY_SHED_FROM,
 	KEY_CUT_FROM,
 	KEY_CUT,
+	KEY_RESERVE,
 	KEY_PER_SOURCE,
 	KEY_PER_PREFIX,
 	KEYS,
@@ -248,6 +257,7 @@ static void read_class(struct spw_reader *reader, const struct spw_node *node)
 		[KEY_SHED_FROM] = {"shed_from", read_shed_from},
 		[KEY_CUT_FROM] = {"cut_from", read_cut_from},
 		[KEY_CUT] = {"cut", read_cut},
+		[KEY_RESERVE] = {"reserve", read_reserve},
 		[KEY_PER_SOURCE] = {"per_source", read_per_source},
 		[KEY_PER_PREFIX] = {"per_prefix", read_per_prefix},
 	};
@@ -261,7 +271,10 @@ static void read_class(struct spw_reader *reader, const struct spw_node *node)
 	class += config->classes_count++;
 	*class = (struct spw_config_class){
 		.place = node->place,
-		.shed_from = SPW_LEVEL_NEVER,
+		.shed_place = node->place,
+		.reserve = -1,
+		/* No class sheds later than one above it, unless it says so, which is an error (meaning.c). */
+		.shed_from = config->classes_count > 1 ? class[-1].shed_from : SPW_LEVEL_NEVER,
 		.cut_from = SPW_LEVEL_NEVER,
 	};
 	if (!spw_find_keys(reader, node, "a class such as { name: domestic, lists: [home] }", keys, KEYS, found))

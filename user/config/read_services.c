@@ -86,6 +86,24 @@ static void read_wait_target(struct spw_reader *reader, const struct spw_node *v
 	spw_read_duration(reader, value, MS_NS, 60000 * MS_NS, "1ms to 60s", &service->wait_target_ns);
 }
 
+static void read_netns(struct spw_reader *reader, const struct spw_node *value, void *into)
+{
+	struct spw_config_service *service = into;
+
+	if (!spw_read_sequence(reader, value, "a list of paths such as [/run/netns/shop]"))
+		return;
+	for (const struct spw_node *item = value->child; item; item = item->next) {
+		char **grown = spw_grow(reader, service->netns, service->netns_count, sizeof(*grown));
+
+		if (!grown)
+			return;
+		service->netns = grown;
+		grown[service->netns_count] = NULL;
+		if (spw_read_path(reader, item, &grown[service->netns_count]))
+			service->netns_count++;
+	}
+}
+
 static void read_service(struct spw_reader *reader, const struct spw_node *name)
 {
 	static const struct spw_key keys[] = {
@@ -94,6 +112,8 @@ static void read_service(struct spw_reader *reader, const struct spw_node *name)
 		{"udp", read_udp},
 		{"capacity", read_capacity},
 		{"wait_target", read_wait_target},
+		{"probe", spw_read_probe},
+		{"netns", read_netns},
 	};
 	const struct spw_node *found[COUNT_OF(keys)];
 	struct spw_config *config = reader->config;

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -221,6 +222,40 @@ bool spw_read_duration(struct spw_reader *reader, const struct spw_node *node, u
 	}
 	*ns = read;
 	return true;
+}
+
+bool spw_read_percent(struct spw_reader *reader, const struct spw_node *node, double min, double max,
+		      const char *bounds, double *share)
+{
+	const char *text = spw_read_text(reader, node, "a share such as 95%"), *problem;
+	double read;
+
+	if (!text)
+		return false;
+	problem = spw_units_percent(text, &read);
+	if (problem) {
+		spw_error(reader->diagnostics, node->place, "'%.64s' is not a share: %s", text, problem);
+		return false;
+	}
+	if (read < min || read > max) {
+		spw_error(reader->diagnostics, node->place, "'%.64s' is out of bounds, which are %s", text, bounds);
+		return false;
+	}
+	*share = read;
+	return true;
+}
+
+bool spw_read_path(struct spw_reader *reader, const struct spw_node *node, char **into)
+{
+	const char *text = spw_read_text(reader, node, "an absolute path");
+
+	if (!text)
+		return false;
+	if (*text != '/' || strlen(text) >= PATH_MAX) {
+		spw_error(reader->diagnostics, node->place, "'%.64s' is not an absolute path; it begins with /", text);
+		return false;
+	}
+	return spw_replace_text(reader, into, NULL, text);
 }
 
 bool spw_read_port(struct spw_reader *reader, const struct spw_node *node, u16 *port)

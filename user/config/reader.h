@@ -73,6 +73,13 @@ bool spw_read_word(struct spw_reader *reader, const struct spw_node *node, const
 bool spw_read_duration(struct spw_reader *reader, const struct spw_node *node, u64 min_ns, u64 max_ns,
 		       const char *bounds, u64 *ns);
 
+/** spw_read_percent() - from @min to @max, as shares of one; @bounds says so in a message: "50% to 100%". */
+bool spw_read_percent(struct spw_reader *reader, const struct spw_node *node, double min, double max,
+		      const char *bounds, double *share);
+
+/** spw_read_path() - an absolute path. */
+bool spw_read_path(struct spw_reader *reader, const struct spw_node *node, char **into);
+
 bool spw_read_port(struct spw_reader *reader, const struct spw_node *node, u16 *port);
 
 /** spw_append_port() - one more at the end of @ports. */
@@ -96,6 +103,8 @@ void *spw_grow(struct spw_reader *reader, void *items, size_t count, size_t size
 
 /* The larger parts of a configuration, each in its own file. */
 void spw_read_services(struct spw_reader *reader, const struct spw_node *value, void *config);
+void spw_read_probe(struct spw_reader *reader, const struct spw_node *value, void *service);
+void spw_read_shedding(struct spw_reader *reader, const struct spw_node *value, void *config);
 void spw_read_lists(struct spw_reader *reader, const struct spw_node *value, void *config);
 void spw_read_classes(struct spw_reader *reader, const struct spw_node *value, void *config);
 

@@ -116,6 +116,17 @@ const char *spw_units_count(const char *text, u64 *count)
 	}
 }
 
+const char *spw_units_percent(const char *text, double *share)
+{
+	u64 number;
+	const char *rest = parse_number(text, &number);
+
+	if (!rest || strcmp(rest, "%") || number > 1000)
+		return "write it as 95%; whole, and at most 1000%";
+	*share = (double)number / 100;
+	return NULL;
+}
+
 const char *spw_units_port(const char *text, u16 *port)
 {
 	u64 number;

@@ -24,6 +24,9 @@ const char *spw_units_bit_rate(const char *text, u64 *per_second);
 /** spw_units_count() - "30", "2k", "1M", "1G"; at least 1. */
 const char *spw_units_count(const char *text, u64 *count);
 
+/** spw_units_percent() - "95%"; whole, from 0% to 1000%, as a share of one: 0.95. */
+const char *spw_units_percent(const char *text, double *share);
+
 /** spw_units_port() - "1" to "65535". */
 const char *spw_units_port(const char *text, u16 *port);
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * What the agent knows at one tick: counts since boot and values of the moment, no rates. Filled in by io/ (sampler,
- * signals, host) on a real host and by the plant in the sim ring; read by rates.c; what the history keeps is made of it.
+ * signals, host) on a real host and by the plant in the sim ring; read by rates.c; what the history keeps is made of
+ * it.
  *
  * Nothing that is absent is zero: whatever can be missing says whether it is there.
  */

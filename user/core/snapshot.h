@@ -28,6 +28,13 @@ struct spw_class_sample {
 	u8 id;
 	struct spw_class_record record;
 	struct spw_class_counter counter;
+	u64 new_work[SPW_VERDICTS]; /* packets that are new work, of all services and of none */
+};
+
+struct spw_service_sample {
+	u8 id; /* 0: the ports that belong to no service */
+	struct spw_service_record record;
+	struct spw_work_counter classes[SPW_CLASSES_MAX]; /* by class identity */
 };
 
 struct spw_snapshot {
@@ -39,6 +46,8 @@ struct spw_snapshot {
 	size_t lists_count;
 	struct spw_class_sample classes[SPW_CLASSES_MAX]; /* active ones by rank, then retired ones */
 	size_t classes_count;
+	struct spw_service_sample *services; /* owned; those that have a name, by identity; services[0] is "none" */
+	size_t services_count;
 	struct spw_sum reasons[SPW_REASONS_MAX]; /* "malformed" of both verdicts stands under SPW_REASON_MALFORMED */
 	struct spw_anomaly_counter anomalies[SPW_ANOMALIES_MAX];
 };

@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "facts.h"
+
 #define COUNT(array) (sizeof(array) / sizeof(*(array)))
 
 static const char *const levels[SPW_LEVELS] = {
@@ -29,6 +31,16 @@ static const char *const shadows[SPW_SHADOWS] = {
 	[SPW_SHADOW_NEXT_LEVEL] = "next_level",
 };
 
+static const char *const signals[SPW_HOST_SIGNALS] = {
+	[SPW_SIGNAL_CPU] = "cpu",
+	[SPW_SIGNAL_SOFTIRQ] = "softirq",
+	[SPW_SIGNAL_SOFTNET_DROPS] = "softnet_drops",
+	[SPW_SIGNAL_OVERFLOWS] = "listen_overflows",
+	[SPW_SIGNAL_PSI_CPU] = "psi_cpu",
+	[SPW_SIGNAL_PSI_IO] = "psi_io",
+	[SPW_SIGNAL_PSI_MEMORY] = "psi_memory",
+};
+
 static const struct {
 	const char *name;
 	u8 rule;
@@ -50,8 +62,8 @@ static const struct {
 	[SPW_REASON_CLASS_PACKETS] = {"class_packets", 6, true, SPW_DROP},
 	[SPW_REASON_ESTABLISHED] = {"established", 7, false, SPW_PASS},
 	[SPW_REASON_SOURCE_NEW] = {"source_new", 8, true, SPW_DROP},
-	[SPW_REASON_SHARE] = {"share", 9, true, SPW_DROP},
-	[SPW_REASON_BUDGET] = {"budget", 10, true, SPW_DROP},
+	[SPW_REASON_SHARE] = {"share", 9, false, SPW_DROP},
+	[SPW_REASON_BUDGET] = {"budget", 10, false, SPW_DROP},
 	[SPW_REASON_ADMITTED] = {"admitted", 10, false, SPW_PASS},
 	[SPW_REASON_MALFORMED_DROP] = {"malformed", 2, false, SPW_DROP},
 };
@@ -84,6 +96,11 @@ const char *spw_anomaly_name(u32 anomaly)
 const char *spw_shadow_name(u32 shadow)
 {
 	return name_of(shadows, COUNT(shadows), shadow);
+}
+
+const char *spw_signal_name(u32 signal)
+{
+	return name_of(signals, COUNT(signals), signal);
 }
 
 const char *spw_reason_name(u32 reason)

@@ -16,6 +16,7 @@ const char *spw_verdict_name(u32 verdict);
 const char *spw_reason_name(u32 reason);
 const char *spw_anomaly_name(u32 anomaly);
 const char *spw_shadow_name(u32 shadow);
+const char *spw_signal_name(u32 signal); /* enum spw_host_signal */
 
 /** spw_reason_rule() - the number in the order of judgement, 1 to 10. */
 u32 spw_reason_rule(u32 reason);

@@ -5,6 +5,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -108,6 +109,10 @@ static int share_pins(struct spillway_bpf *skeleton, const struct spw_pins *pins
 		{skeleton->maps.list_counters, SPW_PIN_LIST_COUNTERS},
 		{skeleton->maps.class_counters, SPW_PIN_CLASS_COUNTERS},
 		{skeleton->maps.anomaly_counters, SPW_PIN_ANOMALY_COUNTERS},
+		{skeleton->maps.work_counters, SPW_PIN_WORK_COUNTERS},
+		{skeleton->maps.orders, SPW_PIN_ORDERS},
+		{skeleton->maps.budget_cells, SPW_PIN_BUDGET_CELLS},
+		{skeleton->maps.fingerprints, SPW_PIN_FINGERPRINTS},
 	};
 
 	for (size_t i = 0; i < sizeof(shared) / sizeof(*shared); i++) {
@@ -138,7 +143,7 @@ int spw_datapath_load(const struct spw_pins *pins, int ruleset_map, u32 units_ca
 	struct spillway_bpf *skeleton;
 	int err;
 
-	*datapath = (struct spw_datapath){.program_fd = -1, .ruleset_fd = -1};
+	*datapath = (struct spw_datapath){.program_fd = -1, .ruleset_fd = -1, .published_fd = -1};
 	*libbpf_words = '\0';
 	verifier_spoke = false;
 	libbpf_set_print(keep_words);
@@ -160,6 +165,8 @@ int spw_datapath_load(const struct spw_pins *pins, int ruleset_map, u32 units_ca
 			.skeleton = skeleton,
 			.program_fd = bpf_program__fd(skeleton->progs.spillway),
 			.ruleset_fd = bpf_map__fd(skeleton->maps.ruleset),
+			.published_fd = -1,
+			.orders_fd = bpf_map__fd(skeleton->maps.orders),
 			.units_capacity = units_capacity,
 			.clock_fd = bpf_program__fd(skeleton->progs.jiffies_now),
 		};
@@ -171,22 +178,38 @@ int spw_datapath_load(const struct spw_pins *pins, int ruleset_map, u32 units_ca
 		snprintf(message, SPW_MESSAGE_MAX, "cannot load the program into the kernel: %s%s%s%s%s", strerror(-err),
 			 *libbpf_words ? " (" : "", libbpf_words, *libbpf_words ? ")" : "", what_to_do(err));
 		spillway_bpf__destroy(skeleton);
-		*datapath = (struct spw_datapath){.program_fd = -1, .ruleset_fd = -1};
+		*datapath = (struct spw_datapath){.program_fd = -1, .ruleset_fd = -1, .published_fd = -1};
 	}
 	return err;
 }
 
 /* The kernel returns from changing a slot of a map of maps only when programs that read the old one are done. */
-int spw_datapath_publish(const struct spw_datapath *datapath, int ruleset_map)
+int spw_datapath_publish(struct spw_datapath *datapath, int ruleset_map)
 {
+	_cleanup_fd_ int kept = fcntl(ruleset_map, F_DUPFD_CLOEXEC, 3);
 	const u32 key = 0;
 
-	return bpf_map_update_elem(datapath->ruleset_fd, &key, &ruleset_map, BPF_ANY) ? -errno : 0;
+	if (kept < 0 || bpf_map_update_elem(datapath->ruleset_fd, &key, &ruleset_map, BPF_ANY))
+		return -errno;
+	spw_close_fd(&datapath->published_fd);
+	datapath->published_fd = TAKE_FD(kept);
+	return 0;
+}
+
+int spw_datapath_order(const struct spw_datapath *datapath, const struct spw_service_order *orders)
+{
+	u32 keys[SPW_SERVICE_IDENTITIES], count = SPW_SERVICE_IDENTITIES;
+
+	for (u32 i = 0; i < SPW_SERVICE_IDENTITIES; i++)
+		keys[i] = i;
+	return bpf_map_update_batch(datapath->orders_fd, keys, orders, &count, NULL) ? -errno : 0;
 }
 
 void spw_datapath_free(struct spw_datapath *datapath)
 {
-	if (datapath->skeleton)
+	if (datapath->skeleton) {
 		spillway_bpf__destroy(datapath->skeleton);
-	*datapath = (struct spw_datapath){.program_fd = -1, .ruleset_fd = -1};
+		spw_close_fd(&datapath->published_fd);
+	}
+	*datapath = (struct spw_datapath){.program_fd = -1, .ruleset_fd = -1, .published_fd = -1};
 }

@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 
+#include "../../maps/order.h"
 #include "../../maps/ruleset.h"
 #include "pins.h"
 
@@ -17,9 +18,11 @@ struct spw_datapath {
 	struct spillway_bpf *skeleton; /* owned */
 	int program_fd;		       /* borrowed from the skeleton */
 	int ruleset_fd;		       /* outer map; borrowed */
+	int published_fd;	       /* the ruleset in it; owned; -1: none */
 	u32 units_capacity;	       /* every ruleset it takes has just this capacity */
 	int clock_fd;		       /* program that tells the time in jiffies; borrowed */
-	u32 jiffies_per_second;
+	int orders_fd;		       /* borrowed */
+	u32 jiffies_per_second;	       /* of this kernel; 0: it does not tell */
 };
 
 /**
@@ -44,13 +47,20 @@ int spw_datapath_load(const struct spw_pins *pins, int ruleset_map, u32 units_ca
  * @ruleset_map: of the datapath's capacity; the datapath keeps it alive, the caller may close it
  * Returns 0 or -errno; on an error the old one stays.
  */
-int spw_datapath_publish(const struct spw_datapath *datapath, int ruleset_map);
+int spw_datapath_publish(struct spw_datapath *datapath, int ruleset_map);
 
 /**
  * spw_datapath_lease() - the moment @lease_ns from now in jiffies, for struct spw_control.
  * Returns 0 (a lease that is over) if the kernel does not tell the time.
  */
 u64 spw_datapath_lease(const struct spw_datapath *datapath, u64 lease_ns);
+
+/**
+ * spw_datapath_order() - hand the datapath its orders: who is admitted, and how much; in force at once.
+ * @orders: by service identity, SPW_SERVICE_IDENTITIES of them, written whole: services that are no more get none
+ * Returns 0 or -errno; on an error some may be old and some new, each of them valid.
+ */
+int spw_datapath_order(const struct spw_datapath *datapath, const struct spw_service_order *orders);
 void spw_datapath_free(struct spw_datapath *datapath);
 
 #endif

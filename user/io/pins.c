@@ -9,11 +9,14 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 
 #include "../../maps/control.h"
 #include "../../maps/counters.h"
+#include "../../maps/fingerprint.h"
+#include "../../maps/order.h"
 #include "../../maps/registry.h"
 #include "cleanup.h"
 
@@ -34,10 +37,19 @@ static const struct {
 				    SPW_CLASSES_MAX, 0},
 	[SPW_PIN_ANOMALY_COUNTERS] = {"anomaly_counters", BPF_MAP_TYPE_PERCPU_ARRAY,
 				      sizeof(struct spw_anomaly_counter), SPW_ANOMALIES_MAX, 0},
+	[SPW_PIN_WORK_COUNTERS] = {"work_counters", BPF_MAP_TYPE_PERCPU_ARRAY, sizeof(struct spw_work_counter),
+				   SPW_WORK_COUNTERS, 0},
+	[SPW_PIN_ORDERS] = {"orders", BPF_MAP_TYPE_ARRAY, sizeof(struct spw_service_order), SPW_SERVICE_IDENTITIES,
+			    BPF_F_RDONLY_PROG},
+	[SPW_PIN_BUDGET_CELLS] = {"budget_cells", BPF_MAP_TYPE_ARRAY, sizeof(struct spw_budget_cell),
+				  SPW_SERVICE_IDENTITIES, 0},
+	[SPW_PIN_FINGERPRINTS] = {"fingerprints", BPF_MAP_TYPE_ARRAY, sizeof(struct spw_fingerprints), 1, 0},
 	[SPW_PIN_LIST_REGISTRY] = {"list_registry", BPF_MAP_TYPE_ARRAY, sizeof(struct spw_list_record), SPW_LISTS_MAX,
 				   BPF_F_RDONLY_PROG},
 	[SPW_PIN_CLASS_REGISTRY] = {"class_registry", BPF_MAP_TYPE_ARRAY, sizeof(struct spw_class_record),
 				    SPW_CLASSES_MAX, BPF_F_RDONLY_PROG},
+	[SPW_PIN_SERVICE_REGISTRY] = {"service_registry", BPF_MAP_TYPE_ARRAY, sizeof(struct spw_service_record),
+				      SPW_SERVICE_IDENTITIES, BPF_F_RDONLY_PROG},
 	[SPW_PIN_AGENT_REGISTRY] = {"agent_registry", BPF_MAP_TYPE_ARRAY, sizeof(struct spw_agent_record), 1,
 				    BPF_F_RDONLY_PROG},
 };
@@ -156,7 +168,10 @@ static int check_layout(const struct spw_pins *pins, bool create, char *message)
 		return say(message, errno, "cannot read %s/control: %m", pins->dir);
 	if (!control.magic && create) {
 		control = (struct spw_control){
-			.magic = SPW_CONTROL_MAGIC, .layout = SPW_LAYOUT, .pinned_level = SPW_LEVEL_NEVER};
+			.magic = SPW_CONTROL_MAGIC, .layout = SPW_LAYOUT, .pinned_level = SPW_LEVEL_NEVER,
+			.most_level = SPW_RED};
+		if (getrandom(&control.seed, sizeof(control.seed), 0) != sizeof(control.seed))
+			return say(message, errno, "cannot draw a random number: %m");
 		if (bpf_map_update_elem(pins->fds[SPW_PIN_CONTROL], &key, &control, BPF_ANY))
 			return say(message, errno, "cannot write %s/control: %m", pins->dir);
 	}

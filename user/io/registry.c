@@ -15,6 +15,9 @@ int spw_registry_read(const struct spw_pins *pins, struct spw_registry *registry
 	for (u32 i = 0; i < SPW_CLASSES_MAX; i++)
 		if (bpf_map_lookup_elem(pins->fds[SPW_PIN_CLASS_REGISTRY], &i, &registry->classes[i]))
 			return -errno;
+	for (u32 i = 0; i < SPW_SERVICE_IDENTITIES; i++)
+		if (bpf_map_lookup_elem(pins->fds[SPW_PIN_SERVICE_REGISTRY], &i, &registry->services[i]))
+			return -errno;
 	return 0;
 }
 
@@ -112,12 +115,43 @@ static int assign_lists(struct spw_registry *registry, const struct spw_config *
 	return 0;
 }
 
+static int assign_services(struct spw_registry *registry, const struct spw_config *config,
+			   struct spw_identities *identities, char *message)
+{
+	for (u32 i = 1; i < SPW_SERVICE_IDENTITIES; i++)
+		if (registry->services[i].state == SPW_RECORD_ACTIVE)
+			registry->services[i].state = SPW_RECORD_RETIRED;
+	registry->services[0] = (struct spw_service_record){.name = "none", .state = SPW_RECORD_ACTIVE};
+	for (size_t i = 0; i < config->services_count; i++) {
+		const struct spw_config_service *service = &config->services[i];
+		int id = find_record(registry->services, sizeof(*registry->services),
+				     offsetof(struct spw_service_record, state), 1, SPW_SERVICE_IDENTITIES, service->name);
+
+		if (id < 0) {
+			snprintf(message, SPW_MESSAGE_MAX,
+				 "more than %d service names were in use since the counters were made, so '%s' cannot be counted "
+				 "apart; 'spillway detach' and a new start give up the old ones", SPW_SERVICES_MAX, service->name);
+			return -ENOSPC;
+		}
+		identities->services[i] = (u8)id;
+		registry->services[id] = (struct spw_service_record){
+			.state = SPW_RECORD_ACTIVE,
+			.wait_target_ns = service->wait_target_ns,
+			.capacity_per_s = service->capacity_per_s,
+		};
+		snprintf(registry->services[id].name, SPW_NAME_MAX, "%s", service->name);
+	}
+	return 0;
+}
+
 int spw_registry_assign(struct spw_registry *registry, const struct spw_config *config,
 			struct spw_identities *identities, char message[SPW_MESSAGE_MAX])
 {
 	int err = assign_classes(registry, config, identities, message);
 
-	return err ? err : assign_lists(registry, config, identities, message);
+	if (!err)
+		err = assign_lists(registry, config, identities, message);
+	return err ? err : assign_services(registry, config, identities, message);
 }
 
 int spw_registry_write(const struct spw_pins *pins, const struct spw_registry *registry)
@@ -127,6 +161,9 @@ int spw_registry_write(const struct spw_pins *pins, const struct spw_registry *r
 			return -errno;
 	for (u32 i = 0; i < SPW_LISTS_MAX; i++)
 		if (bpf_map_update_elem(pins->fds[SPW_PIN_LIST_REGISTRY], &i, &registry->lists[i], BPF_ANY))
+			return -errno;
+	for (u32 i = 0; i < SPW_SERVICE_IDENTITIES; i++)
+		if (bpf_map_update_elem(pins->fds[SPW_PIN_SERVICE_REGISTRY], &i, &registry->services[i], BPF_ANY))
 			return -errno;
 	return 0;
 }

@@ -14,6 +14,7 @@
 struct spw_registry {
 	struct spw_list_record lists[SPW_LISTS_MAX];
 	struct spw_class_record classes[SPW_CLASSES_MAX];
+	struct spw_service_record services[SPW_SERVICE_IDENTITIES];
 };
 
 /** spw_registry_read() - 0 or -errno. */

@@ -32,14 +32,14 @@ static void add_up(const u64 *per_cpu, size_t count, size_t words, int cpus, u64
 	}
 }
 
-/* The first @count values of a per-CPU array, each a structure of 64-bit counters of @bytes. */
-static int read_counters(int fd, size_t count, size_t bytes, void *sums)
+/* @count values of a per-CPU array from index @first on, each a structure of 64-bit counters of @bytes. */
+static int read_counters_from(int fd, u32 first, size_t count, size_t bytes, void *sums)
 {
 	int cpus = libbpf_num_possible_cpus();
 	size_t words = bytes / sizeof(u64);
 	_cleanup_free_ u64 *values = NULL;
 	_cleanup_free_ u32 *keys = NULL;
-	u32 got = (u32)count, position;
+	u32 got = (u32)count, before = first - 1, position;
 
 	if (cpus < 0)
 		return cpus;
@@ -47,14 +47,22 @@ static int read_counters(int fd, size_t count, size_t bytes, void *sums)
 	keys = calloc(count, sizeof(*keys));
 	if (!values || !keys)
 		return -ENOMEM;
-	if (bpf_map_lookup_batch(fd, NULL, &position, keys, values, &got, NULL) && errno != ENOENT) {
+	if (bpf_map_lookup_batch(fd, first ? &before : NULL, &position, keys, values, &got, NULL) && errno != ENOENT) {
 		/* Kernels without batches for this type: one by one. */
-		for (got = 0; got < count; got++)
-			if (bpf_map_lookup_elem(fd, &got, &values[got * (size_t)cpus * words]))
+		for (u32 i = 0; i < count; i++) {
+			u32 key = first + i;
+
+			if (bpf_map_lookup_elem(fd, &key, &values[i * (size_t)cpus * words]))
 				return -errno;
+		}
 	}
 	add_up(values, count, words, cpus, sums);
 	return 0;
+}
+
+static int read_counters(int fd, size_t count, size_t bytes, void *sums)
+{
+	return read_counters_from(fd, 0, count, bytes, sums);
 }
 
 static int read_array(int fd, size_t count, size_t bytes, void *values)
@@ -149,6 +157,50 @@ static int sample_classes(const struct spw_pins *pins, struct spw_snapshot *snap
 	return err;
 }
 
+static void add_work(const struct spw_work_counter *from, u64 *new_work)
+{
+	for (u32 verdict = 0; verdict < SPW_VERDICTS; verdict++)
+		new_work[verdict] += from->fresh[verdict] + from->resent[verdict];
+}
+
+/* After sample_classes(): what a class refused and admitted is the sum over services. */
+static int sample_services(const struct spw_pins *pins, struct spw_snapshot *snapshot)
+{
+	struct spw_service_record records[SPW_SERVICE_IDENTITIES];
+	_cleanup_free_ struct spw_work_counter *work = calloc(SPW_WORK_COUNTERS, sizeof(*work));
+	int err;
+
+	snapshot->services = calloc(SPW_SERVICE_IDENTITIES, sizeof(*snapshot->services));
+	if (!work || !snapshot->services)
+		return -ENOMEM;
+	err = read_array(pins->fds[SPW_PIN_SERVICE_REGISTRY], SPW_SERVICE_IDENTITIES, sizeof(*records), records);
+	if (!err)
+		err = read_counters(pins->fds[SPW_PIN_WORK_COUNTERS], SPW_WORK_COUNTERS, sizeof(*work), work);
+	for (u32 i = 0; i < SPW_SERVICE_IDENTITIES && !err; i++) {
+		struct spw_service_sample *service = &snapshot->services[snapshot->services_count];
+
+		for (size_t j = 0; j < snapshot->classes_count; j++)
+			add_work(&work[spw_work_index(i, snapshot->classes[j].id)], snapshot->classes[j].new_work);
+		records[i].name[SPW_NAME_MAX - 1] = '\0';
+		if (records[i].state == SPW_RECORD_FREE)
+			continue;
+		*service = (struct spw_service_sample){.id = (u8)i, .record = records[i]};
+		memcpy(service->classes, &work[spw_work_index(i, 0)], sizeof(service->classes));
+		snapshot->services_count++;
+	}
+	return err;
+}
+
+int spw_sample_work(const struct spw_pins *pins, u32 service, u32 classes,
+		    struct spw_work_counter counters[SPW_CLASSES_MAX])
+{
+	memset(counters, 0, SPW_CLASSES_MAX * sizeof(*counters));
+	if (service >= SPW_SERVICE_IDENTITIES || classes > SPW_CLASSES_MAX)
+		return -EINVAL;
+	return read_counters_from(pins->fds[SPW_PIN_WORK_COUNTERS], spw_work_index(service, 0), classes, sizeof(*counters),
+				  counters);
+}
+
 int spw_sample(const struct spw_pins *pins, struct spw_snapshot *snapshot)
 {
 	const u32 key = 0;
@@ -167,6 +219,8 @@ int spw_sample(const struct spw_pins *pins, struct spw_snapshot *snapshot)
 	if (!err)
 		err = sample_classes(pins, snapshot);
 	if (!err)
+		err = sample_services(pins, snapshot);
+	if (!err)
 		err = read_counters(pins->fds[SPW_PIN_ANOMALY_COUNTERS], SPW_ANOMALIES_MAX,
 				    sizeof(struct spw_anomaly_counter), snapshot->anomalies);
 	if (err)
@@ -177,6 +231,8 @@ int spw_sample(const struct spw_pins *pins, struct spw_snapshot *snapshot)
 void spw_snapshot_free(struct spw_snapshot *snapshot)
 {
 	free(snapshot->lists);
+	free(snapshot->services);
 	snapshot->lists = NULL;
-	snapshot->lists_count = 0;
+	snapshot->services = NULL;
+	snapshot->lists_count = snapshot->services_count = 0;
 }

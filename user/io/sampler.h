@@ -16,6 +16,16 @@
 int spw_sample(const struct spw_pins *pins, struct spw_snapshot *snapshot);
 void spw_snapshot_free(struct spw_snapshot *snapshot);
 
+/**
+ * spw_sample_work() - the new work of one service, for the tick: one call to the kernel, some 5 us.
+ * @service: identity
+ * @classes: identities below this one are read, at most SPW_CLASSES_MAX
+ * @counters: filled in, by class identity; those that are not read are zero
+ * Returns 0 or -errno.
+ */
+int spw_sample_work(const struct spw_pins *pins, u32 service, u32 classes,
+		    struct spw_work_counter counters[SPW_CLASSES_MAX]);
+
 /** spw_monotonic_ns() - CLOCK_MONOTONIC. The only clock that anything here decides by. */
 u64 spw_monotonic_ns(void);
 

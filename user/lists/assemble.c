@@ -47,18 +47,19 @@ static void fill_lists(const struct spw_config *config, const struct spw_lists *
 	assembly->source.lists_count = count;
 }
 
-static void fill_ports(const struct spw_config *config, struct spw_assembly *assembly)
+static void fill_ports(const struct spw_config *config, const struct spw_identities *identities,
+		       struct spw_assembly *assembly)
 {
 	for (size_t i = 0; i < config->services_count; i++) {
 		const struct spw_config_service *service = &config->services[i];
-		u8 number = (u8)(i + 1);
+		u8 id = identities->services[i];
 
 		for (size_t j = 0; j < service->tcp_count; j++)
-			assembly->tcp_ports[service->tcp[j]] = (struct spw_port){number, SPW_NEW_SYN};
+			assembly->tcp_ports[service->tcp[j]] = (struct spw_port){id, SPW_NEW_SYN};
 		for (size_t j = 0; j < service->quic_count; j++)
-			assembly->udp_ports[service->quic[j]] = (struct spw_port){number, SPW_NEW_QUIC};
+			assembly->udp_ports[service->quic[j]] = (struct spw_port){id, SPW_NEW_QUIC};
 		for (size_t j = 0; j < service->udp_count; j++)
-			assembly->udp_ports[service->udp[j]] = (struct spw_port){number, SPW_NEW_ANY};
+			assembly->udp_ports[service->udp[j]] = (struct spw_port){id, SPW_NEW_ANY};
 	}
 }
 
@@ -68,6 +69,8 @@ void spw_number_identities(const struct spw_config *config, struct spw_identitie
 		identities->lists[i] = (u16)(i + 1);
 	for (size_t i = 0; i < config->classes_count && i < SPW_CLASSES_MAX; i++)
 		identities->classes[i] = (u8)i;
+	for (size_t i = 0; i < config->services_count && i < SPW_SERVICES_MAX; i++)
+		identities->services[i] = (u8)(i + 1);
 }
 
 /* Room for every use of a list, even should two classes use one. */
@@ -87,7 +90,8 @@ int spw_assemble(const struct spw_config *config, const struct spw_lists *lists,
 	size_t uses = count_uses(config);
 
 	*assembly = (struct spw_assembly){0};
-	if (config->lists_count >= SPW_LISTS_MAX || config->classes_count > SPW_CLASSES_MAX || uses > SPW_LISTS_MAX)
+	if (config->lists_count >= SPW_LISTS_MAX || config->classes_count > SPW_CLASSES_MAX || uses > SPW_LISTS_MAX ||
+	    config->services_count > SPW_SERVICES_MAX)
 		return -E2BIG;
 	if (!identities) {
 		spw_number_identities(config, &numbered);
@@ -106,7 +110,7 @@ int spw_assemble(const struct spw_config *config, const struct spw_lists *lists,
 	}
 	fill_classes(config, identities, assembly);
 	fill_lists(config, lists, identities, assembly);
-	fill_ports(config, assembly);
+	fill_ports(config, identities, assembly);
 	for (size_t i = 0; i < config->management_prefixes_count; i++)
 		assembly->management[i] = config->management_prefixes[i].prefix;
 	assembly->source = (struct spw_ruleset_source){

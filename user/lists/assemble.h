@@ -12,6 +12,7 @@
 struct spw_identities {
 	u16 lists[SPW_LISTS_MAX];    /* by index into spw_config.lists */
 	u8 classes[SPW_CLASSES_MAX]; /* by index into spw_config.classes */
+	u8 services[SPW_SERVICES_MAX]; /* by index into spw_config.services */
 };
 
 struct spw_assembly {
@@ -28,13 +29,13 @@ struct spw_assembly {
  * spw_assemble() - put everything where the compiler wants it. Lists that no class uses are left out.
  * @identities: NULL: numbered in the order of the configuration
  * @assembly: borrows from @config and @lists, which must outlive it; free with spw_assembly_free()
- * Returns 0, -ENOMEM, or -E2BIG (more lists or classes than there are identities).
+ * Returns 0, -ENOMEM, or -E2BIG (more lists, classes or services than there are identities).
  */
 int spw_assemble(const struct spw_config *config, const struct spw_lists *lists,
 		 const struct spw_identities *identities, struct spw_assembly *assembly);
 void spw_assembly_free(struct spw_assembly *assembly);
 
-/** spw_number_identities() - identities in the order of the configuration; list 0 stays "none". */
+/** spw_number_identities() - identities in the order of the configuration; list and service 0 stay "none". */
 void spw_number_identities(const struct spw_config *config, struct spw_identities *identities);
 
 /** spw_report_overruling() - warn where country tables cut into what a person wrote; see spw_ruleset_image. */

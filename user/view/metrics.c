@@ -98,7 +98,7 @@ static void emit_class_new_work(struct page *page, const struct spw_snapshot *sn
 			put_count(page,
 				  LABELS({"class", snapshot->classes[i].record.name},
 					 {"verdict", spw_verdict_name(verdict)}),
-				  snapshot->classes[i].counter.new_work[verdict]);
+				  snapshot->classes[i].new_work[verdict]);
 }
 
 static void emit_shadow_packets(struct page *page, const struct spw_snapshot *snapshot)

@@ -136,8 +136,8 @@ static void put_class(FILE *out, const struct spw_snapshot *snapshot, const stru
 	put_number(out, traffic.prefixes4 + traffic.prefixes6);
 	put_number(out, traffic.packets[SPW_PASS]);
 	put_number(out, traffic.packets[SPW_DROP]);
-	put_number(out, class->counter.new_work[SPW_PASS]);
-	put_number(out, class->counter.new_work[SPW_DROP]);
+	put_number(out, class->new_work[SPW_PASS]);
+	put_number(out, class->new_work[SPW_DROP]);
 	if (class->record.state != SPW_RECORD_ACTIVE) {
 		fputs("  retired", out);
 	} else {
@@ -261,6 +261,20 @@ static void put_ruleset(FILE *out, const struct spw_snapshot *snapshot)
 		(unsigned long long)agent->reloads_failed);
 }
 
+/* What `apply --confirm` has left open. */
+static void put_unconfirmed(FILE *out, const struct spw_snapshot *snapshot)
+{
+	u64 until = snapshot->agent.unconfirmed_until_ns;
+	char text[SPW_SHORT_TEXT];
+
+	if (until == UINT64_MAX)
+		fprintf(out, "%*sfrom before an 'apply --confirm' that nobody confirmed; in force until the next 'apply'\n",
+			SPW_LABEL_COLUMNS, "");
+	else if (until)
+		fprintf(out, "%*snot confirmed: taken back in %s, unless you say: spillway confirm\n", SPW_LABEL_COLUMNS, "",
+			spw_short_time(until > snapshot->now_ns ? until - snapshot->now_ns : 0, text));
+}
+
 static void put_version(FILE *out, const struct spw_snapshot *snapshot)
 {
 	const struct spw_agent_record *agent = &snapshot->agent;
@@ -288,6 +302,7 @@ void spw_view_status(FILE *out, const struct spw_snapshot *snapshot, struct spw_
 	put_reasons(out, snapshot);
 	put_anomalies(out, snapshot);
 	put_ruleset(out, snapshot);
+	put_unconfirmed(out, snapshot);
 	put_version(out, snapshot);
 }
 
@@ -319,6 +334,11 @@ static json_t *ruleset_json(const struct spw_snapshot *snapshot)
 	spw_json_set(&object, "bytes", spw_json_count(agent->ruleset_bytes));
 	spw_json_set(&object, "compile_seconds", spw_json_seconds(agent->compile_ns));
 	spw_json_set(&object, "publish_seconds", spw_json_seconds(agent->publish_ns));
+	spw_json_set(&object, "unconfirmed_for_s",
+		     agent->unconfirmed_until_ns && agent->unconfirmed_until_ns != UINT64_MAX ?
+			     spw_json_seconds(agent->unconfirmed_until_ns > snapshot->now_ns ?
+						      agent->unconfirmed_until_ns - snapshot->now_ns : 0) : json_null());
+	spw_json_set(&object, "taken_back", json_boolean(agent->unconfirmed_until_ns == UINT64_MAX));
 	spw_json_set(&object, "age_s", agent->generation ? spw_json_seconds(age_ns) : json_null());
 	return spw_json_finish(&object);
 }
@@ -390,7 +410,7 @@ static json_t *class_json(const struct spw_snapshot *snapshot, const struct spw_
 	spw_json_set(&object, "cut_from", spw_json_level(cut_from));
 	spw_json_set(&object, "cut", cut_json(record));
 	spw_json_set(&object, "active", json_boolean(record->state == SPW_RECORD_ACTIVE));
-	spw_json_set(&object, "new_work", spw_json_verdicts(class->counter.new_work));
+	spw_json_set(&object, "new_work", spw_json_verdicts(class->new_work));
 	spw_json_set(&object, "shadow", shadow_json(&class->counter));
 	spw_json_set(&object, "packets", spw_json_verdicts(traffic.packets));
 	spw_json_set(&object, "bytes", spw_json_verdicts(traffic.bytes));

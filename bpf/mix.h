@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Numbers -> numbers that look random. Pure and on both sides; used by share.h and fresh.h.
+ *
+ * The constants and shifts are variant 13 of David Stafford's search for better bit mixers ("Better Bit Mixing", 2011),
+ * the finaliser of SplitMix64 (Steele, Lea, Flood: "Fast Splittable Pseudorandom Number Generators", OOPSLA 2014):
+ * a bijection in which each bit of the input turns each bit of the output with a probability of nearly one half.
+ */
+#ifndef SPW_BPF_MIX_H
+#define SPW_BPF_MIX_H
+
+#include "../maps/types.h"
+
+#define SPW_MIX_FIRST 0xbf58476d1ce4e5b9ULL
+#define SPW_MIX_SECOND 0x94d049bb133111ebULL
+
+SPW_INLINE u64 spw_mix(u64 value)
+{
+	value = (value ^ value >> 30) * SPW_MIX_FIRST;
+	value = (value ^ value >> 27) * SPW_MIX_SECOND;
+	return value ^ value >> 31;
+}
+
+/* One word more of a key of several; half a mixer, so the last word is to be followed by spw_mix(). */
+SPW_INLINE u64 spw_mix_in(u64 state, u64 word)
+{
+	state ^= word;
+	return (state ^ state >> 32) * SPW_MIX_FIRST;
+}
+
+#endif

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * How long requests wait before the application reads them: from data ready on a socket to the first read of it. Loaded
+ * by user/io/read_wait.c, apart from the datapath: what goes wrong here costs the signal and nothing else.
+ *
+ *   data ready   tp_btf/sk_data_ready, or fentry/sock_def_readable where that tracepoint is missing (before 6.3)
+ *   read         tp_btf/tcp_rcv_space_adjust: whenever TCP hands data to the application, by whichever call (recv,
+ * read, splice, io_uring). It runs under the socket's lock, as data_ready does, so the two never race on a socket;
+ * sock_recv_length comes after the lock and could take new data for those just read. the end tp_btf/tcp_destroy_sock:
+ * closed, aborted or never accepted, with data unread
+ *
+ * A SYN flood and idle connections leave no trace: a socket is looked at when it has data. Data that come before
+ * accept() wait on the connection's own socket from then on. A FIN alone is not data.
+ */
+#include "vmlinux.h"
+
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+
+#include "unread.h"
+
+/* BPF_PROG makes a function with the context as a parameter, used or not. */
+#pragma clang diagnostic ignored "-Wunused-parameter"
+
+/* Of the kernel's headers, and part of what it promises or of what never moved. */
+enum {
+	FAMILY_INET = 2,
+	FAMILY_INET6 = 10,
+	PROTOCOL_TCP = 6,
+	STATE_LISTEN = 10,
+	FLAG_DONE = 1 << 1,   /* SOCK_DONE: the FIN has come */
+	RECEIVE_SHUTDOWN = 1, /* RCV_SHUTDOWN: by a FIN, or by the application */
+};
+
+struct wait {
+	u64 ready_ns; /* 0: nothing is unread */
+	u8 service;   /* that it was counted for */
+	u8 unread;    /* enum spw_unread: what it was counted as */
+	u8 was_read;  /* since it was first seen */
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct wait);
+} signal_waits SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__uint(map_flags, BPF_F_RDONLY_PROG);
+	__type(key, u32);
+	__type(value, struct spw_signal_scope);
+} signal_scope SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, SPW_SERVICE_IDENTITIES);
+	__type(key, u32);
+	__type(value, struct spw_signal_tally);
+} signal_tallies SEC(".maps");
+
+SPW_INLINE bool is_connection(const struct sock *sk)
+{
+	u16 family = sk->__sk_common.skc_family;
+
+	return (family == FAMILY_INET || family == FAMILY_INET6) && sk->sk_protocol == PROTOCOL_TCP &&
+	       sk->__sk_common.skc_state != STATE_LISTEN;
+}
+
+/* Identity of the service that the socket belongs to, 0: none. */
+SPW_INLINE u32 service_of(const struct sock *sk)
+{
+	const u32 only = 0;
+	const struct spw_signal_scope *scope = bpf_map_lookup_elem(&signal_scope, &only);
+	u32 service, inode;
+
+	if (!scope)
+		return 0;
+	service = scope->ports[sk->__sk_common.skc_num];
+	if (!service || service >= SPW_SERVICE_IDENTITIES)
+		return 0;
+	inode = sk->__sk_common.skc_net.net->ns.inum;
+	for (u32 i = 0; i < SPW_NAMESPACES_MAX; i++) {
+		if (i >= scope->namespaces_count)
+			break;
+		if (scope->namespaces[i] == inode)
+			return scope->in[service] >> i & 1 ? service : 0;
+	}
+	return 0;
+}
+
+/* Whether there is anything to read but a FIN. */
+SPW_INLINE bool has_data(struct sock *sk)
+{
+	struct tcp_sock *tcp;
+
+	if (!(sk->sk_shutdown & RECEIVE_SHUTDOWN))
+		return true;
+	if (!(sk->__sk_common.skc_flags & FLAG_DONE))
+		return false; /* the application has said that it won't read */
+	tcp = bpf_skc_to_tcp_sock(sk);
+	return tcp && tcp->rcv_nxt - tcp->copied_seq > 1;
+}
+
+SPW_INLINE int on_data_ready(struct sock *sk)
+{
+	struct spw_signal_tally *tally;
+	struct wait *wait;
+	u32 service;
+
+	if (!is_connection(sk))
+		return 0;
+	service = service_of(sk);
+	if (!service)
+		return 0;
+	wait = bpf_sk_storage_get(&signal_waits, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
+	if (!wait || wait->ready_ns || !has_data(sk))
+		return 0;
+	tally = bpf_map_lookup_elem(&signal_tallies, &service);
+	if (!tally)
+		return 0;
+	wait->service = service;
+	wait->unread = wait->was_read ? SPW_UNREAD_LATER : SPW_UNREAD_FIRST;
+	wait->ready_ns = bpf_ktime_get_ns();
+	spw_shift_unread(tally, wait->unread, wait->ready_ns >> SPW_EPOCH_SHIFT, 1);
+	return 0;
+}
+
+SEC("tp_btf/sk_data_ready")
+int BPF_PROG(data_ready, struct sock *sk)
+{
+	return on_data_ready(sk);
+}
+
+SEC("fentry/sock_def_readable")
+int BPF_PROG(data_ready_fentry, struct sock *sk)
+{
+	return on_data_ready(sk);
+}
+
+/* What was unread is so no longer. Returns its tally, NULL if nothing was. */
+SPW_INLINE struct spw_signal_tally *settle(struct wait *wait)
+{
+	u32 service = wait->service;
+	struct spw_signal_tally *tally = bpf_map_lookup_elem(&signal_tallies, &service);
+
+	if (tally)
+		spw_shift_unread(tally, wait->unread, wait->ready_ns >> SPW_EPOCH_SHIFT, -1);
+	return tally;
+}
+
+SEC("tp_btf/tcp_rcv_space_adjust")
+int BPF_PROG(data_read, struct sock *sk)
+{
+	struct spw_signal_tally *tally;
+	struct wait *wait;
+	u64 now_ns;
+
+	/* Most sockets of a host are none of ours, and a call is dear. */
+	if (!sk->sk_bpf_storage)
+		return 0;
+	wait = bpf_sk_storage_get(&signal_waits, sk, NULL, 0);
+	if (!wait || !wait->ready_ns)
+		return 0;
+	tally = settle(wait);
+	now_ns = bpf_ktime_get_ns();
+	if (tally) {
+		u32 bucket = spw_wait_bucket(now_ns - wait->ready_ns);
+
+		if (bucket < SPW_WAIT_BUCKETS)
+			__sync_fetch_and_add(&tally->waits[bucket], 1);
+		if (!wait->was_read)
+			__sync_fetch_and_add(&tally->first_reads, 1);
+		tally->last_read_ns = now_ns;
+	}
+	wait->was_read = 1;
+	wait->ready_ns = 0;
+	return 0;
+}
+
+SEC("tp_btf/tcp_destroy_sock")
+int BPF_PROG(socket_gone, struct sock *sk)
+{
+	struct wait *wait;
+
+	if (!sk->sk_bpf_storage)
+		return 0;
+	wait = bpf_sk_storage_get(&signal_waits, sk, NULL, 0);
+	if (!wait || !wait->ready_ns)
+		return 0;
+	settle(wait);
+	wait->ready_ns = 0;
+	return 0;
+}
+
+char LICENSE[] SEC("license") = "GPL";

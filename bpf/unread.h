@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Keeping the ring of unread data (maps/signal.h). Called by bpf/signals.bpf.c; pure, so that the unit ring runs the
+ * very lines that the kernel runs.
+ */
+#ifndef SPW_BPF_UNREAD_H
+#define SPW_BPF_UNREAD_H
+
+#include "../maps/signal.h"
+
+/* On a place of one CPU only an interrupt can come between, and that not often in a row. */
+#define SPW_UNREAD_TRIES 8u
+
+/**
+ * spw_shift_unread() - one socket more (@by 1) or less (-1) with unread data since @epoch.
+ * @tally: of this CPU; which one it was that counted the socket up does not matter, since readers add CPUs up
+ * @unread: enum spw_unread
+ */
+SPW_INLINE void spw_shift_unread(struct spw_signal_tally *tally, u32 unread, u32 epoch, int by)
+{
+	u64 *place = &tally->unread[unread & (SPW_UNREADS - 1)][epoch & (SPW_EPOCHS - 1)];
+	u64 *ancient = &tally->ancient[unread & (SPW_UNREADS - 1)];
+
+	for (u32 i = 0; i < SPW_UNREAD_TRIES; i++) {
+		u64 before = *(volatile u64 *)place, after;
+		u32 there = (u32)(before >> 32), count = (u32)before, left = 0;
+
+		if (there == epoch) {
+			after = (u64)epoch << 32 | (u32)(count + (u32)by);
+		} else if (!count || (int)(epoch - there) > 0) {
+			after = (u64)epoch << 32 | (u32)by;
+			left = count;
+		} else {
+			__sync_fetch_and_add(ancient, (u64)(long long)by);
+			return;
+		}
+		if (__sync_val_compare_and_swap(place, before, after) != before)
+			continue;
+		if (left)
+			__sync_fetch_and_add(ancient, (u64)(long long)(int)left);
+		return;
+	}
+}
+
+#endif

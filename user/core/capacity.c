@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What a service can serve: rules 13 to 18 of decide.c. See capacity.h. */
+#include "capacity.h"
+
+#define SERVED_SECONDS	    0.5	 /* served and admitted are smoothed over so long before they are compared */
+#define LEARN_SECONDS	    1.5	 /* a capacity follows what is served under saturation with this time constant */
+#define LEARN_WORK	    50.0 /* or over so much work, if that takes longer: a tenth of noise */
+#define FIRST_WORK	    20.0 /* a first estimate rests on so much served work */
+#define FIRST_SECONDS	    1.0	 /* or on so long a time, and a quarter of the work */
+#define STALLED_SHARE	    0.05 /* who serves less of his capacity stalls, which teaches nothing of it */
+#define PROOF		    0.1 /* served differs by this share from admitted: a queue grows or drains, so it is the capacity */
+#define UNPROVEN	    0.5	 /* without such a proof the capacity falls no lower than to this share of the proven */
+#define SEEN_MARGIN	    1.25 /* it is never more than what was seen served, and this margin */
+#define CURB_PER_S	    0.1	 /* how fast guards and probe press, and a full accept queue */
+#define GUARDED_SECONDS	    0.5	 /* guards and probe count when they last */
+#define OVERWHELMED_SECONDS 0.5
+#define OVERWHELMED_TARGETS 5
+#define STRAIN_SECONDS	    3.0 /* a wait above target for longer is no passing queue */
+#define STRAIN_PER_S	    0.1
+#define HELPLESS_SECONDS    5.0
+#define HELPLESS_SHARE	    0.5 /* of the capacity: with less admitted than this, shedding should have helped */
+#define RECOVERED_SHARE	    0.7
+
+static bool above(const struct spw_reading *reading, double limit)
+{
+	return spw_reading_holds(reading) && reading->value > limit;
+}
+
+bool spw_has_signal(const struct spw_service_policy *service, const struct spw_service_facts *facts,
+		    const struct spw_reading *guards, const struct spw_service_rates *rates)
+{
+	return rates->wait_source != SPW_WAIT_NONE || spw_reading_holds(&guards[SPW_SIGNAL_CPU]) ||
+	       spw_reading_holds(&guards[SPW_SIGNAL_OVERFLOWS]) ||
+	       (service->probe_limit > 0 && spw_reading_holds(&facts->probe));
+}
+
+/* Rule 17: the probe always, the host's guards where no wait is known. */
+static bool is_guarded(const struct spw_policy *policy, const struct spw_service_policy *service,
+		       const struct spw_service_facts *facts, const struct spw_reading *guards,
+		       const struct spw_service_rates *rates)
+{
+	if (service->probe_limit > 0 && above(&facts->probe, service->probe_limit))
+		return true;
+	return rates->wait_source == SPW_WAIT_NONE && rates->admitted_per_s > 0 &&
+	       (above(&guards[SPW_SIGNAL_CPU], policy->cpu_limit) || above(&guards[SPW_SIGNAL_OVERFLOWS], 0));
+}
+
+static void press(struct spw_capacity_memory *memory, const struct spw_policy *policy, bool guarded, double seconds)
+{
+	double step = guarded ? -CURB_PER_S : policy->probe_per_s;
+
+	memory->guarded_s = guarded ? memory->guarded_s + seconds : 0;
+	if (!guarded || memory->guarded_s >= GUARDED_SECONDS)
+		memory->curb = spw_bounded(memory->curb + step * seconds, policy->floor, 1);
+	if (memory->guarded_s >= GUARDED_SECONDS && memory->learned.capacity_per_s <= 0) {
+		memory->learned.capacity_per_s = memory->admitted_per_s;
+		memory->confirmed = true;
+	}
+}
+
+/* The first estimate: what was served since saturation began; its first tick was not saturated from its beginning. */
+static void learn_first(struct spw_capacity_memory *memory, const struct spw_service_policy *service,
+			const struct spw_service_rates *rates, double seconds)
+{
+	double served = rates->served_per_s * seconds;
+	bool clear = memory->saturated_s > seconds * 1.5 || rates->wait_ns >= 2 * service->wait_target_ns;
+
+	if (memory->episode_s <= seconds * 1.5 && memory->saturated_s > seconds * 1.5 &&
+	    served >= memory->episode_served / 2)
+		memory->episode_served = memory->episode_s = 0;
+	memory->episode_served += served;
+	memory->episode_s += seconds;
+	if (clear && (memory->episode_served >= FIRST_WORK ||
+		      (memory->episode_s >= FIRST_SECONDS && memory->episode_served >= FIRST_WORK / 4))) {
+		memory->learned.capacity_per_s = memory->episode_served / memory->episode_s;
+		memory->anchor_per_s = memory->proven_per_s = memory->learned.capacity_per_s;
+		memory->confirmed = true;
+	}
+}
+
+/* Rules 14 and 15: under saturation the served rate is the capacity. */
+static void learn_saturated(struct spw_capacity_memory *memory, const struct spw_policy *policy,
+			    const struct spw_service_rates *rates, double seconds)
+{
+	double *capacity = &memory->learned.capacity_per_s, served = memory->served_per_s;
+	double apart = served - memory->admitted_per_s, least = policy->floor * memory->anchor_per_s, now;
+
+	if (served < STALLED_SHARE * *capacity || memory->helpless)
+		return;
+	if (apart > PROOF * served || apart < -PROOF * served) {
+		if (*capacity < memory->proven_per_s)
+			memory->proven_per_s = *capacity;
+	} else if (least < UNPROVEN * memory->proven_per_s)
+		least = UNPROVEN * memory->proven_per_s;
+	if (rates->queue_full)
+		served = *capacity * (1 - CURB_PER_S * LEARN_SECONDS);
+	now = spw_smooth(*capacity, served, seconds, spw_bounded(LEARN_WORK / *capacity, LEARN_SECONDS, 10));
+	if (now > *capacity || now > least)
+		*capacity = now;
+	memory->confirmed = true;
+}
+
+/* Rule 16: not saturated, so it never falls, and is tried upwards while it binds. */
+static void learn_calm(struct spw_capacity_memory *memory, const struct spw_policy *policy,
+		       const struct spw_service_policy *service, const struct spw_service_rates *rates, double seconds,
+		       bool binding)
+{
+	double *capacity = &memory->learned.capacity_per_s, shown = memory->served_per_s;
+
+	if (*capacity <= 0)
+		return;
+	if (binding && rates->wait_ns < service->wait_target_ns / 2)
+		*capacity += *capacity * policy->probe_per_s * seconds;
+	/* A backlog read at one go is not served for long: what came in bounds it too. */
+	if (shown > memory->admitted_per_s)
+		shown = memory->admitted_per_s;
+	if (rates->served_known && shown > *capacity)
+		*capacity = shown;
+	memory->anchor_per_s = memory->proven_per_s = *capacity;
+}
+
+static void learn(struct spw_capacity_memory *memory, const struct spw_policy *policy,
+		  const struct spw_service_policy *service, const struct spw_service_rates *rates, double seconds,
+		  bool binding)
+{
+	double *capacity = &memory->learned.capacity_per_s;
+
+	if (memory->saturated_s <= 0) {
+		memory->episode_served = memory->episode_s = 0;
+		learn_calm(memory, policy, service, rates, seconds, binding);
+	} else if (*capacity <= 0)
+		learn_first(memory, service, rates, seconds);
+	else if (memory->saturated_s > seconds * 1.5 || rates->wait_ns >= 2 * service->wait_target_ns)
+		learn_saturated(memory, policy, rates, seconds);
+	if (memory->learned.served_peak_per_s > 0 && *capacity > SEEN_MARGIN * memory->learned.served_peak_per_s)
+		*capacity = SEEN_MARGIN * memory->learned.served_peak_per_s;
+}
+
+static void observe(struct spw_capacity_memory *memory, const struct spw_service_policy *service,
+		    const struct spw_service_rates *rates, double seconds)
+{
+	struct spw_learned *learned = &memory->learned;
+	bool saturated = rates->wait_source != SPW_WAIT_NONE && rates->wait_ns > service->wait_target_ns;
+
+	memory->saturated_s = saturated ? memory->saturated_s + seconds : 0;
+	memory->admitted_per_s = spw_smooth(memory->admitted_per_s, rates->admitted_per_s, seconds, SERVED_SECONDS);
+	if (rates->served_known)
+		memory->served_per_s = spw_smooth(memory->served_per_s, rates->served_per_s, seconds, SERVED_SECONDS);
+	if (rates->served_known && !rates->queue_full && memory->served_per_s > learned->served_peak_per_s)
+		learned->served_peak_per_s = memory->served_per_s;
+	if (rates->reads > 0 && !saturated)
+		learned->idle_wait_ns = spw_smooth(learned->idle_wait_ns, (double)rates->wait_p50_ns, seconds, 60);
+}
+
+/* Rule 18: waits stay above target although little is admitted and nothing drains: shedding does not help. */
+static void watch_helpless(struct spw_capacity_memory *memory, double capacity, double seconds)
+{
+	bool draining = memory->served_per_s > (1 + PROOF) * memory->admitted_per_s + 1;
+	bool wanting = memory->saturated_s > 0 && !draining && memory->admitted_per_s < HELPLESS_SHARE * capacity;
+
+	if (memory->saturated_s <= 0 || memory->admitted_per_s > RECOVERED_SHARE * capacity)
+		memory->wanting_s -= 5 * seconds;
+	else if (wanting)
+		memory->wanting_s += seconds;
+	memory->wanting_s = spw_bounded(memory->wanting_s, 0, 2 * HELPLESS_SECONDS);
+	if (memory->wanting_s >= HELPLESS_SECONDS && !memory->helpless) {
+		memory->helpless = true;
+		if (memory->learned.capacity_per_s > 0)
+			memory->learned.capacity_per_s = memory->proven_per_s;
+	}
+	if (memory->wanting_s <= 0)
+		memory->helpless = false;
+}
+
+/* Rule 11, the budget law: capacity minus the drain of the queue. */
+static double law(const struct spw_policy *policy, const struct spw_service_policy *service, u64 wait_ns)
+{
+	double late = (double)wait_ns - (double)service->wait_target_ns / 2;
+	double share = policy->eta;
+
+	if (late > 0)
+		share -= late / (double)policy->drain_ns;
+	return spw_bounded(share, policy->floor, policy->eta);
+}
+
+/* Rule 12: only a wait that stays takes from what can be sustained. */
+static void watch_strain(struct spw_capacity_memory *memory, const struct spw_policy *policy, double given,
+			 double seconds)
+{
+	double gap = policy->eta - given;
+
+	if (memory->helpless || memory->saturated_s < STRAIN_SECONDS || gap < memory->strain)
+		memory->strain -= STRAIN_PER_S / 2 * seconds;
+	else
+		memory->strain = spw_bounded(memory->strain + STRAIN_PER_S * seconds, 0, gap);
+	memory->strain = spw_bounded(memory->strain, 0, policy->eta - policy->floor);
+}
+
+void spw_capacity_take(struct spw_capacity_memory *memory, const struct spw_policy *policy,
+		       const struct spw_service_policy *service, const struct spw_service_facts *facts,
+		       const struct spw_reading *guards, const struct spw_service_rates *rates, double seconds,
+		       bool binding, struct spw_capacity *capacity)
+{
+	bool set = service->capacity_per_s > 0;
+	double known;
+
+	if (memory->proven_per_s <= 0)
+		memory->anchor_per_s = memory->proven_per_s = memory->learned.capacity_per_s;
+	observe(memory, service, rates, seconds);
+	press(memory, policy, is_guarded(policy, service, facts, guards, rates), seconds);
+	if (rates->wait_source != SPW_WAIT_NONE)
+		learn(memory, policy, service, rates, seconds, binding);
+	else if (binding && memory->guarded_s <= 0)
+		learn_calm(memory, policy, service, rates, seconds, binding);
+	known = set ? service->capacity_per_s : memory->learned.capacity_per_s;
+	watch_helpless(memory, set ? known : memory->proven_per_s, seconds);
+	known = set ? known : memory->learned.capacity_per_s;
+	capacity->given = law(policy, service, rates->wait_ns);
+	watch_strain(memory, policy, capacity->given, seconds);
+	capacity->per_s = known * memory->curb;
+	capacity->origin = set		       ? SPW_CAPACITY_SET
+			   : known <= 0	       ? SPW_CAPACITY_UNKNOWN
+			   : memory->confirmed ? SPW_CAPACITY_LEARNED
+					       : SPW_CAPACITY_RESTORED;
+	capacity->saturated = memory->saturated_s > 0 || memory->guarded_s >= GUARDED_SECONDS;
+	capacity->overwhelmed = memory->saturated_s >= OVERWHELMED_SECONDS || memory->guarded_s >= GUARDED_SECONDS ||
+				rates->wait_ns >= OVERWHELMED_TARGETS * service->wait_target_ns;
+	capacity->helpless = memory->helpless;
+	capacity->sustained = policy->eta - memory->strain;
+}

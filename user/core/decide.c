@@ -1,0 +1,463 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The decision. Pure: facts and policy in, decision out; called once a tick (decide.h).
+ *
+ * THE RULES. 1 to 10 settle the level, and the one that did is named in the decision (enum spw_rule).
+ *
+ *  1. The first tick, one that comes more than a second after the last, and a counter that began anew compare nothing:
+ *     level, capacity and shares stand, and a hold begins anew.
+ *  2. A service of which no signal is there (no wait, no probe, no guard) asks for green, in steps; when it is there,
+ *     its budget is lifted. If all are so, the decision is blind.
+ *  3. While its capacity is unknown a service asks for green and has no budget.
+ *  4. Green if everything fits: what a level does not shed (at green: all) fits if it does not exceed by a sixth what
+ *     can be sustained (about the ceiling), nor by 2 % for two seconds; at green the latter only counts while waits are
+ *     above target and stay so, since a little more than the target share of the capacity harms nobody yet.
+ *  5. Otherwise the lowest level at which what is not shed fits. Up at once. What is cut at a level counts as shed.
+ *  6. If it fits at no level: red.
+ *  7. Down only after a lower level would have done for a whole hold, with 3 % to spare.
+ *  8. Then one step; as long as the lower one does, the next steps follow after half a hold, or 4 s if that is less. Up
+ *     again within two holds of a step down is flapping, which doubles the hold, up to 16 times the configured one; six
+ *     holds without flapping halve it.
+ *  9. An operator's bounds hold for every service; the automatic goes on beneath, and is in force when they end.
+ * 10. So does a pinned level. At green by an operator's word nothing is shed, and there is no ceiling. The host's level
+ * is the highest of its services'.
+ *
+ * 11. Budget. While shedding: capacity x (target share - (wait - half of the wait target) / drain time), within floor
+ *     and target share. At green the ceiling: 1.10 capacities, as no signal leads a step. What a level doesn't shed is
+ * not held back by the drain: the budget then is at least a tenth more than its load, up to the ceiling; the classes
+ *     that are shed live under the drain through their shares.
+ * 12. Sustained is the target share of the capacity. A wait that stays above target for more than 3 s is no passing
+ *     queue: what the budget lacks is then taken from what is sustained too, slowly, and slowly given back.
+ *
+ * 13. Capacity. As set, or learned; from what the application serves (first reads; or what was admitted less the growth
+ *     of the accept queue).
+ * 14. Saturated (wait above target for two ticks, or twice as much at once), the served rate is the capacity: it
+ * follows with a time constant of 1.5 s. The first estimate is the mean of what was served since saturation began.
+ * 15. It falls no lower than the floor times what it was when last not saturated; and no lower than half, unless served
+ *     and admitted differ by a tenth: only a queue that grows or drains proves a capacity. Who serves next to nothing
+ *     stalls, which teaches nothing. A full accept queue loses work unseen: it falls by a tenth a second then.
+ * 16. Not saturated, it never falls. It rises to what was served, and by a probe of 2 % a second while the limit binds
+ * and waits are below half the target; to no more than 1.25 times the most that was seen served.
+ * 17. The probe of the application above its limit, or where no wait is known a guard above its own, presses on the
+ *     capacity (set or learned) by a tenth a second, down to the floor; afterwards it recovers at the probe's pace.
+ * 18. Shedding does not help if for 5 s waits stay above target, less than half of the capacity is admitted, and no
+ * queue drains: it is said, the capacity returns to what was proven last, and nothing is lowered further.
+ *
+ * 19. Shares. The budget is dealt out from the highest class down; those that don't shed take what they bring.
+ *     The first that does not fit is admitted by share: 97 % of what is left, over its load and what its sources weigh
+ *     (learned from what the admitted bring). Below it nobody is admitted.
+ * 20. A share falls at once and rises slowly; near its aim it moves gently.
+ * 21. As long as a class is not whole, those below it have no share, whatever is left.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "capacity.h"
+#include "decide.h"
+#include "level.h"
+#include "rates.h"
+#include "share.h"
+
+#define SECOND_NS     1000000000ull
+#define GAP_NS	      SECOND_NS /* rule 1 */
+#define BURST	      1.15	/* rule 4 */
+#define STEADY	      1.02	/* rule 4 */
+#define SPARE	      0.97	/* rule 7 */
+#define SPARE_BURST   1.05	/* rule 7 */
+#define LIFT	      1.1	/* rule 11 */
+#define BINDS	      0.85	/* rule 16: the limit binds if so much of the budget is used */
+#define FAST_SECONDS  0.3	/* loads: what a level rises by */
+#define FAST_WORK     150.0	/* at least over so much work: 6 % of noise */
+#define SLOW_SECONDS  2.0	/* what it falls by */
+#define SLOW_WORK     600.0
+#define SMOOTH_MOST   10.0
+#define SHARE_SECONDS 1.0
+
+struct service_memory {
+	struct spw_rates_memory rates;
+	struct spw_capacity_memory capacity;
+	struct spw_level_memory level;
+	struct spw_share_memory shares[SPW_CLASSES_MAX];
+	struct spw_service_rates now;
+	struct spw_capacity known;
+	bool primed; /* loads have a value */
+	bool blind;
+	u8 rule;
+	double budget_per_s; /* of the tick before */
+};
+
+struct spw_memory {
+	bool begun;
+	u64 at_ns;
+	u8 level;
+	struct service_memory services[SPW_SERVICES_MAX];
+};
+
+/* Loads by level: keep[L] is what is not shed at L. */
+struct loads {
+	double fast[SPW_LEVELS], slow[SPW_LEVELS];
+	double fast_total;
+};
+
+void spw_policy_defaults(struct spw_policy *policy)
+{
+	memset(policy, 0, sizeof(*policy));
+	policy->eta = 0.95;
+	policy->floor = 0.30;
+	policy->ceiling = 1.10;
+	policy->probe_per_s = 0.02;
+	policy->drain_ns = SECOND_NS / 2;
+	policy->depth_ns = SECOND_NS / 10;
+	policy->hold_ns = 5 * SECOND_NS;
+	policy->stay_ns = 600 * SECOND_NS;
+	policy->cpu_limit = 0.97;
+}
+
+double spw_default_reserve(u32 rank, u32 count)
+{
+	static const double usual[] = {0, 0.12, 0.30, 0.45, 0.60, 0.75};
+	const u32 known = sizeof(usual) / sizeof(usual[0]);
+
+	if (count <= known)
+		return rank < known ? usual[rank] : usual[known - 1];
+	return rank < count ? usual[known - 1] * rank / (count - 1) : usual[known - 1];
+}
+
+struct spw_memory *spw_memory_new(void)
+{
+	struct spw_memory *memory = calloc(1, sizeof(*memory));
+
+	if (!memory)
+		return NULL;
+	for (u32 i = 0; i < SPW_SERVICES_MAX; i++) {
+		memory->services[i].capacity.curb = 1;
+		for (u32 rank = 0; rank < SPW_CLASSES_MAX; rank++)
+			spw_share_begin(&memory->services[i].shares[rank]);
+	}
+	return memory;
+}
+
+void spw_memory_free(struct spw_memory *memory)
+{
+	free(memory);
+}
+
+struct spw_learned *spw_memory_learned(struct spw_memory *memory, u32 service)
+{
+	return &memory->services[service % SPW_SERVICES_MAX].capacity.learned;
+}
+
+bool spw_learned_check(const struct spw_learned *learned)
+{
+	return learned->capacity_per_s >= 0 && learned->capacity_per_s <= 1e7 && learned->served_peak_per_s >= 0 &&
+	       learned->served_peak_per_s <= 1e7 && learned->idle_wait_ns >= 0 && learned->idle_wait_ns <= 1e12;
+}
+
+void spw_memory_forget_rates(struct spw_memory *memory)
+{
+	memory->begun = false;
+	for (u32 i = 0; i < SPW_SERVICES_MAX; i++)
+		memory->services[i].primed = false;
+}
+
+static double longer(double seconds, double work, double capacity_per_s)
+{
+	return capacity_per_s > 0 ? spw_bounded(work / capacity_per_s, seconds, SMOOTH_MOST) : seconds;
+}
+
+static void smooth_loads(struct service_memory *service, u32 classes_count, double seconds)
+{
+	double capacity = service->known.per_s;
+	double fast = longer(FAST_SECONDS, FAST_WORK, capacity), slow = longer(SLOW_SECONDS, SLOW_WORK, capacity);
+
+	for (u32 i = 0; i < classes_count; i++) {
+		const struct spw_class_rates *now = &service->now.classes[i];
+		struct spw_share_memory *share = &service->shares[i];
+		double load = now->fresh_per_s > now->admitted_per_s ? now->fresh_per_s : now->admitted_per_s;
+
+		if (!service->primed) {
+			share->fast_per_s = share->slow_per_s = load;
+			share->fresh_per_s = now->fresh_per_s;
+			share->admitted_per_s = now->admitted_per_s;
+		}
+		share->fast_per_s = spw_smooth(share->fast_per_s, load, seconds, fast);
+		share->slow_per_s = spw_smooth(share->slow_per_s, load, seconds, slow);
+		share->fresh_per_s = spw_smooth(share->fresh_per_s, now->fresh_per_s, seconds, SHARE_SECONDS);
+		share->admitted_per_s = spw_smooth(share->admitted_per_s, now->admitted_per_s, seconds, SHARE_SECONDS);
+	}
+	service->primed = true;
+}
+
+static void sum_loads(const struct service_memory *service, const struct spw_policy *policy, struct loads *loads)
+{
+	memset(loads, 0, sizeof(*loads));
+	for (u32 i = 0; i < policy->classes_count; i++) {
+		const struct spw_class_policy *class = &policy->classes[i];
+
+		loads->fast_total += service->shares[i].fast_per_s;
+		for (u8 level = SPW_GREEN; level < SPW_LEVELS; level++) {
+			if ((level && class->shed_from <= level) || class->cut_from <= level)
+				continue;
+			loads->fast[level] += service->shares[i].fast_per_s;
+			loads->slow[level] += service->shares[i].slow_per_s;
+		}
+	}
+}
+
+/* Rules 4 to 7. */
+static void find_need(const struct service_memory *service, const struct loads *loads, struct spw_level_need *need)
+{
+	double sustained = service->known.per_s * service->known.sustained;
+
+	*need = (struct spw_level_need){.least = SPW_RED, .enough = SPW_RED, .because = SPW_RULE_NOT_ENOUGH};
+	for (u8 level = SPW_LEVELS; level-- > SPW_GREEN;) {
+		bool counts = level > SPW_GREEN || service->known.overwhelmed;
+
+		if (loads->fast[level] > BURST * sustained || (counts && loads->slow[level] > STEADY * sustained))
+			break;
+		need->least = level;
+		need->because = level ? SPW_RULE_COVERS : SPW_RULE_FITS;
+	}
+	for (u8 level = SPW_LEVELS; level-- > SPW_GREEN;) {
+		if (loads->fast[level] > SPARE_BURST * sustained || loads->slow[level] > SPARE * sustained)
+			break;
+		need->enough = level;
+	}
+	/* At green the two may tell otherwise, as less counts there. */
+	if (need->enough < need->least)
+		need->enough = need->least;
+}
+
+/* Rules 2 to 8. */
+static void take_level(struct service_memory *service, const struct spw_policy *policy, double seconds)
+{
+	struct spw_level_need need = {.because = SPW_RULE_UNKNOWN};
+	struct loads loads;
+
+	if (service->blind)
+		need.because = SPW_RULE_BLIND;
+	else if (service->known.per_s > 0) {
+		sum_loads(service, policy, &loads);
+		find_need(service, &loads, &need);
+	}
+	service->rule = spw_level_take(&service->level, &need, (double)policy->hold_ns / SECOND_NS, seconds);
+}
+
+/* Rules 1 to 8 and 12 to 18 for one service. */
+static void take_service(struct service_memory *service, const struct spw_policy *policy, u32 index,
+			 const struct spw_facts *facts, double seconds)
+{
+	const struct spw_service_policy *own = &policy->services[index];
+	const struct spw_service_facts *its = &facts->services[index];
+	bool binding;
+
+	if (!spw_learned_check(&service->capacity.learned))
+		service->capacity.learned = (struct spw_learned){0};
+	spw_rates_take(&service->rates, its, facts->now_ns, seconds, policy->classes_count, &service->now);
+	if (!service->now.valid) {
+		service->rule = SPW_RULE_NOTHING_NEW;
+		service->level.quiet_s = 0;
+		return;
+	}
+	smooth_loads(service, policy->classes_count, seconds);
+	binding = service->budget_per_s > 0 && service->now.refused_per_s > 0 &&
+		  service->capacity.admitted_per_s >= BINDS * service->budget_per_s;
+	spw_capacity_take(&service->capacity, policy, own, its, facts->host, &service->now, seconds, binding,
+			  &service->known);
+	service->blind = !spw_has_signal(own, its, facts->host, &service->now);
+	take_level(service, policy, seconds);
+}
+
+/* Rule 1: nothing to compare; how long ago the last reads were is not known either. */
+static void begin_service(struct service_memory *service, const struct spw_facts *facts, u32 index)
+{
+	spw_rates_begin(&service->rates, &facts->services[index], facts->now_ns);
+	service->now = (struct spw_service_rates){0};
+	service->rule = SPW_RULE_NOTHING_NEW;
+	service->level.quiet_s = 0;
+	service->capacity.saturated_s = service->capacity.wanting_s = 0;
+}
+
+/* Rules 9 and 10. Returns the rule if it moved the level. */
+static u8 bound_level(const struct spw_wish *wish, u8 *level)
+{
+	u8 before = *level;
+
+	if (wish->pinned <= SPW_RED) {
+		*level = wish->pinned;
+		return SPW_RULE_PINNED;
+	}
+	if (*level > wish->most)
+		*level = wish->most;
+	if (*level < wish->least && wish->least <= SPW_RED)
+		*level = wish->least;
+	return *level == before ? SPW_RULE_NONE : SPW_RULE_BOUNDED;
+}
+
+static bool is_held_green(const struct spw_wish *wish)
+{
+	return wish->pinned == SPW_GREEN || (wish->pinned > SPW_RED && wish->most == SPW_GREEN);
+}
+
+/* Rule 11. */
+static void settle_budget(struct service_memory *service, const struct spw_policy *policy, const struct spw_wish *wish,
+			  struct spw_service_decision *decision)
+{
+	double capacity = service->known.per_s, ceiling = policy->ceiling * capacity, unshed = 0;
+
+	if (!(capacity > 0) || is_held_green(wish) || (service->blind && decision->level == SPW_GREEN))
+		return;
+	if (decision->level == SPW_GREEN) {
+		decision->armed = true;
+		decision->budget_per_s = ceiling;
+		return;
+	}
+	for (u32 i = 0; i < policy->classes_count; i++)
+		if (policy->classes[i].shed_from > decision->level && !decision->classes[i].cut)
+			unshed += LIFT * service->shares[i].fast_per_s;
+	decision->budget_per_s = capacity * service->known.given;
+	if (decision->budget_per_s < unshed)
+		decision->budget_per_s = unshed < ceiling ? unshed : ceiling;
+}
+
+/* Rules 19 to 21. */
+static void settle_shares(struct service_memory *service, const struct spw_policy *policy, double seconds,
+			  struct spw_service_decision *decision)
+{
+	double left = service->known.per_s * service->known.given;
+	bool whole = true;
+
+	for (u32 i = 0; i < policy->classes_count; i++) {
+		struct spw_class_decision *class = &decision->classes[i];
+		struct spw_share_memory *share = &service->shares[i];
+
+		class->sheds = decision->level > SPW_GREEN && decision->budget_per_s > 0 &&
+			       policy->classes[i].shed_from <= decision->level;
+		if (class->cut)
+			share->share = 0;
+		else if (!class->sheds) {
+			spw_share_begin(share);
+			left -= share->slow_per_s;
+		} else if (seconds > 0)
+			left -= spw_share_take(share, whole && left > 0 ? left : 0, seconds);
+		class->share = share->share;
+		whole = whole && (class->cut || share->share >= 1);
+	}
+}
+
+static void tell_rates(const struct service_memory *service, const struct spw_policy *policy,
+		       struct spw_service_decision *decision)
+{
+	struct loads loads;
+
+	sum_loads(service, policy, &loads);
+	for (u32 level = 0; level < SPW_LEVELS; level++)
+		decision->sheddable_per_s[level] = loads.fast_total - loads.fast[level];
+	decision->demand_per_s = loads.fast_total;
+	decision->excess_per_s =
+		service->known.per_s > 0 ? spw_bounded(loads.fast_total - decision->sustained_per_s, 0, 1e12) : 0;
+	for (u32 i = 0; i < policy->classes_count; i++) {
+		decision->classes[i].fresh_per_s = service->now.classes[i].fresh_per_s;
+		decision->classes[i].admitted_per_s = service->now.classes[i].admitted_per_s;
+		decision->classes[i].refused_per_s = service->now.classes[i].refused_per_s;
+	}
+}
+
+static void tell_service(const struct service_memory *service, const struct spw_policy *policy,
+			 const struct spw_service_policy *own, struct spw_service_decision *decision)
+{
+	decision->origin = service->known.origin;
+	decision->wait_source = service->now.wait_source;
+	decision->saturated = service->known.saturated;
+	decision->helpless = service->known.helpless;
+	decision->admitted_per_s = service->now.admitted_per_s;
+	decision->served_per_s = service->now.served_known ? service->now.served_per_s : 0;
+	decision->capacity_per_s = service->known.per_s;
+	decision->sustained_per_s = service->known.per_s * service->known.sustained;
+	decision->wait_ns = service->now.wait_ns;
+	decision->wait_p50_ns = service->now.wait_p50_ns;
+	decision->wait_p90_ns = service->now.wait_p90_ns;
+	decision->wait_p99_ns = service->now.wait_p99_ns;
+	decision->wait_target_ns = own->wait_target_ns;
+	tell_rates(service, policy, decision);
+}
+
+static void settle_service(struct service_memory *service, const struct spw_policy *policy, u32 index,
+			   const struct spw_wish *wish, u8 host_level, double seconds,
+			   struct spw_service_decision *decision)
+{
+	for (u32 i = 0; i < policy->classes_count; i++)
+		decision->classes[i].cut = policy->classes[i].cut_from <= host_level;
+	settle_budget(service, policy, wish, decision);
+	settle_shares(service, policy, service->now.valid ? seconds : 0, decision);
+	service->budget_per_s = decision->budget_per_s;
+	tell_service(service, policy, &policy->services[index], decision);
+}
+
+/* The host's level is the highest of its services'; the first of several names it. */
+static void settle_level(struct spw_memory *memory, const struct spw_wish *wish, struct spw_decision *decision)
+{
+	const struct service_memory *leader = &memory->services[0];
+	u8 moved;
+
+	decision->former = memory->level;
+	decision->blind = decision->services_count > 0;
+	decision->rule = decision->services_count ? leader->rule : SPW_RULE_FITS;
+	for (u32 i = 0; i < decision->services_count; i++) {
+		struct service_memory *service = &memory->services[i];
+
+		decision->blind = decision->blind && service->blind;
+		decision->services[i].level = service->level.level;
+		decision->services[i].rule = service->rule;
+		moved = bound_level(wish, &decision->services[i].level);
+		if (moved)
+			decision->services[i].rule = moved;
+		if (service->level.level > leader->level.level) {
+			leader = service;
+			decision->service = (u8)i;
+			decision->rule = service->rule;
+		}
+	}
+	if (decision->services_count)
+		decision->level = leader->level.level;
+	moved = bound_level(wish, &decision->level);
+	if (moved)
+		decision->rule = moved;
+	decision->pinned = wish->pinned <= SPW_RED ? wish->pinned : SPW_LEVEL_NEVER;
+	decision->hold_left_ns =
+		decision->services_count ? (u64)(spw_level_hold_left(&leader->level) * (double)SECOND_NS) : 0;
+	memory->level = decision->level;
+}
+
+/* Seconds since the tick before; 0: nothing can be compared. */
+static double elapsed(const struct spw_memory *memory, const struct spw_facts *facts)
+{
+	if (!memory->begun || facts->now_ns <= memory->at_ns || facts->now_ns - memory->at_ns > GAP_NS)
+		return 0;
+	return (double)(facts->now_ns - memory->at_ns) / (double)SECOND_NS;
+}
+
+void spw_decide(struct spw_memory *memory, const struct spw_policy *policy, const struct spw_wish *wish,
+		const struct spw_facts *facts, struct spw_decision *decision)
+{
+	double seconds = elapsed(memory, facts);
+	bool again = memory->begun && facts->now_ns <= memory->at_ns;
+
+	memset(decision, 0, sizeof(*decision));
+	decision->at_ns = facts->now_ns;
+	decision->classes_count = policy->classes_count;
+	decision->services_count = policy->services_count < facts->services_count ? policy->services_count
+										  : facts->services_count;
+	memcpy(decision->host, facts->host, sizeof(decision->host));
+	for (u32 i = 0; i < decision->services_count; i++)
+		if (seconds > 0)
+			take_service(&memory->services[i], policy, i, facts, seconds);
+		else if (!again)
+			begin_service(&memory->services[i], facts, i);
+	settle_level(memory, wish, decision);
+	for (u32 i = 0; i < decision->services_count; i++)
+		settle_service(&memory->services[i], policy, i, wish, decision->level, seconds, &decision->services[i]);
+	if (!again)
+		memory->at_ns = facts->now_ns;
+	memory->begun = true;
+}

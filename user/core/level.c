@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The level of one service: rules 7 to 10 of decide.c. See level.h. */
+#include "level.h"
+#include "rates.h"
+
+#define HOLD_MOST    16	 /* times the hold: flapping doubles it up to there */
+#define FLAP_HOLDS   2	 /* up again within so many holds of a step down is flapping */
+#define CALM_HOLDS   6	 /* so many holds without flapping halve it */
+#define STEP_SECONDS 4.0 /* after the first step down the next ones follow at this distance, or half a hold */
+
+static void rise(struct spw_level_memory *memory, u8 to, double base_hold_s)
+{
+	if (memory->fell && memory->since_s < FLAP_HOLDS * memory->hold_s) {
+		memory->hold_s = spw_bounded(memory->hold_s * 2, base_hold_s, HOLD_MOST * base_hold_s);
+		memory->calm_s = 0;
+	}
+	memory->level = to;
+	memory->fell = false;
+	memory->since_s = memory->quiet_s = 0;
+}
+
+static void fall(struct spw_level_memory *memory)
+{
+	double step = memory->hold_s / 2 < STEP_SECONDS ? memory->hold_s / 2 : STEP_SECONDS;
+
+	memory->level--;
+	memory->fell = true;
+	memory->since_s = 0;
+	memory->quiet_s = memory->hold_s - step;
+}
+
+static void calm_down(struct spw_level_memory *memory, double base_hold_s, double seconds)
+{
+	memory->calm_s += seconds;
+	if (memory->calm_s >= CALM_HOLDS * memory->hold_s) {
+		memory->hold_s /= 2;
+		memory->calm_s = 0;
+	}
+	memory->hold_s = spw_bounded(memory->hold_s, base_hold_s, HOLD_MOST * base_hold_s);
+}
+
+enum spw_rule spw_level_take(struct spw_level_memory *memory, const struct spw_level_need *need, double base_hold_s,
+			     double seconds)
+{
+	calm_down(memory, base_hold_s, seconds);
+	memory->since_s += seconds;
+	if (need->least > memory->level) {
+		rise(memory, need->least, base_hold_s);
+		return need->because;
+	}
+	if (need->enough >= memory->level) {
+		memory->quiet_s = 0;
+		return need->because == SPW_RULE_FITS && memory->level ? SPW_RULE_COVERS : need->because;
+	}
+	memory->quiet_s += seconds;
+	if (memory->quiet_s < memory->hold_s)
+		return SPW_RULE_HOLD;
+	fall(memory);
+	return SPW_RULE_DOWN;
+}
+
+double spw_level_hold_left(const struct spw_level_memory *memory)
+{
+	return memory->level ? spw_bounded(memory->hold_s - memory->quiet_s, 0, 1e6) : 0;
+}

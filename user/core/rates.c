@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Facts of two ticks -> rates of the time between. See rates.h. */
+#include <string.h>
+
+#include "decide.h"
+#include "rates.h"
+
+#define SECOND_NS	 1e9
+#define COUNTS_PER_S_MAX 1e8	       /* no counter of one service goes faster */
+#define SILENT_NS	 2000000000ull /* reads that stay away so long, while work is admitted: the tracepoints see nothing \
+					*/
+#define SILENT_WORK   20.0
+#define STALLED_WORK  3.0 /* new work that nobody read: the application stalls */
+#define WAIT_MAX_NS   60000000000ull
+#define QUEUE_SECONDS 0.3 /* the accept queue and what it lets through are smoothed over so long */
+#define QUEUE_FULL    0.9
+
+double spw_smooth(double before, double now, double time, double constant)
+{
+	return before + (now - before) * time / (constant + time);
+}
+
+double spw_bounded(double value, double least, double most)
+{
+	if (!(value >= least))
+		return least;
+	return value > most ? most : value;
+}
+
+bool spw_reading_holds(const struct spw_reading *reading)
+{
+	return reading->present && reading->value >= 0 && reading->value <= 1e15;
+}
+
+u64 spw_wait_quantile(const u64 *buckets, u64 total, double share)
+{
+	double wanted = share * (double)total, seen = 0;
+
+	if (!total)
+		return 0;
+	for (u32 i = 0; i < SPW_WAIT_BUCKETS; i++) {
+		double begin = i ? (double)spw_wait_bucket_end_ns(i - 1) : 0, end = (double)spw_wait_bucket_end_ns(i);
+
+		if (buckets[i] && seen + (double)buckets[i] >= wanted)
+			return (u64)(begin + (end - begin) * (wanted - seen) / (double)buckets[i]);
+		seen += (double)buckets[i];
+	}
+	return spw_wait_bucket_end_ns(SPW_WAIT_BUCKETS - 1);
+}
+
+/* How often a counter moved; modulo 2^64, so that it may wrap. False: it began anew, or is damaged. */
+static bool moved(u64 now, u64 before, double seconds, double *count)
+{
+	*count = (double)(now - before);
+	return *count <= COUNTS_PER_S_MAX * seconds + 1000;
+}
+
+static bool take_class(const struct spw_service_facts *now, const struct spw_service_facts *before, u32 rank,
+		       double seconds, struct spw_class_rates *rates)
+{
+	double fresh[SPW_VERDICTS], resent[SPW_VERDICTS];
+
+	for (u32 i = 0; i < SPW_VERDICTS; i++)
+		if (!moved(now->fresh[rank][i], before->fresh[rank][i], seconds, &fresh[i]) ||
+		    !moved(now->resent[rank][i], before->resent[rank][i], seconds, &resent[i]))
+			return false;
+	rates->fresh_per_s = (fresh[SPW_PASS] + fresh[SPW_DROP]) / seconds;
+	rates->admitted_per_s = (fresh[SPW_PASS] + resent[SPW_PASS]) / seconds;
+	rates->refused_per_s = (fresh[SPW_DROP] + resent[SPW_DROP]) / seconds;
+	return true;
+}
+
+static bool take_work(const struct spw_service_facts *now, const struct spw_service_facts *before, u32 classes_count,
+		      double seconds, struct spw_service_rates *rates)
+{
+	for (u32 i = 0; i < classes_count; i++) {
+		if (!take_class(now, before, i, seconds, &rates->classes[i]))
+			return false;
+		rates->fresh_per_s += rates->classes[i].fresh_per_s;
+		rates->admitted_per_s += rates->classes[i].admitted_per_s;
+		rates->refused_per_s += rates->classes[i].refused_per_s;
+	}
+	return true;
+}
+
+/*
+ * Who reads nothing although new work came has stalled: its wait is the age of the oldest data, but no longer than
+ * nothing was read, as one forgotten connection is no stall.
+ */
+static u64 stalled_ns(const struct spw_rates_memory *memory, const struct spw_service_facts *facts, u64 now_ns)
+{
+	u64 silent = now_ns - memory->last_read_ns;
+
+	if (memory->unread < STALLED_WORK)
+		return 0;
+	return facts->oldest_unread_ns < silent ? facts->oldest_unread_ns : silent;
+}
+
+/* Read-wait: the median of this tick's reads. False: the histogram is not there, or not comparable. */
+static bool take_reads(struct spw_rates_memory *memory, const struct spw_service_facts *now, u64 now_ns, double seconds,
+		       struct spw_service_rates *rates)
+{
+	u64 waits[SPW_WAIT_BUCKETS], total = 0;
+	double count, first;
+
+	if (!now->waits_present || !memory->before.waits_present)
+		return false;
+	for (u32 i = 0; i < SPW_WAIT_BUCKETS; i++) {
+		if (!moved(now->waits[i], memory->before.waits[i], seconds, &count))
+			return false;
+		waits[i] = now->waits[i] - memory->before.waits[i];
+		total += waits[i];
+	}
+	if (!moved(now->first_reads, memory->before.first_reads, seconds, &first))
+		return false;
+	memory->unread = total ? 0 : memory->unread + rates->admitted_per_s * seconds;
+	if (total)
+		memory->last_read_ns = now_ns;
+	rates->reads = (double)total;
+	rates->wait_p50_ns = spw_wait_quantile(waits, total, 0.5);
+	rates->wait_p90_ns = spw_wait_quantile(waits, total, 0.9);
+	rates->wait_p99_ns = spw_wait_quantile(waits, total, 0.99);
+	rates->wait_ns = total ? rates->wait_p50_ns : stalled_ns(memory, now, now_ns);
+	rates->served_per_s = first / seconds;
+	rates->served_known = true;
+	rates->wait_source = SPW_WAIT_READ;
+	return true;
+}
+
+/* Do the tracepoints see nothing of this service, although work comes and nothing is told to wait? */
+static bool is_silent(const struct spw_rates_memory *memory, const struct spw_service_facts *facts, u64 now_ns)
+{
+	return !facts->oldest_unread_ns && memory->unread >= SILENT_WORK && now_ns - memory->last_read_ns >= SILENT_NS;
+}
+
+/*
+ * Accept wait: what waits to be accepted, over what is. A full queue loses work behind our back, so that admitted minus
+ * growth would tell too much: then what was served before stands, or half of the admitted.
+ */
+static bool take_queue(struct spw_rates_memory *memory, const struct spw_service_facts *now, double seconds,
+		       struct spw_service_rates *rates)
+{
+	double growth = (double)now->queue - (double)memory->before.queue, served;
+
+	if (!now->queue_present || !memory->before.queue_present || now->queue > 1u << 30)
+		return false;
+	served = spw_bounded(rates->admitted_per_s - growth / seconds, 0, COUNTS_PER_S_MAX);
+	rates->queue_full = now->queue_limit && (double)now->queue >= QUEUE_FULL * (double)now->queue_limit;
+	if (rates->queue_full)
+		served = memory->served_per_s > 0 ? memory->served_per_s : rates->admitted_per_s / 2;
+	memory->served_per_s = spw_smooth(memory->served_per_s, served, seconds, QUEUE_SECONDS);
+	memory->queue = spw_smooth(memory->queue, (double)now->queue, seconds, QUEUE_SECONDS);
+	rates->served_per_s = memory->served_per_s;
+	rates->served_known = true;
+	rates->wait_ns = 0;
+	if (memory->queue > 0.5)
+		rates->wait_ns = (u64)spw_bounded(memory->queue / spw_bounded(memory->served_per_s, 1, 1e9) * SECOND_NS,
+						  0, (double)WAIT_MAX_NS);
+	rates->wait_source = SPW_WAIT_ACCEPT;
+	return true;
+}
+
+void spw_rates_begin(struct spw_rates_memory *memory, const struct spw_service_facts *facts, u64 now_ns)
+{
+	memory->before = *facts;
+	memory->begun = true;
+	memory->last_read_ns = now_ns;
+	memory->unread = 0;
+	memory->queue = facts->queue_present && facts->queue <= 1u << 30 ? (double)facts->queue : 0;
+}
+
+void spw_rates_take(struct spw_rates_memory *memory, const struct spw_service_facts *facts, u64 now_ns, double seconds,
+		    u32 classes_count, struct spw_service_rates *rates)
+{
+	bool reads;
+
+	memset(rates, 0, sizeof(*rates));
+	if (!memory->begun || !take_work(facts, &memory->before, classes_count, seconds, rates)) {
+		memset(rates, 0, sizeof(*rates));
+		spw_rates_begin(memory, facts, now_ns);
+		return;
+	}
+	rates->valid = true;
+	reads = take_reads(memory, facts, now_ns, seconds, rates);
+	if (!reads || is_silent(memory, facts, now_ns))
+		take_queue(memory, facts, seconds, rates);
+	memory->before = *facts;
+}

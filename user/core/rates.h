@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Facts of two ticks -> rates of the time between: the first step of the decision. Pure; called by decide.c alone.
+ *
+ * Counts may begin anywhere, wrap at 2^64, stand still or jump. A difference that no host can reach is a counter that
+ * began anew: that service has no rates at this tick. A tick that comes more than a second after the one before
+ * compares nothing, as much may have passed in between that nobody saw.
+ */
+#ifndef SPW_CORE_RATES_H
+#define SPW_CORE_RATES_H
+
+#include "facts.h"
+
+/* New work of one class in this tick, per second. */
+struct spw_class_rates {
+	double fresh_per_s;
+	double admitted_per_s; /* fresh and resent */
+	double refused_per_s;  /* fresh and resent */
+};
+
+struct spw_service_rates {
+	bool valid;	/* the rest was compared; otherwise all is zero */
+	u8 wait_source; /* enum spw_wait_source */
+	bool served_known;
+	bool queue_full; /* the accept queue is at its limit: what was admitted may have been lost behind us */
+	u64 wait_ns;	 /* what the law goes by */
+	u64 wait_p50_ns, wait_p90_ns, wait_p99_ns; /* of the reads of this tick; 0: there were none */
+	double reads;				   /* in this tick, of any data */
+	double served_per_s;
+	double fresh_per_s, admitted_per_s, refused_per_s;
+	struct spw_class_rates classes[SPW_CLASSES_MAX]; /* by rank */
+};
+
+/* Of one service, from tick to tick. */
+struct spw_rates_memory {
+	struct spw_service_facts before;
+	bool begun;
+	u64 last_read_ns;    /* when data were read last, or the memory began */
+	double unread;	     /* new work admitted since then */
+	double served_per_s; /* smooth; where it is made of admitted work and the accept queue */
+	double queue;	     /* smooth */
+};
+
+/**
+ * spw_rates_take() - compare @facts with what @memory holds of the tick before, and remember them.
+ * @seconds: between the two, more than 0 and no more than one
+ * Returns with rates->valid false if there was nothing to compare with.
+ */
+void spw_rates_take(struct spw_rates_memory *memory, const struct spw_service_facts *facts, u64 now_ns, double seconds,
+		    u32 classes_count, struct spw_service_rates *rates);
+
+/** spw_rates_begin() - @facts are the first of a row: nothing before is comparable. */
+void spw_rates_begin(struct spw_rates_memory *memory, const struct spw_service_facts *facts, u64 now_ns);
+
+/** spw_wait_quantile() - of a histogram of @total reads, in ns; linear within a bucket. @share: 0 to 1. */
+u64 spw_wait_quantile(const u64 *buckets, u64 total, double share);
+
+/** spw_smooth() - one step of a first-order low pass; @time and @constant in seconds. */
+double spw_smooth(double before, double now, double time, double constant);
+
+/** spw_bounded() - @value within @least and @most; what is not a number becomes @least. */
+double spw_bounded(double value, double least, double most);
+
+/** spw_reading_holds() - it is present, finite, not negative and no more than 1e15. */
+bool spw_reading_holds(const struct spw_reading *reading);
+
+#endif

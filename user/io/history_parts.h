@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What the writer and the reader of the history share: blocks, names of segments, the policy as JSON. */
+#ifndef SPW_IO_HISTORY_PARTS_H
+#define SPW_IO_HISTORY_PARTS_H
+
+#include <jansson.h>
+#include <stddef.h>
+
+#include "history.h"
+
+#define SPW_HISTORY_MAGIC   "spwhist"
+#define SPW_HISTORY_VERSION 1u
+#define SPW_BLOCK_MAGIC	    0x62777073u /* "spwb", read as little-endian */
+
+enum {
+	SPW_BLOCK_POLICY = 1,
+	SPW_BLOCK_TICKS_FULL = 2,
+	SPW_BLOCK_TICKS = 3,
+	SPW_BLOCK_BYTES_MAX = 2 << 20,
+	SPW_SEGMENT_BYTES_MAX = 64 << 20,
+	SPW_SEGMENTS_MAX = 4096, /* more files than that are not looked at */
+	SPW_SEGMENT_PATH_MAX = 4096 + 32,
+};
+
+struct spw_history_file {
+	char magic[8];
+	u32 version;
+	u32 reserved;
+};
+
+struct spw_history_block {
+	u32 magic;
+	u8 kind;
+	u8 reserved[3];
+	u32 bytes;
+	u32 crc;
+};
+
+_Static_assert(sizeof(struct spw_history_file) == 16, "begins each file of the history");
+_Static_assert(sizeof(struct spw_history_block) == 16, "begins each block of the history");
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the history is written as it lies in memory");
+
+/** spw_history_crc() - CRC-32 of IEEE 802.3 (polynomial 0xedb88320, reflected). */
+u32 spw_history_crc(const void *bytes, size_t count);
+
+/** spw_history_write_block() - 0 or -errno; a part of it may have been written then. */
+int spw_history_write_block(int fd, u8 kind, const void *bytes, size_t count);
+
+/** spw_history_path() - of segment @number. Returns @path. */
+const char *spw_history_path(const char *state_dir, u32 number, char path[SPW_SEGMENT_PATH_MAX]);
+
+/**
+ * spw_history_segments() - numbers of the segments in @state_dir, ascending.
+ * Returns how many (at most SPW_SEGMENTS_MAX, the newest), or -errno. @numbers: freed by the caller
+ */
+int spw_history_segments(const char *state_dir, u32 **numbers);
+
+/* A policy block. */
+struct spw_history_policy {
+	struct spw_named_policy policy;
+	struct spw_learned learned[SPW_SERVICES_MAX];
+	char config[256];
+	u64 now_ns;
+	u64 wall_ns;
+};
+
+json_t *spw_history_policy_json(const struct spw_history_policy *policy);
+
+/** spw_history_policy_parse() - 0 or -EINVAL; every number is checked. */
+int spw_history_policy_parse(const char *text, size_t bytes, struct spw_history_policy *policy);
+
+/** spw_history_copy() - a record with as many services as it has; the others are left as they are. */
+void spw_history_copy(struct spw_record *to, const struct spw_record *from);
+
+#endif
