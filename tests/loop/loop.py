@@ -22,6 +22,7 @@ import json
 import os
 import random
 import resource
+import shutil
 import signal
 import statistics
 import sys
@@ -641,8 +642,7 @@ class Spillway(System):
     def protecting(self, server, _capacity):
         agent = self.loop.agent
         agent.write(self.loop.configuration("learn" if self.learn else self.capacity, server.watched))
-        for learned in Path(agent.run_dir).glob("*.state*"):
-            learned.unlink()  # every run begins without what the last one learned
+        shutil.rmtree(agent.state_dir, ignore_errors=True)  # every run begins without what the last one learned
         favour(agent.start("taskset", "-c", self.loop.server_cpu))
         try:
             yield
