@@ -393,8 +393,8 @@ class Server:
             self.resume()
             self.regain()
 
-    def nginx(self, body, limits=None, port=80):
-        """An nginx with one worker; @limits: requests per second by class, or None."""
+    def nginx(self, body, limits=None, port=80, http=""):
+        """An nginx with one worker; @limits: requests per second by class, or None; @http: more for that block."""
         folder = self.folder / f"nginx-{port}"
         folder.mkdir(exist_ok=True)
         zones, uses = nginx_limits(limits) if limits else ("", "")
@@ -411,6 +411,7 @@ http {{
   access_log off;
   keepalive_timeout 300s;
   keepalive_requests 1000000;
+{http}
 {zones}
   server {{
     listen {port} backlog=4096;
