@@ -75,6 +75,7 @@ static void set_the_scene(struct scene *scene)
 		.mode = SPW_ENFORCE,
 		.pinned_level = SPW_ORANGE,
 		.pinned_until_ns = 10570 * S,
+		.most_level = SPW_RED,
 	};
 	snapshot->agent = (struct spw_agent_record){
 		.pid = 4711,
@@ -254,8 +255,8 @@ static void status_json_has_its_shape(void **state)
 	set_the_scene(&scene);
 	status = spw_view_status_json(&scene.snapshot);
 	assert_keys(status,
-		    "level mode lease_remaining_s enforcing pinned_level pinned_for_s agent ruleset reloads interfaces "
-		    "classes lists reasons anomalies");
+		    "level mode lease_remaining_s enforcing pinned_level pinned_for_s least_level most_level agent ruleset reloads "
+		    "interfaces classes services lists reasons anomalies");
 	assert_keys(get(status, "agent"), "pid alive version config uptime_s");
 	assert_keys(
 		get(status, "ruleset"),
