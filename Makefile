@@ -44,7 +44,7 @@ UNIT     := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all help deps check test vmtest bench demo install uninstall vmlinux lint format clean fuzz pure tests
+.PHONY: all help deps check test vmtest bench bench-loop demo install uninstall vmlinux lint format clean fuzz pure tests
 all: $(BUILD)/spillway
 
 help:
@@ -90,7 +90,7 @@ $(BUILD)/tests/%: tests/%.c $(SAN_OBJ)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS_ALL) $(SAN) -I. -o $@ $< $(SAN_OBJ) $(PKG_LIBS) -lcmocka -lm
 
-tests: $(BUILD)/spillway $(UNIT) $(BUILD)/tests/blast $(BUILD)/tests/e2e/hooks_driver $(BUILD)/tests/signals_watch
+tests: $(BUILD)/spillway $(UNIT) $(addprefix $(BUILD)/tests/,blast e2e/hooks_driver signals_watch arrive upstream)
 
 $(BUILD)/tests/blast: tests/e2e/blast.c
 	$(say) CC $<
@@ -103,6 +103,17 @@ $(BUILD)/tests/signals_watch: tests/e2e/signals_watch.c $(WATCH_OBJ)
 	$(say) CC $<
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS_ALL) -I. -o $@ $< $(WATCH_OBJ) $(PKG_LIBS) -lm
+
+ARRIVE := $(addprefix tests/loop/,arrive.c schedule.c client.c answer.c tally.c)
+$(BUILD)/tests/arrive: $(ARRIVE) $(wildcard tests/loop/*.h)
+	$(say) CC tests/loop/arrive.c
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE $(WARN) -O2 -g -o $@ $(ARRIVE) -lm
+
+$(BUILD)/tests/upstream: tests/loop/upstream.c
+	$(say) CC $<
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE $(WARN) -O2 -o $@ $<
 
 ## check    what needs no root: unit and sim rings under ASan and UBSan, purity of the core
 check: $(BUILD)/spillway $(UNIT)
@@ -125,6 +136,12 @@ bench:
 	@packaging/deps build test
 	@$(MAKE) --no-print-directory $(BUILD)/spillway
 	@$(MAKE) --no-print-directory -f tests/bench/Makefile BUILD=$(BUILD) bench
+
+## bench-loop  the closed loop: real servers in overload, with spillway and without it (root, 40 min; LOOP_FLAGS=--quick: 3 min)
+bench-loop:
+	@packaging/deps build test loop
+	@$(MAKE) --no-print-directory $(BUILD)/spillway $(BUILD)/tests/arrive $(BUILD)/tests/upstream
+	@tests/loop/bench $(LOOP_FLAGS)
 
 ## fuzz     each parser of outside input for FUZZ_SECONDS (60)
 FUZZ_SECONDS ?= 60

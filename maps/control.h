@@ -23,11 +23,14 @@ struct spw_control {
 	u32 magic;
 	u32 layout;
 	u32 pinned_level;   /* level that an operator has set; SPW_LEVEL_NEVER: none */
-	u32 reserved;
+	u8 least_level;	     /* bounds that an operator has set; green and red: none */
+	u8 most_level;
+	u16 reserved;
 	u64 lease_until_ns;  /* the same moment, CLOCK_MONOTONIC */
 	u64 pinned_until_ns; /* CLOCK_MONOTONIC; UINT64_MAX: until `level auto` */
+	u64 bound_until_ns;  /* the same for the bounds */
 };
 
-_Static_assert(sizeof(struct spw_control) == 56, "layout of the pinned control map");
+_Static_assert(sizeof(struct spw_control) == 64, "layout of the pinned control map");
 
 #endif

@@ -42,6 +42,7 @@ struct spw_service_record {
 	u32 state;
 	u32 reserved;
 	u64 wait_target_ns;
+	u64 operator_capacity_per_s; /* as an operator has said, which counts for more; 0: nothing */
 	u64 capacity_per_s; /* as configured, new work a second; 0: it is to be learned */
 };
 
@@ -75,7 +76,7 @@ struct spw_agent_record {
 
 _Static_assert(sizeof(struct spw_list_record) == 88, "layout of the pinned list_registry map");
 _Static_assert(sizeof(struct spw_class_record) == 80, "layout of the pinned class_registry map");
-_Static_assert(sizeof(struct spw_service_record) == 88, "layout of the pinned service_registry map");
+_Static_assert(sizeof(struct spw_service_record) == 96, "layout of the pinned service_registry map");
 _Static_assert(sizeof(struct spw_interface_record) == 32, "part of the pinned agent_registry map");
 
 #endif

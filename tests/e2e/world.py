@@ -462,6 +462,7 @@ class Agent:
         self.program = SPILLWAY
         self.pins = world.pins / name
         self.run_dir = world.folder / f"{name}.run"
+        self.state_dir = world.folder / f"{name}.state"
         self.config = world.folder / f"{name}.yaml"
         self.listen = listen
         self.interfaces = list(interfaces)
@@ -471,7 +472,8 @@ class Agent:
 
     def text(self, body):
         """A whole configuration: where this agent lives, then @body."""
-        top = {"interfaces": self.interfaces, "pin_dir": str(self.pins), "run_dir": str(self.run_dir), **self.top}
+        top = {"interfaces": self.interfaces, "pin_dir": str(self.pins), "run_dir": str(self.run_dir),
+               "state_dir": str(self.state_dir), **self.top}
         lines = [f"{key}: {json.dumps(value)}" for key, value in top.items()]
         return "\n".join([*lines, f'metrics: {{ listen: "{self.listen}" }}', body])
 

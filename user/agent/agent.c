@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
@@ -22,6 +23,8 @@
 #include "../core/words.h"
 #include "../io/log.h"
 #include "state.h"
+
+#define NICE (-15)
 
 int agent_write_control(struct agent *agent)
 {
@@ -55,26 +58,21 @@ void agent_renew_lease(struct agent *agent, u64 now)
 	agent->control.lease_until_ns = agent->control.lease_until_jiffies ? now + agent->config.lease_ns : 0;
 }
 
-static void set_level(struct agent *agent, u32 level, const char *why)
+void agent_follow_wishes(struct agent *agent, u64 now)
 {
-	if (agent->control.level == level)
-		return;
-	spw_log(LOG_NOTICE, "level %s, was %s: %s", spw_level_name(level), spw_level_name(agent->control.level), why);
-	agent->control.level = level;
-}
+	struct spw_control *control = &agent->control;
 
-/* Until the agent decides by itself, the level is what an operator has set, and green otherwise. */
-void agent_follow_pin(struct agent *agent, u64 now)
-{
-	if (agent->control.pinned_level < SPW_LEVELS && now >= agent->control.pinned_until_ns) {
-		agent->control.pinned_level = SPW_LEVEL_NEVER;
-		agent->control.pinned_until_ns = 0;
-		set_level(agent, SPW_GREEN, "the time for which it was set is over");
+	if (control->pinned_level < SPW_LEVELS && now >= control->pinned_until_ns) {
+		control->pinned_level = SPW_LEVEL_NEVER;
+		control->pinned_until_ns = 0;
+		spw_log(LOG_NOTICE, "the time for which the level was set is over");
 	}
-	if (agent->control.pinned_level < SPW_LEVELS)
-		set_level(agent, agent->control.pinned_level, "set by an operator");
-	else
-		set_level(agent, SPW_GREEN, "automatic");
+	if (control->bound_until_ns && now >= control->bound_until_ns) {
+		control->least_level = SPW_GREEN;
+		control->most_level = SPW_RED;
+		control->bound_until_ns = 0;
+		spw_log(LOG_NOTICE, "the time for which the level was bounded is over");
+	}
 }
 
 static int on_tick(sd_event_source *source, uint64_t usec, void *context)
@@ -85,11 +83,13 @@ static int on_tick(sd_event_source *source, uint64_t usec, void *context)
 
 	(void)usec;
 	agent->ticks++;
-	agent_follow_pin(agent, now);
+	agent_follow_wishes(agent, now);
+	agent_decide(agent, now);
 	agent_renew_lease(agent, now);
 	err = agent_write_control(agent);
 	if (err)
 		spw_log(LOG_ERR, "cannot renew the lease: %s; everything will pass", strerror(-err));
+	agent_answer_level(agent);
 	agent_watch_links(agent);
 	agent_check_confirmation(agent, now);
 	if (agent->metrics)
@@ -162,6 +162,10 @@ static int open_state(struct agent *agent)
 				strerror(err ? -err : errno));
 	if (agent->control.level >= SPW_LEVELS)
 		agent->control.level = SPW_GREEN;
+	if (agent->control.most_level >= SPW_LEVELS || agent->control.least_level > agent->control.most_level) {
+		agent->control.least_level = SPW_GREEN;
+		agent->control.most_level = SPW_RED;
+	}
 	agent->control.mode = agent->config.mode;
 	agent->record.layout = SPW_LAYOUT;
 	agent->record.pid = (u32)getpid();
@@ -192,6 +196,11 @@ static int open_loop(struct agent *agent)
 		return spw_fail("%s", message);
 	agent_serve_metrics(agent);
 	return 0;
+}
+
+static int begin_deciding(struct agent *agent)
+{
+	return agent_begin_deciding(agent) ? spw_fail("out of memory") : 0;
 }
 
 /* The tick repeats; sd-event timers are one-shot unless said otherwise. */
@@ -233,6 +242,7 @@ static void stop(struct agent *agent)
 
 static void release(struct agent *agent)
 {
+	agent_end_deciding(agent);
 	spw_metrics_server_stop(agent->metrics);
 	spw_control_server_stop(agent->socket);
 	sd_event_source_disable_unref(agent->reload.source);
@@ -252,6 +262,13 @@ static void release(struct agent *agent)
 	free(agent);
 }
 
+/* On the day that it is for, everybody wants the processor. What it takes of it is little. */
+static void come_first(void)
+{
+	if (getpriority(PRIO_PROCESS, 0) > NICE && setpriority(PRIO_PROCESS, 0, NICE))
+		spw_log(LOG_WARNING, "cannot come before the applications (nice %d): %s", NICE, strerror(errno));
+}
+
 int spw_agent_run(const char *config_path, bool force)
 {
 	struct agent *agent = calloc(1, sizeof(*agent));
@@ -264,6 +281,7 @@ int spw_agent_run(const char *config_path, bool force)
 	agent->reload.job.socket = -1;
 	memset(agent->pins.fds, -1, sizeof(agent->pins.fds));
 	agent->force = force;
+	come_first();
 	agent->config_path = realpath(config_path, NULL);
 	if (!agent->config_path)
 		agent->config_path = strdup(config_path);
@@ -273,7 +291,7 @@ int spw_agent_run(const char *config_path, bool force)
 	}
 	spw_log_diagnostics(&diagnostics);
 	if (take_lock(agent) || open_state(agent) || agent_first_publication(agent) || open_loop(agent) ||
-	    keep_ticking(agent))
+	    begin_deciding(agent) || keep_ticking(agent))
 		goto out;
 	agent_write_record(agent);
 	spw_links_detach_others(agent->pins.dir, agent->links, agent->links_count);

@@ -274,6 +274,8 @@ static void adopt(struct agent *agent, struct spw_config *config, const struct s
 	agent->registry = *registry;
 	agent->control.mode = agent->config.mode;
 	agent_write_control(agent);
+	if (agent_follow_policy(agent))
+		spw_log(LOG_ERR, "out of memory: the decision goes on by the former configuration");
 	if (agent->config_path != agent->config.path) {
 		free(agent->config_path);
 		agent->config_path = strdup(agent->config.path);
@@ -404,7 +406,8 @@ static int load_and_attach(struct agent *agent, const struct spw_compile_report 
 		return err;
 	}
 	agent_renew_lease(agent, begin);
-	agent_follow_pin(agent, begin);
+	agent_follow_wishes(agent, begin);
+	agent->control.level = agent->control.pinned_level < SPW_LEVELS ? agent->control.pinned_level : SPW_GREEN;
 	agent_write_control(agent);
 	err = agent_attach_all(agent, &agent->config, message);
 	if (!err && agent->record.unconfirmed_until_ns != UINT64_MAX)

@@ -6,6 +6,7 @@
  *   attach.c      interfaces: our program in a link each
  *   reload.c      configuration -> compile job -> publication
  *   confirm.c     what nobody confirms is taken back
+ *   deciding.c    facts -> decision -> orders, at every tick (deciding.h; story.c tells of it)
  *   requests.c    answers: control socket, metrics, health
  */
 #ifndef SPW_AGENT_STATE_H
@@ -20,6 +21,7 @@
 #include "../io/metrics_server.h"
 #include "../io/registry.h"
 #include "../io/sampler.h"
+#include "deciding.h"
 
 #define TICK_NS	       100000000ull
 #define TICKS_A_SECOND 10
@@ -58,6 +60,10 @@ struct agent {
 	int lock_fd;
 	int pins_lock_fd; /* pin_dir is locked too: two run directories must not share one */
 	u64 ticks;
+	struct agent_deciding deciding;
+	/* Who asked for the level and is answered when the next tick has settled it. */
+	u64 level_clients[16];
+	u32 level_clients_count;
 	bool force;
 };
 
@@ -72,8 +78,8 @@ void agent_write_record(struct agent *agent);
 /** agent_renew_lease() - from @now on; takes effect with the next agent_write_control(). */
 void agent_renew_lease(struct agent *agent, u64 now);
 
-/** agent_follow_pin() - the level, as an operator or nobody has set it. */
-void agent_follow_pin(struct agent *agent, u64 now);
+/** agent_follow_wishes() - what an operator wished for a time ends with it. */
+void agent_follow_wishes(struct agent *agent, u64 now);
 
 /* attach.c */
 
@@ -137,6 +143,9 @@ json_t *agent_failure(const char *text);
 
 /** agent_handle_request() - spw_control_handler of the control socket. */
 json_t *agent_handle_request(void *context, u64 client, const json_t *request);
+
+/** agent_answer_level() - behind a tick: whoever asked for the level learns what is in force. */
+void agent_answer_level(struct agent *agent);
 
 /** agent_serve_metrics() - begin to listen; a port that is taken is said, not fatal: the host is still protected. */
 int agent_serve_metrics(struct agent *agent);

@@ -168,7 +168,8 @@ static int check_layout(const struct spw_pins *pins, bool create, char *message)
 		return say(message, errno, "cannot read %s/control: %m", pins->dir);
 	if (!control.magic && create) {
 		control = (struct spw_control){
-			.magic = SPW_CONTROL_MAGIC, .layout = SPW_LAYOUT, .pinned_level = SPW_LEVEL_NEVER};
+			.magic = SPW_CONTROL_MAGIC, .layout = SPW_LAYOUT, .pinned_level = SPW_LEVEL_NEVER,
+			.most_level = SPW_RED};
 		if (getrandom(&control.seed, sizeof(control.seed), 0) != sizeof(control.seed))
 			return say(message, errno, "cannot draw a random number: %m");
 		if (bpf_map_update_elem(pins->fds[SPW_PIN_CONTROL], &key, &control, BPF_ANY))

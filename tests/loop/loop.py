@@ -1,0 +1,659 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""A shop in overload, on the real kernel: servers, ways to protect them, visitors who arrive whatever happens.
+
+    with World() as world:
+        loop = Loop(world)
+        server = NginxPages(loop)
+        server.calibrate()                                     # a page that costs enough
+        capacity = loop.capacity(server)
+        result = loop.case(server, Spillway(loop), SCENARIOS["step-5"], capacity)
+        result["classes"]["partner"]["under_250ms"]            # see arrive.c for what is in it
+
+Called by tests/loop/bench and by tests/e2e. What makes the comparison fair:
+- the same XDP attachment in every condition: spillway's program is attached from the start and passes everything unless
+  its agent runs, as to attach any program costs a veth some of its offloads;
+- the server and all that protects it run on one CPU, the visitors on another; each side's cable is served by a thread of its
+  own at real-time priority, so that packets are not lost for want of a poll;
+- visitors arrive by schedule (arrive.c), their SYNs are repeated by their kernel; a run whose generator was late is void;
+- every case starts with a fresh server.
+"""
+import contextlib
+import json
+import os
+import random
+import resource
+import signal
+import statistics
+import sys
+import threading
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "e2e"))
+from world import ROOT, Metrics, http_get, run, wait_for  # noqa: E402
+
+ARRIVE = ROOT / "build/tests/arrive"
+UPSTREAM = ROOT / "build/tests/upstream"
+
+SHOP, VISITORS = "198.18.0.1", "198.18.0.2"
+
+# The classes, highest first: their prefix, and their share of the visitors at all times.
+CLASSES = {
+    "partner": ("198.18.16.0/20", 0.07),
+    "domestic": ("198.18.32.0/20", 0.43),
+    "international": ("198.18.48.0/20", 0.35),
+    "unknown": ("198.18.64.0/20", 0.15),
+}
+# What a person gives each class who has 0.9 of the capacity to give away: partners three times what they need.
+ALLOTTED = {"partner": 0.20, "domestic": 0.40, "international": 0.22, "unknown": 0.08}
+LIMIT = 0.9      # of the capacity, for a limit that does not know classes
+MISTUNED = 1.3   # how wrong a limit or a capacity is in the mistuned cases
+BURST_S = 0.1    # of its rate, for every limit
+
+# What is read from the agent's page; the first name that is there counts, none is no error.
+METRICS = {
+    "level": ["spillway_level"],
+    "level_changes": ["spillway_level_changes_total", "spillway_transitions_total"],
+    "new_work": ["spillway_class_new_work_total"],
+    "capacity": ["spillway_service_capacity", "spillway_capacity_per_second"],
+    "no_help": ["spillway_service_shedding_does_not_help", "spillway_shedding_does_not_help"],
+}
+
+SPILLWAY_CLASSES = """\
+lists:
+  partners: { inline: [%s] }
+  home:     { inline: [%s] }
+  abroad:   { inline: [%s] }
+classes:
+  - { name: partner,       lists: [partners] }
+  - { name: domestic,      lists: [home],   shed_from: red }
+  - { name: international, lists: [abroad], shed_from: orange }
+  - { name: unknown,       shed_from: yellow }
+""" % tuple(CLASSES[name][0] for name in ("partner", "domestic", "international"))
+
+
+class Void(Exception):
+    """The generator could not keep its schedule, so the figures say nothing about the server."""
+
+
+class Loop:
+    """The shop's and the visitors' namespaces with one cable between them."""
+
+    def __init__(self, world, server_cpu=0, client_cpu=1, patience_s=10.0):
+        self.world = world
+        self.server_cpu, self.client_cpu, self.patience_s = server_cpu, client_cpu, patience_s
+        hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        os.sched_setaffinity(0, {client_cpu})
+        self.device = f"s{os.getpid()}"  # its threads carry its name, and others have an eth0 as well
+        self.shop = world.namespace("shop")
+        self.visitors = world.namespace("visitors")
+        world.veth(self.shop, self.device, self.visitors, "v" + self.device)
+        self._addresses()
+        self.agent = world.agent(self.shop, self.configuration("learn"), interfaces=[self.device])
+        self.agent.start()  # attaches the program, which stays
+        self.agent.stop()
+        self.napi = self._poll_by_threads()
+        self.bpf_stats = False
+
+    def _addresses(self):
+        shop, visitors = self.shop, self.visitors
+        for namespace, device, address, other in ((shop, self.device, SHOP, VISITORS),
+                                                  (visitors, "v" + self.device, VISITORS, SHOP)):
+            namespace.sysctl(f"net/ipv6/conf/{device}/disable_ipv6", 1)
+            namespace.sysctl("net/ipv4/tcp_no_metrics_save", 1)
+            namespace.run("ip", "address", "add", f"{address}/30", "dev", device)
+            hardware = (visitors if namespace is shop else shop).link(
+                "v" + self.device if namespace is shop else self.device)["address"]
+            namespace.run("ip", "neigh", "replace", other, "lladdr", hardware, "dev", device, "nud", "permanent")
+        for prefix, _ in CLASSES.values():
+            shop.run("ip", "route", "add", prefix, "via", VISITORS)
+            visitors.run("ip", "route", "add", "local", prefix, "dev", "lo")
+        visitors.sysctl("net/ipv4/ip_local_port_range", "1024 65000")
+
+    def _poll_by_threads(self):
+        """Each end of the cable is served by a thread on its side's CPU. The visitors' end polls because of GRO."""
+        threads = []
+        self.visitors.run("ethtool", "-K", "v" + self.device, "gro", "on")
+        for namespace, device, cpu in ((self.shop, self.device, self.server_cpu),
+                                       (self.visitors, "v" + self.device, self.client_cpu)):
+            # /sys as the namespace sees it, which nsenter does not show
+            run("ip", "netns", "exec", namespace.name, "sh", "-c", f"echo 1 >/sys/class/net/{device}/threaded")
+            found = [int(path.parent.name) for path in Path("/proc").glob("[0-9]*/comm")
+                     if _read(path).startswith(f"napi/{device}-")]
+            if not found:
+                raise RuntimeError(f"{device}: no thread polls it")
+            for pid in found:
+                run("taskset", "-p", "-c", cpu, pid)
+                run("chrt", "-f", "-p", "20", pid)
+            threads.append(found)
+        return threads
+
+    def configuration(self, capacity, tcp=(80,)):
+        """Of the agent; @capacity: "learn" or new connections per second."""
+        rate = capacity if capacity == "learn" else f"{round(capacity)}/s"
+        return (f"services:\n  shop: {{ tcp: {list(tcp)}, capacity: {rate}, wait_target: 20ms }}\n" + SPILLWAY_CLASSES)
+
+    def start_on_server(self, *argv, name=None, **options):
+        return self.shop.start("taskset", "-c", self.server_cpu, *argv, name=name or Path(str(argv[0])).name, **options)
+
+    def arrive(self, profile, *options, at=None):
+        """Start the generator; finish_arrive() ends it."""
+        argv = [ARRIVE, "--profile", profile, "--target", f"{SHOP}:80", "--patience", self.patience_s,
+                "--drain", 1.5, "--cpu", self.client_cpu, *options]
+        for name, (prefix, share) in CLASSES.items():
+            argv += ["--class", f"{name}:{prefix}:{share}"]
+        if at:
+            argv += ["--at", f"{at:.6f}"]
+        return self.visitors.start(*argv, name="arrive")
+
+    def climb(self, server, expected, steps=8, step_s=1.5, seed=1):
+        """Send more and more, up to 1.6 times what is expected; the best rate of answers of any step, answers of any age.
+
+        Under saturation the served rate is the capacity. Where even the last step was served, climb on from there.
+        """
+        rates = [expected * (0.6 + step / (steps - 1)) for step in range(steps)]
+        with server.running():
+            profile = " ".join(f"{step_s:g}:{rate:.0f}" for rate in rates)
+            result = finish_arrive(self.arrive(profile, "--drain", 0.5, "--seed", seed))
+        best = max(segment["served_per_s"] for segment in result["segments"])
+        return self.climb(server, best * 1.5, steps, step_s, seed) if best > 0.9 * rates[-1] else best
+
+    def capacity(self, server, expected=1000.0):
+        """What the server can serve: new connections per second; the median of three climbs."""
+        return statistics.median(self.climb(server, expected, seed=seed) for seed in (1, 2, 3))
+
+    def case(self, server, system, scenario, capacity, seed=1, seconds=15.0):
+        """One run. Returns what the generator says, and what was seen on the side of the shop (key "shop")."""
+        profile, events, options = scenario.plan(self, server, system, capacity, seconds)
+        if system.cut_after_s is not None:
+            events = [*events, (system.cut_after_s, lambda: system.cut(self))]
+        ahead = sum(float(part.split(":")[0]) for part in profile.split() if not part.endswith("*"))
+        total = sum(float(part.split(":")[0]) for part in profile.split())
+        with server.running(system), system.protecting(server, capacity):
+            begin = time.monotonic() + 0.5
+            arrive = self.arrive(profile, "--seed", seed, *options, at=begin)
+            with Watch(self, system, begin + ahead, begin + total) as watch, server.undone():
+                for after_s, action in sorted(events, key=lambda event: event[0]):
+                    time.sleep(max(0.0, begin + ahead + after_s - time.monotonic()))
+                    action()
+                result = finish_arrive(arrive)
+        result["shop"] = watch.seen
+        return result
+
+
+def finish_arrive(arrive):
+    """The figures of a generator when it is done."""
+    status = arrive.wait(300)
+    if status == 3:
+        result = json.loads(arrive.log())
+        raise Void(f"up to {result['max_lag_ms']} ms late, {result['unsent']} never sent")
+    if status:
+        raise RuntimeError(f"arrive: exit {status}: {arrive.log()}")
+    return json.loads(arrive.log())
+
+
+def _read(path):
+    try:
+        return Path(path).read_text(errors="replace")
+    except OSError:
+        return ""
+
+
+def cpu_ns(pid):
+    """Time that a process has run, all its threads."""
+    return sum(int((_read(task / "schedstat") or "0").split()[0]) for task in Path(f"/proc/{pid}/task").glob("*"))
+
+
+class Watch(threading.Thread):
+    """Looks at the shop's side from when the measured part begins until its end."""
+
+    def __init__(self, loop, system, begin, end):
+        super().__init__(daemon=True)
+        self.loop, self.agent = loop, loop.agent if system.name == "spillway" else None
+        self.begin, self.end, self.over = begin, end, threading.Event()
+        self.seen = {"level_changes": None, "level_highest": None, "agent_cpu": None, "napi_cpu": None,
+                     "no_help": None, "new_work": None, "xdp_ns": None, "xdp_cpu": None}
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, kind, *_exception):
+        if kind:
+            self.over.set()
+        self.join()
+
+    def _page(self):
+        try:
+            status, _, body = self.agent.http("/metrics", timeout=1)
+        except OSError:
+            return None
+        return Metrics(body) if status == 200 else None
+
+    def _cpu(self):
+        pids = {"napi_cpu": self.loop.napi[0]}
+        if self.agent:
+            pids["agent_cpu"] = [self.agent.process.pid]
+        return {name: sum(cpu_ns(pid) for pid in found) for name, found in pids.items()}
+
+    def _xdp(self):
+        """Packets and time of the program, when the kernel counts them."""
+        if not self.loop.bpf_stats:
+            return 0, 0
+        number = self.loop.shop.link(self.loop.device)["xdp"]["prog"]["id"]
+        state = json.loads(run("bpftool", "-j", "prog", "show", "id", number).stdout)
+        return state.get("run_cnt", 0), state.get("run_time_ns", 0)
+
+    def run(self):
+        self.over.wait(max(0.0, self.begin - time.monotonic()))
+        begin, cpu, xdp = time.monotonic(), self._cpu(), self._xdp()
+        levels, pages = [], []
+        while not self.over.is_set() and time.monotonic() < self.end:
+            page = self._page() if self.agent else None
+            if page:
+                pages.append(page)
+                levels.append(first_metric(page, "level"))
+            self.over.wait(min(0.25, max(0.0, self.end - time.monotonic())))
+        span_ns = (time.monotonic() - begin) * 1e9
+        for name, before in cpu.items():
+            self.seen[name] = (self._cpu()[name] - before) / span_ns
+        count, spent = (after - before for after, before in zip(self._xdp(), xdp))
+        if count:
+            self.seen.update(xdp_ns=spent / count, xdp_cpu=spent / span_ns)
+        if pages:
+            self._judge(levels, pages)
+
+    def _judge(self, levels, pages):
+        seen = sum(one != other for one, other in zip(levels, levels[1:]))
+        counted = [first_metric(page, "level_changes") for page in (pages[0], pages[-1])]
+        self.seen["level_changes"] = int(counted[1] - counted[0]) if None not in counted else seen
+        self.seen["level_highest"] = max(levels, default=None)
+        self.seen["no_help"] = max((first_metric(page, "no_help") or 0 for page in pages), default=None)
+        self.seen["capacity"] = first_metric(pages[-1], "capacity")
+        self.seen["new_work"] = {name: {verdict: self._grown(pages, name, verdict) for verdict in ("pass", "drop")}
+                                 for name in CLASSES}
+
+    @staticmethod
+    def _grown(pages, name, verdict):
+        labels = {"class": name, "verdict": verdict}
+        return int(first_metric(pages[-1], "new_work", **labels) or 0) - int(first_metric(pages[0], "new_work", **labels) or 0)
+
+
+def first_metric(page, what, **labels):
+    """The value of the first of METRICS[what] that the page has, or None."""
+    for name in METRICS[what]:
+        if page.all(name, **labels):
+            return page.sum(name, **labels)
+    return None
+
+
+# ---- servers ----
+
+class Server:
+    """Programs on the shop's CPU that answer on port 80. Subclasses start them."""
+    name = ""
+    watched = (80,)       # the ports whose sockets show how long requests wait
+    limits_in_nginx = True
+
+    def __init__(self, loop):
+        self.loop = loop
+        self.folder = loop.world.folder / self.name
+        self.folder.mkdir()
+        self.processes = []
+
+    def start(self, system):
+        raise NotImplementedError
+
+    def calibrate(self, wanted_per_s=1000):
+        """Where a server can be made to serve about so many, this does it."""
+
+    @contextlib.contextmanager
+    def running(self, system=None):
+        """A fresh server, ready to answer."""
+        try:
+            self.start(system)
+            wait_for(lambda: self.answers() or not self.alive(), 10, f"{self.name} answers")
+            if not self.alive():
+                raise RuntimeError(f"{self.name}: {''.join(process.log() for process in self.processes)}")
+            yield self
+        finally:
+            for process in self.processes:
+                _signal_group(process, signal.SIGCONT)
+                process.stop(10)
+            self.processes = []
+
+    def answers(self):
+        return http_get(self.loop.shop, "/", address="127.0.0.1", timeout=1)[0] in (200, 503)
+
+    def alive(self):
+        return all(process.alive() for process in self.processes)
+
+    def pause(self):
+        """An outage: nothing is answered, connections pile up."""
+        for process in self.processes:
+            _signal_group(process, signal.SIGSTOP)
+
+    def resume(self):
+        for process in self.processes:
+            _signal_group(process, signal.SIGCONT)
+
+    def lose_half(self):
+        """Half the capacity is gone: something else wants the same CPU."""
+        self.hog = self.loop.start_on_server("sh", "-c", "while :; do :; done", name="hog")
+
+    def regain(self):
+        if getattr(self, "hog", None):
+            self.hog.stop()
+            self.hog = None
+
+    @contextlib.contextmanager
+    def undone(self):
+        """Whatever a scenario does to the server ends here."""
+        try:
+            yield
+        finally:
+            self.resume()
+            self.regain()
+
+    def nginx(self, body, limits=None, port=80):
+        """An nginx with one worker; @limits: requests per second by class, or None."""
+        folder = self.folder / f"nginx-{port}"
+        folder.mkdir(exist_ok=True)
+        zones, uses = nginx_limits(limits) if limits else ("", "")
+        temporary = "\n".join(f"  {kind}_temp_path {folder}/{kind};"
+                              for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
+        (folder / "nginx.conf").write_text(f"""\
+daemon off;
+worker_processes 1;
+error_log {folder}/error.log crit;
+pid {folder}/nginx.pid;
+events {{ worker_connections 19000; }}
+http {{
+{temporary}
+  access_log off;
+  keepalive_timeout 300s;
+  keepalive_requests 1000000;
+{zones}
+  server {{
+    listen {port} backlog=4096;
+{uses}
+{body}
+  }}
+}}
+""")
+        self.processes.append(self.loop.start_on_server("nginx", "-e", f"{folder}/error.log", "-p", folder,
+                                                        "-c", "nginx.conf"))
+
+
+class NginxPages(Server):
+    """nginx with pages that it compresses for each request: bound by the CPU."""
+    name = "nginx"
+    page_bytes = 64 << 10
+
+    def __init__(self, loop):
+        super().__init__(loop)
+        self.pages = self.folder / "pages"
+        self.pages.mkdir()
+        self.write_page()
+
+    def write_page(self):
+        """A page of a shop: the same markup around different words."""
+        draw = random.Random(3)
+        words = ["".join(draw.choice("aeioubcdfgklmnprst") for _ in range(draw.randint(3, 9))) for _ in range(400)]
+        lines, size = ["<!doctype html><title>shop</title>"], 0
+        while size < self.page_bytes:
+            lines.append(f'<article class="offer"><h2>{draw.choice(words)} {draw.choice(words)}</h2>'
+                         f'<p class="price">{draw.randint(1, 9999) / 100:.2f}</p></article>')
+            size += len(lines[-1]) + 1
+        (self.pages / "index.html").write_text("\n".join(lines))
+
+    def calibrate(self, wanted_per_s=1000):
+        """Choose the page's size so that about @wanted_per_s are served; what a request costs besides is taken as 0.15 ms."""
+        for _ in range(2):
+            got = self.loop.climb(self, wanted_per_s, steps=6, step_s=1)
+            self.page_bytes = int(self.page_bytes * (1 / wanted_per_s - 150e-6) / max(1 / got - 150e-6, 100e-6))
+            self.page_bytes = min(max(self.page_bytes, 8 << 10), 1 << 20)
+            self.write_page()
+
+    def body(self):
+        return (f"    gzip on; gzip_types text/html; gzip_comp_level 6;\n"
+                f"    location / {{ root {self.pages}; }}")
+
+    def start(self, system):
+        self.nginx(self.body(), system.nginx_limits() if system else None)
+
+
+class NginxUpstream(Server):
+    """nginx before an application whose few workers wait for something else: bound by the workers, the CPU stays low."""
+    name = "nginx-upstream"
+    watched = (80, 8080)
+    workers, wait_ms = 20, 20
+
+    def start(self, system):
+        self.application = self.loop.start_on_server(UPSTREAM, 8080, self.workers, self.wait_ms)
+        self.processes.append(self.application)
+        self.nginx("    location / { proxy_pass http://127.0.0.1:8080; }", system.nginx_limits() if system else None)
+
+    def lose_half(self):
+        self.application.signal(signal.SIGUSR1)
+
+    def regain(self):
+        self.application.signal(signal.SIGUSR2)
+
+
+class HaproxyNginx(NginxPages):
+    """HAProxy before nginx, both on the same CPU."""
+    name = "haproxy-nginx"
+    watched = (80, 8080)
+    limits_in_nginx = False
+
+    def start(self, system):
+        server, backend, frontend = (system.haproxy() if system else None) or ("", "", "")
+        self.nginx(self.body(), port=8080)
+        configuration = self.folder / "haproxy.cfg"
+        configuration.write_text(f"""\
+global
+  nbthread 1
+  maxconn 9000
+defaults
+  mode http
+  timeout connect 10s
+  timeout client 60s
+  timeout server 60s
+  {backend}
+frontend shop
+  bind :80 backlog 4096
+  {frontend}
+  default_backend pages
+backend pages
+  server nginx 127.0.0.1:8080 {server}
+""")
+        self.processes.append(self.loop.start_on_server("haproxy", "-db", "-f", configuration))
+
+
+SERVERS = {server.name: server for server in (NginxPages, NginxUpstream, HaproxyNginx)}
+
+
+def _signal_group(process, number):
+    """To a program and its children, which share its session."""
+    with contextlib.suppress(ProcessLookupError):
+        if process.alive():
+            os.killpg(process.pid, number)
+
+
+def nginx_limits(limits):
+    """limit_req by class: the zones, and their use. A request with an empty key is not limited by that zone."""
+    zones = ["  geo $class {", "    default unknown;"]
+    zones += [f"    {prefix} {name};" for name, (prefix, _) in CLASSES.items()]
+    zones.append("  }")
+    uses = ["    limit_req_status 503;"]
+    for name, rate in limits.items():
+        zones.append(f'  map $class ${name}_key {{ {name} 1; default ""; }}')
+        zones.append(f"  limit_req_zone ${name}_key zone={name}:1m rate={max(1, round(rate))}r/s;")
+        uses.append(f"    limit_req zone={name} burst={max(1, round(rate * BURST_S))} nodelay;")
+    return "\n".join(zones), "\n".join(uses)
+
+
+# ---- systems: ways to protect a server ----
+
+class System:
+    """No protection, and the frame for the others. Tuned for @capacity, or (@wrong) for 30 % more than there is."""
+    name = "none"
+    cut_after_s = None
+
+    def __init__(self, loop, capacity=None, wrong=False):
+        self.loop, self.wrong = loop, wrong
+        self.capacity = (capacity or 0) * (MISTUNED if wrong else 1)
+
+    def fits(self, _server):
+        return True
+
+    def nginx_limits(self):
+        return None
+
+    def haproxy(self):
+        return None
+
+    @contextlib.contextmanager
+    def protecting(self, _server, _capacity):
+        yield
+
+    @contextlib.contextmanager
+    def _nft(self, rules):
+        text = ["table inet guard {"]
+        text += [f"  set {name} {{ type ipv4_addr; flags interval; elements = {{ {prefix} }}; }}"
+                 for name, (prefix, _) in CLASSES.items()]
+        text += ["  chain new { type filter hook prerouting priority raw; policy accept;", *rules, "  }", "}"]
+        self.loop.shop.run("nft", "-f", "-", input="\n".join(text) + "\n")
+        try:
+            yield
+        finally:
+            self.loop.shop.run("nft", "delete", "table", "inet", "guard", check=False)
+
+
+NEW = "tcp dport 80 tcp flags & (syn | ack) == syn"
+
+
+def nft_limit(match, rate):
+    return f"    {NEW} {match} limit rate over {round(rate)}/second burst {max(1, round(rate * BURST_S))} packets counter drop"
+
+
+class NftBlind(System):
+    """nftables: so many SYNs per second, whoever sends them."""
+    name = "nft-blind"
+
+    def protecting(self, _server, _capacity):
+        return self._nft([nft_limit("", LIMIT * self.capacity)])
+
+
+class NftClass(System):
+    """nftables: so many SYNs per second for each class."""
+    name = "nft-class"
+
+    def protecting(self, _server, _capacity):
+        return self._nft([nft_limit(f"ip saddr @{name}", share * self.capacity) for name, share in ALLOTTED.items()])
+
+
+class NginxLimit(System):
+    """nginx's limit_req for each class; what is too much gets a 503."""
+    name = "nginx"
+
+    def fits(self, server):
+        return server.limits_in_nginx
+
+    def nginx_limits(self):
+        return {name: share * self.capacity for name, share in ALLOTTED.items()}
+
+
+class HaproxyQueue(System):
+    """HAProxy lets few requests at once into the application; the others queue, higher classes first, and give up in time."""
+    name = "haproxy"
+
+    def fits(self, server):
+        return isinstance(server, HaproxyNginx)
+
+    def haproxy(self):
+        wrong = MISTUNED if self.wrong else 1
+        priorities = [f"http-request set-priority-class int({number * 100 - 200}) if {{ src {prefix} }}"
+                      for number, (prefix, _) in enumerate(CLASSES.values())]
+        return (f"maxconn {round(10 * wrong)}", f"timeout queue {round(800 * wrong)}ms", "\n  ".join(priorities))
+
+
+class ManualCut(System):
+    """A person who sees it and cuts off international traffic, 10 s later."""
+    name = "manual-cut"
+    cut_after_s = 10.0
+
+    def protecting(self, _server, _capacity):
+        return self._nft([])
+
+    @staticmethod
+    def cut(loop):
+        loop.shop.run("nft", "add", "rule", "inet", "guard", "new", "ip", "saddr", "@international", "drop")
+
+
+class Spillway(System):
+    """The agent runs. @learn: it is not told the capacity."""
+    name = "spillway"
+
+    def __init__(self, loop, capacity=None, wrong=False, learn=False):
+        super().__init__(loop, capacity, wrong)
+        self.learn = learn or not capacity
+
+    @contextlib.contextmanager
+    def protecting(self, server, _capacity):
+        agent = self.loop.agent
+        agent.write(self.loop.configuration("learn" if self.learn else self.capacity, server.watched))
+        for learned in Path(agent.run_dir).glob("*.state*"):
+            learned.unlink()  # every run begins without what the last one learned
+        agent.start("taskset", "-c", self.loop.server_cpu)
+        try:
+            yield
+        finally:
+            agent.stop()
+
+
+SYSTEMS = {system.name: system for system in (System, NftBlind, NftClass, NginxLimit, HaproxyQueue, ManualCut, Spillway)}
+
+
+# ---- scenarios ----
+
+CALM = "2:{:.0f}"  # before each scenario, at half the capacity
+
+
+class Scenario:
+    """@load: the highest, in capacities. @shape(capacity, seconds): the measured part of the profile."""
+
+    def __init__(self, load, shape, events=None, options=()):
+        self.load, self.shape, self.events, self.options = load, shape, events, options
+
+    def plan(self, _loop, server, _system, capacity, seconds):
+        """The profile, what happens when (seconds after the measured part began), and options of the generator."""
+        profile = " ".join([CALM.format(capacity / 2), self.shape(capacity, seconds)])
+        return profile, self.events(server, seconds) if self.events else [], self.options
+
+
+def _step(load):
+    return Scenario(load, lambda capacity, seconds: f"{seconds:g}:{load * capacity:.0f}*")
+
+
+def _sawtooth(capacity, seconds):
+    return " ".join([f"{seconds / 4:g}:{0.8 * capacity:.0f}-{1.2 * capacity:.0f}*"] * 4)
+
+
+SCENARIOS = {
+    "steady": _step(0.9),
+    "step-2": _step(2),
+    "step-5": _step(5),
+    "step-10": _step(10),
+    "ramp": Scenario(2.5, lambda capacity, seconds: f"{seconds:g}:{capacity / 2:.0f}-{2.5 * capacity:.0f}*"),
+    "sawtooth": Scenario(1.2, _sawtooth),
+    "capacity-drop": Scenario(0.9, lambda capacity, seconds: f"{seconds:g}:{0.9 * capacity:.0f}*",
+                              lambda server, seconds: [(seconds * 0.2, server.lose_half), (seconds * 0.7, server.regain)]),
+    "herd": Scenario(0.8, lambda capacity, seconds: f"{seconds:g}:{0.8 * capacity:.0f}*",
+                     lambda server, seconds: [(0, server.pause), (seconds / 3, server.resume)]),
+    "keep-alive": Scenario(2, lambda capacity, seconds: f"{seconds:g}:{2 * capacity:.0f}*",
+                           options=("--persistent", 400)),
+    "pages": Scenario(2, lambda capacity, seconds: f"{seconds:g}:{capacity / 4:.0f}*", options=("--page", 8)),
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the agent knows beyond the pinned maps: its decision and what it went by. Only the agent has it, so /metrics can
+ * show it and `status` of a dead agent cannot.
+ */
+#ifndef SPW_VIEW_GOVERNANCE_H
+#define SPW_VIEW_GOVERNANCE_H
+
+#include <stdio.h>
+
+#include "../config/policy.h"
+#include "../core/facts.h"
+#include "../io/history.h"
+
+/* How long deciding takes, from the first fact read to the last order written. */
+struct spw_deciding_pace {
+	u64 decisions;
+	u64 total_ns;
+	u64 last_ns;
+	u64 longest_ns;
+	u64 transitions[SPW_LEVELS]; /* changes of the level, by the level they led to */
+};
+
+struct spw_governance {
+	const struct spw_named_policy *policy;
+	const struct spw_facts *facts;
+	const struct spw_decision *decision;
+	const struct spw_deciding_pace *pace;
+	struct spw_history_state history;
+};
+
+/** spw_view_governance_metrics() - the rest of the page of /metrics, behind spw_view_metrics(). */
+void spw_view_governance_metrics(FILE *out, const struct spw_governance *governance);
+
+#endif
