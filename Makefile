@@ -40,11 +40,12 @@ SAN_SRC  := $(wildcard user/core/*.c user/config/*.c user/lists/*.c user/view/*.
             $(addprefix user/io/,learned.c history.c history_parts.c history_read.c thinning.c events.c hooks.c)
 SAN_OBJ  := $(SAN_SRC:%.c=$(BUILD)/san/%.o)
 SKELS    := $(BUILD)/bpf/spillway.skel.h $(BUILD)/bpf/signals.skel.h
+SIM_OBJ  := $(patsubst %.c,$(BUILD)/san/%.o,$(filter-out tests/sim/test_%,$(wildcard tests/sim/*.c)))
 UNIT     := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c tests/sim/test_*.c))
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all help deps check test vmtest bench bench-loop demo install uninstall vmlinux lint format clean fuzz pure tests
+.PHONY: all help deps check test vmtest bench bench-signals bench-loop demo install uninstall vmlinux lint format clean fuzz pure tests
 all: $(BUILD)/spillway
 
 help:
@@ -63,7 +64,7 @@ $(BUILD)/obj/%.o: %.c | $(SKELS)
 $(BUILD)/san/%.o: %.c | $(SKELS)
 	$(say) CC-SAN $<
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(CFLAGS_ALL) $(SAN) -c -o $@ $<
+	$(Q)$(CC) $(CFLAGS_ALL) $(SAN) -I. -c -o $@ $<
 
 $(BUILD)/bpf/%.bpf.o: bpf/%.bpf.c vmlinux/vmlinux.h
 	$(say) BPF $<
@@ -90,7 +91,18 @@ $(BUILD)/tests/%: tests/%.c $(SAN_OBJ)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS_ALL) $(SAN) -I. -o $@ $< $(SAN_OBJ) $(PKG_LIBS) -lcmocka -lm
 
-tests: $(BUILD)/spillway $(UNIT) $(addprefix $(BUILD)/tests/,blast e2e/hooks_driver signals_watch arrive upstream)
+# The plant that the sim ring shares.
+$(BUILD)/tests/sim/%: tests/sim/%.c $(SAN_OBJ) $(SIM_OBJ)
+	$(say) TEST $@
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS_ALL) $(SAN) -I. -o $@ $< $(SIM_OBJ) $(SAN_OBJ) $(PKG_LIBS) -lcmocka -lm
+
+tests: $(BUILD)/spillway $(UNIT) $(addprefix $(BUILD)/tests/,blast driver signals_watch arrive upstream e2e/hooks_driver)
+
+$(BUILD)/tests/driver: tests/prog/driver.c $(OBJ)
+	$(say) TEST $@
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS_ALL) -o $@ $< $(filter-out %/user/main.o,$(OBJ)) $(PKG_LIBS) -lpthread
 
 $(BUILD)/tests/blast: tests/e2e/blast.c
 	$(say) CC $<
@@ -137,6 +149,12 @@ bench:
 	@$(MAKE) --no-print-directory $(BUILD)/spillway
 	@$(MAKE) --no-print-directory -f tests/bench/Makefile BUILD=$(BUILD) bench
 
+## bench-signals  what the signals cost a request (root, 1 min)
+bench-signals:
+	@packaging/deps build test
+	@$(MAKE) --no-print-directory $(BUILD)/tests/signals_watch
+	@tests/bench/signals
+
 ## bench-loop  the closed loop: real servers in overload, with spillway and without it (root, 40 min; LOOP_FLAGS=--quick: 3 min)
 bench-loop:
 	@packaging/deps build test loop
@@ -146,7 +164,7 @@ bench-loop:
 ## fuzz     each parser of outside input for FUZZ_SECONDS (60)
 FUZZ_SECONDS ?= 60
 FUZZ     := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
-FUZZ_SRC := $(wildcard user/core/*.c user/config/*.c user/lists/*.c)
+FUZZ_SRC := $(wildcard user/core/*.c user/config/*.c user/lists/*.c) user/io/answer.c user/io/proc_text.c
 $(BUILD)/fuzz/%: tests/fuzz/%.c $(FUZZ_SRC)
 	$(say) FUZZ $@
 	$(Q)mkdir -p $(@D)
@@ -209,4 +227,4 @@ format:
 clean:
 	rm -rf $(BUILD)
 
--include $(OBJ:.o=.d) $(SAN_OBJ:.o=.d) $(UNIT:=.d) $(wildcard $(BUILD)/bpf/*.d)
+-include $(OBJ:.o=.d) $(SAN_OBJ:.o=.d) $(SIM_OBJ:.o=.d) $(UNIT:=.d) $(wildcard $(BUILD)/bpf/*.d)

@@ -5,6 +5,8 @@
 #define SERVED_SECONDS	    0.5	 /* served and admitted are smoothed over so long before they are compared */
 #define LEARN_SECONDS	    1.5	 /* a capacity follows what is served under saturation with this time constant */
 #define LEARN_WORK	    50.0 /* or over so much work, if that takes longer: a tenth of noise */
+#define BUSY_SECONDS 1.0	/* what is served under saturation is smoothed over so long */
+#define BUSY_LEAST 0.4	/* and believed after so long */
 #define FIRST_WORK	    20.0 /* a first estimate rests on so much served work */
 #define FIRST_SECONDS	    1.0	 /* or on so long a time, and a quarter of the work */
 #define STALLED_SHARE	    0.05 /* who serves less of his capacity stalls, which teaches nothing of it */
@@ -13,7 +15,7 @@
 #define SEEN_MARGIN	    1.25 /* it is never more than what was seen served, and this margin */
 #define CURB_PER_S	    0.1	 /* how fast guards and probe press, and a full accept queue */
 #define GUARDED_SECONDS	    0.5	 /* guards and probe count when they last */
-#define OVERWHELMED_SECONDS 0.5
+#define OVERWHELMED_SECONDS 2.0
 #define OVERWHELMED_TARGETS 5
 #define STRAIN_SECONDS	    3.0 /* a wait above target for longer is no passing queue */
 #define STRAIN_PER_S	    0.1
@@ -82,10 +84,10 @@ static void learn_first(struct spw_capacity_memory *memory, const struct spw_ser
 static void learn_saturated(struct spw_capacity_memory *memory, const struct spw_policy *policy,
 			    const struct spw_service_rates *rates, double seconds)
 {
-	double *capacity = &memory->learned.capacity_per_s, served = memory->served_per_s;
+	double *capacity = &memory->learned.capacity_per_s, served = memory->busy_per_s;
 	double apart = served - memory->admitted_per_s, least = policy->floor * memory->anchor_per_s, now;
 
-	if (served < STALLED_SHARE * *capacity || memory->helpless)
+	if (memory->saturated_s < BUSY_LEAST || served < STALLED_SHARE * *capacity || memory->helpless)
 		return;
 	if (apart > PROOF * served || apart < -PROOF * served) {
 		if (*capacity < memory->proven_per_s)
@@ -130,7 +132,7 @@ static void learn(struct spw_capacity_memory *memory, const struct spw_policy *p
 		learn_calm(memory, policy, service, rates, seconds, binding);
 	} else if (*capacity <= 0)
 		learn_first(memory, service, rates, seconds);
-	else if (memory->saturated_s > seconds * 1.5 || rates->wait_ns >= 2 * service->wait_target_ns)
+	else
 		learn_saturated(memory, policy, rates, seconds);
 	if (memory->learned.served_peak_per_s > 0 && *capacity > SEEN_MARGIN * memory->learned.served_peak_per_s)
 		*capacity = SEEN_MARGIN * memory->learned.served_peak_per_s;
@@ -142,7 +144,16 @@ static void observe(struct spw_capacity_memory *memory, const struct spw_service
 	struct spw_learned *learned = &memory->learned;
 	bool saturated = rates->wait_source != SPW_WAIT_NONE && rates->wait_ns > service->wait_target_ns;
 
-	memory->saturated_s = saturated ? memory->saturated_s + seconds : 0;
+	/* The first saturated tick was not so from its beginning: what it served counts until the next one. */
+	if (!saturated)
+		memory->saturated_s = 0;
+	else if (memory->saturated_s < 1.5 * seconds)
+		memory->busy_per_s = rates->served_per_s;
+	else
+		memory->busy_per_s = spw_smooth(memory->busy_per_s, rates->served_per_s, seconds,
+						memory->saturated_s < BUSY_SECONDS ? memory->saturated_s : BUSY_SECONDS);
+	if (saturated)
+		memory->saturated_s += seconds;
 	memory->admitted_per_s = spw_smooth(memory->admitted_per_s, rates->admitted_per_s, seconds, SERVED_SECONDS);
 	if (rates->served_known)
 		memory->served_per_s = spw_smooth(memory->served_per_s, rates->served_per_s, seconds, SERVED_SECONDS);

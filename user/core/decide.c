@@ -72,6 +72,9 @@
 #define SLOW_WORK     600.0
 #define SMOOTH_MOST   10.0
 #define SHARE_SECONDS 1.0
+#define STEP_TIMES 1.5	  /* a step is more than so many times what was */
+#define STEP_DEVIATIONS 8 /* and more than so many deviations of a Poisson process */
+#define CROWDED 0.985	  /* rule 19: who admits so much of the budget refuses some who are in the share */
 
 struct service_memory {
 	struct spw_rates_memory rates;
@@ -165,26 +168,41 @@ static double longer(double seconds, double work, double capacity_per_s)
 	return capacity_per_s > 0 ? spw_bounded(work / capacity_per_s, seconds, SMOOTH_MOST) : seconds;
 }
 
+/* A load that one tick shows to be another one altogether, by no chance, is not smoothed: a step is a step. */
+static bool is_step(double now, double before, double seconds)
+{
+	double more = (now - before) * seconds;
+
+	return now > STEP_TIMES * before && more * more > STEP_DEVIATIONS * STEP_DEVIATIONS * (before * seconds + 1);
+}
+
+static void smooth_load(struct spw_share_memory *share, const struct spw_class_rates *now, bool primed, double fast,
+			double slow, double seconds)
+{
+	double load = now->fresh_per_s > now->admitted_per_s ? now->fresh_per_s : now->admitted_per_s;
+	double inside = now->admitted_per_s + now->crowded_per_s;
+
+	if (!primed || is_step(load, share->fast_per_s, seconds)) {
+		share->fast_per_s = share->slow_per_s = load;
+		share->fresh_per_s = now->fresh_per_s;
+		share->inside_per_s = inside;
+		share->expected_per_s = share->share * now->fresh_per_s;
+	}
+	share->fast_per_s = spw_smooth(share->fast_per_s, load, seconds, fast);
+	share->slow_per_s = spw_smooth(share->slow_per_s, load, seconds, slow);
+	share->fresh_per_s = spw_smooth(share->fresh_per_s, now->fresh_per_s, seconds, SHARE_SECONDS);
+	share->expected_per_s =
+		spw_smooth(share->expected_per_s, share->share * now->fresh_per_s, seconds, SHARE_SECONDS);
+	share->inside_per_s = spw_smooth(share->inside_per_s, inside, seconds, SHARE_SECONDS);
+}
+
 static void smooth_loads(struct service_memory *service, u32 classes_count, double seconds)
 {
 	double capacity = service->known.per_s;
 	double fast = longer(FAST_SECONDS, FAST_WORK, capacity), slow = longer(SLOW_SECONDS, SLOW_WORK, capacity);
 
-	for (u32 i = 0; i < classes_count; i++) {
-		const struct spw_class_rates *now = &service->now.classes[i];
-		struct spw_share_memory *share = &service->shares[i];
-		double load = now->fresh_per_s > now->admitted_per_s ? now->fresh_per_s : now->admitted_per_s;
-
-		if (!service->primed) {
-			share->fast_per_s = share->slow_per_s = load;
-			share->fresh_per_s = now->fresh_per_s;
-			share->admitted_per_s = now->admitted_per_s;
-		}
-		share->fast_per_s = spw_smooth(share->fast_per_s, load, seconds, fast);
-		share->slow_per_s = spw_smooth(share->slow_per_s, load, seconds, slow);
-		share->fresh_per_s = spw_smooth(share->fresh_per_s, now->fresh_per_s, seconds, SHARE_SECONDS);
-		share->admitted_per_s = spw_smooth(share->admitted_per_s, now->admitted_per_s, seconds, SHARE_SECONDS);
-	}
+	for (u32 i = 0; i < classes_count; i++)
+		smooth_load(&service->shares[i], &service->now.classes[i], service->primed, fast, slow, seconds);
 	service->primed = true;
 }
 
@@ -325,6 +343,12 @@ static void settle_shares(struct service_memory *service, const struct spw_polic
 			  struct spw_service_decision *decision)
 {
 	double left = service->known.per_s * service->known.given;
+	struct spw_share_tick tick = {
+		.seconds = seconds,
+		.budget_per_s = decision->budget_per_s,
+		.crowded_known = service->now.crowded_known,
+		.crowded = service->capacity.admitted_per_s > CROWDED * decision->budget_per_s,
+	};
 	bool whole = true;
 
 	for (u32 i = 0; i < policy->classes_count; i++) {
@@ -339,7 +363,7 @@ static void settle_shares(struct service_memory *service, const struct spw_polic
 			spw_share_begin(share);
 			left -= share->slow_per_s;
 		} else if (seconds > 0)
-			left -= spw_share_take(share, whole && left > 0 ? left : 0, seconds);
+			left -= spw_share_take(share, &tick, whole && left > 0 ? left : 0);
 		class->share = share->share;
 		whole = whole && (class->cut || share->share >= 1);
 	}

@@ -34,6 +34,9 @@ struct spw_service_facts {
 	/* New work by class rank (0: highest priority), from the datapath. */
 	u64 fresh[SPW_CLASSES_MAX][SPW_VERDICTS];
 	u64 resent[SPW_CLASSES_MAX][SPW_VERDICTS];
+	/* Of the refused, fresh and resent: by rule 10, although their sources are in the share. Steadies the shares. */
+	bool crowded_present;
+	u64 crowded[SPW_CLASSES_MAX];
 
 	/* Read-wait: from data ready to the application's read, by tracepoints. */
 	bool waits_present;

@@ -3,7 +3,7 @@
  * A decision as orders for the datapath. Pure; called by the agent at every tick, by `replay` and the sim ring.
  *
  * One unit of new work costs the time in which the budget affords one. A class has room for its part of the depth: what
- * sheds now, the depth less its reserve; what sheds at a higher level only, one depth more; what never sheds is charged
+ * sheds now, the depth less its reserve; what sheds at a higher level only, all of it; what never sheds is charged
  * but not refused. Rooms fall strictly with rank, so that whatever is refused, everything below it is refused too.
  *
  * Where the depth holds few units, as at a small budget, chance alone would fill it: no room is smaller than a few.
@@ -63,8 +63,8 @@ static void plan_classes(const struct spw_policy *policy, const struct spw_servi
 			continue;
 		}
 		room = room_of(class, now, depth, cost);
-		if (!now->sheds && !decision->armed)
-			room += depth;
+		if (!now->sheds && !decision->armed && room < depth)
+			room = depth;
 		if (room < below + cost)
 			room = below + cost;
 		below = room;

@@ -58,7 +58,7 @@ static bool moved(u64 now, u64 before, double seconds, double *count)
 static bool take_class(const struct spw_service_facts *now, const struct spw_service_facts *before, u32 rank,
 		       double seconds, struct spw_class_rates *rates)
 {
-	double fresh[SPW_VERDICTS], resent[SPW_VERDICTS];
+	double fresh[SPW_VERDICTS], resent[SPW_VERDICTS], crowded;
 
 	for (u32 i = 0; i < SPW_VERDICTS; i++)
 		if (!moved(now->fresh[rank][i], before->fresh[rank][i], seconds, &fresh[i]) ||
@@ -67,6 +67,11 @@ static bool take_class(const struct spw_service_facts *now, const struct spw_ser
 	rates->fresh_per_s = (fresh[SPW_PASS] + fresh[SPW_DROP]) / seconds;
 	rates->admitted_per_s = (fresh[SPW_PASS] + resent[SPW_PASS]) / seconds;
 	rates->refused_per_s = (fresh[SPW_DROP] + resent[SPW_DROP]) / seconds;
+	if (!now->crowded_present || !before->crowded_present)
+		return true;
+	if (!moved(now->crowded[rank], before->crowded[rank], seconds, &crowded))
+		return false;
+	rates->crowded_per_s = spw_bounded(crowded / seconds, 0, rates->refused_per_s);
 	return true;
 }
 
@@ -76,6 +81,7 @@ static bool take_work(const struct spw_service_facts *now, const struct spw_serv
 	for (u32 i = 0; i < classes_count; i++) {
 		if (!take_class(now, before, i, seconds, &rates->classes[i]))
 			return false;
+		rates->crowded_known = now->crowded_present && before->crowded_present;
 		rates->fresh_per_s += rates->classes[i].fresh_per_s;
 		rates->admitted_per_s += rates->classes[i].admitted_per_s;
 		rates->refused_per_s += rates->classes[i].refused_per_s;

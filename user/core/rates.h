@@ -16,12 +16,14 @@ struct spw_class_rates {
 	double fresh_per_s;
 	double admitted_per_s; /* fresh and resent */
 	double refused_per_s;  /* fresh and resent */
+	double crowded_per_s;  /* of these, by the budget although in the share; 0 where that is not known */
 };
 
 struct spw_service_rates {
 	bool valid;	/* the rest was compared; otherwise all is zero */
 	u8 wait_source; /* enum spw_wait_source */
 	bool served_known;
+	bool crowded_known;
 	bool queue_full; /* the accept queue is at its limit: what was admitted may have been lost behind us */
 	u64 wait_ns;	 /* what the law goes by */
 	u64 wait_p50_ns, wait_p90_ns, wait_p99_ns; /* of the reads of this tick; 0: there were none */

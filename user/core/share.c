@@ -3,13 +3,14 @@
 #include "rates.h"
 #include "share.h"
 
-#define FILL	       0.97 /* of what is left: the cell then rarely refuses those who are in the share */
-#define NEAR	       0.10 /* a share as near as this to its aim moves gently both ways */
-#define GENTLE_SECONDS 2.0  /* with this time constant */
-#define RISE_SECONDS   2.0  /* a share rises to its aim in about so long */
-#define WEIGHT_SECONDS 1.5  /* what sources weigh is learned over so long */
-#define WEIGHT_MOST    4.0
-#define ROOMY	       1.05 /* a class that was not whole becomes so once so much of its load has room */
+#define FILL 0.97	   /* of what is left: the budget then rarely refuses those who are in the share */
+#define NEAR 0.06	   /* a share as near to its aim as this part of the budget moves gently both ways */
+#define GENTLE_SECONDS 2.0 /* with this time constant */
+#define RISE_SECONDS 2.0   /* a share rises to its aim in about so long */
+#define WEIGHT_SECONDS 1.0 /* what sources weigh is learned over so long */
+#define WEIGHT_PER_S 0.3   /* or grows at this pace where only the total tells that they are too many */
+#define WEIGHT_MOST 4.0
+#define ROOMY 1.03 /* a class that was not whole becomes so once so much of its load has room */
 
 void spw_share_begin(struct spw_share_memory *memory)
 {
@@ -18,24 +19,26 @@ void spw_share_begin(struct spw_share_memory *memory)
 }
 
 /* Sources are unequal, and those refused at random come again: learn what the admitted bring. */
-static void weigh(struct spw_share_memory *memory, double seconds)
+static void weigh(struct spw_share_memory *memory, const struct spw_share_tick *tick)
 {
-	double expected = memory->share * memory->fresh_per_s;
-
-	if (memory->share >= 1 || expected < 1)
+	if (memory->expected_per_s < 1)
 		return;
-	memory->weight = spw_smooth(memory->weight, memory->admitted_per_s / expected, seconds, WEIGHT_SECONDS);
+	if (tick->crowded && !tick->crowded_known)
+		memory->weight += memory->weight * WEIGHT_PER_S * tick->seconds;
+	else
+		memory->weight =
+			spw_smooth(memory->weight, memory->inside_per_s / memory->expected_per_s, tick->seconds, WEIGHT_SECONDS);
 	memory->weight = spw_bounded(memory->weight, 1 / WEIGHT_MOST, WEIGHT_MOST);
 }
 
 /* Falls at once, rises slowly; near its aim it moves gently, lest noise drags it down. */
-static void move(struct spw_share_memory *memory, double aim, double seconds)
+static void move(struct spw_share_memory *memory, double aim, double near, double seconds)
 {
 	double apart = aim - memory->share;
 
-	if (apart < -NEAR * memory->share || aim <= 0)
+	if (aim <= 0 || apart < -near)
 		memory->share = aim;
-	else if (apart < NEAR * memory->share)
+	else if (apart <= near)
 		memory->share = spw_smooth(memory->share, aim, seconds, GENTLE_SECONDS);
 	else if (apart > aim * seconds / RISE_SECONDS)
 		memory->share += aim * seconds / RISE_SECONDS;
@@ -43,15 +46,14 @@ static void move(struct spw_share_memory *memory, double aim, double seconds)
 		memory->share = aim;
 }
 
-double spw_share_take(struct spw_share_memory *memory, double left_per_s, double seconds)
+double spw_share_take(struct spw_share_memory *memory, const struct spw_share_tick *tick, double left_per_s)
 {
-	double load = memory->fresh_per_s > memory->admitted_per_s ? memory->fresh_per_s : memory->admitted_per_s;
-	double aim = 1;
+	double load = memory->fresh_per_s * memory->weight, aim = 1;
 
-	weigh(memory, seconds);
-	if (left_per_s < load * (memory->share < 1 ? ROOMY : 1))
-		aim = spw_bounded(FILL * left_per_s / (load * memory->weight), 0, 1);
-	move(memory, aim, seconds);
+	weigh(memory, tick);
+	if (load > 0 && left_per_s < load * (memory->share < 1 ? ROOMY : 1))
+		aim = spw_bounded(FILL * left_per_s / load, 0, 1);
+	move(memory, aim, load > 0 ? NEAR * tick->budget_per_s / load : 1, tick->seconds);
 	if (aim >= 1 && memory->share > 1 - NEAR)
 		memory->share = 1;
 	return spw_bounded(load, 0, left_per_s);

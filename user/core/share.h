@@ -14,7 +14,17 @@ struct spw_share_memory {
 	double weight;			    /* what its admitted sources bring, over what their number would: 1 */
 	double fast_per_s;		    /* load, smooth over the time in which a level rises */
 	double slow_per_s;		    /* and over that in which it falls */
-	double fresh_per_s, admitted_per_s; /* smooth over a second */
+	double fresh_per_s; /* smooth over a second */
+	double expected_per_s; /* the part of it that the share alone would let in; as smooth */
+	double inside_per_s; /* what its admitted sources bring, whether it passed or was crowded out; smooth */
+};
+
+/* What all classes of a service share in. */
+struct spw_share_tick {
+	double seconds;
+	double budget_per_s;
+	bool crowded_known;
+	bool crowded; /* the budget is used up, so it refuses some of those who are in the share */
 };
 
 /** spw_share_begin() - everybody is in. */
@@ -25,6 +35,6 @@ void spw_share_begin(struct spw_share_memory *memory);
  * @left_per_s: of the budget, once the classes above have theirs
  * Returns what it takes of that.
  */
-double spw_share_take(struct spw_share_memory *memory, double left_per_s, double seconds);
+double spw_share_take(struct spw_share_memory *memory, const struct spw_share_tick *tick, double left_per_s);
 
 #endif

@@ -1,0 +1,535 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The plant of the sim ring. See plant.h. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "plant.h"
+
+#define SECOND_NS 1000000000ull
+#define STEP_NS 1000000ull
+#define STEPS_A_TICK 100
+#define LEASE_NS (3 * SECOND_NS)
+#define JIFFIES_PER_S 250
+#define GOOD_NS SECOND_NS
+#define PROMPT_NS (SECOND_NS / 4)
+#define SLOTS 16384 /* of a millisecond: more than the last retry is away */
+
+/* When a SYN without an answer is sent again, since the first: Linux 6.5 and later. */
+static const u64 again_ms[] = {1000, 2000, 3000, 4000, 5000, 7000, 11000};
+#define AGAIN (sizeof(again_ms) / sizeof(again_ms[0]))
+
+/* One connection of a shopper, or (class SIM_CLASSES_MAX) a request on one that stands. */
+struct shopper {
+	struct shopper *next;
+	u64 first_ns, patience_ns, ready_ns;
+	u32 source;
+	u8 class, site, attempt;
+};
+
+struct sim_queue {
+	struct shopper *head, **tail;
+	u64 length;
+	u64 free_ns[64]; /* by worker */
+};
+
+struct sim_retries {
+	struct shopper *slots[SLOTS];
+	struct shopper *spare;
+};
+
+static u64 draw64(struct sim *sim)
+{
+	sim->random ^= sim->random << 13;
+	sim->random ^= sim->random >> 7;
+	sim->random ^= sim->random << 17;
+	return sim->random;
+}
+
+double sim_draw(struct sim *sim)
+{
+	return (double)(draw64(sim) >> 11) * 0x1p-53;
+}
+
+/* Knuth's way; means above 30 in parts. */
+static u32 draw_poisson(struct sim *sim, double mean)
+{
+	u32 count = 0;
+
+	for (; mean > 30; mean -= 30)
+		count += draw_poisson(sim, 30);
+	for (double limit = exp(-mean), product = sim_draw(sim); product > limit; product *= sim_draw(sim))
+		count++;
+	return count;
+}
+
+static void break_rule(struct sim *sim, const char *what)
+{
+	if (!sim->broken) {
+		sim->broken = what;
+		sim->broken_at = sim->time;
+	}
+}
+
+static struct shopper *new_shopper(struct sim *sim)
+{
+	struct shopper *shopper = sim->retries->spare;
+
+	if (shopper)
+		sim->retries->spare = shopper->next;
+	else if (!(shopper = malloc(sizeof(*shopper))))
+		abort();
+	memset(shopper, 0, sizeof(*shopper));
+	return shopper;
+}
+
+static void leave(struct sim *sim, struct shopper *shopper)
+{
+	shopper->next = sim->retries->spare;
+	sim->retries->spare = shopper;
+}
+
+static void try_again(struct sim *sim, struct shopper *shopper)
+{
+	u64 wait = shopper->attempt < AGAIN ? again_ms[shopper->attempt] * STEP_NS : UINT64_MAX;
+	struct shopper **slot;
+
+	if (wait > shopper->patience_ns) {
+		leave(sim, shopper);
+		return;
+	}
+	shopper->attempt++;
+	slot = &sim->retries->slots[(shopper->first_ns + wait) / STEP_NS % SLOTS];
+	shopper->next = *slot;
+	*slot = shopper;
+}
+
+/* Rule 9: a place that holds for the whole run, as no run is longer than a source keeps it. */
+static u32 place_of(const struct shopper *shopper, u64 salt)
+{
+	u64 mixed = ((u64)shopper->class << 32 | shopper->source) ^ salt;
+
+	mixed = (mixed ^ mixed >> 30) * 0xbf58476d1ce4e5b9ULL;
+	mixed = (mixed ^ mixed >> 27) * 0x94d049bb133111ebULL;
+	return (u32)((mixed ^ mixed >> 31) >> 32);
+}
+
+static u64 ticks_now(const struct sim *sim)
+{
+	return sim->now_ns / (SECOND_NS / JIFFIES_PER_S) << SPW_TICK_SHIFT;
+}
+
+static u64 backlog_of(const struct sim_site *site, u64 now)
+{
+	return site->arrival_ticks > now ? site->arrival_ticks - now : 0;
+}
+
+static bool refused_by_share(const struct spw_service_order *order, u32 class_id, u32 place)
+{
+	return order->classes[class_id].share != SPW_SHARE_ALL && place >= order->classes[class_id].share;
+}
+
+/* Rules 9 and 10 without the charge: would a source at @place be refused now? */
+static bool refused_now(const struct sim *sim, const struct sim_site *site, const struct spw_service_order *order,
+			u32 class_id, u32 place)
+{
+	const struct spw_class_order *class = &order->classes[class_id];
+
+	if (refused_by_share(order, class_id, place))
+		return true;
+	return class->room != SPW_ROOM_ALL && backlog_of(site, ticks_now(sim)) > class->room;
+}
+
+/* What is refused at an instant is refused to every lower class too, whatever place its source has. */
+static void check_priority(struct sim *sim, const struct sim_site *site, const struct spw_service_order *order,
+			   u32 rank)
+{
+	const struct spw_policy *policy = &sim->setup.policy;
+
+	for (u32 lower = rank + 1; lower < policy->classes_count; lower++)
+		if (policy->classes[lower].cut_from > sim->decision.level &&
+		    !refused_now(sim, site, order, policy->classes[lower].id, 0))
+			break_rule(sim, "a class was refused while a lower one was not");
+}
+
+static void charge(struct sim *sim, struct sim_site *site, const struct spw_service_order *order, u64 room)
+{
+	u64 now = ticks_now(sim), next = now + backlog_of(site, now) + order->cost_ticks;
+
+	if (room == SPW_ROOM_ALL) {
+#ifdef SPW_ORDER_DEBT
+		if (order->debt_ticks && next > now + order->debt_ticks)
+			next = site->arrival_ticks > now + order->debt_ticks ? site->arrival_ticks
+									    : now + order->debt_ticks;
+#endif
+	} else {
+		site->backlog += 1;
+		/* One jiffy: the clock's step. */
+		if (site->backlog > (double)room / (double)order->cost_ticks + 2 +
+					    (double)(1u << SPW_TICK_SHIFT) / (double)order->cost_ticks)
+			break_rule(sim, "more was admitted than budget x time + depth");
+	}
+	site->arrival_ticks = next;
+}
+
+/* Rules 4, 5, 9 and 10. */
+static bool is_refused(struct sim *sim, struct sim_site *site, const struct shopper *shopper)
+{
+	const struct spw_class_policy *class = &sim->setup.policy.classes[shopper->class];
+	const struct spw_service_order *order = &sim->orders[sim->setup.policy.services[shopper->site].id];
+
+	if (sim->now_ns >= sim->lease_until_ns)
+		return false;
+	if (sim->decision.level >= class->cut_from)
+		return true;
+	if (!order->cost_ticks)
+		return false;
+	if (refused_now(sim, site, order, class->id, place_of(shopper, order->salt))) {
+		check_priority(sim, site, order, shopper->class);
+		site->facts.crowded[shopper->class] += !refused_by_share(order, class->id, place_of(shopper, order->salt));
+		return true;
+	}
+	charge(sim, site, order, order->classes[class->id].room);
+	return false;
+}
+
+static void enqueue(struct sim *sim, struct sim_site *site, struct shopper *shopper)
+{
+	shopper->next = NULL;
+	shopper->ready_ns = sim->now_ns;
+	*site->queue->tail = shopper;
+	site->queue->tail = &shopper->next;
+	site->queue->length++;
+}
+
+static void knock(struct sim *sim, struct shopper *shopper)
+{
+	struct sim_site *site = &sim->sites[shopper->site];
+	const struct sim_site_setup *setup = &sim->setup.sites[shopper->site];
+	bool refused = is_refused(sim, site, shopper);
+	u64(*counts)[SPW_VERDICTS] = shopper->attempt ? site->facts.resent : site->facts.fresh;
+
+	counts[shopper->class][refused ? SPW_DROP : SPW_PASS]++;
+	if (!shopper->attempt) {
+		site->tallies[shopper->class].offered++;
+		site->tallies[shopper->class].refused += refused;
+	}
+	site->drops += refused;
+	if (refused || (!setup->accepts_at_once && site->queue->length >= setup->queue_limit))
+		try_again(sim, shopper);
+	else
+		enqueue(sim, site, shopper);
+}
+
+static void arrive(struct sim *sim, u32 site, u32 class, double load_per_s)
+{
+	u32 page = sim->setup.page ? sim->setup.page : 1;
+	u32 pages = draw_poisson(sim, load_per_s / page * 1e-3);
+
+	while (pages--) {
+		u32 source = (u32)(sim_draw(sim) * sim->setup.sources);
+		double patience = sim->setup.patience_s * (0.2 + 1.6 * sim_draw(sim));
+
+		for (u32 i = 0; i < page; i++) {
+			struct shopper *shopper = new_shopper(sim);
+
+			shopper->site = (u8)site;
+			shopper->class = (u8)class;
+			shopper->source = source;
+			shopper->first_ns = sim->now_ns;
+			shopper->patience_ns = (u64)(patience * 1e9);
+			knock(sim, shopper);
+		}
+	}
+}
+
+static void arrive_all(struct sim *sim, u32 i)
+{
+	const struct sim_site_setup *setup = &sim->setup.sites[i];
+	double load = sim->setup.load ? sim->setup.load(sim, i, sim->time) * setup->capacity_per_s : 0;
+	u32 kept = setup->kept_per_s > 0 ? draw_poisson(sim, setup->kept_per_s * 1e-3) : 0;
+
+	for (u32 class = 0; class < sim->setup.policy.classes_count; class++)
+		if (sim->setup.shares[class] > 0 && load > 0)
+			arrive(sim, i, class, load * sim->setup.shares[class]);
+	while (kept--) {
+		struct shopper *shopper = new_shopper(sim);
+
+		shopper->class = SIM_CLASSES_MAX;
+		enqueue(sim, &sim->sites[i], shopper);
+	}
+}
+
+static void answer(struct sim *sim, struct sim_site *site, const struct shopper *shopper, u64 start, u64 end)
+{
+	struct sim_tally *tally;
+
+	site->facts.waits[spw_wait_bucket(start - shopper->ready_ns)]++;
+	if (shopper->class == SIM_CLASSES_MAX)
+		return;
+	tally = &site->tallies[shopper->class];
+	site->facts.first_reads++;
+	if (end - shopper->first_ns > GOOD_NS)
+		tally->late++;
+	else
+		tally->good++;
+	tally->prompt += end - shopper->first_ns <= PROMPT_NS;
+}
+
+static u32 first_free(const struct sim_queue *queue, u32 workers)
+{
+	u32 best = 0;
+
+	for (u32 i = 1; i < workers; i++)
+		if (queue->free_ns[i] < queue->free_ns[best])
+			best = i;
+	return best;
+}
+
+/* What begins to be served before the step ends. */
+static void serve(struct sim *sim, u32 i)
+{
+	const struct sim_site_setup *setup = &sim->setup.sites[i];
+	struct sim_site *site = &sim->sites[i];
+	double strength = sim->setup.strength ? sim->setup.strength(sim, i, sim->time) : 1;
+	double mean = setup->workers / (setup->capacity_per_s * strength);
+
+	while (strength > 0 && site->queue->head) {
+		struct shopper *shopper = site->queue->head;
+		u32 worker = first_free(site->queue, setup->workers);
+		u64 free = site->queue->free_ns[worker];
+		u64 start = free > shopper->ready_ns ? free : shopper->ready_ns;
+		double takes = setup->shape == SIM_FIXED ? mean : -mean * log(1 - sim_draw(sim));
+
+		/* A worker that stood still doesn't begin in the past. */
+		if (start < sim->now_ns && free + STEP_NS < sim->now_ns && shopper->ready_ns + STEP_NS < sim->now_ns)
+			start = sim->now_ns;
+		if (start >= sim->now_ns + STEP_NS)
+			break;
+		site->queue->free_ns[worker] = start + (u64)(takes * 1e9);
+		answer(sim, site, shopper, start, site->queue->free_ns[worker]);
+		site->queue->head = shopper->next;
+		if (!site->queue->head)
+			site->queue->tail = &site->queue->head;
+		site->queue->length--;
+		leave(sim, shopper);
+	}
+}
+
+static void tell_facts(struct sim *sim)
+{
+	struct spw_facts *facts = &sim->facts;
+
+	facts->now_ns = sim->now_ns;
+	facts->services_count = sim->setup.sites_count;
+	facts->host[SPW_SIGNAL_CPU] = (struct spw_reading){.value = 0.5, .present = !sim->setup.hides_cpu};
+	for (u32 i = 0; i < sim->setup.sites_count; i++) {
+		const struct sim_site_setup *setup = &sim->setup.sites[i];
+		struct sim_site *site = &sim->sites[i];
+
+		site->facts.waits_present = !setup->hides_reads;
+		site->facts.crowded_present = !setup->hides_crowded;
+		site->facts.queue_present = !setup->hides_queue;
+		site->facts.queue = setup->accepts_at_once ? 0 : site->queue->length;
+		site->facts.queue_limit = setup->queue_limit;
+		site->facts.oldest_unread_ns = site->queue->head ? sim->now_ns - site->queue->head->ready_ns : 0;
+		facts->services[i] = site->facts;
+	}
+}
+
+/* Shares and rooms fall with rank; a class that isn't whole has nobody below it. */
+static void check_orders(struct sim *sim, u32 i)
+{
+	const struct spw_policy *policy = &sim->setup.policy;
+	const struct spw_service_order *order = &sim->orders[policy->services[i].id];
+	const struct spw_class_order *above = NULL;
+
+	for (u32 rank = 0; order->cost_ticks && rank < policy->classes_count; rank++) {
+		const struct spw_class_order *class = &order->classes[policy->classes[rank].id];
+
+		if (policy->classes[rank].cut_from <= sim->decision.level)
+			continue;
+		if (above && (above->room < class->room || (above->room == class->room && class->room != SPW_ROOM_ALL)))
+			break_rule(sim, "rooms don't fall with rank");
+		if (above && above->share != SPW_SHARE_ALL && class->share)
+			break_rule(sim, "a share below a class that is not whole");
+		above = class;
+	}
+}
+
+static void check_budget(struct sim *sim, u32 i)
+{
+	const struct spw_service_decision *decision = &sim->decision.services[i];
+	double share = decision->budget_per_s / decision->capacity_per_s;
+
+	if (!(decision->budget_per_s >= 0 && decision->budget_per_s < 1e9))
+		break_rule(sim, "a budget that is no number");
+	if (!(decision->budget_per_s > 0))
+		return;
+	if (share < sim->least_floor)
+		sim->least_floor = share;
+	if (share > sim->most_ceiling)
+		sim->most_ceiling = share;
+	if (share < sim->setup.policy.floor - 1e-9)
+		break_rule(sim, "a budget below the floor");
+	if (share > sim->setup.policy.ceiling + 1e-9)
+		break_rule(sim, "a budget above the ceiling");
+}
+
+static void tick(struct sim *sim)
+{
+	tell_facts(sim);
+	if (sim->setup.tamper && !sim->setup.tamper(sim, &sim->facts))
+		return;
+	spw_decide(sim->memory, &sim->setup.policy, &sim->wish, &sim->facts, &sim->decision);
+	spw_plan(&sim->setup.policy, &sim->decision, JIFFIES_PER_S, sim->setup.seed, sim->orders);
+	sim->lease_until_ns = sim->now_ns + LEASE_NS;
+	for (u32 i = 0; i < sim->setup.sites_count; i++) {
+		check_orders(sim, i);
+		check_budget(sim, i);
+	}
+	if (sim->decision.level != sim->decision.former && sim->changes_count < SIM_CHANGES_MAX)
+		sim->changes[sim->changes_count++] =
+			(struct sim_change){sim->time, sim->decision.former, sim->decision.level};
+}
+
+static void come_again(struct sim *sim)
+{
+	struct shopper **slot = &sim->retries->slots[sim->now_ns / STEP_NS % SLOTS], *shopper = *slot;
+
+	*slot = NULL;
+	while (shopper) {
+		struct shopper *next = shopper->next;
+
+		knock(sim, shopper);
+		shopper = next;
+	}
+}
+
+static void step(struct sim *sim)
+{
+	come_again(sim);
+	for (u32 i = 0; i < sim->setup.sites_count; i++) {
+		struct sim_site *site = &sim->sites[i];
+
+		arrive_all(sim, i);
+		serve(sim, i);
+		site->backlog -= sim->decision.services[i].budget_per_s * 1e-3;
+		if (site->backlog < 0)
+			site->backlog = 0;
+	}
+	sim->now_ns += STEP_NS;
+	sim->time += 1e-3;
+	if (sim->now_ns / STEP_NS % STEPS_A_TICK == 0)
+		tick(sim);
+}
+
+void sim_run(struct sim *sim, double time)
+{
+	while (sim->time < time - 1e-6)
+		step(sim);
+}
+
+void sim_defaults(struct sim_setup *setup)
+{
+	static const u8 shed_from[] = {SPW_LEVEL_NEVER, SPW_RED, SPW_ORANGE, SPW_YELLOW};
+	static const double shares[] = {0.07, 0.33, 0.30, 0.30};
+
+	memset(setup, 0, sizeof(*setup));
+	setup->seed = 1;
+	setup->sites_count = 1;
+	setup->sites[0] = (struct sim_site_setup){.capacity_per_s = 950, .workers = 8, .queue_limit = 511};
+	setup->page = 1;
+	setup->sources = 20000;
+	setup->patience_s = 3;
+	spw_policy_defaults(&setup->policy);
+	setup->policy.services_count = 1;
+	setup->policy.services[0] = (struct spw_service_policy){.id = 1, .wait_target_ns = 20000000};
+	setup->policy.classes_count = 4;
+	for (u32 i = 0; i < 4; i++) {
+		setup->policy.classes[i] = (struct spw_class_policy){
+			.id = (u8)(i + 3),
+			.shed_from = shed_from[i],
+			.cut_from = SPW_LEVEL_NEVER,
+			.reserve = spw_default_reserve(i, 4),
+		};
+		setup->shares[i] = shares[i];
+	}
+}
+
+struct sim *sim_new(const struct sim_setup *setup)
+{
+	struct sim *sim = calloc(1, sizeof(*sim));
+
+	if (!sim || !(sim->retries = calloc(1, sizeof(*sim->retries))) || !(sim->memory = spw_memory_new()))
+		abort();
+	sim->setup = *setup;
+	sim->random = setup->seed * 0x9e3779b97f4a7c15ULL + 1;
+	sim->now_ns = 1000 * SECOND_NS;
+	sim->wish = (struct spw_wish){.pinned = SPW_LEVEL_NEVER, .least = SPW_GREEN, .most = SPW_RED};
+	sim->least_floor = sim->most_ceiling = 1;
+	for (u32 i = 0; i < setup->sites_count; i++) {
+		sim->sites[i].queue = calloc(1, sizeof(*sim->sites[i].queue));
+		if (!sim->sites[i].queue)
+			abort();
+		sim->sites[i].queue->tail = &sim->sites[i].queue->head;
+	}
+	return sim;
+}
+
+static void free_row(struct shopper *shopper)
+{
+	while (shopper) {
+		struct shopper *next = shopper->next;
+
+		free(shopper);
+		shopper = next;
+	}
+}
+
+void sim_free(struct sim *sim)
+{
+	for (u32 i = 0; i < SLOTS; i++)
+		free_row(sim->retries->slots[i]);
+	free_row(sim->retries->spare);
+	for (u32 i = 0; i < sim->setup.sites_count; i++) {
+		free_row(sim->sites[i].queue->head);
+		free(sim->sites[i].queue);
+	}
+	spw_memory_free(sim->memory);
+	free(sim->retries);
+	free(sim);
+}
+
+void sim_tally_anew(struct sim *sim)
+{
+	for (u32 i = 0; i < sim->setup.sites_count; i++) {
+		memset(sim->sites[i].tallies, 0, sizeof(sim->sites[i].tallies));
+		sim->sites[i].drops = 0;
+	}
+}
+
+struct sim_tally sim_sum(const struct sim *sim, u32 site)
+{
+	struct sim_tally sum = {0};
+
+	for (u32 i = 0; i < SIM_CLASSES_MAX; i++) {
+		const struct sim_tally *tally = &sim->sites[site].tallies[i];
+
+		sum.offered += tally->offered;
+		sum.refused += tally->refused;
+		sum.good += tally->good;
+		sum.prompt += tally->prompt;
+		sum.late += tally->late;
+	}
+	return sum;
+}
+
+u32 sim_changes(const struct sim *sim, double from, double to)
+{
+	u32 count = 0;
+
+	for (u32 i = 0; i < sim->changes_count; i++)
+		count += sim->changes[i].time >= from && sim->changes[i].time < to;
+	return count;
+}

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A plant for the decision to drive, under fake time: shoppers of several classes, the datapath's rules 5, 9 and 10, and
+ * servers with a queue and workers. Used by the tests of this ring, which link it.
+ *
+ * Shoppers arrive as Poisson processes, page by page (several connections at once from one source). A SYN that is
+ * refused, or lost in a full accept queue, is sent again as Linux 6.5 and later do it: 1, 2, 3, 4, 5, 7 and 11 s after
+ * the first, as long as the shopper has patience. An answer is good if it comes within a second of the first SYN.
+ *
+ * The server takes connections in order, each by the first worker that is free. Time goes in steps of a millisecond for
+ * arrivals, and continuously within the server. The agent ticks every 100 ms.
+ */
+#ifndef SPW_SIM_PLANT_H
+#define SPW_SIM_PLANT_H
+
+#include "user/core/decide.h"
+
+#define SIM_SERVICES_MAX 4
+#define SIM_CLASSES_MAX 8
+#define SIM_CHANGES_MAX 4096
+
+struct sim;
+
+/* How long the service of one request takes, with the same mean. */
+enum sim_shape { SIM_EXPONENTIAL, SIM_FIXED };
+
+/* One service and its servers. */
+struct sim_site_setup {
+	double capacity_per_s; /* what the workers can serve */
+	u32 workers;
+	enum sim_shape shape;
+	u64 queue_limit;      /* of the accept queue */
+	bool accepts_at_once; /* as event loops do: connections wait unread, not unaccepted */
+	bool hides_reads;     /* the tracepoints are not there */
+	bool hides_queue;
+	bool hides_crowded; /* it is not told which refusals were the budget's */
+	double kept_per_s; /* requests on connections that stand, as of keep-alive: they pass every rule */
+};
+
+struct sim_setup {
+	u64 seed;
+	u32 sites_count;
+	struct sim_site_setup sites[SIM_SERVICES_MAX];
+	struct spw_policy policy;      /* its services in the order of the sites */
+	double shares[SIM_CLASSES_MAX]; /* of the load, by rank */
+	u32 page;		       /* connections of one shopper at once */
+	u32 sources;		       /* of each class */
+	double patience_s;	       /* the mean; from 0.2 to 1.8 of it */
+	bool hides_cpu;
+	/* Load of a site in capacities at @time, and its capacity then as a share; NULL: 0 and 1. */
+	double (*load)(const struct sim *sim, u32 site, double time);
+	double (*strength)(const struct sim *sim, u32 site, double time);
+	/* What goes wrong with the facts; false: the agent doesn't tick now, as if it were stopped. NULL: nothing. */
+	bool (*tamper)(struct sim *sim, struct spw_facts *facts);
+	double parameter; /* the callbacks' own */
+};
+
+struct sim_tally {
+	u64 offered; /* first SYNs */
+	u64 refused; /* first SYNs that were refused */
+	u64 good, prompt; /* answered within 1 s, within 250 ms */
+	u64 late;	  /* answered, but later */
+};
+
+struct sim_site {
+	struct sim_tally tallies[SIM_CLASSES_MAX]; /* since sim_tally_anew() */
+	u64 drops;				   /* by the datapath, resent ones too */
+	u64 arrival_ticks;			   /* the budget's cell */
+	double backlog;				   /* the same told independently: units above budget x time */
+	struct sim_queue *queue;
+	struct spw_service_facts facts;
+};
+
+struct sim {
+	struct sim_setup setup;
+	u64 now_ns;
+	double time; /* seconds since the beginning */
+	u64 random;
+	struct sim_site sites[SIM_SERVICES_MAX];
+	struct spw_memory *memory;
+	struct spw_wish wish;
+	struct spw_facts facts; /* as the agent last saw them */
+	struct spw_decision decision;
+	struct spw_service_order orders[SPW_SERVICES_MAX + 1];
+	u64 lease_until_ns;
+	struct sim_retries *retries;
+	u32 changes_count; /* of the host's level */
+	struct sim_change {
+		double time;
+		u8 from, to;
+	} changes[SIM_CHANGES_MAX];
+	/* What must never be; checked at every packet and tick. NULL: it never was. */
+	const char *broken;
+	double broken_at;
+	double least_floor; /* smallest budget ever given, in capacities decided at that tick; 1 if none was */
+	double most_ceiling;
+};
+
+/** sim_defaults() - one site of 950/s, four classes as of the manual, 7 % in the highest, and the default policy. */
+void sim_defaults(struct sim_setup *setup);
+
+/** sim_new() - a world at time 0; aborts without memory. The caller frees it with sim_free(). */
+struct sim *sim_new(const struct sim_setup *setup);
+void sim_free(struct sim *sim);
+
+/** sim_run() - until @time. */
+void sim_run(struct sim *sim, double time);
+
+/** sim_tally_anew() - count from now on. */
+void sim_tally_anew(struct sim *sim);
+
+/** sim_sum() - the tallies of all classes of a site. */
+struct sim_tally sim_sum(const struct sim *sim, u32 site);
+
+/** sim_changes() - of the level, in [@from, @to). */
+u32 sim_changes(const struct sim *sim, double from, double to);
+
+/** sim_draw() - uniform in [0, 1). */
+double sim_draw(struct sim *sim);
+
+#endif
