@@ -1221,8 +1221,8 @@ static void a_meaning_as_text(void **state)
 	assert_has(page.text, "  4  unknown        everything that no list names\n");
 	assert_has(page.text, "in no class, so without effect: spare\n");
 	assert_has(page.text, "     partner        served    served    served    served    never\n");
-	assert_has(page.text, "     international  served    served    served    cut new   orange\n");
-	assert_has(page.text, "     unknown        served    served    cut all   cut all   yellow\n");
+	assert_has(page.text, "     international  served    served    sheds     cut new   orange\n");
+	assert_has(page.text, "     unknown        served    sheds     cut all   cut all   yellow\n");
 	assert_has(page.text, "192.0.2.0/28 to port 22: passes at every level\n");
 	assert_has(page.text, "shop: tcp 22, tcp 443, quic 443\n");
 	assert_has(page.text, "385,602 IPv4 and 276,646 IPv6 intervals in 22.4MB");
@@ -1238,7 +1238,7 @@ static void a_meaning_as_json(void **state)
 	assert_keys(meaning, "mode interfaces classes lists management services ruleset");
 	assert_keys(get(meaning, "classes.0"), "name rank shed_from cut_from cut takes_the_rest lists levels");
 	assert_keys(get(meaning, "lists.0"), "name class kind prefixes4 prefixes6");
-	assert_text(meaning, "classes.2.levels.orange", "served");
+	assert_text(meaning, "classes.2.levels.orange", "sheds");
 	assert_text(meaning, "classes.2.levels.red", "cut_new");
 	assert_text(meaning, "classes.3.levels.red", "cut_all");
 	assert_true(json_is_null(get(meaning, "classes.0.cut_from")));

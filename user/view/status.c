@@ -114,7 +114,7 @@ static int class_columns(const struct spw_snapshot *snapshot)
 static void put_treatment(FILE *out, const struct spw_class_record *class, u32 level, int columns,
 			  struct spw_style style)
 {
-	enum spw_treatment treatment = spw_treatment(class->cut_new_from, class->cut_all_from, level);
+	enum spw_treatment treatment = spw_treatment(class->shed_from, class->cut_new_from, class->cut_all_from, level);
 	char text[SPW_SHORT_TEXT];
 
 	snprintf(text, sizeof(text), "  %-*s", columns, spw_treatment_text(treatment));
