@@ -4,16 +4,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bpf/meter.h"
+#include "bpf/share.h"
 #include "plant.h"
 
-#define SECOND_NS 1000000000ull
-#define STEP_NS 1000000ull
-#define STEPS_A_TICK 100
-#define LEASE_NS (3 * SECOND_NS)
+#define SECOND_NS     1000000000ull
+#define STEP_NS	      1000000ull
+#define STEPS_A_TICK  100
+#define LEASE_NS      (3 * SECOND_NS)
 #define JIFFIES_PER_S 250
-#define GOOD_NS SECOND_NS
-#define PROMPT_NS (SECOND_NS / 4)
-#define SLOTS 16384 /* of a millisecond: more than the last retry is away */
+#define GOOD_NS	      SECOND_NS
+#define PROMPT_NS     (SECOND_NS / 4)
+#define SLOTS	      16384 /* of a millisecond: more than the last retry is away */
 
 /* When a SYN without an answer is sent again, since the first: Linux 6.5 and later. */
 static const u64 again_ms[] = {1000, 2000, 3000, 4000, 5000, 7000, 11000};
@@ -104,40 +106,26 @@ static void try_again(struct sim *sim, struct shopper *shopper)
 	*slot = shopper;
 }
 
-/* Rule 9: a place that holds for the whole run, as no run is longer than a source keeps it. */
-static u32 place_of(const struct shopper *shopper, u64 salt)
+static u64 jiffies_now(const struct sim *sim)
 {
-	u64 mixed = ((u64)shopper->class << 32 | shopper->source) ^ salt;
-
-	mixed = (mixed ^ mixed >> 30) * 0xbf58476d1ce4e5b9ULL;
-	mixed = (mixed ^ mixed >> 27) * 0x94d049bb133111ebULL;
-	return (u32)((mixed ^ mixed >> 31) >> 32);
+	return sim->now_ns / (SECOND_NS / JIFFIES_PER_S);
 }
 
-static u64 ticks_now(const struct sim *sim)
+/* The first bits of an address of the documentation of this world: class and number. */
+static u64 address_of(const struct shopper *shopper)
 {
-	return sim->now_ns / (SECOND_NS / JIFFIES_PER_S) << SPW_TICK_SHIFT;
+	return ((u64)shopper->class << 32 | shopper->source) << 16;
 }
 
-static u64 backlog_of(const struct sim_site *site, u64 now)
+static u64 backlog_of(const struct sim *sim, const struct sim_site *site)
 {
-	return site->arrival_ticks > now ? site->arrival_ticks - now : 0;
+	return spw_meter_backlog(site->arrival_ticks, spw_meter_ticks(jiffies_now(sim)));
 }
 
-static bool refused_by_share(const struct spw_service_order *order, u32 class_id, u32 place)
+/* Rules 9 and 10 without the charge, for somebody who is in the share: would it be refused now? */
+static bool crowded_out(const struct sim *sim, const struct sim_site *site, const struct spw_class_order *class)
 {
-	return order->classes[class_id].share != SPW_SHARE_ALL && place >= order->classes[class_id].share;
-}
-
-/* Rules 9 and 10 without the charge: would a source at @place be refused now? */
-static bool refused_now(const struct sim *sim, const struct sim_site *site, const struct spw_service_order *order,
-			u32 class_id, u32 place)
-{
-	const struct spw_class_order *class = &order->classes[class_id];
-
-	if (refused_by_share(order, class_id, place))
-		return true;
-	return class->room != SPW_ROOM_ALL && backlog_of(site, ticks_now(sim)) > class->room;
+	return class->room != SPW_ROOM_ALL && backlog_of(sim, site) > class->room;
 }
 
 /* What is refused at an instant is refused to every lower class too, whatever place its source has. */
@@ -148,28 +136,25 @@ static void check_priority(struct sim *sim, const struct sim_site *site, const s
 
 	for (u32 lower = rank + 1; lower < policy->classes_count; lower++)
 		if (policy->classes[lower].cut_from > sim->decision.level &&
-		    !refused_now(sim, site, order, policy->classes[lower].id, 0))
+		    order->classes[policy->classes[lower].id].share &&
+		    !crowded_out(sim, site, &order->classes[policy->classes[lower].id]))
 			break_rule(sim, "a class was refused while a lower one was not");
 }
 
 static void charge(struct sim *sim, struct sim_site *site, const struct spw_service_order *order, u64 room)
 {
-	u64 now = ticks_now(sim), next = now + backlog_of(site, now) + order->cost_ticks;
+	u64 now = spw_meter_ticks(jiffies_now(sim));
+	double cost = (double)order->cost_ticks, jiffy = (double)spw_meter_ticks(1);
 
 	if (room == SPW_ROOM_ALL) {
-#ifdef SPW_ORDER_DEBT
-		if (order->debt_ticks && next > now + order->debt_ticks)
-			next = site->arrival_ticks > now + order->debt_ticks ? site->arrival_ticks
-									    : now + order->debt_ticks;
-#endif
-	} else {
-		site->backlog += 1;
-		/* One jiffy: the clock's step. */
-		if (site->backlog > (double)room / (double)order->cost_ticks + 2 +
-					    (double)(1u << SPW_TICK_SHIFT) / (double)order->cost_ticks)
-			break_rule(sim, "more was admitted than budget x time + depth");
+		spw_meter_charge(&site->arrival_ticks, now, order->cost_ticks, order->debt_ticks);
+		return;
 	}
-	site->arrival_ticks = next;
+	spw_meter_admit(&site->arrival_ticks, now, order->cost_ticks, room, &(u64){0});
+	site->backlog += 1;
+	/* One unit may begin within the room, and the clock has steps. */
+	if (site->backlog > ((double)room + jiffy) / cost + 2)
+		break_rule(sim, "more was admitted than budget x time + depth");
 }
 
 /* Rules 4, 5, 9 and 10. */
@@ -177,6 +162,8 @@ static bool is_refused(struct sim *sim, struct sim_site *site, const struct shop
 {
 	const struct spw_class_policy *class = &sim->setup.policy.classes[shopper->class];
 	const struct spw_service_order *order = &sim->orders[sim->setup.policy.services[shopper->site].id];
+	const struct spw_class_order *to;
+	bool out;
 
 	if (sim->now_ns >= sim->lease_until_ns)
 		return false;
@@ -184,12 +171,14 @@ static bool is_refused(struct sim *sim, struct sim_site *site, const struct shop
 		return true;
 	if (!order->cost_ticks)
 		return false;
-	if (refused_now(sim, site, order, class->id, place_of(shopper, order->salt))) {
+	to = &order->classes[class->id];
+	out = !spw_is_in(to->share, address_of(shopper), order, jiffies_now(sim));
+	if (out || crowded_out(sim, site, to)) {
 		check_priority(sim, site, order, shopper->class);
-		site->facts.crowded[shopper->class] += !refused_by_share(order, class->id, place_of(shopper, order->salt));
+		site->facts.crowded[shopper->class] += !out;
 		return true;
 	}
-	charge(sim, site, order, order->classes[class->id].room);
+	charge(sim, site, order, to->room);
 	return false;
 }
 
@@ -234,7 +223,7 @@ static void arrive(struct sim *sim, u32 site, u32 class, double load_per_s)
 			struct shopper *shopper = new_shopper(sim);
 
 			shopper->site = (u8)site;
-			shopper->class = (u8)class;
+			shopper->class = (u8) class;
 			shopper->source = source;
 			shopper->first_ns = sim->now_ns;
 			shopper->patience_ns = (u64)(patience * 1e9);
@@ -249,7 +238,7 @@ static void arrive_all(struct sim *sim, u32 i)
 	double load = sim->setup.load ? sim->setup.load(sim, i, sim->time) * setup->capacity_per_s : 0;
 	u32 kept = setup->kept_per_s > 0 ? draw_poisson(sim, setup->kept_per_s * 1e-3) : 0;
 
-	for (u32 class = 0; class < sim->setup.policy.classes_count; class++)
+	for (u32 class = 0; class < sim->setup.policy.classes_count; class ++)
 		if (sim->setup.shares[class] > 0 && load > 0)
 			arrive(sim, i, class, load * sim->setup.shares[class]);
 	while (kept--) {
@@ -260,7 +249,7 @@ static void arrive_all(struct sim *sim, u32 i)
 	}
 }
 
-static void answer(struct sim *sim, struct sim_site *site, const struct shopper *shopper, u64 start, u64 end)
+static void answer(struct sim_site *site, const struct shopper *shopper, u64 start, u64 end)
 {
 	struct sim_tally *tally;
 
@@ -307,7 +296,7 @@ static void serve(struct sim *sim, u32 i)
 		if (start >= sim->now_ns + STEP_NS)
 			break;
 		site->queue->free_ns[worker] = start + (u64)(takes * 1e9);
-		answer(sim, site, shopper, start, site->queue->free_ns[worker]);
+		answer(site, shopper, start, site->queue->free_ns[worker]);
 		site->queue->head = shopper->next;
 		if (!site->queue->head)
 			site->queue->tail = &site->queue->head;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A plant for the decision to drive, under fake time: shoppers of several classes, the datapath's rules 5, 9 and 10, and
- * servers with a queue and workers. Used by the tests of this ring, which link it.
+ * A plant for the decision to drive, under fake time: shoppers of several classes, the datapath's rules 5, 9 and 10,
+ * and servers with a queue and workers. Used by the tests of this ring, which link it.
  *
  * Shoppers arrive as Poisson processes, page by page (several connections at once from one source). A SYN that is
  * refused, or lost in a full accept queue, is sent again as Linux 6.5 and later do it: 1, 2, 3, 4, 5, 7 and 11 s after
@@ -16,8 +16,8 @@
 #include "user/core/decide.h"
 
 #define SIM_SERVICES_MAX 4
-#define SIM_CLASSES_MAX 8
-#define SIM_CHANGES_MAX 4096
+#define SIM_CLASSES_MAX	 8
+#define SIM_CHANGES_MAX	 4096
 
 struct sim;
 
@@ -34,18 +34,18 @@ struct sim_site_setup {
 	bool hides_reads;     /* the tracepoints are not there */
 	bool hides_queue;
 	bool hides_crowded; /* it is not told which refusals were the budget's */
-	double kept_per_s; /* requests on connections that stand, as of keep-alive: they pass every rule */
+	double kept_per_s;  /* requests on connections that stand, as of keep-alive: they pass every rule */
 };
 
 struct sim_setup {
 	u64 seed;
 	u32 sites_count;
 	struct sim_site_setup sites[SIM_SERVICES_MAX];
-	struct spw_policy policy;      /* its services in the order of the sites */
+	struct spw_policy policy;	/* its services in the order of the sites */
 	double shares[SIM_CLASSES_MAX]; /* of the load, by rank */
-	u32 page;		       /* connections of one shopper at once */
-	u32 sources;		       /* of each class */
-	double patience_s;	       /* the mean; from 0.2 to 1.8 of it */
+	u32 page;			/* connections of one shopper at once */
+	u32 sources;			/* of each class */
+	double patience_s;		/* the mean; from 0.2 to 1.8 of it */
 	bool hides_cpu;
 	/* Load of a site in capacities at @time, and its capacity then as a share; NULL: 0 and 1. */
 	double (*load)(const struct sim *sim, u32 site, double time);
@@ -56,8 +56,8 @@ struct sim_setup {
 };
 
 struct sim_tally {
-	u64 offered; /* first SYNs */
-	u64 refused; /* first SYNs that were refused */
+	u64 offered;	  /* first SYNs */
+	u64 refused;	  /* first SYNs that were refused */
 	u64 good, prompt; /* answered within 1 s, within 250 ms */
 	u64 late;	  /* answered, but later */
 };

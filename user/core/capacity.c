@@ -5,8 +5,8 @@
 #define SERVED_SECONDS	    0.5	 /* served and admitted are smoothed over so long before they are compared */
 #define LEARN_SECONDS	    1.5	 /* a capacity follows what is served under saturation with this time constant */
 #define LEARN_WORK	    50.0 /* or over so much work, if that takes longer: a tenth of noise */
-#define BUSY_SECONDS 1.0	/* what is served under saturation is smoothed over so long */
-#define BUSY_LEAST 0.4	/* and believed after so long */
+#define BUSY_SECONDS	    1.0	 /* what is served under saturation is smoothed over so long */
+#define BUSY_LEAST	    0.4	 /* and believed after so long */
 #define FIRST_WORK	    20.0 /* a first estimate rests on so much served work */
 #define FIRST_SECONDS	    1.0	 /* or on so long a time, and a quarter of the work */
 #define STALLED_SHARE	    0.05 /* who serves less of his capacity stalls, which teaches nothing of it */
@@ -19,6 +19,9 @@
 #define OVERWHELMED_TARGETS 5
 #define STRAIN_SECONDS	    3.0 /* a wait above target for longer is no passing queue */
 #define STRAIN_PER_S	    0.1
+#define IDLE_PART	    8	/* waits below this part of the target are next to nothing */
+#define IDLE_SECONDS	    0.5 /* as long as they are, */
+#define BOLD		    4	/* the probe is so many times as fast */
 #define HELPLESS_SECONDS    5.0
 #define HELPLESS_SHARE	    0.5 /* of the capacity: with less admitted than this, shedding should have helped */
 #define RECOVERED_SHARE	    0.7
@@ -76,8 +79,17 @@ static void learn_first(struct spw_capacity_memory *memory, const struct spw_ser
 		      (memory->episode_s >= FIRST_SECONDS && memory->episode_served >= FIRST_WORK / 4))) {
 		memory->learned.capacity_per_s = memory->episode_served / memory->episode_s;
 		memory->anchor_per_s = memory->proven_per_s = memory->learned.capacity_per_s;
-		memory->confirmed = true;
+		memory->confirmed = memory->first = true;
 	}
+}
+
+/* It is the mean of the whole episode, up to a second: the first tick or two say too little. */
+static bool refine_first(struct spw_capacity_memory *memory, const struct spw_service_rates *rates)
+{
+	memory->first = memory->first && memory->saturated_s < FIRST_SECONDS && !rates->queue_full;
+	if (memory->first && memory->busy_per_s > memory->learned.capacity_per_s)
+		memory->anchor_per_s = memory->proven_per_s = memory->learned.capacity_per_s = memory->busy_per_s;
+	return memory->first;
 }
 
 /* Rules 14 and 15: under saturation the served rate is the capacity. */
@@ -111,8 +123,9 @@ static void learn_calm(struct spw_capacity_memory *memory, const struct spw_poli
 
 	if (*capacity <= 0)
 		return;
+	memory->idle_s = rates->wait_ns < service->wait_target_ns / IDLE_PART ? memory->idle_s + seconds : 0;
 	if (binding && rates->wait_ns < service->wait_target_ns / 2)
-		*capacity += *capacity * policy->probe_per_s * seconds;
+		*capacity += *capacity * policy->probe_per_s * seconds * (memory->idle_s > IDLE_SECONDS ? BOLD : 1);
 	/* A backlog read at one go is not served for long: what came in bounds it too. */
 	if (shown > memory->admitted_per_s)
 		shown = memory->admitted_per_s;
@@ -129,10 +142,11 @@ static void learn(struct spw_capacity_memory *memory, const struct spw_policy *p
 
 	if (memory->saturated_s <= 0) {
 		memory->episode_served = memory->episode_s = 0;
+		memory->first = false;
 		learn_calm(memory, policy, service, rates, seconds, binding);
 	} else if (*capacity <= 0)
 		learn_first(memory, service, rates, seconds);
-	else
+	else if (!refine_first(memory, rates))
 		learn_saturated(memory, policy, rates, seconds);
 	if (memory->learned.served_peak_per_s > 0 && *capacity > SEEN_MARGIN * memory->learned.served_peak_per_s)
 		*capacity = SEEN_MARGIN * memory->learned.served_peak_per_s;
@@ -150,8 +164,9 @@ static void observe(struct spw_capacity_memory *memory, const struct spw_service
 	else if (memory->saturated_s < 1.5 * seconds)
 		memory->busy_per_s = rates->served_per_s;
 	else
-		memory->busy_per_s = spw_smooth(memory->busy_per_s, rates->served_per_s, seconds,
-						memory->saturated_s < BUSY_SECONDS ? memory->saturated_s : BUSY_SECONDS);
+		memory->busy_per_s =
+			spw_smooth(memory->busy_per_s, rates->served_per_s, seconds,
+				   memory->saturated_s < BUSY_SECONDS ? memory->saturated_s : BUSY_SECONDS);
 	if (saturated)
 		memory->saturated_s += seconds;
 	memory->admitted_per_s = spw_smooth(memory->admitted_per_s, rates->admitted_per_s, seconds, SERVED_SECONDS);

@@ -22,7 +22,9 @@ struct spw_capacity_memory {
 	double guarded_s;    /* how long guards or probe have been above their limits */
 	double episode_served, episode_s;    /* since saturation began, for the first estimate */
 	double served_per_s, admitted_per_s; /* smooth */
-	double busy_per_s; /* served since saturation began, smooth */
+	double idle_s;			     /* how long waits have been next to nothing */
+	double busy_per_s;		     /* served since saturation began, smooth */
+	bool first;			     /* the estimate is the first, and saturation has lasted since */
 	bool helpless;
 };
 

@@ -44,7 +44,7 @@
  * queue drains: it is said, the capacity returns to what was proven last, and nothing is lowered further.
  *
  * 19. Shares. The budget is dealt out from the highest class down; those that don't shed take what they bring.
- *     The first that does not fit is admitted by share: 97 % of what is left, over its load and what its sources weigh
+ *     The first that does not fit is admitted by share: 98 % of what is left, over its load and what its sources weigh
  *     (learned from what the admitted bring). Below it nobody is admitted.
  * 20. A share falls at once and rises slowly; near its aim it moves gently.
  * 21. As long as a class is not whole, those below it have no share, whatever is left.
@@ -58,23 +58,23 @@
 #include "rates.h"
 #include "share.h"
 
-#define SECOND_NS     1000000000ull
-#define GAP_NS	      SECOND_NS /* rule 1 */
-#define BURST	      1.15	/* rule 4 */
-#define STEADY	      1.02	/* rule 4 */
-#define SPARE	      0.97	/* rule 7 */
-#define SPARE_BURST   1.05	/* rule 7 */
-#define LIFT	      1.1	/* rule 11 */
-#define BINDS	      0.85	/* rule 16: the limit binds if so much of the budget is used */
-#define FAST_SECONDS  0.3	/* loads: what a level rises by */
-#define FAST_WORK     150.0	/* at least over so much work: 6 % of noise */
-#define SLOW_SECONDS  2.0	/* what it falls by */
-#define SLOW_WORK     600.0
-#define SMOOTH_MOST   10.0
-#define SHARE_SECONDS 1.0
-#define STEP_TIMES 1.5	  /* a step is more than so many times what was */
-#define STEP_DEVIATIONS 8 /* and more than so many deviations of a Poisson process */
-#define CROWDED 0.985	  /* rule 19: who admits so much of the budget refuses some who are in the share */
+#define SECOND_NS	1000000000ull
+#define GAP_NS		SECOND_NS /* rule 1 */
+#define BURST		1.15	  /* rule 4 */
+#define STEADY		1.02	  /* rule 4 */
+#define SPARE		0.97	  /* rule 7 */
+#define SPARE_BURST	1.05	  /* rule 7 */
+#define LIFT		1.1	  /* rule 11 */
+#define BINDS		0.85	  /* rule 16: the limit binds if so much of the budget is used */
+#define FAST_SECONDS	0.3	  /* loads: what a level rises by */
+#define FAST_WORK	150.0	  /* at least over so much work: 6 % of noise */
+#define SLOW_SECONDS	2.0	  /* what it falls by */
+#define SLOW_WORK	600.0
+#define SMOOTH_MOST	10.0
+#define SHARE_SECONDS	1.0
+#define STEP_TIMES	1.5   /* a step is more than so many times what was */
+#define STEP_DEVIATIONS 8     /* and more than so many deviations of a Poisson process */
+#define CROWDED		0.985 /* rule 19: who admits so much of the budget refuses some who are in the share */
 
 struct service_memory {
 	struct spw_rates_memory rates;

@@ -15,6 +15,7 @@
 
 #define SECOND_NS	  1e9
 #define TICKS_MAX	  9e18
+#define DEBT		  0.5 /* beyond the largest room, in depths: so far what is never refused holds all others back */
 #define LEAST_UNITS	  8.0  /* room of the lowest class while it sheds, in units of new work */
 #define LEAST_UNITS_ARMED 24.0 /* and while nothing sheds: only the ceiling is to hold */
 
@@ -48,7 +49,7 @@ static double room_of(const struct spw_class_policy *class, const struct spw_cla
 static void plan_classes(const struct spw_policy *policy, const struct spw_service_decision *decision, double depth,
 			 double cost, struct spw_service_order *order)
 {
-	double below = 0;
+	double below = cost;
 
 	/* From the lowest class up, so that each has at least a unit more than the one below. */
 	for (u32 rank = policy->classes_count; rank-- > 0;) {
@@ -70,6 +71,7 @@ static void plan_classes(const struct spw_policy *policy, const struct spw_servi
 		below = room;
 		to->room = as_ticks(room);
 	}
+	order->debt_ticks = as_ticks((below > depth ? below : depth) + DEBT * depth);
 }
 
 void spw_plan(const struct spw_policy *policy, const struct spw_decision *decision, u32 jiffies_per_second, u64 salt,

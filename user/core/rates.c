@@ -6,9 +6,10 @@
 #include "rates.h"
 
 #define SECOND_NS	 1e9
-#define COUNTS_PER_S_MAX 1e8	       /* no counter of one service goes faster */
-#define SILENT_NS	 2000000000ull /* reads that stay away so long, while work is admitted: the tracepoints see nothing \
-					*/
+#define COUNTS_PER_S_MAX 1e8 /* no counter of one service goes faster */
+#define SILENT_NS                                                                                                      \
+	2000000000ull /* reads that stay away so long, while work is admitted: the tracepoints see nothing             \
+		       */
 #define SILENT_WORK   20.0
 #define STALLED_WORK  3.0 /* new work that nobody read: the application stalls */
 #define WAIT_MAX_NS   60000000000ull

@@ -3,14 +3,14 @@
 #include "rates.h"
 #include "share.h"
 
-#define FILL 0.97	   /* of what is left: the budget then rarely refuses those who are in the share */
-#define NEAR 0.06	   /* a share as near to its aim as this part of the budget moves gently both ways */
-#define GENTLE_SECONDS 2.0 /* with this time constant */
-#define RISE_SECONDS 2.0   /* a share rises to its aim in about so long */
-#define WEIGHT_SECONDS 1.0 /* what sources weigh is learned over so long */
-#define WEIGHT_PER_S 0.3   /* or grows at this pace where only the total tells that they are too many */
-#define WEIGHT_MOST 4.0
-#define ROOMY 1.03 /* a class that was not whole becomes so once so much of its load has room */
+#define FILL	       0.98 /* of what is left: the budget then rarely refuses those who are in the share */
+#define NEAR	       0.06 /* a share as near to its aim as this part of the budget moves gently both ways */
+#define GENTLE_SECONDS 1.0  /* with this time constant */
+#define RISE_SECONDS   1.0  /* a share rises to its aim in about so long */
+#define WEIGHT_SECONDS 0.5  /* what sources weigh is learned over so long */
+#define WEIGHT_PER_S   0.3  /* or grows at this pace where only the total tells that they are too many */
+#define WEIGHT_MOST    4.0
+#define ROOMY	       1.03 /* a class that was not whole becomes so once so much of its load has room */
 
 void spw_share_begin(struct spw_share_memory *memory)
 {
@@ -26,8 +26,8 @@ static void weigh(struct spw_share_memory *memory, const struct spw_share_tick *
 	if (tick->crowded && !tick->crowded_known)
 		memory->weight += memory->weight * WEIGHT_PER_S * tick->seconds;
 	else
-		memory->weight =
-			spw_smooth(memory->weight, memory->inside_per_s / memory->expected_per_s, tick->seconds, WEIGHT_SECONDS);
+		memory->weight = spw_smooth(memory->weight, memory->inside_per_s / memory->expected_per_s,
+					    tick->seconds, WEIGHT_SECONDS);
 	memory->weight = spw_bounded(memory->weight, 1 / WEIGHT_MOST, WEIGHT_MOST);
 }
 

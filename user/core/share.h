@@ -10,13 +10,13 @@
 
 /* Of one class of one service, from tick to tick. */
 struct spw_share_memory {
-	double share;			    /* 0 to 1 */
-	double weight;			    /* what its admitted sources bring, over what their number would: 1 */
-	double fast_per_s;		    /* load, smooth over the time in which a level rises */
-	double slow_per_s;		    /* and over that in which it falls */
-	double fresh_per_s; /* smooth over a second */
+	double share;	       /* 0 to 1 */
+	double weight;	       /* what its admitted sources bring, over what their number would: 1 */
+	double fast_per_s;     /* load, smooth over the time in which a level rises */
+	double slow_per_s;     /* and over that in which it falls */
+	double fresh_per_s;    /* smooth over a second */
 	double expected_per_s; /* the part of it that the share alone would let in; as smooth */
-	double inside_per_s; /* what its admitted sources bring, whether it passed or was crowded out; smooth */
+	double inside_per_s;   /* what its admitted sources bring, whether it passed or was crowded out; smooth */
 };
 
 /* What all classes of a service share in. */

@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The closed loop in named scenarios: what is served of what could be, whose requests, and how calm the level is. The
+ * figures are printed beside each test.
+ */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+#include "plant.h"
+
+#define SURGE_BEGINS 10.0
+#define SURGE_ENDS 25.0
+
+static double surge(const struct sim *sim, u32 site, double time)
+{
+	(void)site;
+	return time >= SURGE_BEGINS && time < SURGE_ENDS ? sim->setup.parameter : 0.5;
+}
+
+static double steady(const struct sim *sim, u32 site, double time)
+{
+	(void)site;
+	(void)time;
+	return sim->setup.parameter;
+}
+
+static double sawtooth(const struct sim *sim, u32 site, double time)
+{
+	double phase = fmod(time, 10) / 5;
+
+	(void)sim;
+	(void)site;
+	return 0.8 + 0.4 * (phase < 1 ? phase : 2 - phase);
+}
+
+static double ramp(const struct sim *sim, u32 site, double time)
+{
+	(void)sim;
+	(void)site;
+	return fmin(0.5 + 0.02 * time, 1.5);
+}
+
+static double half_from_30(const struct sim *sim, u32 site, double time)
+{
+	(void)sim;
+	(void)site;
+	return time < 30 ? 1 : 0.5;
+}
+
+static double outage(const struct sim *sim, u32 site, double time)
+{
+	(void)sim;
+	(void)site;
+	return time >= 20 && time < 28 ? 0 : 1;
+}
+
+/* Run to @to, count from @from; print and return the share of the capacity that was answered well. */
+static double good_of(struct sim *sim, const char *name, double from, double to)
+{
+	struct sim_tally sum;
+	const struct sim_tally *top = &sim->sites[0].tallies[0];
+	double good;
+
+	sim_run(sim, from);
+	sim_tally_anew(sim);
+	sim_run(sim, to);
+	sum = sim_sum(sim, 0);
+	good = (double)sum.good / (sim->setup.sites[0].capacity_per_s * (to - from));
+	print_message("# %-24s good %5.1f %% of capacity, highest class %6.2f %% (under 250 ms %6.2f %%), "
+		      "refused %6.3f %%, %u level changes\n",
+		      name, 100 * good, 100.0 * (double)top->good / (double)top->offered,
+		      100.0 * (double)top->prompt / (double)top->offered,
+		      100.0 * (double)sum.refused / (double)sum.offered, sim_changes(sim, from, to));
+	if (sim->broken)
+		fail_msg("%s: %s, at %.1f s", name, sim->broken, sim->broken_at);
+	return good;
+}
+
+static double top_good(const struct sim *sim)
+{
+	return (double)sim->sites[0].tallies[0].good / (double)sim->sites[0].tallies[0].offered;
+}
+
+static double top_prompt(const struct sim *sim)
+{
+	return (double)sim->sites[0].tallies[0].prompt / (double)sim->sites[0].tallies[0].offered;
+}
+
+/* Means over a few seeds, as one run of 15 s has 2 % of noise. */
+static void surges(double load, bool known, bool crowded, double least, double least_top)
+{
+	double good = 0, top = 0, prompt = 0;
+	const int seeds = 6;
+	char name[64];
+
+	for (int seed = 1; seed <= seeds; seed++) {
+		struct sim_setup setup;
+		struct sim *sim;
+
+		sim_defaults(&setup);
+		setup.seed = (u64)seed;
+		setup.load = surge;
+		setup.parameter = load;
+		setup.sites[0].hides_crowded = !crowded;
+		if (known)
+			setup.policy.services[0].capacity_per_s = setup.sites[0].capacity_per_s;
+		snprintf(name, sizeof(name), "%gx %s%s", load, known ? "known" : "unknown",
+			 crowded ? "" : ", totals only");
+		sim = sim_new(&setup);
+		good += good_of(sim, name, SURGE_BEGINS, SURGE_ENDS) / seeds;
+		top += top_good(sim) / seeds;
+		prompt += top_prompt(sim) / seeds;
+		sim_run(sim, SURGE_ENDS + 15);
+		assert_int_equal(sim->decision.level, SPW_GREEN);
+		sim_free(sim);
+	}
+	if (good < least || top < least_top || (known && prompt < least_top))
+		fail_msg("%s: good %.3f, highest class %.4f, under 250 ms %.4f", name, good, top, prompt);
+}
+
+static void test_surge_known(void **state)
+{
+	(void)state;
+	surges(2, true, true, 0.88, 0.99);
+	surges(5, true, true, 0.88, 0.99);
+	surges(10, true, true, 0.88, 0.99);
+}
+
+static void test_surge_unknown(void **state)
+{
+	(void)state;
+	surges(2, false, true, 0.85, 0.99);
+	surges(5, false, true, 0.85, 0.99);
+	surges(10, false, true, 0.85, 0.99);
+}
+
+static void test_surge_by_totals(void **state)
+{
+	(void)state;
+	surges(2, true, false, 0.85, 0.99);
+	surges(5, true, false, 0.85, 0.99);
+	surges(10, true, false, 0.85, 0.99);
+}
+
+/* Steady 0.9 of the capacity for ten minutes: a thousandth is refused at the most. */
+static void test_steady(void **state)
+{
+	(void)state;
+	for (int known = 0; known <= 1; known++) {
+		struct sim_setup setup;
+		struct sim_tally sum;
+		struct sim *sim;
+
+		sim_defaults(&setup);
+		setup.load = steady;
+		setup.parameter = 0.9;
+		if (known)
+			setup.policy.services[0].capacity_per_s = setup.sites[0].capacity_per_s;
+		sim = sim_new(&setup);
+		good_of(sim, known ? "0.9 known, 600 s" : "0.9 unknown, 600 s", 0, 600);
+		sum = sim_sum(sim, 0);
+		assert_true((double)sum.refused <= 0.001 * (double)sum.offered);
+		sim_free(sim);
+	}
+}
+
+/* The level under a steady overload: at most one change in any ten seconds, once it has found its place. */
+static void test_calm(void **state)
+{
+	static const double loads[] = {1.3, 2, 3, 5, 10};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(loads) / sizeof(loads[0]); i++) {
+		struct sim_setup setup;
+		struct sim *sim;
+
+		sim_defaults(&setup);
+		setup.load = steady;
+		setup.parameter = loads[i];
+		setup.policy.services[0].capacity_per_s = setup.sites[0].capacity_per_s;
+		sim = sim_new(&setup);
+		good_of(sim, "steady overload, 90 s", 1, 90);
+		for (double from = 1; from < 80; from += 0.5)
+			if (sim_changes(sim, from, from + 10) > 1)
+				fail_msg("load %g: %u level changes from %.1f s", loads[i],
+					 sim_changes(sim, from, from + 10), from);
+		sim_free(sim);
+	}
+}
+
+static void test_ramp_and_sawtooth(void **state)
+{
+	struct sim_setup setup;
+	struct sim *sim;
+
+	(void)state;
+	sim_defaults(&setup);
+	setup.load = ramp;
+	setup.policy.services[0].capacity_per_s = setup.sites[0].capacity_per_s;
+	sim = sim_new(&setup);
+	assert_true(good_of(sim, "ramp to 1.5", 0, 60) > 0.80);
+	assert_true(top_good(sim) > 0.999);
+	assert_true(sim_changes(sim, 0, 60) <= 4);
+	sim_free(sim);
+	setup.load = sawtooth;
+	sim = sim_new(&setup);
+	assert_true(good_of(sim, "sawtooth around 1.0", 0, 120) > 0.80);
+	assert_true(top_good(sim) > 0.999);
+	assert_true(sim_changes(sim, 0, 120) <= 12);
+	sim_free(sim);
+}
+
+/* A learned capacity that is halved is found within 5 s. */
+static void test_halved(void **state)
+{
+	struct sim_setup setup;
+	struct sim *sim;
+	double before, after;
+
+	(void)state;
+	sim_defaults(&setup);
+	setup.load = steady;
+	setup.parameter = 2;
+	setup.strength = half_from_30;
+	sim = sim_new(&setup);
+	sim_run(sim, 30);
+	before = sim->decision.services[0].capacity_per_s / setup.sites[0].capacity_per_s;
+	good_of(sim, "capacity halved", 30, 35);
+	after = sim->decision.services[0].capacity_per_s / setup.sites[0].capacity_per_s;
+	print_message("# capacity taken for %.2f before, %.2f five seconds after\n", before, after);
+	assert_true(before > 0.85 && before < 1.25);
+	assert_true(after < 0.6 && after > 0.3);
+	sim_free(sim);
+}
+
+/* The servers are gone for 8 s; then all who wait come at once. */
+static void test_outage(void **state)
+{
+	struct sim_setup setup;
+	struct sim *sim;
+
+	(void)state;
+	sim_defaults(&setup);
+	setup.load = steady;
+	setup.parameter = 0.8;
+	setup.strength = outage;
+	setup.policy.services[0].capacity_per_s = setup.sites[0].capacity_per_s;
+	sim = sim_new(&setup);
+	assert_true(good_of(sim, "herd after an outage", 30, 50) > 0.65);
+	assert_true(top_good(sim) > 0.99);
+	sim_run(sim, 60);
+	assert_int_equal(sim->decision.level, SPW_GREEN);
+	sim_free(sim);
+}
+
+/* Keep-alive overload is out of reach: say so, and don't shed all the rest in vain. */
+static void test_helpless(void **state)
+{
+	struct sim_setup setup;
+	struct sim *sim;
+
+	(void)state;
+	sim_defaults(&setup);
+	setup.load = steady;
+	setup.parameter = 0.4;
+	setup.sites[0].kept_per_s = 1200;
+	setup.sites[0].queue_limit = 100000;
+	setup.policy.services[0].capacity_per_s = setup.sites[0].capacity_per_s;
+	sim = sim_new(&setup);
+	sim_run(sim, 20);
+	assert_true(sim->decision.services[0].helpless);
+	assert_true(sim->decision.services[0].saturated);
+	assert_true(sim->least_floor >= setup.policy.floor - 1e-9);
+	sim_free(sim);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_surge_known), cmocka_unit_test(test_surge_unknown),
+		cmocka_unit_test(test_surge_by_totals), cmocka_unit_test(test_steady),
+		cmocka_unit_test(test_calm),	    cmocka_unit_test(test_ramp_and_sawtooth),
+		cmocka_unit_test(test_halved),	    cmocka_unit_test(test_outage),
+		cmocka_unit_test(test_helpless),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests_name("loop", tests, NULL, NULL);
+}

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What must hold over any plant and load: random ones, seeded. The plant itself checks at every packet and tick that
+ * priority is never inverted, that what is admitted is no more than budget x time + depth, and that budgets keep within
+ * floor and ceiling.
+ */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+#include "plant.h"
+
+#define ROUNDS 24
+
+static double steady(const struct sim *sim, u32 site, double time)
+{
+	(void)site;
+	(void)time;
+	return sim->setup.parameter;
+}
+
+static double surge(const struct sim *sim, u32 site, double time)
+{
+	(void)site;
+	return time >= 5 && time < 20 ? sim->setup.parameter : 0.3;
+}
+
+/* Loads that change every second, differently for each site. */
+static double restless(const struct sim *sim, u32 site, double time)
+{
+	u64 mixed = (sim->setup.seed * 31 + site) * 1000003 + (u64)time;
+
+	mixed = (mixed ^ mixed >> 30) * 0xbf58476d1ce4e5b9ULL;
+	return (double)((mixed ^ mixed >> 27) % 1000) / 1000 * sim->setup.parameter;
+}
+
+static double draw(u64 *state)
+{
+	*state ^= *state << 13;
+	*state ^= *state >> 7;
+	*state ^= *state << 17;
+	return (double)(*state >> 11) * 0x1p-53;
+}
+
+static void draw_classes(struct sim_setup *setup, u64 *state)
+{
+	u32 count = 2 + (u32)(draw(state) * (SIM_CLASSES_MAX - 1));
+	u8 shed_from = SPW_LEVEL_NEVER;
+	double sum = 0;
+
+	setup->policy.classes_count = count;
+	for (u32 i = 0; i < count; i++) {
+		struct spw_class_policy *class = &setup->policy.classes[i];
+
+		/* No later than the class above; the lowest one at yellow. */
+		if (draw(state) < 0.6 && i)
+			shed_from = shed_from == SPW_LEVEL_NEVER ? SPW_RED : shed_from > 1 ? shed_from - 1 : 1;
+		class->id = (u8)(i + 1);
+		class->shed_from = i + 1 == count ? SPW_YELLOW : shed_from;
+		class->cut_from = SPW_LEVEL_NEVER;
+		class->reserve = spw_default_reserve(i, count);
+		setup->shares[i] = (i ? 0.2 : 0.05) + draw(state) * (i ? 1 : 0.1);
+		sum += setup->shares[i];
+	}
+	for (u32 i = 0; i < count; i++)
+		setup->shares[i] /= sum;
+}
+
+static void draw_site(struct sim_site_setup *site, u64 *state)
+{
+	site->capacity_per_s = 150 + draw(state) * 1200;
+	site->workers = 1 + (u32)(draw(state) * 31);
+	site->shape = draw(state) < 0.5 ? SIM_EXPONENTIAL : SIM_FIXED;
+	site->queue_limit = 64 + (u64)(draw(state) * 1000);
+	site->accepts_at_once = draw(state) < 0.3;
+	site->hides_reads = !site->accepts_at_once && draw(state) < 0.3;
+	site->hides_crowded = draw(state) < 0.5;
+}
+
+static void draw_setup(struct sim_setup *setup, u64 seed, bool known)
+{
+	u64 state = seed * 0x9e3779b97f4a7c15ULL + 7;
+
+	sim_defaults(setup);
+	setup->seed = seed;
+	draw_classes(setup, &state);
+	draw_site(&setup->sites[0], &state);
+	setup->page = draw(&state) < 0.5 ? 1 : 3;
+	setup->patience_s = 1 + draw(&state) * 4;
+	if (known)
+		setup->policy.services[0].capacity_per_s = setup->sites[0].capacity_per_s;
+}
+
+static void check(const struct sim *sim, const char *what)
+{
+	if (sim->broken)
+		fail_msg("%s, seed %llu: %s, at %.1f s", what, (unsigned long long)sim->setup.seed, sim->broken,
+			 sim->broken_at);
+}
+
+/* Several services of random loads: the invariants hold, and each has its own budget. */
+static void test_restless(void **state)
+{
+	(void)state;
+	for (u64 seed = 1; seed <= ROUNDS; seed++) {
+		struct sim_setup setup;
+		struct sim *sim;
+		u64 draws = seed;
+
+		draw_setup(&setup, seed, seed % 2);
+		setup.sites_count = setup.policy.services_count = 1 + (u32)seed % 3;
+		for (u32 i = 1; i < setup.sites_count; i++) {
+			draw_site(&setup.sites[i], &draws);
+			setup.policy.services[i] =
+				(struct spw_service_policy){.id = (u8)(i + 1), .wait_target_ns = 20000000};
+		}
+		if (seed % 4 == 3)
+			setup.policy.classes[setup.policy.classes_count - 1].cut_from = SPW_RED;
+		setup.load = restless;
+		setup.parameter = 1 + (double)(seed % 7);
+		sim = sim_new(&setup);
+		sim_run(sim, 20);
+		check(sim, "restless");
+		sim_free(sim);
+	}
+}
+
+/* Below 0.8 of the capacity nothing is refused, once there was time to learn or not. */
+static void test_no_drops_below(void **state)
+{
+	(void)state;
+	for (u64 seed = 1; seed <= ROUNDS; seed++) {
+		struct sim_setup setup;
+		struct sim *sim;
+
+		draw_setup(&setup, seed, seed % 2);
+		setup.page = 1;
+		setup.load = steady;
+		setup.parameter = 0.75;
+		sim = sim_new(&setup);
+		sim_run(sim, 60);
+		check(sim, "calm");
+		if (sim->sites[0].drops)
+			fail_msg("seed %llu (%s capacity of %.0f/s): %llu dropped at 0.75 of it", (unsigned long long)seed,
+				 seed % 2 ? "known" : "unknown", setup.sites[0].capacity_per_s,
+				 (unsigned long long)sim->sites[0].drops);
+		sim_free(sim);
+	}
+}
+
+/* After the end of a load the level is green within the hold and 10 s; at most one change in 10 s while it is steady. */
+static void test_return(void **state)
+{
+	u32 restless_runs = 0;
+
+	(void)state;
+	for (u64 seed = 1; seed <= ROUNDS; seed++) {
+		struct sim_setup setup;
+		struct sim *sim;
+
+		draw_setup(&setup, seed, seed % 2);
+		setup.load = surge;
+		setup.parameter = 1.5 + (double)(seed % 6);
+		sim = sim_new(&setup);
+		sim_run(sim, 20);
+		check(sim, "surge");
+		restless_runs += sim_changes(sim, 8, 18) > 1;
+		sim_run(sim, 20 + (double)setup.policy.hold_ns / 1e9 + 10);
+		if (sim->decision.level != SPW_GREEN)
+			fail_msg("seed %llu: level %u 15 s after the load", (unsigned long long)seed, sim->decision.level);
+		sim_free(sim);
+	}
+	print_message("# %u of %u surges with more than one level change in 10 s\n", restless_runs, ROUNDS);
+	assert_int_equal(restless_runs, 0);
+}
+
+/* Good answers over random plants: the highest class is served, and the server is kept busy with what it can serve. */
+static void test_goodput(void **state)
+{
+	double sum = 0, least = 2, top_sum = 0;
+	u32 rounds = 0;
+
+	(void)state;
+	for (u64 seed = 1; seed <= ROUNDS; seed++, rounds++) {
+		struct sim_setup setup;
+		struct sim_tally all;
+		struct sim *sim;
+		double good;
+
+		draw_setup(&setup, seed, true);
+		setup.sites[0].hides_reads = false;
+		setup.page = 1;
+		setup.load = surge;
+		setup.parameter = seed % 3 == 0 ? 2 : seed % 3 == 1 ? 5 : 10;
+		setup.shares[0] = 0.05;
+		sim = sim_new(&setup);
+		sim_run(sim, 5);
+		sim_tally_anew(sim);
+		sim_run(sim, 20);
+		all = sim_sum(sim, 0);
+		good = (double)all.good / (15 * setup.sites[0].capacity_per_s);
+		sum += good;
+		least = fmin(good, least);
+		top_sum += (double)sim->sites[0].tallies[0].good / (double)sim->sites[0].tallies[0].offered;
+		sim_free(sim);
+	}
+	print_message("# known capacity, 2x to 10x: good %.1f %% of capacity, at least %.1f %%; highest class %.2f %%\n",
+		      100 * sum / rounds, 100 * least, 100 * top_sum / rounds);
+	assert_true(sum / rounds >= 0.85);
+	assert_true(top_sum / rounds >= 0.99);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_restless),
+		cmocka_unit_test(test_no_drops_below),
+		cmocka_unit_test(test_return),
+		cmocka_unit_test(test_goodput),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests_name("properties", tests, NULL, NULL);
+}
