@@ -414,7 +414,7 @@ http {{
 {http}
 {zones}
   server {{
-    listen {port} backlog=4096;
+    listen {port} backlog=4096 sndbuf=256k;  # a page in one go: no hundreds of half-sent ones
 {uses}
 {body}
   }}
