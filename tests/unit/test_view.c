@@ -299,7 +299,7 @@ static void reserved_reasons_are_left_out(void **state)
 	set_the_scene(&scene);
 	reasons = spw_view_status_json(&scene.snapshot);
 	for (i = 0; (reason = json_array_get(get(reasons, "reasons"), i)); i++) {
-		assert_has_not("source_packets prefix_packets class_packets source_new share budget",
+		assert_has_not("source_packets prefix_packets class_packets source_new",
 			       json_string_value(get(reason, "reason")));
 		if (!strcmp(json_string_value(get(reason, "reason")), "cut")) {
 			assert_integer(reason, "rule", 5);
@@ -308,7 +308,7 @@ static void reserved_reasons_are_left_out(void **state)
 		}
 	}
 	assert_int_equal(found, 1);
-	assert_int_equal(i, 12);
+	assert_int_equal(i, 14);
 	json_decref(reasons);
 }
 
@@ -661,7 +661,7 @@ static void metrics_have_their_values(void **state)
 		"\nspillway_agent_uptime_seconds 3600.000000000\n",
 	};
 	static const char *const absent[] = {
-		"reason=\"cut\",verdict=\"pass\"", "reason=\"arp\",verdict=\"drop\"", "reason=\"budget\"",
+		"reason=\"cut\",verdict=\"pass\"", "reason=\"arp\",verdict=\"drop\"", "reason=\"source_new\"", "reason=\"budget\",verdict=\"pass\"",
 		"prefixes{list=\"old\"",	   "prefixes{list=\"none\"",
 	};
 	struct scene scene;
@@ -888,7 +888,7 @@ static void classes_say_what_becomes_of_them(void **state)
 	assert_has(text, "42 packets that passed, 26 of them new work, would have been dropped one level further up\n");
 	assert_has(text, "\n5     cut");
 	assert_has(text, "12 fragment\n");
-	assert_has_not(text, "budget");
+	assert_has_not(text, "source_new");
 	assert_has(text, "\n2     malformed              6         7        60        70\n");
 	assert_has_not(text, "lldp");
 	free(text);
