@@ -99,9 +99,9 @@ class Driver:
         _, reason, before, after, arrival = self.ask("run", frame.hex())
         return REASONS.get(reason, reason), before, after, arrival
 
-    def flood(self, frame, count, threads=1, spoof=False):
+    def flood(self, frame, count, threads=1, kind=0):
         """(seconds, jiffies)"""
-        ns, before, after = self.ask("flood", frame.hex(), count, threads, int(spoof))
+        ns, before, after = self.ask("flood", frame.hex(), count, threads, kind)
         return ns / 1e9, after - before
 
     def work(self, classes, service=1):

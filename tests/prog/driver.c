@@ -5,14 +5,17 @@
  * moments and read counters. Started by tests/prog/budget.py; every command is answered by one line.
  *
  * driver CONFIG.yaml
- *   hello                                          HZ
- *   control LEVEL MODE LEASE                       LEASE: 1 valid, 0 expired
- *   order SERVICE COST STAY SALT DEBT {ROOM SHARE} one pair a class; numbers as in struct spw_service_order
- *   run HEX                                        verdict reason jiffies-before jiffies-after arrival (of service 1)
- *   flood HEX COUNT THREADS SPOOF                  ns jiffies-before jiffies-after, of COUNT frames a thread; SPOOF 1:
- * each of another random source; sequence numbers are random work SERVICE CLASSES                           fresh-pass
- * fresh-drop resent-pass resent-drop, of each class shadow CLASSES                                 new work that
- * enforcing would have dropped, of each class memory                                         bytes of all maps
+ *   hello                      HZ
+ *   control LEVEL MODE LEASE   LEASE: 1 valid, 0 expired
+ *   order SERVICE COST STAY SALT DEBT {ROOM SHARE}
+ *                              one pair a class; numbers as in struct spw_service_order
+ *   run HEX                    verdict reason jiffies-before jiffies-after arrival (of service 1)
+ *   flood HEX COUNT THREADS KIND
+ *                              ns jiffies-before jiffies-after, of COUNT frames a thread, each with another sequence
+ *                              number; KIND 1: and another random source; 2: each 1,000 times over, at full speed
+ *   work SERVICE CLASSES       fresh-pass fresh-drop resent-pass resent-drop, of each class
+ *   shadow CLASSES             new work that enforcing would have dropped, of each class
+ *   memory                     bytes of all maps
  */
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -30,13 +33,15 @@
 #include "../../user/io/sampler.h"
 #include "spillway.skel.h"
 
-enum { FRAME_MAX = 256 };
+enum { FRAME_MAX = 256, REPEAT = 1000 };
+
+enum flood_kind { FRESH, SPOOFED, HAMMER };
 
 struct flood {
 	u8 frame[FRAME_MAX];
 	u32 length;
 	u64 count;
-	bool spoof;
+	enum flood_kind kind;
 	int cpu;
 	pthread_t thread;
 };
@@ -81,9 +86,9 @@ static u32 parse_hex(const char *text, u8 frame[FRAME_MAX])
 	return length;
 }
 
-static void send_frame(u8 *frame, u32 length)
+static void send_frame(u8 *frame, u32 length, int repeat)
 {
-	LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = frame, .data_size_in = length, .repeat = 1);
+	LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = frame, .data_size_in = length, .repeat = repeat);
 
 	if (bpf_prog_test_run_opts(datapath.program_fd, &options))
 		err(1, "BPF_PROG_TEST_RUN");
@@ -133,7 +138,7 @@ static void run_frame(const char *arguments)
 	u32 length = parse_hex(arguments, frame);
 	u64 before = jiffies();
 
-	send_frame(frame, length);
+	send_frame(frame, length, 1);
 	if (bpf_map_lookup_elem(bpf_map__fd(datapath.skeleton->maps.trace), &key, &trace) ||
 	    bpf_map_lookup_elem(bpf_map__fd(datapath.skeleton->maps.budget_cells), &service, &cell))
 		err(1, "cannot read the trace");
@@ -155,9 +160,9 @@ static void *send_flood(void *context)
 		u64 number = xorshift(&state);
 
 		memcpy(flood->frame + 38, &number, 4);
-		if (flood->spoof)
+		if (flood->kind == SPOOFED)
 			memcpy(flood->frame + 26, (u8 *)&number + 4, 4);
-		send_frame(flood->frame, flood->length);
+		send_frame(flood->frame, flood->length, flood->kind == HAMMER ? REPEAT : 1);
 	}
 	return NULL;
 }
@@ -168,15 +173,15 @@ static void run_flood(const char *arguments)
 	unsigned long long count;
 	char hex[2 * FRAME_MAX + 1];
 	struct flood floods[16];
-	u32 threads, spoof;
+	u32 threads, kind;
 	u64 begin, before;
 
-	if (sscanf(arguments, "%512s %llu %u %u", hex, &count, &threads, &spoof) != 4 || threads > 16)
+	if (sscanf(arguments, "%512s %llu %u %u", hex, &count, &threads, &kind) != 4 || threads > 16)
 		errx(2, "flood: %s", arguments);
 	begin = spw_monotonic_ns();
 	before = jiffies();
 	for (u32 i = 0; i < threads; i++) {
-		floods[i] = (struct flood){.count = count, .spoof = spoof, .cpu = (int)i % cpus};
+		floods[i] = (struct flood){.count = count, .kind = kind, .cpu = (int)i % cpus};
 		floods[i].length = parse_hex(hex, floods[i].frame);
 		if (pthread_create(&floods[i].thread, NULL, send_flood, &floods[i]))
 			errx(1, "cannot start a thread");

@@ -254,9 +254,10 @@ static void status_json_has_its_shape(void **state)
 	(void)state;
 	set_the_scene(&scene);
 	status = spw_view_status_json(&scene.snapshot);
-	assert_keys(status,
-		    "level mode lease_remaining_s enforcing pinned_level pinned_for_s least_level most_level agent ruleset reloads "
-		    "interfaces classes services lists reasons anomalies");
+	assert_keys(
+		status,
+		"level mode lease_remaining_s enforcing pinned_level pinned_for_s least_level most_level agent ruleset reloads "
+		"interfaces classes services lists reasons anomalies");
 	assert_keys(get(status, "agent"), "pid alive version config uptime_s");
 	assert_keys(
 		get(status, "ruleset"),
@@ -737,8 +738,8 @@ static void metrics_have_their_values(void **state)
 		"\nspillway_history_ticks_total{result=\"lost\"} 4\n",
 	};
 	static const char *const absent[] = {
-		"reason=\"cut\",verdict=\"pass\"", "reason=\"arp\",verdict=\"drop\"", "reason=\"source_new\"",
-		"prefixes{list=\"old\"",	   "prefixes{list=\"none\"",
+		"reason=\"cut\",verdict=\"pass\"",    "reason=\"arp\",verdict=\"drop\"", "reason=\"source_new\"",
+		"reason=\"budget\",verdict=\"pass\"", "prefixes{list=\"old\"",		 "prefixes{list=\"none\"",
 	};
 	struct scene scene;
 	char *page;
@@ -964,7 +965,7 @@ static void classes_say_what_becomes_of_them(void **state)
 	assert_has(text, "42 packets that passed, 26 of them new work, would have been dropped one level further up\n");
 	assert_has(text, "\n5     cut");
 	assert_has(text, "12 fragment\n");
-	assert_has_not(text, "budget");
+	assert_has_not(text, "source_new");
 	assert_has(text, "\n2     malformed              6         7        60        70\n");
 	assert_has_not(text, "lldp");
 	free(text);
