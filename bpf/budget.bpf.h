@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * New work: what the maps know of it, for rules 9 and 10 and for its counters. Called by the pipeline (spillway.bpf.c) for
- * new work alone; a packet of an established connection touches none of these maps.
+ * New work: what the maps know of it, for rules 9 and 10 and for its counters. Called by the pipeline (spillway.bpf.c)
+ * for new work alone; a packet of an established connection touches none of these maps.
  */
 #ifndef SPW_BPF_BUDGET_BPF_H
 #define SPW_BPF_BUDGET_BPF_H
@@ -10,35 +10,30 @@
 #include "fresh.h"
 #include "verdict.h"
 
-/* The cell of a piece of new work, and what it says; NULL: it is fresh, and will not be remembered. */
-SPW_INLINE u16 *spw_look_up(const struct spw_packet *packet, struct spw_sight *sight)
+/* The word of a piece of new work, or NULL: it is fresh, and will not be remembered. */
+SPW_INLINE u64 *spw_look_up(const struct spw_packet *packet)
 {
 	struct spw_fingerprints *memory = bpf_map_lookup_elem(&fingerprints, &only);
-	u16 *cell;
 
-	if (!memory || !packet->flow)
-		return NULL;
-	cell = &memory->cells[spw_fingerprint_index(packet->flow)];
-	*sight = spw_sight(*cell, packet->flow, packet->found & SPW_FOUND_QUIC_INITIAL);
-	return cell;
+	return memory && packet->flow ? &memory->words[spw_fingerprint_index(packet->flow)] : NULL;
 }
 
-SPW_INLINE void spw_remember(u16 *cell, const struct spw_packet *packet, const struct spw_sight *sight, bool admitted)
+SPW_INLINE void spw_remember(u64 *word, const struct spw_packet *packet, bool admitted)
 {
-	u16 kept = sight->kept;
+	u64 held = *word, kept = spw_sight_kept(held, packet->flow, packet->found & SPW_FOUND_QUIC_INITIAL, admitted);
 
-	if (admitted && packet->found & SPW_FOUND_QUIC_INITIAL)
-		kept |= SPW_FINGERPRINT_ADMITTED;
-	/* Mostly nothing changes when a SYN comes again: leave the line to the other CPUs. */
-	if (cell && *cell != kept)
-		*cell = kept;
+	/* Nothing changes when a SYN comes again: leave the line to the other CPUs. */
+	if (kept != held)
+		*word = kept;
 }
 
 /*
  * Rules 9 and 10: the reason of the verdict on new work that nothing before them refused. The cell that all CPUs share
- * comes last, so what is refused by its share never touches it, and what was refused lately only reads this CPU's memory.
+ * comes last, so what is refused by its share never touches it, and what was refused lately only reads this CPU's
+ * memory.
  */
-SPW_INLINE u32 spw_ask_budget(const struct spw_packet *packet, const struct spw_slot *slot, u32 service, bool continuing)
+SPW_INLINE u32 spw_ask_budget(const struct spw_packet *packet, const struct spw_slot *slot, u32 service,
+			      bool continuing)
 {
 	u32 class_id = slot->class_id & (SPW_CLASSES_MAX - 1), index = spw_work_index(service, class_id);
 	const struct spw_service_order *order = bpf_map_lookup_elem(&orders, &service);
@@ -55,8 +50,8 @@ SPW_INLINE u32 spw_ask_budget(const struct spw_packet *packet, const struct spw_
 	refusal = bpf_map_lookup_elem(&refusals, &index);
 	if (!cell || !refusal)
 		return SPW_REASON_ADMITTED;
-	return spw_is_over(order, room, &cell->arrival_ticks, refusal, spw_meter_ticks(now)) ? SPW_REASON_BUDGET :
-											       SPW_REASON_ADMITTED;
+	return spw_is_over(order, room, &cell->arrival_ticks, refusal, spw_meter_ticks(now)) ? SPW_REASON_BUDGET
+											     : SPW_REASON_ADMITTED;
 }
 
 #endif

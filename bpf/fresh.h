@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Fresh or resent: whether a piece of new work was seen before. Demand is what is fresh; whoever is refused comes again, and
- * at ten times the capacity that is most of what comes. Pure and on both sides; maps/fingerprint.h describes the memory,
- * spw_parse_flow() makes the hash.
+ * Fresh or resent: whether a piece of new work was seen before. Demand is what is fresh; whoever is refused comes
+ * again, and at ten times the capacity that is most of what comes. Pure and on both sides; maps/fingerprint.h describes
+ * the memory, spw_parse_flow() makes the hash.
  *
  *   TCP   a SYN is resent if one of the same four-tuple and initial sequence number was seen. These are random per
  *         connection (RFC 6528), so an address that is used again is not mistaken.
- *   QUIC  an Initial is resent if one of the same four-tuple was seen: a client sends several before the server's answer
- *         gives the connection another name. So it goes on a handshake, and where that was admitted, refusing the rest
- *         would break what was promised. But it is a promise for SPW_FINGERPRINT_SEEN Initials: whoever sends more of them
+ *   QUIC  an Initial is resent if one of the same four-tuple was seen: a client sends several before the server's
+ * answer gives the connection another name. So it goes on a handshake, and where that was admitted, refusing the rest
+ *         would break what was promised. But it is a promise for SPW_LANE_SEEN Initials: whoever sends more of them
  *         is judged as fresh again, so an admitted four-tuple is no ticket for a flood.
- *   other datagrams where each of them is new work: nothing is remembered, each is fresh.
+ *   other datagrams, where each of them is new work: nothing is remembered, each is fresh.
  */
 #ifndef SPW_BPF_FRESH_H
 #define SPW_BPF_FRESH_H
@@ -21,7 +21,6 @@
 struct spw_sight {
 	bool resent;
 	bool continuing; /* it goes on a QUIC handshake that was admitted */
-	u16 kept;	 /* what the cell is to hold afterwards, but for SPW_FINGERPRINT_ADMITTED */
 };
 
 SPW_INLINE u32 spw_fingerprint_index(u64 flow)
@@ -29,29 +28,75 @@ SPW_INLINE u32 spw_fingerprint_index(u64 flow)
 	return (u32)(flow >> (64 - SPW_FINGERPRINT_BITS));
 }
 
-/* The rest of the hash. Bit 0 says that there is a flow. */
-SPW_INLINE u32 spw_fingerprint(u64 flow)
+/* The lane of a SYN. Bit 0 of a flow only says that there is one. */
+SPW_INLINE u64 spw_lane_syn(u64 flow)
 {
-	return (u32)(flow >> 1) & SPW_FINGERPRINT_MASK;
+	return SPW_LANE_SYN | (flow >> 1 & SPW_LANE_SYN_MASK);
+}
+
+/* The lane of a QUIC Initial, but for what changes. */
+SPW_INLINE u64 spw_lane_quic(u64 flow)
+{
+	return SPW_LANE_QUIC | (flow & SPW_LANE_QUIC_MASK);
+}
+
+/* Is any of the four lanes @lane? All at once: a lane that is zero after the difference borrows into its top bit. */
+SPW_INLINE bool spw_lanes_hold(u64 word, u64 lane)
+{
+	u64 ones = 0x0001000100010001ULL, difference = word ^ lane * ones;
+
+	return (difference - ones) & ~difference & ones << 15;
+}
+
+/* How far up the lane of a QUIC flow stands, in bits; 64: nowhere. */
+SPW_INLINE u32 spw_lane_at(u64 word, u64 flow)
+{
+	const u64 same = SPW_LANE_QUIC | SPW_LANE_QUIC_MASK;
+
+	for (u32 at = 0; at < 64; at += SPW_LANE_BITS)
+		if ((word >> at & same) == spw_lane_quic(flow))
+			return at;
+	return 64;
 }
 
 /**
  * spw_sight() - look it up.
- * @cell: at spw_fingerprint_index() of @flow
+ * @word: at spw_fingerprint_index() of @flow
  * @flow: of the packet
  * @quic: it is a QUIC Initial; otherwise a SYN
  */
-SPW_INLINE struct spw_sight spw_sight(u16 cell, u64 flow, bool quic)
+SPW_INLINE struct spw_sight spw_sight(u64 word, u64 flow, bool quic)
 {
-	u32 seen = cell & SPW_FINGERPRINT_SEEN;
+	struct spw_sight sight = {0};
+	u32 at;
 
-	if (cell >> SPW_FINGERPRINT_SHIFT != spw_fingerprint(flow) || (quic && seen == SPW_FINGERPRINT_SEEN))
-		seen = 0;
-	return (struct spw_sight){
-		.resent = seen,
-		.continuing = quic && seen && cell & SPW_FINGERPRINT_ADMITTED,
-		.kept = (u16)(spw_fingerprint(flow) << SPW_FINGERPRINT_SHIFT | (quic ? seen + 1 : 1)),
-	};
+	if (!quic) {
+		sight.resent = spw_lanes_hold(word, spw_lane_syn(flow));
+		return sight;
+	}
+	at = spw_lane_at(word, flow);
+	if (at < 64 && (word >> at & SPW_LANE_SEEN) < SPW_LANE_SEEN) {
+		sight.resent = true;
+		sight.continuing = word >> at & SPW_LANE_ADMITTED;
+	}
+	return sight;
+}
+
+/** spw_sight_kept() - what @word is to hold afterwards; arguments as above. */
+SPW_INLINE u64 spw_sight_kept(u64 word, u64 flow, bool quic, bool admitted)
+{
+	u64 lane, seen;
+	u32 at;
+
+	if (!quic)
+		return spw_lanes_hold(word, spw_lane_syn(flow)) ? word : word << SPW_LANE_BITS | spw_lane_syn(flow);
+	lane = spw_lane_quic(flow) | (admitted ? SPW_LANE_ADMITTED : 0);
+	at = spw_lane_at(word, flow);
+	if (at == 64)
+		return word << SPW_LANE_BITS | lane | 1;
+	seen = word >> at & SPW_LANE_SEEN;
+	lane |= seen < SPW_LANE_SEEN ? seen + 1 : 1;
+	return (word & ~(0xffffULL << at)) | lane << at;
 }
 
 #endif

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * How much may pass: the generic cell rate algorithm, in its form of virtual scheduling (ITU-T Recommendation I.371,
- * annex A; ATM Forum Traffic Management 4.0, section 4.4.2 and annex C). Pure and on both sides: time, cost and room are
- * arguments. Called by rule 10 (verdict.h) and by the host tests.
+ * annex A; ATM Forum Traffic Management 4.0, section 4.4.2 and annex C). Pure and on both sides: time, cost and room
+ * are arguments. Called by rule 10 (verdict.h) and by the host tests.
  *
  * A cell is one number: the theoretical arrival time, at which all that was admitted so far will have been worked off
- * at the full rate. What it lies ahead of now is the backlog. One unit moves it on by its cost, 1 / rate, and is refused
- * while the backlog exceeds the room. So over any time what is admitted is no more than rate x time + room / cost, and
- * one unit. Zero is a cell that was never used.
+ * at the full rate. What it lies ahead of now is the backlog. One unit moves it on by its cost, 1 / rate, and is
+ * refused while the backlog exceeds the room. So over any time what is admitted is no more than rate x time + room /
+ * cost, and one unit. Zero is a cell that was never used.
  *
  * Several rooms may be asked of one cell: as whoever has the smaller room is refused first, a class is never admitted
  * while a higher one is refused (trunk reservation).
@@ -38,7 +38,8 @@ SPW_INLINE u64 spw_meter_next(u64 arrival, u64 now, u64 cost)
 	return (arrival > now ? arrival : now) + cost;
 }
 
-/* The same where nothing is refused: the backlog grows to @debt and no further (0: without bound), but never shrinks. */
+/* The same where nothing is refused: the backlog grows to @debt and no further (0: without bound), but never shrinks.
+ */
 SPW_INLINE u64 spw_meter_next_within(u64 arrival, u64 now, u64 cost, u64 debt)
 {
 	u64 next = spw_meter_next(arrival, now, cost), most = now + debt;

@@ -11,7 +11,7 @@
 
 #include "../maps/types.h"
 
-#define SPW_MIX_FIRST 0xbf58476d1ce4e5b9ULL
+#define SPW_MIX_FIRST  0xbf58476d1ce4e5b9ULL
 #define SPW_MIX_SECOND 0x94d049bb133111ebULL
 
 SPW_INLINE u64 spw_mix(u64 value)

@@ -2,15 +2,15 @@
 /*
  * Which sources are in: rule 9. Pure and on both sides.
  *
- * Each source draws a place, a hash from 0 to 2^32 - 1, and is in while its place is below the share of its class. So the
- * sets nest: when the share grows, all who were in stay in; who is in gets all the connections that a page needs.
+ * Each source draws a place, a hash from 0 to 2^32 - 1, and is in while its place is below the share of its class. So
+ * the sets nest: when the share grows, all who were in stay in; who is in gets all the connections that a page needs.
  *
  * Places are dealt anew after `stay`, as nobody shall be out for ever. Each source has a time of its own for that, from
  * a hash too: the changes are spread evenly, and at no moment does everybody lose a place at once. In 1/100 of the time
  * it stays, 1/100 of the sources change theirs.
  *
- * A source is an IPv4 address or an IPv6 /64: the first 64 bits of the address, left aligned. The salt is the agent's and
- * secret, so nobody can look for addresses with good places.
+ * A source is an IPv4 address or an IPv6 /64: the first 64 bits of the address, left aligned. The salt is the agent's
+ * and secret, so nobody can look for addresses with good places.
  */
 #ifndef SPW_BPF_SHARE_H
 #define SPW_BPF_SHARE_H

@@ -112,15 +112,18 @@ SPW_INLINE bool judge_new_work(const struct spw_packet *packet, const struct spw
 {
 	u32 service = spw_service(packet, rules), asked = SPW_REASON_ADMITTED;
 	struct spw_sight sight = {0};
-	u16 *cell = service ? spw_look_up(packet, &sight) : NULL;
+	u64 *word = service ? spw_look_up(packet) : NULL;
 	bool refused;
 
+	if (word)
+		sight = spw_sight(*word, packet->flow, packet->found & SPW_FOUND_QUIC_INITIAL);
 	if (spw_is_undecided(*judgement, slot, order))
 		asked = spw_ask_budget(packet, slot, service, sight.continuing);
 	refused = asked != SPW_REASON_ADMITTED;
 	if (refused && judgement->reason == SPW_REASON_ADMITTED)
 		*judgement = spw_judgement(SPW_DROP, asked);
-	spw_remember(cell, packet, &sight, !refused && judgement->verdict == SPW_PASS);
+	if (word)
+		spw_remember(word, packet, !refused && judgement->verdict == SPW_PASS);
 	spw_account_new_work(slot, service, sight.resent, judgement->verdict);
 	return refused;
 }

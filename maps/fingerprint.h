@@ -3,32 +3,41 @@
  * Which new work was seen before: map fingerprints, one value, written by the datapath alone (bpf/fresh.h). Pinned, so
  * that after an upgrade a resent SYN is still known as one, and an admitted handshake as admitted.
  *
- * Direct mapped: a hash of the flow names a cell, and the cell holds the rest of the hash. Whatever comes later to the
- * same cell overwrites it, so there is nothing that fills up: memory is a constant, and what is remembered only gets
- * younger when more comes. With n fresh flows a second, a flow is forgotten within t seconds with a probability of
- * 1 - exp(-n t / cells): at 26,000 a second and 2^20 cells, 2.4 % in a second and 12 % in five.
+ * The upper bits of a flow's hash name a word, and the word holds four lanes of 16 bits: the last four flows that came to
+ * it, the youngest lowest. A fresh one pushes the oldest out, so there is nothing that fills up: memory is a constant, and
+ * what is remembered only gets younger when more comes. At 9,500 fresh SYNs a second, all of them sent again after 1, 2,
+ * 3, 4, 5, 7 and 11 s as Linux does it, 2.5 % of the resent are taken for fresh, and one fresh in 10,000 for resent.
  *
- * A cell:
- *   15..4  fingerprint: bits 12..1 of the flow
- *   3      the work was admitted (QUIC)
- *   2..0   how often it was seen, from 1; 0: the cell is empty
+ * A lane, by kind:
+ *   SYN             15..14  01
+ *                   13..0   fingerprint
+ *   QUIC Initial    15      1
+ *                   14..4   fingerprint
+ *                   3       it was admitted
+ *                   2..0    how often it was seen, from 1
+ *   empty           0
  */
 #ifndef SPW_MAPS_FINGERPRINT_H
 #define SPW_MAPS_FINGERPRINT_H
 
 #include "types.h"
 
-#define SPW_FINGERPRINT_BITS 20
+/* Half a megabyte stays in a second-level cache; twice as much costs 5 ns a SYN more. */
+#define SPW_FINGERPRINT_BITS 16
 
-#define SPW_FINGERPRINT_SHIFT 4
-#define SPW_FINGERPRINT_MASK 0xfffu
-#define SPW_FINGERPRINT_ADMITTED 8u
-#define SPW_FINGERPRINT_SEEN 7u
+#define SPW_LANE_BITS	   16
+#define SPW_LANES	   4
+#define SPW_LANE_SYN	   0x4000u
+#define SPW_LANE_SYN_MASK  0x3fffu
+#define SPW_LANE_QUIC	   0x8000u
+#define SPW_LANE_QUIC_MASK 0x7ff0u
+#define SPW_LANE_ADMITTED  8u
+#define SPW_LANE_SEEN	   7u
 
 struct spw_fingerprints {
-	u16 cells[1 << SPW_FINGERPRINT_BITS]; /* by the upper bits of the flow */
+	u64 words[1 << SPW_FINGERPRINT_BITS];
 };
 
-_Static_assert(sizeof(struct spw_fingerprints) == 2 * (1 << SPW_FINGERPRINT_BITS), "layout of the pinned map");
+_Static_assert(sizeof(struct spw_fingerprints) == 8 << SPW_FINGERPRINT_BITS, "layout of the pinned map");
 
 #endif

@@ -28,7 +28,7 @@ _spillway_lists() {
 
 _spillway() {
 	local words=("${COMP_WORDS[@]}") current=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}
-	local verbs="run check apply confirm status level list simulate doctor detach version"
+	local verbs="run check apply confirm status level capacity explain events replay list simulate doctor detach version"
 	local options="-c --config -j --json -h --help -V --version"
 	local verb='' config=() arguments=() i
 
@@ -81,19 +81,21 @@ _spillway() {
 		return
 		;;
 	simulate:*) options+=" --level -q --quiet" ;;
-	level:2:set) options+=" --for" ;;
+	level:2:set | level:3:bound) options+=" --for" ;;
 	detach:*) options+=" --force" ;;
+	events:*) options+=" -f --follow" ;;
 	esac
 	if [[ $current == -* ]]; then
 		COMPREPLY=($(compgen -W "$options" -- "$current"))
 		return
 	fi
 	case $verb:${#arguments[@]}:${arguments[0]} in
-	level:0:*) COMPREPLY=($(compgen -W "set auto" -- "$current")) ;;
-	level:1:set) COMPREPLY=($(compgen -W "green yellow orange red" -- "$current")) ;;
+	level:0:*) COMPREPLY=($(compgen -W "set bound auto" -- "$current")) ;;
+	level:1:set | level:1:bound | level:2:bound) COMPREPLY=($(compgen -W "green yellow orange red" -- "$current")) ;;
 	level:2:set) COMPREPLY=($(compgen -W "--for" -- "$current")) ;;
 	list:0:*) COMPREPLY=($(compgen -W "show" -- "$current")) ;;
 	list:1:show) _spillway_lists "$current" ;;
+	replay:0:*) _spillway_files "$current" '[0-9]{6}' ;;
 	simulate:0:*) _spillway_files "$current" 'pcap|pcapng|cap' ;;
 	esac
 }

@@ -8,14 +8,16 @@
 #include "cmd/cmd.h"
 
 static const struct spw_verb *const verbs[] = {
-	&spw_verb_run,	&spw_verb_check,    &spw_verb_apply,  &spw_verb_confirm, &spw_verb_status, &spw_verb_level,
-	&spw_verb_list, &spw_verb_simulate, &spw_verb_doctor, &spw_verb_detach, &spw_verb_version,
+	&spw_verb_run,	    &spw_verb_check,   &spw_verb_apply,	 &spw_verb_confirm, &spw_verb_status,
+	&spw_verb_level, &spw_verb_capacity,    &spw_verb_explain, &spw_verb_events, &spw_verb_replay,  &spw_verb_list,
+	&spw_verb_simulate, &spw_verb_doctor,  &spw_verb_detach, &spw_verb_version,
 };
 
 static void print_help(FILE *out)
 {
-	fprintf(out, "usage: spillway [-c FILE] [-j] VERB ...\n\n"
-		     "Sheds excess traffic at the NIC, lowest class first, before the application saturates.\n\nverbs:\n");
+	fprintf(out,
+		"usage: spillway [-c FILE] [-j] VERB ...\n\n"
+		"Sheds excess traffic at the NIC, lowest class first, before the application saturates.\n\nverbs:\n");
 	for (size_t i = 0; i < sizeof(verbs) / sizeof(*verbs); i++)
 		fprintf(out, "  %-9s %s\n", verbs[i]->name, verbs[i]->summary);
 	fprintf(out, "\noptions:\n"

@@ -54,8 +54,10 @@ SPW_INLINE bool give_source4(struct xdp_md *ctx)
 	const struct bench_sources *table = bpf_map_lookup_elem(&sources, &only);
 	u8 *packet = (u8 *)(long)ctx->data;
 
-	if (!table || packet + BENCH_IP4_END > (u8 *)(long)ctx->data_end)
+	if (!table || packet + BENCH_TCP4_END > (u8 *)(long)ctx->data_end)
 		return false;
+	if (feed.fresh)
+		*(u32 *)(packet + BENCH_SEQUENCE4) = feed.next;
 	*(u32 *)(packet + BENCH_SOURCE4) = table->v4[next_source()];
 	return true;
 }
@@ -67,8 +69,10 @@ SPW_INLINE bool give_source6(struct xdp_md *ctx)
 	u64 hi, lo;
 	u32 at;
 
-	if (!table || packet + BENCH_IP6_END > (u8 *)(long)ctx->data_end)
+	if (!table || packet + BENCH_TCP6_END > (u8 *)(long)ctx->data_end)
 		return false;
+	if (feed.fresh)
+		*(u32 *)(packet + BENCH_SEQUENCE6) = feed.next;
 	at = next_source();
 	hi = table->hi6[at];
 	if (hi & BENCH_STORED_WHOLE) {

@@ -41,6 +41,7 @@ SPW_INLINE u64 bench_low_half(u64 hi)
 struct bench_feed {
 	u32 next;
 	u32 sources_mask;
+	u32 fresh; /* 1: every packet is given another sequence number */
 	u64 stamps[BENCH_STAMPS_MAX];
 };
 

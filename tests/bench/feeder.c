@@ -48,12 +48,12 @@ static void set_target(const struct bench_feeder *feeder, int program_fd)
 		err(1, "cannot make a program the target");
 }
 
-size_t bench_frame(u8 family, u8 frame[BENCH_FRAME_BYTES])
+size_t bench_frame(u8 family, u16 port, u8 frame[BENCH_FRAME_BYTES])
 {
 	static const u8 ethernet[] = {2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1};
 	static const u8 ipv4[] = {8, 0, 0x45, 0, 0, 40, 0, 1, 0x40, 0, 64, 6, 0, 0, 0, 0, 0, 0, 198, 51, 100, 1};
 	static const u8 ipv6[] = {0x86, 0xdd, 0x60, 0, 0, 0, 0, 20, 6, 64};
-	static const u8 tcp[] = {0x9c, 0x40, 1, 0xbb, 0, 0, 0, 1, 0, 0, 0, 0, 0x50, 2, 0xff, 0xff, 0, 0, 0, 0};
+	static const u8 tcp[] = {0x9c, 0x40, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0x50, 2, 0xff, 0xff, 0, 0, 0, 0};
 	size_t at = sizeof(ethernet);
 
 	memset(frame, 0, BENCH_FRAME_BYTES);
@@ -71,6 +71,8 @@ size_t bench_frame(u8 family, u8 frame[BENCH_FRAME_BYTES])
 		frame[at - 1] = 1;
 	}
 	memcpy(frame + at, tcp, sizeof(tcp));
+	frame[at + 2] = (u8)(port >> 8);
+	frame[at + 3] = (u8)port;
 	at += sizeof(tcp);
 	return at < 60 ? 60 : at; /* Ethernet pads */
 }
@@ -98,7 +100,8 @@ double bench_feeder_run(struct bench_feeder *feeder, u8 family, int target, u32 
 	u8 frame[BENCH_FRAME_BYTES];
 	LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = frame, .repeat = (int)packets);
 
-	options.data_size_in = (u32)bench_frame(family, frame);
+	options.data_size_in = (u32)bench_frame(family, feeder->service ? BENCH_SERVICE_PORT : BENCH_OTHER_PORT, frame);
+	feeder->skeleton->bss->feed.fresh = feeder->service;
 	feeder->skeleton->bss->feed.sources_mask = sources - 1;
 	set_target(feeder, target);
 	for (;;) {

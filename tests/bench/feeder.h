@@ -13,6 +13,7 @@ struct feed_bpf;
 struct bench_feeder {
 	struct feed_bpf *skeleton;
 	struct bench_sources *sources; /* the program's own table, mapped */
+	bool service; /* the frames are new work for a service, each of them fresh */
 };
 
 #define BENCH_FRAME_BYTES 74
@@ -36,8 +37,12 @@ double bench_feeder_run(struct bench_feeder *feeder, u8 family, int target, u32 
  */
 double bench_feeder_median(const struct bench_feeder *feeder, u32 sources, u32 packets);
 
-/** bench_frame() - the frame that is sent: a TCP SYN to port 443. Returns its length. */
-size_t bench_frame(u8 family, u8 frame[BENCH_FRAME_BYTES]);
+/** Ports of the frames: one that belongs to a service, and one that belongs to none. */
+#define BENCH_SERVICE_PORT 443
+#define BENCH_OTHER_PORT   8443
+
+/** bench_frame() - the frame that is sent: a TCP SYN. Returns its length. */
+size_t bench_frame(u8 family, u16 port, u8 frame[BENCH_FRAME_BYTES]);
 
 /** bench_quiet_libbpf() - of libbpf only warnings. */
 void bench_quiet_libbpf(void);

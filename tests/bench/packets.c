@@ -10,6 +10,7 @@
 
 void bench_subject_load(enum bench_ruleset_kind kind, bool with_lpm, struct bench_subject *subject)
 {
+	subject->kind = kind;
 	bench_ruleset_configure(kind, &subject->ruleset);
 	bench_ruleset_compile(&subject->ruleset);
 	bench_ruleset_prepare(kind, &subject->ruleset);
@@ -25,19 +26,56 @@ void bench_subject_free(struct bench_subject *subject)
 	bench_ruleset_free(&subject->ruleset);
 }
 
+/* The order of each case of new work, for all classes of service 1 alike. */
+static void give_order(const struct bench_spillway *spillway, enum bench_case which)
+{
+	static struct spw_service_order orders[SPW_SERVICE_IDENTITIES];
+	struct spw_class_order class = {.room = UINT64_MAX - 1, .share = SPW_SHARE_ALL};
+
+	if (which == BENCH_SHARE)
+		class.share = SPW_SHARE_ALL - 1;
+	else if (which == BENCH_OUT)
+		class.share = 0;
+	else if (which == BENCH_OVER)
+		class.room = 0;
+	orders[1] = (struct spw_service_order){.stay_jiffies = 150000, .salt = 0x5eed};
+	if (which != BENCH_SERVICE)
+		orders[1].cost_ticks = which == BENCH_OVER ? 1ull << 50 : 1;
+	for (u32 i = 0; i < SPW_CLASSES_MAX; i++)
+		orders[1].classes[i] = class;
+	if (spw_datapath_order(&spillway->datapath, orders))
+		err(1, "cannot give orders");
+}
+
+static enum spw_reason expected_reason(enum bench_case which)
+{
+	if (which == BENCH_CUT)
+		return SPW_REASON_CUT;
+	if (which == BENCH_OUT)
+		return SPW_REASON_SHARE;
+	return which == BENCH_OVER ? SPW_REASON_BUDGET : SPW_REASON_ADMITTED;
+}
+
 /* At green and at red. Every packet must have been judged as the case says, by the program's own counters. */
 static double run_spillway(struct bench_subject *subject, const struct bench_plan *plan, enum bench_case which,
 			   u8 family, u32 sources)
 {
 	const struct bench_spillway *spillway = &subject->spillway;
-	enum spw_reason reason = which == BENCH_CUT ? SPW_REASON_CUT : SPW_REASON_ADMITTED;
-	u64 before = bench_spillway_count(spillway, reason);
+	enum spw_reason reason = expected_reason(which);
+	u64 before, judged;
 	double ns;
 
+	subject->feeder.service = which >= BENCH_WORK_FIRST;
+	if (subject->feeder.service)
+		give_order(spillway, which);
+	before = bench_spillway_count(spillway, reason);
 	bench_spillway_set_level(spillway, which == BENCH_CUT ? SPW_RED : SPW_GREEN);
 	ns = bench_feeder_run(&subject->feeder, family, spillway->datapath.program_fd, sources, plan->packets);
-	if (bench_spillway_count(spillway, reason) - before != plan->packets)
-		errx(1, "not every packet took the %s path", which == BENCH_CUT ? "cut" : "pass");
+	subject->feeder.service = false;
+	judged = bench_spillway_count(spillway, reason) - before;
+	/* The first unit finds an empty budget. */
+	if (judged != plan->packets && !(which == BENCH_OVER && judged == plan->packets - 1))
+		errx(1, "%llu of %u packets took the path of case %d", (unsigned long long)judged, plan->packets, which);
 	return ns;
 }
 
@@ -47,7 +85,7 @@ static double run_case(struct bench_subject *subject, const struct bench_plan *p
 	const struct bpf_program *program = subject->feeder.skeleton->progs.bare;
 	u32 packets = plan->packets;
 
-	if (which == BENCH_PASS || which == BENCH_CUT)
+	if (which == BENCH_PASS || which == BENCH_CUT || which >= BENCH_WORK_FIRST)
 		return run_spillway(subject, plan, which, family, sources);
 	if (which == BENCH_PARSE)
 		program = subject->feeder.skeleton->progs.parse;
@@ -76,12 +114,13 @@ static size_t measure_group(struct bench_subject *subject, const struct bench_pl
 			    struct bench_cost *costs)
 {
 	static rounds_ns ns;
+	const bool work = !uniform && (subject->kind == BENCH_ONE || subject->kind == BENCH_HOME_ABROAD);
 
 	bench_draw(&subject->ruleset, family, uniform, subject->feeder.sources);
 	for (u32 round = 0; round < plan->rounds; round++)
 		for (size_t s = 0; s < plan->sources_count; s++)
 			for (int i = 0; i < BENCH_CASES; i++)
-				if (i != BENCH_LPM || subject->lpm)
+				if ((i != BENCH_LPM || subject->lpm) && (i < BENCH_WORK_FIRST || work))
 					ns[s][i][round] = run_case(subject, plan, i, family, plan->sources[s]);
 	for (size_t s = 0; s < plan->sources_count; s++) {
 		costs[s] = (struct bench_cost){
@@ -90,7 +129,7 @@ static size_t measure_group(struct bench_subject *subject, const struct bench_pl
 			.draw = uniform ? "uniform" : "ranges",
 			.prefixes = bench_prefixes(&subject->ruleset, family),
 			.sources = plan->sources[s],
-			.has = {true, true, true, true, subject->lpm},
+			.has = {true, true, true, true, subject->lpm, work, work, work, work, work},
 		};
 		summarize(ns[s], plan->rounds, &costs[s]);
 	}

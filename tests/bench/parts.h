@@ -27,6 +27,7 @@ struct bench_plan {
 
 /* A ruleset with everything that is measured on it. */
 struct bench_subject {
+	enum bench_ruleset_kind kind;
 	struct bench_feeder feeder;
 	struct bench_ruleset ruleset;
 	struct bench_spillway spillway;

@@ -8,7 +8,8 @@
 #include "memory.h"
 #include "util.h"
 
-static const char *const cases[BENCH_CASES] = {"bare", "parse", "pass", "cut", "lpm"};
+static const char *const cases[BENCH_CASES] = {"bare",    "parse",  "pass",	 "cut",		 "lpm",
+					      "service", "budget", "share", "refuse-share", "refuse-budget"};
 
 void bench_note(const char *format, ...)
 {
@@ -45,14 +46,20 @@ static void print_ns(bool there, double ns)
 static void print_cost(const struct bench_cost *cost)
 {
 	printf("%9u |", cost->sources);
-	for (int i = 0; i < BENCH_CASES; i++)
+	for (int i = 0; i < BENCH_WORK_FIRST; i++)
 		print_ns(cost->has[i], cost->ns[i]);
 	printf(" |");
-	for (int i = BENCH_PARSE; i < BENCH_CASES; i++)
+	for (int i = BENCH_PARSE; i < BENCH_WORK_FIRST; i++)
 		print_ns(cost->has[i], cost->ns[i] - cost->ns[BENCH_BARE]);
 	if (cost->has[BENCH_LPM])
 		printf(" | %5.1f",
 		       (cost->ns[BENCH_LPM] - cost->ns[BENCH_PARSE]) / (cost->ns[BENCH_PASS] - cost->ns[BENCH_PARSE]));
+	printf("\n");
+	if (!cost->has[BENCH_SERVICE])
+		return;
+	printf("%9s | new work for a service, over pass:", "");
+	for (int i = BENCH_WORK_FIRST; i < BENCH_CASES; i++)
+		printf("%s %s %.1f", i > BENCH_WORK_FIRST ? "," : "", cases[i], cost->ns[i] - cost->ns[BENCH_PASS]);
 	printf("\n");
 }
 
@@ -61,10 +68,10 @@ static void print_group_head(const struct bench_cost *cost)
 	printf("\nIPv%u, %s (%llu prefixes), sources drawn %s\n", cost->family, cost->ruleset,
 	       (unsigned long long)cost->prefixes, strcmp(cost->draw, "ranges") ? "uniformly" : "from its ranges");
 	printf("%9s |", "sources");
-	for (int i = 0; i < BENCH_CASES; i++)
+	for (int i = 0; i < BENCH_WORK_FIRST; i++)
 		printf(" %7s", cases[i]);
 	printf(" | over bare:");
-	for (int i = BENCH_PARSE; i < BENCH_CASES; i++)
+	for (int i = BENCH_PARSE; i < BENCH_WORK_FIRST; i++)
 		printf("%s%s", i > BENCH_PARSE ? ", " : " ", cases[i]);
 	printf("%s\n", cost->has[BENCH_LPM] ? " | lpm/pass, both less parse" : "");
 }

@@ -156,7 +156,7 @@ static void send_frames(struct bench *bench, u8 family, u32 sources, u32 packets
 	LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = frame, .ctx_in = &context, .ctx_size_in = sizeof(context),
 		    .repeat = (int)packets, .flags = BPF_F_TEST_XDP_LIVE_FRAMES);
 
-	context.data_end = options.data_size_in = (u32)bench_frame(family, frame);
+	context.data_end = options.data_size_in = (u32)bench_frame(family, BENCH_SERVICE_PORT, frame);
 	skeleton->bss->feed.sources_mask = sources - 1;
 	if (bpf_prog_test_run_opts(bpf_program__fd(entry), &options)) {
 		bench_check_interrupt();

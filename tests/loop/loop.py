@@ -22,6 +22,7 @@ import json
 import os
 import random
 import resource
+import shutil
 import signal
 import statistics
 import sys
@@ -79,7 +80,7 @@ class Void(Exception):
 class Loop:
     """The shop's and the visitors' namespaces with one cable between them."""
 
-    def __init__(self, world, server_cpu=0, client_cpu=1, patience_s=10.0):
+    def __init__(self, world, server_cpu=1, client_cpu=0, patience_s=10.0):
         self.world = world
         self.server_cpu, self.client_cpu, self.patience_s = server_cpu, client_cpu, patience_s
         hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
@@ -135,7 +136,9 @@ class Loop:
         return (f"services:\n  shop: {{ tcp: {list(tcp)}, capacity: {rate}, wait_target: 20ms }}\n" + SPILLWAY_CLASSES)
 
     def start_on_server(self, *argv, name=None, **options):
-        return self.shop.start("taskset", "-c", self.server_cpu, *argv, name=name or Path(str(argv[0])).name, **options)
+        process = self.shop.start("taskset", "-c", self.server_cpu, *argv, name=name or Path(str(argv[0])).name, **options)
+        favour(process)
+        return process
 
     def arrive(self, profile, *options, at=None):
         """Start the generator; finish_arrive() ends it."""
@@ -145,7 +148,7 @@ class Loop:
             argv += ["--class", f"{name}:{prefix}:{share}"]
         if at:
             argv += ["--at", f"{at:.6f}"]
-        return self.visitors.start(*argv, name="arrive")
+        return self.visitors.start("chrt", "-r", 10, *argv, name="arrive")  # who arrives does not wait for others
 
     def climb(self, server, expected, steps=8, step_s=1.5, seed=1):
         """Send more and more, up to 1.6 times what is expected; the best rate of answers of any step, answers of any age.
@@ -173,13 +176,19 @@ class Loop:
         with server.running(system), system.protecting(server, capacity):
             begin = time.monotonic() + 0.5
             arrive = self.arrive(profile, "--seed", seed, *options, at=begin)
-            with Watch(self, system, begin + ahead, begin + total) as watch, server.undone():
+            with Watch(self, server, system, begin + ahead, begin + total) as watch, server.undone():
                 for after_s, action in sorted(events, key=lambda event: event[0]):
                     time.sleep(max(0.0, begin + ahead + after_s - time.monotonic()))
                     action()
                 result = finish_arrive(arrive)
         result["shop"] = watch.seen
         return result
+
+
+def favour(process):
+    """Whatever else this machine does gives way to the session of a program. What runs here is favoured alike."""
+    with contextlib.suppress(OSError):  # a kernel without groups of sessions
+        Path(f"/proc/{process.pid}/autogroup").write_text("-20")
 
 
 def finish_arrive(arrive):
@@ -205,15 +214,34 @@ def cpu_ns(pid):
     return sum(int((_read(task / "schedstat") or "0").split()[0]) for task in Path(f"/proc/{pid}/task").glob("*"))
 
 
+def busy_ns(cpu):
+    """Time that a CPU was not idle for us: what ran on it, and what the hypervisor took."""
+    fields = next(line.split()[1:] for line in _read("/proc/stat").splitlines() if line.startswith(f"cpu{cpu} "))
+    user, nice, system, _idle, _iowait, irq, softirq, steal = map(int, fields[:8])
+    return (user + nice + system + irq + softirq + steal) * 1_000_000_000 // os.sysconf("SC_CLK_TCK")
+
+
+def session_of(pid):
+    """The processes of a session, itself first."""
+    found = [pid]
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        fields = _read(path).rpartition(")")[2].split()
+        if len(fields) > 3 and int(fields[3]) == pid and int(path.parent.name) != pid:
+            found.append(int(path.parent.name))
+    return found
+
+
 class Watch(threading.Thread):
     """Looks at the shop's side from when the measured part begins until its end."""
 
-    def __init__(self, loop, system, begin, end):
+    def __init__(self, loop, server, system, begin, end):
         super().__init__(daemon=True)
         self.loop, self.agent = loop, loop.agent if system.name == "spillway" else None
         self.begin, self.end, self.over = begin, end, threading.Event()
         self.seen = {"level_changes": None, "level_highest": None, "agent_cpu": None, "napi_cpu": None,
-                     "no_help": None, "new_work": None, "xdp_ns": None, "xdp_cpu": None}
+                     "server_cpu": None, "others_cpu": None, "no_help": None, "new_work": None, "xdp_ns": None,
+                     "xdp_cpu": None}
+        self.server = server
 
     def __enter__(self):
         self.start()
@@ -232,10 +260,13 @@ class Watch(threading.Thread):
         return Metrics(body) if status == 200 else None
 
     def _cpu(self):
-        pids = {"napi_cpu": self.loop.napi[0]}
+        pids = {"napi_cpu": self.loop.napi[0], "server_cpu": self.server.pids()}
         if self.agent:
             pids["agent_cpu"] = [self.agent.process.pid]
-        return {name: sum(cpu_ns(pid) for pid in found) for name, found in pids.items()}
+        spent = {name: sum(cpu_ns(pid) for pid in found) for name, found in pids.items()}
+        # What else ran on the server's CPU, or above the whole machine: then the figures are not worth much.
+        spent["others_cpu"] = busy_ns(self.loop.server_cpu) - sum(spent.values())
+        return spent
 
     def _xdp(self):
         """Packets and time of the program, when the kernel counts them."""
@@ -301,6 +332,7 @@ class Server:
         self.folder = loop.world.folder / self.name
         self.folder.mkdir()
         self.processes = []
+        self.hog = None
 
     def start(self, system):
         raise NotImplementedError
@@ -329,6 +361,11 @@ class Server:
     def alive(self):
         return all(process.alive() for process in self.processes)
 
+    def pids(self):
+        """Of all that runs for this server, or against it."""
+        programs = [*self.processes, *([self.hog] if self.hog else [])]
+        return [pid for process in programs for pid in session_of(process.pid)]
+
     def pause(self):
         """An outage: nothing is answered, connections pile up."""
         for process in self.processes:
@@ -343,7 +380,7 @@ class Server:
         self.hog = self.loop.start_on_server("sh", "-c", "while :; do :; done", name="hog")
 
     def regain(self):
-        if getattr(self, "hog", None):
+        if self.hog:
             self.hog.stop()
             self.hog = None
 
@@ -356,8 +393,8 @@ class Server:
             self.resume()
             self.regain()
 
-    def nginx(self, body, limits=None, port=80):
-        """An nginx with one worker; @limits: requests per second by class, or None."""
+    def nginx(self, body, limits=None, port=80, http=""):
+        """An nginx with one worker; @limits: requests per second by class, or None; @http: more for that block."""
         folder = self.folder / f"nginx-{port}"
         folder.mkdir(exist_ok=True)
         zones, uses = nginx_limits(limits) if limits else ("", "")
@@ -374,9 +411,10 @@ http {{
   access_log off;
   keepalive_timeout 300s;
   keepalive_requests 1000000;
+{http}
 {zones}
   server {{
-    listen {port} backlog=4096;
+    listen {port} backlog=4096 sndbuf=256k;  # a page in one go: no hundreds of half-sent ones
 {uses}
 {body}
   }}
@@ -605,9 +643,8 @@ class Spillway(System):
     def protecting(self, server, _capacity):
         agent = self.loop.agent
         agent.write(self.loop.configuration("learn" if self.learn else self.capacity, server.watched))
-        for learned in Path(agent.run_dir).glob("*.state*"):
-            learned.unlink()  # every run begins without what the last one learned
-        agent.start("taskset", "-c", self.loop.server_cpu)
+        shutil.rmtree(agent.state_dir, ignore_errors=True)  # every run begins without what the last one learned
+        favour(agent.start("taskset", "-c", self.loop.server_cpu))
         try:
             yield
         finally:

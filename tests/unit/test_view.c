@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Renderers: shapes of the JSON, the Prometheus page, what hostile names do to them (fault 44), text at its edges. */
 #include <ctype.h>
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,6 +13,7 @@
 
 #include "user/core/words.h"
 #include "user/view/parts.h"
+#include "user/view/governance.h"
 #include "user/view/view.h"
 
 #define COUNT(array) (sizeof(array) / sizeof(*(array)))
@@ -33,25 +35,20 @@ static const struct spw_class_sample some_classes[] = {
 	 {"partner", SPW_RECORD_ACTIVE, 0, SPW_LEVEL_NEVER, SPW_LEVEL_NEVER, SPW_LEVEL_NEVER, 0, 0},
 	 {{0}, {0}},
 	 {4, 0}},
-	{1, {"domestic", SPW_RECORD_ACTIVE, 1, SPW_RED, SPW_RED, SPW_LEVEL_NEVER, 0, 0},
-	 {{0, 33}, {0, 22}},
-	 {500, 0}},
+	{1, {"domestic", SPW_RECORD_ACTIVE, 1, SPW_RED, SPW_RED, SPW_LEVEL_NEVER, 0, 0}, {{0, 33}, {0, 22}}, {500, 0}},
 	{2,
 	 {"international", SPW_RECORD_ACTIVE, 2, SPW_ORANGE, SPW_ORANGE, SPW_ORANGE, 0, 0},
 	 {{11, 9}, {5, 4}},
 	 {30, 123456}},
-	{3, {"unknown", SPW_RECORD_ACTIVE, 3, SPW_YELLOW, SPW_LEVEL_NEVER, SPW_LEVEL_NEVER, 1, 0},
-	 {{0}, {0}},
-	 {10, 0}},
-	{9, {"gone", SPW_RECORD_RETIRED, 1, SPW_RED, SPW_RED, SPW_LEVEL_NEVER, 0, 0},
-	 {{0}, {0}},
-	 {2, 0}},
+	{3, {"unknown", SPW_RECORD_ACTIVE, 3, SPW_YELLOW, SPW_LEVEL_NEVER, SPW_LEVEL_NEVER, 1, 0}, {{0}, {0}}, {10, 0}},
+	{9, {"gone", SPW_RECORD_RETIRED, 1, SPW_RED, SPW_RED, SPW_LEVEL_NEVER, 0, 0}, {{0}, {0}}, {2, 0}},
 };
 
 /* A host at orange, an hour after its start. */
 struct scene {
 	struct spw_snapshot snapshot;
 	struct spw_list_sample lists[COUNT(some_lists)];
+	struct spw_service_sample services[2];
 };
 
 static void set_the_scene(struct scene *scene)
@@ -64,6 +61,12 @@ static void set_the_scene(struct scene *scene)
 	snapshot->lists = scene->lists;
 	snapshot->lists_count = COUNT(some_lists);
 	snapshot->classes_count = COUNT(some_classes);
+	scene->services[0] = (struct spw_service_sample){.record = {.name = "none", .state = SPW_RECORD_ACTIVE}};
+	scene->services[1] =
+		(struct spw_service_sample){.id = 1, .record = {.name = "shop", .state = SPW_RECORD_ACTIVE}};
+	scene->services[1].classes[1] = (struct spw_work_counter){{1, 2}, {3, 4}};
+	snapshot->services = scene->services;
+	snapshot->services_count = COUNT(scene->services);
 	snapshot->now_ns = 10000 * S;
 	snapshot->agent_alive = true;
 	snapshot->control = (struct spw_control){
@@ -72,6 +75,7 @@ static void set_the_scene(struct scene *scene)
 		.mode = SPW_ENFORCE,
 		.pinned_level = SPW_ORANGE,
 		.pinned_until_ns = 10570 * S,
+		.most_level = SPW_RED,
 	};
 	snapshot->agent = (struct spw_agent_record){
 		.pid = 4711,
@@ -125,11 +129,48 @@ static char *status_text(const struct spw_snapshot *snapshot, bool colour)
 	return close_page(&page);
 }
 
+/* What an agent knows that sheds for one service. */
+static const struct spw_governance *the_governance(void)
+{
+	static struct spw_named_policy policy;
+	static struct spw_facts facts;
+	static struct spw_decision decision;
+	static const struct spw_deciding_pace pace = {36000, 3600 * S / 1000, 90000, 700000, {1, 2, 3, 1}};
+	static const struct spw_governance governance = {&policy, &facts, &decision, &pace, {true, 36000, 4, 5 << 20}};
+	struct spw_service_decision *service = &decision.services[0];
+
+	policy.policy.classes_count = 4;
+	policy.policy.services_count = decision.services_count = facts.services_count = 1;
+	policy.policy.services[0].probe_limit = 80;
+	snprintf(policy.services[0], SPW_NAME_MAX, "shop \"1\"");
+	for (u32 i = 0; i < 4; i++)
+		snprintf(policy.classes[i], SPW_NAME_MAX, "%s", some_classes[i].record.name);
+	facts.services[0].waits_present = true;
+	facts.services[0].waits[0] = 7;
+	facts.services[0].waits[SPW_WAIT_BUCKETS - 1] = 2;
+	facts.services[0].queue_present = true;
+	facts.services[0].queue = 31;
+	facts.services[0].probe = (struct spw_reading){81.5, true};
+	decision.host[SPW_SIGNAL_CPU] = (struct spw_reading){0.75, true};
+	service->level = SPW_ORANGE;
+	service->origin = SPW_CAPACITY_LEARNED;
+	service->demand_per_s = 5200;
+	service->capacity_per_s = 1000;
+	service->budget_per_s = 950;
+	service->served_per_s = HUGE_VAL; /* whatever comes, the page stays a page */
+	service->wait_ns = 12 * S / 1000;
+	service->wait_target_ns = 20 * S / 1000;
+	service->helpless = true;
+	service->classes[1].share = 0.25;
+	return &governance;
+}
+
 static char *metrics_text(const struct spw_snapshot *snapshot)
 {
 	struct page page;
 
 	spw_view_metrics(open_page(&page), snapshot);
+	spw_view_governance_metrics(page.out, the_governance());
 	return close_page(&page);
 }
 
@@ -213,12 +254,14 @@ static void status_json_has_its_shape(void **state)
 	(void)state;
 	set_the_scene(&scene);
 	status = spw_view_status_json(&scene.snapshot);
-	assert_keys(status,
-		    "level mode lease_remaining_s enforcing pinned_level pinned_for_s agent ruleset reloads interfaces "
-		    "classes lists reasons anomalies");
+	assert_keys(
+		status,
+		"level mode lease_remaining_s enforcing pinned_level pinned_for_s least_level most_level agent ruleset reloads "
+		"interfaces classes services lists reasons anomalies");
 	assert_keys(get(status, "agent"), "pid alive version config uptime_s");
-	assert_keys(get(status, "ruleset"),
-		    "generation prefixes4 prefixes6 bytes compile_seconds publish_seconds unconfirmed_for_s taken_back age_s");
+	assert_keys(
+		get(status, "ruleset"),
+		"generation prefixes4 prefixes6 bytes compile_seconds publish_seconds unconfirmed_for_s taken_back age_s");
 	assert_keys(get(status, "reloads"), "done failed");
 	assert_keys(get(status, "interfaces.0"), "name ifindex attached mode");
 	assert_keys(get(status, "classes.0"), "name rank shed_from cut_from cut active new_work shadow packets bytes");
@@ -299,7 +342,7 @@ static void reserved_reasons_are_left_out(void **state)
 	set_the_scene(&scene);
 	reasons = spw_view_status_json(&scene.snapshot);
 	for (i = 0; (reason = json_array_get(get(reasons, "reasons"), i)); i++) {
-		assert_has_not("source_packets prefix_packets class_packets source_new share budget",
+		assert_has_not("source_packets prefix_packets class_packets source_new",
 			       json_string_value(get(reason, "reason")));
 		if (!strcmp(json_string_value(get(reason, "reason")), "cut")) {
 			assert_integer(reason, "rule", 5);
@@ -308,7 +351,7 @@ static void reserved_reasons_are_left_out(void **state)
 		}
 	}
 	assert_int_equal(found, 1);
-	assert_int_equal(i, 12);
+	assert_int_equal(i, 14);
 	json_decref(reasons);
 }
 
@@ -428,9 +471,10 @@ static void lists_are_found_by_name(void **state)
 /* A strict little checker of the text format 0.0.4, as far as the page goes. It says what is wrong, or NULL. */
 struct checker {
 	char family[128]; /* of the block that is open */
-	char families[64][128];
+	char families[96][128];
 	size_t families_count;
 	bool typed;
+	bool histogram; /* its samples have a suffix */
 	bool sampled;
 	char *series[4096]; /* name and labels */
 	size_t series_count;
@@ -494,6 +538,14 @@ static const char *check_sample(struct checker *checker, const char *line)
 
 	if (!is_name(line, length))
 		return "not a metric name";
+	if (checker->histogram && length > 7 && !strncmp(line + length - 7, "_bucket", 7))
+		length -= 7;
+	else if (checker->histogram && length > 6 && !strncmp(line + length - 6, "_count", 6))
+		length -= 6;
+	else if (checker->histogram && length > 4 && !strncmp(line + length - 4, "_sum", 4))
+		length -= 4;
+	else if (checker->histogram)
+		return "sample of a histogram without a suffix";
 	if (!checker->typed || strlen(checker->family) != length || strncmp(checker->family, line, length))
 		return "sample outside the block of its family";
 	if (*at == '{')
@@ -534,6 +586,9 @@ static const char *check_comment(struct checker *checker, const char *line)
 	if (strcmp(name, checker->family) || checker->typed)
 		return "TYPE not right behind HELP";
 	checker->typed = true;
+	checker->histogram = !strcmp(type, "histogram");
+	if (checker->histogram)
+		return NULL;
 	if (!strcmp(type, "counter"))
 		return strlen(name) > 6 && !strcmp(name + strlen(name) - 6, "_total") ? NULL : "counter without _total";
 	return !strcmp(type, "gauge") ? NULL : "unknown type";
@@ -659,10 +714,32 @@ static void metrics_have_their_values(void **state)
 		"\nspillway_reloads_total{result=\"failed\"} 1\n",
 		"\nspillway_build_info{version=\"0.1.0\"} 1\n",
 		"\nspillway_agent_uptime_seconds 3600.000000000\n",
+		"\nspillway_service_new_work_total{service=\"shop\",class=\"domestic\",kind=\"resent\",verdict=\"drop\"} 4\n",
+		"\nspillway_service_level{service=\"shop \\\"1\\\"\"} 2\n",
+		"\nspillway_service_demand_per_second{service=\"shop \\\"1\\\"\"} 5200\n",
+		"\nspillway_service_served_per_second{service=\"shop \\\"1\\\"\"} 0\n",
+		"\nspillway_service_capacity_origin{service=\"shop \\\"1\\\"\",origin=\"learned\"} 1\n",
+		"\nspillway_service_capacity_origin{service=\"shop \\\"1\\\"\",origin=\"set\"} 0\n",
+		"\nspillway_service_wait_seconds{service=\"shop \\\"1\\\"\"} 0.012000000\n",
+		"\nspillway_service_shedding_does_not_help{service=\"shop \\\"1\\\"\"} 1\n",
+		"\nspillway_class_share_ratio{service=\"shop \\\"1\\\"\",class=\"domestic\"} 0.25\n",
+		"\nspillway_read_wait_seconds_bucket{service=\"shop \\\"1\\\"\",le=\"2.048e-06\"} 7\n",
+		"\nspillway_read_wait_seconds_bucket{service=\"shop \\\"1\\\"\",le=\"+Inf\"} 9\n",
+		"\nspillway_read_wait_seconds_count{service=\"shop \\\"1\\\"\"} 9\n",
+		"\nspillway_accept_queue_connections{service=\"shop \\\"1\\\"\"} 31\n",
+		"\nspillway_signal_present{signal=\"read_wait\",service=\"shop \\\"1\\\"\"} 1\n",
+		"\nspillway_signal_present{signal=\"probe\",service=\"shop \\\"1\\\"\"} 1\n",
+		"\nspillway_signal_value{signal=\"probe\",service=\"shop \\\"1\\\"\"} 81.5\n",
+		"\nspillway_blind 0\n",
+		"\nspillway_level_changes_total{level=\"orange\"} 3\n",
+		"\nspillway_decisions_total 36000\n",
+		"\nspillway_decision_seconds_total 3.600000000\n",
+		"\nspillway_decision_longest_seconds 0.000700000\n",
+		"\nspillway_history_ticks_total{result=\"lost\"} 4\n",
 	};
 	static const char *const absent[] = {
-		"reason=\"cut\",verdict=\"pass\"", "reason=\"arp\",verdict=\"drop\"", "reason=\"budget\"",
-		"prefixes{list=\"old\"",	   "prefixes{list=\"none\"",
+		"reason=\"cut\",verdict=\"pass\"",    "reason=\"arp\",verdict=\"drop\"", "reason=\"source_new\"",
+		"reason=\"budget\",verdict=\"pass\"", "prefixes{list=\"old\"",		 "prefixes{list=\"none\"",
 	};
 	struct scene scene;
 	char *page;
@@ -888,7 +965,7 @@ static void classes_say_what_becomes_of_them(void **state)
 	assert_has(text, "42 packets that passed, 26 of them new work, would have been dropped one level further up\n");
 	assert_has(text, "\n5     cut");
 	assert_has(text, "12 fragment\n");
-	assert_has_not(text, "budget");
+	assert_has_not(text, "source_new");
 	assert_has(text, "\n2     malformed              6         7        60        70\n");
 	assert_has_not(text, "lldp");
 	free(text);
@@ -1145,8 +1222,8 @@ static void a_meaning_as_text(void **state)
 	assert_has(page.text, "  4  unknown        everything that no list names\n");
 	assert_has(page.text, "in no class, so without effect: spare\n");
 	assert_has(page.text, "     partner        served    served    served    served    never\n");
-	assert_has(page.text, "     international  served    served    served    cut new   orange\n");
-	assert_has(page.text, "     unknown        served    served    cut all   cut all   yellow\n");
+	assert_has(page.text, "     international  served    served    sheds     cut new   orange\n");
+	assert_has(page.text, "     unknown        served    sheds     cut all   cut all   yellow\n");
 	assert_has(page.text, "192.0.2.0/28 to port 22: passes at every level\n");
 	assert_has(page.text, "shop: tcp 22, tcp 443, quic 443\n");
 	assert_has(page.text, "385,602 IPv4 and 276,646 IPv6 intervals in 22.4MB");
@@ -1162,7 +1239,7 @@ static void a_meaning_as_json(void **state)
 	assert_keys(meaning, "mode interfaces classes lists management services ruleset");
 	assert_keys(get(meaning, "classes.0"), "name rank shed_from cut_from cut takes_the_rest lists levels");
 	assert_keys(get(meaning, "lists.0"), "name class kind prefixes4 prefixes6");
-	assert_text(meaning, "classes.2.levels.orange", "served");
+	assert_text(meaning, "classes.2.levels.orange", "sheds");
 	assert_text(meaning, "classes.2.levels.red", "cut_new");
 	assert_text(meaning, "classes.3.levels.red", "cut_all");
 	assert_true(json_is_null(get(meaning, "classes.0.cut_from")));

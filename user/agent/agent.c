@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <malloc.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -262,11 +263,19 @@ static void release(struct agent *agent)
 	free(agent);
 }
 
-/* On the day that it is for, everybody wants the processor. What it takes of it is little. */
+/*
+ * On the day that it is for, everybody wants the processor, and nice values do not count between control groups or
+ * sessions. A tick takes well below a millisecond of a hundred. What it forks is as anybody else.
+ */
 static void come_first(void)
 {
-	if (getpriority(PRIO_PROCESS, 0) > NICE && setpriority(PRIO_PROCESS, 0, NICE))
-		spw_log(LOG_WARNING, "cannot come before the applications (nice %d): %s", NICE, strerror(errno));
+	const struct sched_param least = {.sched_priority = sched_get_priority_min(SCHED_RR)};
+
+	if (sched_getscheduler(0) != SCHED_OTHER || !sched_setscheduler(0, SCHED_RR | SCHED_RESET_ON_FORK, &least))
+		return;
+	if (setpriority(PRIO_PROCESS, 0, NICE))
+		spw_log(LOG_WARNING, "cannot come before the applications: %s; ticks may be late when it matters",
+			strerror(errno));
 }
 
 int spw_agent_run(const char *config_path, bool force)

@@ -17,6 +17,8 @@ static int attach(struct agent *agent, struct spw_link *link, enum spw_attach_mo
 	spw_log(LOG_INFO, "%s: attached in %s mode", link->now, link->native ? "native" : "generic");
 	if (*message)
 		spw_log(LOG_WARNING, "%s", message);
+	agent_tell(agent, "attach",
+		   json_pack("{s:s,s:s}", "interface", link->now, "mode", link->native ? "native" : "generic"));
 	return 0;
 }
 
@@ -109,6 +111,7 @@ void agent_watch_links(struct agent *agent)
 				"%s: our program is no longer attached: the interface went away or somebody detached it; "
 				"its traffic passes uncounted%s",
 				link->now, agent->config.reattach ? "; trying to attach again" : "");
+			agent_tell(agent, "detach", json_pack("{s:s}", "interface", link->now));
 			spw_link_drop(link, agent->pins.dir);
 			changed = true;
 		}

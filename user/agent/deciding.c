@@ -8,7 +8,8 @@
 #include "../io/log.h"
 #include "state.h"
 
-#define PLACE_SALT 0x9e3779b97f4a7c15ull /* tells the places of sources from the hashes of flows: one seed serves both */
+#define PLACE_SALT                                                                                                     \
+	0x9e3779b97f4a7c15ull /* tells the places of sources from the hashes of flows: one seed serves both */
 
 static struct spw_story_places places_of(const struct agent *agent)
 {

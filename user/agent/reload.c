@@ -66,6 +66,9 @@ static void reload_failed(struct agent *agent, u64 client, const char *text)
 	log_lines(LOG_ERR, text);
 	spw_log(LOG_ERR, "reload refused; ruleset %llu stays in force", (unsigned long long)agent->record.generation);
 	agent_write_record(agent);
+	agent_tell(agent, "reload",
+		   json_pack("{s:b,s:I,s:s}", "ok", 0, "generation", (json_int_t)agent->record.generation, "error",
+			     text && *text ? text : "reload failed"));
 	if (client)
 		spw_control_answer(agent->socket, client, agent_failure(text && *text ? text : "reload failed"));
 }
@@ -332,6 +335,9 @@ static int finish_reload(struct agent *agent, const struct spw_compile_report *r
 		agent->record.reloads_done++;
 		note_publication(agent, report, publish_ns);
 		agent_await_confirmation(agent, reload->confirm_ns);
+		agent_tell(agent, "reload",
+			   json_pack("{s:b,s:I,s:n}", "ok", 1, "generation", (json_int_t)agent->record.generation,
+				     "error"));
 	}
 	return err;
 }

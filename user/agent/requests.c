@@ -27,8 +27,8 @@ static json_t *level_state(const struct agent *agent)
 	const struct spw_control *control = &agent->control;
 	bool pinned = control->pinned_level < SPW_LEVELS;
 	bool bounded = control->least_level > SPW_GREEN || control->most_level < SPW_RED;
-	json_t *state = json_pack("{s:b,s:s,s:s?,s:s?,s:s?}", "ok", 1, "level", spw_level_name(control->level), "pinned",
-				  pinned ? spw_level_name(control->pinned_level) : NULL, "least",
+	json_t *state = json_pack("{s:b,s:s,s:s?,s:s?,s:s?}", "ok", 1, "level", spw_level_name(control->level),
+				  "pinned", pinned ? spw_level_name(control->pinned_level) : NULL, "least",
 				  bounded ? spw_level_name(control->least_level) : NULL, "most",
 				  bounded ? spw_level_name(control->most_level) : NULL);
 
@@ -110,9 +110,9 @@ static json_t *handle_capacity(struct agent *agent, const json_t *request)
 
 	if (index < 0)
 		return agent_failure("service: the name of a service of the configuration");
-	if (!capacity || (!json_is_null(capacity) &&
-			  (!json_is_number(capacity) || !(json_number_value(capacity) >= 1) ||
-			   json_number_value(capacity) > 1e7)))
+	if (!capacity ||
+	    (!json_is_null(capacity) &&
+	     (!json_is_number(capacity) || !(json_number_value(capacity) >= 1) || json_number_value(capacity) > 1e7)))
 		return agent_failure("capacity_per_s: new work a second, 1 to 10000000; null: as configured");
 	id = agent->deciding.policy.policy.services[index].id;
 	registry->services[id].operator_capacity_per_s = (u64)json_number_value(capacity);
@@ -160,12 +160,19 @@ json_t *agent_handle_request(void *context, u64 client, const json_t *request)
 static int write_metrics(void *context, FILE *out)
 {
 	struct agent *agent = context;
+	const struct agent_deciding *deciding = &agent->deciding;
 	struct spw_snapshot snapshot;
 	int err = spw_sample(&agent->pins, &snapshot);
 
 	if (err)
 		return err;
 	spw_view_metrics(out, &snapshot);
+	if (deciding->pace.decisions) {
+		const struct spw_governance governance = {&deciding->policy, &deciding->facts, &deciding->decision,
+							  &deciding->pace, spw_story_history(deciding->story)};
+
+		spw_view_governance_metrics(out, &governance);
+	}
 	spw_snapshot_free(&snapshot);
 	return 0;
 }

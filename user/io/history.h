@@ -7,10 +7,11 @@
  * agent never goes on in a file of another run. A file is eight bytes "spwhist" NUL, u32 version, u32 0, and then
  * blocks:
  *
- *   u32 magic "spwb" | u8 kind | u8[3] 0 | u32 bytes | u32 crc32 of the bytes (IEEE 802.3) | bytes
+ *   u32 magic "spwb" | u8 kind | u8[3] 0 | u32 bytes | u32 check | bytes
  *
+ *   check   CRC-32 of the bytes (IEEE 802.3), exclusive-or the kind
  *   kind 1  policy: JSON; what the ticks that follow were decided by, names of classes (by rank) and services, both
- * clocks at that moment, the thing learned of each service. Begins each file, and comes again after a reload. kind 2
+ * clocks at that moment, what was learned of each service. Begins each file, and comes again after a reload. kind 2
  * ticks, the first one in full, that is as difference to a record of zeros kind 3  ticks, going on from the block
  * before
  *
@@ -78,8 +79,10 @@ struct spw_history_tick {
 	const struct spw_named_policy *policy;
 	const struct spw_learned *learned; /* at the time of the policy, by index of service */
 	const char *config;
+	u64 policy_now_ns; /* both clocks when the policy came into force */
+	u64 policy_wall_ns;
 	u64 wall_ns;	/* CLOCK_REALTIME of the tick, by the clocks of its policy block */
-	bool begins;	/* the first tick after a policy block: another run, or a reload */
+	bool begins;	/* the first tick of another run, or after a reload */
 	bool after_gap; /* ticks before this one were damaged or lost */
 };
 

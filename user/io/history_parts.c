@@ -31,7 +31,7 @@ u32 spw_history_crc(const void *bytes, size_t count)
 
 int spw_history_write_block(int fd, u8 kind, const void *bytes, size_t count)
 {
-	struct spw_history_block block = {SPW_BLOCK_MAGIC, kind, {0}, (u32)count, spw_history_crc(bytes, count)};
+	struct spw_history_block block = {SPW_BLOCK_MAGIC, kind, {0}, (u32)count, spw_history_crc(bytes, count) ^ kind};
 	struct iovec parts[] = {{&block, sizeof(block)}, {(void *)bytes, count}};
 	ssize_t written = writev(fd, parts, 2);
 

@@ -115,7 +115,8 @@ static bool block_at(struct spw_history_reader *reader, size_t at, struct spw_hi
 	if (block->magic != SPW_BLOCK_MAGIC || block->bytes > SPW_BLOCK_BYTES_MAX ||
 	    block->bytes > reader->count - at - sizeof(*block))
 		return false;
-	return spw_history_crc(reader->bytes + at + sizeof(*block), block->bytes) == block->crc;
+	return !block->reserved[0] && !block->reserved[1] && !block->reserved[2] &&
+	       (spw_history_crc(reader->bytes + at + sizeof(*block), block->bytes) ^ block->kind) == block->crc;
 }
 
 /* The next block that is whole, at or behind where the reader stands. Returns false at the end. */
@@ -144,11 +145,14 @@ static bool find_block(struct spw_history_reader *reader, struct spw_history_blo
 	return false;
 }
 
+/* A segment that was begun because the one before was full repeats its policy, clocks and all: nothing begins then. */
 static void take_policy(struct spw_history_reader *reader, const u8 *bytes, u32 count)
 {
+	u64 now_ns = reader->policy.now_ns, wall_ns = reader->policy.wall_ns;
+
 	reader->lost = true;
 	reader->policy_known = !spw_history_policy_parse((const char *)bytes, count, &reader->policy);
-	reader->begins = true;
+	reader->begins |= now_ns != reader->policy.now_ns || wall_ns != reader->policy.wall_ns;
 	if (!reader->policy_known)
 		note(reader, "a policy that cannot be understood at %zu", (size_t)(bytes - reader->bytes));
 }
@@ -228,6 +232,8 @@ int spw_history_next(struct spw_history_reader *reader, struct spw_history_tick 
 		.policy = &reader->policy.policy,
 		.learned = reader->policy.learned,
 		.config = reader->policy.config,
+		.policy_now_ns = reader->policy.now_ns,
+		.policy_wall_ns = reader->policy.wall_ns,
 		.wall_ns = reader->policy.wall_ns + (reader->record.facts.now_ns - reader->policy.now_ns),
 		.begins = reader->begins,
 		.after_gap = reader->gap,

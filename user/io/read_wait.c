@@ -36,12 +36,27 @@ static const struct source {
 /* Needed with each of them. */
 static const char *const tracepoints[] = {"tcp_rcv_space_adjust", "tcp_destroy_sock"};
 
+/* What libbpf had to say: the verifier's last word, else its first complaint. */
 static char libbpf_words[256];
+static bool verifier_spoke;
 
 static int keep_words(enum libbpf_print_level level, const char *format, va_list arguments)
 {
-	if (level == LIBBPF_WARN && !*libbpf_words) {
-		vsnprintf(libbpf_words, sizeof(libbpf_words), format, arguments);
+	_cleanup_free_ char *text = NULL;
+	const char *line;
+	char *end;
+
+	/* That the limit of locked memory stays matters before 5.11 only. */
+	if (level != LIBBPF_WARN || strstr(format, "Failed to bump") || vasprintf(&text, format, arguments) < 0)
+		return 0;
+	end = strstr(text, "\nprocessed ");
+	if (strstr(text, "BEGIN PROG LOAD LOG") && end) {
+		*end = '\0';
+		line = strrchr(text, '\n');
+		snprintf(libbpf_words, sizeof(libbpf_words), "%s", line ? line + 1 : text);
+		verifier_spoke = true;
+	} else if (!*libbpf_words) {
+		snprintf(libbpf_words, sizeof(libbpf_words), "%s", text);
 		libbpf_words[strcspn(libbpf_words, "\n")] = '\0';
 	}
 	return 0;
@@ -54,27 +69,39 @@ static void say(struct spw_read_wait *wait, const char *name, const char *what)
 	snprintf(wait->about + length, sizeof(wait->about) - length, "%s%s: %s", length ? "; " : "", name, what);
 }
 
-static struct signals_bpf *load_with(const struct source *source)
+/* Readers are attached first, so that no wait begins that nobody would end. */
+static int attach_all(struct signals_bpf *skeleton)
+{
+	skeleton->links.socket_gone = bpf_program__attach(skeleton->progs.socket_gone);
+	if (!skeleton->links.socket_gone)
+		return -errno;
+	skeleton->links.data_read = bpf_program__attach(skeleton->progs.data_read);
+	if (!skeleton->links.data_read)
+		return -errno;
+	return signals_bpf__attach(skeleton);
+}
+
+static int load_with(const struct source *source, struct signals_bpf **loaded)
 {
 	struct signals_bpf *skeleton = signals_bpf__open();
+	int err;
 
 	if (!skeleton)
-		return NULL;
+		return -errno;
 	for (size_t i = 0; i < sizeof(sources) / sizeof(*sources); i++) {
 		struct bpf_program *program = bpf_object__find_program_by_name(skeleton->obj, sources[i].program);
 
 		if (&sources[i] != source)
 			bpf_program__set_autoload(program, false);
 	}
-	/* Readers first, so that no wait begins that nobody would end. */
-	if (!signals_bpf__load(skeleton)) {
-		skeleton->links.socket_gone = bpf_program__attach(skeleton->progs.socket_gone);
-		skeleton->links.data_read = bpf_program__attach(skeleton->progs.data_read);
-		if (skeleton->links.socket_gone && skeleton->links.data_read && !signals_bpf__attach(skeleton))
-			return skeleton;
-	}
-	signals_bpf__destroy(skeleton);
-	return NULL;
+	err = signals_bpf__load(skeleton);
+	if (!err)
+		err = attach_all(skeleton);
+	if (err)
+		signals_bpf__destroy(skeleton);
+	else
+		*loaded = skeleton;
+	return err;
 }
 
 static bool hook_exists(const struct btf *kernel, const char *hook, enum bpf_attach_type type)
@@ -87,6 +114,8 @@ static bool hook_exists(const struct btf *kernel, const char *hook, enum bpf_att
 
 static void try_sources(struct spw_read_wait *wait, const struct btf *kernel)
 {
+	int err;
+
 	for (size_t i = 0; i < sizeof(tracepoints) / sizeof(*tracepoints); i++)
 		if (!hook_exists(kernel, tracepoints[i], BPF_TRACE_RAW_TP)) {
 			say(wait, tracepoints[i], "this kernel has no such tracepoint");
@@ -98,12 +127,14 @@ static void try_sources(struct spw_read_wait *wait, const struct btf *kernel)
 			continue;
 		}
 		*libbpf_words = '\0';
-		errno = 0;
-		wait->skeleton = load_with(&sources[i]);
-		if (wait->skeleton)
+		verifier_spoke = false;
+		err = load_with(&sources[i], &wait->skeleton);
+		if (!err)
 			snprintf(wait->about, sizeof(wait->about), "%s", sources[i].about);
+		else if (!verifier_spoke && (err == -EPERM || err == -EACCES))
+			say(wait, sources[i].about, "not permitted; it takes root, or CAP_BPF and CAP_PERFMON");
 		else
-			say(wait, sources[i].about, *libbpf_words ? libbpf_words : strerror(errno));
+			say(wait, sources[i].about, *libbpf_words ? libbpf_words : strerror(-err));
 	}
 }
 

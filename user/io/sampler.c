@@ -197,8 +197,8 @@ int spw_sample_work(const struct spw_pins *pins, u32 service, u32 classes,
 	memset(counters, 0, SPW_CLASSES_MAX * sizeof(*counters));
 	if (service >= SPW_SERVICE_IDENTITIES || classes > SPW_CLASSES_MAX)
 		return -EINVAL;
-	return read_counters_from(pins->fds[SPW_PIN_WORK_COUNTERS], spw_work_index(service, 0), classes, sizeof(*counters),
-				  counters);
+	return read_counters_from(pins->fds[SPW_PIN_WORK_COUNTERS], spw_work_index(service, 0), classes,
+				  sizeof(*counters), counters);
 }
 
 int spw_sample(const struct spw_pins *pins, struct spw_snapshot *snapshot)

@@ -106,8 +106,8 @@ static int put_policy(struct spw_thinning *thinning, const struct spw_history_ti
 	policy->policy = *tick->policy;
 	memcpy(policy->learned, tick->learned, sizeof(policy->learned));
 	snprintf(policy->config, sizeof(policy->config), "%s", tick->config);
-	policy->now_ns = tick->record->facts.now_ns;
-	policy->wall_ns = tick->wall_ns;
+	policy->now_ns = tick->policy_now_ns;
+	policy->wall_ns = tick->policy_wall_ns;
 	json = spw_history_policy_json(policy);
 	text = json_dumps(json, JSON_COMPACT);
 	json_decref(json);

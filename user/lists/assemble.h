@@ -10,8 +10,8 @@
 
 /* Which counter belongs to which name; kept by the agent over reloads, so that a name keeps its counters. */
 struct spw_identities {
-	u16 lists[SPW_LISTS_MAX];    /* by index into spw_config.lists */
-	u8 classes[SPW_CLASSES_MAX]; /* by index into spw_config.classes */
+	u16 lists[SPW_LISTS_MAX];      /* by index into spw_config.lists */
+	u8 classes[SPW_CLASSES_MAX];   /* by index into spw_config.classes */
 	u8 services[SPW_SERVICES_MAX]; /* by index into spw_config.services */
 };
 

@@ -6,6 +6,8 @@
 #ifndef SPW_VIEW_GOVERNANCE_H
 #define SPW_VIEW_GOVERNANCE_H
 
+#include <stdio.h>
+
 #include "../config/policy.h"
 #include "../core/facts.h"
 #include "../io/history.h"
@@ -26,5 +28,8 @@ struct spw_governance {
 	const struct spw_deciding_pace *pace;
 	struct spw_history_state history;
 };
+
+/** spw_view_governance_metrics() - the rest of the page of /metrics, behind spw_view_metrics(). */
+void spw_view_governance_metrics(FILE *out, const struct spw_governance *governance);
 
 #endif

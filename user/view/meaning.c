@@ -117,7 +117,8 @@ static void put_levels(FILE *out, const struct spw_config *config, struct spw_st
 		fputs("     ", out);
 		spw_put_cell(out, class->name, columns + 2);
 		for (u32 level = 0; level < SPW_LEVELS; level++) {
-			enum spw_treatment treatment = spw_treatment(class->cut_from, cut_all_from(class), level);
+			enum spw_treatment treatment =
+				spw_treatment(class->shed_from, class->cut_from, cut_all_from(class), level);
 
 			snprintf(text, sizeof(text), "%-*s", LEVEL_COLUMNS, spw_treatment_text(treatment));
 			if (treatment == SPW_SERVED)
@@ -127,7 +128,9 @@ static void put_levels(FILE *out, const struct spw_config *config, struct spw_st
 		}
 		fprintf(out, "%s\n", spw_level_name(class->shed_from));
 	}
-	fputs("cut new: new work is refused, established connections go on; cut all: every packet is refused\n", out);
+	fputs("sheds: new work lives under the budget of its service; cut new: new work is refused; both leave\n"
+	      "established connections alone; cut all: every packet is refused\n",
+	      out);
 }
 
 static void put_management(FILE *out, const struct spw_config *config)
@@ -214,7 +217,8 @@ static json_t *treatments_json(const struct spw_config_class *class)
 	struct spw_json object = spw_json_object();
 
 	for (u32 level = 0; level < SPW_LEVELS; level++) {
-		enum spw_treatment treatment = spw_treatment(class->cut_from, cut_all_from(class), level);
+		enum spw_treatment treatment =
+			spw_treatment(class->shed_from, class->cut_from, cut_all_from(class), level);
 
 		spw_json_set(&object, spw_level_name(level), json_string(spw_treatment_name(treatment)));
 	}

@@ -5,42 +5,18 @@
  * labels are names out of the configuration and words out of core/words.h, so the number of series is bounded.
  */
 #include "../core/words.h"
-#include "parts.h"
+#include "page.h"
 
-struct label {
-	const char *name;
-	const char *value;
-};
-
-/* Labels of one sample, ended by one without a name. */
-#define LABELS(...) ((const struct label[]){__VA_ARGS__, {NULL, NULL}})
-
-/* The family that is being written. HELP and TYPE come with its first sample, so there is none without. */
-struct page {
-	FILE *out;
-	const struct family *family;
-	bool begun;
-};
-
-typedef void emit_family(struct page *page, const struct spw_snapshot *snapshot);
-
-struct family {
-	const char *name;
-	const char *type;
-	const char *help;
-	emit_family *emit;
-};
-
-static void put_series(struct page *page, const struct label *labels)
+void put_series(struct page *page, const char *suffix, const struct label *labels)
 {
-	const struct family *family = page->family;
+	const struct page_family *family = page->family;
 	const char *separator = "{";
 
 	if (!page->begun)
 		fprintf(page->out, "# HELP %s %s\n# TYPE %s %s\n", family->name, family->help, family->name,
 			family->type);
 	page->begun = true;
-	fputs(family->name, page->out);
+	fprintf(page->out, "%s%s", family->name, suffix);
 	for (; labels && labels->name; labels++) {
 		fprintf(page->out, "%s%s=\"", separator, labels->name);
 		spw_put_text(page->out, labels->value, SPW_FOR_LABEL);
@@ -50,19 +26,31 @@ static void put_series(struct page *page, const struct label *labels)
 	fputs(*separator == ',' ? "} " : " ", page->out);
 }
 
-/* In full: Prometheus reads a double, so it is Prometheus that rounds above 2^53. */
-static void put_count(struct page *page, const struct label *labels, u64 count)
+void put_count(struct page *page, const struct label *labels, u64 count)
 {
-	put_series(page, labels);
+	put_series(page, "", labels);
 	fprintf(page->out, "%llu\n", (unsigned long long)count);
 }
 
-static void put_seconds(struct page *page, u64 ns)
+void put_seconds(struct page *page, const struct label *labels, u64 ns)
 {
-	put_series(page, NULL);
+	put_series(page, "", labels);
 	fprintf(page->out, "%llu.%09llu\n", (unsigned long long)(ns / 1000000000),
 		(unsigned long long)(ns % 1000000000));
 }
+
+void put_number(struct page *page, const struct label *labels, double value)
+{
+	put_series(page, "", labels);
+	fprintf(page->out, "%.9g\n", value - value == 0 ? value : 0.0);
+}
+
+typedef void emit_family(struct page *page, const struct spw_snapshot *snapshot);
+
+struct family {
+	struct page_family family;
+	emit_family *emit;
+};
 
 static const char *list_class(const struct spw_snapshot *snapshot, const struct spw_list_sample *list)
 {
@@ -89,6 +77,31 @@ static void emit_list_bytes(struct page *page, const struct spw_snapshot *snapsh
 					 {"class", list_class(snapshot, &snapshot->lists[i])},
 					 {"verdict", spw_verdict_name(verdict)}),
 				  snapshot->lists[i].counter.bytes[verdict]);
+}
+
+/* What no service has, ports of none, is left out: it is in the class's sum. */
+static void emit_service_new_work(struct page *page, const struct spw_snapshot *snapshot)
+{
+	for (size_t i = 0; i < snapshot->services_count; i++) {
+		const struct spw_service_sample *service = &snapshot->services[i];
+
+		for (size_t j = 0; service->id && j < snapshot->classes_count; j++) {
+			const struct spw_work_counter *work = &service->classes[snapshot->classes[j].id];
+
+			for (u32 verdict = 0; verdict < SPW_VERDICTS; verdict++) {
+				put_count(page,
+					  LABELS({"service", service->record.name},
+						 {"class", snapshot->classes[j].record.name}, {"kind", "fresh"},
+						 {"verdict", spw_verdict_name(verdict)}),
+					  work->fresh[verdict]);
+				put_count(page,
+					  LABELS({"service", service->record.name},
+						 {"class", snapshot->classes[j].record.name}, {"kind", "resent"},
+						 {"verdict", spw_verdict_name(verdict)}),
+					  work->resent[verdict]);
+			}
+		}
+	}
 }
 
 static void emit_class_new_work(struct page *page, const struct spw_snapshot *snapshot)
@@ -177,7 +190,7 @@ static void emit_enforcing(struct page *page, const struct spw_snapshot *snapsho
 
 static void emit_lease(struct page *page, const struct spw_snapshot *snapshot)
 {
-	put_seconds(page, spw_lease_left_ns(snapshot));
+	put_seconds(page, NULL, spw_lease_left_ns(snapshot));
 }
 
 static void emit_interfaces(struct page *page, const struct spw_snapshot *snapshot)
@@ -217,19 +230,19 @@ static void emit_ruleset_bytes(struct page *page, const struct spw_snapshot *sna
 
 static void emit_compile_seconds(struct page *page, const struct spw_snapshot *snapshot)
 {
-	put_seconds(page, snapshot->agent.compile_ns);
+	put_seconds(page, NULL, snapshot->agent.compile_ns);
 }
 
 static void emit_publish_seconds(struct page *page, const struct spw_snapshot *snapshot)
 {
-	put_seconds(page, snapshot->agent.publish_ns);
+	put_seconds(page, NULL, snapshot->agent.publish_ns);
 }
 
 /* No sample before the first publication: an age of what is not there would be a lie. */
 static void emit_age(struct page *page, const struct spw_snapshot *snapshot)
 {
 	if (snapshot->agent.generation)
-		put_seconds(page, spw_since_ns(snapshot, snapshot->agent.published_ns));
+		put_seconds(page, NULL, spw_since_ns(snapshot, snapshot->agent.published_ns));
 }
 
 static void emit_reloads(struct page *page, const struct spw_snapshot *snapshot)
@@ -245,52 +258,59 @@ static void emit_build_info(struct page *page, const struct spw_snapshot *snapsh
 
 static void emit_uptime(struct page *page, const struct spw_snapshot *snapshot)
 {
-	put_seconds(page, spw_since_ns(snapshot, snapshot->agent.started_ns));
+	put_seconds(page, NULL, spw_since_ns(snapshot, snapshot->agent.started_ns));
 }
 
 static const struct family families[] = {
-	{"spillway_list_packets_total", "counter", "Packets by list of their source and verdict.", emit_list_packets},
-	{"spillway_list_bytes_total", "counter", "Bytes of whole frames by list of their source and verdict.",
+	{{"spillway_list_packets_total", "counter", "Packets by list of their source and verdict."}, emit_list_packets},
+	{{"spillway_list_bytes_total", "counter", "Bytes of whole frames by list of their source and verdict."},
 	 emit_list_bytes},
-	{"spillway_class_new_work_total", "counter", "New work (TCP SYN, QUIC Initial, UDP where asked for) by class.",
+	{{"spillway_class_new_work_total", "counter",
+	  "New work (TCP SYN, QUIC Initial, UDP where asked for) by class."},
 	 emit_class_new_work},
-	{"spillway_class_shadow_packets_total", "counter",
-	 "Packets that passed and would have been dropped, had the level been enforced or at the next level.",
+	{{"spillway_service_new_work_total", "counter",
+	  "New work by service and class: fresh, or a SYN that was sent again."},
+	 emit_service_new_work},
+	{{"spillway_class_shadow_packets_total", "counter",
+	  "Packets that passed and would have been dropped, had the level been enforced or at the next level."},
 	 emit_shadow_packets},
-	{"spillway_class_shadow_new_work_total", "counter",
-	 "New work that passed and would have been dropped, had the level been enforced or at the next level.",
+	{{"spillway_class_shadow_new_work_total", "counter",
+	  "New work that passed and would have been dropped, had the level been enforced or at the next level."},
 	 emit_shadow_new_work},
-	{"spillway_packets_total", "counter", "Packets by reason of their verdict; every packet counts once.",
+	{{"spillway_packets_total", "counter", "Packets by reason of their verdict; every packet counts once."},
 	 emit_packets},
-	{"spillway_bytes_total", "counter", "Bytes of whole frames by reason of their verdict.", emit_bytes},
-	{"spillway_anomalies_total", "counter",
-	 "Packets with something odd about them; one may count in several kinds.", emit_anomalies},
-	{"spillway_level", "gauge", "Level in force: 0 green, 1 yellow, 2 orange, 3 red.", emit_level},
-	{"spillway_level_pinned", "gauge", "1: an operator has set the level by hand.", emit_level_pinned},
-	{"spillway_mode_observe", "gauge", "1: mode observe, everything passes.", emit_mode_observe},
-	{"spillway_enforcing", "gauge", "1: the lease is valid and the mode is enforce; 0: everything passes.",
+	{{"spillway_bytes_total", "counter", "Bytes of whole frames by reason of their verdict."}, emit_bytes},
+	{{"spillway_anomalies_total", "counter",
+	  "Packets with something odd about them; one may count in several kinds."},
+	 emit_anomalies},
+	{{"spillway_level", "gauge", "Level in force: 0 green, 1 yellow, 2 orange, 3 red."}, emit_level},
+	{{"spillway_level_pinned", "gauge", "1: an operator has set the level by hand."}, emit_level_pinned},
+	{{"spillway_mode_observe", "gauge", "1: mode observe, everything passes."}, emit_mode_observe},
+	{{"spillway_enforcing", "gauge", "1: the lease is valid and the mode is enforce; 0: everything passes."},
 	 emit_enforcing},
-	{"spillway_lease_remaining_seconds", "gauge", "Time for which the datapath still obeys the agent.", emit_lease},
-	{"spillway_interface_attached", "gauge", "1: the program sits on the interface; 0: it is not covered.",
+	{{"spillway_lease_remaining_seconds", "gauge", "Time for which the datapath still obeys the agent."},
+	 emit_lease},
+	{{"spillway_interface_attached", "gauge", "1: the program sits on the interface; 0: it is not covered."},
 	 emit_interfaces},
-	{"spillway_ruleset_generation", "gauge", "Number of the published ruleset.", emit_generation},
-	{"spillway_ruleset_prefixes", "gauge", "Prefixes of the published ruleset by list and family.", emit_prefixes},
-	{"spillway_ruleset_bytes", "gauge", "Memory of the published ruleset.", emit_ruleset_bytes},
-	{"spillway_ruleset_compile_seconds", "gauge", "Time that compiling the published ruleset took.",
+	{{"spillway_ruleset_generation", "gauge", "Number of the published ruleset."}, emit_generation},
+	{{"spillway_ruleset_prefixes", "gauge", "Prefixes of the published ruleset by list and family."},
+	 emit_prefixes},
+	{{"spillway_ruleset_bytes", "gauge", "Memory of the published ruleset."}, emit_ruleset_bytes},
+	{{"spillway_ruleset_compile_seconds", "gauge", "Time that compiling the published ruleset took."},
 	 emit_compile_seconds},
-	{"spillway_ruleset_publish_seconds", "gauge", "Time that publishing the published ruleset took.",
+	{{"spillway_ruleset_publish_seconds", "gauge", "Time that publishing the published ruleset took."},
 	 emit_publish_seconds},
-	{"spillway_ruleset_age_seconds", "gauge", "Time since the ruleset was published.", emit_age},
-	{"spillway_reloads_total", "counter", "Reloads by result; after a failed one the old ruleset stays.",
+	{{"spillway_ruleset_age_seconds", "gauge", "Time since the ruleset was published."}, emit_age},
+	{{"spillway_reloads_total", "counter", "Reloads by result; after a failed one the old ruleset stays."},
 	 emit_reloads},
-	{"spillway_build_info", "gauge", "Always 1; the version of the agent is a label.", emit_build_info},
-	{"spillway_agent_uptime_seconds", "gauge", "Time since the agent was started.", emit_uptime},
+	{{"spillway_build_info", "gauge", "Always 1; the version of the agent is a label."}, emit_build_info},
+	{{"spillway_agent_uptime_seconds", "gauge", "Time since the agent was started."}, emit_uptime},
 };
 
 void spw_view_metrics(FILE *out, const struct spw_snapshot *snapshot)
 {
 	for (size_t i = 0; i < sizeof(families) / sizeof(*families); i++) {
-		struct page page = {.out = out, .family = &families[i]};
+		struct page page = {.out = out, .family = &families[i].family};
 
 		families[i].emit(&page, snapshot);
 	}

@@ -299,17 +299,19 @@ json_t *spw_json_list(const struct spw_snapshot *snapshot, const struct spw_list
 	return spw_json_finish(&object);
 }
 
-enum spw_treatment spw_treatment(u32 cut_new_from, u32 cut_all_from, u32 level)
+enum spw_treatment spw_treatment(u32 shed_from, u32 cut_new_from, u32 cut_all_from, u32 level)
 {
 	if (level >= cut_all_from)
 		return SPW_CUT_ALL;
-	return level >= cut_new_from ? SPW_CUT_NEW : SPW_SERVED;
+	if (level >= cut_new_from)
+		return SPW_CUT_NEW;
+	return level > SPW_GREEN && level >= shed_from ? SPW_SHEDS : SPW_SERVED;
 }
 
 const char *spw_treatment_name(enum spw_treatment treatment)
 {
 	static const char *const names[] = {
-		[SPW_SERVED] = "served", [SPW_CUT_NEW] = "cut_new", [SPW_CUT_ALL] = "cut_all"};
+		[SPW_SERVED] = "served", [SPW_SHEDS] = "sheds", [SPW_CUT_NEW] = "cut_new", [SPW_CUT_ALL] = "cut_all"};
 
 	return names[treatment];
 }
@@ -317,7 +319,7 @@ const char *spw_treatment_name(enum spw_treatment treatment)
 const char *spw_treatment_text(enum spw_treatment treatment)
 {
 	static const char *const texts[] = {
-		[SPW_SERVED] = "served", [SPW_CUT_NEW] = "cut new", [SPW_CUT_ALL] = "cut all"};
+		[SPW_SERVED] = "served", [SPW_SHEDS] = "sheds", [SPW_CUT_NEW] = "cut new", [SPW_CUT_ALL] = "cut all"};
 
 	return texts[treatment];
 }

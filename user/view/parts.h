@@ -103,11 +103,12 @@ json_t *spw_json_list(const struct spw_snapshot *snapshot, const struct spw_list
 /* What a level does to a class. */
 enum spw_treatment {
 	SPW_SERVED,
+	SPW_SHEDS,   /* lives under the budget of the service */
 	SPW_CUT_NEW, /* new work refused, established connections left alone */
 	SPW_CUT_ALL,
 };
 
-enum spw_treatment spw_treatment(u32 cut_new_from, u32 cut_all_from, u32 level);
+enum spw_treatment spw_treatment(u32 shed_from, u32 cut_new_from, u32 cut_all_from, u32 level);
 const char *spw_treatment_name(enum spw_treatment treatment); /* "cut_new" */
 const char *spw_treatment_text(enum spw_treatment treatment); /* "cut new" */
 

@@ -59,6 +59,11 @@ static void put_headline(FILE *out, const struct spw_snapshot *snapshot, struct 
 	if (lease_ns)
 		fprintf(out, ", lease %s", spw_short_time(lease_ns, text));
 	putc('\n', out);
+	if (snapshot->control.least_level > SPW_GREEN || snapshot->control.most_level < SPW_RED)
+		fprintf(out, "%-*sbounded by hand: %s to %s\n", SPW_LABEL_COLUMNS, "level",
+			spw_level_name(snapshot->control.least_level), spw_level_name(snapshot->control.most_level));
+	if (snapshot->agent_alive && !spw_level_pinned(snapshot) && snapshot->control.level > SPW_GREEN)
+		fprintf(out, "%-*s'spillway explain' says why\n", SPW_LABEL_COLUMNS, "level");
 	if (!spw_level_pinned(snapshot))
 		return;
 	fprintf(out, "%-*s%s, set by hand, ", SPW_LABEL_COLUMNS, "level",
@@ -109,7 +114,7 @@ static int class_columns(const struct spw_snapshot *snapshot)
 static void put_treatment(FILE *out, const struct spw_class_record *class, u32 level, int columns,
 			  struct spw_style style)
 {
-	enum spw_treatment treatment = spw_treatment(class->cut_new_from, class->cut_all_from, level);
+	enum spw_treatment treatment = spw_treatment(class->shed_from, class->cut_new_from, class->cut_all_from, level);
 	char text[SPW_SHORT_TEXT];
 
 	snprintf(text, sizeof(text), "  %-*s", columns, spw_treatment_text(treatment));
@@ -168,6 +173,31 @@ static void put_classes(FILE *out, const struct spw_snapshot *snapshot, struct s
 		fprintf(out, "  %s\n", spw_level_name(level));
 	for (size_t i = 0; i < snapshot->classes_count; i++)
 		put_class(out, snapshot, &snapshot->classes[i], columns, style);
+}
+
+/* By service, over all classes: what came, and what of it the datapath let through. */
+static void put_services(FILE *out, const struct spw_snapshot *snapshot)
+{
+	for (size_t i = 0; i < snapshot->services_count; i++) {
+		const struct spw_service_sample *service = &snapshot->services[i];
+		u64 fresh[SPW_VERDICTS] = {0}, resent[SPW_VERDICTS] = {0};
+		char first[SPW_SHORT_TEXT], second[SPW_SHORT_TEXT], third[SPW_SHORT_TEXT];
+
+		if (!service->id || service->record.state != SPW_RECORD_ACTIVE)
+			continue;
+		for (u32 id = 0; id < SPW_CLASSES_MAX; id++) {
+			for (u32 verdict = 0; verdict < SPW_VERDICTS; verdict++) {
+				fresh[verdict] += service->classes[id].fresh[verdict];
+				resent[verdict] += service->classes[id].resent[verdict];
+			}
+		}
+		fprintf(out, "%s%-*s", i > 1 ? "" : "\n", SPW_LABEL_COLUMNS, i > 1 ? "" : "services");
+		spw_put_text(out, service->record.name, SPW_FOR_TERMINAL);
+		fprintf(out, ": new work %s admitted, %s refused; %s came again\n",
+			spw_short_count(fresh[SPW_PASS] + resent[SPW_PASS], first),
+			spw_short_count(fresh[SPW_DROP] + resent[SPW_DROP], second),
+			spw_short_count(resent[SPW_PASS] + resent[SPW_DROP], third));
+	}
 }
 
 static void put_shadow(FILE *out, const struct spw_snapshot *snapshot, enum spw_shadow shadow, const char *when)
@@ -268,10 +298,12 @@ static void put_unconfirmed(FILE *out, const struct spw_snapshot *snapshot)
 	char text[SPW_SHORT_TEXT];
 
 	if (until == UINT64_MAX)
-		fprintf(out, "%*sfrom before an 'apply --confirm' that nobody confirmed; in force until the next 'apply'\n",
+		fprintf(out,
+			"%*sfrom before an 'apply --confirm' that nobody confirmed; in force until the next 'apply'\n",
 			SPW_LABEL_COLUMNS, "");
 	else if (until)
-		fprintf(out, "%*snot confirmed: taken back in %s, unless you say: spillway confirm\n", SPW_LABEL_COLUMNS, "",
+		fprintf(out, "%*snot confirmed: taken back in %s, unless you say: spillway confirm\n",
+			SPW_LABEL_COLUMNS, "",
 			spw_short_time(until > snapshot->now_ns ? until - snapshot->now_ns : 0, text));
 }
 
@@ -298,6 +330,7 @@ void spw_view_status(FILE *out, const struct spw_snapshot *snapshot, struct spw_
 	put_headline(out, snapshot, style);
 	put_interfaces(out, snapshot, style);
 	put_classes(out, snapshot, style);
+	put_services(out, snapshot);
 	put_shadows(out, snapshot);
 	put_reasons(out, snapshot);
 	put_anomalies(out, snapshot);
@@ -335,9 +368,11 @@ static json_t *ruleset_json(const struct spw_snapshot *snapshot)
 	spw_json_set(&object, "compile_seconds", spw_json_seconds(agent->compile_ns));
 	spw_json_set(&object, "publish_seconds", spw_json_seconds(agent->publish_ns));
 	spw_json_set(&object, "unconfirmed_for_s",
-		     agent->unconfirmed_until_ns && agent->unconfirmed_until_ns != UINT64_MAX ?
-			     spw_json_seconds(agent->unconfirmed_until_ns > snapshot->now_ns ?
-						      agent->unconfirmed_until_ns - snapshot->now_ns : 0) : json_null());
+		     agent->unconfirmed_until_ns && agent->unconfirmed_until_ns != UINT64_MAX
+			     ? spw_json_seconds(agent->unconfirmed_until_ns > snapshot->now_ns
+							? agent->unconfirmed_until_ns - snapshot->now_ns
+							: 0)
+			     : json_null());
 	spw_json_set(&object, "taken_back", json_boolean(agent->unconfirmed_until_ns == UINT64_MAX));
 	spw_json_set(&object, "age_s", agent->generation ? spw_json_seconds(age_ns) : json_null());
 	return spw_json_finish(&object);
@@ -426,6 +461,36 @@ static json_t *classes_json(const struct spw_snapshot *snapshot)
 	return spw_json_finish(&array);
 }
 
+static json_t *service_json(const struct spw_snapshot *snapshot, const struct spw_service_sample *service)
+{
+	struct spw_json object = spw_json_object(), classes = spw_json_array();
+
+	spw_json_set(&object, "name", spw_json_text(service->record.name));
+	spw_json_set(&object, "active", json_boolean(service->record.state == SPW_RECORD_ACTIVE));
+	spw_json_set(&object, "wait_target_s", spw_json_seconds(service->record.wait_target_ns));
+	for (size_t i = 0; i < snapshot->classes_count; i++) {
+		const struct spw_work_counter *work = &service->classes[snapshot->classes[i].id];
+		struct spw_json class = spw_json_object();
+
+		spw_json_set(&class, "class", spw_json_text(snapshot->classes[i].record.name));
+		spw_json_set(&class, "fresh", spw_json_verdicts(work->fresh));
+		spw_json_set(&class, "resent", spw_json_verdicts(work->resent));
+		spw_json_add(&classes, spw_json_finish(&class));
+	}
+	spw_json_set(&object, "new_work", spw_json_finish(&classes));
+	return spw_json_finish(&object);
+}
+
+static json_t *services_json(const struct spw_snapshot *snapshot)
+{
+	struct spw_json array = spw_json_array();
+
+	for (size_t i = 0; i < snapshot->services_count; i++)
+		if (snapshot->services[i].id)
+			spw_json_add(&array, service_json(snapshot, &snapshot->services[i]));
+	return spw_json_finish(&array);
+}
+
 static json_t *reasons_json(const struct spw_snapshot *snapshot)
 {
 	struct spw_json array = spw_json_array();
@@ -473,11 +538,14 @@ json_t *spw_view_status_json(const struct spw_snapshot *snapshot)
 	spw_json_set(&object, "enforcing", json_boolean(spw_enforcing(snapshot)));
 	spw_json_set(&object, "pinned_level", spw_json_level(pinned));
 	spw_json_set(&object, "pinned_for_s", pinned_for_json(snapshot));
+	spw_json_set(&object, "least_level", spw_json_level(control->least_level));
+	spw_json_set(&object, "most_level", spw_json_level(control->most_level));
 	spw_json_set(&object, "agent", agent_json(snapshot));
 	spw_json_set(&object, "ruleset", ruleset_json(snapshot));
 	spw_json_set(&object, "reloads", reloads_json(&snapshot->agent));
 	spw_json_set(&object, "interfaces", interfaces_json(&snapshot->agent));
 	spw_json_set(&object, "classes", classes_json(snapshot));
+	spw_json_set(&object, "services", services_json(snapshot));
 	spw_json_set(&object, "lists", spw_view_lists_json(snapshot, NULL));
 	spw_json_set(&object, "reasons", reasons_json(snapshot));
 	spw_json_set(&object, "anomalies", anomalies_json(snapshot));

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Drives user/io/hooks.c without an agent. Reads "LEVEL FORMER REASON..." a line; prints each result, and "idle" when
+ * nothing runs any more; ends with its input once that is so. Prints the longest time that the loop was kept, at the
+ * end. usage: hooks_driver FOLDER TIMEOUT_MS
+ */
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "user/core/words.h"
+#include "user/io/hooks.h"
+
+static struct spw_hooks *hooks;
+static bool ended;
+static u64 last_ns, longest_ns;
+
+static u64 now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (u64)now.tv_sec * 1000000000 + (u64)now.tv_nsec;
+}
+
+static void on_done(void *context, const struct spw_hook_result *result)
+{
+	size_t bytes = strlen(result->output);
+	const char *line = strtok((char *)result->output, "\n");
+
+	(void)context;
+	printf("%s level=%s ok=%d exit=%d signal=%d timed_out=%d bytes=%zu refused=%s output=%.200s\n", result->name,
+	       spw_level_name(result->level), result->ok, result->exit_status, result->signal, result->timed_out, bytes,
+	       result->refused ? result->refused : "-", line ? line : "");
+	fflush(stdout);
+}
+
+static int on_line(sd_event_source *source, int fd, uint32_t events, void *context)
+{
+	char line[4096], level[16], former[16];
+	int at = 0;
+
+	(void)fd;
+	(void)events;
+	(void)context;
+	if (!fgets(line, sizeof(line), stdin)) {
+		ended = true;
+		sd_event_source_set_enabled(source, SD_EVENT_OFF);
+		return 0;
+	}
+	line[strcspn(line, "\n")] = '\0';
+	if (sscanf(line, "%15s %15s %n", level, former, &at) >= 2)
+		spw_hooks_level(hooks, &(struct spw_hook_occasion){(u8)spw_level_parse(level),
+								   (u8)spw_level_parse(former), "shop", line + at});
+	return 0;
+}
+
+/* A tick each 10 ms: how late it comes tells whether hooks keep the loop. */
+static int on_tick(sd_event_source *source, uint64_t usec, void *context)
+{
+	u64 now = now_ns();
+
+	(void)usec;
+	(void)context;
+	if (last_ns && now - last_ns > longest_ns)
+		longest_ns = now - last_ns;
+	last_ns = now;
+	if (ended && !spw_hooks_busy(hooks))
+		sd_event_exit(sd_event_source_get_event(source), 0);
+	return sd_event_source_set_time_relative(source, 10000);
+}
+
+int main(int argc, char **argv)
+{
+	sd_event_source *tick;
+	sd_event *loop;
+
+	if (argc != 3 || sd_event_default(&loop) < 0 || spw_hooks_new(loop, on_done, NULL, &hooks))
+		return 2;
+	setvbuf(stdin, NULL, _IONBF, 0);
+	open("/etc/hostname", O_RDONLY); /* left open on purpose: hooks must not have it */
+	spw_hooks_set(hooks, argv[1], strtoull(argv[2], NULL, 10) * 1000000);
+	sd_event_add_io(loop, NULL, STDIN_FILENO, EPOLLIN, on_line, NULL);
+	sd_event_add_time_relative(loop, &tick, CLOCK_MONOTONIC, 10000, 1000, on_tick, NULL);
+	sd_event_source_set_enabled(tick, SD_EVENT_ON);
+	sd_event_loop(loop);
+	spw_hooks_free(hooks);
+	printf("longest_ms=%.1f\n", (double)longest_ns / 1e6);
+	return 0;
+}

@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Rules 9 and 10 in another language, from their description, and the pipe to the program that obeys them."""
+import json
+import os
+import subprocess
+import tempfile
+
+from simulate import REPOSITORY
+
+DRIVER = os.path.join(REPOSITORY, "build", "tests", "driver")
+REASONS = {8: "observe", 7: "no_lease", 9: "cut", 13: "established", 15: "share", 16: "budget", 17: "admitted"}
+TICKS = 1 << 24  # of a jiffy
+ALL_ROOM = (1 << 64) - 1
+ALL_SHARE = (1 << 32) - 1
+WORD = (1 << 64) - 1
+
+
+def mix(value):
+    """The finaliser of SplitMix64."""
+    value = (value ^ value >> 30) * 0xBF58476D1CE4E5B9 & WORD
+    value = (value ^ value >> 27) * 0x94D049BB133111EB & WORD
+    return value ^ value >> 31
+
+
+def place(source64, order, now):
+    """From 0 to 2^32 - 1."""
+    mixed = mix(source64 ^ order["salt"])
+    if order["stay"]:
+        mixed = mix(mixed ^ (now + (mixed % 2**32 * order["stay"] >> 32)) // order["stay"])
+    return mixed >> 32
+
+
+class Cell:
+    """A bucket that leaks: the plain form of the meter, kept as backlog and the moment it was true."""
+
+    def __init__(self):
+        self.backlog, self.at = 0, 0
+
+    def drain(self, now_ticks):
+        if now_ticks > self.at:
+            self.backlog = max(0, self.backlog - (now_ticks - self.at))
+            self.at = now_ticks
+
+    def judge(self, order, class_id, source64, now, continuing=False):
+        """The reason, for new work at jiffy @now."""
+        room, share = order["classes"][class_id]
+        if continuing:
+            room, share = ALL_ROOM, ALL_SHARE
+        if share != ALL_SHARE and place(source64, order, now) >= share:
+            return "share"
+        self.drain(now * TICKS)
+        if room == ALL_ROOM:
+            grown = self.backlog + order["cost"]
+            self.backlog = grown if not order["debt"] else max(self.backlog, min(grown, order["debt"]))
+            return "admitted"
+        if self.backlog > room:
+            return "budget"
+        self.backlog += order["cost"]
+        return "admitted"
+
+
+class Driver:
+    """The program under a policy; see tests/prog/driver.c."""
+
+    def __init__(self, policy):
+        with tempfile.NamedTemporaryFile("w", suffix=".yaml", prefix="spillway-prog-") as file:
+            file.write(policy.as_yaml())
+            file.flush()
+            self.process = subprocess.Popen(  # pylint: disable=consider-using-with
+                [DRIVER, file.name], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            )
+            self.hz = self.ask("hello")[0]
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.stdin.close()
+        self.process.wait(30)
+
+    def ask(self, *words):
+        self.process.stdin.write(" ".join(str(word) for word in words) + "\n")
+        self.process.stdin.flush()
+        line = self.process.stdout.readline()
+        if not line:
+            raise RuntimeError(f"the driver died of {json.dumps(words)[:80]}")
+        return [int(word) for word in line.split() if word != "ok"]
+
+    def control(self, level="green", mode="enforce", lease=True):
+        levels = ("green", "yellow", "orange", "red")
+        self.ask("control", levels.index(level), int(mode == "observe"), int(lease))
+
+    def order(self, order, service=1):
+        pairs = [number for pair in order["classes"] for number in pair]
+        self.ask("order", service, order["cost"], order["stay"], order["salt"], order["debt"], *pairs)
+
+    def run(self, frame):
+        """(reason, jiffies before, jiffies after, arrival time of the budget cell of service 1)"""
+        _, reason, before, after, arrival = self.ask("run", frame.hex())
+        return REASONS.get(reason, reason), before, after, arrival
+
+    def flood(self, frame, count, threads=1, kind=0):
+        """(seconds, jiffies)"""
+        ns, before, after = self.ask("flood", frame.hex(), count, threads, kind)
+        return ns / 1e9, after - before
+
+    def work(self, classes, service=1):
+        """[(fresh passed, fresh dropped, resent passed, resent dropped)] by class."""
+        numbers = self.ask("work", service, classes)
+        return [tuple(numbers[at : at + 4]) for at in range(0, len(numbers), 4)]
+
+    def per_second(self, rate):
+        """The cost of a unit in ticks."""
+        return self.hz * TICKS // rate
+
+    def seconds(self, span):
+        """A room in ticks."""
+        return int(span * self.hz * TICKS)
