@@ -1,0 +1,451 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The rules of the decision, each by its number (decide.c), over facts made by hand: steady counts, without a plant.
+ * And the plan: what a decision says to the datapath.
+ */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "user/core/decide.h"
+
+#define TICK_NS	   100000000ull
+#define MS_NS	   1000000ull
+#define NOBODY	   SPW_LEVEL_NEVER
+#define TICK_TICKS ((double)(1u << SPW_TICK_SHIFT))
+
+/* Four classes as in the manual; one service of 1000/s. */
+struct bench {
+	struct spw_policy policy;
+	struct spw_wish wish;
+	struct spw_facts facts;
+	struct spw_decision decision;
+	struct spw_memory *memory;
+	double fresh[4];  /* per tick and class */
+	double passed[4]; /* of these */
+	u64 wait_ns;	  /* of all reads; 0: none are read */
+	double served;	  /* per tick */
+};
+
+static void begin(struct bench *bench, double capacity_per_s)
+{
+	static const u8 shed_from[] = {NOBODY, SPW_RED, SPW_ORANGE, SPW_YELLOW};
+
+	memset(bench, 0, sizeof(*bench));
+	spw_policy_defaults(&bench->policy);
+	bench->policy.services_count = 1;
+	bench->policy.services[0] =
+		(struct spw_service_policy){.id = 2, .capacity_per_s = capacity_per_s, .wait_target_ns = 20 * MS_NS};
+	bench->policy.classes_count = 4;
+	for (u32 i = 0; i < 4; i++)
+		bench->policy.classes[i] = (struct spw_class_policy){.id = (u8)(i + 5),
+								     .shed_from = shed_from[i],
+								     .cut_from = NOBODY,
+								     .reserve = spw_default_reserve(i, 4)};
+	bench->wish = (struct spw_wish){.pinned = NOBODY, .least = SPW_GREEN, .most = SPW_RED};
+	bench->facts.now_ns = 1000 * TICK_NS;
+	bench->facts.services_count = 1;
+	bench->facts.services[0].waits_present = true;
+	bench->memory = spw_memory_new();
+	assert_non_null(bench->memory);
+	spw_decide(bench->memory, &bench->policy, &bench->wish, &bench->facts, &bench->decision);
+}
+
+static void load(struct bench *bench, double a, double b, double c, double d)
+{
+	const double loads[] = {a, b, c, d};
+
+	memcpy(bench->fresh, loads, sizeof(loads));
+	memcpy(bench->passed, loads, sizeof(loads));
+	bench->served = a + b + c + d;
+	bench->wait_ns = MS_NS;
+}
+
+static void tick_after(struct bench *bench, u64 time_ns)
+{
+	struct spw_service_facts *its = &bench->facts.services[0];
+
+	bench->facts.now_ns += time_ns;
+	for (u32 i = 0; i < 4; i++) {
+		its->fresh[i][SPW_PASS] += (u64)bench->passed[i];
+		its->fresh[i][SPW_DROP] += (u64)(bench->fresh[i] - bench->passed[i]);
+	}
+	its->first_reads += (u64)bench->served;
+	if (bench->wait_ns)
+		its->waits[spw_wait_bucket(bench->wait_ns)] += (u64)bench->served;
+	spw_decide(bench->memory, &bench->policy, &bench->wish, &bench->facts, &bench->decision);
+}
+
+static void ticks(struct bench *bench, u32 count)
+{
+	while (count--)
+		tick_after(bench, TICK_NS);
+}
+
+static void end(struct bench *bench)
+{
+	spw_memory_free(bench->memory);
+}
+
+static const struct spw_service_decision *its(const struct bench *bench)
+{
+	return &bench->decision.services[0];
+}
+
+static void test_rule_1_gap(void **state) /* faults 23, 34 */
+{
+	struct bench bench;
+
+	(void)state;
+	begin(&bench, 1000);
+	assert_int_equal(bench.decision.rule, SPW_RULE_NOTHING_NEW);
+	load(&bench, 40, 40, 60, 50);
+	ticks(&bench, 10);
+	assert_int_equal(bench.decision.level, SPW_ORANGE);
+	/* A minute of counts at once, and nothing happened in between: neither more nor less than before. */
+	tick_after(&bench, 600 * TICK_NS);
+	assert_int_equal(bench.decision.rule, SPW_RULE_NOTHING_NEW);
+	assert_int_equal(bench.decision.level, SPW_ORANGE);
+	/* The hold begins anew. */
+	load(&bench, 10, 0, 0, 0);
+	ticks(&bench, 49);
+	assert_int_equal(bench.decision.level, SPW_ORANGE);
+	/* The same moment again changes nothing. */
+	tick_after(&bench, 0);
+	assert_int_equal(bench.decision.level, SPW_ORANGE);
+	end(&bench);
+}
+
+static void test_rule_2_blind(void **state) /* fault 36 */
+{
+	struct bench bench;
+
+	(void)state;
+	begin(&bench, 1000);
+	load(&bench, 40, 40, 60, 50);
+	ticks(&bench, 10);
+	assert_false(bench.decision.blind);
+	bench.facts.services[0].waits_present = false;
+	ticks(&bench, 2);
+	assert_true(bench.decision.blind);
+	assert_int_equal(bench.decision.rule, SPW_RULE_HOLD);
+	ticks(&bench, 100);
+	assert_int_equal(bench.decision.level, SPW_GREEN);
+	assert_int_equal(bench.decision.rule, SPW_RULE_BLIND);
+	assert_true(its(&bench)->budget_per_s == 0);
+	/* A guard alone is enough to see by. */
+	bench.facts.host[SPW_SIGNAL_CPU] = (struct spw_reading){0.5, true};
+	ticks(&bench, 2);
+	assert_false(bench.decision.blind);
+	end(&bench);
+}
+
+static void test_rule_3_unknown(void **state)
+{
+	struct bench bench;
+
+	(void)state;
+	begin(&bench, 0);
+	load(&bench, 100, 100, 100, 100);
+	ticks(&bench, 50);
+	assert_int_equal(bench.decision.rule, SPW_RULE_UNKNOWN);
+	assert_int_equal(its(&bench)->origin, SPW_CAPACITY_UNKNOWN);
+	assert_true(its(&bench)->budget_per_s == 0);
+	/* Rule 14: saturation shows it, and then it is what is served. */
+	bench.served = 80;
+	bench.wait_ns = 100 * MS_NS;
+	ticks(&bench, 3);
+	assert_int_equal(its(&bench)->origin, SPW_CAPACITY_LEARNED);
+	assert_true(fabs(its(&bench)->capacity_per_s - 800) < 1);
+	assert_true(bench.decision.level > SPW_GREEN);
+	end(&bench);
+}
+
+static void test_rules_4_to_6_levels(void **state)
+{
+	static const struct {
+		double loads[4];
+		u8 level, rule;
+	} cases[] = {
+		{{20, 20, 20, 20}, SPW_GREEN, SPW_RULE_FITS},	  {{20, 20, 20, 48}, SPW_GREEN, SPW_RULE_FITS},
+		{{20, 20, 20, 100}, SPW_YELLOW, SPW_RULE_COVERS}, {{20, 20, 100, 0}, SPW_ORANGE, SPW_RULE_COVERS},
+		{{20, 100, 0, 0}, SPW_RED, SPW_RULE_COVERS},	  {{140, 0, 0, 0}, SPW_RED, SPW_RULE_NOT_ENOUGH},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct bench bench;
+
+		begin(&bench, 1000);
+		load(&bench, cases[i].loads[0], cases[i].loads[1], cases[i].loads[2], cases[i].loads[3]);
+		ticks(&bench, 30);
+		assert_int_equal(bench.decision.level, cases[i].level);
+		assert_int_equal(bench.decision.rule, cases[i].rule);
+		end(&bench);
+	}
+}
+
+/* What is cut at a level has no demand left there. */
+static void test_rule_5_cut(void **state)
+{
+	struct bench bench;
+
+	(void)state;
+	begin(&bench, 1000);
+	for (u32 i = 0; i < 4; i++)
+		bench.policy.classes[i].shed_from = NOBODY;
+	bench.policy.classes[2].cut_from = SPW_ORANGE;
+	load(&bench, 20, 20, 100, 20);
+	ticks(&bench, 10);
+	assert_int_equal(bench.decision.level, SPW_ORANGE);
+	assert_true(its(&bench)->classes[2].cut && its(&bench)->classes[2].share == 0);
+	assert_false(its(&bench)->classes[3].cut);
+	end(&bench);
+}
+
+static void test_rules_7_and_8_down(void **state)
+{
+	struct bench bench;
+
+	(void)state;
+	begin(&bench, 1000);
+	load(&bench, 20, 100, 100, 100);
+	ticks(&bench, 10);
+	assert_int_equal(bench.decision.level, SPW_RED);
+	load(&bench, 10, 0, 0, 0);
+	ticks(&bench, 45);
+	assert_int_equal(bench.decision.level, SPW_RED);
+	assert_int_equal(bench.decision.rule, SPW_RULE_HOLD);
+	assert_true(bench.decision.hold_left_ns > 0 && bench.decision.hold_left_ns <= 5000 * MS_NS);
+	ticks(&bench, 45);
+	assert_true(bench.decision.level < SPW_RED);
+	ticks(&bench, 60);
+	assert_int_equal(bench.decision.level, SPW_GREEN);
+	/* Up again at once is flapping: the hold is twice as long then. */
+	load(&bench, 20, 20, 20, 200);
+	ticks(&bench, 10);
+	assert_int_equal(bench.decision.level, SPW_YELLOW);
+	load(&bench, 10, 0, 0, 0);
+	ticks(&bench, 90);
+	assert_int_equal(bench.decision.level, SPW_YELLOW);
+	ticks(&bench, 60);
+	assert_int_equal(bench.decision.level, SPW_GREEN);
+	end(&bench);
+}
+
+static void test_rules_9_and_10_wishes(void **state)
+{
+	struct bench bench;
+
+	(void)state;
+	begin(&bench, 1000);
+	load(&bench, 20, 100, 100, 100);
+	bench.wish.most = SPW_ORANGE;
+	ticks(&bench, 10);
+	assert_int_equal(bench.decision.level, SPW_ORANGE);
+	assert_int_equal(bench.decision.rule, SPW_RULE_BOUNDED);
+	bench.wish.pinned = SPW_GREEN;
+	ticks(&bench, 1);
+	assert_int_equal(bench.decision.level, SPW_GREEN);
+	assert_int_equal(bench.decision.rule, SPW_RULE_PINNED);
+	assert_true(its(&bench)->budget_per_s == 0 && !its(&bench)->armed);
+	/* The automatic went on beneath. */
+	bench.wish = (struct spw_wish){.pinned = NOBODY, .least = SPW_GREEN, .most = SPW_RED};
+	ticks(&bench, 1);
+	assert_int_equal(bench.decision.level, SPW_RED);
+	bench.wish.pinned = SPW_YELLOW;
+	ticks(&bench, 1);
+	assert_int_equal(bench.decision.level, SPW_YELLOW);
+	assert_int_equal(bench.decision.pinned, SPW_YELLOW);
+	end(&bench);
+}
+
+static void test_rule_11_budget(void **state)
+{
+	struct bench bench;
+
+	(void)state;
+	begin(&bench, 1000);
+	load(&bench, 20, 20, 20, 20);
+	ticks(&bench, 10);
+	assert_true(its(&bench)->armed);
+	assert_true(fabs(its(&bench)->budget_per_s - 1100) < 1e-6);
+	load(&bench, 20, 20, 20, 200);
+	ticks(&bench, 10);
+	assert_false(its(&bench)->armed);
+	assert_true(fabs(its(&bench)->budget_per_s - 950) < 1e-6);
+	/* 110 ms of wait: 100 ms above half of the target, a fifth of the drain time; less a bucket's width. */
+	bench.wait_ns = 110 * MS_NS;
+	ticks(&bench, 1);
+	assert_true(its(&bench)->budget_per_s > 700 && its(&bench)->budget_per_s < 800);
+	/* Not below the floor, nor below what is not shed. */
+	bench.wait_ns = 5000 * MS_NS;
+	ticks(&bench, 1);
+	assert_true(fabs(its(&bench)->budget_per_s - 660) < 30);
+	load(&bench, 2, 2, 2, 200);
+	bench.wait_ns = 5000 * MS_NS;
+	ticks(&bench, 20);
+	assert_true(fabs(its(&bench)->budget_per_s - 300) < 1e-6);
+	end(&bench);
+}
+
+static void test_rule_16_never_falls(void **state)
+{
+	struct bench bench;
+	double before;
+
+	(void)state;
+	begin(&bench, 0);
+	spw_memory_learned(bench.memory, 0)->capacity_per_s = 1000;
+	load(&bench, 10, 10, 10, 10);
+	ticks(&bench, 600);
+	assert_true(fabs(its(&bench)->capacity_per_s - 1000) < 1e-6);
+	assert_int_equal(its(&bench)->origin, SPW_CAPACITY_RESTORED);
+	/* It binds, and waits are low: it is tried upwards. */
+	load(&bench, 20, 20, 20, 200);
+	bench.passed[3] = 35;
+	bench.served = 95;
+	bench.wait_ns = 5 * MS_NS;
+	ticks(&bench, 20);
+	before = its(&bench)->capacity_per_s;
+	ticks(&bench, 10);
+	assert_true(its(&bench)->capacity_per_s > before * 1.01 && its(&bench)->capacity_per_s < before * 1.03);
+	ticks(&bench, 600);
+	assert_true(its(&bench)->capacity_per_s <= 1250.001);
+	end(&bench);
+}
+
+static void test_rule_17_probe(void **state)
+{
+	struct bench bench;
+
+	(void)state;
+	begin(&bench, 1000);
+	bench.policy.services[0].probe_limit = 0.5;
+	load(&bench, 20, 20, 20, 20);
+	bench.facts.services[0].probe = (struct spw_reading){0.4, true};
+	ticks(&bench, 20);
+	assert_true(fabs(its(&bench)->capacity_per_s - 1000) < 1e-6);
+	bench.facts.services[0].probe.value = 0.6;
+	ticks(&bench, 25);
+	assert_true(its(&bench)->saturated);
+	assert_true(its(&bench)->capacity_per_s < 850 && its(&bench)->capacity_per_s > 750);
+	ticks(&bench, 200);
+	assert_true(fabs(its(&bench)->capacity_per_s - 300) < 1e-6);
+	/* No number says nothing. */
+	bench.facts.services[0].probe.value = NAN;
+	ticks(&bench, 10);
+	assert_true(its(&bench)->capacity_per_s > 300);
+	end(&bench);
+}
+
+static void test_rules_19_to_21_shares(void **state)
+{
+	struct bench bench;
+
+	(void)state;
+	begin(&bench, 1000);
+	/* At red: 200 for the highest, 750 left; the second brings 500, the third has half of its 500. */
+	load(&bench, 20, 50, 50, 50);
+	bench.wish.pinned = SPW_RED;
+	for (u32 i = 0; i < 100; i++) {
+		for (u32 rank = 0; rank < 4; rank++)
+			bench.passed[rank] = bench.fresh[rank] * its(&bench)->classes[rank].share;
+		ticks(&bench, 1);
+	}
+	assert_true(its(&bench)->classes[0].share == 1 && !its(&bench)->classes[0].sheds);
+	assert_true(its(&bench)->classes[1].share == 1 && its(&bench)->classes[1].sheds);
+	assert_true(fabs(its(&bench)->classes[2].share - 0.5) < 0.06);
+	assert_true(its(&bench)->classes[3].share == 0);
+	/* Falls at once. */
+	load(&bench, 20, 250, 50, 50);
+	ticks(&bench, 2);
+	assert_true(its(&bench)->classes[1].share < 0.5);
+	assert_true(its(&bench)->classes[2].share == 0);
+	end(&bench);
+}
+
+static void test_plan(void **state)
+{
+	struct spw_service_order orders[SPW_SERVICES_MAX + 1];
+	const struct spw_service_order *order = &orders[2];
+	struct bench bench;
+
+	(void)state;
+	begin(&bench, 1000);
+	load(&bench, 20, 20, 20, 20);
+	ticks(&bench, 10);
+	spw_plan(&bench.policy, &bench.decision, 250, 77, orders);
+	assert_true(fabs((double)order->cost_ticks - 250.0 / 1100 * TICK_TICKS) < 2);
+	assert_int_equal(order->stay_jiffies, 600 * 250);
+	assert_int_equal(order->salt, 77);
+	assert_true(order->debt_ticks > order->classes[6].room);
+	assert_true(orders[1].cost_ticks == 0 && orders[3].cost_ticks == 0);
+	/* By class identity; all are in, and the highest is only charged. */
+	assert_true(order->classes[5].room == SPW_ROOM_ALL);
+	for (u32 id = 6; id <= 8; id++)
+		assert_true(order->classes[id].share == SPW_SHARE_ALL);
+	assert_true(fabs((double)order->classes[6].room - 0.88 * 25 * TICK_TICKS) < 2);
+	assert_true(fabs((double)order->classes[8].room - 0.55 * 25 * TICK_TICKS) < 2);
+	assert_true(order->classes[6].room > order->classes[7].room && order->classes[7].room > order->classes[8].room);
+	/* Few units in the depth: the lowest class still has room for some, and the others for more. */
+	bench.decision.services[0].budget_per_s = 10;
+	spw_plan(&bench.policy, &bench.decision, 250, 77, orders);
+	assert_true(order->classes[8].room >= 24 * order->cost_ticks);
+	assert_true(order->classes[6].room > order->classes[7].room && order->classes[7].room > order->classes[8].room);
+	bench.decision.services[0].classes[3].share = 0.25;
+	bench.decision.services[0].budget_per_s = 0;
+	spw_plan(&bench.policy, &bench.decision, 250, 77, orders);
+	assert_true(order->cost_ticks == 0);
+	end(&bench);
+}
+
+static void test_wrap(void **state) /* fault 35 */
+{
+	struct bench bench;
+
+	(void)state;
+	begin(&bench, 1000);
+	bench.facts.services[0].fresh[0][SPW_PASS] = UINT64_MAX - 30;
+	bench.facts.services[0].first_reads = UINT64_MAX - 30;
+	tick_after(&bench, TICK_NS);
+	load(&bench, 20, 20, 20, 20);
+	ticks(&bench, 10);
+	assert_true(fabs(its(&bench)->admitted_per_s - 800) < 1);
+	assert_true(fabs(its(&bench)->served_per_s - 800) < 1);
+	assert_int_equal(bench.decision.level, SPW_GREEN);
+	/* Began anew: no rates in this tick, and no false red. */
+	memset(&bench.facts.services[0].fresh, 0, sizeof(bench.facts.services[0].fresh));
+	ticks(&bench, 1);
+	assert_int_equal(bench.decision.rule, SPW_RULE_NOTHING_NEW);
+	ticks(&bench, 1);
+	assert_int_equal(bench.decision.level, SPW_GREEN);
+	end(&bench);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_rule_1_gap),
+		cmocka_unit_test(test_rule_2_blind),
+		cmocka_unit_test(test_rule_3_unknown),
+		cmocka_unit_test(test_rules_4_to_6_levels),
+		cmocka_unit_test(test_rule_5_cut),
+		cmocka_unit_test(test_rules_7_and_8_down),
+		cmocka_unit_test(test_rules_9_and_10_wishes),
+		cmocka_unit_test(test_rule_11_budget),
+		cmocka_unit_test(test_rule_16_never_falls),
+		cmocka_unit_test(test_rule_17_probe),
+		cmocka_unit_test(test_rules_19_to_21_shares),
+		cmocka_unit_test(test_plan),
+		cmocka_unit_test(test_wrap),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests_name("decide", tests, NULL, NULL);
+}
