@@ -294,6 +294,51 @@ static void test_rule_11_budget(void **state)
 	end(&bench);
 }
 
+/* A capacity that is set twice too high: the wait stays, so the level rises; and falls again once it is gone. */
+static void test_rule_12_strain(void **state)
+{
+	struct bench bench;
+
+	(void)state;
+	begin(&bench, 1000);
+	load(&bench, 20, 20, 30, 40);
+	bench.wait_ns = 300 * MS_NS;
+	ticks(&bench, 25);
+	assert_int_equal(bench.decision.level, SPW_YELLOW);
+	assert_true(fabs(its(&bench)->sustained_per_s - 950) < 1e-6);
+	ticks(&bench, 60);
+	assert_true(bench.decision.level > SPW_YELLOW);
+	assert_true(its(&bench)->sustained_per_s < 600 && its(&bench)->sustained_per_s >= 300);
+	bench.wait_ns = MS_NS;
+	ticks(&bench, 40);
+	assert_true(fabs(its(&bench)->sustained_per_s - 950) < 1e-6);
+	end(&bench);
+}
+
+/* Waits that stay whatever is admitted, and little is: shedding does not help, and the capacity is not lowered for it.
+ */
+static void test_rule_18_helpless(void **state)
+{
+	struct bench bench;
+
+	(void)state;
+	begin(&bench, 0);
+	spw_memory_learned(bench.memory, 0)->capacity_per_s = 1000;
+	load(&bench, 10, 10, 10, 10);
+	ticks(&bench, 20);
+	bench.wait_ns = 500 * MS_NS;
+	ticks(&bench, 40);
+	assert_false(its(&bench)->helpless);
+	ticks(&bench, 20);
+	assert_true(its(&bench)->helpless && its(&bench)->saturated);
+	ticks(&bench, 100);
+	assert_true(fabs(its(&bench)->capacity_per_s - 1000) < 1e-6);
+	bench.wait_ns = MS_NS;
+	ticks(&bench, 30);
+	assert_false(its(&bench)->helpless);
+	end(&bench);
+}
+
 static void test_rule_16_never_falls(void **state)
 {
 	struct bench bench;
@@ -443,6 +488,8 @@ int main(void)
 		cmocka_unit_test(test_rule_17_probe),
 		cmocka_unit_test(test_rules_19_to_21_shares),
 		cmocka_unit_test(test_plan),
+		cmocka_unit_test(test_rule_12_strain),
+		cmocka_unit_test(test_rule_18_helpless),
 		cmocka_unit_test(test_wrap),
 	};
 

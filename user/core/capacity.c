@@ -209,7 +209,7 @@ static void watch_helpless(struct spw_capacity_memory *memory, double capacity, 
 	if (memory->wanting_s >= HELPLESS_SECONDS && !memory->helpless) {
 		memory->helpless = true;
 		if (memory->learned.capacity_per_s > 0)
-			memory->learned.capacity_per_s = memory->proven_per_s;
+			memory->learned.capacity_per_s = memory->proven_per_s = memory->anchor_per_s;
 	}
 	if (memory->wanting_s <= 0)
 		memory->helpless = false;

@@ -43,7 +43,8 @@
  * 17. The probe of the application above its limit, or where no wait is known a guard above its own, presses on the
  *     capacity (set or learned) by a tenth a second, down to the floor; afterwards it recovers at the probe's pace.
  * 18. Shedding does not help if for 5 s waits stay above target, less than half of the capacity is admitted, and no
- * queue drains: it is said, the capacity returns to what was proven last, and nothing is lowered further.
+ * queue drains: it is said, the capacity returns to what it was when last not saturated, and nothing is lowered
+ * further.
  *
  * 19. Shares. The budget is dealt out from the highest class down; those that don't shed take what they bring.
  *     The first that does not fit is admitted by share: 98 % of what is left, over its load and what its sources weigh
