@@ -41,7 +41,8 @@ SAN_SRC  := $(wildcard user/core/*.c user/config/*.c user/lists/*.c user/view/*.
 SAN_OBJ  := $(SAN_SRC:%.c=$(BUILD)/san/%.o)
 SKELS    := $(BUILD)/bpf/spillway.skel.h $(BUILD)/bpf/signals.skel.h
 SIM_OBJ  := $(patsubst %.c,$(BUILD)/san/%.o,$(filter-out tests/sim/test_%,$(wildcard tests/sim/*.c)))
-UNIT     := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c tests/sim/test_*.c))
+SIM      := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/sim/test_*.c))
+UNIT     := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c)) $(SIM)
 
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -86,13 +87,13 @@ $(BUILD)/pure.stamp: $(CORE_OBJ) tests/pure
 	$(Q)touch $@
 pure: $(BUILD)/pure.stamp
 
-$(BUILD)/tests/%: tests/%.c $(SAN_OBJ)
+$(filter-out $(SIM),$(UNIT)) $(BUILD)/tests/e2e/hooks_driver: $(BUILD)/tests/%: tests/%.c $(SAN_OBJ)
 	$(say) TEST $@
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS_ALL) $(SAN) -I. -o $@ $< $(SAN_OBJ) $(PKG_LIBS) -lcmocka -lm
 
-# The plant that the sim ring shares. Named one by one, or make takes the rule above while there is no plant.o yet.
-$(filter $(BUILD)/tests/sim/%,$(UNIT)): $(BUILD)/tests/sim/%: tests/sim/%.c $(SAN_OBJ) $(SIM_OBJ)
+# The plant that the sim ring shares.
+$(SIM): $(BUILD)/tests/%: tests/%.c $(SAN_OBJ) $(SIM_OBJ)
 	$(say) TEST $@
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS_ALL) $(SAN) -I. -o $@ $< $(SIM_OBJ) $(SAN_OBJ) $(PKG_LIBS) -lcmocka -lm

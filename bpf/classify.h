@@ -18,31 +18,43 @@
 #define SPW_LANES6 0x0000000100000001ULL
 #define SPW_GUARD6 0x8000000080000000ULL
 
-/* How many of the keys are not above the first 15 bits of @rest. */
+/* How many of the keys are not above the 15 bits at the top of @rest. */
 SPW_INLINE u32 spw_line4_rank(const struct spw_line4 *line, u64 rest)
 {
 	u64 lanes = (rest >> (64 - SPW_LINE4_KEY_BITS)) * SPW_LANES4 | SPW_GUARD4;
-	u64 below;
+	u64 below, more;
 
-	below = ((lanes - line->keys[0]) & SPW_GUARD4) >> 15;
+	below = ((lanes - line->keys2) & (SPW_GUARD4 >> 32)) >> 15;
+	more = ((lanes - line->keys[0]) & SPW_GUARD4) >> 15;
 	below += ((lanes - line->keys[1]) & SPW_GUARD4) >> 15;
-	below += ((lanes - line->keys[2]) & SPW_GUARD4) >> 15;
-	below += ((lanes - line->keys[3]) & (SPW_GUARD4 >> 16)) >> 15;
-	return (u32)(below * SPW_LANES4 >> 48) & 15;
+	more += ((lanes - line->keys[2]) & SPW_GUARD4) >> 15;
+	below += ((lanes - line->keys[3]) & SPW_GUARD4) >> 15;
+	below += more;
+	return (u32)(below * SPW_LANES4 >> 48);
 }
 
-/* How many of the keys are not above the first 31 bits of @rest. */
+/* How many of the keys are not above the 31 bits at the top of @rest. */
 SPW_INLINE u32 spw_line6_rank(const struct spw_line6 *line, u64 rest)
 {
 	u64 lanes = (rest >> (64 - SPW_LINE6_KEY_BITS)) * SPW_LANES6 | SPW_GUARD6;
-	u64 below;
+	u64 below, more;
 
-	below = ((lanes - line->keys[0]) & SPW_GUARD6) >> 31;
+	below = ((lanes - line->keys1) & (SPW_GUARD6 >> 32)) >> 31;
+	more = ((lanes - line->keys[0]) & SPW_GUARD6) >> 31;
 	below += ((lanes - line->keys[1]) & SPW_GUARD6) >> 31;
-	below += ((lanes - line->keys[2]) & SPW_GUARD6) >> 31;
+	more += ((lanes - line->keys[2]) & SPW_GUARD6) >> 31;
 	below += ((lanes - line->keys[3]) & SPW_GUARD6) >> 31;
-	below += ((lanes - line->keys[4]) & (SPW_GUARD6 >> 32)) >> 31;
+	more += ((lanes - line->keys[4]) & SPW_GUARD6) >> 31;
+	below += more;
 	return (u32)(below * SPW_LANES6 >> 32);
+}
+
+/* The slot at index @rank (0 to @limit, a power of two less one) of a line. */
+SPW_INLINE u32 spw_line_slot(const u32 *slots, u32 rank, u32 limit)
+{
+	u32 bit = rank * SPW_SLOT_BITS;
+
+	return SPW_LOAD(u32, (const u8 *)slots + (bit >> 3 & limit)) >> (bit & 7) & ((1u << SPW_SLOT_BITS) - 1);
 }
 
 /* The next @bits (0 to 15) of @rest. */
@@ -51,20 +63,9 @@ SPW_INLINE u32 spw_next_bits(u64 rest, u32 bits)
 	return (u32)((rest >> 1) >> (63 - bits));
 }
 
-/* @rest without its first @bits; the lower half of the address once @taken has come to 64. Without a branch. */
-SPW_INLINE u64 spw_advance(u64 rest, u32 bits, u32 taken, u64 source_lo)
+SPW_INLINE bool spw_is_fan(u32 entry)
 {
-	u64 half = ((u64)(taken ^ 64) - 1) >> 63; /* 1 at bit 64, else 0 */
-
-	/* Compiler and verifier would both make a branch of it again, and walk all that follows twice. */
-	SPW_OPAQUE(half);
-	rest <<= bits;
-	return rest ^ ((rest ^ source_lo) & (0 - half));
-}
-
-SPW_INLINE u32 spw_entry_kind(u32 entry)
-{
-	return entry >> SPW_ENTRY_KIND_SHIFT;
+	return entry & SPW_ENTRY_FAN;
 }
 
 SPW_INLINE u32 spw_entry_bits(u32 entry)
@@ -72,11 +73,34 @@ SPW_INLINE u32 spw_entry_bits(u32 entry)
 	return entry >> SPW_ENTRY_BITS_SHIFT & SPW_ENTRY_BITS_MASK;
 }
 
-SPW_INLINE u32 spw_fan_entry(const struct spw_ruleset *ruleset, u32 unit_mask, u32 fan, u32 index)
+SPW_INLINE u32 spw_entry_at(const struct spw_ruleset *ruleset, u32 unit_mask, u32 index)
 {
-	u32 unit = ((fan & SPW_ENTRY_BASE_MASK) + index / SPW_UNIT_ENTRIES) & unit_mask;
+	const u32 *entries = ruleset->units[0].entries;
 
-	return ruleset->units[unit].entries[index % SPW_UNIT_ENTRIES];
+	return entries[index & (unit_mask * SPW_UNIT_ENTRIES + SPW_UNIT_ENTRIES - 1)];
+}
+
+/* The entry of @fan that @rest chooses. */
+SPW_INLINE u32 spw_step(const struct spw_ruleset *ruleset, u32 unit_mask, u32 fan, u64 *rest)
+{
+	u32 bits = spw_entry_bits(fan), index = (fan & SPW_ENTRY_INDEX_MASK) + spw_next_bits(*rest, bits);
+
+	*rest <<= bits;
+	return spw_entry_at(ruleset, unit_mask, index);
+}
+
+/* The line of @entry. One pointer to it, from which words are read at small offsets that need no arithmetic. */
+SPW_INLINE const union spw_unit *spw_entry_line(const struct spw_ruleset *ruleset, u32 unit_mask, u32 entry)
+{
+	const union spw_unit *line = &ruleset->units[entry & unit_mask];
+
+	SPW_OPAQUE(line);
+	return line;
+}
+
+SPW_INLINE u32 spw_entry_window(u32 entry)
+{
+	return entry >> SPW_ENTRY_WINDOW_SHIFT & SPW_ENTRY_WINDOW_MASK;
 }
 
 /**
@@ -84,58 +108,67 @@ SPW_INLINE u32 spw_fan_entry(const struct spw_ruleset *ruleset, u32 unit_mask, u
  * @unit_mask: capacity of @ruleset in units, less one
  * @source: left aligned
  *
- * A table that does not end within SPW_WALK4_MAX steps is damaged; its last entry is taken for a leaf, and one that
- * names no list is passed over by the caller's bounds.
+ * A table that does not end within SPW_WALK4_MAX further steps is damaged; its last entry is taken for a line, and a
+ * slot that is none is passed over by the caller's bounds.
  */
 SPW_INLINE u32 spw_find4(const struct spw_ruleset *ruleset, u32 unit_mask, u64 source)
 {
-	u32 entry = ruleset->root4[source >> (64 - SPW_ROOT_BITS)], bits;
+	u32 entry = ruleset->root4[source >> (64 - SPW_ROOT_BITS)], window, bits;
 	u64 rest = source << SPW_ROOT_BITS;
 	const struct spw_line4 *line;
 
-	for (u32 step = 0; step < SPW_WALK4_MAX && spw_entry_kind(entry) == SPW_ENTRY_FAN; step++) {
-		bits = spw_entry_bits(entry);
-		entry = spw_fan_entry(ruleset, unit_mask, entry, spw_next_bits(rest, bits));
-		rest <<= bits;
+	if (entry < SPW_ENTRY_LINES)
+		return entry;
+	if (spw_is_fan(entry)) {
+		entry = spw_step(ruleset, unit_mask, entry, &rest);
+		for (u32 step = 0; step < SPW_WALK4_MAX && spw_is_fan(entry); step++)
+			entry = spw_step(ruleset, unit_mask, entry, &rest);
+		window = spw_entry_window(entry);
+		entry &= SPW_ENTRY_UNIT_MASK;
+	} else {
+		bits = entry >> SPW_ENTRY_LINES_SHIFT & SPW_ENTRY_BITS_MASK;
+		window = SPW_ROOT_BITS + bits;
+		entry = (entry & SPW_ENTRY_LINES_MASK) + spw_next_bits(rest, bits);
 	}
-	if (spw_entry_kind(entry) != SPW_ENTRY_LINES)
-		return entry & SPW_ENTRY_BASE_MASK;
-	bits = spw_entry_bits(entry);
-	line = &ruleset->units[((entry & SPW_ENTRY_BASE_MASK) + spw_next_bits(rest, bits)) & unit_mask].line4;
-	return line->slots[spw_line4_rank(line, rest << bits)];
+	line = &spw_entry_line(ruleset, unit_mask, entry)->line4;
+	return spw_line_slot(line->slots, spw_line4_rank(line, source << window), 31);
+}
+
+/* The half of the address to go on in: @half, or @source_lo if @position says so. Without a branch. */
+SPW_INLINE u64 spw_half(u64 half, u64 source_lo, u32 position)
+{
+	u64 low = position / SPW_DEEP_LOW & 1;
+
+	/* Compiler and verifier would both make a branch of it again, and walk all that follows twice. */
+	SPW_OPAQUE(low);
+	return half ^ ((half ^ source_lo) & (0 - low));
 }
 
 /** spw_find6() - the slot of an IPv6 source; see spw_find4(). */
 SPW_INLINE u32 spw_find6(const struct spw_ruleset *ruleset, u32 unit_mask, u64 source_hi, u64 source_lo)
 {
-	u32 entry = ruleset->root6[source_hi >> (64 - SPW_ROOT_BITS)];
-	u64 rest = source_hi << SPW_ROOT_BITS;
-	u32 taken = SPW_ROOT_BITS;
+	u32 entry = ruleset->root6[source_hi >> (64 - SPW_ROOT_BITS)], slot, deep;
+	u64 rest = source_hi << SPW_ROOT_BITS, half = source_hi;
+	const struct spw_line6 *line;
 
+	if (!spw_is_fan(entry))
+		return entry;
+	for (u32 step = 0; step < SPW_FAST_STEPS6; step++)
+		entry = spw_step(ruleset, unit_mask, entry, &rest);
 	for (u32 step = 0; step < SPW_WALK6_MAX; step++) {
-		u32 kind = spw_entry_kind(entry);
-		u32 bits = spw_entry_bits(entry);
-		u32 base = entry & SPW_ENTRY_BASE_MASK;
-		u32 index = spw_next_bits(rest, bits);
-
-		if (kind == SPW_ENTRY_LEAF)
-			return base;
-		taken += bits;
-		rest = spw_advance(rest, bits, taken, source_lo);
-		if (kind == SPW_ENTRY_LINES) {
-			const struct spw_line6 *line = &ruleset->units[(base + index) & unit_mask].line6;
-			u32 rank = spw_line6_rank(line, rest);
-			u32 slot = line->slots[rank < SPW_LINE6_KEYS ? rank : SPW_LINE6_KEYS];
-
-			if (slot < SPW_SLOT_DEEP)
-				return slot;
-			bits = (slot - SPW_SLOT_DEEP) & 31;
-			entry = line->deep;
-			taken += bits;
-			rest = spw_advance(rest, bits, taken, source_lo);
+		if (spw_is_fan(entry)) {
+			entry = spw_step(ruleset, unit_mask, entry, &rest);
 			continue;
 		}
-		entry = ruleset->units[(base + index / SPW_UNIT_ENTRIES) & unit_mask].entries[index % SPW_UNIT_ENTRIES];
+		line = &spw_entry_line(ruleset, unit_mask, entry & SPW_ENTRY_UNIT_MASK)->line6;
+		slot = spw_line_slot(line->slots, spw_line6_rank(line, half << spw_entry_window(entry)), 15);
+		if (slot != SPW_SLOT_DEEP)
+			return slot;
+		deep = line->slots[SPW_LINE6_DEEP_WORD] >> SPW_LINE6_DEEP_SHIFT;
+		entry = spw_entry_at(ruleset, unit_mask, deep);
+		half = spw_half(half, source_lo, entry);
+		rest = half << (entry & 63);
+		entry = spw_entry_at(ruleset, unit_mask, deep + 1);
 	}
 	return SPW_SLOT_NONE;
 }

@@ -64,21 +64,7 @@ struct spw_cursor {
 /* No chain of headers that is followed is longer; the mask keeps the verifier sure of it. */
 #define SPW_OFFSET_MASK 0x7fffu
 
-/*
- * Bytes stand in network order and at any alignment. The kernel lets programs load unaligned where the processor does, in
- * one instruction; the host's compilers want to be told.
- */
-#ifdef __bpf__
-#define SPW_LOAD(type, at) (*(const type *)(at))
-#else
-#define SPW_LOAD(type, at)                                  \
-	({                                                  \
-		type value;                                 \
-		__builtin_memcpy(&value, at, sizeof(value)); \
-		value;                                      \
-	})
-#endif
-
+/* Bytes stand in network order and at any alignment. */
 SPW_INLINE u32 spw_load16(const u8 *at)
 {
 	return __builtin_bswap16(SPW_LOAD(u16, at));

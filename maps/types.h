@@ -15,6 +15,7 @@ typedef __u8 u8;
 typedef __u16 u16;
 typedef __u32 u32;
 typedef __u64 u64;
+typedef __s32 s32;
 #else
 #include <stdbool.h>
 #include <stdint.h>
@@ -22,6 +23,7 @@ typedef uint8_t u8;
 typedef uint16_t u16;
 typedef uint32_t u32;
 typedef uint64_t u64;
+typedef int32_t s32;
 #endif
 
 /* A value that neither compiler nor verifier shall know anything of. */
@@ -29,6 +31,21 @@ typedef uint64_t u64;
 #define SPW_OPAQUE(value) asm volatile("" : "+r"(value))
 #else
 #define SPW_OPAQUE(value) ((void)0)
+#endif
+
+/*
+ * A number at any alignment. The kernel lets programs load unaligned where the processor does, in
+ * one instruction; the host's compilers want to be told.
+ */
+#ifdef __bpf__
+#define SPW_LOAD(type, at) (*(const type *)(at))
+#else
+#define SPW_LOAD(type, at)                                  \
+	({                                                  \
+		type value;                                 \
+		__builtin_memcpy(&value, at, sizeof(value)); \
+		value;                                      \
+	})
 #endif
 
 #define SPW_INLINE static inline __attribute__((always_inline, unused))

@@ -49,16 +49,25 @@ def order(driver, rate, rooms, shares=(ALL_SHARE,) * 4, debt=1.0, stay=0):
     return {"cost": cost, "stay": stay, "salt": 0x0123456789ABCDEF, "debt": driver.seconds(debt), "classes": classes}
 
 
+def frames_per_second(driver):
+    """How many this machine sends one by one: a budget that is to refuse something must be well below."""
+    begin = time.monotonic()
+    for number in range(100):
+        driver.run(syn(0, seq=number, dport=8443))
+    return max(16, int(100 / (time.monotonic() - begin)))
+
+
 def test_reference(tap):
     """Every verdict of a random sequence, with its moment, is that of the reference."""
     chance = random.Random(3)
     with Driver(POLICY) as driver:
         driver.control()
+        rate = frames_per_second(driver) // 8
         for label, orders in (
-            ("rooms", order(driver, 400, (0.1, 0.08, 0.05, 0.02))),
-            ("rooms, the highest never refused", order(driver, 300, (None, 0.08, 0.05, 0.02), debt=0.2)),
+            ("rooms", order(driver, rate, (0.1, 0.08, 0.05, 0.02))),
+            ("rooms, the highest never refused", order(driver, rate, (None, 0.08, 0.05, 0.02), debt=0.2)),
             ("shares", order(driver, 100000, (1, 1, 1, 1), (ALL_SHARE, 3 << 30, 1 << 30, 0), stay=driver.hz // 4)),
-            ("both", order(driver, 300, (0.1, 0.08, 0.05, 0.02), (ALL_SHARE, 3 << 30, 1 << 30, 1 << 28))),
+            ("both", order(driver, rate // 2, (0.1, 0.08, 0.05, 0.02), (ALL_SHARE, 3 << 30, 1 << 30, 1 << 28))),
         ):
             cell, wrong, count = Cell(), [], collections.Counter()
             driver.order(orders)
@@ -77,7 +86,7 @@ def test_reference(tap):
                 cell.backlog = max(0, arrival - cell.at)
             tap.ok(not wrong, f"rules 9 and 10: {label}: as the reference says", "\n".join(wrong[:10]))
             wanted = {"rooms": ["budget"], "shares": ["share"], "both": ["share", "budget"]}.get(label, ["budget"])
-            tap.ok(all(count[reason] > 20 for reason in wanted + ["admitted"]), f"... and {label} do refuse", count)
+            tap.ok(all(count[reason] > 8 for reason in wanted + ["admitted"]), f"... and {label} do refuse", count)
 
 
 def test_priority(tap):
@@ -203,7 +212,9 @@ def test_spoofed(tap):
     """Faults 14 and 16: a million spoofed sources leave memory as it is, and cost the protected class nothing."""
     with Driver(POLICY) as driver:
         driver.control("yellow")
-        driver.order(order(driver, 1000, (None, 0.08, 0.05, 0.02)))
+        seconds, _ = driver.flood(syn(3, dport=8443), 3000)
+        rate = max(50, min(1000, int(3000 / seconds / 20)))
+        driver.order(order(driver, rate, (None, 0.08, 0.05, 0.02)))
         memory = driver.ask("memory")
         driver.run(syn(0))
         before = driver.work(4)
@@ -211,12 +222,12 @@ def test_spoofed(tap):
         after = driver.work(4)
         admitted = sum(new[0] + new[2] - old[0] - old[2] for new, old in zip(after, before))
         seen = sum(sum(new) - sum(old) for new, old in zip(after, before))
-        bound = 1000 * (jiffies + 1) / driver.hz + 1000 * 0.02 + 1
+        bound = rate * (jiffies + 1) / driver.hz + rate * 0.02 + 1
         tap.equal(driver.ask("memory"), memory, "rule 10: spoofed sources take no memory (fault 14)")
         tap.equal(seen, scaled(1_000_000), "rule 10: every one of them is counted, whatever is full (fault 16)")
         tap.ok(admitted <= bound, "rule 10: a million of them get no more than budget and depth (fault 16)",
                f"{admitted} admitted in {seconds} s, {bound} at most")
-        tap.ok(admitted >= 0.98 * 1000 * (jiffies - 1) / driver.hz, "rule 10: and the budget is used", admitted)
+        tap.ok(admitted >= 0.95 * rate * (jiffies - 1) / driver.hz, "rule 10: and the budget is used", admitted)
         reasons = [driver.run(syn(0, 1 + n % 200, 9000 + n, n))[0] for n in range(300)]
         tap.equal(set(reasons), {"admitted"}, "rule 10: right behind them the protected class loses nothing (fault 14)")
 

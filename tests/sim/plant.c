@@ -151,9 +151,9 @@ static void charge(struct sim *sim, struct sim_site *site, const struct spw_serv
 		return;
 	}
 	spw_meter_admit(&site->arrival_ticks, now, order->cost_ticks, room, &(u64){0});
-	site->backlog += 1;
 	/* One unit may begin within the room, and the clock has steps. */
-	if (site->backlog > ((double)room + jiffy) / cost + 2)
+	site->backlog_s += cost / jiffy / JIFFIES_PER_S;
+	if (site->backlog_s * JIFFIES_PER_S * jiffy > (double)room + jiffy + 2 * cost)
 		break_rule(sim, "more was admitted than budget x time + depth");
 }
 
@@ -403,9 +403,7 @@ static void step(struct sim *sim)
 
 		arrive_all(sim, i);
 		serve(sim, i);
-		site->backlog -= sim->decision.services[i].budget_per_s * 1e-3;
-		if (site->backlog < 0)
-			site->backlog = 0;
+		site->backlog_s = site->backlog_s > 1e-3 ? site->backlog_s - 1e-3 : 0;
 	}
 	sim->now_ns += STEP_NS;
 	sim->time += 1e-3;

@@ -66,7 +66,7 @@ struct sim_site {
 	struct sim_tally tallies[SIM_CLASSES_MAX]; /* since sim_tally_anew() */
 	u64 drops;				   /* by the datapath, resent ones too */
 	u64 arrival_ticks;			   /* the budget's cell */
-	double backlog;				   /* the same told independently: units above budget x time */
+	double backlog_s; /* the same told independently: seconds that the budget takes for what was admitted */
 	struct sim_queue *queue;
 	struct spw_service_facts facts;
 };

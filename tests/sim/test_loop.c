@@ -15,7 +15,7 @@
 #include "plant.h"
 
 #define SURGE_BEGINS 10.0
-#define SURGE_ENDS 25.0
+#define SURGE_ENDS   25.0
 
 static double surge(const struct sim *sim, u32 site, double time)
 {
@@ -283,10 +283,14 @@ static void test_helpless(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_surge_known), cmocka_unit_test(test_surge_unknown),
-		cmocka_unit_test(test_surge_by_totals), cmocka_unit_test(test_steady),
-		cmocka_unit_test(test_calm),	    cmocka_unit_test(test_ramp_and_sawtooth),
-		cmocka_unit_test(test_halved),	    cmocka_unit_test(test_outage),
+		cmocka_unit_test(test_surge_known),
+		cmocka_unit_test(test_surge_unknown),
+		cmocka_unit_test(test_surge_by_totals),
+		cmocka_unit_test(test_steady),
+		cmocka_unit_test(test_calm),
+		cmocka_unit_test(test_ramp_and_sawtooth),
+		cmocka_unit_test(test_halved),
+		cmocka_unit_test(test_outage),
 		cmocka_unit_test(test_helpless),
 	};
 

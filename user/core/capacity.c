@@ -19,6 +19,7 @@
 #define OVERWHELMED_TARGETS 5
 #define STRAIN_SECONDS	    3.0 /* a wait above target for longer is no passing queue */
 #define STRAIN_PER_S	    0.1
+#define RELIEF		    6	/* given back so many times as fast once waits are within target */
 #define IDLE_PART	    8	/* waits below this part of the target are next to nothing */
 #define IDLE_SECONDS	    0.5 /* as long as they are, */
 #define BOLD		    4	/* the probe is so many times as fast */
@@ -216,7 +217,7 @@ static void watch_strain(struct spw_capacity_memory *memory, const struct spw_po
 	double gap = policy->eta - given;
 
 	if (memory->helpless || memory->saturated_s < STRAIN_SECONDS || gap < memory->strain)
-		memory->strain -= STRAIN_PER_S / 2 * seconds;
+		memory->strain -= (memory->saturated_s > 0 ? 1 : RELIEF) * STRAIN_PER_S / 2 * seconds;
 	else
 		memory->strain = spw_bounded(memory->strain + STRAIN_PER_S * seconds, 0, gap);
 	memory->strain = spw_bounded(memory->strain, 0, policy->eta - policy->floor);

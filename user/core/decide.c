@@ -27,7 +27,7 @@
  * not held back by the drain: the budget then is at least a tenth more than its load, up to the ceiling; the classes
  *     that are shed live under the drain through their shares.
  * 12. Sustained is the target share of the capacity. A wait that stays above target for more than 3 s is no passing
- *     queue: what the budget lacks is then taken from what is sustained too, slowly, and slowly given back.
+ *     queue: what the budget lacks is then taken from what is sustained too, slowly, and given back once waits are within target.
  *
  * 13. Capacity. As set, or learned; from what the application serves (first reads; or what was admitted less the growth
  *     of the accept queue).

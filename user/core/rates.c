@@ -157,6 +157,9 @@ static bool take_queue(struct spw_rates_memory *memory, const struct spw_service
 		served = memory->served_per_s > 0 ? memory->served_per_s : rates->admitted_per_s / 2;
 	memory->served_per_s = spw_smooth(memory->served_per_s, served, seconds, QUEUE_SECONDS);
 	memory->queue = spw_smooth(memory->queue, (double)now->queue, seconds, QUEUE_SECONDS);
+	/* What has drained does not wait any more. */
+	if (memory->queue > (double)now->queue)
+		memory->queue = (double)now->queue;
 	rates->served_per_s = memory->served_per_s;
 	rates->served_known = true;
 	rates->wait_ns = 0;

@@ -167,7 +167,7 @@ static int find_slot(struct compiler *compiler, u32 owner, bool management, u32 
 	const struct spw_ruleset_class *class;
 
 	if (!*known && !(list == 0 && !management)) {
-		if (compiler->slots_count == SPW_SLOTS_MAX)
+		if (compiler->slots_count == SPW_SLOT_DEEP)
 			return fail(compiler, SPW_RULESET_TOO_MANY_SLOTS, -E2BIG);
 		*known = (u16)compiler->slots_count++;
 	}

@@ -1,15 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Disjoint intervals -> table. A cell is a prefix of the address space with the starts of intervals that lie strictly
- * inside it and the slot that holds at its first address. For every cell the builder picks the first that serves:
+ * inside it and the slot that holds at its first address. A fan divides a cell into equal sub-cells and goes over them
+ * in order:
  *
  *   1. no start inside: a leaf;
- *   2. lines: the smallest power of two of equal sub-cells that each fit one line, unless that wastes more than
- *      LINE_WASTE lines for each one that the starts would fill: then a walk ends one cache miss further on;
- *   3. IPv6 only: if all starts share 4 further bits or more, one line that goes deeper there (path compression);
- *   4. a fan, of the width that costs least in steps ahead and in memory.
+ *   2. few enough for one line: it joins the line of the sub-cells before it while that has room, else begins the next,
+ *      so that lines are full however unevenly the starts lie;
+ *   3. IPv4, behind the root: lines, the smallest power of two of equal sub-cells that each fit one, unless that is
+ *      more than LINES_WASTE_BITS allow; a walk then has one access less;
+ *   4. otherwise a fan again, or (IPv6) a line that goes deeper where the starts share their next bits.
  *
- * Every step of a walk takes 4 bits at least, but for the last before bit 64 and 128, which bounds it (SPW_WALK6_MAX).
+ * Widths of fans are chosen by what they cost in bytes, for bytes are cache that others do not get, and in steps ahead:
+ * those that bpf/classify.h takes without a branch cost little, those behind them a mispredicted branch each. Every
+ * slow step takes 2 bits (IPv4) or 4 at least, but for the last before bit 64 and 128, which bounds the walk.
  */
 #include "table.h"
 
@@ -18,29 +22,42 @@
 #include <string.h>
 
 enum {
-	LINE_WASTE = 8,	    /* lines that may stand for each that is filled */
-	FAN_ENTRY_COST = 4, /* of an entry of a fan, in sixteenths of a step of one start */
-	FAN_BITS_MIN = 4,   /* a fan of 16 entries is one unit */
-	FAN_BITS_MAX = SPW_FAN_BITS_MAX,
-	SHARED_BITS_MIN = 4,
+	WORD_BITS = 64,
+	BEYOND = 65,		/* in place of a depth: in the lower half of the address */
+	SHARED_BITS_MIN = 4,	/* of a line that goes deeper */
+	LINES_WASTE_BITS = 2,	/* lines behind the root: how many times two for each one that is filled */
+	STEP_BYTES = 16,	/* what a step ahead is worth, per start behind it */
+	SLOW_STEP_BYTES = 64,	/* the same of a step that branches */
+	LINE_FILL_PERCENT = 60, /* of lines that are yet to be made */
 };
 
 /* Where a family differs. */
 struct family {
-	u32 keys;     /* of a line */
+	u32 keys; /* of a line */
 	u32 key_bits;
-	u32 width;    /* of an address */
-	bool deeper;  /* lines can go on */
+	u32 width;	    /* of the half of an address that a walk is in */
+	u32 fast_steps;	    /* fans behind the root that cost no branch */
+	u32 slow_bits;	    /* that a fan behind these takes at least, so that walks are bounded */
+	bool deeper;	    /* lines can go on */
+	bool lines_at_root; /* entries of the root may be lines, of which the next bits choose one */
 };
 
-static const struct family family4 = {SPW_LINE4_KEYS, SPW_LINE4_KEY_BITS, 32, false};
-static const struct family family6 = {SPW_LINE6_KEYS, SPW_LINE6_KEY_BITS, 128, true};
+static const struct family family4 = {SPW_LINE4_KEYS, SPW_LINE4_KEY_BITS, 32, SPW_FAST_STEPS4, 2, false, true};
+static const struct family family6 = {SPW_LINE6_KEYS, SPW_LINE6_KEY_BITS, 64, SPW_FAST_STEPS6, 4, true, false};
 
 /* A cell and what lies inside: starts[0..count) ascending, all above the cell's first address. */
 struct cell {
-	struct spw_addr first;
-	u32 taken; /* bits of its prefix */
+	u64 first; /* of its half of the address */
+	u32 taken; /* bits of its prefix, in that half */
+	bool low;  /* the half: the lower one */
 	u32 slot;  /* at its first address */
+	u32 level; /* fans of the walk so far */
+	const struct spw_interval *starts;
+	size_t count;
+};
+
+/* Some of the starts of a cell. */
+struct interval_range {
 	const struct spw_interval *starts;
 	size_t count;
 };
@@ -51,19 +68,29 @@ struct builder {
 	int err;
 };
 
-static u32 make_entry(u32 kind, u32 bits, u32 base)
+static u32 fan_entry(u32 bits, u32 index)
 {
-	return kind << SPW_ENTRY_KIND_SHIFT | bits << SPW_ENTRY_BITS_SHIFT | base;
+	return SPW_ENTRY_FAN | bits << SPW_ENTRY_BITS_SHIFT | index;
 }
 
-/* Room for @count units, zeroed; the number of the first. */
+static u32 line_entry(u32 window, u32 unit)
+{
+	return window << SPW_ENTRY_WINDOW_SHIFT | unit;
+}
+
+static u32 lines_entry(u32 bits, u32 unit)
+{
+	return SPW_ENTRY_LINES | bits << SPW_ENTRY_LINES_SHIFT | unit;
+}
+
+/* Room for @count units, zeroed; the number of the first. That is never 0, which says that there is none. */
 static u32 take_units(struct builder *builder, u32 count)
 {
 	struct spw_units *units = builder->units;
-	u32 base = units->count;
+	u32 base = units->count ? units->count : 1;
 
-	units->count += count;
-	if (units->count > units->limit || units->count > SPW_ENTRY_BASE_MASK) {
+	units->count = base + count;
+	if (units->count > units->limit || units->count > SPW_ENTRY_UNIT_MASK) {
 		builder->err = -E2BIG;
 		return 0;
 	}
@@ -78,404 +105,677 @@ static u32 take_units(struct builder *builder, u32 count)
 		units->items = items;
 		units->capacity = capacity;
 	}
+	if (base == 1)
+		memset(units->items, 0, sizeof(*units->items));
 	memset(&units->items[base], 0, (size_t)count * sizeof(*units->items));
 	return base;
 }
 
-/* The bits of @addr from @taken on, left aligned; a walk sees no further than its half of the address. */
-static u64 rest_of(const struct spw_addr *addr, u32 taken)
+/* Room for 2^@bits entries, none across two units that fit one; the index of the first. */
+static u32 take_entries(struct builder *builder, u32 bits)
 {
-	return taken < 64 ? addr->hi << taken : taken < 128 ? addr->lo << (taken - 64) : 0;
-}
+	struct spw_units *units = builder->units;
+	u32 count = 1u << bits, at = (units->small_next + count - 1) & ~(count - 1);
 
-/* The @bits of @addr behind @taken. */
-static u64 first_bits(const struct spw_addr *addr, u32 taken, u32 bits)
-{
-	return rest_of(addr, taken) >> (64 - bits);
-}
-
-static u32 half_end(const struct family *family, u32 taken)
-{
-	return family->width == 32 ? 32 : taken < 64 ? 64 : 128;
-}
-
-/* @addr with @value added at bit position @bit (from the left). */
-static struct spw_addr step_at(struct spw_addr addr, u32 bit, u64 value)
-{
-	if (bit <= 64) {
-		addr.hi += bit == 64 ? value : value << (64 - bit);
-	} else {
-		u64 low = bit == 128 ? value : value << (128 - bit);
-
-		addr.lo += low;
-		addr.hi += addr.lo < low;
+	if (count >= SPW_UNIT_ENTRIES)
+		return take_units(builder, count / SPW_UNIT_ENTRIES) * SPW_UNIT_ENTRIES;
+	if (!units->small_next || at + count > units->small_end) {
+		at = take_units(builder, 1) * SPW_UNIT_ENTRIES;
+		units->small_end = at + SPW_UNIT_ENTRIES;
 	}
-	return addr;
+	units->small_next = at + count;
+	return at;
 }
 
-/*
- * The @index-th of the 2^@bits sub-cells of @cell. @from: where in cell->starts to look; moved on. Sub-cells are to be
- * asked for in order.
- */
-static struct cell sub_cell(const struct cell *cell, u32 bits, u32 index, size_t *from, u32 *slot)
+static u32 *entry_at(struct builder *builder, u32 index)
 {
-	struct cell sub = {
-		.first = step_at(cell->first, cell->taken + bits, index),
-		.taken = cell->taken + bits,
-	};
-	size_t at = *from, end;
-
-	if (at < cell->count && !spw_addr_compare(&cell->starts[at].first, &sub.first))
-		*slot = cell->starts[at++].owner;
-	sub.slot = *slot;
-	sub.starts = &cell->starts[at];
-	if (index + 1 == 1u << bits) {
-		end = cell->count;
-	} else {
-		struct spw_addr next = step_at(cell->first, cell->taken + bits, (u64)index + 1);
-
-		for (end = at; end < cell->count && spw_addr_compare(&cell->starts[end].first, &next) < 0;)
-			end++;
-	}
-	sub.count = end - at;
-	if (sub.count)
-		*slot = cell->starts[end - 1].owner;
-	*from = end;
-	return sub;
+	return &builder->units->items[index / SPW_UNIT_ENTRIES].entries[index % SPW_UNIT_ENTRIES];
 }
 
-/* How many bits behind @taken the two share, at most up to the end of the half. */
-static u32 shared_bits(const struct family *family, u32 taken, const struct spw_addr *left,
-		       const struct spw_addr *right)
+static u64 word_of(const struct cell *cell, const struct spw_interval *start)
 {
-	u64 differ = rest_of(left, taken) ^ rest_of(right, taken);
-	u32 room = half_end(family, taken) - taken;
-	u32 shared = 0;
-
-	while (shared < room && !(differ >> 63)) {
-		differ <<= 1;
-		shared++;
-	}
-	return shared;
+	return cell->low ? start->first.lo : start->first.hi;
 }
 
-/* How a cell goes into one line: starts before and behind the part that goes deeper, if one does. */
-struct line_plan {
-	u32 keys;
-	u32 deep_bits;	 /* 0: nothing goes deeper */
-	size_t deep_from; /* starts [deep_from, deep_to) lie in the deeper part, or on its first address */
-	size_t deep_to;
-	bool opens; /* the deeper part needs a key for its begin */
-	bool closes; /* and one for its end */
+/* How many bits it takes to name a start in its half of the address. */
+static u32 depth_of(const struct cell *cell, const struct spw_interval *start)
+{
+	if (!cell->low && start->first.lo)
+		return BEYOND;
+	return WORD_BITS - (u32)__builtin_ctzll(word_of(cell, start));
+}
+
+/* How many bits two words share. */
+static u32 shared_bits(u64 left, u64 right)
+{
+	return left == right ? WORD_BITS : (u32)__builtin_clzll(left ^ right);
+}
+
+/* The @bits of @word behind @taken. */
+static u32 bits_of(u64 word, u32 taken, u32 bits)
+{
+	return bits ? (u32)(word << taken >> (WORD_BITS - bits)) : 0;
+}
+
+/* ---- lines ---- */
+
+static void put_bits(u32 *words, u32 at, u32 value)
+{
+	words[at / 32] |= value << at % 32;
+	if (at % 32)
+		words[at / 32 + 1] |= (u32)((u64)value << at % 32 >> 32);
+}
+
+/* A line in the making: the sub-cells from `first` on as far as they could be joined. */
+struct line {
+	u64 first;  /* address */
+	u32 shared; /* bits that all its addresses share */
+	u32 depth;  /* bits that name all its keys */
+	u32 unit;
+	u32 count;		  /* of keys */
+	u64 keys[SPW_LINE4_KEYS]; /* addresses */
+	u32 slots[SPW_LINE4_KEYS + 1];
 };
 
-/* Whether a key can name the start exactly. */
-static bool fits_window(const struct family *family, u32 taken, const struct spw_addr *start)
+static void pack4(const struct line *line, u32 window, struct spw_line4 *out)
 {
-	u32 end = taken + family->key_bits;
+	for (u32 i = 0; i < SPW_LINE4_KEYS; i++) {
+		u64 key = i < line->count ? line->keys[i] << window >> (WORD_BITS - SPW_LINE4_KEY_BITS)
+					  : (1u << SPW_LINE4_KEY_BITS) - 1;
 
-	if (end < 64)
-		return !(start->hi << end) && !start->lo;
-	if (taken < 64)
-		return !start->lo;
-	return end >= 128 || !(start->lo << (end - 64));
+		if (i < 2)
+			out->keys2 |= (u32)key << 16 * i;
+		else
+			out->keys[(i - 2) / 4] |= key << 16 * ((i - 2) % 4);
+	}
+	for (u32 i = 0; i <= SPW_LINE4_KEYS; i++)
+		put_bits(out->slots, i * SPW_SLOT_BITS, line->slots[i < line->count ? i : line->count]);
 }
 
-static struct spw_addr deep_first(const struct cell *cell, const struct line_plan *plan)
+static void pack6(const struct line *line, u32 window, u32 deep, struct spw_line6 *out)
 {
-	struct spw_addr first = cell->starts[plan->deep_from].first;
-	u32 taken = cell->taken + plan->deep_bits;
+	for (u32 i = 0; i < SPW_LINE6_KEYS; i++) {
+		u64 key = i < line->count ? line->keys[i] << window >> (WORD_BITS - SPW_LINE6_KEY_BITS)
+					  : (1u << SPW_LINE6_KEY_BITS) - 1;
 
-	if (taken < 64)
-		first = (struct spw_addr){first.hi >> (64 - taken) << (64 - taken), 0};
-	else if (taken == 64)
-		first.lo = 0;
-	else if (taken < 128)
-		first.lo = first.lo >> (128 - taken) << (128 - taken);
-	return first;
+		if (i < 1)
+			out->keys1 = (u32)key;
+		else
+			out->keys[(i - 1) / 2] |= key << 32 * ((i - 1) % 2);
+	}
+	for (u32 i = 0; i <= SPW_LINE6_KEYS; i++)
+		put_bits(out->slots, i * SPW_SLOT_BITS, line->slots[i < line->count ? i : line->count]);
+	out->slots[SPW_LINE6_DEEP_WORD] |= deep << SPW_LINE6_DEEP_SHIFT;
 }
 
-/* Are the starts few enough for one line, and can keys name them all? */
-static bool plan_flat_line(const struct family *family, const struct cell *cell, struct line_plan *plan)
+static void pack_line(struct builder *builder, const struct line *line, u32 window, u32 deep)
 {
-	*plan = (struct line_plan){.keys = (u32)cell->count};
-	if (cell->count > family->keys)
+	union spw_unit *unit = &builder->units->items[line->unit];
+
+	if (builder->err)
+		return;
+	if (builder->family->deeper)
+		pack6(line, window, deep, &unit->line6);
+	else
+		pack4(line, window, &unit->line4);
+}
+
+/* A leaf until finish_entries() knows what it has to be where it stands: no line has this window. */
+static u32 leaf_mark(u32 slot)
+{
+	return line_entry(SPW_ENTRY_WINDOW_MASK, slot);
+}
+
+static bool is_leaf_mark(u32 entry)
+{
+	return entry >> SPW_ENTRY_WINDOW_SHIFT == SPW_ENTRY_WINDOW_MASK;
+}
+
+/* A line in which every slot is @slot, whatever the keys; it is a line of both families. */
+static u32 leaf_line(struct builder *builder, u32 slot)
+{
+	struct spw_units *units = builder->units;
+
+	if (!units->leaves[slot]) {
+		struct line line = {.slots = {slot}};
+
+		line.unit = take_units(builder, 1);
+		units->leaves[slot] = line.unit;
+		if (!builder->err)
+			pack4(&line, 0, &units->items[line.unit].line4);
+	}
+	return line_entry(0, units->leaves[slot]);
+}
+
+/* A fan of one entry: where the walk takes a step in any case. */
+static u32 one_entry_fan(struct builder *builder, u32 entry)
+{
+	u32 index = take_entries(builder, 0);
+
+	if (!builder->err)
+		*entry_at(builder, index) = entry;
+	return fan_entry(0, index);
+}
+
+/* The same of the leaf of @slot, which its like share. */
+static u32 leaf_fan(struct builder *builder, u32 slot)
+{
+	struct spw_units *units = builder->units;
+
+	if (!units->leaf_fans[slot])
+		units->leaf_fans[slot] = one_entry_fan(builder, leaf_line(builder, slot));
+	return units->leaf_fans[slot];
+}
+
+static u32 finish_leaf(struct builder *builder, u32 slot, u32 level)
+{
+	if (!level)
+		return slot;
+	return level < builder->family->fast_steps ? leaf_fan(builder, slot) : leaf_line(builder, slot);
+}
+
+/* What the walk can read there as it is: fans, and behind IPv4's root lines. */
+static bool is_finished(const struct family *family, u32 entry, u32 level)
+{
+	return entry & SPW_ENTRY_FAN ||
+	       (!level && family->lines_at_root && entry & SPW_ENTRY_LINES && !is_leaf_mark(entry));
+}
+
+/* Entries that are read @level steps behind the root: leaves become what they are there, and the walk's fixed steps
+ * find fans. */
+static void finish_entries(struct builder *builder, u32 *entries, u32 count, u32 level)
+{
+	u32 last = 0, finished = 0;
+
+	for (u32 i = 0; i < count && !builder->err; i++) {
+		u32 entry = entries[i];
+
+		if (is_finished(builder->family, entry, level))
+			continue;
+		if (entry != last) {
+			finished = entry;
+			if (is_leaf_mark(entry))
+				finished = finish_leaf(builder, entry & SPW_ENTRY_UNIT_MASK, level);
+			else
+				for (u32 step = level; step < builder->family->fast_steps; step++)
+					finished = one_entry_fan(builder, finished);
+			last = entry;
+		}
+		entries[i] = finished;
+	}
+}
+
+/* What a sub-cell asks of a line. */
+struct demand {
+	u64 first;
+	u32 bits;  /* of its prefix */
+	u32 slot;  /* at its first address */
+	u32 depth; /* of its deepest start */
+	const struct spw_interval *starts;
+	size_t count;
+};
+
+/* Whether one line, with @shared bits of window's begin and @depth of its keys, can be. */
+static bool line_fits(const struct family *family, size_t count, u32 shared, u32 depth)
+{
+	return count <= family->keys && depth <= WORD_BITS && depth <= shared + family->key_bits;
+}
+
+static bool fits_alone(const struct family *family, const struct demand *demand)
+{
+	return line_fits(family, demand->count, demand->bits, demand->depth);
+}
+
+static u32 line_last_slot(const struct line *line)
+{
+	return line->slots[line->count];
+}
+
+/* Joins the sub-cell to the line, if it has room. Only counts: keys are added by add_keys(). */
+static bool join(const struct family *family, struct line *line, const struct demand *demand, u32 last_slot)
+{
+	u32 shared = shared_bits(line->first, demand->first), opens = last_slot != demand->slot;
+	u32 depth = line->depth > demand->depth ? line->depth : demand->depth;
+
+	if (shared > line->shared)
+		shared = line->shared;
+	if (depth < demand->bits && opens)
+		depth = demand->bits;
+	if (!line_fits(family, line->count + opens + demand->count, shared, depth))
 		return false;
-	for (size_t i = 0; i < cell->count; i++)
-		if (!fits_window(family, cell->taken, &cell->starts[i].first))
-			return false;
+	line->shared = shared;
+	line->depth = depth;
 	return true;
 }
 
-/* Can it be one line if starts [low, high), and whatever else lies in the prefix that they share, go deeper? */
-static bool plan_deep_line(const struct family *family, const struct cell *cell, size_t low, size_t high,
-			   struct line_plan *plan)
+static void begin(struct line *line, const struct demand *demand)
 {
-	u32 shared = shared_bits(family, cell->taken, &cell->starts[low].first, &cell->starts[high - 1].first);
-	struct spw_addr first, next;
-
-	*plan = (struct line_plan){.deep_from = low, .deep_to = high};
-	plan->deep_bits = shared > family->key_bits ? family->key_bits : shared;
-	if (cell->taken + plan->deep_bits > half_end(family, cell->taken))
-		plan->deep_bits = half_end(family, cell->taken) - cell->taken;
-	if (plan->deep_bits < SHARED_BITS_MIN && cell->taken + plan->deep_bits < half_end(family, cell->taken))
-		return false;
-	if (!plan->deep_bits)
-		return false;
-	first = deep_first(cell, plan);
-	next = step_at(first, cell->taken + plan->deep_bits, 1);
-	/* Everything in the deeper part goes there, also what a key could have named. */
-	while (plan->deep_from && spw_addr_compare(&cell->starts[plan->deep_from - 1].first, &first) >= 0)
-		plan->deep_from--;
-	while (plan->deep_to < cell->count && (spw_addr_compare(&next, &first) <= 0 ||
-	       spw_addr_compare(&cell->starts[plan->deep_to].first, &next) < 0))
-		plan->deep_to++;
-	plan->opens = spw_addr_compare(&first, &cell->first) != 0;
-	plan->closes = rest_of(&first, cell->taken) >> (64 - plan->deep_bits) != (1ULL << plan->deep_bits) - 1 &&
-		       !(plan->deep_to < cell->count && !spw_addr_compare(&cell->starts[plan->deep_to].first, &next));
-	plan->keys = (u32)plan->deep_from + (u32)(cell->count - plan->deep_to) + plan->opens + plan->closes;
-	return cell->count - (plan->deep_to - plan->deep_from) <= family->keys && plan->keys <= family->keys;
+	line->first = demand->first;
+	line->shared = demand->bits;
+	line->depth = demand->depth;
+	line->count = 0;
+	line->slots[0] = demand->slot;
 }
 
-/* The one question: does the cell fit one line, and how? */
-static bool fits_line(const struct family *family, const struct cell *cell, struct line_plan *plan)
+static void add_key(struct line *line, u64 key, u32 slot)
 {
-	size_t low, high;
-
-	if (plan_flat_line(family, cell, plan))
-		return true;
-	if (!family->deeper || cell->taken >= 128)
-		return false;
-	for (low = 0; low < cell->count && fits_window(family, cell->taken, &cell->starts[low].first);)
-		if (++low > family->keys)
-			return false;
-	if (low == cell->count)
-		return false;
-	for (high = cell->count; fits_window(family, cell->taken, &cell->starts[high - 1].first); high--)
-		if (cell->count - high > family->keys)
-			return false;
-	return plan_deep_line(family, cell, low, high, plan);
-}
-
-/* A line being written: its keys so far. */
-struct line_writer {
-	u64 keys[SPW_UNIT_ENTRIES];
-	u32 slots[SPW_UNIT_ENTRIES];
-	u32 count;
-};
-
-static void add_key(const struct family *family, struct line_writer *line, u32 taken, const struct spw_addr *start,
-		    u32 slot)
-{
-	line->keys[line->count] = rest_of(start, taken) >> (64 - family->key_bits);
+	line->keys[line->count] = key;
 	line->slots[++line->count] = slot;
 }
 
-static void pack_line(const struct family *family, const struct line_writer *line, u32 deep, union spw_unit *unit)
+static void add_keys(const struct cell *cell, struct line *line, const struct demand *demand)
 {
-	u32 lane_bits = family->key_bits + 1, lanes = 64 / lane_bits;
-	u64 *words = family->width == 32 ? unit->line4.keys : unit->line6.keys;
-	u16 *slots = family->width == 32 ? unit->line4.slots : unit->line6.slots;
+	if (line_last_slot(line) != demand->slot)
+		add_key(line, demand->first, demand->slot);
+	for (size_t i = 0; i < demand->count; i++)
+		add_key(line, word_of(cell, &demand->starts[i]), demand->starts[i].owner);
+}
 
-	for (u32 i = 0; i < family->keys; i++) {
-		u64 key = i < line->count ? line->keys[i] : (1ULL << family->key_bits) - 1;
+/* ---- fans ---- */
 
-		words[i / lanes] |= key << i % lanes * lane_bits;
+/*
+ * The sub-cell in which starts[*from] lies: what it asks for, and its index. *from and *slot move on behind it.
+ */
+static u32 next_demand(const struct cell *cell, u32 bits, size_t *from, u32 *slot, struct demand *demand)
+{
+	u32 below = cell->taken + bits, index = bits_of(word_of(cell, &cell->starts[*from]), cell->taken, bits), depth;
+	size_t at = *from;
+
+	demand->bits = below;
+	demand->first = word_of(cell, &cell->starts[at]);
+	if (below < WORD_BITS)
+		demand->first = demand->first >> (WORD_BITS - below) << (WORD_BITS - below);
+	demand->slot = *slot;
+	demand->depth = 0;
+	if (depth_of(cell, &cell->starts[at]) <= below)
+		demand->slot = cell->starts[at++].owner;
+	demand->starts = &cell->starts[at];
+	for (; at < cell->count && bits_of(word_of(cell, &cell->starts[at]), cell->taken, bits) == index; at++) {
+		depth = depth_of(cell, &cell->starts[at]);
+		if (depth > demand->depth)
+			demand->depth = depth;
 	}
-	for (u32 i = 0; i <= family->keys; i++)
-		slots[i] = (u16)line->slots[i < line->count ? i : line->count];
-	if (family->width != 32)
-		unit->line6.deep = deep;
+	demand->count = (size_t)(&cell->starts[at] - demand->starts);
+	*from = at;
+	*slot = cell->starts[at - 1].owner;
+	return index;
 }
 
-static u32 build_cell(struct builder *builder, const struct cell *cell);
-
-/* The part of @cell that its line leaves to a deeper entry. */
-static u32 build_deeper(struct builder *builder, const struct cell *cell, const struct line_plan *plan)
+static u32 log2_above(u64 value)
 {
-	struct cell part = {
-		.first = deep_first(cell, plan),
-		.taken = cell->taken + plan->deep_bits,
-		.slot = plan->deep_from ? cell->starts[plan->deep_from - 1].owner : cell->slot,
-	};
-	size_t from = plan->deep_from;
-
-	if (from < plan->deep_to && !spw_addr_compare(&cell->starts[from].first, &part.first))
-		part.slot = cell->starts[from++].owner;
-	part.starts = &cell->starts[from];
-	part.count = plan->deep_to - from;
-	return build_cell(builder, &part);
+	return value < 2 ? 0 : WORD_BITS - (u32)__builtin_clzll(value - 1);
 }
 
-static void build_line(struct builder *builder, const struct cell *cell, const struct line_plan *plan, u32 unit)
+/* What starts[0..count) of a cell that is @level fans behind the root, and has @bits of prefix, may come to. */
+static u64 cost_ahead(const struct family *family, const struct cell *cell, const struct interval_range *range,
+		      u32 bits, u32 level)
 {
-	const struct family *family = builder->family;
-	struct line_writer line = {.slots = {cell->slot}};
-	u32 deep = 0;
+	u64 lines = range->count * 100 / (family->keys * LINE_FILL_PERCENT) + 1;
+	u64 shared = shared_bits(word_of(cell, range->starts), word_of(cell, &range->starts[range->count - 1]));
+	u64 width = (shared > bits ? shared - bits : 0) + log2_above(lines) + 1;
+	u64 step = level > family->fast_steps ? SLOW_STEP_BYTES : STEP_BYTES;
 
-	if (plan->deep_bits)
-		deep = build_deeper(builder, cell, plan);
-	if (builder->err)
-		return;
-	for (size_t i = 0; i < cell->count; i++) {
-		if (plan->deep_bits && i == plan->deep_from) {
-			struct spw_addr first = deep_first(cell, plan);
-			struct spw_addr next = step_at(first, cell->taken + plan->deep_bits, 1);
+	if (width > SPW_FAN_BITS_MAX) {
+		width = SPW_FAN_BITS_MAX;
+		step += SLOW_STEP_BYTES;
+	}
+	return lines * SPW_UNIT_BYTES + (sizeof(u32) << width) + range->count * step;
+}
 
-			if (plan->opens)
-				add_key(family, &line, cell->taken, &first, SPW_SLOT_DEEP + plan->deep_bits);
-			else
-				line.slots[0] = SPW_SLOT_DEEP + plan->deep_bits;
-			if (plan->closes)
-				add_key(family, &line, cell->taken, &next, cell->starts[plan->deep_to - 1].owner);
-			i = plan->deep_to;
-			if (i >= cell->count)
-				break;
+/* What a fan of @bits would cost, or any number above @limit. */
+static u64 fan_cost(const struct family *family, const struct cell *cell, u32 bits, u64 limit)
+{
+	u64 cost = sizeof(u32) << bits;
+	u32 slot = cell->slot, last_slot = 0;
+	struct line line;
+	bool open = false;
+
+	for (size_t from = 0; from < cell->count && cost <= limit;) {
+		struct demand demand;
+
+		next_demand(cell, bits, &from, &slot, &demand);
+		if (!demand.count)
+			continue;
+		if (!fits_alone(family, &demand)) {
+			cost += cost_ahead(family, cell, &(struct interval_range){demand.starts, demand.count},
+					   demand.bits, cell->level + 1);
+			continue;
 		}
-		add_key(family, &line, cell->taken, &cell->starts[i].first, cell->starts[i].owner);
-	}
-	pack_line(family, &line, deep, &builder->units->items[unit]);
-}
-
-/* The smallest number of bits by which the cell falls into lines; more than SPW_FAN_BITS_MAX: none that is worth it. */
-static u32 choose_line_bits(const struct family *family, const struct cell *cell)
-{
-	u32 room = half_end(family, cell->taken) - cell->taken;
-	size_t enough = (cell->count + family->keys - 1) / family->keys * LINE_WASTE;
-
-	for (u32 bits = 0; bits <= room && bits <= SPW_FAN_BITS_MAX; bits++) {
-		size_t from = 0;
-		u32 slot = cell->slot, index;
-		struct line_plan plan;
-
-		if ((1u << bits) > enough)
-			break;
-		for (index = 0; index < 1u << bits; index++) {
-			struct cell sub = sub_cell(cell, bits, index, &from, &slot);
-
-			if (!fits_line(family, &sub, &plan))
-				break;
+		if (open && join(family, &line, &demand, last_slot)) {
+			line.count += (u32)demand.count + (last_slot != demand.slot);
+		} else {
+			begin(&line, &demand);
+			line.count = (u32)demand.count;
+			cost += SPW_UNIT_BYTES;
+			open = true;
 		}
-		if (index == 1u << bits)
-			return bits;
-	}
-	return SPW_FAN_BITS_MAX + 1;
-}
-
-static u32 build_lines(struct builder *builder, const struct cell *cell, u32 bits)
-{
-	u32 base = take_units(builder, 1u << bits), slot = cell->slot;
-	size_t from = 0;
-
-	for (u32 index = 0; index < 1u << bits && !builder->err; index++) {
-		struct cell sub = sub_cell(cell, bits, index, &from, &slot);
-		struct line_plan plan;
-
-		fits_line(builder->family, &sub, &plan);
-		build_line(builder, &sub, &plan, base + index);
-	}
-	return make_entry(SPW_ENTRY_LINES, bits, base);
-}
-
-/* How many steps more a cell with @count starts may take, in sixteenths: one line, or fans that divide by some 64. */
-static u32 steps_ahead(size_t count, u32 keys)
-{
-	u32 steps = 16;
-
-	if (!count)
-		return 4; /* a leaf: no further access */
-	for (; count > keys; count /= 2)
-		steps += 16 / 4;
-	return steps;
-}
-
-/* What a fan of @bits would cost: steps ahead of every start, and memory, which is cache that others do not get. */
-static u64 fan_cost(const struct family *family, const struct cell *cell, u32 bits)
-{
-	u64 cost = ((u64)FAN_ENTRY_COST << bits);
-	size_t from = 0;
-
-	while (from < cell->count) {
-		u64 index = first_bits(&cell->starts[from].first, cell->taken, bits);
-		size_t to = from + 1;
-
-		while (to < cell->count && first_bits(&cell->starts[to].first, cell->taken, bits) == index)
-			to++;
-		cost += (u64)(to - from) * steps_ahead(to - from, family->keys);
-		from = to;
+		last_slot = slot;
 	}
 	return cost;
 }
 
-static u32 choose_fan_bits(const struct family *family, const struct cell *cell)
+static u32 choose_fan_bits(const struct family *family, const struct cell *cell, u64 *best_cost)
 {
-	u32 room = half_end(family, cell->taken) - cell->taken, best = 0;
-	u64 best_cost = UINT64_MAX;
+	u32 room = family->width - cell->taken, most = room < SPW_FAN_BITS_MAX ? room : SPW_FAN_BITS_MAX, best = most;
+	u32 least = cell->level <= family->fast_steps ? 1 : family->slow_bits;
 
-	for (u32 bits = FAN_BITS_MIN; bits <= FAN_BITS_MAX && bits <= room; bits++) {
-		u64 cost = fan_cost(family, cell, bits);
+	/* What lies unevenly is not to be divided by halves, step by step. */
+	if (log2_above(cell->count / family->keys) > least)
+		least = log2_above(cell->count / family->keys);
+	*best_cost = UINT64_MAX;
+	for (u32 bits = least < most ? least : most; bits <= most; bits++) {
+		u64 cost;
 
-		if (cost < best_cost) {
-			best_cost = cost;
+		if (sizeof(u32) << bits > *best_cost)
+			break;
+		cost = fan_cost(family, cell, bits, *best_cost);
+		if (cost < *best_cost) {
+			*best_cost = cost;
 			best = bits;
 		}
-		if (cell->count >> bits == 0 && bits > 8)
-			break;
 	}
-	return best ? best : room;
+	return best;
 }
 
-static u32 build_fan(struct builder *builder, const struct cell *cell)
+static u32 build_cell(struct builder *builder, const struct cell *cell);
+
+/* Where keys begin, so that none hangs over the end of the word. */
+static u32 window_of(const struct family *family, u32 shared)
 {
-	u32 bits = choose_fan_bits(builder->family, cell), base, slot = cell->slot;
-	size_t from = 0;
+	return shared < WORD_BITS - family->key_bits ? shared : WORD_BITS - family->key_bits;
+}
 
-	base = take_units(builder, ((1u << bits) + SPW_UNIT_ENTRIES - 1) / SPW_UNIT_ENTRIES);
-	for (u32 index = 0; index < 1u << bits && !builder->err; index++) {
-		struct cell sub = sub_cell(cell, bits, index, &from, &slot);
-		u32 entry = build_cell(builder, &sub);
+/* Writes the line, and the window into the entries that were given to it. */
+static void close_line(struct builder *builder, const struct line *line, u32 *entries, u32 from, u32 to)
+{
+	u32 window = window_of(builder->family, line->shared);
 
-		if (!builder->err)
-			builder->units->items[base + index / SPW_UNIT_ENTRIES].entries[index % SPW_UNIT_ENTRIES] = entry;
+	for (u32 i = from; i < to; i++)
+		if (entries[i] == line_entry(0, line->unit))
+			entries[i] = line_entry(window, line->unit);
+	pack_line(builder, line, window, 0);
+}
+
+static void fill_fan(struct builder *builder, const struct cell *cell, u32 bits, u32 *entries)
+{
+	u32 slot = cell->slot, next = 0, line_from = 0;
+	struct line line = {0};
+
+	for (size_t from = 0; from < cell->count && !builder->err;) {
+		u32 before = slot, index;
+		struct demand demand;
+
+		index = next_demand(cell, bits, &from, &slot, &demand);
+		while (next < index)
+			entries[next++] = leaf_mark(before);
+		if (!demand.count) {
+			entries[next++] = leaf_mark(demand.slot);
+			continue;
+		}
+		if (!fits_alone(builder->family, &demand) || (!cell->level && builder->family->lines_at_root)) {
+			struct cell sub = {.first = demand.first,
+					   .taken = demand.bits,
+					   .low = cell->low,
+					   .slot = demand.slot,
+					   .level = cell->level + 1,
+					   .starts = demand.starts,
+					   .count = demand.count};
+
+			entries[next++] = build_cell(builder, &sub);
+			continue;
+		}
+		if (!line.unit || !join(builder->family, &line, &demand, line_last_slot(&line))) {
+			if (line.unit)
+				close_line(builder, &line, entries, line_from, next);
+			line.unit = take_units(builder, 1);
+			line_from = next;
+			begin(&line, &demand);
+		}
+		add_keys(cell, &line, &demand);
+		entries[next++] = line_entry(0, line.unit);
 	}
-	return make_entry(SPW_ENTRY_FAN, bits, base);
+	if (line.unit)
+		close_line(builder, &line, entries, line_from, next);
+	while (next < 1u << bits && !builder->err)
+		entries[next++] = leaf_mark(slot);
+	finish_entries(builder, entries, 1u << bits, cell->level);
+}
+
+static u32 build_fan(struct builder *builder, const struct cell *cell, u32 bits)
+{
+	u32 base = take_entries(builder, bits), *entries = malloc(sizeof(u32) << bits);
+
+	if (!entries)
+		builder->err = -ENOMEM;
+	if (!builder->err)
+		fill_fan(builder, cell, bits, entries);
+	if (!builder->err)
+		memcpy(entry_at(builder, base), entries, sizeof(u32) << bits);
+	free(entries);
+	return fan_entry(bits, base);
+}
+
+/* ---- lines that go deeper ---- */
+
+/* How a cell goes into one line whose starts [from, to) lie in a deeper part, or on its first address. */
+struct deep_plan {
+	size_t from;
+	size_t to;
+	u64 first;   /* of the deeper part */
+	u32 bits;    /* of its prefix */
+	bool opens;  /* it needs a key for its begin */
+	bool closes; /* and one for its end */
+	u64 next;    /* the first address behind it, if closes */
+};
+
+/* What no key can name must go deeper, else everything. */
+static bool find_deep(const struct family *family, const struct cell *cell, struct deep_plan *plan)
+{
+	u32 window_end = cell->taken + family->key_bits;
+	size_t low = 0, high = cell->count;
+
+	while (low < high && depth_of(cell, &cell->starts[low]) <= window_end)
+		low++;
+	if (low == cell->count)
+		low = 0;
+	else
+		while (depth_of(cell, &cell->starts[high - 1]) <= window_end)
+			high--;
+	plan->from = low;
+	plan->to = high;
+	plan->bits = shared_bits(word_of(cell, &cell->starts[low]), word_of(cell, &cell->starts[high - 1]));
+	if (plan->bits > window_end)
+		plan->bits = window_end;
+	return plan->bits == WORD_BITS || plan->bits >= cell->taken + SHARED_BITS_MIN;
+}
+
+/* Can the cell be one line, with a part that goes deeper? */
+static bool plan_deep(const struct family *family, const struct cell *cell, struct deep_plan *plan)
+{
+	u64 last;
+
+	if (!family->deeper || cell->taken == WORD_BITS || !find_deep(family, cell, plan))
+		return false;
+	plan->first = word_of(cell, &cell->starts[plan->from]);
+	last = plan->first;
+	if (plan->bits < WORD_BITS) {
+		plan->first = plan->first >> (WORD_BITS - plan->bits) << (WORD_BITS - plan->bits);
+		last = plan->first | UINT64_MAX >> plan->bits;
+	}
+	/* Everything in the deeper part goes there, also what a key could have named. */
+	while (plan->from && word_of(cell, &cell->starts[plan->from - 1]) >= plan->first)
+		plan->from--;
+	while (plan->to < cell->count && word_of(cell, &cell->starts[plan->to]) <= last)
+		plan->to++;
+	plan->opens = plan->first != cell->first;
+	plan->next = last + 1;
+	plan->closes = last != (cell->first | (cell->taken ? UINT64_MAX >> cell->taken : UINT64_MAX)) &&
+		       !(plan->to < cell->count && word_of(cell, &cell->starts[plan->to]) == plan->next &&
+			 depth_of(cell, &cell->starts[plan->to]) != BEYOND);
+	return plan->from + (cell->count - plan->to) + plan->opens + plan->closes <= family->keys;
+}
+
+/* The deeper part, and where it begins: two entries. */
+static u32 build_deeper(struct builder *builder, const struct cell *cell, const struct deep_plan *plan)
+{
+	struct cell part = {
+		.first = plan->first,
+		.taken = plan->bits,
+		.low = cell->low,
+		.slot = plan->from ? cell->starts[plan->from - 1].owner : cell->slot,
+		.level = builder->family->fast_steps + 1,
+	};
+	u32 record = take_entries(builder, 1), entry;
+	size_t from = plan->from;
+
+	if (part.taken == WORD_BITS)
+		part.first = 0, part.taken = 0, part.low = true;
+	if (from < plan->to && word_of(&part, &cell->starts[from]) == part.first &&
+	    (part.low || !cell->starts[from].first.lo))
+		part.slot = cell->starts[from++].owner;
+	part.starts = &cell->starts[from];
+	part.count = plan->to - from;
+	entry = build_cell(builder, &part);
+	if (!builder->err) {
+		*entry_at(builder, record) = part.taken | (part.low ? SPW_DEEP_LOW : 0);
+		*entry_at(builder, record + 1) = entry;
+	}
+	return record;
+}
+
+static u32 build_deep_line(struct builder *builder, const struct cell *cell, const struct deep_plan *plan)
+{
+	u32 window = window_of(builder->family, cell->taken), deep;
+	struct line line = {.slots = {cell->slot}};
+
+	line.unit = take_units(builder, 1);
+	deep = build_deeper(builder, cell, plan);
+	for (size_t i = 0; i < plan->from; i++)
+		add_key(&line, word_of(cell, &cell->starts[i]), cell->starts[i].owner);
+	if (plan->opens)
+		add_key(&line, plan->first, SPW_SLOT_DEEP);
+	else
+		line.slots[line.count] = SPW_SLOT_DEEP;
+	if (plan->closes)
+		add_key(&line, plan->next, cell->starts[plan->to - 1].owner);
+	for (size_t i = plan->to; i < cell->count; i++)
+		add_key(&line, word_of(cell, &cell->starts[i]), cell->starts[i].owner);
+	pack_line(builder, &line, window, deep);
+	return line_entry(window, line.unit);
+}
+
+/* All of its upper half is taken: a line that only says so. */
+static u32 build_crossing(struct builder *builder, const struct cell *cell)
+{
+	struct line line = {.slots = {SPW_SLOT_DEEP}};
+	struct deep_plan plan = {.to = cell->count, .first = cell->first, .bits = WORD_BITS};
+	u32 deep;
+
+	line.unit = take_units(builder, 1);
+	deep = build_deeper(builder, cell, &plan);
+	pack_line(builder, &line, 0, deep);
+	return line_entry(0, line.unit);
+}
+
+/* ---- cells ---- */
+
+static u32 build_line(struct builder *builder, const struct cell *cell, const struct demand *demand)
+{
+	u32 window = window_of(builder->family, cell->taken);
+	struct line line;
+
+	begin(&line, demand);
+	add_keys(cell, &line, demand);
+	line.unit = take_units(builder, 1);
+	pack_line(builder, &line, window, 0);
+	return line_entry(window, line.unit);
+}
+
+/* The smallest number of bits by which the cell falls into lines; more than @most: none is. */
+static u32 choose_lines_bits(const struct family *family, const struct cell *cell, u32 most)
+{
+	for (u32 bits = 0; bits <= most; bits++) {
+		u32 slot = cell->slot;
+		size_t from = 0;
+		bool fits = true;
+
+		while (from < cell->count && fits) {
+			struct demand demand;
+
+			next_demand(cell, bits, &from, &slot, &demand);
+			fits = fits_alone(family, &demand);
+		}
+		if (fits)
+			return bits;
+	}
+	return most + 1;
+}
+
+static u32 build_lines(struct builder *builder, const struct cell *cell, u32 bits)
+{
+	u32 base = take_units(builder, 1u << bits), slot = cell->slot, next = 0;
+	struct line line;
+
+	for (size_t from = 0; next < 1u << bits && !builder->err; next++) {
+		struct demand demand = {.slot = slot, .bits = cell->taken + bits};
+
+		if (from < cell->count && bits_of(word_of(cell, &cell->starts[from]), cell->taken, bits) == next)
+			next_demand(cell, bits, &from, &slot, &demand);
+		begin(&line, &demand);
+		add_keys(cell, &line, &demand);
+		line.unit = base + next;
+		pack_line(builder, &line, demand.bits, 0);
+	}
+	return lines_entry(bits, base);
 }
 
 static u32 build_cell(struct builder *builder, const struct cell *cell)
 {
 	const struct family *family = builder->family;
-	struct line_plan plan;
+	struct demand demand = {.first = cell->first,
+				.bits = cell->taken,
+				.slot = cell->slot,
+				.starts = cell->starts,
+				.count = cell->count};
+	struct deep_plan plan;
+	u64 cost;
 	u32 bits;
 
 	if (builder->err)
 		return 0;
 	if (!cell->count)
-		return make_entry(SPW_ENTRY_LEAF, 0, cell->slot);
-	bits = choose_line_bits(family, cell);
-	if (bits <= SPW_FAN_BITS_MAX)
-		return build_lines(builder, cell, bits);
-	if (family->deeper && plan_deep_line(family, cell, 0, cell->count, &plan)) {
-		u32 base = take_units(builder, 1);
+		return leaf_line(builder, cell->slot);
+	if (!cell->low && cell->taken == WORD_BITS)
+		return build_crossing(builder, cell);
+	for (size_t i = 0; i < cell->count; i++)
+		if (depth_of(cell, &cell->starts[i]) > demand.depth)
+			demand.depth = depth_of(cell, &cell->starts[i]);
+	if (family->lines_at_root && cell->level == 1) {
+		u32 most = log2_above(cell->count / family->keys + 1) + LINES_WASTE_BITS;
 
-		if (!builder->err)
-			build_line(builder, cell, &plan, base);
-		return make_entry(SPW_ENTRY_LINES, 0, base);
+		bits = choose_lines_bits(family, cell, most);
+		if (bits <= most)
+			return build_lines(builder, cell, bits);
 	}
-	return build_fan(builder, cell);
+	if (fits_alone(family, &demand))
+		return build_line(builder, cell, &demand);
+	bits = choose_fan_bits(family, cell, &cost);
+	if (plan_deep(family, cell, &plan) &&
+	    cost_ahead(family, cell, &(struct interval_range){cell->starts + plan.from, plan.to - plan.from}, plan.bits,
+		       family->fast_steps + 1) +
+			    SPW_UNIT_BYTES <=
+		    cost)
+		return build_deep_line(builder, cell, &plan);
+	return build_fan(builder, cell, bits);
 }
 
 static int build(const struct family *family, const struct spw_intervals *intervals, struct spw_units *units, u32 *root)
 {
 	struct builder builder = {.family = family, .units = units};
-	struct cell all = {.slot = intervals->items[0].owner, .starts = intervals->items + 1, .count = intervals->count - 1};
-	u32 slot = all.slot;
-	size_t from = 0;
+	struct cell all = {
+		.slot = intervals->items[0].owner, .starts = intervals->items + 1, .count = intervals->count - 1};
 
-	for (u32 index = 0; index < 1u << SPW_ROOT_BITS; index++) {
-		struct cell sub = sub_cell(&all, SPW_ROOT_BITS, index, &from, &slot);
-
-		root[index] = build_cell(&builder, &sub);
-	}
+	fill_fan(&builder, &all, SPW_ROOT_BITS, root);
 	return builder.err;
 }
 
