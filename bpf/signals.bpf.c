@@ -35,7 +35,8 @@ enum {
 struct wait {
 	u64 ready_ns; /* 0: nothing is unread */
 	u8 service;   /* that it was counted for */
-	u8 unread;    /* enum spw_unread: what it was counted as */
+	u8 unread;    /* enum spw_unread: what it was counted as; SPW_UNREADS: not at all */
+	u8 serves;    /* its first read is new work served */
 	u8 was_read;  /* since it was first seen */
 };
 
@@ -69,16 +70,17 @@ SPW_INLINE bool is_connection(const struct sock *sk)
 	       sk->__sk_common.skc_state != STATE_LISTEN;
 }
 
-/* Identity of the service that the socket belongs to, 0: none. */
+/* Identity of the service that the socket belongs to, with enum spw_signal_port; 0: none. */
 SPW_INLINE u32 service_of(const struct sock *sk)
 {
 	const u32 only = 0;
 	const struct spw_signal_scope *scope = bpf_map_lookup_elem(&signal_scope, &only);
-	u32 service, inode;
+	u32 port, service, inode;
 
 	if (!scope)
 		return 0;
-	service = scope->ports[sk->__sk_common.skc_num];
+	port = scope->ports[sk->__sk_common.skc_num];
+	service = port & SPW_PORT_IDENTITY;
 	if (!service || service >= SPW_SERVICE_IDENTITIES)
 		return 0;
 	inode = sk->__sk_common.skc_net.net->ns.inum;
@@ -86,7 +88,7 @@ SPW_INLINE u32 service_of(const struct sock *sk)
 		if (i >= scope->namespaces_count)
 			break;
 		if (scope->namespaces[i] == inode)
-			return scope->in[service] >> i & 1 ? service : 0;
+			return scope->in[service] >> i & 1 ? port : 0;
 	}
 	return 0;
 }
@@ -108,11 +110,12 @@ SPW_INLINE int on_data_ready(struct sock *sk)
 {
 	struct spw_signal_tally *tally;
 	struct wait *wait;
-	u32 service;
+	u32 service, port;
 
 	if (!is_connection(sk))
 		return 0;
-	service = service_of(sk);
+	port = service_of(sk);
+	service = port & SPW_PORT_IDENTITY;
 	if (!service)
 		return 0;
 	wait = bpf_sk_storage_get(&signal_waits, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
@@ -122,9 +125,13 @@ SPW_INLINE int on_data_ready(struct sock *sk)
 	if (!tally)
 		return 0;
 	wait->service = service;
+	wait->serves = !!(port & SPW_PORT_SERVES);
 	wait->unread = wait->was_read ? SPW_UNREAD_LATER : SPW_UNREAD_FIRST;
 	wait->ready_ns = bpf_ktime_get_ns();
-	spw_shift_unread(tally, wait->unread, wait->ready_ns >> SPW_EPOCH_SHIFT, 1);
+	if (!(port & SPW_PORT_WAITS))
+		wait->unread = SPW_UNREADS;
+	else
+		spw_shift_unread(tally, wait->unread, wait->ready_ns >> SPW_EPOCH_SHIFT, 1);
 	return 0;
 }
 
@@ -146,7 +153,7 @@ SPW_INLINE struct spw_signal_tally *settle(struct wait *wait)
 	u32 service = wait->service;
 	struct spw_signal_tally *tally = bpf_map_lookup_elem(&signal_tallies, &service);
 
-	if (tally)
+	if (tally && wait->unread < SPW_UNREADS)
 		spw_shift_unread(tally, wait->unread, wait->ready_ns >> SPW_EPOCH_SHIFT, -1);
 	return tally;
 }
@@ -169,11 +176,12 @@ int BPF_PROG(data_read, struct sock *sk)
 	if (tally) {
 		u32 bucket = spw_wait_bucket(now_ns - wait->ready_ns);
 
-		if (bucket < SPW_WAIT_BUCKETS)
+		if (wait->unread < SPW_UNREADS && bucket < SPW_WAIT_BUCKETS)
 			__sync_fetch_and_add(&tally->waits[bucket], 1);
-		if (!wait->was_read)
+		if (wait->serves && !wait->was_read)
 			__sync_fetch_and_add(&tally->first_reads, 1);
-		tally->last_read_ns = now_ns;
+		if (wait->unread < SPW_UNREADS)
+			tally->last_read_ns = now_ns;
 	}
 	wait->was_read = 1;
 	wait->ready_ns = 0;

@@ -54,10 +54,10 @@ BURST_S = 0.1    # of its rate, for every limit
 # What is read from the agent's page; the first name that is there counts, none is no error.
 METRICS = {
     "level": ["spillway_level"],
-    "level_changes": ["spillway_level_changes_total", "spillway_transitions_total"],
+    "level_changes": ["spillway_level_changes_total"],
     "new_work": ["spillway_class_new_work_total"],
-    "capacity": ["spillway_service_capacity", "spillway_capacity_per_second"],
-    "no_help": ["spillway_service_shedding_does_not_help", "spillway_shedding_does_not_help"],
+    "capacity": ["spillway_service_capacity_per_second"],
+    "no_help": ["spillway_service_shedding_does_not_help"],
 }
 
 SPILLWAY_CLASSES = """\
@@ -130,10 +130,11 @@ class Loop:
             threads.append(found)
         return threads
 
-    def configuration(self, capacity, tcp=(80,)):
-        """Of the agent; @capacity: "learn" or new connections per second."""
+    def configuration(self, capacity, wait_at=()):
+        """Of the agent; @capacity: "learn" or new connections per second; @wait_at: see Server."""
         rate = capacity if capacity == "learn" else f"{round(capacity)}/s"
-        return (f"services:\n  shop: {{ tcp: {list(tcp)}, capacity: {rate}, wait_target: 20ms }}\n" + SPILLWAY_CLASSES)
+        behind = f"wait_at: {list(wait_at)}, " if wait_at else ""
+        return (f"services:\n  shop: {{ tcp: [80], {behind}capacity: {rate}, wait_target: 20ms }}\n" + SPILLWAY_CLASSES)
 
     def start_on_server(self, *argv, name=None, **options):
         process = self.shop.start("taskset", "-c", self.server_cpu, *argv, name=name or Path(str(argv[0])).name, **options)
@@ -324,7 +325,7 @@ def first_metric(page, what, **labels):
 class Server:
     """Programs on the shop's CPU that answer on port 80. Subclasses start them."""
     name = ""
-    watched = (80,)       # the ports whose sockets show how long requests wait
+    wait_at = ()          # where requests wait, if a proxy stands before the application
     limits_in_nginx = True
 
     def __init__(self, loop):
@@ -465,7 +466,7 @@ class NginxPages(Server):
 class NginxUpstream(Server):
     """nginx before an application whose few workers wait for something else: bound by the workers, the CPU stays low."""
     name = "nginx-upstream"
-    watched = (80, 8080)
+    wait_at = (8080,)
     workers, wait_ms = 20, 20
 
     def start(self, system):
@@ -483,7 +484,7 @@ class NginxUpstream(Server):
 class HaproxyNginx(NginxPages):
     """HAProxy before nginx, both on the same CPU."""
     name = "haproxy-nginx"
-    watched = (80, 8080)
+    wait_at = (8080,)
     limits_in_nginx = False
 
     def start(self, system):
@@ -642,7 +643,7 @@ class Spillway(System):
     @contextlib.contextmanager
     def protecting(self, server, _capacity):
         agent = self.loop.agent
-        agent.write(self.loop.configuration("learn" if self.learn else self.capacity, server.watched))
+        agent.write(self.loop.configuration("learn" if self.learn else self.capacity, server.wait_at))
         shutil.rmtree(agent.state_dir, ignore_errors=True)  # every run begins without what the last one learned
         favour(agent.start("taskset", "-c", self.loop.server_cpu))
         try:

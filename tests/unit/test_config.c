@@ -575,6 +575,9 @@ static const struct row class_rows[] = {
 };
 
 static const struct row probe_rows[] = {
+	{TOP ALL "services: {s: {tcp: [80], wait_at: [8080, 80]}}\n", ""},
+	{TOP ALL "services: {s: {tcp: [80]}, t: {tcp: [81], wait_at: [80]}}\n",
+	 "f:3:53: TCP port 80 belongs to service 's' already (f:3:22)\n"},
 	{TOP ALL "services: {s: {tcp: [80], probe: {http: 'http://127.0.0.1/', limit: 200ms}}}\n", ""},
 	{TOP ALL "services: {s: {tcp: [80], probe: {file: /f, limit: 80}}}\n", ""},
 	{TOP ALL "services: {s: {tcp: [80], probe: {http: 'https://a/', limit: 200ms}}}\n",

@@ -99,6 +99,8 @@ struct spw_config_service {
 	size_t tcp_count;
 	u16 *quic;
 	size_t quic_count;
+	u16 *wait_at; /* TCP ports where its requests wait, behind a proxy; none: at tcp */
+	size_t wait_at_count;
 	u16 *udp; /* every UDP packet to these is new work */
 	size_t udp_count;
 	u64 capacity_per_s; /* 0: learn */

@@ -57,6 +57,32 @@ static void read_quic(struct spw_reader *reader, const struct spw_node *value, v
 	read_ports(reader, value, "UDP", reader->udp_uses, &service->quic, &service->quic_count);
 }
 
+/* A port where requests wait may be one of its own tcp ports too, if it stands there first. */
+static void read_wait_at(struct spw_reader *reader, const struct spw_node *value, void *into)
+{
+	const struct spw_config_service *services = reader->config->services;
+	struct spw_config_service *service = into;
+	u16 port;
+
+	if (!spw_read_sequence(reader, value, "a list of ports such as [8080]"))
+		return;
+	for (const struct spw_node *item = value->child; item; item = item->next) {
+		struct spw_port_use *use;
+
+		if (!spw_read_port(reader, item, &port))
+			continue;
+		use = &reader->tcp_uses[port];
+		if (!use->place.line)
+			*use = (struct spw_port_use){item->place, (u16)(reader->config->services_count - 1)};
+		if (&services[use->service] == service)
+			spw_append_port(reader, port, &service->wait_at, &service->wait_at_count);
+		else
+			spw_error(reader->diagnostics, item->place,
+				  "TCP port %u belongs to service '%s' already (%s:%u:%u)", port,
+				  services[use->service].name, use->place.file, use->place.line, use->place.column);
+	}
+}
+
 static void read_udp(struct spw_reader *reader, const struct spw_node *value, void *into)
 {
 	struct spw_config_service *service = into;
@@ -112,6 +138,7 @@ static void read_service(struct spw_reader *reader, const struct spw_node *name)
 		{"udp", read_udp},
 		{"capacity", read_capacity},
 		{"wait_target", read_wait_target},
+		{"wait_at", read_wait_at},
 		{"probe", spw_read_probe},
 		{"netns", read_netns},
 	};

@@ -10,10 +10,11 @@
 #include "cleanup.h"
 #include "proc_text.h"
 
-#define TEXT_MAX      (256u * 1024)
-#define CORES_MAX     4096
-#define CPU_WINDOW_NS 250000000ull /* /proc/stat counts hundredths of a second: over less, a share is mostly rounding  \
-				    */
+#define TEXT_MAX  (256u * 1024)
+#define CORES_MAX 4096
+#define CPU_WINDOW_NS                                                                                                  \
+	250000000ull /* /proc/stat counts hundredths of a second: over less, a share is mostly rounding                \
+		      */
 
 /* A file that stays open. */
 struct proc_file {

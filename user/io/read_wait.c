@@ -192,8 +192,9 @@ int spw_read_wait_follow(struct spw_read_wait *wait, const struct spw_scope *sco
 	for (u32 i = 0; i < scope->services_count; i++)
 		if (scope->identities[i] < SPW_SERVICE_IDENTITIES)
 			told->in[scope->identities[i]] = scope->in[i];
-	for (u32 port = 0; port < sizeof(told->ports); port++)
-		told->ports[port] = scope->ports[port] ? scope->identities[scope->ports[port] - 1] : 0;
+	for (u32 port = 0; port < 65536; port++)
+		if (scope->ports[port])
+			told->ports[port] = scope->identities[scope->ports[port] - 1] | scope->roles[port];
 	return bpf_map_update_elem(bpf_map__fd(wait->skeleton->maps.signal_scope), &only, told, BPF_ANY) ? -errno : 0;
 }
 

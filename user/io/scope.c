@@ -62,8 +62,14 @@ static int add_namespace(struct spw_scope *scope, const char *path)
 
 static void add_service(struct spw_scope *scope, u32 index, const struct spw_config_service *service)
 {
-	for (size_t i = 0; i < service->tcp_count; i++)
+	for (size_t i = 0; i < service->tcp_count; i++) {
 		scope->ports[service->tcp[i]] = (u8)(index + 1);
+		scope->roles[service->tcp[i]] = SPW_PORT_SERVES | (service->wait_at_count ? 0 : SPW_PORT_WAITS);
+	}
+	for (size_t i = 0; i < service->wait_at_count; i++) {
+		scope->ports[service->wait_at[i]] = (u8)(index + 1);
+		scope->roles[service->wait_at[i]] |= SPW_PORT_WAITS;
+	}
 	scope->tcp[index] = service->tcp_count > 0;
 	for (size_t i = 0; i < service->netns_count || i == 0; i++) {
 		int space = add_namespace(scope, service->netns_count ? service->netns[i] : OWN_NAMESPACE);

@@ -27,6 +27,7 @@ struct spw_scope {
 	u64 in[SPW_SERVICES_MAX];   /* by index of the service: bit i: it has sockets in namespaces[i] */
 	bool tcp[SPW_SERVICES_MAX]; /* it has a TCP port at all */
 	u8 ports[65536];	    /* by TCP port: 1 + index of the service; 0: none */
+	u16 roles[65536];	    /* by TCP port: enum spw_signal_port */
 };
 
 /**
