@@ -170,6 +170,30 @@ static void test_steady(void **state)
 	}
 }
 
+/* A page opens eight connections at once. What chance can do with that is no overload, and teaches no capacity. */
+static void test_bursts(void **state)
+{
+	(void)state;
+	for (int known = 0; known <= 1; known++) {
+		struct sim_setup setup;
+		struct sim_tally sum;
+		struct sim *sim;
+
+		sim_defaults(&setup);
+		setup.load = steady;
+		setup.page = 8;
+		setup.parameter = 0.7;
+		if (known)
+			setup.policy.services[0].capacity_per_s = setup.sites[0].capacity_per_s;
+		sim = sim_new(&setup);
+		good_of(sim, known ? "0.7 known, bursts of 8" : "0.7 unknown, bursts of 8", 0, 300);
+		sum = sim_sum(sim, 0);
+		assert_true((double)sum.refused <= 0.002 * (double)sum.offered);
+		assert_int_equal(sim_changes(sim, 0, 300), 0);
+		sim_free(sim);
+	}
+}
+
 /* The level under a steady overload: at most one change in any ten seconds, once it has found its place. */
 static void test_calm(void **state)
 {
@@ -287,6 +311,7 @@ int main(void)
 		cmocka_unit_test(test_surge_unknown),
 		cmocka_unit_test(test_surge_by_totals),
 		cmocka_unit_test(test_steady),
+		cmocka_unit_test(test_bursts),
 		cmocka_unit_test(test_calm),
 		cmocka_unit_test(test_ramp_and_sawtooth),
 		cmocka_unit_test(test_halved),

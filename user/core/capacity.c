@@ -9,6 +9,7 @@
 #define BUSY_LEAST	    0.4	 /* and believed after so long */
 #define FIRST_WORK	    20.0 /* a first estimate rests on so much served work */
 #define FIRST_SECONDS	    1.0	 /* or on so long a time, and a quarter of the work */
+#define CLEAR_TIMES	    2.5	 /* one tick is enough for it if so many times more was admitted than served */
 #define STALLED_SHARE	    0.05 /* who serves less of his capacity stalls, which teaches nothing of it */
 #define PROOF		    0.1 /* served differs by this share from admitted: a queue grows or drains, so it is the capacity */
 #define UNPROVEN	    0.5	 /* without such a proof the capacity falls no lower than to this share of the proven */
@@ -72,13 +73,22 @@ static void begin_from(struct spw_capacity_memory *memory, double capacity_per_s
 		memory->learned.served_peak_per_s = spw_bounded(capacity_per_s, memory->learned.served_peak_per_s, 1e7);
 }
 
+/* Was the application busy to the end of the tick, so that what it served is what it can? */
+static bool is_busy(const struct spw_service_policy *service, const struct spw_service_rates *rates)
+{
+	return rates->backlogged || rates->wait_ns >= 3 * service->wait_target_ns;
+}
+
 /* The first estimate: what was served since saturation began; its first tick was not saturated from its beginning. */
 static void learn_first(struct spw_capacity_memory *memory, const struct spw_service_policy *service,
 			const struct spw_service_rates *rates, double seconds)
 {
 	double served = rates->served_per_s * seconds;
-	bool clear = memory->saturated_s > seconds * 1.5 || rates->wait_ns >= 2 * service->wait_target_ns;
+	bool clear = memory->saturated_s > seconds * 1.5 || (rates->wait_ns >= 2 * service->wait_target_ns &&
+							     rates->admitted_per_s > CLEAR_TIMES * rates->served_per_s);
 
+	if (!is_busy(service, rates))
+		return;
 	if (memory->episode_s <= seconds * 1.5 && memory->saturated_s > seconds * 1.5 &&
 	    served >= memory->episode_served / 2)
 		memory->episode_served = memory->episode_s = 0;
@@ -164,12 +174,17 @@ static void learn(struct spw_capacity_memory *memory, const struct spw_policy *p
  * The served rate under saturation. The first tick was not saturated from its beginning, and neither was one after a
  * stall: what it served counts until the next one.
  */
-static void watch_busy(struct spw_capacity_memory *memory, double served_per_s, double seconds)
+static void watch_busy(struct spw_capacity_memory *memory, const struct spw_service_policy *service,
+		       const struct spw_service_rates *rates, double seconds)
 {
+	double served_per_s = rates->served_per_s;
+
 	if (memory->saturated_s <= 0 || served_per_s < STALLED_SHARE * memory->learned.capacity_per_s) {
 		memory->busy_s = 0;
 		return;
 	}
+	if (!is_busy(service, rates))
+		return;
 	if (memory->busy_s < 1.5 * seconds)
 		memory->busy_per_s = served_per_s;
 	else
@@ -185,7 +200,7 @@ static void observe(struct spw_capacity_memory *memory, const struct spw_service
 	bool saturated = rates->wait_source != SPW_WAIT_NONE && rates->wait_ns > service->wait_target_ns;
 
 	memory->saturated_s = saturated ? memory->saturated_s + seconds : 0;
-	watch_busy(memory, rates->served_per_s, seconds);
+	watch_busy(memory, service, rates, seconds);
 	memory->admitted_per_s = spw_smooth(memory->admitted_per_s, rates->admitted_per_s, seconds, SERVED_SECONDS);
 	if (rates->served_known)
 		memory->served_per_s = spw_smooth(memory->served_per_s, rates->served_per_s, seconds, SERVED_SECONDS);

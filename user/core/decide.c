@@ -12,6 +12,8 @@
  *  4. Green if everything fits: what a level does not shed (at green: all) fits if it does not exceed by a sixth what
  *     can be sustained (about the ceiling), nor by 2 % for two seconds; at green the latter only counts while waits are
  *     above target and stay so, since a little more than the target share of the capacity harms nobody yet.
+ *     Loads are smoothed over as much work as tells them from chance, and longer where connections come in bursts, which
+ *     is learned. A step that no chance explains counts at once; a load far below what can be sustained has ended.
  *  5. Otherwise the lowest level at which what is not shed fits. Up at once. What is cut at a level counts as shed.
  *  6. If it fits at no level: red.
  *  7. Down only after a lower level would have done for a whole hold, with 3 % to spare.
@@ -67,16 +69,23 @@
 #define STEADY		1.02	  /* rule 4 */
 #define SPARE		0.97	  /* rule 7 */
 #define SPARE_BURST	1.05	  /* rule 7 */
-#define LIFT		1.1	  /* rule 11 */
-#define BINDS		0.85	  /* rule 16: the limit binds if so much of the budget is used */
-#define FAST_SECONDS	0.3	  /* loads: what a level rises by */
-#define FAST_WORK	150.0	  /* at least over so much work: 6 % of noise */
-#define SLOW_SECONDS	2.0	  /* what it falls by */
+#define FAR_BELOW	0.7
+#define LIFT		1.1   /* rule 11 */
+#define BINDS		0.85  /* rule 16: the limit binds if so much of the budget is used */
+#define FAST_SECONDS	0.3   /* loads: what a level rises by */
+#define FAST_WORK	150.0 /* at least over so much work: 6 % of noise */
+#define SLOW_SECONDS	2.0   /* what it falls by */
 #define SLOW_WORK	600.0
-#define SMOOTH_MOST	10.0
+#define FAST_MOST	1.0
+#define SLOW_MOST	6.0
 #define SHARE_SECONDS	1.0
-#define STEP_TIMES	1.5   /* a step is more than so many times what was */
-#define STEP_DEVIATIONS 8     /* and more than so many deviations of a Poisson process */
+#define STEP_TIMES	1.5 /* a step is more than so many times what was */
+#define STEP_DEVIATIONS 6   /* and more than so many of the usual deviations, */
+#define STEP_TICKS	2   /* for so many ticks, */
+#define STEP_CLEAR	2   /* or so many times as far in one */
+#define BURST_SECONDS	10.0
+#define BURST_MOST	16.0
+#define BURST_FAR	9.0
 #define CROWDED		0.985 /* rule 19: who admits so much of the budget refuses some who are in the share */
 
 struct service_memory {
@@ -166,17 +175,32 @@ void spw_memory_forget_rates(struct spw_memory *memory)
 		memory->services[i].primed = false;
 }
 
-static double longer(double seconds, double work, double capacity_per_s)
+/* Long enough for so much work to come in, within bounds. */
+static double longer(double least, double most, double work, double capacity_per_s)
 {
-	return capacity_per_s > 0 ? spw_bounded(work / capacity_per_s, seconds, SMOOTH_MOST) : seconds;
+	return capacity_per_s > 0 ? spw_bounded(work / capacity_per_s, least, most) : least;
 }
 
-/* A load that one tick shows to be another one altogether, by no chance, is not smoothed: a step is a step. */
-static bool is_step(double now, double before, double seconds)
+/*
+ * A load that two ticks, or one clearly, show to be another one altogether, by no chance, is not smoothed: a step is a
+ * step. What chance can do is learned, as one page opens several connections.
+ */
+static bool is_step(struct spw_share_memory *share, double load, double seconds)
 {
-	double more = (now - before) * seconds;
+	double mean = share->fast_per_s * seconds, more = load * seconds - mean;
+	double spread = spw_bounded(share->burst, 1, BURST_MOST) * mean + 1;
+	double deviations = more * more / (STEP_DEVIATIONS * STEP_DEVIATIONS * spread);
 
-	return now > STEP_TIMES * before && more * more > STEP_DEVIATIONS * STEP_DEVIATIONS * (before * seconds + 1);
+	if (load > STEP_TIMES * share->fast_per_s && deviations > 1) {
+		share->steps++;
+		return share->steps >= STEP_TICKS || deviations > STEP_CLEAR * STEP_CLEAR;
+	}
+	share->steps = 0;
+	/* A count far off, as at the end of a load, says nothing of how they come. */
+	more = more * more / (mean + 1);
+	if (more < BURST_FAR * spw_bounded(share->burst, 1, BURST_MOST))
+		share->burst = spw_bounded(spw_smooth(share->burst, more, seconds, BURST_SECONDS), 1, BURST_MOST);
+	return false;
 }
 
 static void smooth_load(struct spw_share_memory *share, const struct spw_class_rates *now, bool primed, double fast,
@@ -185,7 +209,7 @@ static void smooth_load(struct spw_share_memory *share, const struct spw_class_r
 	double load = now->fresh_per_s > now->admitted_per_s ? now->fresh_per_s : now->admitted_per_s;
 	double inside = now->admitted_per_s + now->crowded_per_s;
 
-	if (!primed || is_step(load, share->fast_per_s, seconds)) {
+	if (is_step(share, load, seconds) || !primed) {
 		share->fast_per_s = share->slow_per_s = load;
 		share->fresh_per_s = now->fresh_per_s;
 		share->inside_per_s = inside;
@@ -199,10 +223,23 @@ static void smooth_load(struct spw_share_memory *share, const struct spw_class_r
 	share->inside_per_s = spw_smooth(share->inside_per_s, inside, seconds, SHARE_SECONDS);
 }
 
+/* The more connections come at once, the longer it takes to smooth them. */
+static double burst_of(const struct service_memory *service, u32 classes_count)
+{
+	double spread = 0, total = 0;
+
+	for (u32 i = 0; i < classes_count; i++) {
+		spread += service->shares[i].burst * service->shares[i].slow_per_s;
+		total += service->shares[i].slow_per_s;
+	}
+	return total > 0 ? spw_bounded(spread / total, 1, BURST_MOST) : 1;
+}
+
 static void smooth_loads(struct service_memory *service, u32 classes_count, double seconds)
 {
-	double capacity = service->known.per_s;
-	double fast = longer(FAST_SECONDS, FAST_WORK, capacity), slow = longer(SLOW_SECONDS, SLOW_WORK, capacity);
+	double capacity = service->known.per_s, burst = burst_of(service, classes_count);
+	double fast = longer(FAST_SECONDS, FAST_MOST, FAST_WORK * burst, capacity);
+	double slow = longer(SLOW_SECONDS, SLOW_MOST, SLOW_WORK * burst, capacity);
 
 	for (u32 i = 0; i < classes_count; i++)
 		smooth_load(&service->shares[i], &service->now.classes[i], service->primed, fast, slow, seconds);
@@ -225,6 +262,12 @@ static void sum_loads(const struct service_memory *service, const struct spw_pol
 	}
 }
 
+/* A load that is far below has ended, whatever it was a while ago. */
+static double steady_load(const struct loads *loads, u8 level, double sustained)
+{
+	return loads->fast[level] < FAR_BELOW * sustained ? loads->fast[level] : loads->slow[level];
+}
+
 /* Rules 4 to 7. */
 static void find_need(const struct service_memory *service, const struct loads *loads, struct spw_level_need *need)
 {
@@ -234,13 +277,15 @@ static void find_need(const struct service_memory *service, const struct loads *
 	for (u8 level = SPW_LEVELS; level-- > SPW_GREEN;) {
 		bool counts = level > SPW_GREEN || service->known.overwhelmed;
 
-		if (loads->fast[level] > BURST * sustained || (counts && loads->slow[level] > STEADY * sustained))
+		if (loads->fast[level] > BURST * sustained ||
+		    (counts && steady_load(loads, level, sustained) > STEADY * sustained))
 			break;
 		need->least = level;
 		need->because = level ? SPW_RULE_COVERS : SPW_RULE_FITS;
 	}
 	for (u8 level = SPW_LEVELS; level-- > SPW_GREEN;) {
-		if (loads->fast[level] > SPARE_BURST * sustained || loads->slow[level] > SPARE * sustained)
+		if (loads->fast[level] > SPARE_BURST * sustained ||
+		    steady_load(loads, level, sustained) > SPARE * sustained)
 			break;
 		need->enough = level;
 	}

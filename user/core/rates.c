@@ -191,6 +191,7 @@ void spw_rates_take(struct spw_rates_memory *memory, const struct spw_service_fa
 		return;
 	}
 	rates->valid = true;
+	rates->backlogged = facts->oldest_unread_ns > 0 || (facts->queue_present && facts->queue > 0);
 	reads = take_reads(memory, facts, now_ns, seconds, rates);
 	if (!reads || is_silent(memory, facts, now_ns))
 		take_queue(memory, facts, seconds, rates);

@@ -14,6 +14,8 @@ struct spw_share_memory {
 	double weight;	       /* what its admitted sources bring, over what their number would: 1 */
 	double fast_per_s;     /* load, smooth over the time in which a level rises */
 	double slow_per_s;     /* and over that in which it falls */
+	double burst;	       /* how many connections come at once: variance over mean of a tick's count, at least 1 */
+	u32 steps;	       /* ticks in a row that no chance explains */
 	double fresh_per_s;    /* smooth over a second */
 	double expected_per_s; /* the part of it that the share alone would let in; as smooth */
 	double inside_per_s;   /* what its admitted sources bring, whether it passed or was crowded out; smooth */
