@@ -207,4 +207,7 @@ def generator(tap, world):
 
 
 if __name__ == "__main__":
+    if SLOW > 1:
+        print("1..0 # skip the load generator is for machines that keep a schedule; this one is emulated")
+        sys.exit(0)
     run_tests(generator)
