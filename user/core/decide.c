@@ -4,52 +4,58 @@
  *
  * THE RULES. 1 to 10 settle the level, and the one that did is named in the decision (enum spw_rule).
  *
- *  1. The first tick, one that comes more than a second after the last, and a counter that began anew compare nothing:
- *     level, capacity and shares stand, and a hold begins anew.
- *  2. A service of which no signal is there (no wait, no probe, no guard) asks for green, in steps; when it is there,
- *     its budget is lifted. If all are so, the decision is blind.
+ *  1. The first tick, one that comes more than a second after the last, and a counter that began anew compare
+ *     nothing: level, capacity and shares stand, and a hold begins anew.
+ *  2. A service of which no signal is there (no wait, no probe, no guard) asks for green, in steps; when it is
+ *     there, its budget is lifted. If all are so, the decision is blind.
  *  3. While its capacity is unknown a service asks for green and has no budget.
- *  4. Green if everything fits: what a level does not shed (at green: all) fits if it does not exceed by a sixth what
- *     can be sustained (about the ceiling), nor by 2 % for two seconds; at green the latter only counts while waits are
- *     above target and stay so, since a little more than the target share of the capacity harms nobody yet.
- *     Loads are smoothed over as much work as tells them from chance, and longer where connections come in bursts, which
- *     is learned. A step that no chance explains counts at once; a load far below what can be sustained has ended.
- *  5. Otherwise the lowest level at which what is not shed fits. Up at once. What is cut at a level counts as shed.
+ *  4. Green if everything fits: what a level does not shed (at green: all) fits if it does not exceed by a sixth
+ *     what can be sustained (about the ceiling), nor by 2 % for two seconds; at green the latter only counts while
+ *     waits are above target and stay so, since a little more than the target share of the capacity harms nobody
+ *     yet. Loads are smoothed over as much work as tells them from chance, and longer where connections come in
+ *     bursts, which is learned. A step that no chance explains counts at once; a load far below what can be
+ *     sustained has ended.
+ *  5. Otherwise the lowest level at which what is not shed fits. Up at once. What is cut at a level counts as
+ *     shed.
  *  6. If it fits at no level: red.
  *  7. Down only after a lower level would have done for a whole hold, with 3 % to spare.
- *  8. Then one step. While the load goes on, steps keep two holds apart from any change before, so that a steady load
- *     sees one in 10 s at the most; once green itself would do, the next ones follow after half a hold, or 4 s if that
- * is less. Up again within two holds of a step down is flapping, which doubles the hold, up to 16 times the configured
- *     one; six holds without flapping halve it.
+ *  8. Then one step. While the load goes on, steps keep two holds apart from any change before, so that a steady
+ *     load sees one in 10 s at the most; once green itself would do, the next ones follow after half a hold, or 4
+ *     s if that is less. Up again within two holds of a step down is flapping, which doubles the hold, up to 16
+ *     times the configured one; six holds without flapping halve it.
  *  9. An operator's bounds hold for every service; the automatic goes on beneath, and is in force when they end.
- * 10. So does a pinned level. At green by an operator's word nothing is shed, and there is no ceiling. The host's level
- * is the highest of its services'.
+ * 10. So does a pinned level. At green by an operator's word nothing is shed, and there is no ceiling. The host's
+ *     level is the highest of its services'.
  *
- * 11. Budget. While shedding: capacity x (target share - (wait - half of the wait target) / drain time), within floor
- *     and target share. At green the ceiling: 1.10 capacities, as no signal leads a step. What a level doesn't shed is
- * not held back by the drain: the budget then is at least a tenth more than its load, up to the ceiling; the classes
- *     that are shed live under the drain through their shares.
- * 12. Sustained is the target share of the capacity. A wait that stays above target for more than 3 s is no passing
- *     queue: what the budget lacks is then taken from what is sustained too, slowly, and given back once waits are
- * within target.
+ * 11. Budget. While shedding: capacity x (target share - (wait - half of the wait target) / drain time), within
+ *     floor and target share. At green the ceiling: 1.10 capacities, as no signal leads a step. What a level
+ *     doesn't shed is not held back by the drain: the budget then is at least a tenth more than its load, up to
+ *     the ceiling; the classes that are shed live under the drain through their shares.
+ * 12. Sustained is the target share of the capacity. A wait that stays above target for more than 3 s is no
+ *     passing queue: what the budget lacks is then taken from what is sustained too, slowly, and given back once
+ *     waits are within target.
  *
- * 13. Capacity. As set, or learned; from what the application serves (first reads; or what was admitted less the growth
- *     of the accept queue).
- * 14. Saturated (wait above target for two ticks, or twice as much at once), the served rate is the capacity: it
- * follows with a time constant of 1.5 s. The first estimate is the mean of what was served since saturation began.
- * 15. It falls no lower than the floor times what it was when last not saturated; and no lower than half, unless served
- *     and admitted differ by a tenth: only a queue that grows or drains proves a capacity. Who serves next to nothing
- *     stalls, which teaches nothing. A full accept queue loses work unseen: it falls by a tenth a second then.
- * 16. Not saturated, it never falls. It rises to what was served, and by a probe of 2 % a second while the limit binds
- * and waits are below half the target; to no more than 1.25 times the most that was seen served.
- * 17. The probe of the application above its limit, or where no wait is known a guard above its own, presses on the
- *     capacity (set or learned) by a tenth a second, down to the floor; afterwards it recovers at the probe's pace.
- * 18. Shedding does not help if for 5 s waits stay above target, less than half of the capacity is admitted, and no
- * queue drains: it is said, the capacity returns to what it was when last not saturated, and nothing is lowered
- * further.
+ * 13. Capacity. As set, or learned; from what the application serves (first reads; or what was admitted less the
+ *     growth of the accept queue).
+ * 14. Saturated (wait above target), the served rate of ticks in which the application was busy to the end is the
+ *     capacity: it follows with a time constant of 1.5 s. The first estimate is the mean of what was served since
+ *     saturation began, of two ticks at least; of one if 2.5 times more was admitted than served.
+ * 15. It falls no lower than the floor times what it was when last not saturated; and no lower than half, unless
+ *     served and admitted differ by a tenth: only a queue that grows or drains proves a capacity. Who serves next
+ *     to nothing stalls, which teaches nothing. A full accept queue loses work unseen: it falls by a tenth a
+ *     second then.
+ * 16. Not saturated, it never falls. It rises to what was served, and by a probe of 2 % a second while the limit
+ *     binds and waits are below half the target, four times as fast while they are next to nothing; to no more
+ *     than 1.25 times the most that was seen served.
+ * 17. The probe of the application above its limit, or where no wait is known a guard above its own, presses on
+ *     the capacity (set or learned) by a tenth a second, down to the floor; afterwards it recovers at the probe's
+ *     pace.
+ * 18. Shedding does not help if for 5 s waits stay above target, less than half of the capacity is admitted, and
+ *     no queue drains: it is said, the capacity returns to what it was when last not saturated, and nothing is
+ *     lowered further.
  *
- * 19. Shares. The budget is dealt out from the highest class down; those that don't shed take what they bring.
- *     The first that does not fit is admitted by share: 98 % of what is left, over its load and what its sources weigh
+ * 19. Shares. The budget is dealt out from the highest class down; those that don't shed take what they bring. The
+ *     first that does not fit is admitted by share: 98 % of what is left, over its load and what its sources weigh
  *     (learned from what the admitted bring). Below it nobody is admitted.
  * 20. A share falls at once and rises slowly; near its aim it moves gently.
  * 21. As long as a class is not whole, those below it have no share, whatever is left.
@@ -69,12 +75,12 @@
 #define STEADY		1.02	  /* rule 4 */
 #define SPARE		0.97	  /* rule 7 */
 #define SPARE_BURST	1.05	  /* rule 7 */
-#define FAR_BELOW	0.7
-#define LIFT		1.1   /* rule 11 */
-#define BINDS		0.85  /* rule 16: the limit binds if so much of the budget is used */
-#define FAST_SECONDS	0.3   /* loads: what a level rises by */
-#define FAST_WORK	150.0 /* at least over so much work: 6 % of noise */
-#define SLOW_SECONDS	2.0   /* what it falls by */
+#define FAR_BELOW	0.7	  /* rule 4: it has ended */
+#define LIFT		1.1	  /* rule 11 */
+#define BINDS		0.85	  /* rule 16: the limit binds if so much of the budget is used */
+#define FAST_SECONDS	0.3	  /* loads: what a level rises by */
+#define FAST_WORK	150.0	  /* at least over so much work: 6 % of noise */
+#define SLOW_SECONDS	2.0	  /* what it falls by */
 #define SLOW_WORK	600.0
 #define FAST_MOST	1.0
 #define SLOW_MOST	6.0
