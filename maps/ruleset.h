@@ -55,9 +55,9 @@ enum spw_table_shape {
 	SPW_LINE6_DEEP_WORD = 4,
 	SPW_LINE6_DEEP_SHIFT = 4,
 	SPW_SLOT_BITS = 11,
-	/* Further steps of a walk. Each but the last before bit 64 and bit 128 takes 4 bits or more. */
-	SPW_WALK4_MAX = 8,
-	SPW_WALK6_MAX = 32,
+	/* Steps of a walk. All but the first (IPv6: two) and the last before bit 64 and 128 take 2 bits (IPv6: 4) or more. */
+	SPW_WALK4_MAX = 10,
+	SPW_WALK6_MAX = 34,
 };
 
 #define SPW_ENTRY_FAN	       0x80000000u
