@@ -22,15 +22,13 @@
 SPW_INLINE u32 spw_line4_rank(const struct spw_line4 *line, u64 rest)
 {
 	u64 lanes = (rest >> (64 - SPW_LINE4_KEY_BITS)) * SPW_LANES4 | SPW_GUARD4;
-	u64 below, more;
+	u64 below;
 
-	below = ((lanes - line->keys2) & (SPW_GUARD4 >> 32)) >> 15;
-	more = ((lanes - line->keys[0]) & SPW_GUARD4) >> 15;
+	below = ((lanes - line->keys[0]) & SPW_GUARD4) >> 15;
 	below += ((lanes - line->keys[1]) & SPW_GUARD4) >> 15;
-	more += ((lanes - line->keys[2]) & SPW_GUARD4) >> 15;
-	below += ((lanes - line->keys[3]) & SPW_GUARD4) >> 15;
-	below += more;
-	return (u32)(below * SPW_LANES4 >> 48);
+	below += ((lanes - line->keys[2]) & SPW_GUARD4) >> 15;
+	below += ((lanes - line->keys[3]) & (SPW_GUARD4 >> 16)) >> 15;
+	return (u32)(below * SPW_LANES4 >> 48) & 15;
 }
 
 /* How many of the keys are not above the 31 bits at the top of @rest. */
@@ -49,12 +47,12 @@ SPW_INLINE u32 spw_line6_rank(const struct spw_line6 *line, u64 rest)
 	return (u32)(below * SPW_LANES6 >> 32);
 }
 
-/* The slot at index @rank (0 to @limit, a power of two less one) of a line. */
-SPW_INLINE u32 spw_line_slot(const u32 *slots, u32 rank, u32 limit)
+/* The slot at index @rank (0 to SPW_LINE6_KEYS). */
+SPW_INLINE u32 spw_line6_slot(const struct spw_line6 *line, u32 rank)
 {
 	u32 bit = rank * SPW_SLOT_BITS;
 
-	return SPW_LOAD(u32, (const u8 *)slots + (bit >> 3 & limit)) >> (bit & 7) & ((1u << SPW_SLOT_BITS) - 1);
+	return SPW_LOAD(u32, (const u8 *)line->slots + (bit >> 3 & 15)) >> (bit & 7) & ((1u << SPW_SLOT_BITS) - 1);
 }
 
 /* The next @bits (0 to 15) of @rest. */
@@ -92,7 +90,7 @@ SPW_INLINE u32 spw_step(const struct spw_ruleset *ruleset, u32 unit_mask, u32 fa
 /* The line of @entry. One pointer to it, from which words are read at small offsets that need no arithmetic. */
 SPW_INLINE const union spw_unit *spw_entry_line(const struct spw_ruleset *ruleset, u32 unit_mask, u32 entry)
 {
-	const union spw_unit *line = &ruleset->units[entry & unit_mask];
+	const union spw_unit *line = &ruleset->units[entry & SPW_ENTRY_UNIT_MASK & unit_mask];
 
 	SPW_OPAQUE(line);
 	return line;
@@ -103,35 +101,38 @@ SPW_INLINE u32 spw_entry_window(u32 entry)
 	return entry >> SPW_ENTRY_WINDOW_SHIFT & SPW_ENTRY_WINDOW_MASK;
 }
 
+/* An entry of a root that is no leaf: LINES becomes the line that @rest chooses. */
+SPW_INLINE u32 spw_choose_line(u32 entry, u64 rest)
+{
+	u32 bits = entry >> SPW_ENTRY_LINES_SHIFT & SPW_ENTRY_BITS_MASK;
+
+	if (spw_is_fan(entry))
+		return entry;
+	return ((entry & SPW_ENTRY_LINES_MASK) + spw_next_bits(rest, bits)) | (SPW_ROOT_BITS + bits)
+										      << SPW_ENTRY_WINDOW_SHIFT;
+}
+
 /**
  * spw_find4() - the slot of an IPv4 source.
  * @unit_mask: capacity of @ruleset in units, less one
  * @source: left aligned
  *
- * A table that does not end within SPW_WALK4_MAX further steps is damaged; its last entry is taken for a line, and a
- * slot that is none is passed over by the caller's bounds.
+ * A table that does not end within SPW_WALK4_MAX steps is damaged; its last entry is taken for a line, and a slot that
+ * is none is passed over by the caller's bounds.
  */
 SPW_INLINE u32 spw_find4(const struct spw_ruleset *ruleset, u32 unit_mask, u64 source)
 {
-	u32 entry = ruleset->root4[source >> (64 - SPW_ROOT_BITS)], window, bits;
+	u32 entry = ruleset->root4[source >> (64 - SPW_ROOT_BITS)];
 	u64 rest = source << SPW_ROOT_BITS;
 	const struct spw_line4 *line;
 
 	if (entry < SPW_ENTRY_LINES)
 		return entry;
-	if (spw_is_fan(entry)) {
+	entry = spw_choose_line(entry, rest);
+	for (u32 step = 0; step < SPW_WALK4_MAX && spw_is_fan(entry); step++)
 		entry = spw_step(ruleset, unit_mask, entry, &rest);
-		for (u32 step = 0; step < SPW_WALK4_MAX && spw_is_fan(entry); step++)
-			entry = spw_step(ruleset, unit_mask, entry, &rest);
-		window = spw_entry_window(entry);
-		entry &= SPW_ENTRY_UNIT_MASK;
-	} else {
-		bits = entry >> SPW_ENTRY_LINES_SHIFT & SPW_ENTRY_BITS_MASK;
-		window = SPW_ROOT_BITS + bits;
-		entry = (entry & SPW_ENTRY_LINES_MASK) + spw_next_bits(rest, bits);
-	}
 	line = &spw_entry_line(ruleset, unit_mask, entry)->line4;
-	return spw_line_slot(line->slots, spw_line4_rank(line, source << window), 31);
+	return line->slots[spw_line4_rank(line, source << spw_entry_window(entry))];
 }
 
 /* The half of the address to go on in: @half, or @source_lo if @position says so. Without a branch. */
@@ -151,17 +152,16 @@ SPW_INLINE u32 spw_find6(const struct spw_ruleset *ruleset, u32 unit_mask, u64 s
 	u64 rest = source_hi << SPW_ROOT_BITS, half = source_hi;
 	const struct spw_line6 *line;
 
-	if (!spw_is_fan(entry))
+	if (entry < SPW_ENTRY_LINES)
 		return entry;
-	for (u32 step = 0; step < SPW_FAST_STEPS6; step++)
-		entry = spw_step(ruleset, unit_mask, entry, &rest);
+	entry = spw_choose_line(entry, rest);
 	for (u32 step = 0; step < SPW_WALK6_MAX; step++) {
 		if (spw_is_fan(entry)) {
 			entry = spw_step(ruleset, unit_mask, entry, &rest);
 			continue;
 		}
-		line = &spw_entry_line(ruleset, unit_mask, entry & SPW_ENTRY_UNIT_MASK)->line6;
-		slot = spw_line_slot(line->slots, spw_line6_rank(line, half << spw_entry_window(entry)), 15);
+		line = &spw_entry_line(ruleset, unit_mask, entry)->line6;
+		slot = spw_line6_slot(line, spw_line6_rank(line, half << spw_entry_window(entry)));
 		if (slot != SPW_SLOT_DEEP)
 			return slot;
 		deep = line->slots[SPW_LINE6_DEEP_WORD] >> SPW_LINE6_DEEP_SHIFT;

@@ -13,9 +13,9 @@
  * THE TABLE. Addresses are left aligned in 128 bits (IPv4: the upper 32 of them), so one walk serves both families.
  * An entry is 32 bits and says what comes next; what it can be depends on where it stands.
  *   leaf    in a root    0 and the slot
- *   LINES   in root4     31..30  01
+ *   LINES   in a root    31..30  01
  *                        29..26  k: the next k bits of the address choose one of 2^k lines; their window is 16 + k
- *                        25..0   the unit of the first
+ *                        24..0   the unit of the first
  *   FAN     everywhere   31      1
  *                        30..27  k: the next k bits of the address choose one of 2^k entries
  *                        26..0   the first of these, counted in entries from the first unit
@@ -24,20 +24,17 @@
  *                        24..0   the unit
  * A line is one unit: sorted starts of intervals and the slot of each interval between them, so that one cache miss
  * and a handful of branch-free instructions end a walk which a bit-by-bit trie would need several misses for.
- *   IPv4    18 keys of 15 bits, four to a word, each below a guard bit
- *   IPv6    11 keys of 31 bits, two to a word. At most one interval of a line may go deeper: its slot is SPW_SLOT_DEEP,
- *           and `deep` (the last 28 bits of the words of slots) is the index of two entries: where to go on, as bits of
- *           the address and its half (SPW_DEEP_LOW), and the entry to go on with.
- * The number of keys that are not above the address is the index of its slot; slot i stands at bit 11 i of the words of
- * slots, lowest bit first. Keys not in use are all ones and their slots repeat the last.
+ *   IPv4    15 keys of 15 bits, four to a word, each below a guard bit, and 16 slots of 16 bits
+ *   IPv6    11 keys of 31 bits, two to a word, and 12 slots of 11 bits: slot i stands at bit 11 i of the words of slots,
+ *           lowest bit first. At most one interval of a line may go deeper: its slot is SPW_SLOT_DEEP, and `deep` (the
+ *           last 28 bits of the words of slots) is the index of two entries: where to go on, as bits of the address and
+ *           its half (SPW_DEEP_LOW), and the entry to go on with.
+ * The number of keys that are not above the address is the index of its slot. Keys not in use are all ones and their
+ * slots repeat the last.
  *
  * Several neighbouring entries of a fan may name one line: its keys tell their addresses apart, as the window begins
  * with the first bit that they do not share. So lines are nearly full however unevenly intervals lie. A fan has no leaves:
  * in their place it names a line in which all slots are the same, which all leaves of a slot share.
- *
- * IPv6: whatever is no leaf in the root is a fan, and so are the entries that it leads to, if need be of one entry
- * (k = 0), so the walk takes SPW_FAST_STEPS6 steps without asking; only what needs more takes a loop. A branch that
- * depends on what a cache miss brings is mispredicted too often, and keeps the processor from the next packet.
  */
 #ifndef SPW_MAPS_RULESET_H
 #define SPW_MAPS_RULESET_H
@@ -51,24 +48,22 @@ enum spw_table_shape {
 	SPW_UNIT_BYTES = 64,
 	SPW_UNIT_ENTRIES = 16, /* entries of a fan in a unit */
 	SPW_FAN_BITS_MAX = 15,
-	SPW_FAST_STEPS4 = 1, /* behind the root, without a branch */
-	SPW_FAST_STEPS6 = 2,
-	SPW_LINE4_KEYS = 18,
+	SPW_LINE4_KEYS = 15,
 	SPW_LINE4_KEY_BITS = 15,
 	SPW_LINE6_KEYS = 11,
 	SPW_LINE6_KEY_BITS = 31,
 	SPW_LINE6_DEEP_WORD = 4,
 	SPW_LINE6_DEEP_SHIFT = 4,
 	SPW_SLOT_BITS = 11,
-	/* Further steps of a walk. Each but the last before bit 64 and bit 128 takes 4 bits or more. */
-	SPW_WALK4_MAX = 8,
-	SPW_WALK6_MAX = 32,
+	/* Steps of a walk. All but the first (IPv6: two) and the last before bit 64 and 128 take 2 bits (IPv6: 4) or more. */
+	SPW_WALK4_MAX = 10,
+	SPW_WALK6_MAX = 34,
 };
 
 #define SPW_ENTRY_FAN	       0x80000000u
 #define SPW_ENTRY_LINES	       0x40000000u
 #define SPW_ENTRY_LINES_SHIFT  26
-#define SPW_ENTRY_LINES_MASK   0x03ffffffu
+#define SPW_ENTRY_LINES_MASK   0x01ffffffu
 #define SPW_ENTRY_BITS_SHIFT   27
 #define SPW_ENTRY_BITS_MASK    15u
 #define SPW_ENTRY_INDEX_MASK   0x07ffffffu
@@ -81,9 +76,8 @@ enum spw_table_shape {
 #define SPW_DEEP_LOW  64u    /* in the lower half of the address */
 
 struct spw_line4 {
-	u32 slots[7];
-	u32 keys2; /* the first two */
-	u64 keys[4];
+	u64 keys[4]; /* lane i of word i/4, 15 bits under a guard bit; the last lane is unused */
+	u16 slots[16];
 };
 
 struct spw_line6 {

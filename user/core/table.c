@@ -7,12 +7,12 @@
  *   1. no start inside: a leaf;
  *   2. few enough for one line: it joins the line of the sub-cells before it while that has room, else begins the next,
  *      so that lines are full however unevenly the starts lie;
- *   3. IPv4, behind the root: lines, the smallest power of two of equal sub-cells that each fit one, unless that is
+ *   3. behind the root: lines, the smallest power of two of equal sub-cells that each fit one, unless that is
  *      more than LINES_WASTE_BITS allow; a walk then has one access less;
  *   4. otherwise a fan again, or (IPv6) a line that goes deeper where the starts share their next bits.
  *
  * Widths of fans are chosen by what they cost in bytes, for bytes are cache that others do not get, and in steps ahead:
- * those that bpf/classify.h takes without a branch cost little, those behind them a mispredicted branch each. Every
+ * the first cost little, those behind them a mispredicted branch each. Every
  * slow step takes 2 bits (IPv4) or 4 at least, but for the last before bit 64 and 128, which bounds the walk.
  */
 #include "table.h"
@@ -35,15 +35,14 @@ enum {
 struct family {
 	u32 keys; /* of a line */
 	u32 key_bits;
-	u32 width;	    /* of the half of an address that a walk is in */
-	u32 fast_steps;	    /* fans behind the root that cost no branch */
-	u32 slow_bits;	    /* that a fan behind these takes at least, so that walks are bounded */
-	bool deeper;	    /* lines can go on */
-	bool lines_at_root; /* entries of the root may be lines, of which the next bits choose one */
+	u32 width;	 /* of the half of an address that a walk is in */
+	u32 cheap_steps; /* fans behind the root that are thought to be predicted */
+	u32 slow_bits;	 /* that a fan behind these takes at least, so that walks are bounded */
+	bool deeper;	 /* lines can go on */
 };
 
-static const struct family family4 = {SPW_LINE4_KEYS, SPW_LINE4_KEY_BITS, 32, SPW_FAST_STEPS4, 2, false, true};
-static const struct family family6 = {SPW_LINE6_KEYS, SPW_LINE6_KEY_BITS, 64, SPW_FAST_STEPS6, 4, true, false};
+static const struct family family4 = {SPW_LINE4_KEYS, SPW_LINE4_KEY_BITS, 32, 1, 2, false};
+static const struct family family6 = {SPW_LINE6_KEYS, SPW_LINE6_KEY_BITS, 64, 2, 4, true};
 
 /* A cell and what lies inside: starts[0..count) ascending, all above the cell's first address. */
 struct cell {
@@ -183,13 +182,10 @@ static void pack4(const struct line *line, u32 window, struct spw_line4 *out)
 		u64 key = i < line->count ? line->keys[i] << window >> (WORD_BITS - SPW_LINE4_KEY_BITS)
 					  : (1u << SPW_LINE4_KEY_BITS) - 1;
 
-		if (i < 2)
-			out->keys2 |= (u32)key << 16 * i;
-		else
-			out->keys[(i - 2) / 4] |= key << 16 * ((i - 2) % 4);
+		out->keys[i / 4] |= key << 16 * (i % 4);
 	}
 	for (u32 i = 0; i <= SPW_LINE4_KEYS; i++)
-		put_bits(out->slots, i * SPW_SLOT_BITS, line->slots[i < line->count ? i : line->count]);
+		out->slots[i] = (u16)line->slots[i < line->count ? i : line->count];
 }
 
 static void pack6(const struct line *line, u32 window, u32 deep, struct spw_line6 *out)
@@ -231,7 +227,7 @@ static bool is_leaf_mark(u32 entry)
 	return entry >> SPW_ENTRY_WINDOW_SHIFT == SPW_ENTRY_WINDOW_MASK;
 }
 
-/* A line in which every slot is @slot, whatever the keys; it is a line of both families. */
+/* A line in which every slot is @slot, whatever the keys. */
 static u32 leaf_line(struct builder *builder, u32 slot)
 {
 	struct spw_units *units = builder->units;
@@ -241,68 +237,18 @@ static u32 leaf_line(struct builder *builder, u32 slot)
 
 		line.unit = take_units(builder, 1);
 		units->leaves[slot] = line.unit;
-		if (!builder->err)
-			pack4(&line, 0, &units->items[line.unit].line4);
+		pack_line(builder, &line, 0, 0);
 	}
 	return line_entry(0, units->leaves[slot]);
 }
 
-/* A fan of one entry: where the walk takes a step in any case. */
-static u32 one_entry_fan(struct builder *builder, u32 entry)
-{
-	u32 index = take_entries(builder, 0);
-
-	if (!builder->err)
-		*entry_at(builder, index) = entry;
-	return fan_entry(0, index);
-}
-
-/* The same of the leaf of @slot, which its like share. */
-static u32 leaf_fan(struct builder *builder, u32 slot)
-{
-	struct spw_units *units = builder->units;
-
-	if (!units->leaf_fans[slot])
-		units->leaf_fans[slot] = one_entry_fan(builder, leaf_line(builder, slot));
-	return units->leaf_fans[slot];
-}
-
-static u32 finish_leaf(struct builder *builder, u32 slot, u32 level)
-{
-	if (!level)
-		return slot;
-	return level < builder->family->fast_steps ? leaf_fan(builder, slot) : leaf_line(builder, slot);
-}
-
-/* What the walk can read there as it is: fans, and behind IPv4's root lines. */
-static bool is_finished(const struct family *family, u32 entry, u32 level)
-{
-	return entry & SPW_ENTRY_FAN ||
-	       (!level && family->lines_at_root && entry & SPW_ENTRY_LINES && !is_leaf_mark(entry));
-}
-
-/* Entries that are read @level steps behind the root: leaves become what they are there, and the walk's fixed steps
- * find fans. */
+/* Leaves become what they are where the entries stand: slots in a root, lines in a fan. */
 static void finish_entries(struct builder *builder, u32 *entries, u32 count, u32 level)
 {
-	u32 last = 0, finished = 0;
-
-	for (u32 i = 0; i < count && !builder->err; i++) {
-		u32 entry = entries[i];
-
-		if (is_finished(builder->family, entry, level))
-			continue;
-		if (entry != last) {
-			finished = entry;
-			if (is_leaf_mark(entry))
-				finished = finish_leaf(builder, entry & SPW_ENTRY_UNIT_MASK, level);
-			else
-				for (u32 step = level; step < builder->family->fast_steps; step++)
-					finished = one_entry_fan(builder, finished);
-			last = entry;
-		}
-		entries[i] = finished;
-	}
+	for (u32 i = 0; i < count && !builder->err; i++)
+		if (!(entries[i] & SPW_ENTRY_FAN) && is_leaf_mark(entries[i]))
+			entries[i] = level ? leaf_line(builder, entries[i] & SPW_ENTRY_UNIT_MASK)
+					   : entries[i] & SPW_ENTRY_UNIT_MASK;
 }
 
 /* What a sub-cell asks of a line. */
@@ -413,7 +359,7 @@ static u64 cost_ahead(const struct family *family, const struct cell *cell, cons
 	u64 lines = range->count * 100 / (family->keys * LINE_FILL_PERCENT) + 1;
 	u64 shared = shared_bits(word_of(cell, range->starts), word_of(cell, &range->starts[range->count - 1]));
 	u64 width = (shared > bits ? shared - bits : 0) + log2_above(lines) + 1;
-	u64 step = level > family->fast_steps ? SLOW_STEP_BYTES : STEP_BYTES;
+	u64 step = level > family->cheap_steps ? SLOW_STEP_BYTES : STEP_BYTES;
 
 	if (width > SPW_FAN_BITS_MAX) {
 		width = SPW_FAN_BITS_MAX;
@@ -457,7 +403,7 @@ static u64 fan_cost(const struct family *family, const struct cell *cell, u32 bi
 static u32 choose_fan_bits(const struct family *family, const struct cell *cell, u64 *best_cost)
 {
 	u32 room = family->width - cell->taken, most = room < SPW_FAN_BITS_MAX ? room : SPW_FAN_BITS_MAX, best = most;
-	u32 least = cell->level <= family->fast_steps ? 1 : family->slow_bits;
+	u32 least = cell->level <= family->cheap_steps ? 1 : family->slow_bits;
 
 	/* What lies unevenly is not to be divided by halves, step by step. */
 	if (log2_above(cell->count / family->keys) > least)
@@ -512,7 +458,7 @@ static void fill_fan(struct builder *builder, const struct cell *cell, u32 bits,
 			entries[next++] = leaf_mark(demand.slot);
 			continue;
 		}
-		if (!fits_alone(builder->family, &demand) || (!cell->level && builder->family->lines_at_root)) {
+		if (!fits_alone(builder->family, &demand) || !cell->level) {
 			struct cell sub = {.first = demand.first,
 					   .taken = demand.bits,
 					   .low = cell->low,
@@ -623,7 +569,7 @@ static u32 build_deeper(struct builder *builder, const struct cell *cell, const 
 		.taken = plan->bits,
 		.low = cell->low,
 		.slot = plan->from ? cell->starts[plan->from - 1].owner : cell->slot,
-		.level = builder->family->fast_steps + 1,
+		.level = builder->family->cheap_steps + 1,
 	};
 	u32 record = take_entries(builder, 1), entry;
 	size_t from = plan->from;
@@ -750,7 +696,7 @@ static u32 build_cell(struct builder *builder, const struct cell *cell)
 	for (size_t i = 0; i < cell->count; i++)
 		if (depth_of(cell, &cell->starts[i]) > demand.depth)
 			demand.depth = depth_of(cell, &cell->starts[i]);
-	if (family->lines_at_root && cell->level == 1) {
+	if (cell->level == 1) {
 		u32 most = log2_above(cell->count / family->keys + 1) + LINES_WASTE_BITS;
 
 		bits = choose_lines_bits(family, cell, most);
@@ -762,10 +708,12 @@ static u32 build_cell(struct builder *builder, const struct cell *cell)
 	bits = choose_fan_bits(family, cell, &cost);
 	if (plan_deep(family, cell, &plan) &&
 	    cost_ahead(family, cell, &(struct interval_range){cell->starts + plan.from, plan.to - plan.from}, plan.bits,
-		       family->fast_steps + 1) +
+		       family->cheap_steps + 1) +
 			    SPW_UNIT_BYTES <=
 		    cost)
-		return build_deep_line(builder, cell, &plan);
+		/* A root has no other word for a line than this. */
+		return cell->level == 1 ? lines_entry(0, build_deep_line(builder, cell, &plan) & SPW_ENTRY_UNIT_MASK)
+					: build_deep_line(builder, cell, &plan);
 	return build_fan(builder, cell, bits);
 }
 
@@ -775,6 +723,7 @@ static int build(const struct family *family, const struct spw_intervals *interv
 	struct cell all = {
 		.slot = intervals->items[0].owner, .starts = intervals->items + 1, .count = intervals->count - 1};
 
+	memset(units->leaves, 0, sizeof(units->leaves));
 	fill_fan(&builder, &all, SPW_ROOT_BITS, root);
 	return builder.err;
 }

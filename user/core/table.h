@@ -17,8 +17,7 @@ struct spw_units {
 	u32 limit; /* more are refused with -E2BIG */
 	u32 small_next; /* entries of a unit that small fans share: from this one on they are free */
 	u32 small_end;
-	u32 leaves[SPW_SLOTS_MAX]; /* the line that all leaves of a slot share; 0: not made yet */
-	u32 leaf_fans[SPW_SLOTS_MAX]; /* and a fan of one entry, that */
+	u32 leaves[SPW_SLOTS_MAX]; /* of this family: the line that all leaves of a slot share; 0: not made yet */
 };
 
 /**
