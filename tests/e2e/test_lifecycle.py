@@ -236,21 +236,21 @@ def other_layout(tap, world):
     _, _, agent = build(world, start=False)
     agent.pins.mkdir()
     control = agent.pins / "control"
-    run("bpftool", "map", "create", control, "type", "array", "key", 4, "value", 64, "entries", 1, "name", "control")
+    run("bpftool", "map", "create", control, "type", "array", "key", 4, "value", 96, "entries", 1, "name", "control")
     process = agent.launch()
     tap.equal(process.wait(), 1, "a pinned map of another size: run exits 1 (fault 26)")
     tap.ok("control" in process.log() and "layout" in process.log(),
            "a pinned map of another size: the message names it and its layout (fault 26)", process.log())
     shown = json.loads(run("bpftool", "-j", "map", "show", "pinned", control).stdout)
-    tap.equal(shown["bytes_value"], 64, "a pinned map of another size: it stays as it is (fault 26)")
+    tap.equal(shown["bytes_value"], 96, "a pinned map of another size: it stays as it is (fault 26)")
     tap.equal(agent.mode(), None, "a pinned map of another size: nothing is attached (fault 26)")
     control.unlink()
 
     agent.start()
     agent.stop()
-    # struct spw_control: the layout number is the 32 bits behind the magic, at byte 20.
+    # struct spw_control: the layout number is the 32 bits behind the magic, at byte 28.
     value = json.loads(run("bpftool", "-j", "map", "dump", "pinned", control).stdout)[0]["value"]
-    value[20:24] = ["0x63", "0x00", "0x00", "0x00"]
+    value[28:32] = ["0x63", "0x00", "0x00", "0x00"]
     run("bpftool", "map", "update", "pinned", control, "key", "hex", "00", "00", "00", "00",
         "value", "hex", *[byte[2:] for byte in value])
     process = agent.launch()
