@@ -75,36 +75,39 @@ SPW_INLINE const struct spw_slot *classify(const struct spw_packet *packet, cons
 }
 
 /* What `simulate` is told beside the packet itself. */
-struct outcome {
-	u16 list;
-	u8 class_id;
-	u8 new_work;
-	u8 verdict;
-	u8 reason;
-};
-
-/* The frame is parsed once more here, so that no field is kept alive for the trace's sake on the path that counts. */
-__attribute__((noinline)) int write_trace(struct xdp_md *ctx, struct outcome *outcome, u64 generation)
+SPW_INLINE void note_outcome(const struct spw_slot *slot, bool new_work, struct spw_judgement judgement, u64 generation)
 {
 	struct spw_trace *out = bpf_map_lookup_elem(&trace, &only);
 
-	if (!out || !outcome)
+	if (!out)
+		return;
+	out->list = slot->list;
+	out->class_id = slot->class_id;
+	out->new_work = new_work;
+	out->verdict = judgement.verdict;
+	out->reason = judgement.reason;
+	out->generation = generation;
+}
+
+/*
+ * The frame is parsed once more for the trace, so that no field is kept alive for its sake on the path that counts.
+ * Behind everything else: the stack of all who call each other has to fit 512 bytes.
+ */
+__attribute__((noinline)) int trace_packet(struct xdp_md *ctx)
+{
+	struct spw_trace *out = bpf_map_lookup_elem(&trace, &only);
+
+	if (!out)
 		return 0;
 	out->packet = (struct spw_packet){0};
 	parse_whole(ctx, &out->packet);
 	out->classified = out->packet.family != 0;
-	out->list = outcome->list;
-	out->class_id = outcome->class_id;
-	out->new_work = outcome->new_work;
-	out->verdict = outcome->verdict;
-	out->reason = outcome->reason;
-	out->generation = generation;
 	return 0;
 }
 
 /*
- * What is done for new work alone: told fresh from resent, judged by rules 9 and 10, counted by service. Returns whether these
- * two refuse it, also where mode observe passes it.
+ * What is done for new work alone: told fresh from resent, judged by rules 9 and 10, counted by service. Returns
+ * whether these two refuse it, also where mode observe passes it.
  */
 SPW_INLINE bool judge_new_work(const struct spw_packet *packet, const struct spw_slot *slot,
 			       const struct spw_ruleset *rules, const struct spw_order *order,
@@ -129,7 +132,7 @@ SPW_INLINE bool judge_new_work(const struct spw_packet *packet, const struct spw
 }
 
 /* What comes behind parsing, the same for every frame. */
-SPW_INLINE int judge_and_account(struct xdp_md *ctx, const struct spw_packet *packet, const struct spw_ruleset *rules,
+SPW_INLINE int judge_and_account(const struct spw_packet *packet, const struct spw_ruleset *rules,
 				 const struct spw_control *state)
 {
 	u32 reason = spw_essential(packet);
@@ -146,11 +149,8 @@ SPW_INLINE int judge_and_account(struct xdp_md *ctx, const struct spw_packet *pa
 	if (reason == SPW_REASONS && judgement.verdict == SPW_PASS && judgement.reason != SPW_REASON_MANAGEMENT)
 		spw_account_shadows(packet, slot, rules, &order, new_work, refused);
 	spw_account_packet(slot, judgement.reason, packet->length);
-	if (spw_trace) {
-		struct outcome outcome = {slot->list, slot->class_id, new_work, judgement.verdict, judgement.reason};
-
-		write_trace(ctx, &outcome, rules->generation);
-	}
+	if (spw_trace)
+		note_outcome(slot, new_work, judgement, rules->generation);
 	return judgement.verdict == SPW_DROP ? XDP_DROP : XDP_PASS;
 }
 
@@ -165,16 +165,15 @@ __attribute__((noinline)) int unusual_frame(struct xdp_md *ctx)
 		return XDP_PASS;
 	parse_whole(ctx, &packet);
 	spw_account_anomalies(packet.found);
-	return judge_and_account(ctx, &packet, rules, state);
+	return judge_and_account(&packet, rules, state);
 }
 
 /*
- * The usual frame meets no call: on processors that guard returns each costs ten nanoseconds. The length of a frame is that
- * of its linear part unless it is larger than a page, and then its IP header says more than is there: so what looks
- * malformed is looked at again.
+ * The usual frame meets no call: on processors that guard returns each costs ten nanoseconds. The length of a frame is
+ * that of its linear part unless it is larger than a page, and then its IP header says more than is there: so what
+ * looks malformed is looked at again.
  */
-SEC("xdp.frags")
-int spillway(struct xdp_md *ctx)
+SPW_INLINE int judge_frame(struct xdp_md *ctx)
 {
 	const u8 *start = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
 	const struct spw_control *state = bpf_map_lookup_elem(&control, &only);
@@ -194,10 +193,21 @@ int spillway(struct xdp_md *ctx)
 		return unusual_frame(ctx);
 	if (spw_is_new_work(&packet, rules) && spw_service(&packet, rules))
 		spw_parse_flow(start, end, &cursor, state->seed, &packet);
-	return judge_and_account(ctx, &packet, rules, state);
+	return judge_and_account(&packet, rules, state);
 }
 
-/* Never attached: the agent runs it by BPF_PROG_TEST_RUN to learn the time in jiffies, in place of the frame's bytes. */
+SEC("xdp.frags")
+int spillway(struct xdp_md *ctx)
+{
+	int action = judge_frame(ctx);
+
+	if (spw_trace)
+		trace_packet(ctx);
+	return action;
+}
+
+/* Never attached: the agent runs it by BPF_PROG_TEST_RUN to learn the time in jiffies, in place of the frame's bytes.
+ */
 SEC("xdp.frags")
 int jiffies_now(struct xdp_md *ctx)
 {
