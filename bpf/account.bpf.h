@@ -42,7 +42,8 @@ SPW_INLINE void spw_account_anomalies(u32 found)
 		spw_account_anomaly(SPW_ANOMALY_VLAN_LIMIT);
 }
 
-SPW_INLINE void spw_account_new_work(const struct spw_slot *slot, u32 service, bool resent, u32 verdict)
+SPW_INLINE void spw_account_new_work(const struct spw_slot *slot, u32 service, bool resent,
+				     struct spw_judgement judgement)
 {
 	u32 index = spw_work_index(service, slot->class_id);
 	struct spw_work_counter *counter = bpf_map_lookup_elem(&work_counters, &index);
@@ -50,9 +51,11 @@ SPW_INLINE void spw_account_new_work(const struct spw_slot *slot, u32 service, b
 	if (!counter)
 		return;
 	if (resent)
-		counter->resent[verdict & 1]++;
+		counter->resent[judgement.verdict & 1]++;
 	else
-		counter->fresh[verdict & 1]++;
+		counter->fresh[judgement.verdict & 1]++;
+	if (judgement.reason == SPW_REASON_BUDGET)
+		counter->crowded++;
 }
 
 SPW_INLINE void spw_account_shadow(const struct spw_slot *slot, u32 shadow, bool new_work)

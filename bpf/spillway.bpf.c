@@ -127,7 +127,7 @@ SPW_INLINE bool judge_new_work(const struct spw_packet *packet, const struct spw
 		*judgement = spw_judgement(SPW_DROP, asked);
 	if (word)
 		spw_remember(word, packet, !refused && judgement->verdict == SPW_PASS);
-	spw_account_new_work(slot, service, sight.resent, judgement->verdict);
+	spw_account_new_work(slot, service, sight.resent, *judgement);
 	return refused;
 }
 

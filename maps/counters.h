@@ -44,6 +44,7 @@ struct spw_class_counter {
 struct spw_work_counter {
 	u64 fresh[SPW_VERDICTS];
 	u64 resent[SPW_VERDICTS];
+	u64 crowded; /* of the refused: by the budget (rule 10), although their source is in the share */
 };
 
 #define SPW_WORK_COUNTERS (SPW_SERVICE_IDENTITIES * SPW_CLASSES_MAX)
@@ -61,6 +62,6 @@ struct spw_anomaly_counter {
 
 _Static_assert(sizeof(struct spw_list_tally) == 384, "layout of the pinned list_counters map");
 _Static_assert(sizeof(struct spw_class_counter) == 32, "layout of the pinned class_counters map");
-_Static_assert(sizeof(struct spw_work_counter) == 32, "layout of the pinned work_counters map");
+_Static_assert(sizeof(struct spw_work_counter) == 40, "layout of the pinned work_counters map");
 
 #endif

@@ -64,7 +64,7 @@ static void set_the_scene(struct scene *scene)
 	scene->services[0] = (struct spw_service_sample){.record = {.name = "none", .state = SPW_RECORD_ACTIVE}};
 	scene->services[1] =
 		(struct spw_service_sample){.id = 1, .record = {.name = "shop", .state = SPW_RECORD_ACTIVE}};
-	scene->services[1].classes[1] = (struct spw_work_counter){{1, 2}, {3, 4}};
+	scene->services[1].classes[1] = (struct spw_work_counter){{1, 2}, {3, 4}, 3};
 	snapshot->services = scene->services;
 	snapshot->services_count = COUNT(scene->services);
 	snapshot->now_ns = 10000 * S;

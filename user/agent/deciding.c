@@ -82,11 +82,13 @@ static int read_work(struct agent *agent)
 
 		if (err)
 			return err;
+		facts->crowded_present = true;
 		for (u32 rank = 0; rank < policy->classes_count; rank++) {
 			const struct spw_work_counter *counter = &counters[policy->classes[rank].id];
 
 			memcpy(facts->fresh[rank], counter->fresh, sizeof(counter->fresh));
 			memcpy(facts->resent[rank], counter->resent, sizeof(counter->resent));
+			facts->crowded[rank] = counter->crowded;
 		}
 	}
 	return 0;

@@ -96,11 +96,13 @@ static void map_facts(struct replay *replay, const struct spw_record *record, u3
 		*to = *from;
 		memset(to->fresh, 0, sizeof(to->fresh));
 		memset(to->resent, 0, sizeof(to->resent));
+		memset(to->crowded, 0, sizeof(to->crowded));
 		for (u32 rank = 0; rank < recorded_classes; rank++) {
 			for (u32 verdict = 0; verdict < SPW_VERDICTS; verdict++) {
 				to->fresh[replay->mapping.classes[rank]][verdict] += from->fresh[rank][verdict];
 				to->resent[replay->mapping.classes[rank]][verdict] += from->resent[rank][verdict];
 			}
+			to->crowded[replay->mapping.classes[rank]] += from->crowded[rank];
 		}
 	}
 }

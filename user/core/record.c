@@ -188,7 +188,9 @@ static void walk_service_facts(struct walk *walk, struct spw_service_facts *fact
 			whole(walk, &facts->fresh[rank][verdict]);
 			whole(walk, &facts->resent[rank][verdict]);
 		}
+		whole(walk, &facts->crowded[rank]);
 	}
+	truth(walk, &facts->crowded_present);
 	truth(walk, &facts->waits_present);
 	for (u32 bucket = 0; bucket < SPW_WAIT_BUCKETS; bucket++)
 		whole(walk, &facts->waits[bucket]);
