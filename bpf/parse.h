@@ -4,8 +4,8 @@
  * tests run it under AddressSanitizer on every truncation of every kind of frame.
  *
  * What is read is bounded three times: by the frame, by what the IP header says is its own (Ethernet padding is never
- * read as a transport header), and by counts: two VLAN tags, SPW_EXT_HEADERS_MAX extension headers. A tunnel (GRE, IPIP,
- * VXLAN, ESP) is judged by its outer source.
+ * read as a transport header), and by counts: two VLAN tags, SPW_EXT_HEADERS_MAX extension headers. A tunnel (GRE,
+ * IPIP, VXLAN, ESP) is judged by its outer source.
  */
 #ifndef SPW_BPF_PARSE_H
 #define SPW_BPF_PARSE_H
@@ -112,8 +112,7 @@ SPW_INLINE void spw_parse_tcp(const u8 *tcp, const u8 *end, const struct spw_cur
 	packet->dport = spw_load16(tcp + 2);
 	packet->found |= SPW_FOUND_PORTS;
 	header_bytes = (tcp[12] >> 4) * 4;
-	if (header_bytes < SPW_TCP_BYTES ||
-	    (header_bytes > cursor->payload && !(packet->found & SPW_FOUND_FRAGMENT))) {
+	if (header_bytes < SPW_TCP_BYTES || (header_bytes > cursor->payload && !(packet->found & SPW_FOUND_FRAGMENT))) {
 		spw_malformed(packet);
 		return;
 	}
@@ -121,7 +120,8 @@ SPW_INLINE void spw_parse_tcp(const u8 *tcp, const u8 *end, const struct spw_cur
 		packet->found |= SPW_FOUND_SYN;
 }
 
-/* RFC 9000, 17.2: long header, fixed bit, type Initial; RFC 9369 moved the type for version 2. @bytes: of the datagram. */
+/* RFC 9000, 17.2: long header, fixed bit, type Initial; RFC 9369 moved the type for version 2. @bytes: of the datagram.
+ */
 SPW_INLINE void spw_parse_quic(const u8 *quic, const u8 *end, u32 bytes, struct spw_packet *packet)
 {
 	u32 version;
@@ -154,8 +154,8 @@ SPW_INLINE void spw_parse_udp(const u8 *udp, const u8 *end, const struct spw_cur
 	packet->dport = spw_load16(udp + 2);
 	packet->found |= SPW_FOUND_PORTS;
 	length = spw_load16(udp + 4);
-	if (length < SPW_UDP_BYTES ? length || packet->family == 4 :
-				     length > cursor->payload && !(packet->found & SPW_FOUND_FRAGMENT)) {
+	if (length < SPW_UDP_BYTES ? length || packet->family == 4
+				   : length > cursor->payload && !(packet->found & SPW_FOUND_FRAGMENT)) {
 		spw_malformed(packet);
 		return;
 	}
@@ -196,8 +196,9 @@ SPW_INLINE void spw_parse_transport(const u8 *start, const u8 *end, const struct
 }
 
 /**
- * spw_parse_flow() - what tells a SYN or a QUIC Initial from every other: both addresses and ports, and of a SYN its initial
- * sequence number; nothing else has a flow. Read for new work alone, and after the rest, so that nothing else pays for it.
+ * spw_parse_flow() - what tells a SYN or a QUIC Initial from every other: both addresses and ports, and of a SYN its
+ * initial sequence number; nothing else has a flow. Read for new work alone, and after the rest, so that nothing else
+ * pays for it.
  * @seed: random and secret, so that nobody can look for flows of one hash
  */
 SPW_INLINE void spw_parse_flow(const u8 *start, const u8 *end, const struct spw_cursor *cursor, u64 seed,

@@ -16,8 +16,8 @@
  *  10. The backlog of the service's budget exceeds the room of the class: drop. Otherwise charge the budget and pass
  *      (meter.h).
  *
- * Rules 9 and 10 judge new work for a service that has a budget; other new work passes. What goes on a QUIC handshake that
- * was admitted is charged, but neither of them refuses it (fresh.h): the rest of it was promised.
+ * Rules 9 and 10 judge new work for a service that has a budget; other new work passes. What goes on a QUIC handshake
+ * that was admitted is charged, but neither of them refuses it (fresh.h): the rest of it was promised.
  *
  * Rules 2, 5, 9 and 10 drop, so all ask for the lease and the mode first: without an agent everything passes. In mode
  * observe the budget is charged with what would be admitted, so that what would be refused is counted truly.
@@ -116,8 +116,8 @@ SPW_INLINE bool spw_is_cut(const struct spw_slot *slot, u32 level, bool new_work
 }
 
 /* Rules 5 to 8: what the level would do to a packet that the first four rules let through. */
-SPW_INLINE struct spw_judgement spw_judge_level(const struct spw_packet *packet, const struct spw_slot *slot,
-						u32 level, bool new_work)
+SPW_INLINE struct spw_judgement spw_judge_level(const struct spw_packet *packet, const struct spw_slot *slot, u32 level,
+						bool new_work)
 {
 	if (!(packet->found & SPW_FOUND_IP))
 		return spw_judgement(SPW_PASS, SPW_REASON_MALFORMED);
@@ -131,8 +131,8 @@ SPW_INLINE struct spw_judgement spw_judge_level(const struct spw_packet *packet,
 }
 
 /**
- * spw_judge() - rules 2 to 8, for a packet that rule 1 did not settle. SPW_REASON_ADMITTED: if its port belongs to a service,
- * rules 9 and 10 are still to be asked; where they say nothing, that is the judgement.
+ * spw_judge() - rules 2 to 8, for a packet that rule 1 did not settle. SPW_REASON_ADMITTED: if its port belongs to a
+ * service, rules 9 and 10 are still to be asked; where they say nothing, that is the judgement.
  * @slot: of its source; where the source could not be read, slot 0
  * @new_work: spw_is_new_work()
  */

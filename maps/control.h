@@ -16,14 +16,14 @@
 
 struct spw_control {
 	u64 lease_until_jiffies;
-	u64 seed; /* of the hash that flows are told apart by; random and secret, drawn with the pins */
+	u64 seed;  /* of the hash that flows are told apart by; random and secret, drawn with the pins */
 	u32 level; /* enum spw_level */
 	u32 mode;  /* enum spw_mode */
 	/* Below: the agent's own memory over restarts; the datapath does not read it. */
 	u32 magic;
 	u32 layout;
-	u32 pinned_level;   /* level that an operator has set; SPW_LEVEL_NEVER: none */
-	u8 least_level;	     /* bounds that an operator has set; green and red: none */
+	u32 pinned_level; /* level that an operator has set; SPW_LEVEL_NEVER: none */
+	u8 least_level;	  /* bounds that an operator has set; green and red: none */
 	u8 most_level;
 	u16 reserved;
 	u64 lease_until_ns;  /* the same moment, CLOCK_MONOTONIC */

@@ -15,8 +15,8 @@ struct spw_count {
 
 /*
  * Map list_counters, by list identity: every packet counts in exactly one place, under the list of its source and the
- * reason of its verdict. One look-up and one cache line a packet; sums by list, class, verdict or reason are the readers'.
- * What has no IP source counts under list 0.
+ * reason of its verdict. One look-up and one cache line a packet; sums by list, class, verdict or reason are the
+ * readers'. What has no IP source counts under list 0.
  */
 struct spw_list_tally {
 	struct spw_count by_reason[SPW_REASONS_MAX];
@@ -36,10 +36,11 @@ struct spw_class_counter {
 };
 
 /*
- * Map work_counters, by spw_work_index(): every packet of new work counts in exactly one place, so the new work of a class
- * is the sum over services. Fresh is what was not seen before: the sum of `fresh` over verdicts is demand. A SYN that is
- * sent again because the first was refused or lost counts as resent, and so does a QUIC Initial of a handshake that goes
- * on. On ports of no service, and where every datagram is new work, everything counts as fresh: nothing is remembered.
+ * Map work_counters, by spw_work_index(): every packet of new work counts in exactly one place, so the new work of a
+ * class is the sum over services. Fresh is what was not seen before: the sum of `fresh` over verdicts is demand. A SYN
+ * that is sent again because the first was refused or lost counts as resent, and so does a QUIC Initial of a handshake
+ * that goes on. On ports of no service, and where every datagram is new work, everything counts as fresh: nothing is
+ * remembered.
  */
 struct spw_work_counter {
 	u64 fresh[SPW_VERDICTS];

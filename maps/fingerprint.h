@@ -3,10 +3,11 @@
  * Which new work was seen before: map fingerprints, one value, written by the datapath alone (bpf/fresh.h). Pinned, so
  * that after an upgrade a resent SYN is still known as one, and an admitted handshake as admitted.
  *
- * The upper bits of a flow's hash name a word, and the word holds four lanes of 16 bits: the last four flows that came to
- * it, the youngest lowest. A fresh one pushes the oldest out, so there is nothing that fills up: memory is a constant, and
- * what is remembered only gets younger when more comes. At 9,500 fresh SYNs a second, all of them sent again after 1, 2,
- * 3, 4, 5, 7 and 11 s as Linux does it, 2.5 % of the resent are taken for fresh, and one fresh in 10,000 for resent.
+ * The upper bits of a flow's hash name a word, and the word holds four lanes of 16 bits: the last four flows that came
+ * to it, the youngest lowest. A fresh one pushes the oldest out, so there is nothing that fills up: memory is a
+ * constant, and what is remembered only gets younger when more comes. At 9,500 fresh SYNs a second, all of them sent
+ * again after 1, 2, 3, 4, 5, 7 and 11 s as Linux does it, 2.5 % of the resent are taken for fresh, and one fresh in
+ * 10,000 for resent.
  *
  * A lane, by kind:
  *   SYN             15..14  01

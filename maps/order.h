@@ -5,8 +5,8 @@
  * read-only to programs. Each field stands for itself: a packet that reads during a write is judged by old or new.
  *
  * TIME. Cells are metered in jiffies, which a program reads in half a nanosecond where any clock costs a call; finer
- * than a jiffy by SPW_TICK_SHIFT bits, so that a cost is exact to a thousandth at a million a second. Such a 2^24th of a
- * jiffy is called a tick here, and 64 bits of them last for 34 years at 1,000 jiffies a second.
+ * than a jiffy by SPW_TICK_SHIFT bits, so that a cost is exact to a thousandth at a million a second. Such a 2^24th of
+ * a jiffy is called a tick here, and 64 bits of them last for 34 years at 1,000 jiffies a second.
  */
 #ifndef SPW_MAPS_ORDER_H
 #define SPW_MAPS_ORDER_H
@@ -15,7 +15,7 @@
 
 #define SPW_TICK_SHIFT 24
 
-#define SPW_ROOM_ALL UINT64_MAX	 /* in place of a room: the budget never refuses this class, it is only charged */
+#define SPW_ROOM_ALL  UINT64_MAX /* in place of a room: the budget never refuses this class, it is only charged */
 #define SPW_SHARE_ALL UINT32_MAX /* in place of a share: every source of the class is in */
 #ifndef UINT64_MAX
 #define UINT64_MAX (~0ull)
@@ -34,8 +34,8 @@ struct spw_class_order {
 struct spw_service_order {
 	u64 cost_ticks; /* what one unit of new work adds to the backlog; 0: there is no budget, rules 9 and 10 pass */
 	u64 stay_jiffies; /* how long a source keeps its place among those of its class; 0: for ever */
-	u64 salt; /* of the places; secret, and the same over reloads and restarts */
-	u64 debt_ticks; /* work that is never refused moves the backlog up to here and no further; 0: without bound */
+	u64 salt;	  /* of the places; secret, and the same over reloads and restarts */
+	u64 debt_ticks;	  /* work that is never refused moves the backlog up to here and no further; 0: without bound */
 	struct spw_class_order classes[SPW_CLASSES_MAX]; /* by class identity */
 };
 
@@ -49,8 +49,9 @@ struct spw_budget_cell {
 };
 
 /*
- * Map refusals, per CPU, by spw_work_index(): the last refusal by the budget that this CPU has seen. As the backlog of a cell
- * takes its time to drain, work of the same class with no more room is refused until then without a look at the cell.
+ * Map refusals, per CPU, by spw_work_index(): the last refusal by the budget that this CPU has seen. As the backlog of
+ * a cell takes its time to drain, work of the same class with no more room is refused until then without a look at the
+ * cell.
  */
 struct spw_refusal {
 	u64 until_ticks;

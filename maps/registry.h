@@ -43,12 +43,12 @@ struct spw_service_record {
 	u32 reserved;
 	u64 wait_target_ns;
 	u64 operator_capacity_per_s; /* as an operator has said, which counts for more; 0: nothing */
-	u64 capacity_per_s; /* as configured, new work a second; 0: it is to be learned */
+	u64 capacity_per_s;	     /* as configured, new work a second; 0: it is to be learned */
 };
 
 struct spw_interface_record {
 	char name[16];
-	u32 ifindex; /* 0: end of the table */
+	u32 ifindex;  /* 0: end of the table */
 	u32 attached; /* 0: coverage lost */
 	u32 native;   /* 1: native mode, 0: generic */
 	u32 reserved;
@@ -70,7 +70,8 @@ struct spw_agent_record {
 	u64 publish_ns;
 	u64 reloads_done;
 	u64 reloads_failed;
-	u64 unconfirmed_until_ns; /* CLOCK_MONOTONIC: taken back then, unless confirmed; 0: nothing waits; UINT64_MAX: taken back */
+	u64 unconfirmed_until_ns; /* CLOCK_MONOTONIC: taken back then, unless confirmed; 0: nothing waits; UINT64_MAX:
+				     taken back */
 	struct spw_interface_record interfaces[SPW_INTERFACES_MAX];
 };
 

@@ -25,16 +25,16 @@
  * A line is one unit: sorted starts of intervals and the slot of each interval between them, so that one cache miss
  * and a handful of branch-free instructions end a walk which a bit-by-bit trie would need several misses for.
  *   IPv4    15 keys of 15 bits, four to a word, each below a guard bit, and 16 slots of 16 bits
- *   IPv6    11 keys of 31 bits, two to a word, and 12 slots of 11 bits: slot i stands at bit 11 i of the words of slots,
- *           lowest bit first. At most one interval of a line may go deeper: its slot is SPW_SLOT_DEEP, and `deep` (the
+ *   IPv6    11 keys of 31 bits, two to a word, and 12 slots of 11 bits: slot i stands at bit 11 i of the words of
+ * slots, lowest bit first. At most one interval of a line may go deeper: its slot is SPW_SLOT_DEEP, and `deep` (the
  *           last 28 bits of the words of slots) is the index of two entries: where to go on, as bits of the address and
  *           its half (SPW_DEEP_LOW), and the entry to go on with.
  * The number of keys that are not above the address is the index of its slot. Keys not in use are all ones and their
  * slots repeat the last.
  *
  * Several neighbouring entries of a fan may name one line: its keys tell their addresses apart, as the window begins
- * with the first bit that they do not share. So lines are nearly full however unevenly intervals lie. A fan has no leaves:
- * in their place it names a line in which all slots are the same, which all leaves of a slot share.
+ * with the first bit that they do not share. So lines are nearly full however unevenly intervals lie. A fan has no
+ * leaves: in their place it names a line in which all slots are the same, which all leaves of a slot share.
  */
 #ifndef SPW_MAPS_RULESET_H
 #define SPW_MAPS_RULESET_H
@@ -55,7 +55,8 @@ enum spw_table_shape {
 	SPW_LINE6_DEEP_WORD = 4,
 	SPW_LINE6_DEEP_SHIFT = 4,
 	SPW_SLOT_BITS = 11,
-	/* Steps of a walk. All but the first (IPv6: two) and the last before bit 64 and 128 take 2 bits (IPv6: 4) or more. */
+	/* Steps of a walk. All but the first (IPv6: two) and the last before bit 64 and 128 take 2 bits (IPv6: 4) or
+	   more. */
 	SPW_WALK4_MAX = 10,
 	SPW_WALK6_MAX = 34,
 };
@@ -122,8 +123,8 @@ struct spw_ruleset {
 	u32 units_used;
 	u32 units_capacity;
 	u16 management_ports[SPW_MANAGEMENT_PORTS_MAX]; /* filled from the front; 0 ends them */
-	u8 management_prefixes; /* 1: there are management prefixes */
-	u8 malformed_drop;	/* 1: malformed packets are dropped (rule 2) */
+	u8 management_prefixes;				/* 1: there are management prefixes */
+	u8 malformed_drop;				/* 1: malformed packets are dropped (rule 2) */
 	u8 reserved[6];
 	struct spw_slot slots[SPW_SLOTS_MAX];
 	struct spw_port tcp_ports[65536];

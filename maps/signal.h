@@ -76,9 +76,9 @@ struct spw_signal_tally {
  * and new work is what comes to the proxy.
  */
 enum spw_signal_port {
-	SPW_PORT_IDENTITY = 0xff,   /* mask */
-	SPW_PORT_WAITS = 1 << 8,    /* requests wait here */
-	SPW_PORT_SERVES = 1 << 9,   /* first reads here are new work served */
+	SPW_PORT_IDENTITY = 0xff, /* mask */
+	SPW_PORT_WAITS = 1 << 8,  /* requests wait here */
+	SPW_PORT_SERVES = 1 << 9, /* first reads here are new work served */
 };
 
 /* Map signal_scope: whose sockets are looked at. Written by the agent, read-only to programs. */
@@ -86,7 +86,7 @@ struct spw_signal_scope {
 	u32 namespaces_count;
 	u32 namespaces[SPW_NAMESPACES_MAX]; /* inode numbers */
 	u64 in[SPW_SERVICE_IDENTITIES];	    /* by service identity: bit i: it has sockets in namespaces[i] */
-	u16 ports[65536]; /* by local TCP port: service identity and enum spw_signal_port; 0: none */
+	u16 ports[65536];		    /* by local TCP port: service identity and enum spw_signal_port; 0: none */
 };
 
 _Static_assert(sizeof(struct spw_signal_tally) == 2848, "layout of the signal_tallies map");

@@ -10,13 +10,13 @@
 
 /* What parsing found; spw_packet.found */
 enum spw_found {
-	SPW_FOUND_IP = 1 << 0,	      /* source, family and protocol are valid */
-	SPW_FOUND_PORTS = 1 << 1,     /* sport and dport are valid */
+	SPW_FOUND_IP = 1 << 0,	  /* source, family and protocol are valid */
+	SPW_FOUND_PORTS = 1 << 1, /* sport and dport are valid */
 	SPW_FOUND_FRAGMENT = 1 << 2,
 	SPW_FOUND_MALFORMED = 1 << 3,
 	SPW_FOUND_EXT_LIMIT = 1 << 4,
 	SPW_FOUND_VLAN_LIMIT = 1 << 5,
-	SPW_FOUND_SYN = 1 << 6,	      /* TCP SYN without ACK */
+	SPW_FOUND_SYN = 1 << 6,		 /* TCP SYN without ACK */
 	SPW_FOUND_QUIC_INITIAL = 1 << 7, /* looks like one; counts as one only on a port that serves QUIC */
 	SPW_FOUND_NEIGHBOUR = 1 << 8,
 	SPW_FOUND_DHCP = 1 << 9,
@@ -37,7 +37,8 @@ struct spw_packet {
 	u8 family; /* 4, 6; 0: not IP */
 	u8 protocol;
 	u8 reserved;
-	u64 flow; /* hash that tells one SYN or QUIC Initial for a service from another (bpf/parse.h); 0: it is neither */
+	u64 flow; /* hash that tells one SYN or QUIC Initial for a service from another (bpf/parse.h); 0: it is neither
+		   */
 };
 
 struct spw_trace {

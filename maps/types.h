@@ -40,11 +40,11 @@ typedef int32_t s32;
 #ifdef __bpf__
 #define SPW_LOAD(type, at) (*(const type *)(at))
 #else
-#define SPW_LOAD(type, at)                                  \
-	({                                                  \
-		type value;                                 \
-		__builtin_memcpy(&value, at, sizeof(value)); \
-		value;                                      \
+#define SPW_LOAD(type, at)                                                                                             \
+	({                                                                                                             \
+		type value;                                                                                            \
+		__builtin_memcpy(&value, at, sizeof(value));                                                           \
+		value;                                                                                                 \
 	})
 #endif
 
@@ -82,24 +82,24 @@ enum spw_verdict {
  * Reasons of rules 6 and 8 are reserved places, for limits.
  */
 enum spw_reason {
-	SPW_REASON_NOT_IP = 0,	       /* [1] neither IPv4 nor IPv6, or more than two VLAN tags */
-	SPW_REASON_ARP = 1,	       /* [1] */
-	SPW_REASON_LLDP = 2,	       /* [1] */
-	SPW_REASON_NEIGHBOUR = 3,      /* [1] IPv6 neighbour and router discovery, hop limit 255 */
-	SPW_REASON_DHCP = 4,	       /* [1] DHCP and DHCPv6 */
-	SPW_REASON_MALFORMED = 5,      /* [2] passed: the policy says so, and nothing else refused it */
-	SPW_REASON_MANAGEMENT = 6,     /* [3] */
-	SPW_REASON_NO_LEASE = 7,       /* [4] the agent is silent: pass */
-	SPW_REASON_OBSERVE = 8,	       /* [4] mode observe: pass */
-	SPW_REASON_CUT = 9,	       /* [5] the class is cut at this level */
+	SPW_REASON_NOT_IP = 0,		/* [1] neither IPv4 nor IPv6, or more than two VLAN tags */
+	SPW_REASON_ARP = 1,		/* [1] */
+	SPW_REASON_LLDP = 2,		/* [1] */
+	SPW_REASON_NEIGHBOUR = 3,	/* [1] IPv6 neighbour and router discovery, hop limit 255 */
+	SPW_REASON_DHCP = 4,		/* [1] DHCP and DHCPv6 */
+	SPW_REASON_MALFORMED = 5,	/* [2] passed: the policy says so, and nothing else refused it */
+	SPW_REASON_MANAGEMENT = 6,	/* [3] */
+	SPW_REASON_NO_LEASE = 7,	/* [4] the agent is silent: pass */
+	SPW_REASON_OBSERVE = 8,		/* [4] mode observe: pass */
+	SPW_REASON_CUT = 9,		/* [5] the class is cut at this level */
 	SPW_REASON_SOURCE_PACKETS = 10, /* [6] reserved */
 	SPW_REASON_PREFIX_PACKETS = 11, /* [6] reserved */
 	SPW_REASON_CLASS_PACKETS = 12,	/* [6] reserved */
-	SPW_REASON_ESTABLISHED = 13,   /* [7] not new work */
-	SPW_REASON_SOURCE_NEW = 14,    /* [8] reserved */
-	SPW_REASON_SHARE = 15,	       /* [9] the source is not in the admitted share of its class */
-	SPW_REASON_BUDGET = 16,	       /* [10] the budget of the service has no room for the class now */
-	SPW_REASON_ADMITTED = 17,      /* [10] new work that nothing refused */
+	SPW_REASON_ESTABLISHED = 13,	/* [7] not new work */
+	SPW_REASON_SOURCE_NEW = 14,	/* [8] reserved */
+	SPW_REASON_SHARE = 15,		/* [9] the source is not in the admitted share of its class */
+	SPW_REASON_BUDGET = 16,		/* [10] the budget of the service has no room for the class now */
+	SPW_REASON_ADMITTED = 17,	/* [10] new work that nothing refused */
 	SPW_REASON_MALFORMED_DROP = 18, /* [2] dropped by policy */
 	SPW_REASONS = 19,
 	SPW_REASONS_MAX = 24, /* room in the counters, so that a new reason needs no new layout */
@@ -116,16 +116,16 @@ enum spw_anomaly {
 };
 
 enum spw_bounds {
-	SPW_NAME_MAX = 64,	/* bytes of a name with its final NUL */
-	SPW_LISTS_MAX = 512,	/* list 0 is "no list": what nothing names */
-	SPW_CLASSES_MAX = 32,	/* class identities; they outlive a reload */
-	SPW_SLOTS_MAX = 2048,	/* what a leaf of the table can name */
+	SPW_NAME_MAX = 64,    /* bytes of a name with its final NUL */
+	SPW_LISTS_MAX = 512,  /* list 0 is "no list": what nothing names */
+	SPW_CLASSES_MAX = 32, /* class identities; they outlive a reload */
+	SPW_SLOTS_MAX = 2048, /* what a leaf of the table can name */
 	SPW_SERVICES_MAX = 64,
 	SPW_SERVICE_IDENTITIES = SPW_SERVICES_MAX + 1, /* counted from 1: 0 stands for the ports that belong to none */
 	SPW_INTERFACES_MAX = 16,
 	SPW_MANAGEMENT_PORTS_MAX = 16,
 	SPW_MANAGEMENT_PREFIXES_MAX = 64,
-	SPW_VLANS_MAX = 2,	/* tags that are parsed */
+	SPW_VLANS_MAX = 2,	 /* tags that are parsed */
 	SPW_EXT_HEADERS_MAX = 8, /* IPv6 extension headers that are followed */
 };
 

@@ -13,7 +13,7 @@ struct feed_bpf;
 struct bench_feeder {
 	struct feed_bpf *skeleton;
 	struct bench_sources *sources; /* the program's own table, mapped */
-	bool service; /* the frames are new work for a service, each of them fresh */
+	bool service;		       /* the frames are new work for a service, each of them fresh */
 };
 
 #define BENCH_FRAME_BYTES 74

@@ -75,7 +75,8 @@ static double run_spillway(struct bench_subject *subject, const struct bench_pla
 	judged = bench_spillway_count(spillway, reason) - before;
 	/* The first unit finds an empty budget. */
 	if (judged != plan->packets && !(which == BENCH_OVER && judged == plan->packets - 1))
-		errx(1, "%llu of %u packets took the path of case %d", (unsigned long long)judged, plan->packets, which);
+		errx(1, "%llu of %u packets took the path of case %d", (unsigned long long)judged, plan->packets,
+		     which);
 	return ns;
 }
 

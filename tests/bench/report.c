@@ -8,8 +8,8 @@
 #include "memory.h"
 #include "util.h"
 
-static const char *const cases[BENCH_CASES] = {"bare",    "parse",  "pass",	 "cut",		 "lpm",
-					      "service", "budget", "share", "refuse-share", "refuse-budget"};
+static const char *const cases[BENCH_CASES] = {"bare",	  "parse",  "pass",  "cut",	     "lpm",
+					       "service", "budget", "share", "refuse-share", "refuse-budget"};
 
 void bench_note(const char *format, ...)
 {

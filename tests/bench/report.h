@@ -15,11 +15,12 @@ enum bench_case {
 	BENCH_CUT,
 	BENCH_LPM,
 	BENCH_WORK_FIRST,
-	BENCH_SERVICE = BENCH_WORK_FIRST, /* new work for a service without a budget: told fresh from resent, and counted */
-	BENCH_BUDGET,	 /* admitted by the budget, every source in */
-	BENCH_SHARE,	 /* the same, with a share to be asked */
-	BENCH_OUT,	 /* refused: the share is zero */
-	BENCH_OVER,	 /* refused: the budget has no room */
+	BENCH_SERVICE =
+		BENCH_WORK_FIRST, /* new work for a service without a budget: told fresh from resent, and counted */
+	BENCH_BUDGET,		  /* admitted by the budget, every source in */
+	BENCH_SHARE,		  /* the same, with a share to be asked */
+	BENCH_OUT,		  /* refused: the share is zero */
+	BENCH_OVER,		  /* refused: the budget has no room */
 	BENCH_CASES,
 };
 

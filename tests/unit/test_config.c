@@ -215,20 +215,21 @@ static void test_everything_else(void **state)
 	const struct spw_config *config = &parsed.config;
 
 	(void)state;
-	parse(&parsed, "\xef\xbb\xbf# a byte order mark, carriage returns, comments\r\n"
-		       "interfaces: [e, 'wan0']\r\n"
-		       "mode: observe\r\nmalformed: drop\r\nattach: native\r\nreattach: false\r\nlease: 60s\r\n"
-		       "metrics: {listen: '[::1]:80'}\npin_dir: /p\nrun_dir: \"/r\\u00fcn\"\n"
-		       "services: {dns: {udp: [53], capacity: 12k/s, wait_target: 1m, netns: [/run/netns/a],\n"
-		       "  probe: {metrics: 'http://127.0.0.1:9/m', sample: q, limit: 80, interval: 2s, timeout: 10ms}}}\n"
-		       "lists: {'\xe2\x82\xac \"quoted\"': {inline: [192.0.2.7, 2001:DB8::/32, 10.0.0.1-10.0.0.4]},\n"
-		       "  north: {geo: tor, countries: [NO, \"?\?\"]}}\n"
-		       "classes: [{name: a, lists: ['\xe2\x82\xac \"quoted\"', north], shed_from: green, cut_from: "
-		       "never, cut: all},\n"
-		       "  {name: rest, cut_from: yellow, cut: all, reserve: 7%}]\n"
-		       "management: {ports: [22]}\nstate_dir: /s\nhooks: {dir: /h, timeout: 3s}\n"
-		       "shedding: {target: 90%, floor: 20%, ceiling: 150%, probe: 1%, cpu_limit: 80%, drain: 1s, depth: 50ms,\n"
-		       "  hold: 1m, stay: 1h}\n");
+	parse(&parsed,
+	      "\xef\xbb\xbf# a byte order mark, carriage returns, comments\r\n"
+	      "interfaces: [e, 'wan0']\r\n"
+	      "mode: observe\r\nmalformed: drop\r\nattach: native\r\nreattach: false\r\nlease: 60s\r\n"
+	      "metrics: {listen: '[::1]:80'}\npin_dir: /p\nrun_dir: \"/r\\u00fcn\"\n"
+	      "services: {dns: {udp: [53], capacity: 12k/s, wait_target: 1m, netns: [/run/netns/a],\n"
+	      "  probe: {metrics: 'http://127.0.0.1:9/m', sample: q, limit: 80, interval: 2s, timeout: 10ms}}}\n"
+	      "lists: {'\xe2\x82\xac \"quoted\"': {inline: [192.0.2.7, 2001:DB8::/32, 10.0.0.1-10.0.0.4]},\n"
+	      "  north: {geo: tor, countries: [NO, \"?\?\"]}}\n"
+	      "classes: [{name: a, lists: ['\xe2\x82\xac \"quoted\"', north], shed_from: green, cut_from: "
+	      "never, cut: all},\n"
+	      "  {name: rest, cut_from: yellow, cut: all, reserve: 7%}]\n"
+	      "management: {ports: [22]}\nstate_dir: /s\nhooks: {dir: /h, timeout: 3s}\n"
+	      "shedding: {target: 90%, floor: 20%, ceiling: 150%, probe: 1%, cpu_limit: 80%, drain: 1s, depth: 50ms,\n"
+	      "  hold: 1m, stay: 1h}\n");
 	assert_string_equal(told(&parsed.diagnostics), "");
 	assert_int_equal(config->interfaces_count, 2);
 	assert_int_equal(config->mode, SPW_OBSERVE);
@@ -295,8 +296,9 @@ static void test_listen_off_and_rates(void **state)
 
 static const struct row key_rows[] = {
 	{TOP ALL "clases: []\n", "f:3:1: unknown key 'clases'; did you mean 'classes'?\n"},
-	{TOP ALL "foo: 1\n", "f:3:1: unknown key 'foo'; keys here are: interfaces, lists, classes, mode, management, "
-			     "services, malformed, attach, reattach, lease, metrics, hooks, shedding, pin_dir, run_dir, state_dir\n"},
+	{TOP ALL "foo: 1\n",
+	 "f:3:1: unknown key 'foo'; keys here are: interfaces, lists, classes, mode, management, "
+	 "services, malformed, attach, reattach, lease, metrics, hooks, shedding, pin_dir, run_dir, state_dir\n"},
 	{TOP ALL "mode: observe\nlease: 2s\nmode: enforce\n", "f:5:1: duplicate key 'mode', first given at line 3\n"},
 	{"mode: observe\n", "f:1:1: 'interfaces' is missing; write interfaces: [eth0]\n"
 			    "f:1:1: 'classes' is missing; write at least one, which takes everybody: "
@@ -560,10 +562,12 @@ static const struct row class_rows[] = {
 	 "write management: { prefixes: [...], ports: [22] }\n"
 	 "f:2:41: 'both' is not allowed here; write new or all\n"},
 	{TOP "management: {ports: [22]}\nclasses: [{name: a, cut_from: red}]\n", ""},
-	{TOP "lists: {home: {inline: []}}\n" "classes:\n  - {name: a, lists: [home], shed_from: orange}\n  - {name: b, shed_from: red}\n",
+	{TOP "lists: {home: {inline: []}}\n"
+	     "classes:\n  - {name: a, lists: [home], shed_from: orange}\n  - {name: b, shed_from: red}\n",
 	 "f:5:26: class 'b' stands below 'a', which sheds from orange on, and would shed only from red; write "
 	 "shed_from: orange, or an earlier level\n"},
-	{TOP "lists: {home: {inline: []}}\n" "classes:\n  - {name: a, lists: [home], shed_from: orange}\n  - {name: b, shed_from: never}\n",
+	{TOP "lists: {home: {inline: []}}\n"
+	     "classes:\n  - {name: a, lists: [home], shed_from: orange}\n  - {name: b, shed_from: never}\n",
 	 "f:5:26: class 'b' stands below 'a', which sheds from orange on, and would shed never; write shed_from: "
 	 "orange, or an earlier level\n"},
 	{TOP "management: {ports: [22]}\nclasses: [{name: a, shed_from: red, cut_from: yellow, reserve: 40%}]\n", ""},
@@ -586,7 +590,8 @@ static const struct row probe_rows[] = {
 	 "f:3:61: '80' is not a duration: write it as 20ms, 3s, 10m or 1h\n"},
 	{TOP ALL "services: {s: {tcp: [80], probe: {file: f, limit: 80}}}\n",
 	 "f:3:41: 'f' is not an absolute path; it begins with /\n"},
-	{TOP ALL "services: {s: {tcp: [80], probe: {file: /f}}}\n", "f:3:34: the probe has no limit; write limit: 80\n"},
+	{TOP ALL "services: {s: {tcp: [80], probe: {file: /f}}}\n",
+	 "f:3:34: the probe has no limit; write limit: 80\n"},
 	{TOP ALL "services: {s: {tcp: [80], probe: {limit: 80}}}\n",
 	 "f:3:34: the probe asks nothing; write one of http, file and metrics\n"},
 	{TOP ALL "services: {s: {tcp: [80], probe: {file: /f, http: 'http://a/', limit: 1s}}}\n",

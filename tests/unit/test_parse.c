@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * The datapath's parser on the host, under AddressSanitizer: frames stand at the very end of their allocation, so that
- * a read of one byte too many is found. What the fields have to be is the prog ring's affair, with an independent oracle.
+ * a read of one byte too many is found. What the fields have to be is the prog ring's affair, with an independent
+ * oracle.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,12 +15,12 @@
 
 #include "bpf/parse.h"
 
-#define ETH4 "\x02\0\0\0\0\1\x02\0\0\0\0\2\x08\x00"
-#define ETH6 "\x02\0\0\0\0\1\x02\0\0\0\0\2\x86\xdd"
-#define VLAN2 "\x02\0\0\0\0\1\x02\0\0\0\0\2\x88\xa8\0\x64\x81\x00\0\xc8\x08\x00"
-#define SYN "\x9c\x40\x01\xbb\0\0\0\1\0\0\0\0\x50\x02\xff\xff\0\0\0\0"
-#define ADDR4 "\xc6\x12\x00\x07\xc6\x12\x00\x01"
-#define ADDR6 "\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\7\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\1"
+#define ETH4	  "\x02\0\0\0\0\1\x02\0\0\0\0\2\x08\x00"
+#define ETH6	  "\x02\0\0\0\0\1\x02\0\0\0\0\2\x86\xdd"
+#define VLAN2	  "\x02\0\0\0\0\1\x02\0\0\0\0\2\x88\xa8\0\x64\x81\x00\0\xc8\x08\x00"
+#define SYN	  "\x9c\x40\x01\xbb\0\0\0\1\0\0\0\0\x50\x02\xff\xff\0\0\0\0"
+#define ADDR4	  "\xc6\x12\x00\x07\xc6\x12\x00\x01"
+#define ADDR6	  "\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\7\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\1"
 #define EXT(next) next "\0\1\4\0\0\0\0"
 
 struct sample {
@@ -30,7 +31,10 @@ struct sample {
 	u32 sport;
 };
 
-#define SAMPLE(name, bytes, found, sport) {name, bytes, sizeof(bytes) - 1, found, sport}
+#define SAMPLE(name, bytes, found, sport)                                                                              \
+	{                                                                                                              \
+		name, bytes, sizeof(bytes) - 1, found, sport                                                           \
+	}
 
 static const struct sample samples[] = {
 	SAMPLE("SYN over IPv4", ETH4 "\x45\0\0\x28\0\0\x40\0\x40\6\0\0" ADDR4 SYN,
@@ -49,7 +53,8 @@ static const struct sample samples[] = {
 	       SPW_FOUND_IP | SPW_FOUND_FRAGMENT, 0),
 	SAMPLE("fault 2: IHL below 5", ETH4 "\x44\0\0\x28\0\0\x40\0\x40\6\0\0" ADDR4 SYN,
 	       SPW_FOUND_IP | SPW_FOUND_MALFORMED, 0),
-	SAMPLE("QUIC Initial", ETH4 "\x45\0\0\x24\0\0\x40\0\x40\x11\0\0" ADDR4 "\x9c\x40\x01\xbb\0\x10\0\0\xc0\0\0\0\1\0\0\0",
+	SAMPLE("QUIC Initial",
+	       ETH4 "\x45\0\0\x24\0\0\x40\0\x40\x11\0\0" ADDR4 "\x9c\x40\x01\xbb\0\x10\0\0\xc0\0\0\0\1\0\0\0",
 	       SPW_FOUND_IP | SPW_FOUND_PORTS | SPW_FOUND_QUIC_INITIAL, 40000),
 	SAMPLE("fault 10: neighbour solicitation", ETH6 "\x60\0\0\0\0\x08\x3a\xff" ADDR6 "\x87\0\0\0\0\0\0\0",
 	       SPW_FOUND_IP | SPW_FOUND_NEIGHBOUR, 0),
@@ -90,7 +95,8 @@ static void test_truncations(void **state)
 
 			assert_int_equal(packet.length, length);
 			assert_int_equal(packet.found & (SPW_FOUND_PORTS | SPW_FOUND_SYN | SPW_FOUND_QUIC_INITIAL) &
-					 ~samples[i].found, 0);
+						 ~samples[i].found,
+					 0);
 			if (samples[i].found & SPW_FOUND_PORTS)
 				assert_true(packet.found & SPW_FOUND_MALFORMED);
 		}
@@ -111,8 +117,9 @@ static void test_extension_limit(void **state)
 			frame[54 + i * 8] = i + 1 == headers ? SPW_IP_TCP : SPW_IP_DESTINATION;
 		memcpy(frame + 54 + headers * 8, SYN, 20);
 		packet = parse(frame, length);
-		assert_int_equal(packet.found, headers <= SPW_EXT_HEADERS_MAX ?
-				 (SPW_FOUND_IP | SPW_FOUND_PORTS | SPW_FOUND_SYN) : (SPW_FOUND_IP | SPW_FOUND_EXT_LIMIT));
+		assert_int_equal(packet.found, headers <= SPW_EXT_HEADERS_MAX
+						       ? (SPW_FOUND_IP | SPW_FOUND_PORTS | SPW_FOUND_SYN)
+						       : (SPW_FOUND_IP | SPW_FOUND_EXT_LIMIT));
 		assert_int_equal(packet.source_lo, 7);
 	}
 }

@@ -29,7 +29,9 @@ static u64 random64(void)
 static struct spw_addr mask_of(u8 len)
 {
 	return (struct spw_addr){
-		len == 0 ? 0 : len >= 64 ? UINT64_MAX : UINT64_MAX << (64 - len),
+		len == 0    ? 0
+		: len >= 64 ? UINT64_MAX
+			    : UINT64_MAX << (64 - len),
 		len <= 64 ? 0 : UINT64_MAX << (128 - len),
 	};
 }
@@ -135,13 +137,15 @@ static void check_edges(const struct world *world)
 		for (size_t j = 0; j < world->lists[i].count; j++) {
 			struct spw_prefix prefix = world->lists[i].entries[j].prefix;
 			struct spw_addr mask = mask_of(prefix.len), first = prefix.addr;
-			u64 hi = first.hi | ~mask.hi, lo = first.lo | ~mask.lo, step = prefix.family == 4 ? 1ULL << 32 : 0;
+			u64 hi = first.hi | ~mask.hi, lo = first.lo | ~mask.lo,
+			    step = prefix.family == 4 ? 1ULL << 32 : 0;
 
 			check_at(world, prefix.family, first.hi, first.lo);
 			check_at(world, prefix.family, hi, lo);
 			check_at(world, prefix.family, first.hi - (step ? step : !first.lo), first.lo - !step);
 			check_at(world, prefix.family, hi + (step ? step : lo == UINT64_MAX), lo + !step);
-			check_at(world, prefix.family, first.hi | (random64() & ~mask.hi), first.lo | (random64() & ~mask.lo));
+			check_at(world, prefix.family, first.hi | (random64() & ~mask.hi),
+				 first.lo | (random64() & ~mask.lo));
 		}
 }
 
@@ -207,14 +211,15 @@ static void test_random_sets(void **state)
 			u64 lo = random64() % 3 ? roots[random64() % 4] : random64();
 
 			hi = (hi & keep) | (random64() & ~keep);
-			add(world, random64() % 6, make_prefix(family, family == 4 ? hi & 0xffffffff00000000ULL : hi,
-							       family == 4 ? 0 : lo, (u8)(random64() % (width + 1u))));
+			add(world, random64() % 6,
+			    make_prefix(family, family == 4 ? hi & 0xffffffff00000000ULL : hi, family == 4 ? 0 : lo,
+					(u8)(random64() % (width + 1u))));
 		}
 		compile(world);
 		check_edges(world);
 		for (int i = 0; i < 200; i++)
-			check_at(world, random64() & 1 ? 4 : 6, roots[random64() % 4] ^ (random64() >> (random64() % 64)),
-				 random64());
+			check_at(world, random64() & 1 ? 4 : 6,
+				 roots[random64() % 4] ^ (random64() >> (random64() % 64)), random64());
 		free_world(world);
 	}
 }
@@ -275,7 +280,8 @@ static void test_conflict(void **state)
 static void test_slots(void **state)
 {
 	struct world *world = new_world(2);
-	struct spw_prefix management[2] = {make_prefix(4, 0xc6120080ULL << 32, 0, 25), make_prefix(6, 0x20010db8ULL << 32, 0, 48)};
+	struct spw_prefix management[2] = {make_prefix(4, 0xc6120080ULL << 32, 0, 25),
+					   make_prefix(6, 0x20010db8ULL << 32, 0, 48)};
 	const struct spw_slot *slot;
 
 	(void)state;
@@ -349,10 +355,10 @@ static void test_capacity(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_empty),	      cmocka_unit_test(test_default_routes),
-		cmocka_unit_test(test_nest),	      cmocka_unit_test(test_random_sets),
-		cmocka_unit_test(test_dense),	      cmocka_unit_test(test_conflict),
-		cmocka_unit_test(test_slots),	      cmocka_unit_test(test_overruling),
+		cmocka_unit_test(test_empty),	 cmocka_unit_test(test_default_routes),
+		cmocka_unit_test(test_nest),	 cmocka_unit_test(test_random_sets),
+		cmocka_unit_test(test_dense),	 cmocka_unit_test(test_conflict),
+		cmocka_unit_test(test_slots),	 cmocka_unit_test(test_overruling),
 		cmocka_unit_test(test_capacity),
 	};
 

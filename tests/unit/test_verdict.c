@@ -43,7 +43,8 @@ static struct spw_packet syn(void)
 	return packet(SPW_FOUND_PORTS | SPW_FOUND_SYN, 6, 443);
 }
 
-static struct spw_judgement judge(struct spw_packet packet, struct spw_slot slot, u32 level, bool leased, bool observing)
+static struct spw_judgement judge(struct spw_packet packet, struct spw_slot slot, u32 level, bool leased,
+				  bool observing)
 {
 	const struct spw_order order = {level, leased, observing};
 
@@ -89,7 +90,8 @@ static void test_rule_2(void **state)
 static void test_rule_3(void **state)
 {
 	struct spw_slot inside = cut_all, outside = cut_all;
-	struct spw_packet ssh = packet(SPW_FOUND_PORTS | SPW_FOUND_SYN, 6, 22), fragment = packet(SPW_FOUND_FRAGMENT, 6, 0);
+	struct spw_packet ssh = packet(SPW_FOUND_PORTS | SPW_FOUND_SYN, 6, 22),
+			  fragment = packet(SPW_FOUND_FRAGMENT, 6, 0);
 
 	(void)state;
 	inside.management = 1;
@@ -138,8 +140,10 @@ static void test_rule_5(void **state)
 
 static void test_new_work(void **state)
 {
-	struct spw_packet ack = packet(SPW_FOUND_PORTS, 6, 443), quic = packet(SPW_FOUND_PORTS | SPW_FOUND_QUIC_INITIAL, 17, 443);
-	struct spw_packet quic_elsewhere = quic, udp = packet(SPW_FOUND_PORTS, 17, 5353), later = packet(0, 17, 0), first = syn();
+	struct spw_packet ack = packet(SPW_FOUND_PORTS, 6, 443),
+			  quic = packet(SPW_FOUND_PORTS | SPW_FOUND_QUIC_INITIAL, 17, 443);
+	struct spw_packet quic_elsewhere = quic, udp = packet(SPW_FOUND_PORTS, 17, 5353), later = packet(0, 17, 0),
+			  first = syn();
 
 	(void)state;
 	assert_true(spw_is_new_work(&first, ruleset));
@@ -168,8 +172,8 @@ static void test_would_drop(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_rule_1), cmocka_unit_test(test_rule_2),	cmocka_unit_test(test_rule_3),
-		cmocka_unit_test(test_rule_4), cmocka_unit_test(test_rule_5),	cmocka_unit_test(test_new_work),
+		cmocka_unit_test(test_rule_1),	   cmocka_unit_test(test_rule_2), cmocka_unit_test(test_rule_3),
+		cmocka_unit_test(test_rule_4),	   cmocka_unit_test(test_rule_5), cmocka_unit_test(test_new_work),
 		cmocka_unit_test(test_would_drop),
 	};
 

@@ -59,10 +59,11 @@ int spw_where(const struct spw_call *call, struct spw_config *config)
 	int err = spw_config_load(call->config_path, config, &diagnostics);
 	int status = SPW_EXIT_DONE;
 
-	/* What could be read of a broken one is kept, and stands beside defaults; a file that is not there says nothing. */
+	/* What could be read of a broken one is kept, and stands beside defaults; a file that is not there says
+	 * nothing. */
 	if (err && config->pin_dir && config->run_dir) {
-		fprintf(stderr, "spillway: %s cannot be used ('spillway check' says why); looking in %s\n", call->config_path,
-			config->pin_dir);
+		fprintf(stderr, "spillway: %s cannot be used ('spillway check' says why); looking in %s\n",
+			call->config_path, config->pin_dir);
 	} else if (err && call->config_given) {
 		spw_print_diagnostics(&diagnostics);
 		status = SPW_EXIT_FAILED;

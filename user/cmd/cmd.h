@@ -26,15 +26,15 @@ struct spw_call {
 
 struct spw_verb {
 	const char *name;
-	const char *usage;   /* what stands behind the name: "[NAME]" */
-	const char *summary; /* one line */
-	const char *help;    /* the rest of --help; may be NULL */
+	const char *usage;						/* what stands behind the name: "[NAME]" */
+	const char *summary;						/* one line */
+	const char *help;						/* the rest of --help; may be NULL */
 	int (*run)(const struct spw_call *call, int argc, char **argv); /* argv[0] is the verb; returns enum spw_exit */
 };
 
-extern const struct spw_verb spw_verb_run, spw_verb_check, spw_verb_apply, spw_verb_confirm, spw_verb_status, spw_verb_level, spw_verb_capacity, spw_verb_list,
-	spw_verb_simulate, spw_verb_doctor, spw_verb_detach, spw_verb_version, spw_verb_explain, spw_verb_events,
-	spw_verb_replay;
+extern const struct spw_verb spw_verb_run, spw_verb_check, spw_verb_apply, spw_verb_confirm, spw_verb_status,
+	spw_verb_level, spw_verb_capacity, spw_verb_list, spw_verb_simulate, spw_verb_doctor, spw_verb_detach,
+	spw_verb_version, spw_verb_explain, spw_verb_events, spw_verb_replay;
 
 /** spw_usage() - "spillway: VERB: message" and the verb's usage line, on stderr; returns SPW_EXIT_USAGE. */
 __attribute__((format(printf, 2, 3))) int spw_usage(const struct spw_verb *verb, const char *format, ...);

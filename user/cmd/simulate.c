@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * simulate: send every packet of a capture through the real program, by BPF_PROG_TEST_RUN, and show how each is read and
- * judged at a level. Nothing is attached, nothing pinned, no counter of the running datapath moves.
+ * simulate: send every packet of a capture through the real program, by BPF_PROG_TEST_RUN, and show how each is read
+ * and judged at a level. Nothing is attached, nothing pinned, no counter of the running datapath moves.
  */
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -112,8 +112,8 @@ static int judge(struct simulation *simulation, const struct spw_frame *frame)
 		return 0;
 	}
 	if (bpf_prog_test_run_opts(simulation->datapath.program_fd, &options))
-		return spw_fail("packet %llu (%u bytes): BPF_PROG_TEST_RUN: %s", (unsigned long long)simulation->packets,
-				frame->length, strerror(errno));
+		return spw_fail("packet %llu (%u bytes): BPF_PROG_TEST_RUN: %s",
+				(unsigned long long)simulation->packets, frame->length, strerror(errno));
 	if (bpf_map_lookup_elem(simulation->trace_fd, &key, &trace))
 		return spw_fail("cannot read the trace: %s", strerror(errno));
 	simulation->verdicts[trace.verdict & 1]++;
@@ -150,7 +150,8 @@ static int judge_all(struct simulation *simulation, struct spw_capture *capture,
 	if (shown_ns)
 		fputc('\n', stderr);
 	if (status == SPW_EXIT_DONE && got < 0)
-		status = spw_fail("%s: damaged after packet %llu: %s", path, (unsigned long long)simulation->packets, message);
+		status = spw_fail("%s: damaged after packet %llu: %s", path, (unsigned long long)simulation->packets,
+				  message);
 	return status;
 }
 
@@ -159,12 +160,15 @@ static void sum_up(const struct simulation *simulation)
 	FILE *out = simulation->call->json ? stderr : stdout;
 
 	if (simulation->reading.config.mode == SPW_OBSERVE && !simulation->enforce)
-		fprintf(stderr, "note: the configuration says mode observe, which drops nothing; --enforce shows what enforcing "
+		fprintf(stderr,
+			"note: the configuration says mode observe, which drops nothing; --enforce shows what enforcing "
 			"would do\n");
 
 	if (simulation->cut_short)
-		fprintf(stderr, "note: %llu packets were cut short by the capture's snapshot length and are judged as they "
-			"stand; capture whole packets (tcpdump -s 0)\n", (unsigned long long)simulation->cut_short);
+		fprintf(stderr,
+			"note: %llu packets were cut short by the capture's snapshot length and are judged as they "
+			"stand; capture whole packets (tcpdump -s 0)\n",
+			(unsigned long long)simulation->cut_short);
 	if (simulation->refused)
 		fprintf(stderr, "note: %llu frames are shorter than an Ethernet header; no wire carries them\n",
 			(unsigned long long)simulation->refused);
@@ -221,7 +225,8 @@ static int run(const struct spw_call *call, int argc, char **argv)
 			path = argv[i];
 		}
 		if (level && spw_level_parse(level) < 0)
-			return spw_usage(&spw_verb_simulate, "no level '%s'; there are green, yellow, orange, red", level);
+			return spw_usage(&spw_verb_simulate, "no level '%s'; there are green, yellow, orange, red",
+					 level);
 		if (level)
 			simulation.level = (u32)spw_level_parse(level);
 	}

@@ -78,8 +78,7 @@ static int collect(struct compiler *compiler, u8 family, struct family_spans *sp
 
 static bool same_prefix(const struct spw_span *span, u8 family, const struct spw_prefix *prefix)
 {
-	return prefix->family == family && prefix->len == span->len &&
-	       !spw_addr_compare(&prefix->addr, &span->first);
+	return prefix->family == family && prefix->len == span->len && !spw_addr_compare(&prefix->addr, &span->first);
 }
 
 /* Which entry of its list a span came from; only asked for a message. */
@@ -223,7 +222,8 @@ static int assign_slots(struct compiler *compiler, const struct spw_intervals *l
 		first = list_next ? lists->items[i].first : management->items[j].first;
 		i += list_next;
 		j += management_next;
-		err = find_slot(compiler, lists->items[i - 1].owner, management->items[j - 1].owner != SPW_NOBODY, &slot);
+		err = find_slot(compiler, lists->items[i - 1].owner, management->items[j - 1].owner != SPW_NOBODY,
+				&slot);
 		if (err)
 			return err;
 		if (!out->count || out->items[out->count - 1].owner != slot)
@@ -254,8 +254,8 @@ static int compile_family(struct compiler *compiler, u8 family, u32 *root, struc
 	spw_intervals_free(&management);
 	if (!err) {
 		*(family == 4 ? &image->intervals4 : &image->intervals6) = (u32)slots.count;
-		err = family == 4 ? spw_table_build4(&slots, &compiler->units, root) :
-				    spw_table_build6(&slots, &compiler->units, root);
+		err = family == 4 ? spw_table_build4(&slots, &compiler->units, root)
+				  : spw_table_build6(&slots, &compiler->units, root);
 		if (err)
 			fail(compiler, err == -E2BIG ? SPW_RULESET_TOO_LARGE : SPW_RULESET_NO_MEMORY, err);
 		compiler->error->units_needed = compiler->units.count;
@@ -295,8 +295,8 @@ static u32 round_capacity(u32 units, u32 units_min)
 	return capacity;
 }
 
-int spw_ruleset_compile(const struct spw_ruleset_source *source, u32 units_min,
-			struct spw_ruleset_image *image, struct spw_ruleset_error *error)
+int spw_ruleset_compile(const struct spw_ruleset_source *source, u32 units_min, struct spw_ruleset_image *image,
+			struct spw_ruleset_error *error)
 {
 	const size_t root_bytes = sizeof(u32) << SPW_ROOT_BITS;
 	struct compiler *compiler = calloc(1, sizeof(*compiler));

@@ -24,9 +24,9 @@ struct spw_entry {
 /* A list as the compiler takes it. */
 struct spw_ruleset_list {
 	const char *name;
-	u16 id; /* identity: index of its counters, 1..SPW_LISTS_MAX-1 */
+	u16 id;		 /* identity: index of its counters, 1..SPW_LISTS_MAX-1 */
 	u16 class_index; /* index into spw_ruleset_source.classes */
-	u8 background; /* 1: from a country table: a prefix of the same length that a person wrote beats it */
+	u8 background;	 /* 1: from a country table: a prefix of the same length that a person wrote beats it */
 	const struct spw_entry *entries;
 	size_t count;
 };
@@ -96,8 +96,8 @@ size_t spw_ruleset_size(u32 units);
  * background list and another the other. Time: O(n log n) in the number of prefixes.
  * Returns 0, -EEXIST (conflict), -E2BIG (too large, too many slots) or -ENOMEM.
  */
-int spw_ruleset_compile(const struct spw_ruleset_source *source, u32 units_min,
-			struct spw_ruleset_image *image, struct spw_ruleset_error *error);
+int spw_ruleset_compile(const struct spw_ruleset_source *source, u32 units_min, struct spw_ruleset_image *image,
+			struct spw_ruleset_error *error);
 
 /** spw_ruleset_free() - free what spw_ruleset_compile() made; an empty image is fine. */
 void spw_ruleset_free(struct spw_ruleset_image *image);

@@ -14,7 +14,7 @@ struct spw_units {
 	union spw_unit *items; /* owned */
 	u32 count;
 	u32 capacity;
-	u32 limit; /* more are refused with -E2BIG */
+	u32 limit;	/* more are refused with -E2BIG */
 	u32 small_next; /* entries of a unit that small fans share: from this one on they are free */
 	u32 small_end;
 	u32 leaves[SPW_SLOTS_MAX]; /* of this family: the line that all leaves of a slot share; 0: not made yet */

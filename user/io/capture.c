@@ -29,9 +29,10 @@ struct spw_capture *spw_capture_open(const char *path, char message[SPW_MESSAGE_
 	if (link_type != DLT_EN10MB) {
 		const char *name = pcap_datalink_val_to_name(link_type);
 
-		snprintf(message, SPW_MESSAGE_MAX,
-			 "%.200s: its link type is %s (%d), not Ethernet; capture on an Ethernet interface, not on 'any'", path,
-			 name ? name : "unknown", link_type);
+		snprintf(
+			message, SPW_MESSAGE_MAX,
+			"%.200s: its link type is %s (%d), not Ethernet; capture on an Ethernet interface, not on 'any'",
+			path, name ? name : "unknown", link_type);
 		spw_capture_close(capture);
 		return NULL;
 	}

@@ -35,7 +35,8 @@ static void bound_resources(pid_t agent, int socket)
 		setrlimit(RLIMIT_AS, &memory);
 	setrlimit(RLIMIT_CPU, &seconds);
 	setrlimit(RLIMIT_CORE, &core);
-	/* Without an agent nobody wants the result; and what it had open, its lock above all, must not live on in here. */
+	/* Without an agent nobody wants the result; and what it had open, its lock above all, must not live on in here.
+	 */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != agent)
 		_exit(1);
@@ -76,8 +77,8 @@ static int compile_and_fill(const struct spw_config *config, const struct spw_li
 	begin = spw_monotonic_ns();
 	map = spw_ruleset_map(image.ruleset, image.bytes);
 	if (map < 0)
-		spw_error(diagnostics, file, "cannot make the kernel's map of the ruleset (%zu MiB): %s", image.bytes >> 20,
-			  strerror(-map));
+		spw_error(diagnostics, file, "cannot make the kernel's map of the ruleset (%zu MiB): %s",
+			  image.bytes >> 20, strerror(-map));
 	result->fill_ns = spw_monotonic_ns() - begin;
 	result->units_capacity = image.ruleset->units_capacity;
 	result->bytes = image.bytes;
@@ -226,7 +227,9 @@ static bool receive_result(int socket, struct spw_compile_result *result, int *m
 	} control;
 	char first;
 	struct iovec vector = {&first, 1};
-	struct msghdr message = {.msg_iov = &vector, .msg_iovlen = 1, .msg_control = control.bytes,
+	struct msghdr message = {.msg_iov = &vector,
+				 .msg_iovlen = 1,
+				 .msg_control = control.bytes,
 				 .msg_controllen = sizeof(control.bytes)};
 	const struct cmsghdr *header;
 
@@ -246,7 +249,8 @@ static char *describe_death(int status)
 		return strdup("the compile job took too long and was ended");
 	if (asprintf(&text, "the compile job died (%s %d)%s", WIFSIGNALED(status) ? "signal" : "exit status",
 		     WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status),
-		     WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL ? "; out of memory, or it took too long" : "") < 0)
+		     WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL ? "; out of memory, or it took too long" : "") <
+	    0)
 		return NULL;
 	return text;
 }

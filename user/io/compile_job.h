@@ -13,14 +13,14 @@
 #include "pins.h"
 
 struct spw_compile_job {
-	pid_t pid; /* 0: none runs */
+	pid_t pid;  /* 0: none runs */
 	int socket; /* readable when it is done; owned */
 	u64 started_ns;
 };
 
 /* Bounds of a job; behind them it is ended and the old ruleset stays. */
 #define SPW_JOB_SECONDS_MAX 120
-#define SPW_JOB_BYTES_MAX (4ull << 30)
+#define SPW_JOB_BYTES_MAX   (4ull << 30)
 
 /* What came out, as the job sends it. */
 struct spw_compile_result {
@@ -39,7 +39,7 @@ struct spw_compile_result {
 struct spw_compile_report {
 	struct spw_compile_result result;
 	int ruleset_map; /* owned by who asked; -1: none */
-	char *text; /* owned: errors and warnings, a line each, warnings beginning with "warning: " */
+	char *text;	 /* owned: errors and warnings, a line each, warnings beginning with "warning: " */
 };
 
 /**

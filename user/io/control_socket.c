@@ -96,8 +96,8 @@ static void handle_line(struct client *client, const char *line, size_t length)
 }
 
 /*
- * One request at a time: those behind one that waits for its answer wait with it. A line is taken out before it is handled,
- * as its answer may come from inside and then asks for the next.
+ * One request at a time: those behind one that waits for its answer wait with it. A line is taken out before it is
+ * handled, as its answer may come from inside and then asks for the next.
  */
 static void handle_lines(struct client *client)
 {
@@ -120,7 +120,8 @@ static void handle_lines(struct client *client)
 static int on_client(sd_event_source *source, int fd, uint32_t events, void *context)
 {
 	struct client *client = context;
-	ssize_t got = recv(fd, client->request + client->length, sizeof(client->request) - client->length, MSG_DONTWAIT);
+	ssize_t got =
+		recv(fd, client->request + client->length, sizeof(client->request) - client->length, MSG_DONTWAIT);
 
 	(void)source;
 	(void)events;
@@ -165,8 +166,8 @@ static int on_connect(sd_event_source *source, int listener, uint32_t events, vo
 		if (!server->clients[i].id)
 			client = &server->clients[i];
 	if (!client || !is_root(fd)) {
-		const char *why = client ? "{\"error\":\"permission denied: only root\",\"ok\":false}\n" :
-					   "{\"error\":\"too many connections\",\"ok\":false}\n";
+		const char *why = client ? "{\"error\":\"permission denied: only root\",\"ok\":false}\n"
+					 : "{\"error\":\"too many connections\",\"ok\":false}\n";
 
 		send(fd, why, strlen(why), MSG_NOSIGNAL | MSG_DONTWAIT);
 		return 0;
@@ -206,8 +207,9 @@ int spw_control_server_start(sd_event *loop, const char *run_dir, spw_control_ha
 	/* We hold the lock of run_dir, so a socket that stands here belongs to nobody. */
 	unlink(server->path);
 	mask = umask(0177);
-	err = server->fd < 0 || bind(server->fd, (void *)&address, sizeof(address)) || listen(server->fd, CLIENTS_MAX) ?
-		      -errno : 0;
+	err = server->fd < 0 || bind(server->fd, (void *)&address, sizeof(address)) || listen(server->fd, CLIENTS_MAX)
+		      ? -errno
+		      : 0;
 	umask(mask);
 	if (!err)
 		err = sd_event_add_io(loop, &server->source, server->fd, EPOLLIN, on_connect, server);

@@ -29,7 +29,8 @@ typedef json_t *spw_control_handler(void *context, u64 client, const json_t *req
 int spw_control_server_start(sd_event *loop, const char *run_dir, spw_control_handler *handler, void *context,
 			     struct spw_control_server **server, char message[SPW_MESSAGE_MAX]);
 
-/** spw_control_answer() - the answer to a request that was left open; takes the reference. A client that went: no-op. */
+/** spw_control_answer() - the answer to a request that was left open; takes the reference. A client that went: no-op.
+ */
 void spw_control_answer(struct spw_control_server *server, u64 client, json_t *answer);
 
 /** spw_control_server_tick() - close connections that are past their time. */

@@ -56,10 +56,10 @@ static int query_mode(u32 ifindex, u32 *program_id, bool *native)
 	if (err)
 		return err;
 	*native = query.attach_mode == XDP_ATTACHED_DRV || query.attach_mode == XDP_ATTACHED_HW;
-	*program_id = query.prog_id	    ? query.prog_id :
-		      query.drv_prog_id	    ? query.drv_prog_id :
-		      query.skb_prog_id	    ? query.skb_prog_id :
-					      query.hw_prog_id;
+	*program_id = query.prog_id	  ? query.prog_id
+		      : query.drv_prog_id ? query.drv_prog_id
+		      : query.skb_prog_id ? query.skb_prog_id
+					  : query.hw_prog_id;
 	return 0;
 }
 
@@ -107,16 +107,18 @@ static int explain_failure(const struct spw_link *link, int err, char message[SP
 
 	if (!query_mode(link->ifindex, &id, &native) && id) {
 		spw_xdp_program_name(id, name);
-		snprintf(message, SPW_MESSAGE_MAX,
-			 "another XDP program is attached to %s: '%s' (id %u, %s mode); it is left alone; end the program "
-			 "that holds it, or detach it: ip link set dev %s xdp off (bpftool link detach where a link holds it)",
-			 link->now, name, id, native ? "native" : "generic", link->now);
+		snprintf(
+			message, SPW_MESSAGE_MAX,
+			"another XDP program is attached to %s: '%s' (id %u, %s mode); it is left alone; end the program "
+			"that holds it, or detach it: ip link set dev %s xdp off (bpftool link detach where a link holds it)",
+			link->now, name, id, native ? "native" : "generic", link->now);
 		return -EBUSY;
 	}
 	snprintf(message, SPW_MESSAGE_MAX, "cannot attach to %s: %s%s", link->now, strerror(-err),
-		 err == -EPERM ? "; this needs root, or CAP_BPF and CAP_NET_ADMIN" :
-		 err == -EOPNOTSUPP ? "; its driver has no native XDP: 'attach: auto' would fall back to generic mode" :
-		 err == -EINVAL || err == -ERANGE ? "; an MTU that the driver cannot do with XDP is the usual cause" : "");
+		 err == -EPERM	      ? "; this needs root, or CAP_BPF and CAP_NET_ADMIN"
+		 : err == -EOPNOTSUPP ? "; its driver has no native XDP: 'attach: auto' would fall back to generic mode"
+		 : err == -EINVAL || err == -ERANGE ? "; an MTU that the driver cannot do with XDP is the usual cause"
+						    : "");
 	return err;
 }
 
@@ -142,15 +144,18 @@ static int attach_new(struct spw_link *link, const char *pin_dir, int program_fd
 	unlink(path);
 	if (bpf_obj_pin(fd, path)) {
 		err = -errno;
-		snprintf(message, SPW_MESSAGE_MAX, "cannot pin the link of %s at %s: %s", link->now, path, strerror(-err));
+		snprintf(message, SPW_MESSAGE_MAX, "cannot pin the link of %s at %s: %s", link->now, path,
+			 strerror(-err));
 		return err;
 	}
 	link->fd = TAKE_FD(fd);
 	if (!link->native)
-		snprintf(message, SPW_MESSAGE_MAX,
-			 "%s runs XDP in generic mode%s%s: each packet costs some 3 times as much there, as the kernel has "
-			 "built its buffer before; use a driver with native XDP where floods are expected", link->now,
-			 native_err ? ", its driver has refused native mode: " : "", native_err ? strerror(-native_err) : "");
+		snprintf(
+			message, SPW_MESSAGE_MAX,
+			"%s runs XDP in generic mode%s%s: each packet costs some 3 times as much there, as the kernel has "
+			"built its buffer before; use a driver with native XDP where floods are expected",
+			link->now, native_err ? ", its driver has refused native mode: " : "",
+			native_err ? strerror(-native_err) : "");
 	return 0;
 }
 

@@ -12,10 +12,10 @@
 #include "pins.h"
 
 struct spw_link {
-	char name[16];	/* as configured */
-	char now[16];	/* as it is called now */
-	u32 ifindex;	/* 0: there is no such interface now */
-	int fd;		/* of the pinned link; -1: not attached; owned */
+	char name[16]; /* as configured */
+	char now[16];  /* as it is called now */
+	u32 ifindex;   /* 0: there is no such interface now */
+	int fd;	       /* of the pinned link; -1: not attached; owned */
 	bool native;
 	bool alarmed; /* its loss was said */
 };

@@ -35,8 +35,8 @@ static const struct {
 				   SPW_LISTS_MAX, 0},
 	[SPW_PIN_CLASS_COUNTERS] = {"class_counters", BPF_MAP_TYPE_PERCPU_ARRAY, sizeof(struct spw_class_counter),
 				    SPW_CLASSES_MAX, 0},
-	[SPW_PIN_ANOMALY_COUNTERS] = {"anomaly_counters", BPF_MAP_TYPE_PERCPU_ARRAY,
-				      sizeof(struct spw_anomaly_counter), SPW_ANOMALIES_MAX, 0},
+	[SPW_PIN_ANOMALY_COUNTERS] = {"anomaly_counters", BPF_MAP_TYPE_PERCPU_ARRAY, sizeof(struct spw_anomaly_counter),
+				      SPW_ANOMALIES_MAX, 0},
 	[SPW_PIN_WORK_COUNTERS] = {"work_counters", BPF_MAP_TYPE_PERCPU_ARRAY, sizeof(struct spw_work_counter),
 				   SPW_WORK_COUNTERS, 0},
 	[SPW_PIN_ORDERS] = {"orders", BPF_MAP_TYPE_ARRAY, sizeof(struct spw_service_order), SPW_SERVICE_IDENTITIES,
@@ -83,7 +83,8 @@ static int make_dir(const char *dir, char *message)
 	size_t length = strlen(BPFFS);
 
 	if (!strncmp(dir, BPFFS, length) && !on_bpffs(BPFFS) && mount("bpf", BPFFS, "bpf", 0, "mode=0700"))
-		return say(message, errno, "no bpffs at %s and it cannot be mounted: %m; mount -t bpf bpf %s", BPFFS, BPFFS);
+		return say(message, errno, "no bpffs at %s and it cannot be mounted: %m; mount -t bpf bpf %s", BPFFS,
+			   BPFFS);
 	for (const char *slash = strchr(dir + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
 		char parent[200];
 
@@ -109,12 +110,13 @@ static int check_map(const char *path, enum spw_pin pin, int fd, char *message)
 		return say(message, errno, "%s is not a map that this program may look at: %m", path);
 	if (info.type != maps[pin].type || info.key_size != sizeof(u32) || info.value_size != maps[pin].value_bytes ||
 	    info.max_entries != maps[pin].entries || info.map_flags != maps[pin].flags)
-		return say(message, EPROTO,
-			   "%s has another layout (type %u, values of %u bytes, %u entries) than this version (type %u, %u bytes, "
-			   "%u entries): it was made by another version of spillway; run that one, or 'spillway detach' to "
-			   "begin anew, which gives up the counters",
-			   path, info.type, info.value_size, info.max_entries, maps[pin].type, maps[pin].value_bytes,
-			   maps[pin].entries);
+		return say(
+			message, EPROTO,
+			"%s has another layout (type %u, values of %u bytes, %u entries) than this version (type %u, %u bytes, "
+			"%u entries): it was made by another version of spillway; run that one, or 'spillway detach' to "
+			"begin anew, which gives up the counters",
+			path, info.type, info.value_size, info.max_entries, maps[pin].type, maps[pin].value_bytes,
+			maps[pin].entries);
 	return 0;
 }
 
@@ -167,19 +169,21 @@ static int check_layout(const struct spw_pins *pins, bool create, char *message)
 	if (bpf_map_lookup_elem(pins->fds[SPW_PIN_CONTROL], &key, &control))
 		return say(message, errno, "cannot read %s/control: %m", pins->dir);
 	if (!control.magic && create) {
-		control = (struct spw_control){
-			.magic = SPW_CONTROL_MAGIC, .layout = SPW_LAYOUT, .pinned_level = SPW_LEVEL_NEVER,
-			.most_level = SPW_RED};
+		control = (struct spw_control){.magic = SPW_CONTROL_MAGIC,
+					       .layout = SPW_LAYOUT,
+					       .pinned_level = SPW_LEVEL_NEVER,
+					       .most_level = SPW_RED};
 		if (getrandom(&control.seed, sizeof(control.seed), 0) != sizeof(control.seed))
 			return say(message, errno, "cannot draw a random number: %m");
 		if (bpf_map_update_elem(pins->fds[SPW_PIN_CONTROL], &key, &control, BPF_ANY))
 			return say(message, errno, "cannot write %s/control: %m", pins->dir);
 	}
 	if (control.magic != SPW_CONTROL_MAGIC || control.layout != SPW_LAYOUT)
-		return say(message, EPROTO,
-			   "%s holds layout %u, this version knows %u: run the version that made it, or 'spillway detach' to "
-			   "begin anew, which gives up the counters",
-			   pins->dir, control.layout, SPW_LAYOUT);
+		return say(
+			message, EPROTO,
+			"%s holds layout %u, this version knows %u: run the version that made it, or 'spillway detach' to "
+			"begin anew, which gives up the counters",
+			pins->dir, control.layout, SPW_LAYOUT);
 	return 0;
 }
 

@@ -44,7 +44,8 @@ struct spw_pins {
  * @writable: open for writing too; verbs that only look do not
  * @message: what is wrong and what would be right, when the result is not 0
  *
- * Returns 0; -ENOENT: nothing is pinned (and @create is false); -EPROTO: pinned state of another layout; -EACCES; -errno.
+ * Returns 0; -ENOENT: nothing is pinned (and @create is false); -EPROTO: pinned state of another layout; -EACCES;
+ * -errno.
  */
 int spw_pins_open(const char *dir, bool create, bool writable, struct spw_pins *pins, char message[SPW_MESSAGE_MAX]);
 void spw_pins_close(struct spw_pins *pins);

@@ -54,9 +54,11 @@ static int assign_classes(struct spw_registry *registry, const struct spw_config
 				     offsetof(struct spw_class_record, state), 0, SPW_CLASSES_MAX, class->name);
 
 		if (id < 0) {
-			snprintf(message, SPW_MESSAGE_MAX,
-				 "more than %d class names were in use since the counters were made, so '%s' cannot be counted "
-				 "apart; 'spillway detach' and a new start give up the old ones", SPW_CLASSES_MAX, class->name);
+			snprintf(
+				message, SPW_MESSAGE_MAX,
+				"more than %d class names were in use since the counters were made, so '%s' cannot be counted "
+				"apart; 'spillway detach' and a new start give up the old ones",
+				SPW_CLASSES_MAX, class->name);
 			return -ENOSPC;
 		}
 		identities->classes[i] = (u8)id;
@@ -95,14 +97,15 @@ static int assign_lists(struct spw_registry *registry, const struct spw_config *
 		.class_id = identities->classes[config->classes_count - 1],
 	};
 	for (size_t i = 0; i < config->lists_count; i++) {
-		int id = find_record(registry->lists, sizeof(*registry->lists), offsetof(struct spw_list_record, state), 1,
-				     SPW_LISTS_MAX, config->lists[i].name);
+		int id = find_record(registry->lists, sizeof(*registry->lists), offsetof(struct spw_list_record, state),
+				     1, SPW_LISTS_MAX, config->lists[i].name);
 
 		if (id < 0) {
-			snprintf(message, SPW_MESSAGE_MAX,
-				 "more than %d list names were in use since the counters were made, so '%s' cannot be counted "
-				 "apart; 'spillway detach' and a new start give up the old ones", SPW_LISTS_MAX - 1,
-				 config->lists[i].name);
+			snprintf(
+				message, SPW_MESSAGE_MAX,
+				"more than %d list names were in use since the counters were made, so '%s' cannot be counted "
+				"apart; 'spillway detach' and a new start give up the old ones",
+				SPW_LISTS_MAX - 1, config->lists[i].name);
 			return -ENOSPC;
 		}
 		identities->lists[i] = (u16)id;
@@ -125,12 +128,15 @@ static int assign_services(struct spw_registry *registry, const struct spw_confi
 	for (size_t i = 0; i < config->services_count; i++) {
 		const struct spw_config_service *service = &config->services[i];
 		int id = find_record(registry->services, sizeof(*registry->services),
-				     offsetof(struct spw_service_record, state), 1, SPW_SERVICE_IDENTITIES, service->name);
+				     offsetof(struct spw_service_record, state), 1, SPW_SERVICE_IDENTITIES,
+				     service->name);
 
 		if (id < 0) {
-			snprintf(message, SPW_MESSAGE_MAX,
-				 "more than %d service names were in use since the counters were made, so '%s' cannot be counted "
-				 "apart; 'spillway detach' and a new start give up the old ones", SPW_SERVICES_MAX, service->name);
+			snprintf(
+				message, SPW_MESSAGE_MAX,
+				"more than %d service names were in use since the counters were made, so '%s' cannot be counted "
+				"apart; 'spillway detach' and a new start give up the old ones",
+				SPW_SERVICES_MAX, service->name);
 			return -ENOSPC;
 		}
 		identities->services[i] = (u8)id;

@@ -161,13 +161,14 @@ void spw_report_ruleset_error(const struct spw_config *config, const struct spw_
 		struct spw_place other = entry_place(config, lists, first, error->entry[0]);
 		char text[SPW_PREFIX_TEXT];
 
-		spw_error(diagnostics, entry_place(config, lists, second, error->entry[1]),
-			  "%s is in list '%s' of class '%s', and in list '%s' of class '%s' (%s:%u:%u); a prefix can be in "
-			  "one class only: take it out of one of them",
-			  spw_prefix_format(&error->prefix, text), config->lists[second].name,
-			  assembly->classes[assembly->lists[error->list[1]].class_index].name, config->lists[first].name,
-			  assembly->classes[assembly->lists[error->list[0]].class_index].name,
-			  other.file ? other.file : "?", other.line, other.column);
+		spw_error(
+			diagnostics, entry_place(config, lists, second, error->entry[1]),
+			"%s is in list '%s' of class '%s', and in list '%s' of class '%s' (%s:%u:%u); a prefix can be in "
+			"one class only: take it out of one of them",
+			spw_prefix_format(&error->prefix, text), config->lists[second].name,
+			assembly->classes[assembly->lists[error->list[1]].class_index].name, config->lists[first].name,
+			assembly->classes[assembly->lists[error->list[0]].class_index].name,
+			other.file ? other.file : "?", other.line, other.column);
 		return;
 	}
 	if (error->kind == SPW_RULESET_TOO_LARGE)
@@ -189,8 +190,9 @@ void spw_report_overruling(const struct spw_config *config, const struct spw_ass
 	if (!image->overruling)
 		return;
 	list = &config->lists[assembly->config_lists[image->overruled_list]];
-	spw_warning(diagnostics, list->place,
-		    "%u prefixes of country tables lie in prefixes that a list names, such as %s of '%s', and win there, as the most "
-		    "specific does; name the narrower prefixes to keep them in their class",
-		    image->overruling, spw_prefix_format(&image->overruled, text), list->name);
+	spw_warning(
+		diagnostics, list->place,
+		"%u prefixes of country tables lie in prefixes that a list names, such as %s of '%s', and win there, as the most "
+		"specific does; name the narrower prefixes to keep them in their class",
+		image->overruling, spw_prefix_format(&image->overruled, text), list->name);
 }

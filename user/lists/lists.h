@@ -15,7 +15,7 @@ struct spw_list {
 	size_t count;
 	size_t capacity;
 	const char *file; /* borrowed from the configuration: what entries' lines are lines of */
-	u64 count4; /* prefixes by family */
+	u64 count4;	  /* prefixes by family */
 	u64 count6;
 };
 
@@ -26,9 +26,9 @@ struct spw_lists {
 
 /* Bounds that every reader keeps; beyond them the list is refused. */
 #define SPW_LIST_FILE_BYTES_MAX (256u << 20)
-#define SPW_LIST_ENTRIES_MAX (8u << 20)
+#define SPW_LIST_ENTRIES_MAX	(8u << 20)
 #define SPW_LIST_LINE_BYTES_MAX 4096
-#define SPW_LIST_ERRORS_MAX 20 /* told of one file; the rest is only counted */
+#define SPW_LIST_ERRORS_MAX	20 /* told of one file; the rest is only counted */
 
 /**
  * spw_lists_load() - read every list that @config names.

@@ -46,7 +46,7 @@ json_t *spw_view_meaning_json(const struct spw_meaning *meaning);
 
 /* One packet of a capture as `simulate` shows it. */
 struct spw_packet_view {
-	u64 number; /* from 1 */
+	u64 number;		       /* from 1 */
 	const struct spw_trace *trace; /* NULL: the frame could not go through the program */
 	u32 length;
 	const char *class_name; /* NULL: not classified */
