@@ -143,6 +143,7 @@ static int assign_services(struct spw_registry *registry, const struct spw_confi
 		registry->services[id] = (struct spw_service_record){
 			.state = SPW_RECORD_ACTIVE,
 			.wait_target_ns = service->wait_target_ns,
+			.operator_capacity_per_s = registry->services[id].operator_capacity_per_s,
 			.capacity_per_s = service->capacity_per_s,
 		};
 		snprintf(registry->services[id].name, SPW_NAME_MAX, "%s", service->name);
