@@ -686,7 +686,7 @@ def _sawtooth(capacity, seconds):
 
 SCENARIOS = {
     "steady": _step(0.9),
-    "steady-low": _step(0.7),
+    "steady-low": _step(0.6),
     "step-2": _step(2),
     "step-5": _step(5),
     "step-10": _step(10),
