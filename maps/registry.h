@@ -46,6 +46,9 @@ struct spw_service_record {
 	u64 capacity_per_s;	     /* as configured, new work a second; 0: it is to be learned */
 };
 
+/* In place of a moment: what waited to be confirmed was taken back. */
+#define SPW_TAKEN_BACK (~0ull)
+
 struct spw_interface_record {
 	char name[16];
 	u32 ifindex;  /* 0: end of the table */
@@ -70,8 +73,7 @@ struct spw_agent_record {
 	u64 publish_ns;
 	u64 reloads_done;
 	u64 reloads_failed;
-	u64 unconfirmed_until_ns; /* CLOCK_MONOTONIC: taken back then, unless confirmed; 0: nothing waits; UINT64_MAX:
-				     taken back */
+	u64 unconfirmed_until_ns; /* CLOCK_MONOTONIC: taken back then, unless confirmed; 0: nothing waits; SPW_TAKEN_BACK */
 	struct spw_interface_record interfaces[SPW_INTERFACES_MAX];
 };
 

@@ -16,8 +16,7 @@
 #include "../io/unconfirmed.h"
 #include "state.h"
 
-#define TAKEN_BACK UINT64_MAX
-#define AGAIN_NS   10000000000ull
+#define AGAIN_NS 10000000000ull
 
 int agent_keep_in_force(struct agent *agent, char *message)
 {
@@ -58,7 +57,7 @@ void agent_await_confirmation(struct agent *agent, u64 confirm_ns)
 
 json_t *agent_confirm(struct agent *agent)
 {
-	if (agent->record.unconfirmed_until_ns == TAKEN_BACK)
+	if (agent->record.unconfirmed_until_ns == SPW_TAKEN_BACK)
 		return agent_failure("too late: it was taken back, and the ruleset before it is in force");
 	if (!agent->record.unconfirmed_until_ns)
 		return agent_failure("nothing waits to be confirmed");
@@ -104,7 +103,7 @@ static void restore_record(struct spw_agent_record *record, const struct spw_age
 	record->ruleset_bytes = kept->ruleset_bytes;
 	record->compile_ns = kept->compile_ns;
 	record->publish_ns = kept->publish_ns;
-	record->unconfirmed_until_ns = TAKEN_BACK;
+	record->unconfirmed_until_ns = SPW_TAKEN_BACK;
 }
 
 /* What is kept, as if it had just been read and compiled. */
@@ -159,7 +158,7 @@ void agent_check_confirmation(struct agent *agent, u64 now)
 {
 	u64 until = agent->record.unconfirmed_until_ns;
 
-	if (!until || until == TAKEN_BACK || now < until)
+	if (!until || until == SPW_TAKEN_BACK || now < until)
 		return;
 	if (agent->reload.job.pid > 0)
 		spw_compile_job_kill(&agent->reload.job); /* its end comes over the loop; then it is our turn */

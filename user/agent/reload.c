@@ -100,7 +100,7 @@ static void ask_again(struct agent *agent, const struct agent_order *order)
 
 static bool awaits_confirmation(const struct agent *agent)
 {
-	return agent->record.unconfirmed_until_ns && agent->record.unconfirmed_until_ns != UINT64_MAX;
+	return agent->record.unconfirmed_until_ns && agent->record.unconfirmed_until_ns != SPW_TAKEN_BACK;
 }
 
 void agent_start_reload(struct agent *agent, const struct agent_order *order)
@@ -416,7 +416,7 @@ static int load_and_attach(struct agent *agent, const struct spw_compile_report 
 	agent->control.level = agent->control.pinned_level < SPW_LEVELS ? agent->control.pinned_level : SPW_GREEN;
 	agent_write_control(agent);
 	err = agent_attach_all(agent, &agent->config, message);
-	if (!err && agent->record.unconfirmed_until_ns != UINT64_MAX)
+	if (!err && agent->record.unconfirmed_until_ns != SPW_TAKEN_BACK)
 		note_publication(agent, report, spw_monotonic_ns() - begin);
 	return err;
 }

@@ -8,16 +8,13 @@
 
 #include "../config/units.h"
 #include "../core/words.h"
-#include "../io/control_socket.h"
-#include "cmd.h"
+#include "ask.h"
 
 static int print_answer(const struct spw_call *call, const json_t *answer)
 {
 	const char *pinned = json_string_value(json_object_get(answer, "pinned"));
 	const json_t *seconds = json_object_get(answer, "pinned_for_s");
 
-	if (!json_is_true(json_object_get(answer, "ok")))
-		return spw_fail("%s", json_string_value(json_object_get(answer, "error")));
 	if (call->json) {
 		json_dumpf(answer, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
 		putchar('\n');
@@ -95,24 +92,12 @@ static int read_arguments(int argc, char **argv, json_t *request)
 
 static int run(const struct spw_call *call, int argc, char **argv)
 {
-	json_t *request = json_pack("{s:s}", "verb", "level"), *answer;
-	char message[SPW_MESSAGE_MAX];
-	struct spw_config config;
+	json_t *request = json_pack("{s:s}", "verb", "level");
 	int status = read_arguments(argc, argv, request);
 
-	if (status != SPW_EXIT_DONE) {
-		json_decref(request);
-		return status;
-	}
-	status = spw_where(call, &config);
-	if (status == SPW_EXIT_DONE) {
-		answer = spw_control_call(config.run_dir, request, 10, message);
-		status = answer ? print_answer(call, answer) : spw_fail("%s", message);
-		json_decref(answer);
-	} else {
-		json_decref(request);
-	}
-	spw_config_free(&config);
+	if (status == SPW_EXIT_DONE)
+		return spw_ask(call, request, print_answer);
+	json_decref(request);
 	return status;
 }
 

@@ -297,7 +297,7 @@ static void put_unconfirmed(FILE *out, const struct spw_snapshot *snapshot)
 	u64 until = snapshot->agent.unconfirmed_until_ns;
 	char text[SPW_SHORT_TEXT];
 
-	if (until == UINT64_MAX)
+	if (until == SPW_TAKEN_BACK)
 		fprintf(out,
 			"%*sfrom before an 'apply --confirm' that nobody confirmed; in force until the next 'apply'\n",
 			SPW_LABEL_COLUMNS, "");
@@ -368,12 +368,12 @@ static json_t *ruleset_json(const struct spw_snapshot *snapshot)
 	spw_json_set(&object, "compile_seconds", spw_json_seconds(agent->compile_ns));
 	spw_json_set(&object, "publish_seconds", spw_json_seconds(agent->publish_ns));
 	spw_json_set(&object, "unconfirmed_for_s",
-		     agent->unconfirmed_until_ns && agent->unconfirmed_until_ns != UINT64_MAX
+		     agent->unconfirmed_until_ns && agent->unconfirmed_until_ns != SPW_TAKEN_BACK
 			     ? spw_json_seconds(agent->unconfirmed_until_ns > snapshot->now_ns
 							? agent->unconfirmed_until_ns - snapshot->now_ns
 							: 0)
 			     : json_null());
-	spw_json_set(&object, "taken_back", json_boolean(agent->unconfirmed_until_ns == UINT64_MAX));
+	spw_json_set(&object, "taken_back", json_boolean(agent->unconfirmed_until_ns == SPW_TAKEN_BACK));
 	spw_json_set(&object, "age_s", agent->generation ? spw_json_seconds(age_ns) : json_null());
 	return spw_json_finish(&object);
 }
