@@ -67,31 +67,6 @@ json_t *agent_confirm(struct agent *agent)
 	return json_pack("{s:b,s:I}", "ok", 1, "generation", (json_int_t)agent->record.generation);
 }
 
-/* Names that came with what is taken back keep their identities, so that no other name ever gets their counters. */
-static void restore_registry(const struct spw_registry *now, const struct spw_registry *kept,
-			     struct spw_registry *restored)
-{
-	*restored = *kept;
-	for (u32 i = 0; i < SPW_LISTS_MAX; i++) {
-		if (kept->lists[i].state == SPW_RECORD_FREE && now->lists[i].state != SPW_RECORD_FREE) {
-			restored->lists[i] = now->lists[i];
-			restored->lists[i].state = SPW_RECORD_RETIRED;
-		}
-	}
-	for (u32 i = 0; i < SPW_CLASSES_MAX; i++) {
-		if (kept->classes[i].state == SPW_RECORD_FREE && now->classes[i].state != SPW_RECORD_FREE) {
-			restored->classes[i] = now->classes[i];
-			restored->classes[i].state = SPW_RECORD_RETIRED;
-		}
-	}
-	for (u32 i = 0; i < SPW_SERVICE_IDENTITIES; i++) {
-		if (kept->services[i].state == SPW_RECORD_FREE && now->services[i].state != SPW_RECORD_FREE) {
-			restored->services[i] = now->services[i];
-			restored->services[i].state = SPW_RECORD_RETIRED;
-		}
-	}
-}
-
 /* The numbers of the kept ruleset; what counts or tells of this run goes on. */
 static void restore_record(struct spw_agent_record *record, const struct spw_agent_record *kept)
 {
@@ -136,7 +111,7 @@ static void take_back(struct agent *agent)
 	int err = registry ? find_kept(agent, &kept, &config, &report) : -ENOMEM;
 
 	if (!err) {
-		restore_registry(&agent->registry, &kept->registry, registry);
+		spw_registry_restore(&agent->registry, &kept->registry, registry);
 		err = agent_put_in_force(agent, &config, registry, &report, &publish_ns, message);
 	}
 	if (err) {
@@ -191,7 +166,7 @@ bool agent_find_unconfirmed(struct agent *agent, struct spw_compile_report *repo
 	spw_config_free(&agent->config);
 	agent->config = config;
 	agent->control.mode = config.mode;
-	restore_registry(&agent->registry, &kept->registry, registry);
+	spw_registry_restore(&agent->registry, &kept->registry, registry);
 	agent->registry = *registry;
 	restore_record(&agent->record, &kept->record);
 	return true;
