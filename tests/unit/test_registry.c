@@ -23,6 +23,14 @@ struct bench {
 
 static struct bench bench;
 
+static const char first[] = "interfaces: [e]\n"
+			    "services: { shop: { tcp: [80], capacity: 900/s }, mail: { tcp: [25] } }\n"
+			    "lists: { near: { inline: [198.18.0.0/24] }, far: { inline: [198.18.1.0/24] } }\n"
+			    "classes:\n"
+			    "  - { name: home, lists: [near] }\n"
+			    "  - { name: abroad, lists: [far], shed_from: orange, cut_from: red, cut: all }\n"
+			    "  - { name: rest, shed_from: yellow }\n";
+
 /* Identities for the configuration @text, on top of those that are there. */
 static int assign(const char *text)
 {
@@ -43,13 +51,7 @@ static int begin(void **state)
 {
 	(void)state;
 	memset(&bench, 0, sizeof(bench));
-	return assign("interfaces: [e]\n"
-		      "services: { shop: { tcp: [80], capacity: 900/s }, mail: { tcp: [25] } }\n"
-		      "lists: { near: { inline: [198.18.0.0/24] }, far: { inline: [198.18.1.0/24] } }\n"
-		      "classes:\n"
-		      "  - { name: home, lists: [near] }\n"
-		      "  - { name: abroad, lists: [far], shed_from: orange, cut_from: red, cut: all }\n"
-		      "  - { name: rest, shed_from: yellow }\n");
+	return assign(first);
 }
 
 static void test_first(void **state)
@@ -85,7 +87,6 @@ static void test_names_keep_identities(void **state)
 {
 	(void)state;
 	bench.registry.services[2].operator_capacity_per_s = 70;
-	bench.registry.lists[2].prefixes4 = 1;
 	/* Another order, names that leave, and new ones. */
 	assert_int_equal(assign("interfaces: [e]\n"
 				"services: { web: { tcp: [80] }, mail: { tcp: [25], wait_target: 50ms } }\n"
@@ -104,7 +105,6 @@ static void test_names_keep_identities(void **state)
 	assert_int_equal(bench.identities.lists[0], 3);
 	assert_int_equal(bench.identities.lists[1], 2);
 	assert_int_equal(bench.registry.lists[1].state, SPW_RECORD_RETIRED);
-	assert_int_equal(bench.registry.lists[2].prefixes4, 0);
 	assert_int_equal(bench.registry.lists[3].class_id, 3);
 	assert_int_equal(bench.identities.services[0], 3);
 	assert_int_equal(bench.identities.services[1], 2);
@@ -154,6 +154,7 @@ static void test_taken_back(void **state)
 	static struct spw_registry kept, restored;
 
 	(void)state;
+	bench.registry.lists[2].prefixes4 = 7;
 	kept = bench.registry;
 	assert_int_equal(assign("interfaces: [e]\n"
 				"services: { web: { tcp: [80] } }\n"
@@ -176,6 +177,13 @@ static void test_taken_back(void **state)
 	assert_string_equal(restored.services[3].name, "web");
 	assert_int_equal(restored.services[3].state, SPW_RECORD_RETIRED);
 	assert_int_equal(restored.services[4].state, SPW_RECORD_FREE);
+	/* Its own configuration finds its names in it, and changes nothing. */
+	bench.registry = restored;
+	assert_int_equal(assign(first), 0);
+	assert_memory_equal(&bench.registry, &restored, sizeof(restored));
+	assert_int_equal(bench.identities.classes[2], 2);
+	assert_int_equal(bench.identities.lists[1], 2);
+	assert_int_equal(bench.identities.services[1], 2);
 }
 
 int main(void)

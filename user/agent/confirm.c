@@ -83,9 +83,11 @@ static void restore_record(struct spw_agent_record *record, const struct spw_age
 
 /* What is kept, as if it had just been read and compiled. */
 static int find_kept(struct agent *agent, struct spw_unconfirmed **kept, struct spw_config *config,
+		     struct spw_registry *registry, struct spw_identities *identities,
 		     struct spw_compile_report *report)
 {
 	struct spw_diagnostics diagnostics = {0};
+	char message[SPW_MESSAGE_MAX];
 	int ruleset_map = -1, err = spw_unconfirmed_find(&agent->pins, kept, &ruleset_map);
 
 	*config = (struct spw_config){0};
@@ -97,7 +99,10 @@ static int find_kept(struct agent *agent, struct spw_unconfirmed **kept, struct 
 	if (err)
 		spw_log_diagnostics(&diagnostics);
 	spw_diagnostics_free(&diagnostics);
-	return err;
+	if (err)
+		return err;
+	spw_registry_restore(&agent->registry, &(*kept)->registry, registry);
+	return spw_registry_assign(registry, config, identities, message);
 }
 
 static void take_back(struct agent *agent)
@@ -107,13 +112,11 @@ static void take_back(struct agent *agent)
 	struct spw_compile_report report = {.ruleset_map = -1};
 	char message[SPW_MESSAGE_MAX] = "";
 	struct spw_config config = {0};
-	u64 publish_ns = 0;
-	int err = registry ? find_kept(agent, &kept, &config, &report) : -ENOMEM;
+	struct spw_identities identities;
+	int err = registry ? find_kept(agent, &kept, &config, registry, &identities, &report) : -ENOMEM;
 
-	if (!err) {
-		spw_registry_restore(&agent->registry, &kept->registry, registry);
-		err = agent_put_in_force(agent, &config, registry, &report, &publish_ns, message);
-	}
+	if (!err)
+		err = agent_put_in_force(agent, &config, registry, &identities, &report, message);
 	if (err) {
 		spw_config_free(&config);
 		spw_log(LOG_ALERT,
@@ -146,7 +149,7 @@ bool agent_find_unconfirmed(struct agent *agent, struct spw_compile_report *repo
 	_cleanup_free_ struct spw_unconfirmed *kept = NULL;
 	_cleanup_free_ struct spw_registry *registry = malloc(sizeof(*registry));
 	struct spw_config config = {0};
-	int err = registry ? find_kept(agent, &kept, &config, report) : -ENOMEM;
+	int err = registry ? find_kept(agent, &kept, &config, registry, &agent->identities, report) : -ENOMEM;
 
 	if (err) {
 		spw_config_free(&config);
@@ -166,7 +169,6 @@ bool agent_find_unconfirmed(struct agent *agent, struct spw_compile_report *repo
 	spw_config_free(&agent->config);
 	agent->config = config;
 	agent->control.mode = config.mode;
-	spw_registry_restore(&agent->registry, &kept->registry, registry);
 	agent->registry = *registry;
 	restore_record(&agent->record, &kept->record);
 	return true;

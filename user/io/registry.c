@@ -133,14 +133,11 @@ static int assign_lists(struct spw_registry *registry, const struct spw_config *
 	};
 	for (size_t i = 0; i < config->lists_count; i++) {
 		int id = take(registry, &shelves[LISTS], config->lists[i].name, message);
-		struct spw_list_record *record;
 
 		if (id < 0)
 			return id;
 		identities->lists[i] = (u16)id;
-		record = &registry->lists[id];
-		record->class_id = class_of_list(config, identities, i);
-		record->prefixes4 = record->prefixes6 = 0;
+		registry->lists[id].class_id = class_of_list(config, identities, i);
 	}
 	return 0;
 }

@@ -21,7 +21,8 @@ struct spw_registry {
 int spw_registry_read(const struct spw_pins *pins, struct spw_registry *registry);
 
 /**
- * spw_registry_assign() - identities for every name of @config; known names keep theirs, the others become retired.
+ * spw_registry_assign() - identities for every name of @config; known names keep theirs, the others become retired. The
+ * same again changes nothing.
  * Returns 0, or -ENOSPC and @message: more names than ever were there can be kept apart.
  */
 int spw_registry_assign(struct spw_registry *registry, const struct spw_config *config,
