@@ -54,6 +54,7 @@ int agent_follow_policy(struct agent *agent)
 
 	spw_policy_make(&agent->config, agent->identities.classes, agent->identities.services, &deciding->policy);
 	take_capacities(agent);
+	agent_follow_limits(agent);
 	deciding->classes_read = 0;
 	for (u32 i = 0; i < deciding->policy.policy.classes_count; i++)
 		if (deciding->policy.policy.classes[i].id >= deciding->classes_read)

@@ -90,6 +90,16 @@ static int take(struct spw_registry *registry, const struct shelf *shelf, const 
 	return its;
 }
 
+static void record_limits(const struct spw_class_rates *rates, struct spw_class_record *record)
+{
+	for (u32 scope = 0; scope < SPW_SCOPES; scope++) {
+		record->limits_from[scope] = rates->from[scope];
+		for (u32 kind = 0; kind < SPW_KINDS; kind++)
+			record->limits[scope][kind] = (struct spw_limit_record){(u64)rates->rates[scope][kind].per_s,
+										(u64)rates->rates[scope][kind].burst};
+	}
+}
+
 static int assign_classes(struct spw_registry *registry, const struct spw_config *config,
 			  struct spw_identities *identities, char *message)
 {
@@ -108,6 +118,8 @@ static int assign_classes(struct spw_registry *registry, const struct spw_config
 		record->cut_new_from = class->cut_from;
 		record->cut_all_from = class->cut_all ? class->cut_from : SPW_LEVEL_NEVER;
 		record->is_last = i + 1 == config->classes_count;
+		record->fair = class->limits.fair;
+		record_limits(&class->limits, record);
 	}
 	return 0;
 }
