@@ -113,6 +113,7 @@ static int share_pins(struct spillway_bpf *skeleton, const struct spw_pins *pins
 		{skeleton->maps.orders, SPW_PIN_ORDERS},
 		{skeleton->maps.budget_cells, SPW_PIN_BUDGET_CELLS},
 		{skeleton->maps.fingerprints, SPW_PIN_FINGERPRINTS},
+		{skeleton->maps.sampling, SPW_PIN_SAMPLING},
 	};
 
 	for (size_t i = 0; i < sizeof(shared) / sizeof(*shared); i++) {

@@ -18,6 +18,7 @@
 #include "../../maps/fingerprint.h"
 #include "../../maps/order.h"
 #include "../../maps/registry.h"
+#include "../../maps/sample.h"
 #include "cleanup.h"
 
 #define BPFFS "/sys/fs/bpf"
@@ -44,6 +45,7 @@ static const struct {
 	[SPW_PIN_BUDGET_CELLS] = {"budget_cells", BPF_MAP_TYPE_ARRAY, sizeof(struct spw_budget_cell),
 				  SPW_SERVICE_IDENTITIES, 0},
 	[SPW_PIN_FINGERPRINTS] = {"fingerprints", BPF_MAP_TYPE_ARRAY, sizeof(struct spw_fingerprints), 1, 0},
+	[SPW_PIN_SAMPLING] = {"sampling", BPF_MAP_TYPE_PERCPU_ARRAY, sizeof(struct spw_sampling), 1, 0},
 	[SPW_PIN_LIST_REGISTRY] = {"list_registry", BPF_MAP_TYPE_ARRAY, sizeof(struct spw_list_record), SPW_LISTS_MAX,
 				   BPF_F_RDONLY_PROG},
 	[SPW_PIN_CLASS_REGISTRY] = {"class_registry", BPF_MAP_TYPE_ARRAY, sizeof(struct spw_class_record),
