@@ -168,6 +168,7 @@ int spw_datapath_load(const struct spw_pins *pins, int ruleset_map, u32 units_ca
 			.ruleset_fd = bpf_map__fd(skeleton->maps.ruleset),
 			.published_fd = -1,
 			.orders_fd = bpf_map__fd(skeleton->maps.orders),
+			.samples_fd = bpf_map__fd(skeleton->maps.samples),
 			.units_capacity = units_capacity,
 			.clock_fd = bpf_program__fd(skeleton->progs.jiffies_now),
 		};

@@ -22,6 +22,7 @@ struct spw_datapath {
 	u32 units_capacity;	       /* every ruleset it takes has just this capacity */
 	int clock_fd;		       /* program that tells the time in jiffies; borrowed */
 	int orders_fd;		       /* borrowed */
+	int samples_fd;		       /* ring of samples; borrowed */
 	u32 jiffies_per_second;	       /* of this kernel; 0: it does not tell */
 };
 

@@ -128,6 +128,9 @@ struct spw_traffic spw_class_traffic(const struct spw_snapshot *snapshot, u32 cl
  */
 bool spw_reason_shown(u32 reason);
 
+/** spw_protocol_text() - "tcp", or the number of a protocol that has no name here. Returns @text. */
+const char *spw_protocol_text(u32 protocol, char text[SPW_SHORT_TEXT]);
+
 /** spw_enforcing() - whether packets are dropped at all: there is a lease, and the mode is not observe. */
 bool spw_enforcing(const struct spw_snapshot *snapshot);
 
