@@ -384,11 +384,13 @@ static void kinds_of_sources(void **state)
 		{"fd00::1", SPW_SOURCE_ORDINARY},
 		{"::2", SPW_SOURCE_ORDINARY},
 	};
-	struct spw_own_addresses own = {.count = 2};
+	struct spw_own_addresses own = {.count = 3};
 
 	(void)state;
 	assert_true(spw_addr_parse("198.18.0.1", 10, &own.addresses[0].addr, &own.addresses[0].family));
 	assert_true(spw_addr_parse("2001:db8::1", 11, &own.addresses[1].addr, &own.addresses[1].family));
+	/* Every host has this one. */
+	assert_true(spw_addr_parse("127.0.0.1", 9, &own.addresses[2].addr, &own.addresses[2].family));
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
 		struct spw_addr addr;
 		u8 family;

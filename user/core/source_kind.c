@@ -32,10 +32,15 @@ static enum spw_source_kind kind_of_ipv6(const struct spw_addr *address)
 	return address->hi >> 54 == 0xfe80 >> 6 ? SPW_SOURCE_LINK_LOCAL : SPW_SOURCE_ORDINARY;
 }
 
+/* What no address of any host may be comes first: loopback is an own address of every host too. */
 enum spw_source_kind spw_source_kind(const struct spw_addr *source, u8 family, const struct spw_own_addresses *own)
 {
+	enum spw_source_kind kind = family == 4 ? kind_of_ipv4((u32)(source->hi >> 32)) : kind_of_ipv6(source);
+
+	if (kind != SPW_SOURCE_ORDINARY && kind != SPW_SOURCE_LINK_LOCAL)
+		return kind;
 	for (u32 i = 0; i < own->count; i++)
 		if (own->addresses[i].family == family && !spw_addr_compare(&own->addresses[i].addr, source))
 			return SPW_SOURCE_OWN;
-	return family == 4 ? kind_of_ipv4((u32)(source->hi >> 32)) : kind_of_ipv6(source);
+	return kind;
 }

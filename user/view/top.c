@@ -18,6 +18,8 @@ enum {
 	SIGNALS_MOST = 12,
 };
 
+#define NOTEWORTHY 0.005
+
 /* How many rows each section gets, without its heading. */
 struct layout {
 	bool blanks; /* between the sections */
@@ -201,14 +203,13 @@ static void put_head(struct spw_screen *screen, const struct spw_top *top)
 	spw_screen_row(screen);
 	fprintf(screen->out, "in %s packets/s, %sbit/s", rounded(totals.packets, packets),
 		rounded(totals.bytes * 8, bits));
-	fprintf(screen->out, "; dropped %s/s", rounded(totals.dropped, packets));
+	fprintf(screen->out, ", dropped %s/s", rounded(totals.dropped, packets));
 	if (totals.packets > 0)
 		fprintf(screen->out, " (%.0f%%)", totals.dropped / totals.packets * 100);
 	if (top->answer) {
 		const json_t *one_in = json_object_get(top->answer, "one_in");
 
-		fprintf(screen->out, "; sampled: passed 1 in %.0f, dropped 1 in %.0f", number_in(one_in, "pass"),
-			number_in(one_in, "drop"));
+		fprintf(screen->out, "; sampled 1/%.0f, 1/%.0f", number_in(one_in, "pass"), number_in(one_in, "drop"));
 	}
 	spw_screen_row(screen);
 }
@@ -252,8 +253,8 @@ static void add_host(const json_t *answer, struct signal *signals, u32 *count)
 		bool share = i != SPW_SIGNAL_SOFTNET_DROPS && i != SPW_SIGNAL_OVERFLOWS;
 		struct signal *signal = &signals[*count];
 
-		/* Of what should never happen only that it does. */
-		if (!is_there(host, name) || (!share && value <= 0))
+		/* Of what should not happen only that it does. */
+		if (!is_there(host, name) || (value < NOTEWORTHY && i != SPW_SIGNAL_CPU && i != SPW_SIGNAL_SOFTIRQ))
 			continue;
 		snprintf(signal->name, sizeof(signal->name), "%s", name);
 		signal->share = share ? value : 1;
