@@ -150,7 +150,7 @@ def slow_reader(tap, world):
     after = json.loads(text.readline())["n"]
     tap.equal(numbers, list(range(numbers[0], numbers[0] + len(numbers))), "up to there nothing is missing")
     tap.equal(after, numbers[-1] + lost + 1, "what is missing is told, to the one")
-    for reader in readers:
+    for reader in (text, *readers):
         reader.close()
     wait_for(lambda: agent.metrics().one("spillway_drop_followers") == 0, 5, "who has gone is forgotten")
     tap.ok(True, "who has gone is forgotten")

@@ -10,10 +10,11 @@
 
 enum {
 	NAME_COLUMNS = 14,
-	BAR_COLUMNS = 14,
+	SIGNAL_NAME_COLUMNS = 16,
+	BAR_COLUMNS = 12,
 	SIGNAL_COLUMNS = 40, /* two signals a row */
 	HEAD_ROWS = 2,
-	TALKERS_ROWS_MIN = 5, /* with their heading */
+	TALKERS_ROWS_MIN = 4, /* with their heading */
 	TALKERS_PLAIN = 20,   /* where there is no terminal to fill */
 	SIGNALS_MOST = 12,
 };
@@ -218,7 +219,7 @@ static void put_head(struct spw_screen *screen, const struct spw_top *top)
 
 /* One signal: how full, and the words behind the bar. */
 struct signal {
-	char name[NAME_COLUMNS * 4 + 8];
+	char name[SPW_NAME_MAX + 8];
 	double share;
 	char words[SPW_SHORT_TEXT];
 };
@@ -282,10 +283,10 @@ static void put_signals(struct spw_screen *screen, const struct spw_top *top, u3
 
 	for (u32 row = 0; row < rows; row++) {
 		for (u32 i = row * 2; i < row * 2 + 2 && i < count; i++) {
-			spw_put_cell(screen->out, signals[i].name, NAME_COLUMNS);
+			spw_put_cell(screen->out, signals[i].name, SIGNAL_NAME_COLUMNS);
 			putc(' ', screen->out);
 			put_bar(screen, signals[i].share);
-			fprintf(screen->out, " %-*s", SIGNAL_COLUMNS - NAME_COLUMNS - BAR_COLUMNS - 4,
+			fprintf(screen->out, " %-*s", SIGNAL_COLUMNS - SIGNAL_NAME_COLUMNS - BAR_COLUMNS - 4,
 				signals[i].words);
 		}
 		spw_screen_row(screen);
@@ -377,14 +378,15 @@ static u32 active_classes(const struct spw_snapshot *snapshot)
 
 static void put_classes(struct spw_screen *screen, const struct spw_top *top, u32 rows)
 {
-	u32 put = 0;
+	u32 left = active_classes(top->now);
 
 	put_heading(screen, "CLASS            passed/s  dropped/s      new/s  refused/s   share  now");
-	for (size_t i = 0; i < top->now->classes_count && put < rows; i++) {
+	/* Where there is no room for all, the lower ones: they give way first. */
+	for (size_t i = 0; i < top->now->classes_count; i++) {
 		if (top->now->classes[i].record.state != SPW_RECORD_ACTIVE)
 			continue;
-		put_class(screen, top, &top->now->classes[i]);
-		put++;
+		if (left-- <= rows)
+			put_class(screen, top, &top->now->classes[i]);
 	}
 }
 
@@ -520,12 +522,14 @@ static struct layout lay_out(const struct spw_top *top)
 			layout.signals--;
 		else if (layout.blanks)
 			layout.blanks = false;
+		else if (layout.signals > 1)
+			layout.signals--;
 		else if (layout.services > 1)
 			layout.services--;
-		else if (layout.classes > 2)
-			layout.classes--;
 		else if (layout.signals > 0)
 			layout.signals--;
+		else if (layout.classes > 2)
+			layout.classes--;
 		else
 			break;
 	}
