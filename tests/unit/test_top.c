@@ -138,9 +138,17 @@ static char *shown(const struct spw_top *top, struct spw_style style)
 static void expect(const struct spw_top *top, const char *wanted)
 {
 	char *text = shown(top, (struct spw_style){false});
+	const char *got = text;
 
-	if (strcmp(text, wanted))
-		fail_msg("got:\n%s\nwanted:\n%s", text, wanted);
+	/* Row by row, so that the one that differs is said. */
+	while (*wanted || *got) {
+		size_t wanted_bytes = strcspn(wanted, "\n"), got_bytes = strcspn(got, "\n");
+
+		if (wanted_bytes != got_bytes || strncmp(wanted, got, got_bytes))
+			fail_msg("got\n\"%.*s\", wanted\n\"%.*s\"", (int)got_bytes, got, (int)wanted_bytes, wanted);
+		wanted += wanted_bytes + (wanted[wanted_bytes] == '\n');
+		got += got_bytes + (got[got_bytes] == '\n');
+	}
 	free(text);
 }
 

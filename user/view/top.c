@@ -403,7 +403,7 @@ static void put_uncertain(struct spw_screen *screen, double packets, double erro
 		snprintf(text, sizeof(text), "%.0f%%", error / packets * 100);
 	else
 		snprintf(text, sizeof(text), "?");
-	fprintf(screen->out, "%7s", text);
+	fprintf(screen->out, "%8s", text);
 }
 
 static void put_talker(struct spw_screen *screen, const json_t *talker)
