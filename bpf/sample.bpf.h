@@ -26,9 +26,8 @@ SPW_INLINE u64 spw_sample_word(const struct spw_slot *slot, struct spw_judgement
 SPW_INLINE void spw_fill_sample(struct xdp_md *ctx, u64 word, u64 now, struct spw_sample *sample)
 {
 	u64 length = bpf_xdp_get_buff_len(ctx);
-	u32 captured = length < SPW_SAMPLE_HEADER ? length : SPW_SAMPLE_HEADER;
+	u64 captured = length < SPW_SAMPLE_HEADER ? length : SPW_SAMPLE_HEADER;
 
-	SPW_OPAQUE(captured);
 	sample->time_ns = now;
 	sample->length = length;
 	sample->list = word;
@@ -38,7 +37,12 @@ SPW_INLINE void spw_fill_sample(struct xdp_md *ctx, u64 word, u64 now, struct sp
 	sample->new_work = word >> 40;
 	sample->shift = 32 - (u8)(word >> 48);
 	sample->captured = captured;
-	if (captured < 1 || captured > SPW_SAMPLE_HEADER || bpf_xdp_load_bytes(ctx, 0, sample->header, captured))
+	/* Two comparisons and not the one that the compiler makes of them: the verifier of 6.1 wants both bounds. */
+	SPW_OPAQUE(captured);
+	if (captured < 1)
+		return;
+	SPW_OPAQUE(captured);
+	if (captured > SPW_SAMPLE_HEADER || bpf_xdp_load_bytes(ctx, 0, sample->header, captured))
 		sample->captured = 0;
 }
 

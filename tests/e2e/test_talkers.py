@@ -113,6 +113,18 @@ def captured(tap, world):
         told = agent.cli("simulate", path, "--level", level, "-q").stdout
         tap.ok(said in told, f"simulate reads it, level {level}", told)
 
+    agent.write((SERVICES + CLASSES).replace("cut_from: red", "cut_from: red, cut: all"))
+    agent.cli("apply")
+    large = world.blast(flood, "198.18.3.10", 1, rate=scaled(1000), extra=("--ack", "--length", "1000"))
+    long = world.folder / "long.pcapng"
+    agent.cli("capture", "-w", long, "--count", 2000, "--seconds", 2, "--reason", "cut")
+    rows = run("tshark", "-r", long, "-Y", "ip.src == 198.18.3.10", "-T", "fields", "-e", "frame.len", "-e", "frame.cap_len").stdout.split()
+    tap.equal(set(rows), {"1000", "100"}, "of long frames the first bytes, and how long they were")
+    told = agent.cli("simulate", long, "--level", "red", "-q")
+    tap.ok(" 0 passed" in told.stdout and "malformed" not in told.stdout and "cut short" in told.stderr,
+           "simulate judges them as long as they were", told.stdout + told.stderr)
+    finish_blast(large, stop=True)
+
     endless = world.folder / "endless.pcapng"
     capture = Process(agent.namespace.command(agent.program, "-c", agent.config, "capture", "-w", endless), world.folder / "capture.log")
     world.on_exit(capture.stop)
@@ -127,9 +139,22 @@ def captured(tap, world):
     tap.equal([done.returncode for done in wrong], [2, 2, 1, 1, 1], "what makes no sense is refused")
 
 
+def ask(agent, line):
+    """One line to the control socket, and the first one back."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
+        client.connect(str(agent.run_dir / "control.sock"))
+        client.sendall(line + b"\n")
+        client.shutdown(socket.SHUT_WR)
+        return json.loads(client.makefile().readline())
+
+
 def slow_reader(tap, world):
     """43, 45: who does not read what it asked for misses drops, is told so, and holds up nobody."""
     _, flood, agent = build(world)
+    hostile = (b'{"verb":"drops","reason":5}', b'{"verb":"drops","reason":"admitted"}', b'{"verb":"drops","class":"\\u0000"}',
+               b'{"verb":"drops","class":[]}', b'{"verb":"drops","follow":"yes"}', b'{"verb":"top","by":"name"}',
+               b'{"verb":"top","by":1}', b'{"verb":"top","most":-1}', b'{"verb":"top","most":1e9}', b'{"verb":"top","most":101}')
+    tap.equal([bool(ask(agent, line).get("error")) for line in hostile], [True] * len(hostile), "what is wrong is refused (fault 41)")
     stream = world.blast(flood, HEAVY, 1, rate=scaled(20000))
     readers = [socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) for _ in range(5)]
     for reader in readers:

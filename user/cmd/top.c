@@ -244,6 +244,9 @@ static int show_live(struct looking *looking)
 	status = live(looking);
 	endwin();
 	delscreen(terminal);
+	/* What was wrong went to a screen that is no more: it is said again. */
+	if (status != SPW_EXIT_DONE)
+		status = look_again(looking);
 	return status;
 }
 

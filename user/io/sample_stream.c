@@ -3,6 +3,7 @@
 #include "sample_stream.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -145,13 +146,12 @@ void spw_streams_offer(struct spw_streams *streams, u32 reason, u32 class_id, co
 			append(streams, &streams->streams[i], line, bytes);
 }
 
-/* Nothing is to be read of a stream any more: that something is there means that the other end has closed it. */
+/* Both directions are closed. One that only has nothing more to ask goes on reading. */
 static bool is_gone(int fd)
 {
-	char byte;
-	ssize_t got = recv(fd, &byte, 1, MSG_DONTWAIT);
+	struct pollfd state = {.fd = fd};
 
-	return got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR);
+	return poll(&state, 1, 0) > 0 && state.revents & (POLLHUP | POLLERR | POLLNVAL);
 }
 
 void spw_streams_flush(struct spw_streams *streams)

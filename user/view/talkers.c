@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "../core/words.h"
+#include "page.h"
 
 static const char *const orders[SPW_TALKER_ORDERS] = {
 	[SPW_BY_PACKETS] = "packets",

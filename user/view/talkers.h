@@ -9,7 +9,7 @@
 #include "../core/source_kind.h"
 #include "../core/talkers.h"
 #include "../io/registry.h"
-#include "page.h"
+#include "parts.h"
 
 struct spw_talkers_view {
 	const struct spw_talkers *talkers;
