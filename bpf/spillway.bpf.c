@@ -174,10 +174,19 @@ __attribute__((noinline)) int unusual_frame(struct xdp_md *ctx)
 	return judge_and_account(ctx, &packet, rules, state);
 }
 
+/* Behind parsing where every header was where it belongs. */
+SPW_INLINE int judge_plain(struct xdp_md *ctx, const u8 *start, const u8 *end, const struct spw_cursor *cursor,
+			   struct spw_packet *packet, const struct spw_ruleset *rules, const struct spw_control *state)
+{
+	if (spw_is_new_work(packet, rules) && spw_service(packet, rules))
+		spw_parse_flow(start, end, cursor, state->seed, packet);
+	return judge_and_account(ctx, packet, rules, state);
+}
+
 /*
  * The usual frame meets no call: on processors that guard returns each costs ten nanoseconds. The length of a frame is
  * that of its linear part unless it is larger than a page, and then its IP header says more than is there: so what
- * looks malformed is looked at again.
+ * looks malformed is looked at again. TCP in plain IP goes first, in copies of the pipeline that know what they have.
  */
 SPW_INLINE int judge_frame(struct xdp_md *ctx)
 {
@@ -191,15 +200,17 @@ SPW_INLINE int judge_frame(struct xdp_md *ctx)
 		return XDP_PASS;
 	/* Keep the compiler from folding offsets into the context's own loads. */
 	asm volatile("" : "+r"(start), "+r"(end));
+	if (spw_parse_usual4(start, end, (u32)(end - start), &cursor, &packet))
+		return judge_plain(ctx, start, end, &cursor, &packet, rules, state);
+	if (spw_parse_usual6(start, end, (u32)(end - start), &cursor, &packet))
+		return judge_plain(ctx, start, end, &cursor, &packet, rules, state);
 	spw_parse_network(start, end, (u32)(end - start), &cursor, &packet);
 	if (cursor.transport && spw_is_extension(&packet))
 		return unusual_frame(ctx);
 	spw_parse_transport(start, end, &cursor, &packet);
 	if (packet.found & (SPW_FOUND_MALFORMED | SPW_FOUND_FRAGMENT | SPW_FOUND_VLAN_LIMIT))
 		return unusual_frame(ctx);
-	if (spw_is_new_work(&packet, rules) && spw_service(&packet, rules))
-		spw_parse_flow(start, end, &cursor, state->seed, &packet);
-	return judge_and_account(ctx, &packet, rules, state);
+	return judge_plain(ctx, start, end, &cursor, &packet, rules, state);
 }
 
 SEC("xdp.frags")
