@@ -14,6 +14,9 @@
 /* BPF_RB_NO_WAKEUP of the kernel's interface, where it stands in an enumeration without a name. */
 #define SPW_NO_WAKEUP 1
 
+/* All bits of what SPW_SAMPLE_HEADER can be. */
+#define SPW_SAMPLE_MASK 127
+
 #define SPW_SAMPLE_COST_NS (1000000000ull / SPW_SAMPLES_PER_S)
 
 /* What the pipeline knows of a packet, in one number: a register and no stack. */
@@ -37,10 +40,12 @@ SPW_INLINE void spw_fill_sample(struct xdp_md *ctx, u64 word, u64 now, struct sp
 	sample->new_work = word >> 40;
 	sample->shift = 32 - (u8)(word >> 48);
 	sample->captured = captured;
-	/* Two comparisons and not the one that the compiler makes of them: the verifier of 6.1 wants both bounds. */
+	/*
+	 * The verifier wants to see that it is not 0, and before 6.8 does not learn that from a comparison with 0. So
+	 * this leaves 1 to 100 as they are, and makes a number that is too large of 0.
+	 */
 	SPW_OPAQUE(captured);
-	if (captured < 1)
-		return;
+	captured = ((captured - 1) & SPW_SAMPLE_MASK) + 1;
 	SPW_OPAQUE(captured);
 	if (captured > SPW_SAMPLE_HEADER || bpf_xdp_load_bytes(ctx, 0, sample->header, captured))
 		sample->captured = 0;

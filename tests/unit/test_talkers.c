@@ -193,6 +193,7 @@ static void check_promise(const struct spw_talkers *talkers, const struct exact 
 			continue;
 		}
 		assert_true(talker.source_hi == source_of(key) && talker.family == 4 && talker.length == 32);
+		NEVER_MORE("nothing", 0, talker.packets_per_s + slack);
 		NEVER_MORE("what is certain", talker.packets_per_s, truth + slack);
 		NEVER_MORE("the truth", truth, talker.packets_per_s + talker.error_per_s + slack);
 		NEVER_MORE("bytes", talker.bytes_per_s, exact->bytes[key] / exact->seconds * (1 + 1e-9) + slack);

@@ -23,9 +23,10 @@ struct spw_samples {
 void spw_sample_parse(const struct spw_sample *sample, struct spw_packet *packet)
 {
 	u32 captured = sample->captured < SPW_SAMPLE_HEADER ? sample->captured : SPW_SAMPLE_HEADER;
+	struct spw_cursor cursor;
 
 	*packet = (struct spw_packet){0};
-	spw_parse(sample->header, sample->header + captured, sample->length, packet);
+	spw_parse(sample->header, sample->header + captured, sample->length, &cursor, packet);
 	if (captured < sample->length)
 		packet->found &= ~(u32)SPW_FOUND_MALFORMED;
 	packet->length = sample->length;
