@@ -10,7 +10,7 @@ CC      ?= gcc
 CLANG   ?= clang
 BPFTOOL ?= $(firstword $(wildcard /usr/sbin/bpftool) bpftool)
 STRIP   ?= llvm-strip
-PKG     := libbpf yaml-0.1 jansson libmicrohttpd libsystemd libpcap
+PKG     := libbpf yaml-0.1 jansson libmicrohttpd libsystemd libpcap ncursesw
 
 ifeq ($(V),1)
 Q :=
@@ -36,7 +36,7 @@ SRC      := $(wildcard user/*.c user/*/*.c)
 OBJ      := $(SRC:%.c=$(BUILD)/obj/%.o)
 # What runs in the unit ring, under ASan and UBSan: what is pure, and of io/ what works without a network and without maps.
 SAN_SRC  := $(wildcard user/core/*.c user/config/*.c user/lists/*.c user/view/*.c) \
-            user/io/answer.c user/io/proc_text.c user/io/tally.c user/io/log.c \
+            user/io/answer.c user/io/proc_text.c user/io/tally.c user/io/log.c user/io/pcapng.c \
             $(addprefix user/io/,registry.c learned.c history.c history_parts.c history_read.c thinning.c events.c hooks.c)
 SAN_OBJ  := $(SAN_SRC:%.c=$(BUILD)/san/%.o)
 SKELS    := $(BUILD)/bpf/spillway.skel.h $(BUILD)/bpf/signals.skel.h

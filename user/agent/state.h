@@ -8,6 +8,7 @@
  *   confirm.c     what nobody confirms is taken back
  *   deciding.c    facts -> decision -> orders, at every tick (deciding.h; story.c tells of it)
  *   limiting.c    limits: written, seeded anew, looked at (limiting.h)
+ *   samples.c     samples -> talkers and drops (samples.h)
  *   requests.c    answers: control socket, metrics, health
  */
 #ifndef SPW_AGENT_STATE_H
@@ -24,6 +25,7 @@
 #include "../io/sampler.h"
 #include "deciding.h"
 #include "limiting.h"
+#include "samples.h"
 
 #define TICK_NS	       100000000ull
 #define TICKS_A_SECOND 10
@@ -65,6 +67,7 @@ struct agent {
 	u64 ticks;
 	struct agent_deciding deciding;
 	struct agent_limiting limiting;
+	struct agent_samples samples;
 	/* Who asked for the level and is answered when the next tick has settled it. */
 	u64 level_clients[16];
 	u32 level_clients_count;
