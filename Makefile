@@ -165,12 +165,14 @@ bench-loop:
 ## fuzz     each parser of outside input for FUZZ_SECONDS (60)
 FUZZ_SECONDS ?= 60
 FUZZ     := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
-FUZZ_SRC := $(wildcard user/core/*.c user/config/*.c user/lists/*.c) user/io/answer.c user/io/proc_text.c
+FUZZ_SRC := $(wildcard user/core/*.c user/config/*.c user/lists/*.c) \
+            $(addprefix user/io/,answer.c proc_text.c history_parts.c history_read.c)
 $(BUILD)/fuzz/%: tests/fuzz/%.c $(FUZZ_SRC)
 	$(say) FUZZ $@
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CLANG) -std=gnu11 -D_GNU_SOURCE -g -O1 -I. -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
-	  -o $@ $< $(FUZZ_SRC) $(shell pkg-config --cflags --libs yaml-0.1)
+	$(Q)$(CLANG) -std=gnu11 -D_GNU_SOURCE -DSPW_VERSION='"$(VERSION)"' -g -O1 -I. \
+	  -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
+	  -o $@ $< $(FUZZ_SRC) $(shell pkg-config --cflags --libs yaml-0.1 jansson) -lm
 
 fuzz: $(FUZZ)
 	@for target in $(FUZZ); do \

@@ -59,7 +59,6 @@ int agent_follow_policy(struct agent *agent)
 	for (u32 i = 0; i < deciding->policy.policy.classes_count; i++)
 		if (deciding->policy.policy.classes[i].id >= deciding->classes_read)
 			deciding->classes_read = deciding->policy.policy.classes[i].id + 1u;
-	spw_memory_forget_rates(deciding->memory);
 	spw_story_policy(deciding->story, &deciding->policy, deciding->memory, &places);
 	return spw_signals_follow(deciding->signals, &agent->config, agent->identities.services);
 }
