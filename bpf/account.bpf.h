@@ -15,7 +15,8 @@ SPW_INLINE u64 spw_account_packet(const struct spw_slot *slot, u32 reason, u32 l
 	u32 list = slot->list;
 	struct spw_list_tally *tally = bpf_map_lookup_elem(&list_counters, &list);
 
-	if (!tally || reason >= SPW_REASONS_MAX)
+	reason &= SPW_REASONS_MAX - 1;
+	if (!tally)
 		return 0;
 	tally->by_reason[reason].bytes += length;
 	return ++tally->by_reason[reason].packets;
@@ -71,9 +72,9 @@ SPW_INLINE void spw_account_shadow(const struct spw_slot *slot, u32 shadow, bool
 }
 
 /*
- * What this level, were it enforced, or the next one up would have done to a packet that passed. @refused: by rule 9
- * or 10. These are not asked without a lease, when their orders are old, nor for the next level, whose orders nobody
- * has given.
+ * What this level, were it enforced, or the next one up would have done to a packet that passed. @refused: by rule 6,
+ * 8, 9 or 10. These are not asked without a lease, when their orders are old, nor for the next level, whose orders
+ * nobody has given.
  */
 SPW_INLINE void spw_account_shadows(const struct spw_packet *packet, const struct spw_slot *slot,
 				    const struct spw_ruleset *ruleset, const struct spw_order *order, bool new_work,

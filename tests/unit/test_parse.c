@@ -61,6 +61,14 @@ static const struct sample samples[] = {
 	SAMPLE("QUIC Initial",
 	       ETH4 "\x45\0\0\x24\0\0\x40\0\x40\x11\0\0" ADDR4 "\x9c\x40\x01\xbb\0\x10\0\0\xc0\0\0\0\1\0\0\0",
 	       SPW_FOUND_IP | SPW_FOUND_PORTS | SPW_FOUND_QUIC_INITIAL, 40000),
+	SAMPLE("QUIC Initial of a usual length",
+	       ETH6 "\x60\0\0\0\0\x18\x11\x40" ADDR6 "\x9c\x40\x01\xbb\0\x18\0\0\xc0\0\0\0\1\0\0\0"
+		    "01234567",
+	       SPW_FOUND_IP | SPW_FOUND_PORTS | SPW_FOUND_QUIC_INITIAL, 40000),
+	SAMPLE("fault 10: DHCP",
+	       ETH4 "\x45\0\0\x28\0\0\x40\0\x40\x11\0\0" ADDR4 "\0\x43\0\x44\0\x14\0\0"
+		    "012345678901",
+	       SPW_FOUND_IP | SPW_FOUND_PORTS | SPW_FOUND_DHCP, 67),
 	SAMPLE("fault 10: neighbour solicitation", ETH6 "\x60\0\0\0\0\x08\x3a\xff" ADDR6 "\x87\0\0\0\0\0\0\0",
 	       SPW_FOUND_IP | SPW_FOUND_NEIGHBOUR, 0),
 	SAMPLE("fault 10: ARP", "\x02\0\0\0\0\1\x02\0\0\0\0\2\x08\x06\0\1", SPW_FOUND_ARP, 0),
@@ -109,7 +117,7 @@ static void test_samples(void **state)
 		if (packet.found != samples[i].found || packet.sport != samples[i].sport)
 			fail_msg("%s: found %#x, sport %u", samples[i].name, packet.found, packet.sport);
 	}
-	assert_int_equal(usual_frames, 3);
+	assert_int_equal(usual_frames, 4);
 }
 
 /* Fault 1: what is cut off is malformed, or a fragment; it never gains a port or a SYN that it does not hold. */
