@@ -15,9 +15,9 @@ SPW_INLINE u64 spw_account_packet(const struct spw_slot *slot, u32 reason, u32 l
 	u32 list = slot->list;
 	struct spw_list_tally *tally = bpf_map_lookup_elem(&list_counters, &list);
 
-	reason &= SPW_REASONS_MAX - 1;
 	if (!tally)
 		return 0;
+	reason &= SPW_REASONS_MAX - 1;
 	tally->by_reason[reason].bytes += length;
 	return ++tally->by_reason[reason].packets;
 }
