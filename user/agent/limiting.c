@@ -67,14 +67,29 @@ void agent_follow_limits(struct agent *agent)
 /* ---- fair shares ---- */
 
 /*
- * The sources that bring the most new work: the place for the table of top talkers. Returns how many there are;
- * *claims is the caller's.
+ * The sources that bring new work, of those that were seen to bring most. Returns how many there are; *claims is the
+ * caller's.
  */
 static size_t heaviest_sources(const struct agent *agent, struct spw_fair_claim **claims)
 {
-	(void)agent;
-	*claims = NULL;
-	return 0;
+	const struct spw_talkers *talkers = agent->samples.talkers;
+	u32 known = spw_talkers_count(talkers, SPW_TALKER_SOURCE);
+	size_t count = 0;
+
+	*claims = calloc(known + 1, sizeof(**claims));
+	for (u32 i = 0; *claims && i < known; i++) {
+		struct spw_talker talker;
+
+		spw_talkers_get(talkers, SPW_TALKER_SOURCE, i, &talker);
+		if (talker.new_per_s > 0)
+			(*claims)[count++] = (struct spw_fair_claim){
+				.source = talker.source_hi,
+				.family = talker.family,
+				.class_id = talker.class_id,
+				.new_per_s = talker.new_per_s,
+			};
+	}
+	return count;
 }
 
 static bool has_moved(double from, double to)

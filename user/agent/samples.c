@@ -131,6 +131,15 @@ static void note_time(struct agent_samples *samples, u64 now)
 	spw_own_addresses(&samples->own);
 }
 
+/* The prefixes that are ranked are those that have limits. */
+static void follow_masks(struct agent *agent)
+{
+	const u8 *bits = agent->limiting.policy.prefix_bits;
+
+	if (bits[0] && bits[1])
+		spw_talkers_masks(agent->samples.talkers, bits[0], bits[1]);
+}
+
 /* From what was drawn in this tick, so also from what was lost. */
 static void choose(struct agent *agent, double seconds)
 {
@@ -163,6 +172,7 @@ void agent_take_samples(struct agent *agent, u64 now)
 	if (samples->ring)
 		spw_samples_read(samples->ring, READ_MOST, on_sample, agent);
 	spw_talkers_tick(samples->talkers, seconds);
+	follow_masks(agent);
 	choose(agent, seconds);
 	spw_streams_flush(samples->streams);
 	samples->ticked_ns = now;

@@ -258,20 +258,17 @@ u32 spw_talkers_count(const struct spw_talkers *talkers, enum spw_talker_kind ki
 	return talkers->tables[kind].used;
 }
 
-/* Newton's iteration from above: it never crosses the root. The core calls no library. */
+/* Newton's iteration, from above and no more than twice the root: it never crosses it. The core calls no library. */
 static double square_root(double square)
 {
 	double root = square > 1 ? square : 1;
 
 	if (!(square > 0))
 		return 0;
-	for (u32 i = 0; i < 128; i++) {
-		double next = (root + square / root) / 2;
-
-		if (next >= root)
-			break;
-		root = next;
-	}
+	for (u32 i = 0; i < 1024 && root * root > square * 4; i++)
+		root /= 2;
+	for (u32 i = 0; i < 8; i++)
+		root = (root + square / root) / 2;
 	return root;
 }
 
