@@ -24,15 +24,25 @@ struct scene {
 	struct spw_top top;
 };
 
+/* @shed, @cut: levels from which; @admitted, @refused: new work so far. */
+#define CLASS(number, title, is, place, shed, cut, admitted, refused)                                                  \
+	{                                                                                                              \
+		.id = (number),                                                                                        \
+		.record = {.name = (title),                                                                            \
+			   .state = (is),                                                                              \
+			   .rank = (place),                                                                            \
+			   .shed_from = (shed),                                                                        \
+			   .cut_new_from = (cut),                                                                      \
+			   .cut_all_from = SPW_LEVEL_NEVER},                                                           \
+		.new_work = {(admitted), (refused)},                                                                   \
+	}
+
 static const struct spw_class_sample classes[] = {
-	{0,
-	 {"partner", SPW_RECORD_ACTIVE, 0, SPW_LEVEL_NEVER, SPW_LEVEL_NEVER, SPW_LEVEL_NEVER, 0, 0},
-	 {{0}, {0}},
-	 {40, 0}},
-	{1, {"domestic", SPW_RECORD_ACTIVE, 1, SPW_RED, SPW_LEVEL_NEVER, SPW_LEVEL_NEVER, 0, 0}, {{0}, {0}}, {500, 0}},
-	{2, {"international", SPW_RECORD_ACTIVE, 2, SPW_ORANGE, SPW_RED, SPW_LEVEL_NEVER, 0, 0}, {{0}, {0}}, {30, 70}},
-	{3, {"unknown", SPW_RECORD_ACTIVE, 3, SPW_YELLOW, SPW_LEVEL_NEVER, SPW_LEVEL_NEVER, 1, 0}, {{0}, {0}}, {10, 5}},
-	{9, {"gone", SPW_RECORD_RETIRED, 1, SPW_RED, SPW_RED, SPW_LEVEL_NEVER, 0, 0}, {{0}, {0}}, {2, 0}},
+	CLASS(0, "partner", SPW_RECORD_ACTIVE, 0, SPW_LEVEL_NEVER, SPW_LEVEL_NEVER, 40, 0),
+	CLASS(1, "domestic", SPW_RECORD_ACTIVE, 1, SPW_RED, SPW_LEVEL_NEVER, 500, 0),
+	CLASS(2, "international", SPW_RECORD_ACTIVE, 2, SPW_ORANGE, SPW_RED, 30, 70),
+	CLASS(3, "unknown", SPW_RECORD_ACTIVE, 3, SPW_YELLOW, SPW_LEVEL_NEVER, 10, 5),
+	CLASS(9, "gone", SPW_RECORD_RETIRED, 1, SPW_RED, SPW_RED, 2, 0),
 };
 
 static const char answer_text[] =
