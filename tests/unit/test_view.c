@@ -760,8 +760,12 @@ static void metrics_have_their_values(void **state)
 		"\nspillway_history_ticks_total{result=\"lost\"} 4\n",
 	};
 	static const char *const absent[] = {
-		"reason=\"cut\",verdict=\"pass\"",    "reason=\"arp\",verdict=\"drop\"", "reason=\"source_new\"",
-		"reason=\"budget\",verdict=\"pass\"", "prefixes{list=\"old\"",		 "prefixes{list=\"none\"",
+		"reason=\"cut\",verdict=\"pass\"",
+		"reason=\"arp\",verdict=\"drop\"",
+		"reason=\"source_new\",verdict=\"pass\"",
+		"reason=\"budget\",verdict=\"pass\"",
+		"prefixes{list=\"old\"",
+		"prefixes{list=\"none\"",
 	};
 	struct scene scene;
 	char *page;
