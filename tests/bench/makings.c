@@ -16,7 +16,7 @@ static void make_ruleset(const void *argument, void *shared)
 	struct bench_ruleset ruleset;
 	double publish_ns[PUBLICATIONS];
 
-	bench_ruleset_configure(kind, &ruleset);
+	bench_ruleset_configure(kind, BENCH_UNLIMITED, &ruleset);
 	bench_ruleset_compile(&ruleset);
 	bench_spillway_load(&ruleset, &spillway);
 	for (int i = 0; i < PUBLICATIONS; i++) {

@@ -9,6 +9,8 @@
 #include "../../bpf/parse.h"
 
 enum bench_frame {
+	BENCH_IP4 = 14,
+	BENCH_CHECKSUM4 = 14 + 10,
 	BENCH_SOURCE4 = 14 + 12,
 	BENCH_IP4_END = 14 + 20,
 	BENCH_SOURCE6 = 14 + 8,

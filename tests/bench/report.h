@@ -21,6 +21,9 @@ enum bench_case {
 	BENCH_SHARE,		  /* the same, with a share to be asked */
 	BENCH_OUT,		  /* refused: the share is zero */
 	BENCH_OVER,		  /* refused: the budget has no room */
+	BENCH_WHOLE,		  /* new work within all limits, admitted by the budget */
+	BENCH_WHOLE_REFUSED,	  /* a packet a second is allowed to each source */
+	BENCH_TEXTBOOK,		  /* what the textbook says, over the same prefixes */
 	BENCH_CASES,
 };
 
@@ -52,6 +55,7 @@ struct bench_making {
 /* Packets dropped per second behind a veth. */
 struct bench_rate {
 	const char *system;
+	const char *what; /* prefix, rate, whole */
 	u8 family;
 	u32 sources;
 	double pps;
@@ -63,6 +67,7 @@ __attribute__((format(printf, 1, 2))) void bench_note(const char *format, ...);
 
 /** bench_print_memory() - how far away memory is now, so that runs can be told apart. */
 void bench_print_memory(const char *when);
+void bench_print_wholes(const struct bench_cost *costs, size_t count);
 void bench_print_costs(const struct bench_cost *costs, size_t count);
 void bench_print_makings(const struct bench_making *makings, size_t count);
 void bench_print_rates(const struct bench_rate *rates, size_t count);

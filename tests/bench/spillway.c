@@ -7,6 +7,8 @@
 
 #include "../../maps/control.h"
 #include "../../maps/counters.h"
+#include "../../user/config/policy.h"
+#include "../../user/core/limits.h"
 #include "systems.h"
 #include "util.h"
 #include "spillway.skel.h"
@@ -47,6 +49,42 @@ void bench_spillway_set_level(const struct bench_spillway *spillway, enum spw_le
 
 	if (bpf_map_update_elem(bpf_map__fd(spillway->datapath.skeleton->maps.control), &key, &control, BPF_ANY))
 		err(1, "cannot set the level");
+}
+
+void bench_spillway_limit(const struct bench_spillway *spillway, const struct bench_ruleset *ruleset)
+{
+	static struct spw_limits limits;
+	struct spw_limit_policy policy;
+
+	spw_limit_policy_make(&ruleset->config, NULL, &policy);
+	limits.seeds[0] = 0x5eed;
+	limits.seeds[1] = 0xdee5;
+	spw_limits_plan(&policy, NULL, spillway->datapath.jiffies_per_second, &limits);
+	if (spw_datapath_limit(&spillway->datapath, &limits))
+		err(1, "cannot hand over limits");
+}
+
+void bench_spillway_order(const struct bench_spillway *spillway, u64 cost_ticks, struct spw_class_order class)
+{
+	static struct spw_service_order orders[SPW_SERVICE_IDENTITIES];
+
+	orders[1] = (struct spw_service_order){.cost_ticks = cost_ticks, .stay_jiffies = 150000, .salt = 0x5eed};
+	for (u32 i = 0; i < SPW_CLASSES_MAX; i++)
+		orders[1].classes[i] = class;
+	if (spw_datapath_order(&spillway->datapath, orders))
+		err(1, "cannot give orders");
+}
+
+void bench_spillway_budget(const struct bench_spillway *spillway, bool admitting)
+{
+	const struct spw_class_order class = {.room = admitting ? UINT64_MAX - 1 : 0, .share = SPW_SHARE_ALL};
+
+	bench_spillway_order(spillway, admitting ? 1 : 1ull << 50, class);
+}
+
+void bench_spillway_sample(const struct bench_spillway *spillway)
+{
+	(void)spillway;
 }
 
 u64 bench_tallies_sum(int map, enum spw_reason reason)
