@@ -70,9 +70,9 @@ SPW_INLINE void spw_account_shadow(const struct spw_slot *slot, u32 shadow, bool
 }
 
 /*
- * What this level, were it enforced, or the next one up would have done to a packet that passed. @refused: by rule 9
- * or 10. These are not asked without a lease, when their orders are old, nor for the next level, whose orders nobody
- * has given.
+ * What this level, were it enforced, or the next one up would have done to a packet that passed. @refused: by rule 6,
+ * 8, 9 or 10. These are not asked without a lease, when their orders are old, nor for the next level, whose orders
+ * nobody has given.
  */
 SPW_INLINE void spw_account_shadows(const struct spw_packet *packet, const struct spw_slot *slot,
 				    const struct spw_ruleset *ruleset, const struct spw_order *order, bool new_work,

@@ -10,6 +10,7 @@
 #include "account.bpf.h"
 #include "budget.bpf.h"
 #include "classify.h"
+#include "limits.bpf.h"
 #include "parse.h"
 #include "verdict.h"
 
@@ -105,26 +106,40 @@ __attribute__((noinline)) int trace_packet(struct xdp_md *ctx)
 	return 0;
 }
 
+/* Rules 6 and 8. Returns whether one of them refuses it, also where mode observe passes it. */
+SPW_INLINE bool judge_limits(const struct spw_packet *packet, const struct spw_slot *slot,
+			     const struct spw_order *order, bool new_work, bool *metered,
+			     struct spw_judgement *judgement)
+{
+	u32 asked = spw_ask_limits(packet, slot, order, new_work, metered);
+
+	if (asked == SPW_REASON_ADMITTED)
+		return false;
+	if (judgement->reason != SPW_REASON_OBSERVE)
+		*judgement = spw_judgement(SPW_DROP, asked);
+	return true;
+}
+
 /*
- * What is done for new work alone: told fresh from resent, judged by rules 9 and 10, counted by service. Returns
- * whether these two refuse it, also where mode observe passes it.
+ * What is done for new work alone: told fresh from resent, judged by rules 9 and 10 unless a limit has @refused it,
+ * counted by service. Returns whether it is refused, also where mode observe passes it.
  */
 SPW_INLINE bool judge_new_work(const struct spw_packet *packet, const struct spw_slot *slot,
-			       const struct spw_ruleset *rules, const struct spw_order *order,
+			       const struct spw_ruleset *rules, const struct spw_order *order, bool refused,
 			       struct spw_judgement *judgement)
 {
 	u32 service = spw_service(packet, rules), asked = SPW_REASON_ADMITTED;
 	struct spw_sight sight = {0};
 	u64 *word = service ? spw_look_up(packet) : NULL;
-	bool refused;
 
 	if (word)
 		sight = spw_sight(*word, packet->flow, packet->found & SPW_FOUND_QUIC_INITIAL);
-	if (spw_is_undecided(*judgement, slot, order))
+	if (!refused && spw_is_undecided(*judgement, slot, order)) {
 		asked = spw_ask_budget(packet, slot, service, sight.continuing);
-	refused = asked != SPW_REASON_ADMITTED;
-	if (refused && judgement->reason == SPW_REASON_ADMITTED)
-		*judgement = spw_judgement(SPW_DROP, asked);
+		refused = asked != SPW_REASON_ADMITTED;
+		if (refused && judgement->reason == SPW_REASON_ADMITTED)
+			*judgement = spw_judgement(SPW_DROP, asked);
+	}
 	if (word)
 		spw_remember(word, packet, !refused && judgement->verdict == SPW_PASS);
 	spw_account_new_work(slot, service, sight.resent, *judgement);
@@ -140,12 +155,16 @@ SPW_INLINE int judge_and_account(const struct spw_packet *packet, const struct s
 	bool new_work = spw_is_new_work(packet, rules);
 	struct spw_order order = current_order(state);
 	struct spw_judgement judgement = spw_judgement(SPW_PASS, reason);
-	bool refused = false;
+	bool refused = false, metered = false;
 
 	if (reason == SPW_REASONS)
 		judgement = spw_judge(packet, slot, rules, &order, new_work);
+	if (spw_is_limited(judgement, packet, slot, &order, new_work))
+		refused = judge_limits(packet, slot, &order, new_work, &metered, &judgement);
 	if (new_work)
-		refused = judge_new_work(packet, slot, rules, &order, &judgement);
+		refused = judge_new_work(packet, slot, rules, &order, refused, &judgement);
+	if (metered && !refused)
+		spw_charge_limits();
 	if (reason == SPW_REASONS && judgement.verdict == SPW_PASS && judgement.reason != SPW_REASON_MANAGEMENT)
 		spw_account_shadows(packet, slot, rules, &order, new_work, refused);
 	spw_account_packet(slot, judgement.reason, packet->length);

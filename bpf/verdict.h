@@ -9,9 +9,10 @@
  *   3. Management: from a management prefix to a management port (where only one of the two is given, that): pass.
  *   4. No lease, or mode observe: pass.
  *   5. The class is cut at this level: drop.
- *   6. (place of the packet limits of source, prefix and class)
+ *   6. More packets or bits than the class allows its source, the prefix around it, or all of the class: drop
+ * (limit.h).
  *   7. Not new work: pass.
- *   8. (place of the limit of a source's new work)
+ *   8. More new work than the class allows its source, the prefix, or all of the class: drop.
  *   9. The source is not in the admitted share of its class: drop (share.h).
  *  10. The backlog of the service's budget exceeds the room of the class: drop. Otherwise charge the budget and pass
  *      (meter.h).
@@ -19,8 +20,9 @@
  * Rules 9 and 10 judge new work for a service that has a budget; other new work passes. What goes on a QUIC handshake
  * that was admitted is charged, but neither of them refuses it (fresh.h): the rest of it was promised.
  *
- * Rules 2, 5, 9 and 10 drop, so all ask for the lease and the mode first: without an agent everything passes. In mode
- * observe the budget is charged with what would be admitted, so that what would be refused is counted truly.
+ * Rules 2, 5, 6, 8, 9 and 10 drop, so all ask for the lease and the mode first: without an agent everything passes. In
+ * mode observe budget and limits are charged with what would be admitted, so that what would be refused is counted
+ * truly. Rules 6 and 8 charge what all ten admit, and nothing else.
  */
 #ifndef SPW_BPF_VERDICT_H
 #define SPW_BPF_VERDICT_H
@@ -115,7 +117,7 @@ SPW_INLINE bool spw_is_cut(const struct spw_slot *slot, u32 level, bool new_work
 	return level >= slot->cut_all_from || (new_work && level >= slot->cut_new_from);
 }
 
-/* Rules 5 to 8: what the level would do to a packet that the first four rules let through. */
+/* Rules 5 and 7: what the level would do to a packet that the first four rules let through. */
 SPW_INLINE struct spw_judgement spw_judge_level(const struct spw_packet *packet, const struct spw_slot *slot, u32 level,
 						bool new_work)
 {
@@ -131,8 +133,9 @@ SPW_INLINE struct spw_judgement spw_judge_level(const struct spw_packet *packet,
 }
 
 /**
- * spw_judge() - rules 2 to 8, for a packet that rule 1 did not settle. SPW_REASON_ADMITTED: if its port belongs to a
- * service, rules 9 and 10 are still to be asked; where they say nothing, that is the judgement.
+ * spw_judge() - rules 2 to 5 and 7, for a packet that rule 1 did not settle. If it passes, rules 6 and 8 may still be
+ * asked (spw_is_limited()), and for SPW_REASON_ADMITTED rules 9 and 10, if its port belongs to a service; where they
+ * say nothing, that is the judgement.
  * @slot: of its source; where the source could not be read, slot 0
  * @new_work: spw_is_new_work()
  */
@@ -151,6 +154,21 @@ SPW_INLINE struct spw_judgement spw_judge(const struct spw_packet *packet, const
 	if (order->observing)
 		return spw_judgement(SPW_PASS, SPW_REASON_OBSERVE);
 	return spw_judge_level(packet, slot, order->level, new_work);
+}
+
+/*
+ * Are rules 6 and 8 to be asked, after the judgement of those before them? Malformed packets whose source could be read
+ * count among the others of that source.
+ */
+SPW_INLINE bool spw_is_limited(struct spw_judgement judgement, const struct spw_packet *packet,
+			       const struct spw_slot *slot, const struct spw_order *order, bool new_work)
+{
+	const u32 judged = 1u << SPW_REASON_MALFORMED | 1u << SPW_REASON_OBSERVE | 1u << SPW_REASON_ESTABLISHED |
+			   1u << SPW_REASON_ADMITTED;
+
+	if (!slot->limited || !(judged >> judgement.reason & 1) || !(packet->found & SPW_FOUND_IP))
+		return false;
+	return judgement.reason != SPW_REASON_OBSERVE || !spw_is_cut(slot, order->level, new_work);
 }
 
 /* Rule 9 is spw_is_in(). */

@@ -61,7 +61,7 @@ struct spw_anomaly_counter {
 	u64 packets;
 };
 
-_Static_assert(sizeof(struct spw_list_tally) == 384, "layout of the pinned list_counters map");
+_Static_assert(sizeof(struct spw_list_tally) == 512, "layout of the pinned list_counters map");
 _Static_assert(sizeof(struct spw_class_counter) == 32, "layout of the pinned class_counters map");
 _Static_assert(sizeof(struct spw_work_counter) == 40, "layout of the pinned work_counters map");
 

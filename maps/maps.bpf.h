@@ -16,6 +16,9 @@
  *   budget_cells       datapath   struct spw_budget_cell, by service identity
  *   refusals           datapath   struct spw_refusal, by spw_work_index(); not pinned
  *   fingerprints       datapath   struct spw_fingerprints, one value
+ *   limits             agent      struct spw_limits, one value
+ *   meters             datapath   struct spw_meters, one value
+ *   metering           datapath   struct spw_metering, one value, per CPU; of the packet at hand, not pinned
  *   trace              datapath   struct spw_trace; only when loaded for `simulate`
  *   list_registry      agent      struct spw_list_record     \
  *   class_registry     agent      struct spw_class_record     \ the datapath does not see these: made by user/io/pins.c
@@ -28,6 +31,7 @@
 #include "control.h"
 #include "counters.h"
 #include "fingerprint.h"
+#include "limit.h"
 #include "order.h"
 #include "ruleset.h"
 #include "trace.h"
@@ -107,6 +111,29 @@ struct {
 	__type(key, u32);
 	__type(value, struct spw_fingerprints);
 } fingerprints SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__uint(map_flags, BPF_F_MMAPABLE | BPF_F_RDONLY_PROG);
+	__type(key, u32);
+	__type(value, struct spw_limits);
+} limits SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, u32);
+	__type(value, struct spw_meters);
+} meters SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, struct spw_metering);
+} metering SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

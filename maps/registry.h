@@ -7,7 +7,7 @@
 #ifndef SPW_MAPS_REGISTRY_H
 #define SPW_MAPS_REGISTRY_H
 
-#include "types.h"
+#include "limit.h"
 
 enum spw_record_state {
 	SPW_RECORD_FREE = 0,
@@ -24,6 +24,12 @@ struct spw_list_record {
 	u64 prefixes6;
 };
 
+/* A limit as configured. */
+struct spw_limit_record {
+	u64 per_s; /* new work, packets or bits; 0: none */
+	u64 burst;
+};
+
 /* Map class_registry, by class identity. */
 struct spw_class_record {
 	char name[SPW_NAME_MAX];
@@ -32,8 +38,10 @@ struct spw_class_record {
 	u8 shed_from;
 	u8 cut_new_from;
 	u8 cut_all_from;
-	u8 is_last; /* takes what no list names */
-	u32 reserved;
+	u8 is_last;		    /* takes what no list names */
+	u8 limits_from[SPW_SCOPES]; /* levels from which the limits of a scope hold; SPW_LEVEL_NEVER */
+	u8 fair;		    /* its sources share what it is given */
+	struct spw_limit_record limits[SPW_SCOPES][SPW_KINDS];
 };
 
 /* Map service_registry, by service identity. Identity 0 is always "none": the ports that belong to no service. */
@@ -73,12 +81,13 @@ struct spw_agent_record {
 	u64 publish_ns;
 	u64 reloads_done;
 	u64 reloads_failed;
-	u64 unconfirmed_until_ns; /* CLOCK_MONOTONIC: taken back then, unless confirmed; 0: nothing waits; SPW_TAKEN_BACK */
+	u64 unconfirmed_until_ns; /* CLOCK_MONOTONIC: taken back then, unless confirmed; 0: nothing waits;
+				     SPW_TAKEN_BACK */
 	struct spw_interface_record interfaces[SPW_INTERFACES_MAX];
 };
 
 _Static_assert(sizeof(struct spw_list_record) == 88, "layout of the pinned list_registry map");
-_Static_assert(sizeof(struct spw_class_record) == 80, "layout of the pinned class_registry map");
+_Static_assert(sizeof(struct spw_class_record) == 224, "layout of the pinned class_registry map");
 _Static_assert(sizeof(struct spw_service_record) == 96, "layout of the pinned service_registry map");
 _Static_assert(sizeof(struct spw_interface_record) == 32, "part of the pinned agent_registry map");
 

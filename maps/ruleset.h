@@ -101,7 +101,7 @@ struct spw_slot {
 	u8 cut_new_from; /* level from which new work is cut; SPW_LEVEL_NEVER */
 	u8 cut_all_from; /* level from which every packet is cut; SPW_LEVEL_NEVER */
 	u8 shed_from;	 /* level from which the class lives under the budget; SPW_LEVEL_NEVER */
-	u8 reserved;
+	u8 limited;	 /* 1: the class has limits (maps/limit.h) */
 };
 
 /* What a port means. Zero: nothing is known of it. */

@@ -51,7 +51,7 @@ typedef int32_t s32;
 #define SPW_INLINE static inline __attribute__((always_inline, unused))
 
 /* Layout of everything under maps/. Pinned state of another number is refused, never reinterpreted. */
-#define SPW_LAYOUT 2u
+#define SPW_LAYOUT 3u
 
 /* How far down the classes shedding may reach now. */
 enum spw_level {
@@ -79,7 +79,6 @@ enum spw_verdict {
 /*
  * Why a packet got its verdict; each reason belongs to one verdict, so that a counter by reason tells
  * both. The number in brackets is the rule of the order of judgement (verdict.h).
- * Reasons of rules 6 and 8 are reserved places, for limits.
  */
 enum spw_reason {
 	SPW_REASON_NOT_IP = 0,		/* [1] neither IPv4 nor IPv6, or more than two VLAN tags */
@@ -92,17 +91,22 @@ enum spw_reason {
 	SPW_REASON_NO_LEASE = 7,	/* [4] the agent is silent: pass */
 	SPW_REASON_OBSERVE = 8,		/* [4] mode observe: pass */
 	SPW_REASON_CUT = 9,		/* [5] the class is cut at this level */
-	SPW_REASON_SOURCE_PACKETS = 10, /* [6] reserved */
-	SPW_REASON_PREFIX_PACKETS = 11, /* [6] reserved */
-	SPW_REASON_CLASS_PACKETS = 12,	/* [6] reserved */
+	SPW_REASON_SOURCE_PACKETS = 10, /* [6] its source sends more packets than the class allows one */
+	SPW_REASON_PREFIX_PACKETS = 11, /* [6] the sources of a prefix do, all in all */
+	SPW_REASON_CLASS_PACKETS = 12,	/* [6] the whole class does */
 	SPW_REASON_ESTABLISHED = 13,	/* [7] not new work */
-	SPW_REASON_SOURCE_NEW = 14,	/* [8] reserved */
+	SPW_REASON_SOURCE_NEW = 14,	/* [8] as for packets, of new work */
 	SPW_REASON_SHARE = 15,		/* [9] the source is not in the admitted share of its class */
 	SPW_REASON_BUDGET = 16,		/* [10] the budget of the service has no room for the class now */
 	SPW_REASON_ADMITTED = 17,	/* [10] new work that nothing refused */
 	SPW_REASON_MALFORMED_DROP = 18, /* [2] dropped by policy */
-	SPW_REASONS = 19,
-	SPW_REASONS_MAX = 24, /* room in the counters, so that a new reason needs no new layout */
+	SPW_REASON_PREFIX_NEW = 19,	/* [8] */
+	SPW_REASON_CLASS_NEW = 20,	/* [8] */
+	SPW_REASON_SOURCE_BITS = 21,	/* [6] as for packets, of bits */
+	SPW_REASON_PREFIX_BITS = 22,	/* [6] */
+	SPW_REASON_CLASS_BITS = 23,	/* [6] */
+	SPW_REASONS = 24,
+	SPW_REASONS_MAX = 32, /* room in the counters, so that a new reason needs no new layout */
 };
 
 /* What was odd about a packet, whatever its verdict; a packet may show several. */

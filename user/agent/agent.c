@@ -87,6 +87,7 @@ static int on_tick(sd_event_source *source, uint64_t usec, void *context)
 	agent_follow_wishes(agent, now);
 	agent_decide(agent, now);
 	agent_renew_lease(agent, now);
+	agent_limit(agent, now);
 	err = agent_write_control(agent);
 	if (err)
 		spw_log(LOG_ERR, "cannot renew the lease: %s; everything will pass", strerror(-err));
@@ -201,6 +202,10 @@ static int open_loop(struct agent *agent)
 
 static int begin_deciding(struct agent *agent)
 {
+	int err = agent_begin_limiting(agent);
+
+	if (err)
+		return spw_fail("cannot read the limits in %s: %s", agent->pins.dir, strerror(-err));
 	return agent_begin_deciding(agent) ? spw_fail("out of memory") : 0;
 }
 
@@ -244,6 +249,7 @@ static void stop(struct agent *agent)
 static void release(struct agent *agent)
 {
 	agent_end_deciding(agent);
+	agent_end_limiting(agent);
 	spw_metrics_server_stop(agent->metrics);
 	spw_control_server_stop(agent->socket);
 	sd_event_source_disable_unref(agent->reload.source);

@@ -60,6 +60,7 @@ int agent_follow_policy(struct agent *agent)
 		return -ENOSPC;
 	spw_policy_make(&agent->config, identities.classes, identities.services, &deciding->policy);
 	take_capacities(agent, &identities);
+	agent_follow_limits(agent, &identities);
 	deciding->classes_read = 0;
 	for (u32 i = 0; i < deciding->policy.policy.classes_count; i++)
 		if (deciding->policy.policy.classes[i].id >= deciding->classes_read)

@@ -168,8 +168,12 @@ static int write_metrics(void *context, FILE *out)
 		return err;
 	spw_view_metrics(out, &snapshot);
 	if (deciding->pace.decisions) {
-		const struct spw_governance governance = {&deciding->policy, &deciding->facts, &deciding->decision,
-							  &deciding->pace, spw_story_history(deciding->story)};
+		const struct spw_governance governance = {&deciding->policy,
+							  &deciding->facts,
+							  &deciding->decision,
+							  &deciding->pace,
+							  spw_story_history(deciding->story),
+							  &agent->limiting.state};
 
 		spw_view_governance_metrics(out, &governance);
 	}

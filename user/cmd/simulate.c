@@ -177,9 +177,13 @@ static void sum_up(const struct simulation *simulation)
 	fprintf(out, "%s%llu packets at level %s: %llu passed, %llu dropped\n", simulation->quiet ? "" : "\n",
 		(unsigned long long)simulation->packets, spw_level_name(simulation->level),
 		(unsigned long long)simulation->verdicts[SPW_PASS], (unsigned long long)simulation->verdicts[SPW_DROP]);
-	for (u32 i = 0; i < SPW_REASONS; i++)
-		if (simulation->reasons[i])
-			fprintf(out, "  %-12s %llu\n", spw_reason_name(i), (unsigned long long)simulation->reasons[i]);
+	for (u32 place = 0; place < SPW_REASONS; place++) {
+		u32 reason = spw_reason_in_turn(place);
+
+		if (simulation->reasons[reason])
+			fprintf(out, "  %-12s %llu\n", spw_reason_name(reason),
+				(unsigned long long)simulation->reasons[reason]);
+	}
 }
 
 static int simulate(struct simulation *simulation, const char *path)

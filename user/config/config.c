@@ -39,6 +39,8 @@ static int start_config(struct spw_config *config, const char *name)
 		.lease_ns = LEASE_NS,
 		.metrics_host = strdup(METRICS_HOST),
 		.metrics_port = METRICS_PORT,
+		.source_bits = {SPW_SOURCE_BITS4, SPW_SOURCE_BITS6},
+		.prefix_bits = {SPW_PREFIX_BITS4, SPW_PREFIX_BITS6},
 		.pin_dir = strdup(PIN_DIR),
 		.run_dir = strdup(RUN_DIR),
 		.state_dir = strdup(STATE_DIR),

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "../core/limits.h"
 #include "../core/prefix.h"
 #include "diagnostics.h"
 
@@ -44,21 +45,6 @@ struct spw_config_list {
 	size_t prefixes_count;
 };
 
-/* A rate with its burst; per_second 0: not given. */
-struct spw_config_rate {
-	u64 per_second;
-	u64 burst;
-	struct spw_place place;
-};
-
-struct spw_config_limits {
-	struct spw_config_rate new_work; /* new work per second */
-	struct spw_config_rate packets;
-	struct spw_config_rate bits;
-	bool given;
-	struct spw_place place;
-};
-
 struct spw_config_class {
 	char *name;
 	struct spw_place place;
@@ -67,11 +53,10 @@ struct spw_config_class {
 	size_t lists_count;
 	u8 shed_from; /* enum spw_level; SPW_LEVEL_NEVER */
 	u8 cut_from;
-	double reserve;		     /* share of the bucket that it leaves to those above it; below 0: by its rank */
-	struct spw_place shed_place; /* of shed_from, or of the class */
-	bool cut_all;		     /* `cut: all`; otherwise new work only */
-	struct spw_config_limits per_source;
-	struct spw_config_limits per_prefix;
+	double reserve;		       /* share of the bucket that it leaves to those above it; below 0: by its rank */
+	struct spw_place shed_place;   /* of shed_from, or of the class */
+	bool cut_all;		       /* `cut: all`; otherwise new work only */
+	struct spw_class_rates limits; /* but for the identity */
 };
 
 /* How the application itself is asked whether it is well. */
@@ -147,6 +132,8 @@ struct spw_config {
 	size_t lists_count;
 	struct spw_config_class *classes; /* highest priority first; the last takes the rest and names no list */
 	size_t classes_count;
+	u8 source_bits[2];  /* IPv4, IPv6: how much of an address is a source; default 32, 64 */
+	u8 prefix_bits[2];  /* and the prefix around it; default 24, 48 */
 	char *metrics_host; /* default 127.0.0.1; NULL: no metrics (`listen: off`) */
 	u16 metrics_port;   /* default 10010 */
 	struct spw_place metrics_place;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * classes, highest priority first:
- *   - { name: NAME, lists: [NAME], shed_from: LEVEL, cut_from: LEVEL, cut: new, per_source: LIMITS, per_prefix: LIMITS
- * } Called when the lists have been read, as they are named here.
+ *   - { name: NAME, lists: [NAME], shed_from: LEVEL, cut_from: LEVEL, cut: new, per_source: LIMITS, per_prefix: LIMITS,
+ *       total: LIMITS, fair: true }
+ * Called when the lists have been read, as they are named here; limits stand in read_limits.c.
  */
 #include "reader.h"
 
@@ -11,103 +12,7 @@
 #include "text.h"
 #include "units.h"
 
-/* Limits while they are read: a burst says how much of what only when all rates are known. */
-struct limits_reading {
-	struct spw_config_limits *limits;
-	u64 burst; /* 0: not given */
-};
-
-static void read_rate(struct spw_reader *reader, const struct spw_node *value, struct spw_config_rate *rate, bool bits)
-{
-	const char *text = spw_read_text(reader, value, bits ? "a rate such as 50Mbit/s" : "a rate such as 10/s");
-	const char *problem;
-
-	if (!text)
-		return;
-	rate->place = value->place;
-	problem = bits ? spw_units_bit_rate(text, &rate->per_second) : spw_units_rate(text, &rate->per_second);
-	if (problem)
-		spw_error(reader->diagnostics, value->place, "'%.64s' is not a rate: %s", text, problem);
-	rate->burst = rate->per_second; /* one second's worth */
-}
-
-static void read_new(struct spw_reader *reader, const struct spw_node *value, void *into)
-{
-	read_rate(reader, value, &((struct limits_reading *)into)->limits->new_work, false);
-}
-
-static void read_packets(struct spw_reader *reader, const struct spw_node *value, void *into)
-{
-	read_rate(reader, value, &((struct limits_reading *)into)->limits->packets, false);
-}
-
-static void read_bits(struct spw_reader *reader, const struct spw_node *value, void *into)
-{
-	read_rate(reader, value, &((struct limits_reading *)into)->limits->bits, true);
-}
-
-static void read_burst(struct spw_reader *reader, const struct spw_node *value, void *into)
-{
-	const char *text = spw_read_text(reader, value, "a count such as 30"), *problem;
-
-	if (!text)
-		return;
-	problem = spw_units_count(text, &((struct limits_reading *)into)->burst);
-	if (problem)
-		spw_error(reader->diagnostics, value->place, "'%.64s' is not a burst: %s", text, problem);
-}
-
-/* A burst is new work, or, where that has no limit, of the one rate that is given. */
-static struct spw_config_rate *burst_rate(struct spw_config_limits *limits)
-{
-	if (limits->new_work.place.line)
-		return &limits->new_work;
-	if (limits->packets.place.line && limits->bits.place.line)
-		return NULL;
-	if (limits->packets.place.line)
-		return &limits->packets;
-	return limits->bits.place.line ? &limits->bits : NULL;
-}
-
-static void read_limits(struct spw_reader *reader, const struct spw_node *value, struct spw_config_limits *limits)
-{
-	static const struct spw_key keys[] = {
-		{"new", read_new},
-		{"packets", read_packets},
-		{"bits", read_bits},
-		{"burst", read_burst},
-	};
-	const struct spw_node *found[COUNT_OF(keys)];
-	struct limits_reading reading = {.limits = limits};
-	struct spw_config_rate *rate;
-
-	limits->given = true;
-	limits->place = value->place;
-	if (!spw_find_keys(reader, value, "limits such as { new: 10/s, burst: 30 }", keys, COUNT_OF(keys), found))
-		return;
-	spw_read_found(reader, keys, COUNT_OF(keys), found, &reading);
-	rate = burst_rate(limits);
-	if (rate && reading.burst)
-		rate->burst = reading.burst;
-	if (!rate && found[COUNT_OF(keys) - 1])
-		spw_error(reader->diagnostics, found[COUNT_OF(keys) - 1]->place,
-			  "a burst of what? it goes with new, or with packets or bits if one of them stands alone");
-	if (!value->child)
-		spw_error(reader->diagnostics, value->place, "no limit; write at least one of new, packets and bits");
-	spw_warning(reader->diagnostics, value->place, "limits are read but not enforced by this version");
-}
-
-static void read_per_source(struct spw_reader *reader, const struct spw_node *value, void *into)
-{
-	read_limits(reader, value, &((struct spw_config_class *)into)->per_source);
-}
-
-static void read_per_prefix(struct spw_reader *reader, const struct spw_node *value, void *into)
-{
-	read_limits(reader, value, &((struct spw_config_class *)into)->per_prefix);
-}
-
-static void read_level(struct spw_reader *reader, const struct spw_node *value, u8 *level)
+void spw_read_level(struct spw_reader *reader, const struct spw_node *value, u8 *level)
 {
 	const char *text = spw_read_text(reader, value, "a level such as red"), *problem;
 
@@ -123,7 +28,7 @@ static void read_shed_from(struct spw_reader *reader, const struct spw_node *val
 	struct spw_config_class *class = into;
 
 	class->shed_place = value->place;
-	read_level(reader, value, &class->shed_from);
+	spw_read_level(reader, value, &class->shed_from);
 }
 
 static void read_reserve(struct spw_reader *reader, const struct spw_node *value, void *into)
@@ -133,7 +38,27 @@ static void read_reserve(struct spw_reader *reader, const struct spw_node *value
 
 static void read_cut_from(struct spw_reader *reader, const struct spw_node *value, void *into)
 {
-	read_level(reader, value, &((struct spw_config_class *)into)->cut_from);
+	spw_read_level(reader, value, &((struct spw_config_class *)into)->cut_from);
+}
+
+static void read_per_source(struct spw_reader *reader, const struct spw_node *value, void *into)
+{
+	spw_read_per_source(reader, value, &((struct spw_config_class *)into)->limits);
+}
+
+static void read_per_prefix(struct spw_reader *reader, const struct spw_node *value, void *into)
+{
+	spw_read_per_prefix(reader, value, &((struct spw_config_class *)into)->limits);
+}
+
+static void read_total(struct spw_reader *reader, const struct spw_node *value, void *into)
+{
+	spw_read_total(reader, value, &((struct spw_config_class *)into)->limits);
+}
+
+static void read_fair(struct spw_reader *reader, const struct spw_node *value, void *into)
+{
+	spw_read_fair(reader, value, &((struct spw_config_class *)into)->limits);
 }
 
 static void read_cut(struct spw_reader *reader, const struct spw_node *value, void *into)
@@ -227,6 +152,8 @@ enum {
 	KEY_RESERVE,
 	KEY_PER_SOURCE,
 	KEY_PER_PREFIX,
+	KEY_TOTAL,
+	KEY_FAIR,
 	KEYS,
 };
 
@@ -260,6 +187,8 @@ static void read_class(struct spw_reader *reader, const struct spw_node *node)
 		[KEY_RESERVE] = {"reserve", read_reserve},
 		[KEY_PER_SOURCE] = {"per_source", read_per_source},
 		[KEY_PER_PREFIX] = {"per_prefix", read_per_prefix},
+		[KEY_TOTAL] = {"total", read_total},
+		[KEY_FAIR] = {"fair", read_fair},
 	};
 	const struct spw_node *found[KEYS];
 	struct spw_config *config = reader->config;

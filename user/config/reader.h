@@ -108,6 +108,16 @@ void spw_read_shedding(struct spw_reader *reader, const struct spw_node *value, 
 void spw_read_lists(struct spw_reader *reader, const struct spw_node *value, void *config);
 void spw_read_classes(struct spw_reader *reader, const struct spw_node *value, void *config);
 
+/* Limits of a class (struct spw_class_rates), and how addresses become sources and prefixes (read_limits.c). */
+void spw_read_per_source(struct spw_reader *reader, const struct spw_node *value, void *rates);
+void spw_read_per_prefix(struct spw_reader *reader, const struct spw_node *value, void *rates);
+void spw_read_total(struct spw_reader *reader, const struct spw_node *value, void *rates);
+void spw_read_fair(struct spw_reader *reader, const struct spw_node *value, void *rates);
+void spw_read_limits(struct spw_reader *reader, const struct spw_node *value, void *config);
+
+/** spw_read_level() - a level, or never. */
+void spw_read_level(struct spw_reader *reader, const struct spw_node *value, u8 *level);
+
 /** spw_read_config() - the whole tree (read.c). */
 void spw_read_config(struct spw_reader *reader, const struct spw_node *root);
 

@@ -179,6 +179,7 @@ static int find_slot(struct compiler *compiler, u32 owner, bool management, u32 
 		.cut_new_from = class->cut_new_from,
 		.cut_all_from = class->cut_all_from,
 		.shed_from = class->shed_from,
+		.limited = class->limited,
 	};
 	return 0;
 }

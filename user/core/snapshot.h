@@ -50,6 +50,7 @@ struct spw_snapshot {
 	size_t services_count;
 	struct spw_sum reasons[SPW_REASONS_MAX]; /* "malformed" of both verdicts stands under SPW_REASON_MALFORMED */
 	struct spw_anomaly_counter anomalies[SPW_ANOMALIES_MAX];
+	u64 limited[SPW_CLASSES_MAX][SPW_SCOPES][SPW_KINDS]; /* packets that limits refused, by class identity */
 };
 
 /** spw_lease_left_ns() - nanoseconds that the lease still runs; 0: it is over and everything passes. */

@@ -44,28 +44,79 @@ static const char *const signals[SPW_HOST_SIGNALS] = {
 static const struct {
 	const char *name;
 	u8 rule;
-	bool reserved;
 	u8 verdict; /* enum spw_verdict */
 } reasons[SPW_REASONS] = {
-	[SPW_REASON_NOT_IP] = {"not_ip", 1, false, SPW_PASS},
-	[SPW_REASON_ARP] = {"arp", 1, false, SPW_PASS},
-	[SPW_REASON_LLDP] = {"lldp", 1, false, SPW_PASS},
-	[SPW_REASON_NEIGHBOUR] = {"neighbour", 1, false, SPW_PASS},
-	[SPW_REASON_DHCP] = {"dhcp", 1, false, SPW_PASS},
-	[SPW_REASON_MALFORMED] = {"malformed", 2, false, SPW_PASS},
-	[SPW_REASON_MANAGEMENT] = {"management", 3, false, SPW_PASS},
-	[SPW_REASON_NO_LEASE] = {"no_lease", 4, false, SPW_PASS},
-	[SPW_REASON_OBSERVE] = {"observe", 4, false, SPW_PASS},
-	[SPW_REASON_CUT] = {"cut", 5, false, SPW_DROP},
-	[SPW_REASON_SOURCE_PACKETS] = {"source_packets", 6, true, SPW_DROP},
-	[SPW_REASON_PREFIX_PACKETS] = {"prefix_packets", 6, true, SPW_DROP},
-	[SPW_REASON_CLASS_PACKETS] = {"class_packets", 6, true, SPW_DROP},
-	[SPW_REASON_ESTABLISHED] = {"established", 7, false, SPW_PASS},
-	[SPW_REASON_SOURCE_NEW] = {"source_new", 8, true, SPW_DROP},
-	[SPW_REASON_SHARE] = {"share", 9, false, SPW_DROP},
-	[SPW_REASON_BUDGET] = {"budget", 10, false, SPW_DROP},
-	[SPW_REASON_ADMITTED] = {"admitted", 10, false, SPW_PASS},
-	[SPW_REASON_MALFORMED_DROP] = {"malformed", 2, false, SPW_DROP},
+	[SPW_REASON_NOT_IP] = {"not_ip", 1, SPW_PASS},
+	[SPW_REASON_ARP] = {"arp", 1, SPW_PASS},
+	[SPW_REASON_LLDP] = {"lldp", 1, SPW_PASS},
+	[SPW_REASON_NEIGHBOUR] = {"neighbour", 1, SPW_PASS},
+	[SPW_REASON_DHCP] = {"dhcp", 1, SPW_PASS},
+	[SPW_REASON_MALFORMED] = {"malformed", 2, SPW_PASS},
+	[SPW_REASON_MANAGEMENT] = {"management", 3, SPW_PASS},
+	[SPW_REASON_NO_LEASE] = {"no_lease", 4, SPW_PASS},
+	[SPW_REASON_OBSERVE] = {"observe", 4, SPW_PASS},
+	[SPW_REASON_CUT] = {"cut", 5, SPW_DROP},
+	[SPW_REASON_SOURCE_PACKETS] = {"source_packets", 6, SPW_DROP},
+	[SPW_REASON_PREFIX_PACKETS] = {"prefix_packets", 6, SPW_DROP},
+	[SPW_REASON_CLASS_PACKETS] = {"class_packets", 6, SPW_DROP},
+	[SPW_REASON_ESTABLISHED] = {"established", 7, SPW_PASS},
+	[SPW_REASON_SOURCE_NEW] = {"source_new", 8, SPW_DROP},
+	[SPW_REASON_SHARE] = {"share", 9, SPW_DROP},
+	[SPW_REASON_BUDGET] = {"budget", 10, SPW_DROP},
+	[SPW_REASON_ADMITTED] = {"admitted", 10, SPW_PASS},
+	[SPW_REASON_MALFORMED_DROP] = {"malformed", 2, SPW_DROP},
+	[SPW_REASON_PREFIX_NEW] = {"prefix_new", 8, SPW_DROP},
+	[SPW_REASON_CLASS_NEW] = {"class_new", 8, SPW_DROP},
+	[SPW_REASON_SOURCE_BITS] = {"source_bits", 6, SPW_DROP},
+	[SPW_REASON_PREFIX_BITS] = {"prefix_bits", 6, SPW_DROP},
+	[SPW_REASON_CLASS_BITS] = {"class_bits", 6, SPW_DROP},
+};
+
+static const char *const scopes[SPW_SCOPES] = {
+	[SPW_SCOPE_SOURCE] = "source",
+	[SPW_SCOPE_PREFIX] = "prefix",
+	[SPW_SCOPE_CLASS] = "class",
+};
+
+static const char *const kinds[SPW_KINDS] = {
+	[SPW_KIND_NEW] = "new",
+	[SPW_KIND_PACKETS] = "packets",
+	[SPW_KIND_BITS] = "bits",
+};
+
+/* What a limit refuses. */
+static const u8 limit_reasons[SPW_SCOPES][SPW_KINDS] = {
+	[SPW_SCOPE_SOURCE] = {SPW_REASON_SOURCE_NEW, SPW_REASON_SOURCE_PACKETS, SPW_REASON_SOURCE_BITS},
+	[SPW_SCOPE_PREFIX] = {SPW_REASON_PREFIX_NEW, SPW_REASON_PREFIX_PACKETS, SPW_REASON_PREFIX_BITS},
+	[SPW_SCOPE_CLASS] = {SPW_REASON_CLASS_NEW, SPW_REASON_CLASS_PACKETS, SPW_REASON_CLASS_BITS},
+};
+
+/* As the rules come: numbers are only ever added at the end. */
+static const u8 judged[SPW_REASONS] = {
+	SPW_REASON_NOT_IP,
+	SPW_REASON_ARP,
+	SPW_REASON_LLDP,
+	SPW_REASON_NEIGHBOUR,
+	SPW_REASON_DHCP,
+	SPW_REASON_MALFORMED,
+	SPW_REASON_MALFORMED_DROP,
+	SPW_REASON_MANAGEMENT,
+	SPW_REASON_NO_LEASE,
+	SPW_REASON_OBSERVE,
+	SPW_REASON_CUT,
+	SPW_REASON_SOURCE_PACKETS,
+	SPW_REASON_SOURCE_BITS,
+	SPW_REASON_PREFIX_PACKETS,
+	SPW_REASON_PREFIX_BITS,
+	SPW_REASON_CLASS_PACKETS,
+	SPW_REASON_CLASS_BITS,
+	SPW_REASON_ESTABLISHED,
+	SPW_REASON_SOURCE_NEW,
+	SPW_REASON_PREFIX_NEW,
+	SPW_REASON_CLASS_NEW,
+	SPW_REASON_SHARE,
+	SPW_REASON_BUDGET,
+	SPW_REASON_ADMITTED,
 };
 
 static const char *name_of(const char *const *names, size_t count, u32 number)
@@ -103,6 +154,26 @@ const char *spw_signal_name(u32 signal)
 	return name_of(signals, COUNT(signals), signal);
 }
 
+const char *spw_scope_name(u32 scope)
+{
+	return name_of(scopes, COUNT(scopes), scope);
+}
+
+const char *spw_kind_name(u32 kind)
+{
+	return name_of(kinds, COUNT(kinds), kind);
+}
+
+u32 spw_limit_reason(u32 scope, u32 kind)
+{
+	return limit_reasons[scope % SPW_SCOPES][kind % SPW_KINDS];
+}
+
+u32 spw_reason_in_turn(u32 place)
+{
+	return judged[place % SPW_REASONS];
+}
+
 const char *spw_reason_name(u32 reason)
 {
 	return reason < SPW_REASONS ? reasons[reason].name : "?";
@@ -116,11 +187,6 @@ u32 spw_reason_rule(u32 reason)
 enum spw_verdict spw_reason_verdict(u32 reason)
 {
 	return reason < SPW_REASONS ? reasons[reason].verdict : SPW_PASS;
-}
-
-bool spw_reason_reserved(u32 reason)
-{
-	return reason < SPW_REASONS && reasons[reason].reserved;
 }
 
 int spw_level_parse(const char *name)

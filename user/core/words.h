@@ -7,6 +7,7 @@
 #define SPW_CORE_WORDS_H
 
 #include "../../maps/counters.h"
+#include "../../maps/limit.h"
 #include "../../maps/types.h"
 
 /** Names; "?" for a number out of range. A level may also be SPW_LEVEL_NEVER: "never". */
@@ -17,6 +18,8 @@ const char *spw_reason_name(u32 reason);
 const char *spw_anomaly_name(u32 anomaly);
 const char *spw_shadow_name(u32 shadow);
 const char *spw_signal_name(u32 signal); /* enum spw_host_signal */
+const char *spw_scope_name(u32 scope);	 /* enum spw_limit_scope */
+const char *spw_kind_name(u32 kind);	 /* enum spw_limit_kind */
 
 /** spw_reason_rule() - the number in the order of judgement, 1 to 10. */
 u32 spw_reason_rule(u32 reason);
@@ -27,8 +30,11 @@ enum spw_verdict spw_reason_verdict(u32 reason);
 /** spw_reason_of_ip() - whether packets with it have an IP source, and so belong to a list. */
 bool spw_reason_of_ip(u32 reason);
 
-/** spw_reason_reserved() - whether it is a place for a later rule, which never occurs yet. */
-bool spw_reason_reserved(u32 reason);
+/** spw_reason_in_turn() - the reasons in the order of their rules: @place counts from 0 to SPW_REASONS - 1. */
+u32 spw_reason_in_turn(u32 place);
+
+/** spw_limit_reason() - the reason of what a limit refuses. */
+u32 spw_limit_reason(u32 scope, u32 kind);
 
 /** spw_level_parse() - the level of a name; -1: none has that name. */
 int spw_level_parse(const char *name);

@@ -9,6 +9,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "cleanup.h"
 #include "sampler.h"
@@ -113,6 +114,8 @@ static int share_pins(struct spillway_bpf *skeleton, const struct spw_pins *pins
 		{skeleton->maps.orders, SPW_PIN_ORDERS},
 		{skeleton->maps.budget_cells, SPW_PIN_BUDGET_CELLS},
 		{skeleton->maps.fingerprints, SPW_PIN_FINGERPRINTS},
+		{skeleton->maps.limits, SPW_PIN_LIMITS},
+		{skeleton->maps.meters, SPW_PIN_METERS},
 	};
 
 	for (size_t i = 0; i < sizeof(shared) / sizeof(*shared); i++) {
@@ -167,6 +170,8 @@ int spw_datapath_load(const struct spw_pins *pins, int ruleset_map, u32 units_ca
 			.ruleset_fd = bpf_map__fd(skeleton->maps.ruleset),
 			.published_fd = -1,
 			.orders_fd = bpf_map__fd(skeleton->maps.orders),
+			.limits_fd = bpf_map__fd(skeleton->maps.limits),
+			.meters_fd = bpf_map__fd(skeleton->maps.meters),
 			.units_capacity = units_capacity,
 			.clock_fd = bpf_program__fd(skeleton->progs.jiffies_now),
 		};
@@ -204,6 +209,26 @@ int spw_datapath_order(const struct spw_datapath *datapath, const struct spw_ser
 	for (u32 i = 0; i < SPW_SERVICE_IDENTITIES; i++)
 		keys[i] = i;
 	return bpf_map_update_batch(datapath->orders_fd, keys, orders, &count, NULL) ? -errno : 0;
+}
+
+int spw_datapath_limit(const struct spw_datapath *datapath, const struct spw_limits *limits)
+{
+	const u32 key = 0;
+
+	return bpf_map_update_elem(datapath->limits_fd, &key, limits, BPF_ANY) ? -errno : 0;
+}
+
+const struct spw_meters *spw_datapath_meters(const struct spw_datapath *datapath)
+{
+	void *meters = mmap(NULL, sizeof(struct spw_meters), PROT_READ, MAP_SHARED, datapath->meters_fd, 0);
+
+	return meters == MAP_FAILED ? NULL : meters;
+}
+
+void spw_meters_unmap(const struct spw_meters *meters)
+{
+	if (meters)
+		munmap((void *)meters, sizeof(*meters));
 }
 
 void spw_datapath_free(struct spw_datapath *datapath)

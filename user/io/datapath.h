@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 
+#include "../../maps/limit.h"
 #include "../../maps/order.h"
 #include "../../maps/ruleset.h"
 #include "pins.h"
@@ -22,6 +23,8 @@ struct spw_datapath {
 	u32 units_capacity;	       /* every ruleset it takes has just this capacity */
 	int clock_fd;		       /* program that tells the time in jiffies; borrowed */
 	int orders_fd;		       /* borrowed */
+	int limits_fd;		       /* borrowed */
+	int meters_fd;		       /* borrowed */
 	u32 jiffies_per_second;	       /* of this kernel; 0: it does not tell */
 };
 
@@ -61,6 +64,17 @@ u64 spw_datapath_lease(const struct spw_datapath *datapath, u64 lease_ns);
  * Returns 0 or -errno; on an error some may be old and some new, each of them valid.
  */
 int spw_datapath_order(const struct spw_datapath *datapath, const struct spw_service_order *orders);
+
+/** spw_datapath_limit() - hand the datapath its limits, in force at once. Returns 0 or -errno. */
+int spw_datapath_limit(const struct spw_datapath *datapath, const struct spw_limits *limits);
+
+/**
+ * spw_datapath_meters() - the meters as they are at every moment, to be read; end with spw_meters_unmap(), also after
+ * the datapath is gone. NULL and errno: they could not be mapped.
+ */
+const struct spw_meters *spw_datapath_meters(const struct spw_datapath *datapath);
+void spw_meters_unmap(const struct spw_meters *meters);
+
 void spw_datapath_free(struct spw_datapath *datapath);
 
 #endif

@@ -16,6 +16,7 @@
 #include "../../maps/control.h"
 #include "../../maps/counters.h"
 #include "../../maps/fingerprint.h"
+#include "../../maps/limit.h"
 #include "../../maps/order.h"
 #include "../../maps/registry.h"
 #include "cleanup.h"
@@ -44,6 +45,9 @@ static const struct {
 	[SPW_PIN_BUDGET_CELLS] = {"budget_cells", BPF_MAP_TYPE_ARRAY, sizeof(struct spw_budget_cell),
 				  SPW_SERVICE_IDENTITIES, 0},
 	[SPW_PIN_FINGERPRINTS] = {"fingerprints", BPF_MAP_TYPE_ARRAY, sizeof(struct spw_fingerprints), 1, 0},
+	[SPW_PIN_LIMITS] = {"limits", BPF_MAP_TYPE_ARRAY, sizeof(struct spw_limits), 1,
+			    BPF_F_MMAPABLE | BPF_F_RDONLY_PROG},
+	[SPW_PIN_METERS] = {"meters", BPF_MAP_TYPE_ARRAY, sizeof(struct spw_meters), 1, BPF_F_MMAPABLE},
 	[SPW_PIN_LIST_REGISTRY] = {"list_registry", BPF_MAP_TYPE_ARRAY, sizeof(struct spw_list_record), SPW_LISTS_MAX,
 				   BPF_F_RDONLY_PROG},
 	[SPW_PIN_CLASS_REGISTRY] = {"class_registry", BPF_MAP_TYPE_ARRAY, sizeof(struct spw_class_record),

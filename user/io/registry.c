@@ -42,6 +42,16 @@ static int find_record(const void *records, size_t stride, size_t state_offset, 
 	return unused;
 }
 
+static void record_limits(const struct spw_class_rates *rates, struct spw_class_record *record)
+{
+	for (u32 scope = 0; scope < SPW_SCOPES; scope++) {
+		record->limits_from[scope] = rates->from[scope];
+		for (u32 kind = 0; kind < SPW_KINDS; kind++)
+			record->limits[scope][kind] = (struct spw_limit_record){(u64)rates->rates[scope][kind].per_s,
+										(u64)rates->rates[scope][kind].burst};
+	}
+}
+
 static int assign_classes(struct spw_registry *registry, const struct spw_config *config,
 			  struct spw_identities *identities, char *message)
 {
@@ -69,7 +79,9 @@ static int assign_classes(struct spw_registry *registry, const struct spw_config
 			.cut_new_from = class->cut_from,
 			.cut_all_from = class->cut_all ? class->cut_from : SPW_LEVEL_NEVER,
 			.is_last = i + 1 == config->classes_count,
+			.fair = class->limits.fair,
 		};
+		record_limits(&class->limits, &registry->classes[id]);
 		snprintf(registry->classes[id].name, SPW_NAME_MAX, "%s", class->name);
 	}
 	return 0;

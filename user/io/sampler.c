@@ -91,6 +91,15 @@ static void add_reasons(const struct spw_list_tally *tally, struct spw_sum *reas
 	}
 }
 
+/* A list counts where its class is now, as everywhere. */
+static void add_limited(const struct spw_list_tally *tally, u32 class_id, struct spw_snapshot *snapshot)
+{
+	for (u32 scope = 0; scope < SPW_SCOPES; scope++)
+		for (u32 kind = 0; kind < SPW_KINDS; kind++)
+			snapshot->limited[class_id % SPW_CLASSES_MAX][scope][kind] +=
+				tally->by_reason[spw_limit_reason(scope, kind)].packets;
+}
+
 static struct spw_sum sum_up(const struct spw_list_tally *tally)
 {
 	struct spw_sum sum = {0};
@@ -123,6 +132,7 @@ static int sample_lists(const struct spw_pins *pins, struct spw_snapshot *snapsh
 		records[i].name[SPW_NAME_MAX - 1] = '\0';
 		if (records[i].state == SPW_RECORD_FREE)
 			continue;
+		add_limited(&tallies[i], records[i].class_id, snapshot);
 		snapshot->lists[snapshot->lists_count++] =
 			(struct spw_list_sample){.id = (u16)i, .record = records[i], .counter = sum_up(&tallies[i])};
 	}

@@ -17,6 +17,7 @@ static void fill_classes(const struct spw_config *config, const struct spw_ident
 			.shed_from = class->shed_from,
 			.cut_new_from = class->cut_from,
 			.cut_all_from = class->cut_all ? class->cut_from : SPW_LEVEL_NEVER,
+			.limited = spw_class_is_limited(&class->limits),
 		};
 	}
 }

@@ -11,6 +11,7 @@
 #include "../config/policy.h"
 #include "../core/facts.h"
 #include "../io/history.h"
+#include "limiting.h"
 
 /* How long deciding takes, from the first fact read to the last order written. */
 struct spw_deciding_pace {
@@ -27,6 +28,7 @@ struct spw_governance {
 	const struct spw_decision *decision;
 	const struct spw_deciding_pace *pace;
 	struct spw_history_state history;
+	const struct spw_meter_state *meters;
 };
 
 /** spw_view_governance_metrics() - the rest of the page of /metrics, behind spw_view_metrics(). */

@@ -133,6 +133,25 @@ static void put_levels(FILE *out, const struct spw_config *config, struct spw_st
 	      out);
 }
 
+static void put_limits(FILE *out, const struct spw_config *config)
+{
+	bool begun = false;
+
+	for (size_t i = 0; i < config->classes_count; i++) {
+		if (!spw_class_is_limited(&config->classes[i].limits))
+			continue;
+		fprintf(out, "%-*s", SPW_LABEL_COLUMNS, begun ? "" : "limits");
+		spw_put_text(out, config->classes[i].name, SPW_FOR_TERMINAL);
+		fputs(": ", out);
+		spw_put_limits(out, &config->classes[i].limits);
+		putc('\n', out);
+		begun = true;
+	}
+	if (begun)
+		fprintf(out, "%*sa source: an IPv4 /%u, an IPv6 /%u; a prefix: a /%u, a /%u\n", SPW_LABEL_COLUMNS, "",
+			config->source_bits[0], config->source_bits[1], config->prefix_bits[0], config->prefix_bits[1]);
+}
+
 static void put_management(FILE *out, const struct spw_config *config)
 {
 	struct spw_row row = spw_row_begin(out, "management", SPW_LABEL_COLUMNS);
@@ -207,6 +226,7 @@ void spw_view_meaning(FILE *out, const struct spw_meaning *meaning, struct spw_s
 	put_interfaces(out, meaning->config);
 	put_management(out, meaning->config);
 	put_services(out, meaning->config);
+	put_limits(out, meaning->config);
 	put_ruleset(out, meaning);
 }
 
@@ -253,6 +273,7 @@ static json_t *class_json(const struct spw_config *config, size_t index)
 	spw_json_set(&object, "cut", cut_json(class));
 	spw_json_set(&object, "takes_the_rest", json_boolean(index + 1 == config->classes_count));
 	spw_json_set(&object, "lists", class_lists_json(config, class));
+	spw_json_set(&object, "limits", spw_json_limits(&class->limits));
 	spw_json_set(&object, "levels", treatments_json(class));
 	return spw_json_finish(&object);
 }

@@ -114,6 +114,27 @@ static void emit_class_new_work(struct page *page, const struct spw_snapshot *sn
 				  snapshot->classes[i].new_work[verdict]);
 }
 
+/* Of the limits that a class has, or had when they refused something. */
+static void emit_limited(struct page *page, const struct spw_snapshot *snapshot)
+{
+	for (size_t i = 0; i < snapshot->classes_count; i++) {
+		const struct spw_class_sample *class = &snapshot->classes[i];
+
+		for (u32 scope = 0; scope < SPW_SCOPES; scope++) {
+			for (u32 kind = 0; kind < SPW_KINDS; kind++) {
+				u64 count = snapshot->limited[class->id][scope][kind];
+
+				if (count || class->record.limits[scope][kind].per_s)
+					put_count(page,
+						  LABELS({"class", class->record.name},
+							 {"scope", spw_scope_name(scope)},
+							 {"kind", spw_kind_name(kind)}),
+						  count);
+			}
+		}
+	}
+}
+
 static void emit_shadow_packets(struct page *page, const struct spw_snapshot *snapshot)
 {
 	for (size_t i = 0; i < snapshot->classes_count; i++)
@@ -271,6 +292,9 @@ static const struct family families[] = {
 	{{"spillway_service_new_work_total", "counter",
 	  "New work by service and class: fresh, or a SYN that was sent again."},
 	 emit_service_new_work},
+	{{"spillway_class_limited_packets_total", "counter",
+	  "Packets that a limit of their source, its prefix or the class has refused."},
+	 emit_limited},
 	{{"spillway_class_shadow_packets_total", "counter",
 	  "Packets that passed and would have been dropped, had the level been enforced or at the next level."},
 	 emit_shadow_packets},

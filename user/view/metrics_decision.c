@@ -259,4 +259,5 @@ void spw_view_governance_metrics(FILE *out, const struct spw_governance *governa
 
 		families[i].emit(&page, governance);
 	}
+	spw_view_meter_metrics(out, governance->meters, governance->policy);
 }

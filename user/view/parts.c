@@ -347,7 +347,7 @@ struct spw_traffic spw_class_traffic(const struct spw_snapshot *snapshot, u32 cl
 
 bool spw_reason_shown(u32 reason)
 {
-	return !spw_reason_reserved(reason) && reason != SPW_REASON_MALFORMED_DROP;
+	return reason != SPW_REASON_MALFORMED_DROP;
 }
 
 bool spw_enforcing(const struct spw_snapshot *snapshot)

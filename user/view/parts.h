@@ -123,10 +123,19 @@ struct spw_traffic {
 struct spw_traffic spw_class_traffic(const struct spw_snapshot *snapshot, u32 class_id);
 
 /**
- * spw_reason_shown() - whether a reason gets a row: not the places of later rules, nor the second "malformed", whose
- * counts the snapshot holds under the first.
+ * spw_reason_shown() - whether a reason gets a row: not the second "malformed", whose counts the snapshot holds under
+ * the first.
  */
 bool spw_reason_shown(u32 reason);
+
+/* limits.c */
+
+/** spw_put_limits() - the limits of a class in words, on one line without its end; false: it has none. */
+bool spw_put_limits(FILE *out, const struct spw_class_rates *class);
+json_t *spw_json_limits(const struct spw_class_rates *class);
+
+/** spw_recorded_rates() - as the registry keeps them. */
+struct spw_class_rates spw_recorded_rates(const struct spw_class_record *record);
 
 /** spw_enforcing() - whether packets are dropped at all: there is a lease, and the mode is not observe. */
 bool spw_enforcing(const struct spw_snapshot *snapshot);

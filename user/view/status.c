@@ -175,6 +175,30 @@ static void put_classes(FILE *out, const struct spw_snapshot *snapshot, struct s
 		put_class(out, snapshot, &snapshot->classes[i], columns, style);
 }
 
+/* Of each class that has limits, and how much they have refused. */
+static void put_limits(FILE *out, const struct spw_snapshot *snapshot)
+{
+	bool begun = false;
+	char text[SPW_SHORT_TEXT];
+
+	for (size_t i = 0; i < snapshot->classes_count; i++) {
+		const struct spw_class_sample *class = &snapshot->classes[i];
+		const struct spw_class_rates rates = spw_recorded_rates(&class->record);
+		u64 refused = 0;
+
+		if (class->record.state != SPW_RECORD_ACTIVE || !spw_class_is_limited(&rates))
+			continue;
+		for (u32 at = 0; at < (u32)SPW_SCOPES * SPW_KINDS; at++)
+			refused += snapshot->limited[class->id][at / SPW_KINDS][at % SPW_KINDS];
+		fprintf(out, "%s%-*s", begun ? "" : "\n", SPW_LABEL_COLUMNS, begun ? "" : "limits");
+		spw_put_text(out, class->record.name, SPW_FOR_TERMINAL);
+		fputs(": ", out);
+		spw_put_limits(out, &rates);
+		fprintf(out, "; %s packets refused\n", spw_short_count(refused, text));
+		begun = true;
+	}
+}
+
 /* By service, over all classes: what came, and what of it the datapath let through. */
 static void put_services(FILE *out, const struct spw_snapshot *snapshot)
 {
@@ -231,12 +255,13 @@ static void put_reason(FILE *out, u32 reason, const struct spw_sum *sum)
 	putc('\n', out);
 }
 
-/* Those that occurred. Reasons are numbered in the order of their rules. */
+/* Those that occurred, in the order of their rules. */
 static void put_reasons(FILE *out, const struct spw_snapshot *snapshot)
 {
 	bool begun = false;
 
-	for (u32 reason = 0; reason < SPW_REASONS; reason++) {
+	for (u32 place = 0; place < SPW_REASONS; place++) {
+		u32 reason = spw_reason_in_turn(place);
 		const struct spw_sum *sum = &snapshot->reasons[reason];
 
 		if (!spw_reason_shown(reason) || !(sum->packets[SPW_PASS] || sum->packets[SPW_DROP]))
@@ -330,6 +355,7 @@ void spw_view_status(FILE *out, const struct spw_snapshot *snapshot, struct spw_
 	put_headline(out, snapshot, style);
 	put_interfaces(out, snapshot, style);
 	put_classes(out, snapshot, style);
+	put_limits(out, snapshot);
 	put_services(out, snapshot);
 	put_shadows(out, snapshot);
 	put_reasons(out, snapshot);
@@ -432,11 +458,26 @@ static json_t *cut_json(const struct spw_class_record *class)
 	return class->cut_new_from < SPW_LEVELS ? json_string("new") : json_null();
 }
 
+static json_t *limited_json(const u64 limited[SPW_SCOPES][SPW_KINDS])
+{
+	struct spw_json object = spw_json_object();
+
+	for (u32 scope = 0; scope < SPW_SCOPES; scope++) {
+		struct spw_json counts = spw_json_object();
+
+		for (u32 kind = 0; kind < SPW_KINDS; kind++)
+			spw_json_set(&counts, spw_kind_name(kind), spw_json_count(limited[scope][kind]));
+		spw_json_set(&object, spw_scope_name(scope), spw_json_finish(&counts));
+	}
+	return spw_json_finish(&object);
+}
+
 static json_t *class_json(const struct spw_snapshot *snapshot, const struct spw_class_sample *class)
 {
 	const struct spw_class_record *record = &class->record;
 	struct spw_traffic traffic = spw_class_traffic(snapshot, class->id);
 	u32 cut_from = record->cut_new_from < record->cut_all_from ? record->cut_new_from : record->cut_all_from;
+	const struct spw_class_rates rates = spw_recorded_rates(record);
 	struct spw_json object = spw_json_object();
 
 	spw_json_set(&object, "name", spw_json_text(record->name));
@@ -445,6 +486,8 @@ static json_t *class_json(const struct spw_snapshot *snapshot, const struct spw_
 	spw_json_set(&object, "cut_from", spw_json_level(cut_from));
 	spw_json_set(&object, "cut", cut_json(record));
 	spw_json_set(&object, "active", json_boolean(record->state == SPW_RECORD_ACTIVE));
+	spw_json_set(&object, "limits", spw_json_limits(&rates));
+	spw_json_set(&object, "limited_packets", limited_json(snapshot->limited[class->id]));
 	spw_json_set(&object, "new_work", spw_json_verdicts(class->new_work));
 	spw_json_set(&object, "shadow", shadow_json(&class->counter));
 	spw_json_set(&object, "packets", spw_json_verdicts(traffic.packets));
@@ -495,7 +538,8 @@ static json_t *reasons_json(const struct spw_snapshot *snapshot)
 {
 	struct spw_json array = spw_json_array();
 
-	for (u32 reason = 0; reason < SPW_REASONS; reason++) {
+	for (u32 place = 0; place < SPW_REASONS; place++) {
+		u32 reason = spw_reason_in_turn(place);
 		struct spw_json object;
 
 		if (!spw_reason_shown(reason))

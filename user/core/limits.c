@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Limits for the datapath, seeds in turn, fill of the meters. See limits.h. */
+#include "limits.h"
+
+#include <string.h>
+
+#define ROOM_MAX	1.0e18 /* ticks: years; and now + room stays far below 2^64 */
+#define COST_MAX	1.0e14
+#define RESEED_NS	60000000000ull
+#define FRAME_BYTES_MAX 1514
+#define FAIR_BURST	1.0 /* seconds' worth */
+#define FAIR_BURST_MIN	4.0 /* but so many pieces of new work */
+
+static const struct spw_rate none;
+
+static bool is_given(const struct spw_rate *rate)
+{
+	return rate->per_s > 0;
+}
+
+bool spw_class_is_limited(const struct spw_class_rates *class)
+{
+	if (class->fair)
+		return true;
+	for (u32 scope = 0; scope < SPW_SCOPES; scope++)
+		for (u32 kind = 0; kind < SPW_KINDS && class->from[scope] < SPW_LEVELS; kind++)
+			if (is_given(&class->rates[scope][kind]))
+				return true;
+	return false;
+}
+
+static double within(double value, double least, double most)
+{
+	return value > most ? most : value > least ? value : least;
+}
+
+struct spw_limit spw_limit_make(const struct spw_rate *rate, enum spw_limit_kind kind, u32 jiffies_per_second)
+{
+	double jiffy = (double)(1u << SPW_TICK_SHIFT), second = (double)jiffies_per_second * jiffy;
+	double unit = kind == SPW_KIND_BITS ? 8.0 * (1u << SPW_LIMIT_BYTES_SHIFT) : 1;
+	double cost = within(second / rate->per_s * unit, 1, COST_MAX), last = kind == SPW_KIND_BITS ? 0 : cost;
+	double room;
+
+	if (kind == SPW_KIND_BITS)
+		last = cost * FRAME_BYTES_MAX / (1u << SPW_LIMIT_BYTES_SHIFT);
+	room = rate->burst / unit * cost - last;
+	return (struct spw_limit){.cost = (u64)(cost + 0.5), .room = (u64)within(room, jiffy, ROOM_MAX)};
+}
+
+/* The stricter of what is configured and what is fair now. */
+static struct spw_rate fair_rate(const struct spw_rate *configured, double fair_per_s)
+{
+	double burst = fair_per_s * FAIR_BURST;
+
+	if (!(fair_per_s > 0) || (is_given(configured) && configured->per_s <= fair_per_s))
+		return *configured;
+	burst = burst > FAIR_BURST_MIN ? burst : FAIR_BURST_MIN;
+	if (is_given(configured) && configured->burst < burst)
+		burst = configured->burst;
+	return (struct spw_rate){fair_per_s, burst};
+}
+
+static void put_limit(struct spw_class_limits *to, u32 scope, u32 kind, const struct spw_rate *rate, u32 from,
+		      u32 jiffies_per_second)
+{
+	if (!is_given(rate))
+		return;
+	to->limits[scope][kind] = spw_limit_make(rate, kind, jiffies_per_second);
+	for (u32 level = from; level < SPW_LEVELS; level++)
+		to->active[level] |= (u16)SPW_LIMIT_BIT(scope, kind);
+}
+
+static void plan_class(const struct spw_class_rates *class, double fair_per_s, u32 jiffies_per_second,
+		       struct spw_class_limits *to)
+{
+	for (u32 scope = 0; scope < SPW_SCOPES; scope++) {
+		for (u32 kind = 0; kind < SPW_KINDS; kind++) {
+			const struct spw_rate *configured = &class->rates[scope][kind];
+			struct spw_rate fair = none;
+
+			/* What is not in force at this level is made fair too, as if there were no limit. */
+			if (class->fair && fair_per_s > 0 && kind == SPW_KIND_NEW && scope != SPW_SCOPE_CLASS)
+				fair = fair_rate(configured, fair_per_s);
+			if (is_given(&fair))
+				put_limit(to, scope, kind, &fair, SPW_GREEN, jiffies_per_second);
+			else
+				put_limit(to, scope, kind, configured, class->from[scope], jiffies_per_second);
+		}
+	}
+}
+
+static u64 mask_of(u32 bits)
+{
+	return bits >= 64 ? UINT64_MAX : ~(UINT64_MAX >> bits);
+}
+
+void spw_limits_plan(const struct spw_limit_policy *policy, const double *fair_per_s, u32 jiffies_per_second,
+		     struct spw_limits *limits)
+{
+	for (u32 family = 0; family < 2; family++) {
+		limits->families[family].source_mask = mask_of(policy->source_bits[family]);
+		limits->families[family].prefix_mask = mask_of(policy->prefix_bits[family]);
+	}
+	memset(limits->classes, 0, sizeof(limits->classes));
+	for (u32 rank = 0; rank < policy->classes_count && jiffies_per_second; rank++)
+		plan_class(&policy->classes[rank], fair_per_s ? fair_per_s[rank] : 0, jiffies_per_second,
+			   &limits->classes[policy->classes[rank].id % SPW_CLASSES_MAX]);
+}
+
+/* Of those in force at any level. */
+static u32 ever_active(const struct spw_class_limits *class)
+{
+	u32 active = 0;
+
+	for (u32 level = 0; level < SPW_LEVELS; level++)
+		active |= class->active[level];
+	return active;
+}
+
+u64 spw_limits_longest(const struct spw_limits *limits)
+{
+	u64 longest = 0;
+
+	for (u32 i = 0; i < SPW_CLASSES_MAX; i++) {
+		for (u32 at = 0; at < (u32)SPW_SCOPE_CLASS * SPW_KINDS; at++) {
+			const struct spw_limit *limit = &limits->classes[i].limits[at / SPW_KINDS][at % SPW_KINDS];
+			u64 span = limit->room + 2 * limit->cost;
+
+			if (ever_active(&limits->classes[i]) >> at & 1 && span > longest)
+				longest = span;
+		}
+	}
+	return longest;
+}
+
+/* ---- seeds ---- */
+
+static u64 period_ns(u64 longest_ns)
+{
+	return longest_ns > RESEED_NS / 3 ? 3 * longest_ns : RESEED_NS;
+}
+
+bool spw_reseed(struct spw_reseeding *reseeding, u64 now_ns, u64 longest_ns, u64 random, struct spw_limits *limits)
+{
+	if (!reseeding->due_ns) {
+		reseeding->due_ns = now_ns + period_ns(longest_ns);
+		/* Left behind in the middle: nobody knows for how long it has warmed. */
+		if (limits->warming)
+			reseeding->begun_ns = now_ns;
+	}
+	if (reseeding->begun_ns) {
+		if (now_ns - reseeding->begun_ns < longest_ns)
+			return false;
+		reseeding->begun_ns = 0;
+		limits->warming = SPW_WARMING_NONE;
+		return true;
+	}
+	if (limits->warming) {
+		limits->seeds[(limits->warming - 1) % SPW_ROWS] = random;
+		reseeding->begun_ns = now_ns;
+		reseeding->count++;
+		return true;
+	}
+	if (now_ns < reseeding->due_ns)
+		return false;
+	limits->warming = reseeding->row + 1;
+	reseeding->row = (reseeding->row + 1) % SPW_ROWS;
+	reseeding->due_ns = now_ns + period_ns(longest_ns);
+	return true;
+}
+
+/* ---- fill ---- */
+
+static void finish_scan(struct spw_fill *fill, u64 row_cells)
+{
+	for (u32 row = 0; row < SPW_ROWS; row++)
+		fill->rows[row] = (struct spw_row_fill){(double)fill->used[row] / (double)row_cells,
+							(double)fill->over[row] / (double)row_cells};
+	memset(fill->used, 0, sizeof(fill->used));
+	memset(fill->over, 0, sizeof(fill->over));
+	fill->at = 0;
+	fill->scans++;
+}
+
+void spw_fill_scan(struct spw_fill *fill, const u64 *cells, u64 row_cells, u64 count, u64 now, u64 room)
+{
+	u64 edge = room < UINT64_MAX - now ? now + room : UINT64_MAX;
+
+	while (count) {
+		u32 row = fill->at >= row_cells;
+		u64 left = (row + 1) * row_cells - fill->at, these = count < left ? count : left;
+
+		for (u64 i = fill->at; i < fill->at + these; i++) {
+			u64 arrival = ((const volatile u64 *)cells)[i];
+
+			fill->used[row] += arrival > now;
+			fill->over[row] += arrival > edge;
+		}
+		fill->at += these;
+		count -= these;
+		if (fill->at == SPW_ROWS * row_cells)
+			finish_scan(fill, row_cells);
+	}
+}
+
+double spw_fill_wrong(const struct spw_fill *fill, u32 warming)
+{
+	double wrong = 1;
+
+	for (u32 row = 0; row < SPW_ROWS; row++)
+		if (row + 1 != warming)
+			wrong *= fill->rows[row].over;
+	return wrong;
+}
+
+u64 spw_least_room(const struct spw_limits *limits, u32 scope, u32 level)
+{
+	u64 least = UINT64_MAX;
+
+	for (u32 i = 0; i < SPW_CLASSES_MAX && level < SPW_LEVELS; i++)
+		for (u32 kind = 0; kind < SPW_KINDS; kind++)
+			if (limits->classes[i].active[level] & SPW_LIMIT_BIT(scope, kind) &&
+			    limits->classes[i].limits[scope][kind].room < least)
+				least = limits->classes[i].limits[scope][kind].room;
+	return least;
+}

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Limits on the page that Prometheus scrapes: how full the meters are, how many sources that limits wrongly, and what
+ * is fair now. What the limits refuse is in metrics.c, as the counters are pinned.
+ */
+#include "limiting.h"
+
+#include "../config/policy.h"
+#include "../core/words.h"
+#include "page.h"
+
+static const char *const rows[SPW_ROWS] = {"0", "1"};
+
+struct scene {
+	const struct spw_meter_state *meters;
+	const struct spw_named_policy *policy;
+};
+
+static void emit_used(struct page *page, const struct scene *scene)
+{
+	for (u32 table = 0; table < SPW_METER_TABLES; table++)
+		for (u32 row = 0; row < SPW_ROWS && scene->meters->fill[table].scans; row++)
+			put_number(page, LABELS({"table", spw_scope_name(table)}, {"row", rows[row]}),
+				   scene->meters->fill[table].rows[row].used);
+}
+
+static void emit_over(struct page *page, const struct scene *scene)
+{
+	for (u32 table = 0; table < SPW_METER_TABLES; table++)
+		for (u32 row = 0; row < SPW_ROWS && scene->meters->fill[table].scans; row++)
+			put_number(page, LABELS({"table", spw_scope_name(table)}, {"row", rows[row]}),
+				   scene->meters->fill[table].rows[row].over);
+}
+
+static void emit_wrong(struct page *page, const struct scene *scene)
+{
+	for (u32 table = 0; table < SPW_METER_TABLES; table++)
+		if (scene->meters->fill[table].scans)
+			put_number(page, LABELS({"table", spw_scope_name(table)}),
+				   spw_fill_wrong(&scene->meters->fill[table], scene->meters->warming));
+}
+
+static void emit_cells(struct page *page, const struct scene *scene)
+{
+	static const u64 cells[SPW_METER_TABLES] = {SPW_SOURCE_CELLS, SPW_PREFIX_CELLS};
+
+	(void)scene;
+	for (u32 table = 0; table < SPW_METER_TABLES; table++)
+		put_count(page, LABELS({"table", spw_scope_name(table)}), cells[table] * SPW_ROWS);
+}
+
+static void emit_warming(struct page *page, const struct scene *scene)
+{
+	put_count(page, NULL, scene->meters->warming != SPW_WARMING_NONE);
+}
+
+static void emit_reseeds(struct page *page, const struct scene *scene)
+{
+	put_count(page, NULL, scene->meters->reseeds);
+}
+
+/* Only while somebody is held to it. */
+static void emit_fair(struct page *page, const struct scene *scene)
+{
+	for (u32 rank = 0; rank < scene->meters->classes_count; rank++)
+		if (scene->meters->fair_per_s[rank] > 0)
+			put_number(page, LABELS({"class", scene->policy->classes[rank]}),
+				   scene->meters->fair_per_s[rank]);
+}
+
+static void emit_scan(struct page *page, const struct scene *scene)
+{
+	put_seconds(page, NULL, scene->meters->longest_scan_ns);
+}
+
+static const struct {
+	struct page_family family;
+	void (*emit)(struct page *page, const struct scene *scene);
+} families[] = {
+	{{"spillway_meter_cells", "gauge", "Meter cells by table; fixed, whatever the traffic."}, emit_cells},
+	{{"spillway_meter_used_ratio", "gauge", "Share of the cells of a row that remember anything now."}, emit_used},
+	{{"spillway_meter_over_ratio", "gauge", "Share of the cells of a row beyond the smallest burst in force."},
+	 emit_over},
+	{{"spillway_meter_wrong_ratio", "gauge",
+	  "Expected share of sources (prefixes) limited for what others send, having met them in every row."},
+	 emit_wrong},
+	{{"spillway_meter_warming", "gauge", "1: a row has a new seed and is not asked yet."}, emit_warming},
+	{{"spillway_meter_reseeds_total", "counter", "Rows that were given another seed since the agent was started."},
+	 emit_reseeds},
+	{{"spillway_meter_scan_seconds_max", "gauge", "Longest look into the meters of any tick."}, emit_scan},
+	{{"spillway_class_fair_per_second", "gauge",
+	  "New work a second that one source, or prefix, of the class may bring, as it is shed fairly."},
+	 emit_fair},
+};
+
+void spw_view_meter_metrics(FILE *out, const struct spw_meter_state *meters, const struct spw_named_policy *policy)
+{
+	const struct scene scene = {meters, policy};
+
+	for (size_t i = 0; i < sizeof(families) / sizeof(*families); i++) {
+		struct page page = {.out = out, .family = &families[i].family};
+
+		families[i].emit(&page, &scene);
+	}
+}
