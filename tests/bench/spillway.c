@@ -82,11 +82,6 @@ void bench_spillway_budget(const struct bench_spillway *spillway, bool admitting
 	bench_spillway_order(spillway, admitting ? 1 : 1ull << 50, class);
 }
 
-void bench_spillway_sample(const struct bench_spillway *spillway)
-{
-	(void)spillway;
-}
-
 u64 bench_tallies_sum(int map, enum spw_reason reason)
 {
 	int cpus = libbpf_num_possible_cpus();

@@ -41,9 +41,6 @@ void bench_spillway_order(const struct bench_spillway *spillway, u64 cost_ticks,
 /** bench_spillway_budget() - service 1 has a budget, which admits everybody or nobody. */
 void bench_spillway_budget(const struct bench_spillway *spillway, bool admitting);
 
-/** bench_spillway_sample() - switch sampling on, as the agent does by default. */
-void bench_spillway_sample(const struct bench_spillway *spillway);
-
 /** bench_tallies_sum() - the same from a map of struct spw_list_tally. */
 u64 bench_tallies_sum(int map, enum spw_reason reason);
 

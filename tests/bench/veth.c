@@ -126,7 +126,7 @@ static void add_filter(struct task *task, const char *name, enum bench_filter fi
 
 /* ---- a round ---- */
 
-static void prepare(struct task *task, u8 family, const struct receiver *receiver)
+static void prepare(struct task *task, const struct receiver *receiver)
 {
 	struct bench_feed *feed = &task->subject.feeder.skeleton->bss->feed;
 
@@ -157,7 +157,7 @@ static double measure(struct task *task, u8 family, int receiver, u32 sources)
 	double ns, packets;
 	u64 drops;
 
-	prepare(task, family, chosen);
+	prepare(task, chosen);
 	bench_wire_send(&task->subject.feeder, family, sources, pilot);
 	ns = bench_feeder_median(&task->subject.feeder, sources, pilot);
 	packets = task->plan->veth_round_ms * 1e6 / ns;
@@ -254,7 +254,6 @@ static void measure_whole(struct task *task, struct bench_rate *rates, size_t *c
 {
 	bench_subject_load(BENCH_SYNTHETIC, BENCH_WITHIN_LIMITS, false, &task->subject);
 	bench_spillway_budget(&task->subject.spillway, false);
-	bench_spillway_sample(&task->subject.spillway);
 	task->textbook = bench_textbook_load(&task->subject.ruleset);
 	bench_textbook_rate(task->textbook, false);
 	task->subject.feeder.service = true;

@@ -140,8 +140,6 @@ static void load(struct whole *whole, enum bench_ruleset_kind kind)
 	bench_spillway_limit(&whole->refusing, &whole->beyond);
 	bench_spillway_budget(&whole->admitting, true);
 	bench_spillway_budget(&whole->refusing, true);
-	bench_spillway_sample(&whole->admitting);
-	bench_spillway_sample(&whole->refusing);
 	bench_check_interrupt();
 	whole->textbook = bench_textbook_load(&whole->within);
 }
