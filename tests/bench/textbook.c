@@ -79,6 +79,7 @@ struct textbook_bpf *bench_textbook_load(const struct bench_ruleset *ruleset)
 		err(1, "cannot load the textbook program");
 	for (int i = 0; i < 4; i++)
 		fill(tries[i].map, ruleset, tries[i].family, tries[i].allowed);
+	bench_textbook_rate(textbook, true);
 	return textbook;
 }
 
