@@ -14,7 +14,8 @@ SPW_INLINE void spw_account_packet(const struct spw_slot *slot, u32 reason, u32 
 	u32 list = slot->list;
 	struct spw_list_tally *tally = bpf_map_lookup_elem(&list_counters, &list);
 
-	if (tally && reason < SPW_REASONS_MAX) {
+	reason &= SPW_REASONS_MAX - 1;
+	if (tally) {
 		tally->by_reason[reason].packets++;
 		tally->by_reason[reason].bytes += length;
 	}

@@ -28,6 +28,17 @@
  */
 #define SPW_LIMIT_SLACK 64
 
+#define SPW_LIMITS_OF(scope)                                                                                           \
+	(SPW_LIMIT_BIT(scope, SPW_KIND_NEW) | SPW_LIMIT_BIT(scope, SPW_KIND_PACKETS) |                                 \
+	 SPW_LIMIT_BIT(scope, SPW_KIND_BITS))
+#define SPW_LIMITS_SOURCE SPW_LIMITS_OF(SPW_SCOPE_SOURCE)
+#define SPW_LIMITS_PREFIX SPW_LIMITS_OF(SPW_SCOPE_PREFIX)
+#define SPW_LIMITS_CLASS  SPW_LIMITS_OF(SPW_SCOPE_CLASS)
+#define SPW_LIMITS_BITS                                                                                                \
+	(SPW_LIMIT_BIT(SPW_SCOPE_SOURCE, SPW_KIND_BITS) | SPW_LIMIT_BIT(SPW_SCOPE_PREFIX, SPW_KIND_BITS) |             \
+	 SPW_LIMIT_BIT(SPW_SCOPE_CLASS, SPW_KIND_BITS))
+#define SPW_LIMITS_PAIRED (~SPW_LIMITS_BITS)
+
 /*
  * The cell of a source or a prefix in a row; all but the hash are constants where this is used. One hash serves all
  * kinds: new work and packets stand beside each other, so that a packet takes one cache line a row.
@@ -65,27 +76,32 @@ SPW_INLINE void spw_aim(const struct spw_limits *limits, u64 source, u32 family,
 {
 	u64 key;
 
-	if (metering->active & SPW_LIMITS_OF(SPW_SCOPE_SOURCE)) {
+	if (metering->active & SPW_LIMITS_SOURCE) {
 		key = spw_source_key(limits, source, family);
 		metering->hash[SPW_SCOPE_SOURCE][0] = spw_mix(key ^ limits->seeds[0]);
 		metering->hash[SPW_SCOPE_SOURCE][1] = spw_mix(key ^ limits->seeds[1]);
 	}
-	if (metering->active & SPW_LIMITS_OF(SPW_SCOPE_PREFIX)) {
+	if (metering->active & SPW_LIMITS_PREFIX) {
 		key = spw_prefix_key(limits, source, family, metering->class_id);
 		metering->hash[SPW_SCOPE_PREFIX][0] = spw_mix(key ^ limits->seeds[0]);
 		metering->hash[SPW_SCOPE_PREFIX][1] = spw_mix(key ^ limits->seeds[1]);
 	}
 }
 
+/*
+ * From here on few branches, as most would be taken by chance: differences of times have a sign, which becomes a mask.
+ * Times are below 2^62 (maps/order.h).
+ */
+
+/* All ones where @difference is below zero. */
+SPW_INLINE u64 spw_below(u64 difference)
+{
+	return (u64)((s64)difference >> 63);
+}
+
 SPW_INLINE u64 spw_seen(const u64 *cell)
 {
 	return *(const volatile u64 *)cell;
-}
-
-/* All ones for the row that warms. */
-SPW_INLINE u64 spw_blind(const struct spw_limits *limits, u32 row)
-{
-	return limits->warming == row + 1 ? ~0ULL : 0;
 }
 
 SPW_INLINE const struct spw_limit *spw_limit_of(const struct spw_limits *limits, const struct spw_metering *metering,
@@ -94,47 +110,92 @@ SPW_INLINE const struct spw_limit *spw_limit_of(const struct spw_limits *limits,
 	return &limits->classes[metering->class_id & (SPW_CLASSES_MAX - 1)].limits[scope][kind];
 }
 
-/* A row that warms says over to everything, so that the other one decides. */
-SPW_INLINE bool spw_exceeds(const struct spw_limits *limits, struct spw_meters *meters,
+/* The bit of the limit if it is exceeded, else 0. A row that warms says over to everything, so that the other decides.
+ */
+SPW_INLINE u32 spw_exceeded(const struct spw_limits *limits, struct spw_meters *meters,
 			    const struct spw_metering *metering, u32 scope, u32 kind)
 {
-	u64 edge;
+	u64 edge = metering->now + spw_limit_of(limits, metering, scope, kind)->room, over;
 
-	if (!(metering->active & SPW_LIMIT_BIT(scope, kind)))
-		return false;
-	edge = metering->now + spw_limit_of(limits, metering, scope, kind)->room;
 	if (scope == SPW_SCOPE_CLASS)
-		return spw_seen(&meters->classes[metering->class_id & (SPW_CLASSES_MAX - 1)][kind].arrival_ticks) >
-		       edge;
-	return (spw_seen(spw_cell(meters, scope, 0, kind, metering->hash[scope][0])) | spw_blind(limits, 0)) > edge &&
-	       (spw_seen(spw_cell(meters, scope, 1, kind, metering->hash[scope][1])) | spw_blind(limits, 1)) > edge;
+		over = edge -
+		       spw_seen(&meters->classes[metering->class_id & (SPW_CLASSES_MAX - 1)][kind].arrival_ticks);
+	else
+		over = ((edge - spw_seen(spw_cell(meters, scope, 0, kind, metering->hash[scope][0]))) |
+			limits->blind[0]) &
+		       ((edge - spw_seen(spw_cell(meters, scope, 1, kind, metering->hash[scope][1]))) |
+			limits->blind[1]);
+	return (u32)spw_below(over) & SPW_LIMIT_BIT(scope, kind);
+}
+
+/* New work and packets of a source stand in one cache line, so neither is looked at alone. */
+SPW_INLINE u32 spw_exceeded_pair(const struct spw_limits *limits, struct spw_meters *meters,
+				 const struct spw_metering *metering, u32 scope)
+{
+	return spw_exceeded(limits, meters, metering, scope, SPW_KIND_NEW) |
+	       spw_exceeded(limits, meters, metering, scope, SPW_KIND_PACKETS);
+}
+
+/* The reason of the first that is exceeded. */
+SPW_INLINE u32 spw_limit_broken(u32 over)
+{
+	if (over & SPW_LIMIT_BIT(SPW_SCOPE_SOURCE, SPW_KIND_PACKETS))
+		return SPW_REASON_SOURCE_PACKETS;
+	if (over & SPW_LIMIT_BIT(SPW_SCOPE_SOURCE, SPW_KIND_BITS))
+		return SPW_REASON_SOURCE_BITS;
+	if (over & SPW_LIMIT_BIT(SPW_SCOPE_PREFIX, SPW_KIND_PACKETS))
+		return SPW_REASON_PREFIX_PACKETS;
+	if (over & SPW_LIMIT_BIT(SPW_SCOPE_PREFIX, SPW_KIND_BITS))
+		return SPW_REASON_PREFIX_BITS;
+	if (over & SPW_LIMIT_BIT(SPW_SCOPE_CLASS, SPW_KIND_PACKETS))
+		return SPW_REASON_CLASS_PACKETS;
+	if (over & SPW_LIMIT_BIT(SPW_SCOPE_CLASS, SPW_KIND_BITS))
+		return SPW_REASON_CLASS_BITS;
+	if (over & SPW_LIMIT_BIT(SPW_SCOPE_SOURCE, SPW_KIND_NEW))
+		return SPW_REASON_SOURCE_NEW;
+	if (over & SPW_LIMIT_BIT(SPW_SCOPE_PREFIX, SPW_KIND_NEW))
+		return SPW_REASON_PREFIX_NEW;
+	return SPW_REASON_CLASS_NEW;
 }
 
 /**
  * spw_look() - rules 6 and 8.
- * Returns the reason for which the packet is refused; SPW_REASON_ADMITTED: for none.
+ * Returns the reason for which the packet is refused; SPW_REASON_ADMITTED: for none. It goes through memory: a verifier
+ * that knew it would follow each by itself through all that comes behind.
  */
-SPW_INLINE u32 spw_look(const struct spw_limits *limits, struct spw_meters *meters, const struct spw_metering *metering)
+SPW_INLINE u32 spw_look(const struct spw_limits *limits, struct spw_meters *meters, struct spw_metering *metering)
 {
-	if (spw_exceeds(limits, meters, metering, SPW_SCOPE_SOURCE, SPW_KIND_PACKETS))
-		return SPW_REASON_SOURCE_PACKETS;
-	if (spw_exceeds(limits, meters, metering, SPW_SCOPE_SOURCE, SPW_KIND_BITS))
-		return SPW_REASON_SOURCE_BITS;
-	if (spw_exceeds(limits, meters, metering, SPW_SCOPE_PREFIX, SPW_KIND_PACKETS))
-		return SPW_REASON_PREFIX_PACKETS;
-	if (spw_exceeds(limits, meters, metering, SPW_SCOPE_PREFIX, SPW_KIND_BITS))
-		return SPW_REASON_PREFIX_BITS;
-	if (spw_exceeds(limits, meters, metering, SPW_SCOPE_CLASS, SPW_KIND_PACKETS))
-		return SPW_REASON_CLASS_PACKETS;
-	if (spw_exceeds(limits, meters, metering, SPW_SCOPE_CLASS, SPW_KIND_BITS))
-		return SPW_REASON_CLASS_BITS;
-	if (spw_exceeds(limits, meters, metering, SPW_SCOPE_SOURCE, SPW_KIND_NEW))
-		return SPW_REASON_SOURCE_NEW;
-	if (spw_exceeds(limits, meters, metering, SPW_SCOPE_PREFIX, SPW_KIND_NEW))
-		return SPW_REASON_PREFIX_NEW;
-	if (spw_exceeds(limits, meters, metering, SPW_SCOPE_CLASS, SPW_KIND_NEW))
-		return SPW_REASON_CLASS_NEW;
-	return SPW_REASON_ADMITTED;
+	u32 active = metering->active, over = 0;
+
+	if (active & SPW_LIMITS_SOURCE & SPW_LIMITS_PAIRED)
+		over |= spw_exceeded_pair(limits, meters, metering, SPW_SCOPE_SOURCE);
+	if (active & SPW_LIMITS_SOURCE & SPW_LIMITS_BITS)
+		over |= spw_exceeded(limits, meters, metering, SPW_SCOPE_SOURCE, SPW_KIND_BITS);
+	if (active & SPW_LIMITS_PREFIX & SPW_LIMITS_PAIRED)
+		over |= spw_exceeded_pair(limits, meters, metering, SPW_SCOPE_PREFIX);
+	if (active & SPW_LIMITS_PREFIX & SPW_LIMITS_BITS)
+		over |= spw_exceeded(limits, meters, metering, SPW_SCOPE_PREFIX, SPW_KIND_BITS);
+	if (active & SPW_LIMITS_CLASS)
+		over |= spw_exceeded_pair(limits, meters, metering, SPW_SCOPE_CLASS) |
+			spw_exceeded(limits, meters, metering, SPW_SCOPE_CLASS, SPW_KIND_BITS);
+	over &= active;
+	metering->reason = over ? spw_limit_broken(over) : SPW_REASON_ADMITTED;
+	return *(volatile u32 *)&metering->reason;
+}
+
+/* ---- charging ---- */
+
+SPW_INLINE u64 spw_positive(u64 difference)
+{
+	return difference & ~spw_below(difference);
+}
+
+/* Where one unit takes a cell; nowhere if its backlog is beyond @debt. */
+SPW_INLINE u64 spw_charged(u64 arrival, u64 now, u64 cost, u64 debt)
+{
+	u64 backlog = spw_positive(arrival - now);
+
+	return now + backlog + (cost & ~spw_below(debt - backlog));
 }
 
 /* If another CPU comes between, it has moved the cell, which so does not lie behind: the cost is added. */
@@ -144,44 +205,37 @@ SPW_INLINE void spw_put(u64 *cell, u64 seen, u64 next, u64 cost)
 		__sync_fetch_and_add(cell, cost);
 }
 
-SPW_INLINE u64 spw_larger(u64 one, u64 other)
-{
-	return one > other ? one : other;
-}
-
 /* A row that warms learns what the other one knows. */
-SPW_INLINE void spw_charge_rows(const struct spw_limits *limits, const struct spw_metering *metering, u64 cost,
-				u64 debt, u64 *first, u64 *second)
+SPW_INLINE u64 spw_taught(u64 next, u64 other, u64 blind)
 {
-	u64 seen[SPW_ROWS] = {spw_seen(first), spw_seen(second)};
-	u64 next[SPW_ROWS] = {
-		spw_meter_next_within(seen[0], metering->now, cost, debt),
-		spw_meter_next_within(seen[1], metering->now, cost, debt),
-	};
-
-	spw_put(first, seen[0], spw_larger(next[0], next[1] & spw_blind(limits, 0)), cost);
-	spw_put(second, seen[1], spw_larger(next[1], next[0] & spw_blind(limits, 1)), cost);
+	return next + (spw_positive(other - next) & spw_below(blind));
 }
 
 SPW_INLINE void spw_charge_one(const struct spw_limits *limits, struct spw_meters *meters,
 			       const struct spw_metering *metering, u32 scope, u32 kind)
 {
 	const struct spw_limit *limit = spw_limit_of(limits, metering, scope, kind);
-	u64 cost = limit->cost, *cell, seen;
+	u64 cost = limit->cost, debt, seen[SPW_ROWS], next[SPW_ROWS], *first, *second;
 
 	if (!(metering->active & SPW_LIMIT_BIT(scope, kind)))
 		return;
 	if (kind == SPW_KIND_BITS)
 		cost = cost * metering->length >> SPW_LIMIT_BYTES_SHIFT;
-	if (scope != SPW_SCOPE_CLASS) {
-		spw_charge_rows(limits, metering, cost, limit->room + SPW_LIMIT_SLACK * cost,
-				spw_cell(meters, scope, 0, kind, metering->hash[scope][0]),
-				spw_cell(meters, scope, 1, kind, metering->hash[scope][1]));
+	debt = limit->room + SPW_LIMIT_SLACK * cost;
+	if (scope == SPW_SCOPE_CLASS) {
+		first = &meters->classes[metering->class_id & (SPW_CLASSES_MAX - 1)][kind].arrival_ticks;
+		seen[0] = spw_seen(first);
+		spw_put(first, seen[0], spw_charged(seen[0], metering->now, cost, debt), cost);
 		return;
 	}
-	cell = &meters->classes[metering->class_id & (SPW_CLASSES_MAX - 1)][kind].arrival_ticks;
-	seen = spw_seen(cell);
-	spw_put(cell, seen, spw_meter_next(seen, metering->now, cost), cost);
+	first = spw_cell(meters, scope, 0, kind, metering->hash[scope][0]);
+	second = spw_cell(meters, scope, 1, kind, metering->hash[scope][1]);
+	seen[0] = spw_seen(first);
+	seen[1] = spw_seen(second);
+	next[0] = spw_charged(seen[0], metering->now, cost, debt);
+	next[1] = spw_charged(seen[1], metering->now, cost, debt);
+	spw_put(first, seen[0], spw_taught(next[0], next[1], limits->blind[0]), cost);
+	spw_put(second, seen[1], spw_taught(next[1], next[0], limits->blind[1]), cost);
 }
 
 /** spw_charge() - what was admitted in the end. */

@@ -48,6 +48,16 @@ __attribute__((noinline)) int parse_whole(struct xdp_md *ctx, struct spw_packet 
 	return 0;
 }
 
+/*
+ * A number that the verifier no longer knows, though it is the same. It follows each value that it knows by itself
+ * through all that comes behind, and these would multiply: families by protocols by reasons. @unknown: anything read.
+ */
+SPW_INLINE u32 forget(u64 number, u64 unknown)
+{
+	asm volatile("%0 ^= %1\n\t%0 ^= %1" : "+r"(number) : "r"(unknown));
+	return (u32)number;
+}
+
 SPW_INLINE const struct spw_ruleset *published_ruleset(void)
 {
 	void *inner = bpf_map_lookup_elem(&ruleset, &only);
@@ -106,17 +116,20 @@ __attribute__((noinline)) int trace_packet(struct xdp_md *ctx)
 	return 0;
 }
 
-/* Rules 6 and 8. Returns whether one of them refuses it, also where mode observe passes it. */
+/*
+ * Rules 6 and 8, for a class that has limits. Returns whether one of them refuses it, also where mode observe passes
+ * it.
+ */
 SPW_INLINE bool judge_limits(const struct spw_packet *packet, const struct spw_slot *slot,
-			     const struct spw_order *order, bool new_work, bool *metered,
-			     struct spw_judgement *judgement)
+			     const struct spw_order *order, bool new_work, struct spw_judgement *judgement)
 {
-	u32 asked = spw_ask_limits(packet, slot, order, new_work, metered);
+	u32 reason = spw_ask_limits(packet, slot, order, new_work,
+				    spw_is_limited(*judgement, packet, slot, order, new_work));
 
-	if (asked == SPW_REASON_ADMITTED)
+	if (reason == SPW_REASON_ADMITTED)
 		return false;
 	if (judgement->reason != SPW_REASON_OBSERVE)
-		*judgement = spw_judgement(SPW_DROP, asked);
+		*judgement = spw_judgement(SPW_DROP, reason);
 	return true;
 }
 
@@ -155,15 +168,18 @@ SPW_INLINE int judge_and_account(const struct spw_packet *packet, const struct s
 	bool new_work = spw_is_new_work(packet, rules);
 	struct spw_order order = current_order(state);
 	struct spw_judgement judgement = spw_judgement(SPW_PASS, reason);
-	bool refused = false, metered = false;
+	bool refused = false;
 
+	reason = forget(reason, order.level);
 	if (reason == SPW_REASONS)
 		judgement = spw_judge(packet, slot, rules, &order, new_work);
-	if (spw_is_limited(judgement, packet, slot, &order, new_work))
-		refused = judge_limits(packet, slot, &order, new_work, &metered, &judgement);
+	judgement.verdict = (u8)forget(judgement.verdict, order.level);
+	judgement.reason = (u8)forget(judgement.reason, order.level);
+	if (slot->limited)
+		refused = judge_limits(packet, slot, &order, new_work, &judgement);
 	if (new_work)
 		refused = judge_new_work(packet, slot, rules, &order, refused, &judgement);
-	if (metered && !refused)
+	if (slot->limited && !refused)
 		spw_charge_limits();
 	if (reason == SPW_REASONS && judgement.verdict == SPW_PASS && judgement.reason != SPW_REASON_MANAGEMENT)
 		spw_account_shadows(packet, slot, rules, &order, new_work, refused);
@@ -212,6 +228,9 @@ SPW_INLINE int judge_frame(struct xdp_md *ctx)
 		return unusual_frame(ctx);
 	if (spw_is_new_work(&packet, rules) && spw_service(&packet, rules))
 		spw_parse_flow(start, end, &cursor, state->seed, &packet);
+	packet.found = forget(packet.found, state->level);
+	packet.family = (u8)forget(packet.family, state->level);
+	packet.protocol = (u8)forget(packet.protocol, state->level);
 	return judge_and_account(&packet, rules, state);
 }
 

@@ -157,8 +157,8 @@ SPW_INLINE struct spw_judgement spw_judge(const struct spw_packet *packet, const
 }
 
 /*
- * Are rules 6 and 8 to be asked, after the judgement of those before them? Malformed packets whose source could be read
- * count among the others of that source.
+ * Are rules 6 and 8 to be asked of a class with limits, after the judgement of those before them? Malformed packets
+ * whose source could be read count among the others of that source.
  */
 SPW_INLINE bool spw_is_limited(struct spw_judgement judgement, const struct spw_packet *packet,
 			       const struct spw_slot *slot, const struct spw_order *order, bool new_work)
@@ -166,7 +166,7 @@ SPW_INLINE bool spw_is_limited(struct spw_judgement judgement, const struct spw_
 	const u32 judged = 1u << SPW_REASON_MALFORMED | 1u << SPW_REASON_OBSERVE | 1u << SPW_REASON_ESTABLISHED |
 			   1u << SPW_REASON_ADMITTED;
 
-	if (!slot->limited || !(judged >> judgement.reason & 1) || !(packet->found & SPW_FOUND_IP))
+	if (!(judged >> judgement.reason & 1) || !(packet->found & SPW_FOUND_IP))
 		return false;
 	return judgement.reason != SPW_REASON_OBSERVE || !spw_is_cut(slot, order->level, new_work);
 }

@@ -34,11 +34,10 @@ enum spw_limit_kind {
 	SPW_KINDS = 3,
 };
 
-#define SPW_LIMIT_BIT(scope, kind) (1u << ((scope)*SPW_KINDS + (kind)))
-#define SPW_LIMITS_OF(scope)	   (7u << (scope)*SPW_KINDS)
-#define SPW_LIMITS_NEW                                                                                                 \
-	(SPW_LIMIT_BIT(SPW_SCOPE_SOURCE, SPW_KIND_NEW) | SPW_LIMIT_BIT(SPW_SCOPE_PREFIX, SPW_KIND_NEW) |               \
-	 SPW_LIMIT_BIT(SPW_SCOPE_CLASS, SPW_KIND_NEW))
+/* In the order in which they are judged: rule 6, then rule 8. */
+#define SPW_LIMIT_BIT(scope, kind)                                                                                     \
+	(1u << ((kind) == SPW_KIND_NEW ? SPW_SCOPES * 2 + (scope) : (scope)*2 + (kind)-SPW_KIND_PACKETS))
+#define SPW_LIMITS_NEW (7u << SPW_SCOPES * 2)
 
 /* A byte costs less than a tick where ten gigabits a second may pass: this many cost `cost`. */
 #define SPW_LIMIT_BYTES_SHIFT 10
@@ -63,6 +62,8 @@ enum spw_meter_sizes {
 	SPW_PREFIX_CELLS = 1 << 17,
 };
 
+#define SPW_BLIND (1ULL << 63)
+
 /* How the addresses of a family become keys. */
 struct spw_family_limits {
 	u64 source_mask; /* of the first 64 bits of the address */
@@ -70,14 +71,11 @@ struct spw_family_limits {
 	u64 salt; /* secret; keeps the families apart */
 };
 
-#define SPW_WARMING_NONE 0
-
 struct spw_limits {
 	u64 seeds[SPW_ROWS]; /* secret */
-	u32 warming;	     /* 1 and the row that is charged but not asked; SPW_WARMING_NONE */
-	u32 reserved;
+	u64 blind[SPW_ROWS]; /* SPW_BLIND: the row is charged but not asked, as it warms; otherwise 0 */
 	struct spw_family_limits families[2]; /* IPv4, IPv6 */
-	u64 reserved_too[7];
+	u64 reserved[6];
 	struct spw_class_limits classes[SPW_CLASSES_MAX]; /* by class identity */
 };
 
@@ -103,7 +101,7 @@ struct spw_metering {
 	u32 active;			      /* SPW_LIMIT_BIT()s of what is looked at */
 	u32 class_id;
 	u32 length; /* in bytes */
-	u32 reserved;
+	u32 reason; /* enum spw_reason: what the look has come to */
 };
 
 _Static_assert(sizeof(struct spw_class_limits) == 192, "three cache lines, the first for a source");

@@ -16,6 +16,7 @@ typedef __u16 u16;
 typedef __u32 u32;
 typedef __u64 u64;
 typedef __s32 s32;
+typedef __s64 s64;
 #else
 #include <stdbool.h>
 #include <stdint.h>
@@ -24,6 +25,7 @@ typedef uint16_t u16;
 typedef uint32_t u32;
 typedef uint64_t u64;
 typedef int32_t s32;
+typedef int64_t s64;
 #endif
 
 /* A value that neither compiler nor verifier shall know anything of. */
@@ -106,7 +108,7 @@ enum spw_reason {
 	SPW_REASON_PREFIX_BITS = 22,	/* [6] */
 	SPW_REASON_CLASS_BITS = 23,	/* [6] */
 	SPW_REASONS = 24,
-	SPW_REASONS_MAX = 32, /* room in the counters, so that a new reason needs no new layout */
+	SPW_REASONS_MAX = 32, /* a power of two: room in the counters, so that a new reason needs no new layout */
 };
 
 /* What was odd about a packet, whatever its verdict; a packet may show several. */

@@ -122,11 +122,12 @@ u64 spw_limits_longest(const struct spw_limits *limits)
 	u64 longest = 0;
 
 	for (u32 i = 0; i < SPW_CLASSES_MAX; i++) {
-		for (u32 at = 0; at < (u32)SPW_SCOPE_CLASS * SPW_KINDS; at++) {
-			const struct spw_limit *limit = &limits->classes[i].limits[at / SPW_KINDS][at % SPW_KINDS];
+		for (u32 at = 0; at < (u32)SPW_METER_TABLES * SPW_KINDS; at++) {
+			u32 scope = at / SPW_KINDS, kind = at % SPW_KINDS;
+			const struct spw_limit *limit = &limits->classes[i].limits[scope][kind];
 			u64 span = limit->room + 2 * limit->cost;
 
-			if (ever_active(&limits->classes[i]) >> at & 1 && span > longest)
+			if (ever_active(&limits->classes[i]) & SPW_LIMIT_BIT(scope, kind) && span > longest)
 				longest = span;
 		}
 	}
@@ -140,30 +141,40 @@ static u64 period_ns(u64 longest_ns)
 	return longest_ns > RESEED_NS / 3 ? 3 * longest_ns : RESEED_NS;
 }
 
+/* SPW_ROWS: none warms. */
+static u32 warming_row(const struct spw_limits *limits)
+{
+	u32 row = 0;
+
+	while (row < SPW_ROWS && !limits->blind[row])
+		row++;
+	return row;
+}
+
 bool spw_reseed(struct spw_reseeding *reseeding, u64 now_ns, u64 longest_ns, u64 random, struct spw_limits *limits)
 {
 	if (!reseeding->due_ns) {
 		reseeding->due_ns = now_ns + period_ns(longest_ns);
 		/* Left behind in the middle: nobody knows for how long it has warmed. */
-		if (limits->warming)
+		if (warming_row(limits) < SPW_ROWS)
 			reseeding->begun_ns = now_ns;
 	}
 	if (reseeding->begun_ns) {
 		if (now_ns - reseeding->begun_ns < longest_ns)
 			return false;
 		reseeding->begun_ns = 0;
-		limits->warming = SPW_WARMING_NONE;
+		memset(limits->blind, 0, sizeof(limits->blind));
 		return true;
 	}
-	if (limits->warming) {
-		limits->seeds[(limits->warming - 1) % SPW_ROWS] = random;
+	if (warming_row(limits) < SPW_ROWS) {
+		limits->seeds[warming_row(limits)] = random;
 		reseeding->begun_ns = now_ns;
 		reseeding->count++;
 		return true;
 	}
 	if (now_ns < reseeding->due_ns)
 		return false;
-	limits->warming = reseeding->row + 1;
+	limits->blind[reseeding->row % SPW_ROWS] = SPW_BLIND;
 	reseeding->row = (reseeding->row + 1) % SPW_ROWS;
 	reseeding->due_ns = now_ns + period_ns(longest_ns);
 	return true;
@@ -203,12 +214,12 @@ void spw_fill_scan(struct spw_fill *fill, const u64 *cells, u64 row_cells, u64 c
 	}
 }
 
-double spw_fill_wrong(const struct spw_fill *fill, u32 warming)
+double spw_fill_wrong(const struct spw_fill *fill, const u64 *blind)
 {
 	double wrong = 1;
 
 	for (u32 row = 0; row < SPW_ROWS; row++)
-		if (row + 1 != warming)
+		if (!blind[row])
 			wrong *= fill->rows[row].over;
 	return wrong;
 }

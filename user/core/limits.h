@@ -76,7 +76,7 @@ struct spw_reseeding {
  * spw_reseed() - one tick.
  * @longest_ns: spw_limits_longest(), for which a row has to warm
  * @random: drawn anew for each call
- * @limits: seeds and warming are changed; also carried on from where an agent before has left them
+ * @limits: seeds and blind are changed; also carried on from where an agent before has left them
  * Returns whether @limits is to be written: one change at a time, as the first has to be seen by every packet before
  * the next.
  *
@@ -111,7 +111,7 @@ void spw_fill_scan(struct spw_fill *fill, const u64 *cells, u64 row_cells, u64 c
 
 /** spw_fill_wrong() - share of sources that are limited for no fault of theirs: whose cells are over in every row that
  * is asked. */
-double spw_fill_wrong(const struct spw_fill *fill, u32 warming);
+double spw_fill_wrong(const struct spw_fill *fill, const u64 *blind);
 
 /** spw_least_room() - the smallest room of a scope's limits in force at @level; UINT64_MAX: there is none. */
 u64 spw_least_room(const struct spw_limits *limits, u32 scope, u32 level);
