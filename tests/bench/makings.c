@@ -33,7 +33,8 @@ static void make_ruleset(const void *argument, void *shared)
 		.compile_ns = ruleset.compile_ns,
 		.publish_ns = (u64)bench_median(publish_ns, PUBLICATIONS),
 	};
-	making->all_bytes = bench_spillway_bytes(&spillway, &making->map_bytes) + making->map_bytes;
+	making->all_bytes =
+		bench_spillway_bytes(&spillway, &making->map_bytes, &making->meter_bytes) + making->map_bytes;
 }
 
 /* Times are medians over processes, memory is the largest. */

@@ -173,12 +173,13 @@ void bench_write_makings(const char *dir, const char *name, const struct bench_m
 		fprintf(out,
 			"%s{\"ruleset\":\"%s\",\"prefixes4\":%llu,\"prefixes6\":%llu,\"read_ms\":%.1f,\"compile_ms\":%."
 			"1f,"
-			"\"publish_ms\":%.2f,\"map_bytes\":%llu,\"all_map_bytes\":%llu,\"peak_rss_bytes\":%llu}",
+			"\"publish_ms\":%.2f,\"map_bytes\":%llu,\"all_map_bytes\":%llu,\"meter_bytes\":%llu,"
+			"\"peak_rss_bytes\":%llu}",
 			i ? ",\n" : "[\n", makings[i].ruleset, (unsigned long long)makings[i].prefixes4,
 			(unsigned long long)makings[i].prefixes6, (double)makings[i].read_ns / 1e6,
 			(double)makings[i].compile_ns / 1e6, (double)makings[i].publish_ns / 1e6,
 			(unsigned long long)makings[i].map_bytes, (unsigned long long)makings[i].all_bytes,
-			(unsigned long long)makings[i].peak_kib * 1024);
+			(unsigned long long)makings[i].meter_bytes, (unsigned long long)makings[i].peak_kib * 1024);
 	end_file(out, path);
 }
 

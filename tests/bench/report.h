@@ -46,10 +46,11 @@ struct bench_making {
 	u64 prefixes6;
 	u64 read_ns;
 	u64 compile_ns;
-	u64 publish_ns; /* fill a new map, flip, wait until the last packet that saw the old one is done */
-	u64 map_bytes;	/* one generation, as the kernel counts it */
-	u64 all_bytes;	/* all maps of the program, with two generations */
-	u64 peak_kib;	/* resident memory of the process that did all this */
+	u64 publish_ns;	 /* fill a new map, flip, wait until the last packet that saw the old one is done */
+	u64 map_bytes;	 /* one generation, as the kernel counts it */
+	u64 all_bytes;	 /* all maps of the program, with two generations */
+	u64 meter_bytes; /* of these, the meters of limits */
+	u64 peak_kib;	 /* resident memory of the process that did all this */
 };
 
 /* Packets dropped per second behind a veth. */

@@ -243,7 +243,7 @@ void bench_ruleset_configure(enum bench_ruleset_kind kind, enum bench_limits lim
 	size_t length;
 	char *text = write_config(kind, limits, &length);
 
-	*ruleset = (struct bench_ruleset){.name = names[kind]};
+	*ruleset = (struct bench_ruleset){.name = names[kind], .limits = limits};
 	check(spw_config_parse(text, length, names[kind], &ruleset->config, &diagnostics), "the bench's configuration",
 	      &diagnostics);
 	spw_diagnostics_free(&diagnostics);

@@ -34,14 +34,17 @@ enum bench_ruleset_kind {
 };
 
 /* What the classes of a ruleset allow their sources and prefixes. */
+#define BENCH_BEYOND_S 1000
+
 enum bench_limits {
 	BENCH_UNLIMITED,
 	BENCH_WITHIN_LIMITS, /* of new work and packets, for sources and prefixes, and more than the bench sends */
-	BENCH_BEYOND_LIMITS, /* the same, but for a packet a second from a source */
+	BENCH_BEYOND_LIMITS, /* the same, but for a packet in BENCH_BEYOND_S seconds from a source */
 };
 
 struct bench_ruleset {
 	const char *name;
+	enum bench_limits limits;
 	struct spw_config config;
 	struct spw_lists lists;
 	struct spw_assembly assembly;

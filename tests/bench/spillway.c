@@ -60,6 +60,8 @@ void bench_spillway_limit(const struct bench_spillway *spillway, const struct be
 	limits.seeds[0] = 0x5eed;
 	limits.seeds[1] = 0xdee5;
 	spw_limits_plan(&policy, NULL, spillway->datapath.jiffies_per_second, &limits);
+	for (u32 i = 0; i < SPW_CLASSES_MAX && ruleset->limits == BENCH_BEYOND_LIMITS; i++)
+		limits.classes[i].limits[SPW_SCOPE_SOURCE][SPW_KIND_PACKETS].cost *= BENCH_BEYOND_S;
 	if (spw_datapath_limit(&spillway->datapath, &limits))
 		err(1, "cannot hand over limits");
 }
@@ -119,13 +121,14 @@ static u64 map_bytes(int fd)
 	return bytes;
 }
 
-u64 bench_spillway_bytes(const struct bench_spillway *spillway, u64 *generation)
+u64 bench_spillway_bytes(const struct bench_spillway *spillway, u64 *generation, u64 *meters)
 {
 	const struct bpf_map *map;
 	u64 bytes = 0;
 
 	bpf_object__for_each_map(map, spillway->datapath.skeleton->obj) bytes += map_bytes(bpf_map__fd(map));
 	*generation = map_bytes(spillway->ruleset_map);
+	*meters = map_bytes(spillway->datapath.meters_fd);
 	return bytes + *generation;
 }
 

@@ -28,11 +28,14 @@ void bench_spillway_set_level(const struct bench_spillway *spillway, enum spw_le
 
 /** bench_spillway_count() - packets that were judged for @reason, over all lists and CPUs. */
 u64 bench_spillway_count(const struct bench_spillway *spillway, enum spw_reason reason);
-/** bench_spillway_bytes() - all maps as the kernel counts them; @generation: the ruleset alone. */
-u64 bench_spillway_bytes(const struct bench_spillway *spillway, u64 *generation);
+/** bench_spillway_bytes() - all maps as the kernel counts them; of these, the ruleset, and the meters of limits. */
+u64 bench_spillway_bytes(const struct bench_spillway *spillway, u64 *generation, u64 *meters);
 void bench_spillway_free(struct bench_spillway *spillway);
 
-/** bench_spillway_limit() - hand it the limits of the ruleset's configuration, as the agent does. */
+/**
+ * bench_spillway_limit() - hand it the limits of the ruleset's configuration, as the agent does; a rate below one a
+ * second, which a configuration does not know, by a change of the cost.
+ */
 void bench_spillway_limit(const struct bench_spillway *spillway, const struct bench_ruleset *ruleset);
 
 /** bench_spillway_order() - the order of service 1, the same for all classes. @cost_ticks: 0: no budget */

@@ -53,32 +53,28 @@ static void fill(struct bpf_map *map, const struct bench_ruleset *ruleset, u8 fa
 	free(keys);
 }
 
+static void size_trie(struct bpf_map *map, const struct bench_ruleset *ruleset, u8 family, bool allowed)
+{
+	if (bpf_map__set_max_entries(map, count_prefixes(ruleset, family, allowed)))
+		errx(1, "cannot size a trie of the textbook program");
+}
+
 struct textbook_bpf *bench_textbook_load(const struct bench_ruleset *ruleset)
 {
 	struct textbook_bpf *textbook = textbook_bpf__open();
-	struct {
-		struct bpf_map *map;
-		u8 family;
-		bool allowed;
-	} tries[4];
 
 	if (!textbook)
 		err(1, "cannot open the textbook program");
-	for (int i = 0; i < 4; i++) {
-		tries[i].family = i & 1 ? 6 : 4;
-		tries[i].allowed = i & 2;
-	}
-	tries[0].map = textbook->maps.deny4;
-	tries[1].map = textbook->maps.deny6;
-	tries[2].map = textbook->maps.allow4;
-	tries[3].map = textbook->maps.allow6;
-	for (int i = 0; i < 4; i++)
-		if (bpf_map__set_max_entries(tries[i].map, count_prefixes(ruleset, tries[i].family, tries[i].allowed)))
-			errx(1, "cannot size a trie");
+	size_trie(textbook->maps.allow4, ruleset, 4, true);
+	size_trie(textbook->maps.deny4, ruleset, 4, false);
+	size_trie(textbook->maps.allow6, ruleset, 6, true);
+	size_trie(textbook->maps.deny6, ruleset, 6, false);
 	if (textbook_bpf__load(textbook))
 		err(1, "cannot load the textbook program");
-	for (int i = 0; i < 4; i++)
-		fill(tries[i].map, ruleset, tries[i].family, tries[i].allowed);
+	fill(textbook->maps.allow4, ruleset, 4, true);
+	fill(textbook->maps.deny4, ruleset, 4, false);
+	fill(textbook->maps.allow6, ruleset, 6, true);
+	fill(textbook->maps.deny6, ruleset, 6, false);
 	bench_textbook_rate(textbook, true);
 	return textbook;
 }

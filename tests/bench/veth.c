@@ -171,7 +171,7 @@ static double measure(struct task *task, u8 family, int receiver, u32 sources)
 	drops = chosen->count(task, receiver) - drops;
 	if ((double)drops < packets * 0.9)
 		warnx("%s, %s: of %.0f packets only %llu were dropped", task->what, chosen->name, packets,
-		     (unsigned long long)drops);
+		      (unsigned long long)drops);
 	finish(task, family, chosen);
 	return (double)drops / packets * 1e9 / ns;
 }
