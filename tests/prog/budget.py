@@ -8,7 +8,11 @@ import tempfile
 from simulate import REPOSITORY
 
 DRIVER = os.path.join(REPOSITORY, "build", "tests", "driver")
-REASONS = {8: "observe", 7: "no_lease", 9: "cut", 13: "established", 15: "share", 16: "budget", 17: "admitted"}
+REASONS = {
+    5: "malformed", 6: "management", 7: "no_lease", 8: "observe", 9: "cut", 10: "source_packets", 11: "prefix_packets",
+    12: "class_packets", 13: "established", 14: "source_new", 15: "share", 16: "budget", 17: "admitted", 19: "prefix_new",
+    20: "class_new", 21: "source_bits", 22: "prefix_bits", 23: "class_bits",
+}
 TICKS = 1 << 24  # of a jiffy
 ALL_ROOM = (1 << 64) - 1
 ALL_SHARE = (1 << 32) - 1
@@ -108,6 +112,20 @@ class Driver:
         """[(fresh passed, fresh dropped, resent passed, resent dropped)] by class."""
         numbers = self.ask("work", service, classes)
         return [tuple(numbers[at : at + 4]) for at in range(0, len(numbers), 4)]
+
+    def limit(self, class_id, scope, kind, rate, burst=None, level="green"):
+        levels = ("green", "yellow", "orange", "red")
+        scope, kind = ("source", "prefix", "class").index(scope), ("new", "packets", "bits").index(kind)
+        self.ask("limit", class_id, scope, kind, rate, rate if burst is None else burst, levels.index(level))
+
+    def seeds(self, first, second, blind=None):
+        """@blind: the row that warms."""
+        self.ask("seeds", int(blind == 0), first, int(blind == 1), second)
+
+    def reasons(self):
+        """Packets by name of reason."""
+        numbers = self.ask("reasons")
+        return {REASONS.get(reason, str(reason)): count for reason, count in enumerate(numbers)}
 
     def per_second(self, rate):
         """The cost of a unit in ticks."""

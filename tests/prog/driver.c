@@ -12,9 +12,18 @@
  *   run HEX                    verdict reason jiffies-before jiffies-after arrival (of service 1)
  *   flood HEX COUNT THREADS KIND
  *                              ns jiffies-before jiffies-after, of COUNT frames a thread, each with another sequence
- *                              number; KIND 1: and another random source; 2: each 1,000 times over, at full speed
+ *                              number; KIND 1: and another random source; 2: each 1,000 times over, at full speed;
+ *                              3: and another source of its /24
  *   work SERVICE CLASSES       fresh-pass fresh-drop resent-pass resent-drop, of each class
  *   shadow CLASSES             new work that enforcing would have dropped, of each class
+ *   limit CLASS SCOPE KIND RATE BURST FROM
+ *                              in place of what the configuration says; RATE 0: none
+ *   fair CLASS RATE            a fair share; RATE 0: none
+ *   publish                    the same ruleset once more
+ *   seeds BLIND0 SEED0 BLIND1 SEED1
+ *                              BLIND: 1: the row warms
+ *   reasons                    packets by reason, from 0 on
+ *   meters                     cells in use and cells in all, of sources; the same of prefixes
  *   memory                     bytes of all maps
  */
 #include <bpf/bpf.h>
@@ -28,6 +37,7 @@
 #include <unistd.h>
 
 #include "../../maps/trace.h"
+#include "../../user/config/limit_policy.h"
 #include "../../user/cmd/reading.h"
 #include "../../user/io/datapath.h"
 #include "../../user/io/sampler.h"
@@ -35,7 +45,7 @@
 
 enum { FRAME_MAX = 256, REPEAT = 1000 };
 
-enum flood_kind { FRESH, SPOOFED, HAMMER };
+enum flood_kind { FRESH, SPOOFED, HAMMER, ROTATING };
 
 struct flood {
 	u8 frame[FRAME_MAX];
@@ -47,6 +57,10 @@ struct flood {
 };
 
 static struct spw_datapath datapath;
+static struct spw_limit_policy policy;
+static struct spw_limits limits;
+static double fair_per_s[SPW_CLASSES_MAX];
+static u32 hz;
 
 static u64 jiffies(void)
 {
@@ -162,6 +176,8 @@ static void *send_flood(void *context)
 		memcpy(flood->frame + 38, &number, 4);
 		if (flood->kind == SPOOFED)
 			memcpy(flood->frame + 26, (u8 *)&number + 4, 4);
+		if (flood->kind == ROTATING)
+			flood->frame[29] = (u8)(number >> 32);
 		send_frame(flood->frame, flood->length, flood->kind == HAMMER ? REPEAT : 1);
 	}
 	return NULL;
@@ -227,6 +243,103 @@ static void show_shadow(const char *arguments)
 	putchar('\n');
 }
 
+static void write_limits(void)
+{
+	spw_limits_plan(&policy, fair_per_s, hz, &limits);
+	if (spw_datapath_limit(&datapath, &limits))
+		err(1, "limits");
+}
+
+static void set_limit(const char *arguments)
+{
+	u32 class, scope, kind, from;
+	struct spw_rate rate;
+
+	if (sscanf(arguments, "%u %u %u %lf %lf %u", &class, &scope, &kind, &rate.per_s, &rate.burst, &from) != 6 ||
+	    class >= policy.classes_count || scope >= SPW_SCOPES || kind >= SPW_KINDS)
+		errx(2, "limit: %s", arguments);
+	policy.classes[class].rates[scope][kind] = rate;
+	policy.classes[class].from[scope] = (u8)from;
+	write_limits();
+	puts("ok");
+}
+
+static void set_fair(const char *arguments)
+{
+	double rate;
+	u32 class;
+
+	if (sscanf(arguments, "%u %lf", &class, &rate) != 2 || class >= policy.classes_count)
+		errx(2, "fair: %s", arguments);
+	policy.classes[class].fair = true;
+	fair_per_s[class] = rate;
+	write_limits();
+	puts("ok");
+}
+
+static void set_seeds(const char *arguments)
+{
+	unsigned long long seeds[SPW_ROWS];
+	u32 blind[SPW_ROWS];
+
+	if (sscanf(arguments, "%u %llu %u %llu", &blind[0], &seeds[0], &blind[1], &seeds[1]) != 4)
+		errx(2, "seeds: %s", arguments);
+	for (u32 row = 0; row < SPW_ROWS; row++) {
+		limits.seeds[row] = seeds[row];
+		limits.blind[row] = blind[row] ? SPW_BLIND : 0;
+	}
+	write_limits();
+	puts("ok");
+}
+
+static void publish_again(void)
+{
+	if (spw_datapath_publish(&datapath, datapath.published_fd))
+		err(1, "publish");
+	puts("ok");
+}
+
+static void show_reasons(void)
+{
+	static struct spw_list_tally tallies[64];
+	int cpus = libbpf_num_possible_cpus();
+	u64 sums[SPW_REASONS] = {0};
+
+	for (u32 list = 0; list < SPW_LISTS_MAX; list++) {
+		if (bpf_map_lookup_elem(bpf_map__fd(datapath.skeleton->maps.list_counters), &list, tallies))
+			err(1, "cannot read counters");
+		for (int cpu = 0; cpu < cpus; cpu++)
+			for (u32 reason = 0; reason < SPW_REASONS; reason++)
+				sums[reason] += tallies[cpu].by_reason[reason].packets;
+	}
+	for (u32 reason = 0; reason < SPW_REASONS; reason++)
+		printf("%llu ", (unsigned long long)sums[reason]);
+	putchar('\n');
+}
+
+static u64 cells_in_use(const u64 *cells, u64 count, u64 now)
+{
+	u64 used = 0;
+
+	for (u64 i = 0; i < count; i++)
+		used += cells[i] > now;
+	return used;
+}
+
+static void show_meters(void)
+{
+	const struct spw_meters *meters = spw_datapath_meters(&datapath);
+	u64 now = jiffies() << SPW_TICK_SHIFT, sources = SPW_ROWS * SPW_SOURCE_CELLS,
+	    prefixes = SPW_ROWS * SPW_PREFIX_CELLS;
+
+	if (!meters)
+		err(1, "cannot map the meters");
+	printf("%llu %llu %llu %llu\n", (unsigned long long)cells_in_use(meters->source[0], sources, now),
+	       (unsigned long long)sources, (unsigned long long)cells_in_use(meters->prefix[0], prefixes, now),
+	       (unsigned long long)prefixes);
+	spw_meters_unmap(meters);
+}
+
 static void show_memory(void)
 {
 	const struct bpf_map *map;
@@ -256,11 +369,23 @@ static void obey(char *line)
 	else
 		line[strcspn(line, "\n")] = '\0';
 	if (!strcmp(line, "hello"))
-		printf("%u\n", measure_hz());
+		printf("%u\n", hz);
 	else if (!strcmp(line, "memory"))
 		show_memory();
+	else if (!strcmp(line, "publish"))
+		publish_again();
+	else if (!strcmp(line, "reasons"))
+		show_reasons();
+	else if (!strcmp(line, "meters"))
+		show_meters();
 	else if (!arguments)
 		errx(2, "%s?", line);
+	else if (!strcmp(line, "limit"))
+		set_limit(arguments);
+	else if (!strcmp(line, "fair"))
+		set_fair(arguments);
+	else if (!strcmp(line, "seeds"))
+		set_seeds(arguments);
 	else if (!strcmp(line, "control"))
 		set_control(arguments);
 	else if (!strcmp(line, "order"))
@@ -295,6 +420,12 @@ int main(int argc, char **argv)
 		errx(1, "cannot make the map of the ruleset: %s", strerror(-map));
 	if (spw_datapath_load(NULL, map, reading.image.ruleset->units_capacity, true, &datapath, message))
 		errx(1, "%s", message);
+	hz = measure_hz();
+	spw_limit_policy_make(&reading.config, NULL, &policy);
+	limits.seeds[0] = 0x6a09e667f3bcc908;
+	limits.seeds[1] = 0xbb67ae8584caa73b;
+	limits.families[1].salt = 0x3c6ef372fe94f82b;
+	write_limits();
 	while (fgets(line, sizeof(line), stdin))
 		obey(line);
 	spw_datapath_free(&datapath);

@@ -227,9 +227,13 @@ class Class:
     shed_from: str = None
     cut_from: str = None
     cut: str = None  # "new" is the default, or "all"
+    per_source: dict = None  # limits, which this oracle does not judge (test_limits.py does)
+    per_prefix: dict = None
+    total: dict = None
+    fair: bool = None
 
     def as_configured(self):
-        keys = ("name", "lists", "shed_from", "cut_from", "cut")
+        keys = ("name", "lists", "shed_from", "cut_from", "cut", "per_source", "per_prefix", "total", "fair")
         return {key: getattr(self, key) for key in keys if getattr(self, key) is not None}
 
     def refuses(self, level, new):

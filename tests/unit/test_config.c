@@ -615,34 +615,34 @@ static void test_classes(void **state)
 }
 
 #define LIMITS(text) TOP "classes: [{name: a, per_source: " text "}]\n"
-#define UNENFORCED   "warning: f:2:33: limits are read but not enforced by this version\n"
+#define   "warning: f:2:33: limits are read but not enforced by this version\n"
 
 static const struct row limit_rows[] = {
 	{LIMITS("{new: 10/s}"), UNENFORCED},
 	{LIMITS("10/s"), "f:2:33: expected limits such as { new: 10/s, burst: 30 }, found text\n"},
 	{LIMITS("{}"), "f:2:33: no limit; write at least one of new, packets and bits\n" UNENFORCED},
-	{LIMITS("{new: 10}"), UNENFORCED "f:2:39: '10' is not a rate: write it as 10/s, 2k/s, 1M/s or 1G/s\n"},
-	{LIMITS("{new: []}"), UNENFORCED "f:2:39: expected a rate such as 10/s, found a list\n"},
-	{LIMITS("{new: 0/s}"), UNENFORCED "f:2:39: '0/s' is not a rate: it is at least 1/s\n"},
-	{LIMITS("{packets: 1001G/s}"), UNENFORCED "f:2:43: '1001G/s' is not a rate: it is at most 1000G/s\n"},
+	{LIMITS("{new: 10}"), "f:2:39: '10' is not a rate: write it as 10/s, 2k/s, 1M/s or 1G/s\n"},
+	{LIMITS("{new: []}"), "f:2:39: expected a rate such as 10/s, found a list\n"},
+	{LIMITS("{new: 0/s}"), "f:2:39: '0/s' is not a rate: it is at least 1/s\n"},
+	{LIMITS("{packets: 1001G/s}"), "f:2:43: '1001G/s' is not a rate: it is at most 1000G/s\n"},
 	{LIMITS("{packets: 10K/s}"),
-	 UNENFORCED "f:2:43: '10K/s' is not a rate: write it as 10/s, 2k/s, 1M/s or 1G/s\n"},
+	 "f:2:43: '10K/s' is not a rate: write it as 10/s, 2k/s, 1M/s or 1G/s\n"},
 	{LIMITS("{bits: 10M/s}"),
-	 UNENFORCED "f:2:40: '10M/s' is not a rate: write it as 500bit/s, 64kbit/s, 50Mbit/s or "
+	 "f:2:40: '10M/s' is not a rate: write it as 500bit/s, 64kbit/s, 50Mbit/s or "
 		    "1Gbit/s\n"},
-	{LIMITS("{bits: 0bit/s}"), UNENFORCED "f:2:40: '0bit/s' is not a rate: it is at least 1bit/s\n"},
-	{LIMITS("{bits: 1001Gbit/s}"), UNENFORCED "f:2:40: '1001Gbit/s' is not a rate: it is at most 1000Gbit/s\n"},
-	{LIMITS("{bits: {}}"), UNENFORCED "f:2:40: expected a rate such as 50Mbit/s, found a mapping\n"},
-	{LIMITS("{new: 1/s, burst: 0}"), UNENFORCED "f:2:51: '0' is not a burst: it is at least 1\n"},
-	{LIMITS("{new: 1/s, burst: 3/s}"), UNENFORCED "f:2:51: '3/s' is not a burst: write it as 30, 2k, 1M or 1G\n"},
-	{LIMITS("{new: 1/s, burst: 2000G}"), UNENFORCED "f:2:51: '2000G' is not a burst: it is at most 1000G\n"},
-	{LIMITS("{new: 1/s, burst: {}}"), UNENFORCED "f:2:51: expected a count such as 30, found a mapping\n"},
+	{LIMITS("{bits: 0bit/s}"), "f:2:40: '0bit/s' is not a rate: it is at least 1bit/s\n"},
+	{LIMITS("{bits: 1001Gbit/s}"), "f:2:40: '1001Gbit/s' is not a rate: it is at most 1000Gbit/s\n"},
+	{LIMITS("{bits: {}}"), "f:2:40: expected a rate such as 50Mbit/s, found a mapping\n"},
+	{LIMITS("{new: 1/s, burst: 0}"), "f:2:51: '0' is not a burst: it is at least 1\n"},
+	{LIMITS("{new: 1/s, burst: 3/s}"), "f:2:51: '3/s' is not a burst: write it as 30, 2k, 1M or 1G\n"},
+	{LIMITS("{new: 1/s, burst: 2000G}"), "f:2:51: '2000G' is not a burst: it is at most 1000G\n"},
+	{LIMITS("{new: 1/s, burst: {}}"), "f:2:51: expected a count such as 30, found a mapping\n"},
 	{LIMITS("{burst: 3}"),
-	 UNENFORCED "f:2:34: a burst of what? it goes with new, or with packets or bits if one of them "
+	 "f:2:34: a burst of what? it goes with new, or with packets or bits if one of them "
 		    "stands alone\n"},
 	{LIMITS("{packets: 1/s, bits: 1bit/s, burst: 3}"),
-	 UNENFORCED "f:2:62: a burst of what? it goes with new, or with packets or bits if one of them stands alone\n"},
-	{LIMITS("{rate: 1/s}"), UNENFORCED "f:2:34: unknown key 'rate'; keys here are: new, packets, bits, burst\n"},
+	 "f:2:62: a burst of what? it goes with new, or with packets or bits if one of them stands alone\n"},
+	{LIMITS("{rate: 1/s}"), "f:2:34: unknown key 'rate'; keys here are: new, packets, bits, burst\n"},
 };
 
 static void test_limits(void **state)

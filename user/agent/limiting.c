@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "../config/limit_policy.h"
 #include "../io/cleanup.h"
 #include "../io/log.h"
 #include "../io/sampler.h"

@@ -29,9 +29,6 @@ struct spw_named_policy {
 void spw_policy_make(const struct spw_config *config, const u8 *class_ids, const u8 *service_ids,
 		     struct spw_named_policy *policy);
 
-/** spw_limit_policy_make() - the limits that @config asks for; @class_ids as above. */
-void spw_limit_policy_make(const struct spw_config *config, const u8 *class_ids, struct spw_limit_policy *policy);
-
 /** spw_policy_class(), spw_policy_service() - index of a name; -1: none has it. */
 int spw_policy_class(const struct spw_named_policy *policy, const char *name);
 int spw_policy_service(const struct spw_named_policy *policy, const char *name);
