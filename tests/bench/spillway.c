@@ -7,7 +7,7 @@
 
 #include "../../maps/control.h"
 #include "../../maps/counters.h"
-#include "../../user/config/policy.h"
+#include "../../user/config/limit_policy.h"
 #include "../../user/core/limits.h"
 #include "systems.h"
 #include "util.h"
