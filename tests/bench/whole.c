@@ -14,7 +14,8 @@
 
 enum {
 	SOURCES_COUNTS = 4,
-	WARMING_MOST = 1 << 21, /* packets; by then every cell and every entry of the textbook's hash was used */
+	WARMING_MOST = 1 << 21,	    /* packets; by then nearly every cell was used */
+	WARMING_TEXTBOOK = 1 << 20, /* the same for the entries of its hash */
 };
 
 static const u32 sources_default[SOURCES_COUNTS] = {1u << 10, 1u << 16, 1u << 20, 1u << 24};
@@ -96,10 +97,15 @@ static double measure(struct whole *whole, enum bench_case which, u8 family, u32
 
 static void warm(struct whole *whole, u8 family, u32 sources)
 {
-	for (enum bench_case which = BENCH_BARE + 1; which < BENCH_CASES; which++)
-		if (is_measured(whole, which))
-			run(whole, which, family, sources,
-			    sources < WARMING_MOST ? sources + BENCH_SEGMENT * 4 : WARMING_MOST);
+	u32 packets, most;
+
+	for (enum bench_case which = BENCH_BARE + 1; which < BENCH_CASES; which++) {
+		if (!is_measured(whole, which))
+			continue;
+		most = which == BENCH_TEXTBOOK ? WARMING_TEXTBOOK : WARMING_MOST;
+		packets = sources < most ? sources + 4 * BENCH_SEGMENT : most;
+		run(whole, which, family, sources, packets);
+	}
 }
 
 static void measure_row(struct whole *whole, u8 family, u32 sources, struct bench_cost *cost)
