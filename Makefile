@@ -10,7 +10,7 @@ CC      ?= gcc
 CLANG   ?= clang
 BPFTOOL ?= $(firstword $(wildcard /usr/sbin/bpftool) bpftool)
 STRIP   ?= llvm-strip
-PKG     := libbpf yaml-0.1 jansson libmicrohttpd libsystemd libpcap
+PKG     := libbpf yaml-0.1 jansson libmicrohttpd libsystemd libpcap ncursesw
 
 ifeq ($(V),1)
 Q :=
@@ -34,10 +34,10 @@ BPF_CFLAGS := -O2 -g -target bpf -mcpu=v3 -D__TARGET_ARCH_$(ARCH) $(WARN) -Wno-u
 
 SRC      := $(wildcard user/*.c user/*/*.c)
 OBJ      := $(SRC:%.c=$(BUILD)/obj/%.o)
-# What runs in the unit ring, under ASan and UBSan: what is pure, and of io/ what needs neither libbpf nor a network.
+# What runs in the unit ring, under ASan and UBSan: what is pure, and of io/ what works without a network and without maps.
 SAN_SRC  := $(wildcard user/core/*.c user/config/*.c user/lists/*.c user/view/*.c) \
-            user/io/answer.c user/io/proc_text.c user/io/tally.c user/io/log.c \
-            $(addprefix user/io/,learned.c history.c history_parts.c history_read.c thinning.c events.c hooks.c)
+            user/io/answer.c user/io/proc_text.c user/io/tally.c user/io/log.c user/io/pcapng.c \
+            $(addprefix user/io/,registry.c learned.c history.c history_parts.c history_read.c thinning.c events.c hooks.c)
 SAN_OBJ  := $(SAN_SRC:%.c=$(BUILD)/san/%.o)
 SKELS    := $(BUILD)/bpf/spillway.skel.h $(BUILD)/bpf/signals.skel.h
 SIM_OBJ  := $(patsubst %.c,$(BUILD)/san/%.o,$(filter-out tests/sim/test_%,$(wildcard tests/sim/*.c)))
@@ -172,12 +172,14 @@ bench-loop:
 ## fuzz     each parser of outside input for FUZZ_SECONDS (60)
 FUZZ_SECONDS ?= 60
 FUZZ     := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
-FUZZ_SRC := $(wildcard user/core/*.c user/config/*.c user/lists/*.c) user/io/answer.c user/io/proc_text.c
+FUZZ_SRC := $(wildcard user/core/*.c user/config/*.c user/lists/*.c) \
+            $(addprefix user/io/,answer.c proc_text.c history_parts.c history_read.c)
 $(BUILD)/fuzz/%: tests/fuzz/%.c $(FUZZ_SRC)
 	$(say) FUZZ $@
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CLANG) -std=gnu11 -D_GNU_SOURCE -g -O1 -I. -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
-	  -o $@ $< $(FUZZ_SRC) $(shell pkg-config --cflags --libs yaml-0.1)
+	$(Q)$(CLANG) -std=gnu11 -D_GNU_SOURCE -DSPW_VERSION='"$(VERSION)"' -g -O1 -I. \
+	  -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
+	  -o $@ $< $(FUZZ_SRC) $(shell pkg-config --cflags --libs yaml-0.1 jansson) -lm
 
 fuzz: $(FUZZ)
 	@for target in $(FUZZ); do \

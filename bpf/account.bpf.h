@@ -9,16 +9,17 @@
 #include "../maps/maps.bpf.h"
 #include "verdict.h"
 
-SPW_INLINE void spw_account_packet(const struct spw_slot *slot, u32 reason, u32 length)
+/* Returns how many packets of this list and reason this CPU has seen, this one included. */
+SPW_INLINE u64 spw_account_packet(const struct spw_slot *slot, u32 reason, u32 length)
 {
 	u32 list = slot->list;
 	struct spw_list_tally *tally = bpf_map_lookup_elem(&list_counters, &list);
 
+	if (!tally)
+		return 0;
 	reason &= SPW_REASONS_MAX - 1;
-	if (tally) {
-		tally->by_reason[reason].packets++;
-		tally->by_reason[reason].bytes += length;
-	}
+	tally->by_reason[reason].bytes += length;
+	return ++tally->by_reason[reason].packets;
 }
 
 SPW_INLINE void spw_account_anomaly(u32 anomaly)

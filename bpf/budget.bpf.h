@@ -36,13 +36,15 @@ SPW_INLINE u32 spw_ask_budget(const struct spw_packet *packet, const struct spw_
 			      bool continuing)
 {
 	u32 class_id = slot->class_id & (SPW_CLASSES_MAX - 1), index = spw_work_index(service, class_id);
-	const struct spw_service_order *order = bpf_map_lookup_elem(&orders, &service);
-	u64 now = bpf_jiffies64(), room;
+	const struct spw_service_order *order;
 	struct spw_budget_cell *cell;
 	struct spw_refusal *refusal;
+	u64 now, room;
 
-	if (!service || !order || !order->cost_ticks)
+	order = service ? bpf_map_lookup_elem(&orders, &service) : NULL;
+	if (!order || !order->cost_ticks)
 		return SPW_REASON_ADMITTED;
+	now = bpf_jiffies64();
 	room = continuing ? SPW_ROOM_ALL : order->classes[class_id].room;
 	if (!continuing && !spw_is_in(order->classes[class_id].share, packet->source_hi, order, now))
 		return SPW_REASON_SHARE;

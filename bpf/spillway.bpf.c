@@ -12,6 +12,7 @@
 #include "classify.h"
 #include "limits.bpf.h"
 #include "parse.h"
+#include "sample.bpf.h"
 #include "verdict.h"
 
 /* Fixed at load: units of the ruleset's table, less one; a power of two, less one. */
@@ -160,7 +161,7 @@ SPW_INLINE bool judge_new_work(const struct spw_packet *packet, const struct spw
 }
 
 /* What comes behind parsing, the same for every frame. */
-SPW_INLINE int judge_and_account(const struct spw_packet *packet, const struct spw_ruleset *rules,
+SPW_INLINE int judge_and_account(struct xdp_md *ctx, const struct spw_packet *packet, const struct spw_ruleset *rules,
 				 const struct spw_control *state)
 {
 	u32 reason = spw_essential(packet);
@@ -169,8 +170,9 @@ SPW_INLINE int judge_and_account(const struct spw_packet *packet, const struct s
 	struct spw_order order = current_order(state);
 	struct spw_judgement judgement = spw_judgement(SPW_PASS, reason);
 	bool refused = false;
+	u64 counted;
+	u32 bits;
 
-	reason = forget(reason, order.level);
 	if (reason == SPW_REASONS)
 		judgement = spw_judge(packet, slot, rules, &order, new_work);
 	judgement.verdict = (u8)forget(judgement.verdict, order.level);
@@ -183,13 +185,16 @@ SPW_INLINE int judge_and_account(const struct spw_packet *packet, const struct s
 		spw_charge_limits();
 	if (reason == SPW_REASONS && judgement.verdict == SPW_PASS && judgement.reason != SPW_REASON_MANAGEMENT)
 		spw_account_shadows(packet, slot, rules, &order, new_work, refused);
-	spw_account_packet(slot, judgement.reason, packet->length);
+	counted = spw_account_packet(slot, judgement.reason, packet->length);
+	bits = state->sample[judgement.verdict & 1];
+	if (spw_is_drawn(counted, slot->list, state->seed, bits) && order.leased)
+		take_sample(ctx, spw_sample_word(slot, judgement, new_work, bits));
 	if (spw_trace)
 		note_outcome(slot, new_work, judgement, rules->generation);
 	return judgement.verdict == SPW_DROP ? XDP_DROP : XDP_PASS;
 }
 
-/* A frame that the fast path did not settle: extension headers, what looks malformed, what is larger than a page. */
+/* Any frame: tags, options, extension headers, fragments, what looks malformed, what is larger than a page. */
 __attribute__((noinline)) int unusual_frame(struct xdp_md *ctx)
 {
 	const struct spw_control *state = bpf_map_lookup_elem(&control, &only);
@@ -200,13 +205,21 @@ __attribute__((noinline)) int unusual_frame(struct xdp_md *ctx)
 		return XDP_PASS;
 	parse_whole(ctx, &packet);
 	spw_account_anomalies(packet.found);
-	return judge_and_account(&packet, rules, state);
+	return judge_and_account(ctx, &packet, rules, state);
+}
+
+/* Behind parsing of a usual frame. */
+SPW_INLINE int judge_usual(struct xdp_md *ctx, const u8 *start, const u8 *end, const struct spw_cursor *cursor,
+			   struct spw_packet *packet, const struct spw_ruleset *rules, const struct spw_control *state)
+{
+	if (spw_is_new_work(packet, rules) && spw_service(packet, rules))
+		spw_parse_flow(start, end, cursor, state->seed, packet);
+	return judge_and_account(ctx, packet, rules, state);
 }
 
 /*
- * The usual frame meets no call: on processors that guard returns each costs ten nanoseconds. The length of a frame is
- * that of its linear part unless it is larger than a page, and then its IP header says more than is there: so what
- * looks malformed is looked at again.
+ * The usual frame meets no call: on processors that guard returns each costs ten nanoseconds. For either family there
+ * is a copy of the pipeline that knows what it has before it. The length of such a frame is that of its linear part.
  */
 SPW_INLINE int judge_frame(struct xdp_md *ctx)
 {
@@ -220,18 +233,10 @@ SPW_INLINE int judge_frame(struct xdp_md *ctx)
 		return XDP_PASS;
 	/* Keep the compiler from folding offsets into the context's own loads. */
 	asm volatile("" : "+r"(start), "+r"(end));
-	spw_parse_network(start, end, (u32)(end - start), &cursor, &packet);
-	if (cursor.transport && spw_is_extension(&packet))
-		return unusual_frame(ctx);
-	spw_parse_transport(start, end, &cursor, &packet);
-	if (packet.found & (SPW_FOUND_MALFORMED | SPW_FOUND_FRAGMENT | SPW_FOUND_VLAN_LIMIT))
-		return unusual_frame(ctx);
-	if (spw_is_new_work(&packet, rules) && spw_service(&packet, rules))
-		spw_parse_flow(start, end, &cursor, state->seed, &packet);
-	packet.found = forget(packet.found, state->level);
-	packet.family = (u8)forget(packet.family, state->level);
-	packet.protocol = (u8)forget(packet.protocol, state->level);
-	return judge_and_account(&packet, rules, state);
+	if (spw_parse_usual4(start, end, (u32)(end - start), &cursor, &packet) ||
+	    spw_parse_usual6(start, end, (u32)(end - start), &cursor, &packet))
+		return judge_usual(ctx, start, end, &cursor, &packet, rules, state);
+	return unusual_frame(ctx);
 }
 
 SEC("xdp.frags")

@@ -19,13 +19,17 @@ struct spw_control {
 	u64 seed;  /* of the hash that flows are told apart by; random and secret, drawn with the pins */
 	u32 level; /* enum spw_level */
 	u32 mode;  /* enum spw_mode */
-	/* Below: the agent's own memory over restarts; the datapath does not read it. */
+	/* Below: the agent's own memory over restarts; but for `sample` the datapath does not read it. */
 	u32 magic;
 	u32 layout;
 	u32 pinned_level; /* level that an operator has set; SPW_LEVEL_NEVER: none */
 	u8 least_level;	  /* bounds that an operator has set; green and red: none */
 	u8 most_level;
-	u16 reserved;
+	/*
+	 * By verdict: 32 less the power of two in which 1 in N packets is sampled (bpf/sample.h); 0: none is. Stands
+	 * here because the datapath has just read this line.
+	 */
+	u8 sample[SPW_VERDICTS];
 	u64 lease_until_ns;  /* the same moment, CLOCK_MONOTONIC */
 	u64 pinned_until_ns; /* CLOCK_MONOTONIC; UINT64_MAX: until `level auto` */
 	u64 bound_until_ns;  /* the same for the bounds */

@@ -19,6 +19,8 @@
  *   limits             agent      struct spw_limits, one value
  *   meters             datapath   struct spw_meters, one value
  *   metering           datapath   struct spw_metering, one value, per CPU; of the packet at hand, not pinned
+ *   sampling           datapath   struct spw_sampling, one value
+ *   samples            datapath   ring of struct spw_sample; read by the agent, not pinned
  *   trace              datapath   struct spw_trace; only when loaded for `simulate`
  *   list_registry      agent      struct spw_list_record     \
  *   class_registry     agent      struct spw_class_record     \ the datapath does not see these: made by user/io/pins.c
@@ -34,6 +36,7 @@
 #include "limit.h"
 #include "order.h"
 #include "ruleset.h"
+#include "sample.h"
 #include "trace.h"
 
 /* The key of the maps that have one value. */
@@ -111,6 +114,18 @@ struct {
 	__type(key, u32);
 	__type(value, struct spw_fingerprints);
 } fingerprints SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, struct spw_sampling);
+} sampling SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, SPW_SAMPLES_BYTES);
+} samples SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

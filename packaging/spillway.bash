@@ -28,7 +28,7 @@ _spillway_lists() {
 
 _spillway() {
 	local words=("${COMP_WORDS[@]}") current=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}
-	local verbs="run check apply confirm status level capacity explain events replay list simulate doctor detach version"
+	local verbs="run check apply confirm status top level capacity explain events capture replay list simulate doctor detach version"
 	local options="-c --config -j --json -h --help -V --version"
 	local verb='' config=() arguments=() i
 
@@ -40,7 +40,7 @@ _spillway() {
 			((i + 1 < COMP_CWORD)) && config=(-c "${words[i + 1]}")
 			((i++))
 			;;
-		--level | --for | --confirm)
+		--level | --for | --confirm | --by | --count | --seconds | --reason | --class | -w | --write)
 			[[ ${words[i + 1]} == = ]] && ((i++))
 			((i++))
 			;;
@@ -69,6 +69,19 @@ _spillway() {
 		COMPREPLY=($(compgen -W "30 60 120 300" -- "$current"))
 		return
 		;;
+	--by)
+		COMPREPLY=($(compgen -W "packets bytes new dropped" -- "$current"))
+		return
+		;;
+	--reason)
+		COMPREPLY=($(compgen -W "cut share budget malformed" -- "$current"))
+		return
+		;;
+	-w | --write)
+		_spillway_files "$current" 'pcapng'
+		return
+		;;
+	--count | --seconds | --class) return ;;
 	--for)
 		COMPREPLY=($(compgen -W "5m 10m 30m 1h 2h" -- "$current"))
 		return
@@ -83,7 +96,9 @@ _spillway() {
 	simulate:*) options+=" --level -q --quiet" ;;
 	level:2:set | level:3:bound) options+=" --for" ;;
 	detach:*) options+=" --force" ;;
-	events:*) options+=" -f --follow" ;;
+	events:*) options+=" --drops -f --follow" ;;
+	top:*) options+=" --once --by --prefixes" ;;
+	capture:*) options+=" -w --write --count --seconds --reason --class" ;;
 	esac
 	if [[ $current == -* ]]; then
 		COMPREPLY=($(compgen -W "$options" -- "$current"))

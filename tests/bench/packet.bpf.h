@@ -35,11 +35,8 @@ SPW_INLINE bool bench_parse_frame(struct xdp_md *ctx, struct spw_packet *packet)
 
 	/* Keep the compiler from folding offsets into the context's own loads. */
 	asm volatile("" : "+r"(start), "+r"(end));
-	spw_parse_network(start, end, (u32)(end - start), &cursor, packet);
-	if (cursor.transport && spw_is_extension(packet))
-		return false;
-	spw_parse_transport(start, end, &cursor, packet);
-	return !(packet->found & (SPW_FOUND_MALFORMED | SPW_FOUND_FRAGMENT | SPW_FOUND_VLAN_LIMIT));
+	return spw_parse_usual4(start, end, (u32)(end - start), &cursor, packet) ||
+	       spw_parse_usual6(start, end, (u32)(end - start), &cursor, packet);
 }
 
 /* Left aligned, as the tables take it. */

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../../bpf/sample.h"
 #include "../../maps/control.h"
 #include "../../maps/counters.h"
 #include "../../user/config/limit_policy.h"
@@ -44,6 +45,8 @@ void bench_spillway_set_level(const struct bench_spillway *spillway, enum spw_le
 		.lease_until_jiffies = UINT64_MAX,
 		.level = level,
 		.mode = SPW_ENFORCE,
+		/* As the agent chooses it at these rates. */
+		.sample = {spw_sample_bits(14), spw_sample_bits(14)},
 	};
 	const u32 key = 0;
 

@@ -512,7 +512,7 @@ def probes_tell_and_fall_silent(tap, world):
   file: {{ tcp: [82], {netns}, probe: {{ file: {number}, limit: 9, {every} }} }}
   both: {{ tcp: [83], {netns}, probe: {{ metrics: "http://localhost:9100/", sample: queue, limit: 9, {every} }} }}
   miss: {{ tcp: [84], {netns}, probe: {{ http: "http://127.0.0.1:9100/nothing", limit: 200ms, {every} }} }}
-  name: {{ tcp: [85], {netns}, probe: {{ http: "http://shop.example/", limit: 200ms, {every} }} }}
+  else: {{ tcp: [85], {netns}, probe: {{ http: "http://[::1]:9101/", limit: 200ms, {every} }} }}
   none: {{ tcp: [86], {netns} }}""")
     with page_server(shop):
         latency = watch.until(lambda state: state["probe"] is not None, 5, "HTTP")["probe"]
@@ -523,7 +523,7 @@ def probes_tell_and_fall_silent(tap, world):
         tap.ok(True, "is read again")
         tap.equal(watch.until(lambda state: state["probe"] is not None, 5, "file", 2)["probe"], 12.5, "a number in a file")
         for index, word, what in ((3, "2 samples match", "a sample that is there twice"), (4, "status 404", "an error"),
-                                  (5, "IP address", "a name that had to be resolved"), (6, "none", "no probe")):
+                                  (5, "refused", "a port where nobody listens"), (6, "none", "no probe")):
             state = watch.service(index)
             tap.ok(state["probe"] is None and word in state["about"][2], f"{what}: absent, and says why", state)
     watch.until(lambda state: state["probe"] is None, 5, "page gone", 1)

@@ -25,6 +25,11 @@
  *   reasons                    packets by reason, from 0 on
  *   meters                     cells in use and cells in all, of sources; the same of prefixes
  *   memory                     bytes of all maps
+ *   sampling PASS DROP         from now on 1 in 1 << PASS is sampled, and of what is dropped 1 in 1 << DROP; -1: none
+ *   samples                    taken-pass taken-drop bounded-pass bounded-drop full-pass full-drop, since the start;
+ *                              then of what the ring holds, which is taken out: count, packets passed and dropped
+ *                              that it stands for; of the last: reason list class new shift length captured
+ *                              source (its upper 64 bits) sport dport, and how many bytes of it are not its frame's
  */
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -36,10 +41,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../../bpf/sample.h"
 #include "../../maps/trace.h"
 #include "../../user/config/limit_policy.h"
 #include "../../user/cmd/reading.h"
 #include "../../user/io/datapath.h"
+#include "../../user/io/samples.h"
 #include "../../user/io/sampler.h"
 #include "spillway.skel.h"
 
@@ -61,6 +68,14 @@ static struct spw_limit_policy policy;
 static struct spw_limits limits;
 static double fair_per_s[SPW_CLASSES_MAX];
 static u32 hz;
+
+/* What came out of the ring. */
+static struct {
+	u64 count, packets[SPW_VERDICTS], strange; /* bytes that are not those of the last frame that was run */
+	struct spw_sample last;
+	struct spw_packet packet;
+} samples;
+static u8 last_frame[FRAME_MAX];
 
 static u64 jiffies(void)
 {
@@ -152,6 +167,7 @@ static void run_frame(const char *arguments)
 	u32 length = parse_hex(arguments, frame);
 	u64 before = jiffies();
 
+	memcpy(last_frame, frame, sizeof(last_frame));
 	send_frame(frame, length, 1);
 	if (bpf_map_lookup_elem(bpf_map__fd(datapath.skeleton->maps.trace), &key, &trace) ||
 	    bpf_map_lookup_elem(bpf_map__fd(datapath.skeleton->maps.budget_cells), &service, &cell))
@@ -360,6 +376,58 @@ static void show_memory(void)
 	printf("%llu\n", sum);
 }
 
+static void set_sampling(const char *arguments)
+{
+	int fd = bpf_map__fd(datapath.skeleton->maps.control), shifts[SPW_VERDICTS];
+	struct spw_control control;
+	const u32 key = 0;
+
+	if (sscanf(arguments, "%d %d", &shifts[SPW_PASS], &shifts[SPW_DROP]) != 2 ||
+	    bpf_map_lookup_elem(fd, &key, &control))
+		errx(2, "sampling: %s", arguments);
+	for (u32 verdict = 0; verdict < SPW_VERDICTS; verdict++)
+		control.sample[verdict] = shifts[verdict] < 0 ? 0 : spw_sample_bits((u32)shifts[verdict]);
+	if (bpf_map_update_elem(fd, &key, &control, BPF_ANY))
+		err(1, "sampling");
+	puts("ok");
+}
+
+static void note_sample(void *context, const struct spw_sample *sample, const struct spw_packet *packet)
+{
+	(void)context;
+	samples.count++;
+	samples.packets[sample->verdict & 1] += 1u << sample->shift;
+	samples.last = *sample;
+	samples.packet = *packet;
+}
+
+static void show_samples(void)
+{
+	static struct spw_samples *ring;
+	struct spw_pins pins = {.fds = {[SPW_PIN_SAMPLING] = bpf_map__fd(datapath.skeleton->maps.sampling)}};
+	const struct spw_sample *last = &samples.last;
+	struct spw_sampling sum;
+
+	if ((!ring && spw_samples_open(datapath.samples_fd, &ring)) || spw_sample_sampling(&pins, &sum))
+		errx(1, "samples");
+	memset(&samples, 0, sizeof(samples));
+	if (spw_samples_read(ring, UINT32_MAX, note_sample, NULL) < 0)
+		errx(1, "cannot read the samples");
+	for (u32 i = 0; i < last->captured && i < sizeof(last_frame); i++)
+		samples.strange += last->header[i] != last_frame[i];
+	for (u32 verdict = 0; verdict < SPW_VERDICTS; verdict++)
+		printf("%llu ", (unsigned long long)sum.taken[verdict]);
+	for (u32 verdict = 0; verdict < SPW_VERDICTS; verdict++)
+		printf("%llu ", (unsigned long long)sum.bounded[verdict]);
+	for (u32 verdict = 0; verdict < SPW_VERDICTS; verdict++)
+		printf("%llu ", (unsigned long long)sum.full[verdict]);
+	printf("%llu %llu %llu ", (unsigned long long)samples.count, (unsigned long long)samples.packets[SPW_PASS],
+	       (unsigned long long)samples.packets[SPW_DROP]);
+	printf("%u %u %u %u %u %u %u %llu %u %u %llu\n", last->reason, last->list, last->class_id, last->new_work,
+	       last->shift, last->length, last->captured, (unsigned long long)samples.packet.source_hi,
+	       samples.packet.sport, samples.packet.dport, (unsigned long long)samples.strange);
+}
+
 static void obey(char *line)
 {
 	char *arguments = strchr(line, ' ');
@@ -372,6 +440,8 @@ static void obey(char *line)
 		printf("%u\n", hz);
 	else if (!strcmp(line, "memory"))
 		show_memory();
+	else if (!strcmp(line, "samples"))
+		show_samples();
 	else if (!strcmp(line, "publish"))
 		publish_again();
 	else if (!strcmp(line, "reasons"))
@@ -394,6 +464,8 @@ static void obey(char *line)
 		run_frame(arguments);
 	else if (!strcmp(line, "flood"))
 		run_flood(arguments);
+	else if (!strcmp(line, "sampling"))
+		set_sampling(arguments);
 	else if (!strcmp(line, "work"))
 		show_work(arguments);
 	else if (!strcmp(line, "shadow"))

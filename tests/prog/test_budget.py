@@ -12,7 +12,7 @@ import time
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import frames as f
 from budget import ALL_ROOM, ALL_SHARE, TICKS, Cell, Driver, place
-from oracle import Class, List, Policy
+from oracle import Class, Policy
 from simulate import need_root, scaled
 from tap import Tap
 

@@ -14,14 +14,7 @@
 
 #include <cmocka.h>
 
-#include "plant.h"
-
-static double steady(const struct sim *sim, u32 site, double time)
-{
-	(void)site;
-	(void)time;
-	return sim->setup.parameter;
-}
+#include "runner.h"
 
 /* Overload from 10 to 20 s, a third of the capacity otherwise. */
 static double surge(const struct sim *sim, u32 site, double time)
@@ -30,25 +23,11 @@ static double surge(const struct sim *sim, u32 site, double time)
 	return time >= 10 && time < 20 ? sim->setup.parameter : 0.33;
 }
 
-static double healthy(const struct sim *sim, u32 site, double time)
-{
-	(void)sim;
-	(void)site;
-	(void)time;
-	return 1;
-}
-
 static double stands_from_15_to_17(const struct sim *sim, u32 site, double time)
 {
 	(void)sim;
 	(void)site;
 	return time >= 15 && time < 17 ? 0 : 1;
-}
-
-static void check(const struct sim *sim, const char *what)
-{
-	if (sim->broken)
-		fail_msg("%s: %s, at %.1f s", what, sim->broken, sim->broken_at);
 }
 
 /* One wrong number after the other, each for a second. */
@@ -141,22 +120,14 @@ static bool slow_clock(struct sim *sim, struct spw_facts *facts)
 static void survive(const char *what, bool (*tamper)(struct sim *, struct spw_facts *))
 {
 	for (int known = 0; known <= 1; known++) {
-		struct sim_setup setup;
-		struct sim *sim;
+		struct sim *sim =
+			sim_begin(&(struct sim_case){.load = surge, .parameter = 3, .tamper = tamper, .known = known});
 
-		sim_defaults(&setup);
-		setup.load = surge;
-		setup.parameter = 3;
-		setup.tamper = tamper;
-		setup.policy.services[0].probe_limit = 100;
-		if (known)
-			setup.policy.services[0].capacity_per_s = 950;
-		sim = sim_new(&setup);
+		sim->setup.policy.services[0].probe_limit = 100;
 		sim_run(sim, 60);
-		check(sim, what);
-		assert_true(sim->least_floor >= setup.policy.floor - 1e-9);
-		assert_true(sim->most_ceiling <= setup.policy.ceiling + 1e-9);
-		sim_free(sim);
+		assert_true(sim->least_floor >= sim->setup.policy.floor - 1e-9);
+		assert_true(sim->most_ceiling <= sim->setup.policy.ceiling + 1e-9);
+		sim_end(sim, what);
 	}
 }
 
@@ -171,15 +142,9 @@ static void test_wrong_signals(void **state) /* fault 36, fault 35 */
 /* Wrong signals never let a learned capacity fall without end. */
 static void keep_capacity(bool (*tamper)(struct sim *, struct spw_facts *))
 {
-	struct sim_setup setup;
-	struct sim *sim;
+	struct sim *sim = sim_begin(&(struct sim_case){.load = sim_steady, .parameter = 2, .tamper = tamper});
 	double before, least = 1e9;
 
-	sim_defaults(&setup);
-	setup.load = steady;
-	setup.parameter = 2;
-	setup.tamper = tamper;
-	sim = sim_new(&setup);
 	spw_memory_learned(sim->memory, 0)->capacity_per_s = 950;
 	spw_memory_learned(sim->memory, 0)->served_peak_per_s = 950;
 	sim_run(sim, 10.4);
@@ -188,9 +153,8 @@ static void keep_capacity(bool (*tamper)(struct sim *, struct spw_facts *))
 		sim_run(sim, time);
 		least = fmin(least, spw_memory_learned(sim->memory, 0)->capacity_per_s);
 	}
-	check(sim, "stuck");
-	assert_true(least >= setup.policy.floor * before - 1);
-	sim_free(sim);
+	assert_true(least >= sim->setup.policy.floor * before - 1);
+	sim_end(sim, "stuck");
 }
 
 static void test_stuck_capacity(void **state) /* fault 36 */
@@ -203,15 +167,9 @@ static void test_stuck_capacity(void **state) /* fault 36 */
 /* All signals disappear: the level decays to green, and it is said. */
 static void test_blind(void **state) /* fault 36 */
 {
-	struct sim_setup setup;
-	struct sim *sim;
+	struct sim *sim = sim_begin(&(struct sim_case){.load = sim_steady, .parameter = 3, .tamper = absent});
 
 	(void)state;
-	sim_defaults(&setup);
-	setup.load = steady;
-	setup.parameter = 3;
-	setup.tamper = absent;
-	sim = sim_new(&setup);
 	sim_run(sim, 14);
 	assert_true(sim->decision.level > SPW_GREEN);
 	assert_false(sim->decision.blind);
@@ -222,31 +180,24 @@ static void test_blind(void **state) /* fault 36 */
 	assert_int_equal(sim->decision.level, SPW_GREEN);
 	assert_int_equal(sim->decision.rule, SPW_RULE_BLIND);
 	assert_true(sim->decision.services[0].budget_per_s == 0);
-	sim_free(sim);
+	sim_end(sim, "absent");
 }
 
 /* The agent is stopped in a calm time: nothing is dropped while its lease is over, and no level is raised by the gap.
  */
 static void test_stopped(void **state) /* fault 23, fault 34 */
 {
-	struct sim_setup setup;
-	struct sim *sim;
+	struct sim_case its = {.load = sim_steady, .parameter = 0.7, .tamper = stops_for_30s, .known = true};
+	struct sim *sim = sim_begin(&its);
 	u64 drops;
 
 	(void)state;
-	sim_defaults(&setup);
-	setup.load = steady;
-	setup.parameter = 0.7;
-	setup.tamper = stops_for_30s;
-	setup.policy.services[0].capacity_per_s = 950;
-	sim = sim_new(&setup);
 	sim_run(sim, 90);
-	check(sim, "stopped");
 	assert_int_equal(sim->changes_count, 0);
-	sim_free(sim);
+	sim_end(sim, "stopped");
 	/* And under overload: once the lease is over nothing is dropped; afterwards shedding goes on. */
-	setup.parameter = 2;
-	sim = sim_new(&setup);
+	its.parameter = 2;
+	sim = sim_begin(&its);
 	sim_run(sim, 34);
 	drops = sim->sites[0].drops;
 	sim_run(sim, 59.9);
@@ -255,8 +206,7 @@ static void test_stopped(void **state) /* fault 23, fault 34 */
 	sim_run(sim, 65);
 	assert_true(sim->sites[0].drops > drops);
 	assert_true(sim->decision.level > SPW_GREEN);
-	check(sim, "stopped in overload");
-	sim_free(sim);
+	sim_end(sim, "stopped in overload");
 }
 
 /* Exactly on and around a threshold for an hour: no more than three level changes in any minute, once it has begun. */
@@ -266,19 +216,12 @@ static void test_on_the_threshold(void **state) /* fault 47 */
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(loads) / sizeof(loads[0]); i++) {
-		struct sim_setup setup;
-		struct sim *sim;
+		struct sim *sim = sim_begin(&(struct sim_case){.load = sim_steady, .parameter = loads[i]});
 		u32 most = 0;
 
-		sim_defaults(&setup);
-		setup.load = steady;
-		setup.strength = healthy;
-		setup.parameter = loads[i];
-		setup.sites[0].capacity_per_s = 100;
-		setup.policy.services[0].capacity_per_s = 100;
-		sim = sim_new(&setup);
+		sim->setup.sites[0].capacity_per_s = 100;
+		sim->setup.policy.services[0].capacity_per_s = 100;
 		sim_run(sim, 3600);
-		check(sim, "threshold");
 		for (double from = 0; from < 3540; from += 10)
 			if (sim_changes(sim, from, from + 60) > most)
 				most = sim_changes(sim, from, from + 60);
@@ -286,22 +229,17 @@ static void test_on_the_threshold(void **state) /* fault 47 */
 			      sim->changes_count, most);
 		assert_true(most <= 3);
 		assert_true(sim->changes_count <= 60);
-		sim_free(sim);
+		sim_end(sim, "threshold");
 	}
 }
 
 /* A server that stands still for two seconds counts as the age of what waits, never as zero; its capacity survives. */
 static void test_stalled(void **state)
 {
-	struct sim_setup setup;
-	struct sim *sim;
+	struct sim *sim =
+		sim_begin(&(struct sim_case){.load = sim_steady, .parameter = 0.5, .strength = stands_from_15_to_17});
 
 	(void)state;
-	sim_defaults(&setup);
-	setup.load = steady;
-	setup.parameter = 0.5;
-	setup.strength = stands_from_15_to_17;
-	sim = sim_new(&setup);
 	spw_memory_learned(sim->memory, 0)->capacity_per_s = 950;
 	sim_run(sim, 16.9);
 	assert_int_equal(sim->decision.services[0].wait_source, SPW_WAIT_READ);
@@ -309,20 +247,15 @@ static void test_stalled(void **state)
 	assert_true(sim->decision.services[0].saturated);
 	sim_run(sim, 30);
 	assert_true(spw_memory_learned(sim->memory, 0)->capacity_per_s > 700);
-	sim_free(sim);
+	sim_end(sim, "stalled");
 }
 
 /* What was learned is clamped: damaged numbers are forgotten, and it is never more than was seen, and a quarter. */
 static void test_learned_clamped(void **state)
 {
-	struct sim_setup setup;
-	struct sim *sim;
+	struct sim *sim = sim_begin(&(struct sim_case){.load = sim_steady, .parameter = 0.5});
 
 	(void)state;
-	sim_defaults(&setup);
-	setup.load = steady;
-	setup.parameter = 0.5;
-	sim = sim_new(&setup);
 	*spw_memory_learned(sim->memory, 0) = (struct spw_learned){.capacity_per_s = 1e6, .served_peak_per_s = 1000};
 	sim_run(sim, 5);
 	assert_true(sim->decision.services[0].capacity_per_s <= 1250);
@@ -330,8 +263,7 @@ static void test_learned_clamped(void **state)
 	sim_run(sim, 6);
 	assert_int_equal(sim->decision.services[0].origin, SPW_CAPACITY_UNKNOWN);
 	assert_true(sim->decision.services[0].budget_per_s == 0);
-	check(sim, "clamped");
-	sim_free(sim);
+	sim_end(sim, "clamped");
 }
 
 int main(void)

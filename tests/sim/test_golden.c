@@ -14,7 +14,7 @@
 
 #include <cmocka.h>
 
-#include "plant.h"
+#include "runner.h"
 
 #define TRACE_BYTES 16384
 
@@ -63,46 +63,29 @@ static bool blind_from_20(struct sim *sim, struct spw_facts *facts)
 
 struct scenario {
 	const char *name;
-	bool known;
-	u32 sites;
 	double seconds;
-	double (*load)(const struct sim *sim, u32 site, double time);
-	double (*strength)(const struct sim *sim, u32 site, double time);
-	bool (*tamper)(struct sim *sim, struct spw_facts *facts);
+	struct sim_case its;
 };
 
 static const struct scenario scenarios[] = {
-	{"step-2x-known", true, 1, 60, step_2x, NULL, NULL},
-	{"step-2x-unknown", false, 1, 60, step_2x, NULL, NULL},
-	{"step-5x-known", true, 1, 45, step_5x, NULL, NULL},
-	{"step-5x-unknown", false, 1, 45, step_5x, NULL, NULL},
-	{"up-and-down", true, 1, 110, up_and_down, NULL, NULL},
-	{"waves-of-two-services", true, 2, 90, waves, NULL, NULL},
-	{"halved-capacity", false, 1, 60, step_2x, halves_at_15, NULL},
-	{"blind-in-the-surge", true, 1, 50, step_2x, NULL, blind_from_20},
+	{"step-2x-known", 60, {.load = step_2x, .known = true}},
+	{"step-2x-unknown", 60, {.load = step_2x}},
+	{"step-5x-known", 45, {.load = step_5x, .known = true}},
+	{"step-5x-unknown", 45, {.load = step_5x}},
+	{"up-and-down", 110, {.load = up_and_down, .known = true}},
+	{"waves-of-two-services", 90, {.load = waves, .known = true, .sites = 2}},
+	{"halved-capacity", 60, {.load = step_2x, .strength = halves_at_15}},
+	{"blind-in-the-surge", 50, {.load = step_2x, .tamper = blind_from_20, .known = true}},
 };
 
 /* "from - to  level N  rule N", a line for each run of equal ones. */
 static void trace(const struct scenario *scenario, char *text)
 {
-	struct sim_setup setup;
-	struct sim *sim;
+	struct sim *sim = sim_begin(&scenario->its);
 	size_t used = 0;
 	double from = 0;
 	u8 level = 0, rule = 0;
 
-	sim_defaults(&setup);
-	setup.load = scenario->load;
-	setup.strength = scenario->strength;
-	setup.tamper = scenario->tamper;
-	setup.sites_count = setup.policy.services_count = scenario->sites;
-	for (u32 i = 0; i < scenario->sites; i++) {
-		setup.sites[i] = setup.sites[0];
-		setup.policy.services[i] = setup.policy.services[0];
-		setup.policy.services[i].id = (u8)(i + 1);
-		setup.policy.services[i].capacity_per_s = scenario->known ? setup.sites[i].capacity_per_s : 0;
-	}
-	sim = sim_new(&setup);
 	text[0] = '\0';
 	for (double time = 0.5; time <= scenario->seconds + 0.25; time += 0.5) {
 		bool last = time >= scenario->seconds;
@@ -117,8 +100,7 @@ static void trace(const struct scenario *scenario, char *text)
 		level = sim->decision.level;
 		rule = sim->decision.rule;
 	}
-	assert_null(sim->broken);
-	sim_free(sim);
+	sim_end(sim, scenario->name);
 }
 
 static void read_golden(const char *path, char *text)

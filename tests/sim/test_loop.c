@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "plant.h"
+#include "runner.h"
 
 #define SURGE_BEGINS 10.0
 #define SURGE_ENDS   25.0
@@ -21,13 +21,6 @@ static double surge(const struct sim *sim, u32 site, double time)
 {
 	(void)site;
 	return time >= SURGE_BEGINS && time < SURGE_ENDS ? sim->setup.parameter : 0.5;
-}
-
-static double steady(const struct sim *sim, u32 site, double time)
-{
-	(void)site;
-	(void)time;
-	return sim->setup.parameter;
 }
 
 static double sawtooth(const struct sim *sim, u32 site, double time)
@@ -60,36 +53,16 @@ static double outage(const struct sim *sim, u32 site, double time)
 	return time >= 20 && time < 28 ? 0 : 1;
 }
 
-/* Run to @to, count from @from; print and return the share of the capacity that was answered well. */
-static double good_of(struct sim *sim, const char *name, double from, double to)
+/* Run to @to, count from @from, and print what came of it. */
+static struct sim_score score_of(struct sim *sim, const char *name, double from, double to)
 {
-	struct sim_tally sum;
-	const struct sim_tally *top = &sim->sites[0].tallies[0];
-	double good;
+	struct sim_score score = sim_score(sim, name, from, to);
 
-	sim_run(sim, from);
-	sim_tally_anew(sim);
-	sim_run(sim, to);
-	sum = sim_sum(sim, 0);
-	good = (double)sum.good / (sim->setup.sites[0].capacity_per_s * (to - from));
 	print_message("# %-24s good %5.1f %% of capacity, highest class %6.2f %% (under 250 ms %6.2f %%), "
 		      "refused %6.3f %%, %u level changes\n",
-		      name, 100 * good, 100.0 * (double)top->good / (double)top->offered,
-		      100.0 * (double)top->prompt / (double)top->offered,
-		      100.0 * (double)sum.refused / (double)sum.offered, sim_changes(sim, from, to));
-	if (sim->broken)
-		fail_msg("%s: %s, at %.1f s", name, sim->broken, sim->broken_at);
-	return good;
-}
-
-static double top_good(const struct sim *sim)
-{
-	return (double)sim->sites[0].tallies[0].good / (double)sim->sites[0].tallies[0].offered;
-}
-
-static double top_prompt(const struct sim *sim)
-{
-	return (double)sim->sites[0].tallies[0].prompt / (double)sim->sites[0].tallies[0].offered;
+		      name, 100 * score.good, 100 * score.top_good, 100 * score.top_prompt, 100 * score.refused,
+		      sim_changes(sim, from, to));
+	return score;
 }
 
 /* Means over a few seeds, as one run of 15 s has 2 % of noise. */
@@ -100,25 +73,20 @@ static void surges(double load, bool known, bool crowded, double least, double l
 	char name[64];
 
 	for (int seed = 1; seed <= seeds; seed++) {
-		struct sim_setup setup;
-		struct sim *sim;
+		struct sim *sim = sim_begin(
+			&(struct sim_case){.seed = (u64)seed, .load = surge, .parameter = load, .known = known});
+		struct sim_score score;
 
-		sim_defaults(&setup);
-		setup.seed = (u64)seed;
-		setup.load = surge;
-		setup.parameter = load;
-		setup.sites[0].hides_crowded = !crowded;
-		if (known)
-			setup.policy.services[0].capacity_per_s = setup.sites[0].capacity_per_s;
+		sim->setup.sites[0].hides_crowded = !crowded;
 		snprintf(name, sizeof(name), "%gx %s%s", load, known ? "known" : "unknown",
 			 crowded ? "" : ", totals only");
-		sim = sim_new(&setup);
-		good += good_of(sim, name, SURGE_BEGINS, SURGE_ENDS) / seeds;
-		top += top_good(sim) / seeds;
-		prompt += top_prompt(sim) / seeds;
+		score = score_of(sim, name, SURGE_BEGINS, SURGE_ENDS);
+		good += score.good / seeds;
+		top += score.top_good / seeds;
+		prompt += score.top_prompt / seeds;
 		sim_run(sim, SURGE_ENDS + 15);
 		assert_int_equal(sim->decision.level, SPW_GREEN);
-		sim_free(sim);
+		sim_end(sim, name);
 	}
 	if (good < least || top < least_top || (known && prompt < least_top))
 		fail_msg("%s: good %.3f, highest class %.4f, under 250 ms %.4f", name, good, top, prompt);
@@ -153,20 +121,11 @@ static void test_steady(void **state)
 {
 	(void)state;
 	for (int known = 0; known <= 1; known++) {
-		struct sim_setup setup;
-		struct sim_tally sum;
-		struct sim *sim;
+		const char *name = known ? "0.9 known, 600 s" : "0.9 unknown, 600 s";
+		struct sim *sim = sim_begin(&(struct sim_case){.load = sim_steady, .parameter = 0.9, .known = known});
 
-		sim_defaults(&setup);
-		setup.load = steady;
-		setup.parameter = 0.9;
-		if (known)
-			setup.policy.services[0].capacity_per_s = setup.sites[0].capacity_per_s;
-		sim = sim_new(&setup);
-		good_of(sim, known ? "0.9 known, 600 s" : "0.9 unknown, 600 s", 0, 600);
-		sum = sim_sum(sim, 0);
-		assert_true((double)sum.refused <= 0.001 * (double)sum.offered);
-		sim_free(sim);
+		assert_true(score_of(sim, name, 0, 600).refused <= 0.001);
+		sim_end(sim, name);
 	}
 }
 
@@ -175,22 +134,13 @@ static void test_bursts(void **state)
 {
 	(void)state;
 	for (int known = 0; known <= 1; known++) {
-		struct sim_setup setup;
-		struct sim_tally sum;
-		struct sim *sim;
+		const char *name = known ? "0.7 known, bursts of 8" : "0.7 unknown, bursts of 8";
+		struct sim *sim = sim_begin(&(struct sim_case){.load = sim_steady, .parameter = 0.7, .known = known});
 
-		sim_defaults(&setup);
-		setup.load = steady;
-		setup.page = 8;
-		setup.parameter = 0.7;
-		if (known)
-			setup.policy.services[0].capacity_per_s = setup.sites[0].capacity_per_s;
-		sim = sim_new(&setup);
-		good_of(sim, known ? "0.7 known, bursts of 8" : "0.7 unknown, bursts of 8", 0, 300);
-		sum = sim_sum(sim, 0);
-		assert_true((double)sum.refused <= 0.002 * (double)sum.offered);
+		sim->setup.page = 8;
+		assert_true(score_of(sim, name, 0, 300).refused <= 0.002);
 		assert_int_equal(sim_changes(sim, 0, 300), 0);
-		sim_free(sim);
+		sim_end(sim, name);
 	}
 }
 
@@ -201,107 +151,81 @@ static void test_calm(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(loads) / sizeof(loads[0]); i++) {
-		struct sim_setup setup;
-		struct sim *sim;
+		struct sim *sim =
+			sim_begin(&(struct sim_case){.load = sim_steady, .parameter = loads[i], .known = true});
 
-		sim_defaults(&setup);
-		setup.load = steady;
-		setup.parameter = loads[i];
-		setup.policy.services[0].capacity_per_s = setup.sites[0].capacity_per_s;
-		sim = sim_new(&setup);
-		good_of(sim, "steady overload, 90 s", 1, 90);
+		score_of(sim, "steady overload, 90 s", 1, 90);
 		for (double from = 1; from < 80; from += 0.5)
 			if (sim_changes(sim, from, from + 10) > 1)
 				fail_msg("load %g: %u level changes from %.1f s", loads[i],
 					 sim_changes(sim, from, from + 10), from);
-		sim_free(sim);
+		sim_end(sim, "steady overload");
 	}
 }
 
 static void test_ramp_and_sawtooth(void **state)
 {
-	struct sim_setup setup;
-	struct sim *sim;
+	struct sim *sim = sim_begin(&(struct sim_case){.load = ramp, .known = true});
+	struct sim_score score = score_of(sim, "ramp to 1.5", 0, 60);
 
 	(void)state;
-	sim_defaults(&setup);
-	setup.load = ramp;
-	setup.policy.services[0].capacity_per_s = setup.sites[0].capacity_per_s;
-	sim = sim_new(&setup);
-	assert_true(good_of(sim, "ramp to 1.5", 0, 60) > 0.80);
-	assert_true(top_good(sim) > 0.999);
+	assert_true(score.good > 0.80);
+	assert_true(score.top_good > 0.999);
 	assert_true(sim_changes(sim, 0, 60) <= 4);
-	sim_free(sim);
-	setup.load = sawtooth;
-	sim = sim_new(&setup);
-	assert_true(good_of(sim, "sawtooth around 1.0", 0, 120) > 0.80);
-	assert_true(top_good(sim) > 0.999);
+	sim_end(sim, "ramp to 1.5");
+	sim = sim_begin(&(struct sim_case){.load = sawtooth, .known = true});
+	score = score_of(sim, "sawtooth around 1.0", 0, 120);
+	assert_true(score.good > 0.80);
+	assert_true(score.top_good > 0.999);
 	assert_true(sim_changes(sim, 0, 120) <= 12);
-	sim_free(sim);
+	sim_end(sim, "sawtooth around 1.0");
 }
 
 /* A learned capacity that is halved is found within 5 s. */
 static void test_halved(void **state)
 {
-	struct sim_setup setup;
-	struct sim *sim;
+	struct sim *sim = sim_begin(&(struct sim_case){.load = sim_steady, .parameter = 2, .strength = half_from_30});
 	double before, after;
 
 	(void)state;
-	sim_defaults(&setup);
-	setup.load = steady;
-	setup.parameter = 2;
-	setup.strength = half_from_30;
-	sim = sim_new(&setup);
 	sim_run(sim, 30);
-	before = sim->decision.services[0].capacity_per_s / setup.sites[0].capacity_per_s;
-	good_of(sim, "capacity halved", 30, 35);
-	after = sim->decision.services[0].capacity_per_s / setup.sites[0].capacity_per_s;
+	before = sim->decision.services[0].capacity_per_s / sim->setup.sites[0].capacity_per_s;
+	score_of(sim, "capacity halved", 30, 35);
+	after = sim->decision.services[0].capacity_per_s / sim->setup.sites[0].capacity_per_s;
 	print_message("# capacity taken for %.2f before, %.2f five seconds after\n", before, after);
 	assert_true(before > 0.85 && before < 1.25);
 	assert_true(after < 0.6 && after > 0.3);
-	sim_free(sim);
+	sim_end(sim, "capacity halved");
 }
 
 /* The servers are gone for 8 s; then all who wait come at once. */
 static void test_outage(void **state)
 {
-	struct sim_setup setup;
-	struct sim *sim;
+	struct sim *sim =
+		sim_begin(&(struct sim_case){.load = sim_steady, .parameter = 0.8, .strength = outage, .known = true});
+	struct sim_score score = score_of(sim, "herd after an outage", 30, 50);
 
 	(void)state;
-	sim_defaults(&setup);
-	setup.load = steady;
-	setup.parameter = 0.8;
-	setup.strength = outage;
-	setup.policy.services[0].capacity_per_s = setup.sites[0].capacity_per_s;
-	sim = sim_new(&setup);
-	assert_true(good_of(sim, "herd after an outage", 30, 50) > 0.65);
-	assert_true(top_good(sim) > 0.99);
+	assert_true(score.good > 0.65);
+	assert_true(score.top_good > 0.99);
 	sim_run(sim, 60);
 	assert_int_equal(sim->decision.level, SPW_GREEN);
-	sim_free(sim);
+	sim_end(sim, "herd after an outage");
 }
 
 /* Keep-alive overload is out of reach: say so, and don't shed all the rest in vain. */
 static void test_helpless(void **state)
 {
-	struct sim_setup setup;
-	struct sim *sim;
+	struct sim *sim = sim_begin(&(struct sim_case){.load = sim_steady, .parameter = 0.4, .known = true});
 
 	(void)state;
-	sim_defaults(&setup);
-	setup.load = steady;
-	setup.parameter = 0.4;
-	setup.sites[0].kept_per_s = 1200;
-	setup.sites[0].queue_limit = 100000;
-	setup.policy.services[0].capacity_per_s = setup.sites[0].capacity_per_s;
-	sim = sim_new(&setup);
+	sim->setup.sites[0].kept_per_s = 1200;
+	sim->setup.sites[0].queue_limit = 100000;
 	sim_run(sim, 20);
 	assert_true(sim->decision.services[0].helpless);
 	assert_true(sim->decision.services[0].saturated);
-	assert_true(sim->least_floor >= setup.policy.floor - 1e-9);
-	sim_free(sim);
+	assert_true(sim->least_floor >= sim->setup.policy.floor - 1e-9);
+	sim_end(sim, "helpless");
 }
 
 int main(void)

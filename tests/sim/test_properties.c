@@ -13,16 +13,9 @@
 
 #include <cmocka.h>
 
-#include "plant.h"
+#include "runner.h"
 
 #define ROUNDS 24
-
-static double steady(const struct sim *sim, u32 site, double time)
-{
-	(void)site;
-	(void)time;
-	return sim->setup.parameter;
-}
 
 static double surge(const struct sim *sim, u32 site, double time)
 {
@@ -98,13 +91,6 @@ static void draw_setup(struct sim_setup *setup, u64 seed, bool known)
 		setup->policy.services[0].capacity_per_s = setup->sites[0].capacity_per_s;
 }
 
-static void check(const struct sim *sim, const char *what)
-{
-	if (sim->broken)
-		fail_msg("%s, seed %llu: %s, at %.1f s", what, (unsigned long long)sim->setup.seed, sim->broken,
-			 sim->broken_at);
-}
-
 /* Several services of random loads: the invariants hold, and each has its own budget. */
 static void test_restless(void **state)
 {
@@ -127,8 +113,7 @@ static void test_restless(void **state)
 		setup.parameter = 1 + (double)(seed % 7);
 		sim = sim_new(&setup);
 		sim_run(sim, 20);
-		check(sim, "restless");
-		sim_free(sim);
+		sim_end(sim, "restless");
 	}
 }
 
@@ -142,16 +127,15 @@ static void test_no_drops_below(void **state)
 
 		draw_setup(&setup, seed, seed % 2);
 		setup.page = 1;
-		setup.load = steady;
+		setup.load = sim_steady;
 		setup.parameter = 0.75;
 		sim = sim_new(&setup);
 		sim_run(sim, 60);
-		check(sim, "calm");
 		if (sim->sites[0].drops)
 			fail_msg("seed %llu (%s capacity of %.0f/s): %llu dropped at 0.75 of it",
 				 (unsigned long long)seed, seed % 2 ? "known" : "unknown",
 				 setup.sites[0].capacity_per_s, (unsigned long long)sim->sites[0].drops);
-		sim_free(sim);
+		sim_end(sim, "calm");
 	}
 }
 
@@ -177,13 +161,12 @@ static void test_return(void **state)
 		setup.parameter = 1.5 + (double)(seed % 6);
 		sim = sim_new(&setup);
 		sim_run(sim, 20);
-		check(sim, "surge");
 		restless_runs += sim_changes(sim, 8, 18) > 1;
 		sim_run(sim, herd_gone(&setup, 20) + (double)setup.policy.hold_ns / 1e9 + 10);
 		if (sim->decision.level != SPW_GREEN)
 			fail_msg("seed %llu: level %u a hold and 10 s after the load", (unsigned long long)seed,
 				 sim->decision.level);
-		sim_free(sim);
+		sim_end(sim, "surge");
 	}
 	print_message("# %u of %u surges with more than one level change in 10 s\n", restless_runs, ROUNDS);
 	assert_int_equal(restless_runs, 0);
@@ -198,9 +181,8 @@ static void test_goodput(void **state)
 	(void)state;
 	for (u64 seed = 1; seed <= ROUNDS; seed++, rounds++) {
 		struct sim_setup setup;
-		struct sim_tally all;
+		struct sim_score score;
 		struct sim *sim;
-		double good;
 
 		draw_setup(&setup, seed, true);
 		setup.sites[0].hides_reads = false;
@@ -209,15 +191,11 @@ static void test_goodput(void **state)
 		setup.parameter = seed % 3 == 0 ? 2 : seed % 3 == 1 ? 5 : 10;
 		setup.shares[0] = 0.05;
 		sim = sim_new(&setup);
-		sim_run(sim, 5);
-		sim_tally_anew(sim);
-		sim_run(sim, 20);
-		all = sim_sum(sim, 0);
-		good = (double)all.good / (15 * setup.sites[0].capacity_per_s);
-		sum += good;
-		least = fmin(good, least);
-		top_sum += (double)sim->sites[0].tallies[0].good / (double)sim->sites[0].tallies[0].offered;
-		sim_free(sim);
+		score = sim_score(sim, "goodput", 5, 20);
+		sum += score.good;
+		least = fmin(score.good, least);
+		top_sum += score.top_good;
+		sim_end(sim, "goodput");
 	}
 	print_message(
 		"# known capacity, 2x to 10x: good %.1f %% of capacity, at least %.1f %%; highest class %.2f %%\n",

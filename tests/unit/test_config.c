@@ -14,11 +14,13 @@
 #include <cmocka.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "user/config/config.h"
+#include "user/config/url.h"
 
 #define COUNT(array) (sizeof(array) / sizeof(*(array)))
 
@@ -584,19 +586,25 @@ static const struct row probe_rows[] = {
 	 "f:3:53: TCP port 80 belongs to service 's' already (f:3:22)\n"},
 	{TOP ALL "services: {s: {tcp: [80], probe: {http: 'http://127.0.0.1/', limit: 200ms}}}\n", ""},
 	{TOP ALL "services: {s: {tcp: [80], probe: {file: /f, limit: 80}}}\n", ""},
-	{TOP ALL "services: {s: {tcp: [80], probe: {http: 'https://a/', limit: 200ms}}}\n",
-	 "f:3:41: 'https://a/' cannot be asked; write http://HOST:PORT/PATH, with an address of this host\n"},
-	{TOP ALL "services: {s: {tcp: [80], probe: {http: 'http://a/', limit: 80}}}\n",
-	 "f:3:61: '80' is not a duration: write it as 20ms, 3s, 10m or 1h\n"},
+	{TOP ALL "services: {s: {tcp: [80], probe: {http: 'http://127.0.0.1/', limit: 80}}}\n",
+	 "f:3:69: '80' is not a duration: write it as 20ms, 3s, 10m or 1h\n"},
+	{TOP ALL "services: {s: {tcp: [80], probe: {http: 'https://127.0.0.1/', limit: 200ms}}}\n",
+	 "f:3:41: 'https://127.0.0.1/' cannot be asked: it begins with http://\n"},
+	{TOP ALL "services: {s: {tcp: [80], probe: {http: 'http://shop.example/', limit: 200ms}}}\n",
+	 "f:3:41: 'http://shop.example/' cannot be asked: "
+	 "names are not looked up; write http://ADDRESS:PORT/PATH, with an address of this host such as 127.0.0.1 or [::1], or localhost\n"},
+	{TOP ALL "services: {s: {tcp: [80], probe: {metrics: 'http://shop:9100/m', sample: q, limit: 1}}}\n",
+	 "f:3:44: 'http://shop:9100/m' cannot be asked: "
+	 "names are not looked up; write http://ADDRESS:PORT/PATH, with an address of this host such as 127.0.0.1 or [::1], or localhost\n"},
 	{TOP ALL "services: {s: {tcp: [80], probe: {file: f, limit: 80}}}\n",
 	 "f:3:41: 'f' is not an absolute path; it begins with /\n"},
 	{TOP ALL "services: {s: {tcp: [80], probe: {file: /f}}}\n",
 	 "f:3:34: the probe has no limit; write limit: 80\n"},
 	{TOP ALL "services: {s: {tcp: [80], probe: {limit: 80}}}\n",
 	 "f:3:34: the probe asks nothing; write one of http, file and metrics\n"},
-	{TOP ALL "services: {s: {tcp: [80], probe: {file: /f, http: 'http://a/', limit: 1s}}}\n",
+	{TOP ALL "services: {s: {tcp: [80], probe: {file: /f, http: 'http://127.0.0.1/', limit: 1s}}}\n",
 	 "f:3:41: a probe asks one of http, file and metrics, not two\n"},
-	{TOP ALL "services: {s: {tcp: [80], probe: {metrics: 'http://a/', limit: 1}}}\n",
+	{TOP ALL "services: {s: {tcp: [80], probe: {metrics: 'http://127.0.0.1/', limit: 1}}}\n",
 	 "f:3:34: metrics and sample go together: which page, and which of its samples\n"},
 	{TOP ALL "shedding: {hold: 1ms}\n", "f:3:18: '1ms' is out of bounds, which are 1s to 10m\n"},
 	{TOP ALL "shedding: {holt: 1s}\n", "f:3:12: unknown key 'holt'; did you mean 'hold'?\n"},
@@ -606,6 +614,73 @@ static void test_probes(void **state)
 {
 	(void)state;
 	check_rows(probe_rows, COUNT(probe_rows));
+}
+
+/* What a probe can ask, and what it cannot: an HTTP target is an address, so that nobody has to wait for a name. */
+static const struct {
+	const char *url;
+	const char *host, *path; /* NULL: it cannot be asked, */
+	const char *problem;	 /* and this is why */
+	u16 port;
+} urls[] = {
+	{"http://127.0.0.1/", "127.0.0.1", "/", NULL, 80},
+	{"http://127.0.0.1", "127.0.0.1", "/", NULL, 80},
+	{"http://198.18.0.1:8080/a/b?c=d#e", "198.18.0.1:8080", "/a/b?c=d", NULL, 8080},
+	{"http://localhost:1?x", "localhost:1", "/?x", NULL, 1},
+	{"http://[::1]:65535/", "[::1]:65535", "/", NULL, 65535},
+	{"http://[2001:db8::1]", "[2001:db8::1]", "/", NULL, 80},
+	{"https://127.0.0.1/", NULL, NULL, "it begins with http://", 0},
+	{"127.0.0.1", NULL, NULL, "it begins with http://", 0},
+	{"http://shop.example/health", NULL, NULL, "names are not looked up", 0},
+	{"http://a/", NULL, NULL, "names are not looked up", 0},
+	{"http://", NULL, NULL, "names are not looked up", 0},
+	{"http:///a", NULL, NULL, "names are not looked up", 0},
+	{"http://::1/", NULL, NULL, "names are not looked up", 0},
+	{"http://[::1/", NULL, NULL, "names are not looked up", 0},
+	{"http://[shop]/", NULL, NULL, "names are not looked up", 0},
+	{"http://me@127.0.0.1/", NULL, NULL, "names are not looked up", 0},
+	{"http://127.1/", NULL, NULL, "names are not looked up", 0},
+	{"http://127.0.0.1:0/", NULL, NULL, "its port is not a number from 1 to 65535", 0},
+	{"http://127.0.0.1:65536/", NULL, NULL, "its port is not a number from 1 to 65535", 0},
+	{"http://127.0.0.1:+80/", NULL, NULL, "its port is not a number from 1 to 65535", 0},
+	{"http://localhost:/", NULL, NULL, "its port is not a number from 1 to 65535", 0},
+	{"http://[::1]:x/", NULL, NULL, "its port is not a number from 1 to 65535", 0},
+	{"http://127.0.0.1/a b", NULL, NULL, "it has no blanks or control characters; write a blank as %20", 0},
+	{"http://127.0.0.1/\r\nX: y", NULL, NULL, "it has no blanks", 0},
+};
+
+static void test_urls(void **state)
+{
+	char longest[SPW_URL_MAX + 1];
+	struct spw_url url;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(urls); i++) {
+		const char *problem = spw_url_read(urls[i].url, &url);
+
+		if (!problem != !urls[i].problem ||
+		    (problem && strncmp(problem, urls[i].problem, strlen(urls[i].problem))))
+			fail_msg("%s: %s", urls[i].url, problem ? problem : "can be asked");
+		if (problem)
+			continue;
+		assert_string_equal(url.host, urls[i].host);
+		assert_string_equal(url.path, urls[i].path);
+		/* The port is at the same place in both kinds. */
+		assert_int_equal(ntohs(((struct sockaddr_in *)&url.address)->sin_port), urls[i].port);
+		assert_int_equal(url.address.ss_family, *urls[i].host == '[' ? AF_INET6 : AF_INET);
+	}
+	memset(longest, 'a', sizeof(longest));
+	memcpy(longest, "http://127.0.0.1/", 17);
+	longest[SPW_URL_MAX] = '\0';
+	assert_string_equal(spw_url_read(longest, &url), "it has at most 511 bytes");
+	longest[SPW_URL_MAX - 1] = '\0';
+	assert_null(spw_url_read(longest, &url));
+	/* An address that is too long to be one is none. */
+	memset(longest, '1', sizeof(longest) - 1);
+	memcpy(longest, "http://", 7);
+	longest[200] = '/';
+	longest[201] = '\0';
+	assert_non_null(spw_url_read(longest, &url));
 }
 
 static void test_classes(void **state)
@@ -1025,6 +1100,7 @@ int main(void)
 		cmocka_unit_test(test_lists),
 		cmocka_unit_test(test_countries_of_two_classes),
 		cmocka_unit_test(test_probes),
+		cmocka_unit_test(test_urls),
 		cmocka_unit_test(test_classes),
 		cmocka_unit_test(test_limits),
 		NAMED("fault 41: what is no YAML, or more YAML than is needed", test_yaml),

@@ -97,6 +97,47 @@ static const struct spw_service_decision *its(const struct bench *bench)
 	return &bench->decision.services[0];
 }
 
+/* A reload that puts services and classes in another order: each keeps what is its own. */
+static void test_another_order(void **state)
+{
+	struct spw_policy former;
+	struct bench bench;
+	double shares[4];
+
+	(void)state;
+	begin(&bench, 0);
+	*spw_memory_learned(bench.memory, 0) = (struct spw_learned){.capacity_per_s = 1000, .served_peak_per_s = 1000};
+	load(&bench, 40, 40, 60, 50);
+	ticks(&bench, 10);
+	assert_int_equal(bench.decision.level, SPW_ORANGE);
+	for (u32 i = 0; i < 4; i++)
+		shares[i] = its(&bench)->classes[i].share;
+	assert_true(shares[2] < 1 && shares[2] > 0 && shares[1] == 1);
+	/* A new service comes before it, and a new class before the others. */
+	former = bench.policy;
+	bench.policy.services[1] = former.services[0];
+	bench.policy.services[0].id = 1;
+	bench.policy.services_count = bench.facts.services_count = 2;
+	memcpy(&bench.policy.classes[1], former.classes, 4 * sizeof(*former.classes));
+	bench.policy.classes[0].id = 20;
+	bench.policy.classes_count = 5;
+	bench.facts.services[1] = bench.facts.services[0];
+	memset(&bench.facts.services[0], 0, sizeof(bench.facts.services[0]));
+	spw_memory_follow(bench.memory, &former, &bench.policy);
+	bench.facts.now_ns += TICK_NS;
+	spw_decide(bench.memory, &bench.policy, &bench.wish, &bench.facts, &bench.decision);
+	assert_int_equal(bench.decision.level, SPW_ORANGE);
+	assert_int_equal(bench.decision.service, 1);
+	assert_int_equal(bench.decision.services[0].level, SPW_GREEN);
+	assert_int_equal(bench.decision.services[0].origin, SPW_CAPACITY_UNKNOWN);
+	assert_float_equal(bench.decision.services[1].classes[0].share, 1, 0);
+	assert_float_equal(bench.decision.services[1].classes[2].share, 1, 0);
+	assert_float_equal(bench.decision.services[1].classes[3].share, shares[2], 1e-9);
+	assert_true(spw_memory_learned(bench.memory, 1)->capacity_per_s > 900);
+	assert_float_equal(spw_memory_learned(bench.memory, 0)->capacity_per_s, 0, 0);
+	end(&bench);
+}
+
 static void test_rule_1_gap(void **state) /* faults 23, 34 */
 {
 	struct bench bench;
@@ -476,6 +517,7 @@ static void test_wrap(void **state) /* fault 35 */
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_another_order),
 		cmocka_unit_test(test_rule_1_gap),
 		cmocka_unit_test(test_rule_2_blind),
 		cmocka_unit_test(test_rule_3_unknown),

@@ -128,6 +128,92 @@ static off_t size_of(const char *path)
 
 /* ---- history ---- */
 
+/* The policy block of @policy, with @from replaced by @to. NULL: nothing replaced. Returns what reading it says. */
+static int reread(const struct spw_history_policy *policy, const char *from, const char *to,
+		  struct spw_history_policy *read)
+{
+	json_t *json = spw_history_policy_json(policy);
+	char *text = json_dumps(json, JSON_COMPACT), *changed = NULL, *at = NULL;
+	int err;
+
+	assert_non_null(text);
+	if (from) {
+		at = strstr(text, from);
+		assert_non_null(at);
+		*at = '\0';
+	}
+	assert_true(asprintf(&changed, "%s%s%s", text, from ? to : "", from ? at + strlen(from) : "") > 0);
+	err = spw_history_policy_parse(changed, strlen(changed), read);
+	free(changed);
+	free(text);
+	json_decref(json);
+	return err;
+}
+
+/* Whoever reads a policy indexes by its numbers and shows its names. */
+static void a_policy_comes_back_or_is_refused(void **state)
+{
+	static const struct {
+		const char *from, *to;
+	} wrong[] = {
+		{"\"id\":3", "\"id\":255"},
+		{"\"id\":3", "\"id\":32"},
+		{"\"id\":3", "\"id\":-1"},
+		{"\"shop\",\"id\":1", "\"shop\",\"id\":255"},
+		{"\"shed_from\":3", "\"shed_from\":4"},
+		{"\"cut_from\":255", "\"cut_from\":254"},
+		{"\"reserve\":0.0", "\"reserve\":1.5"},
+		{"\"shop\"", "\"sh\\u001b[2Jop\""},
+		{"\"shop\"", "\"a name of more than sixty-three bytes, which nobody could have given to it\""},
+		{"\"name\":\"shop\",", ""},
+		{"\"hold_ns\":5000000000", "\"hold_ns\":-1"},
+	};
+	static struct spw_history_policy policy, read;
+
+	(void)state;
+	make_policy(&policy.policy);
+	snprintf(policy.config, sizeof(policy.config), "/etc/caf\xc3\xa9.yaml");
+	assert_int_equal(reread(&policy, NULL, NULL, &read), 0);
+	assert_memory_equal(&read, &policy, sizeof(read));
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++)
+		if (!reread(&policy, wrong[i].from, wrong[i].to, &read))
+			fail_msg("%s was taken", wrong[i].to);
+	/* The kernel takes any bytes for a path, JSON does not: it is left out, and the rest is there. */
+	snprintf(policy.config, sizeof(policy.config), "/etc/caf\xe9.yaml");
+	assert_int_equal(reread(&policy, NULL, NULL, &read), 0);
+	assert_string_equal(read.config, "");
+	assert_string_equal(read.policy.services[0], "shop");
+}
+
+/* A record whose checksum is right is not for that reason one that a run has written. */
+static void impossible_records_are_refused(void **state)
+{
+	static struct spw_record zero, record, read;
+	static u8 bytes[4096];
+	size_t used;
+
+	(void)state;
+	for (u32 i = 0; i < 8; i++) {
+		u8 *fields[] = {&record.decision.level,
+				&record.decision.former,
+				&record.decision.service,
+				&record.wish.least,
+				&record.decision.services[0].level,
+				&record.wish.pinned,
+				&record.decision.pinned};
+
+		record = zero;
+		record.wish.pinned = record.decision.pinned = SPW_LEVEL_NEVER;
+		if (i < 7)
+			*fields[i] = i < 5 ? SPW_LEVEL_NEVER : SPW_RED + 1;
+		used = spw_record_put(&record, &zero, 1, 1, bytes, sizeof(bytes));
+		assert_true(used > 0);
+		read = zero;
+		assert_int_equal(spw_record_get(&read, 1, 1, bytes, used), i < 7 ? 0 : used);
+	}
+	assert_int_equal(read.wish.pinned, SPW_LEVEL_NEVER);
+}
+
 static void assert_facts_same(const struct spw_record *read, const struct spw_record *written)
 {
 	assert_memory_equal(&read->wish, &written->wish, sizeof(read->wish));
@@ -653,6 +739,8 @@ static void a_full_disk_leaves_the_old_file(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_policy_comes_back_or_is_refused),
+		cmocka_unit_test(impossible_records_are_refused),
 		cmocka_unit_test_setup_teardown(facts_come_back_exactly, make_folder, remove_folder),
 		cmocka_unit_test_setup_teardown(deciding_again_is_the_same, make_folder, remove_folder),
 		cmocka_unit_test_setup_teardown(a_torn_history_is_read_up_to_the_tear, make_folder, remove_folder),

@@ -19,6 +19,7 @@
 #define ETH6	  "\x02\0\0\0\0\1\x02\0\0\0\0\2\x86\xdd"
 #define VLAN2	  "\x02\0\0\0\0\1\x02\0\0\0\0\2\x88\xa8\0\x64\x81\x00\0\xc8\x08\x00"
 #define SYN	  "\x9c\x40\x01\xbb\0\0\0\1\0\0\0\0\x50\x02\xff\xff\0\0\0\0"
+#define ACK	  "\x9c\x40\x01\xbb\0\0\0\1\0\0\0\1\x50\x10\xff\xff\0\0\0\0"
 #define ADDR4	  "\xc6\x12\x00\x07\xc6\x12\x00\x01"
 #define ADDR6	  "\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\7\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\1"
 #define EXT(next) next "\0\1\4\0\0\0\0"
@@ -39,6 +40,10 @@ struct sample {
 static const struct sample samples[] = {
 	SAMPLE("SYN over IPv4", ETH4 "\x45\0\0\x28\0\0\x40\0\x40\6\0\0" ADDR4 SYN,
 	       SPW_FOUND_IP | SPW_FOUND_PORTS | SPW_FOUND_SYN, 40000),
+	SAMPLE("SYN over IPv6", ETH6 "\x60\0\0\0\0\x14\6\x40" ADDR6 SYN, SPW_FOUND_IP | SPW_FOUND_PORTS | SPW_FOUND_SYN,
+	       40000),
+	SAMPLE("ACK with data", ETH4 "\x45\0\0\x2a\0\0\x40\0\x40\6\0\0" ADDR4 ACK "xy", SPW_FOUND_IP | SPW_FOUND_PORTS,
+	       40000),
 	SAMPLE("fault 3: options", ETH4 "\x47\0\0\x30\0\0\x40\0\x40\6\0\0" ADDR4 "\1\1\1\1\1\1\1\0" SYN,
 	       SPW_FOUND_IP | SPW_FOUND_PORTS | SPW_FOUND_SYN, 40000),
 	SAMPLE("fault 8: two tags", VLAN2 "\x45\0\0\x28\0\0\x40\0\x40\6\0\0" ADDR4 SYN,
@@ -56,6 +61,14 @@ static const struct sample samples[] = {
 	SAMPLE("QUIC Initial",
 	       ETH4 "\x45\0\0\x24\0\0\x40\0\x40\x11\0\0" ADDR4 "\x9c\x40\x01\xbb\0\x10\0\0\xc0\0\0\0\1\0\0\0",
 	       SPW_FOUND_IP | SPW_FOUND_PORTS | SPW_FOUND_QUIC_INITIAL, 40000),
+	SAMPLE("QUIC Initial of a usual length",
+	       ETH6 "\x60\0\0\0\0\x18\x11\x40" ADDR6 "\x9c\x40\x01\xbb\0\x18\0\0\xc0\0\0\0\1\0\0\0"
+		    "01234567",
+	       SPW_FOUND_IP | SPW_FOUND_PORTS | SPW_FOUND_QUIC_INITIAL, 40000),
+	SAMPLE("fault 10: DHCP",
+	       ETH4 "\x45\0\0\x28\0\0\x40\0\x40\x11\0\0" ADDR4 "\0\x43\0\x44\0\x14\0\0"
+		    "012345678901",
+	       SPW_FOUND_IP | SPW_FOUND_PORTS | SPW_FOUND_DHCP, 67),
 	SAMPLE("fault 10: neighbour solicitation", ETH6 "\x60\0\0\0\0\x08\x3a\xff" ADDR6 "\x87\0\0\0\0\0\0\0",
 	       SPW_FOUND_IP | SPW_FOUND_NEIGHBOUR, 0),
 	SAMPLE("fault 10: ARP", "\x02\0\0\0\0\1\x02\0\0\0\0\2\x08\x06\0\1", SPW_FOUND_ARP, 0),
@@ -63,13 +76,34 @@ static const struct sample samples[] = {
 
 #define SAMPLES (sizeof(samples) / sizeof(*samples))
 
+static u32 usual_frames;
+
+/* The short way for usual frames finds what the long one finds, or nothing. */
+static void check_usual(const u8 *frame, size_t length, const struct spw_packet *packet,
+			const struct spw_cursor *cursor)
+{
+	struct spw_packet usual = {0};
+	struct spw_cursor at = {0};
+
+	if (!spw_parse_usual4(frame, frame + length, (u32)length, &at, &usual) &&
+	    !spw_parse_usual6(frame, frame + length, (u32)length, &at, &usual)) {
+		assert_memory_equal(&usual, &(struct spw_packet){0}, sizeof(usual));
+		return;
+	}
+	usual_frames++;
+	assert_memory_equal(&usual, packet, sizeof(usual));
+	assert_memory_equal(&at, cursor, sizeof(at));
+}
+
 static struct spw_packet parse(const u8 *bytes, size_t length)
 {
 	struct spw_packet packet = {0};
+	struct spw_cursor cursor;
 	u8 *copy = malloc(length ? length : 1);
 
 	memcpy(copy, bytes, length);
-	spw_parse(copy, copy + length, (u32)length, &packet);
+	spw_parse(copy, copy + length, (u32)length, &cursor, &packet);
+	check_usual(copy, length, &packet, &cursor);
 	free(copy);
 	return packet;
 }
@@ -83,6 +117,7 @@ static void test_samples(void **state)
 		if (packet.found != samples[i].found || packet.sport != samples[i].sport)
 			fail_msg("%s: found %#x, sport %u", samples[i].name, packet.found, packet.sport);
 	}
+	assert_int_equal(usual_frames, 4);
 }
 
 /* Fault 1: what is cut off is malformed, or a fragment; it never gains a port or a SYN that it does not hold. */

@@ -13,6 +13,7 @@
 
 #include "user/core/words.h"
 #include "user/view/parts.h"
+#include "user/view/talkers.h"
 #include "user/view/governance.h"
 #include "user/view/view.h"
 
@@ -165,11 +166,29 @@ static const struct spw_governance *the_governance(void)
 	return &governance;
 }
 
+/* Tables that hold one source; it stays until the process ends. */
+static const struct spw_talkers_view *the_talkers(void)
+{
+	static struct spw_sampling_choice choices[SPW_VERDICTS] = {{.shift = 4}, {.shift = 0}};
+	static const u64 kinds[SPW_SOURCE_KINDS] = {0, 1, 2, 3, 4};
+	static struct spw_talkers_view view = {.choices = choices, .kinds = kinds};
+	static struct spw_talkers *talkers;
+
+	if (!talkers) {
+		talkers = spw_talkers_new(4, 4);
+		spw_talkers_offer(talkers, &(struct spw_offer){.source_hi = 1ull << 63, .family = 4, .weight = 16});
+		spw_talkers_tick(talkers, 1);
+	}
+	view.talkers = talkers;
+	return &view;
+}
+
 static char *metrics_text(const struct spw_snapshot *snapshot)
 {
 	struct page page;
 
 	spw_view_metrics(open_page(&page), snapshot);
+	spw_view_talkers_metrics(page.out, the_talkers());
 	spw_view_governance_metrics(page.out, the_governance());
 	return close_page(&page);
 }

@@ -85,6 +85,7 @@ static int on_tick(sd_event_source *source, uint64_t usec, void *context)
 	(void)usec;
 	agent->ticks++;
 	agent_follow_wishes(agent, now);
+	agent_take_samples(agent, now);
 	agent_decide(agent, now);
 	agent_renew_lease(agent, now);
 	agent_limit(agent, now);
@@ -206,7 +207,7 @@ static int begin_deciding(struct agent *agent)
 
 	if (err)
 		return spw_fail("cannot read the limits in %s: %s", agent->pins.dir, strerror(-err));
-	return agent_begin_deciding(agent) ? spw_fail("out of memory") : 0;
+	return agent_begin_deciding(agent) || agent_begin_samples(agent) ? spw_fail("out of memory") : 0;
 }
 
 /* The tick repeats; sd-event timers are one-shot unless said otherwise. */
@@ -248,6 +249,7 @@ static void stop(struct agent *agent)
 
 static void release(struct agent *agent)
 {
+	agent_end_samples(agent);
 	agent_end_deciding(agent);
 	agent_end_limiting(agent);
 	spw_metrics_server_stop(agent->metrics);

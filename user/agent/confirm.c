@@ -67,31 +67,6 @@ json_t *agent_confirm(struct agent *agent)
 	return json_pack("{s:b,s:I}", "ok", 1, "generation", (json_int_t)agent->record.generation);
 }
 
-/* Names that came with what is taken back keep their identities, so that no other name ever gets their counters. */
-static void restore_registry(const struct spw_registry *now, const struct spw_registry *kept,
-			     struct spw_registry *restored)
-{
-	*restored = *kept;
-	for (u32 i = 0; i < SPW_LISTS_MAX; i++) {
-		if (kept->lists[i].state == SPW_RECORD_FREE && now->lists[i].state != SPW_RECORD_FREE) {
-			restored->lists[i] = now->lists[i];
-			restored->lists[i].state = SPW_RECORD_RETIRED;
-		}
-	}
-	for (u32 i = 0; i < SPW_CLASSES_MAX; i++) {
-		if (kept->classes[i].state == SPW_RECORD_FREE && now->classes[i].state != SPW_RECORD_FREE) {
-			restored->classes[i] = now->classes[i];
-			restored->classes[i].state = SPW_RECORD_RETIRED;
-		}
-	}
-	for (u32 i = 0; i < SPW_SERVICE_IDENTITIES; i++) {
-		if (kept->services[i].state == SPW_RECORD_FREE && now->services[i].state != SPW_RECORD_FREE) {
-			restored->services[i] = now->services[i];
-			restored->services[i].state = SPW_RECORD_RETIRED;
-		}
-	}
-}
-
 /* The numbers of the kept ruleset; what counts or tells of this run goes on. */
 static void restore_record(struct spw_agent_record *record, const struct spw_agent_record *kept)
 {
@@ -108,9 +83,11 @@ static void restore_record(struct spw_agent_record *record, const struct spw_age
 
 /* What is kept, as if it had just been read and compiled. */
 static int find_kept(struct agent *agent, struct spw_unconfirmed **kept, struct spw_config *config,
+		     struct spw_registry *registry, struct spw_identities *identities,
 		     struct spw_compile_report *report)
 {
 	struct spw_diagnostics diagnostics = {0};
+	char message[SPW_MESSAGE_MAX];
 	int ruleset_map = -1, err = spw_unconfirmed_find(&agent->pins, kept, &ruleset_map);
 
 	*config = (struct spw_config){0};
@@ -122,7 +99,10 @@ static int find_kept(struct agent *agent, struct spw_unconfirmed **kept, struct 
 	if (err)
 		spw_log_diagnostics(&diagnostics);
 	spw_diagnostics_free(&diagnostics);
-	return err;
+	if (err)
+		return err;
+	spw_registry_restore(&agent->registry, &(*kept)->registry, registry);
+	return spw_registry_assign(registry, config, identities, message);
 }
 
 static void take_back(struct agent *agent)
@@ -132,13 +112,11 @@ static void take_back(struct agent *agent)
 	struct spw_compile_report report = {.ruleset_map = -1};
 	char message[SPW_MESSAGE_MAX] = "";
 	struct spw_config config = {0};
-	u64 publish_ns = 0;
-	int err = registry ? find_kept(agent, &kept, &config, &report) : -ENOMEM;
+	struct spw_identities identities;
+	int err = registry ? find_kept(agent, &kept, &config, registry, &identities, &report) : -ENOMEM;
 
-	if (!err) {
-		restore_registry(&agent->registry, &kept->registry, registry);
-		err = agent_put_in_force(agent, &config, registry, &report, &publish_ns, message);
-	}
+	if (!err)
+		err = agent_put_in_force(agent, &config, registry, &identities, &report, message);
 	if (err) {
 		spw_config_free(&config);
 		spw_log(LOG_ALERT,
@@ -171,7 +149,7 @@ bool agent_find_unconfirmed(struct agent *agent, struct spw_compile_report *repo
 	_cleanup_free_ struct spw_unconfirmed *kept = NULL;
 	_cleanup_free_ struct spw_registry *registry = malloc(sizeof(*registry));
 	struct spw_config config = {0};
-	int err = registry ? find_kept(agent, &kept, &config, report) : -ENOMEM;
+	int err = registry ? find_kept(agent, &kept, &config, registry, &agent->identities, report) : -ENOMEM;
 
 	if (err) {
 		spw_config_free(&config);
@@ -191,7 +169,6 @@ bool agent_find_unconfirmed(struct agent *agent, struct spw_compile_report *repo
 	spw_config_free(&agent->config);
 	agent->config = config;
 	agent->control.mode = config.mode;
-	restore_registry(&agent->registry, &kept->registry, registry);
 	agent->registry = *registry;
 	restore_record(&agent->record, &kept->record);
 	return true;

@@ -35,12 +35,12 @@ int agent_begin_deciding(struct agent *agent)
 }
 
 /* An operator's word on a capacity outlives the configuration's. */
-static void take_capacities(struct agent *agent, const struct spw_identities *identities)
+static void take_capacities(struct agent *agent)
 {
 	struct spw_policy *policy = &agent->deciding.policy.policy;
 
 	for (u32 i = 0; i < policy->services_count; i++) {
-		u64 said = agent->registry.services[identities->services[i]].operator_capacity_per_s;
+		u64 said = agent->registry.services[policy->services[i].id].operator_capacity_per_s;
 
 		if (said)
 			policy->services[i].capacity_per_s = (double)said;
@@ -51,23 +51,16 @@ int agent_follow_policy(struct agent *agent)
 {
 	struct agent_deciding *deciding = &agent->deciding;
 	const struct spw_story_places places = places_of(agent);
-	struct spw_registry registry = agent->registry;
-	struct spw_identities identities;
-	char message[SPW_MESSAGE_MAX];
 
-	/* Names that are in force have their identities already; they are only looked up. */
-	if (spw_registry_assign(&registry, &agent->config, &identities, message))
-		return -ENOSPC;
-	spw_policy_make(&agent->config, identities.classes, identities.services, &deciding->policy);
-	take_capacities(agent, &identities);
-	agent_follow_limits(agent, &identities);
+	spw_policy_make(&agent->config, agent->identities.classes, agent->identities.services, &deciding->policy);
+	take_capacities(agent);
+	agent_follow_limits(agent);
 	deciding->classes_read = 0;
 	for (u32 i = 0; i < deciding->policy.policy.classes_count; i++)
 		if (deciding->policy.policy.classes[i].id >= deciding->classes_read)
 			deciding->classes_read = deciding->policy.policy.classes[i].id + 1u;
-	spw_memory_forget_rates(deciding->memory);
 	spw_story_policy(deciding->story, &deciding->policy, deciding->memory, &places);
-	return spw_signals_follow(deciding->signals, &agent->config, identities.services);
+	return spw_signals_follow(deciding->signals, &agent->config, agent->identities.services);
 }
 
 /* What the datapath has counted of each service, by rank of the class. */

@@ -55,11 +55,11 @@ int agent_begin_limiting(struct agent *agent)
 	return 0;
 }
 
-void agent_follow_limits(struct agent *agent, const struct spw_identities *identities)
+void agent_follow_limits(struct agent *agent)
 {
 	struct agent_limiting *limiting = &agent->limiting;
 
-	spw_limit_policy_make(&agent->config, identities->classes, &limiting->policy);
+	spw_limit_policy_make(&agent->config, agent->identities.classes, &limiting->policy);
 	memset(limiting->fair_per_s, 0, sizeof(limiting->fair_per_s));
 	spw_limits_plan(&limiting->policy, NULL, agent->datapath.jiffies_per_second, &limiting->limits);
 	write_limits(agent);
@@ -68,14 +68,29 @@ void agent_follow_limits(struct agent *agent, const struct spw_identities *ident
 /* ---- fair shares ---- */
 
 /*
- * The sources that bring the most new work: the place for the table of top talkers. Returns how many there are;
- * *claims is the caller's.
+ * The sources that bring new work, of those that were seen to bring most. Returns how many there are; *claims is the
+ * caller's.
  */
 static size_t heaviest_sources(const struct agent *agent, struct spw_fair_claim **claims)
 {
-	(void)agent;
-	*claims = NULL;
-	return 0;
+	const struct spw_talkers *talkers = agent->samples.talkers;
+	u32 known = spw_talkers_count(talkers, SPW_TALKER_SOURCE);
+	size_t count = 0;
+
+	*claims = calloc(known + 1, sizeof(**claims));
+	for (u32 i = 0; *claims && i < known; i++) {
+		struct spw_talker talker;
+
+		spw_talkers_get(talkers, SPW_TALKER_SOURCE, i, &talker);
+		if (talker.new_per_s > 0)
+			(*claims)[count++] = (struct spw_fair_claim){
+				.source = talker.source_hi,
+				.family = talker.family,
+				.class_id = talker.class_id,
+				.new_per_s = talker.new_per_s,
+			};
+	}
+	return count;
 }
 
 static bool has_moved(double from, double to)

@@ -27,7 +27,7 @@ struct agent_limiting {
 int agent_begin_limiting(struct agent *agent);
 
 /** agent_follow_limits() - another configuration is in force. */
-void agent_follow_limits(struct agent *agent, const struct spw_identities *identities);
+void agent_follow_limits(struct agent *agent);
 
 /** agent_limit() - one tick, behind the decision and the renewal of the lease. */
 void agent_limit(struct agent *agent, u64 now);

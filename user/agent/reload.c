@@ -196,7 +196,7 @@ static int outgrow(struct agent *agent, const struct spw_compile_report *report,
 }
 
 static int publish(struct agent *agent, const struct spw_registry *registry, const struct spw_compile_report *report,
-		   u64 *publish_ns, char *message)
+		   char *message)
 {
 	u64 begin = spw_monotonic_ns();
 	int err = spw_registry_write(&agent->pins, registry);
@@ -212,13 +212,14 @@ static int publish(struct agent *agent, const struct spw_registry *registry, con
 		if (err)
 			snprintf(message, SPW_MESSAGE_MAX, "cannot publish the ruleset: %s", strerror(-err));
 	}
-	*publish_ns = spw_monotonic_ns() - begin;
 	if (err)
 		spw_registry_write(&agent->pins, &agent->registry);
+	else
+		agent->record.publish_ns = report->result.fill_ns + spw_monotonic_ns() - begin;
 	return err;
 }
 
-static void note_publication(struct agent *agent, const struct spw_compile_report *report, u64 publish_ns)
+static void note_publication(struct agent *agent, const struct spw_compile_report *report)
 {
 	struct spw_agent_record *record = &agent->record;
 
@@ -229,7 +230,6 @@ static void note_publication(struct agent *agent, const struct spw_compile_repor
 	record->ruleset_prefixes6 = report->result.prefixes6;
 	record->ruleset_bytes = report->result.bytes;
 	record->compile_ns = report->result.compile_ns;
-	record->publish_ns = report->result.fill_ns + publish_ns;
 	spw_log(LOG_NOTICE,
 		"ruleset %llu published: %llu IPv4 and %llu IPv6 prefixes, %llu MiB; read in %llu ms, compiled in %llu ms, "
 		"published in %llu ms",
@@ -265,7 +265,8 @@ static void answer_publication(struct agent *agent, const char *job_text)
 }
 
 /* The new configuration is in force from here on. */
-static void adopt(struct agent *agent, struct spw_config *config, const struct spw_registry *registry)
+static void adopt(struct agent *agent, struct spw_config *config, const struct spw_registry *registry,
+		  const struct spw_identities *identities)
 {
 	bool moved = strcmp(agent->config.metrics_host ? agent->config.metrics_host : "",
 			    config->metrics_host ? config->metrics_host : "") ||
@@ -275,6 +276,7 @@ static void adopt(struct agent *agent, struct spw_config *config, const struct s
 	agent->config = *config;
 	*config = (struct spw_config){0};
 	agent->registry = *registry;
+	agent->identities = *identities;
 	agent->control.mode = agent->config.mode;
 	agent_write_control(agent);
 	if (agent_follow_policy(agent))
@@ -302,17 +304,17 @@ static void restore_links(struct agent *agent)
 
 /* New interfaces come first, under the old ruleset: if one cannot be had, nothing has changed. */
 int agent_put_in_force(struct agent *agent, struct spw_config *config, const struct spw_registry *registry,
-		       const struct spw_compile_report *report, u64 *publish_ns, char *message)
+		       const struct spw_identities *identities, const struct spw_compile_report *report, char *message)
 {
 	int err = agent_attach_all(agent, config, message);
 
 	if (err)
 		return err;
-	err = publish(agent, registry, report, publish_ns, message);
+	err = publish(agent, registry, report, message);
 	if (err)
 		restore_links(agent);
 	else
-		adopt(agent, config, registry);
+		adopt(agent, config, registry, identities);
 	return err;
 }
 
@@ -320,20 +322,20 @@ int agent_put_in_force(struct agent *agent, struct spw_config *config, const str
 static int finish_reload(struct agent *agent, const struct spw_compile_report *report, char *message)
 {
 	struct reload *reload = &agent->reload;
-	u64 publish_ns = 0;
 	int err = report->result.err;
 
 	if (!err && reload->confirm_ns)
 		err = agent_keep_in_force(agent, message);
 	if (!err) {
 		note_prefixes(&reload->registry, &reload->config, &reload->identities, report);
-		err = agent_put_in_force(agent, &reload->config, &reload->registry, report, &publish_ns, message);
+		err = agent_put_in_force(agent, &reload->config, &reload->registry, &reload->identities, report,
+					 message);
 		if (err && reload->confirm_ns && !agent->record.unconfirmed_until_ns)
 			spw_unconfirmed_forget(&agent->pins);
 	}
 	if (!err) {
 		agent->record.reloads_done++;
-		note_publication(agent, report, publish_ns);
+		note_publication(agent, report);
 		agent_await_confirmation(agent, reload->confirm_ns);
 		agent_tell(agent, "reload",
 			   json_pack("{s:b,s:I,s:n}", "ok", 1, "generation", (json_int_t)agent->record.generation,
@@ -373,16 +375,16 @@ static int on_job_done(sd_event_source *source, int fd, uint32_t events, void *c
 static int first_ruleset(struct agent *agent, struct spw_compile_report *report)
 {
 	struct spw_compile_job job;
-	struct spw_identities identities;
 	char message[SPW_MESSAGE_MAX] = "";
 	int err;
 
 	if (agent_find_unconfirmed(agent, report))
 		return 0;
-	err = spw_registry_assign(&agent->registry, &agent->config, &identities, message);
+	err = spw_registry_assign(&agent->registry, &agent->config, &agent->identities, message);
 	if (err)
 		return spw_fail("%s", message);
-	err = spw_compile_job_start(&agent->config, &identities, agent->record.generation + 1, 0, agent->force, &job);
+	err = spw_compile_job_start(&agent->config, &agent->identities, agent->record.generation + 1, 0, agent->force,
+				    &job);
 	if (err)
 		return spw_fail("cannot start the compile job: %s", strerror(-err));
 	spw_compile_job_finish(&job, report);
@@ -391,7 +393,7 @@ static int first_ruleset(struct agent *agent, struct spw_compile_report *report)
 		spw_compile_report_free(report);
 		return spw_fail("no ruleset; nothing was changed");
 	}
-	note_prefixes(&agent->registry, &agent->config, &identities, report);
+	note_prefixes(&agent->registry, &agent->config, &agent->identities, report);
 	return 0;
 }
 
@@ -416,8 +418,10 @@ static int load_and_attach(struct agent *agent, const struct spw_compile_report 
 	agent->control.level = agent->control.pinned_level < SPW_LEVELS ? agent->control.pinned_level : SPW_GREEN;
 	agent_write_control(agent);
 	err = agent_attach_all(agent, &agent->config, message);
-	if (!err && agent->record.unconfirmed_until_ns != SPW_TAKEN_BACK)
-		note_publication(agent, report, spw_monotonic_ns() - begin);
+	if (!err && agent->record.unconfirmed_until_ns != SPW_TAKEN_BACK) {
+		agent->record.publish_ns = report->result.fill_ns + spw_monotonic_ns() - begin;
+		note_publication(agent, report);
+	}
 	return err;
 }
 

@@ -152,21 +152,27 @@ json_t *agent_handle_request(void *context, u64 client, const json_t *request)
 		return handle_capacity(agent, request);
 	if (verb && !strcmp(verb, "confirm"))
 		return agent_confirm(agent);
+	if (verb && !strcmp(verb, "drops"))
+		return agent_handle_drops(agent, client, request);
+	if (verb && !strcmp(verb, "top"))
+		return agent_handle_top(agent, request);
 	if (verb && !strcmp(verb, "ping"))
 		return json_pack("{s:b,s:i,s:s}", "ok", 1, "pid", (int)getpid(), "version", SPW_VERSION);
-	return agent_failure("no such verb; there are apply, capacity, confirm, explain, level and ping");
+	return agent_failure("no such verb; there are apply, capacity, confirm, drops, explain, level, ping and top");
 }
 
 static int write_metrics(void *context, FILE *out)
 {
 	struct agent *agent = context;
 	const struct agent_deciding *deciding = &agent->deciding;
+	const struct spw_talkers_view talkers = agent_talkers_view(agent);
 	struct spw_snapshot snapshot;
 	int err = spw_sample(&agent->pins, &snapshot);
 
 	if (err)
 		return err;
 	spw_view_metrics(out, &snapshot);
+	spw_view_talkers_metrics(out, &talkers);
 	if (deciding->pace.decisions) {
 		const struct spw_governance governance = {&deciding->policy,
 							  &deciding->facts,

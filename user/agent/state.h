@@ -8,6 +8,7 @@
  *   confirm.c     what nobody confirms is taken back
  *   deciding.c    facts -> decision -> orders, at every tick (deciding.h; story.c tells of it)
  *   limiting.c    limits: written, seeded anew, looked at (limiting.h)
+ *   samples.c     samples -> talkers and drops (samples.h)
  *   requests.c    answers: control socket, metrics, health
  */
 #ifndef SPW_AGENT_STATE_H
@@ -24,6 +25,7 @@
 #include "../io/sampler.h"
 #include "deciding.h"
 #include "limiting.h"
+#include "samples.h"
 
 #define TICK_NS	       100000000ull
 #define TICKS_A_SECOND 10
@@ -51,6 +53,7 @@ struct agent {
 	struct spw_config config;
 	struct spw_pins pins;
 	struct spw_registry registry;
+	struct spw_identities identities; /* of the names of `config`, in `registry` */
 	struct spw_datapath datapath;
 	struct spw_link links[SPW_INTERFACES_MAX];
 	size_t links_count;
@@ -64,6 +67,7 @@ struct agent {
 	u64 ticks;
 	struct agent_deciding deciding;
 	struct agent_limiting limiting;
+	struct agent_samples samples;
 	/* Who asked for the level and is answered when the next tick has settled it. */
 	u64 level_clients[16];
 	u32 level_clients_count;
@@ -108,11 +112,11 @@ struct agent_order {
 void agent_start_reload(struct agent *agent, const struct agent_order *order);
 
 /**
- * agent_put_in_force() - publish @report and what belongs to it; @config is taken over.
- * Returns 0, or -errno and @message: nothing has changed.
+ * agent_put_in_force() - publish @report and what belongs to it; @config is taken over, and how long it took is in the
+ * agent's record. Returns 0, or -errno and @message: nothing has changed.
  */
 int agent_put_in_force(struct agent *agent, struct spw_config *config, const struct spw_registry *registry,
-		       const struct spw_compile_report *report, u64 *publish_ns, char *message);
+		       const struct spw_identities *identities, const struct spw_compile_report *report, char *message);
 
 /** agent_first_publication() - the first ruleset: compiled before anything is loaded, loaded before anything is
  * attached. */
@@ -134,7 +138,7 @@ void agent_check_confirmation(struct agent *agent, u64 now);
 
 /**
  * agent_find_unconfirmed() - at the start: what an earlier run has left to be given back.
- * @report: its ruleset, as if it had just been compiled; agent->config becomes the one that belongs to it
+ * @report: its ruleset, as if it had just been compiled; agent->config and its names become those that belong to it
  * Returns true if there is any.
  */
 bool agent_find_unconfirmed(struct agent *agent, struct spw_compile_report *report);

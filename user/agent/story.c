@@ -186,10 +186,8 @@ static void hand_out_learned(const struct spw_story *story, const struct spw_nam
 {
 	for (u32 i = 0; i < policy->policy.services_count; i++) {
 		const struct spw_learned *known = spw_learned_find(&story->learned, policy->services[i]);
-		bool same = story->policy_known && i < story->policy.policy.services_count &&
-			    !strcmp(story->policy.services[i], policy->services[i]);
 
-		if (!same)
+		if (!story->policy_known || spw_policy_service(&story->policy, policy->services[i]) < 0)
 			*spw_memory_learned(memory, i) = known ? *known : (struct spw_learned){0};
 	}
 }
@@ -219,6 +217,8 @@ void spw_story_policy(struct spw_story *story, const struct spw_named_policy *po
 	struct spw_learned learned[SPW_SERVICES_MAX] = {0};
 
 	gather_learned(story, memory);
+	if (story->policy_known)
+		spw_memory_follow(memory, &story->policy.policy, &policy->policy);
 	hand_out_learned(story, policy, memory);
 	for (u32 i = 0; i < policy->policy.services_count; i++)
 		learned[i] = *spw_memory_learned(memory, i);

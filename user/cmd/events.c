@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* events: what happened: level changes, reloads, interfaces, hooks, signals. */
+/* events: what happened: level changes, reloads, interfaces, hooks, signals; or what was dropped, sampled. */
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
@@ -13,8 +13,10 @@
 
 #include "../io/cleanup.h"
 #include "../io/events.h"
+#include "../view/drop.h"
 #include "../view/parts.h"
 #include "cmd.h"
+#include "drops.h"
 
 #define LOOK_MS 200
 
@@ -192,14 +194,50 @@ static int print_events(const struct spw_call *call, const char *state_dir, bool
 	return status;
 }
 
+/* ---- sampled drops ---- */
+
+static bool on_drop(void *context, const json_t *drop)
+{
+	const struct spw_call *call = context;
+
+	if (!drop)
+		return !fflush(stdout);
+	if (call->json) {
+		json_dumpf(drop, stdout, JSON_COMPACT);
+		putchar('\n');
+	} else {
+		spw_view_drop(stdout, drop, (struct spw_style){spw_colour()});
+	}
+	return !ferror(stdout);
+}
+
+static int print_drops(const struct spw_call *call, bool following)
+{
+	const struct spw_drops_wish wish = {.follow = following};
+	u64 lost = 0;
+	int status = spw_drops(call, &wish, on_drop, (void *)call, &lost);
+
+	if (lost)
+		fprintf(stderr, "note: %llu drops came faster than they were read\n", (unsigned long long)lost);
+	return status;
+}
+
 static int run(const struct spw_call *call, int argc, char **argv)
 {
-	bool following = argc == 2 && (!strcmp(argv[1], "-f") || !strcmp(argv[1], "--follow"));
+	bool following = false, drops = false;
 	struct spw_config config;
 	int status;
 
-	if (argc > 1 && !following)
-		return spw_usage(&spw_verb_events, "unexpected '%s'", argv[1]);
+	for (int i = 1; i < argc; i++) {
+		if (!strcmp(argv[i], "-f") || !strcmp(argv[i], "--follow"))
+			following = true;
+		else if (!strcmp(argv[i], "--drops"))
+			drops = true;
+		else
+			return spw_usage(&spw_verb_events, "unexpected '%s'", argv[i]);
+	}
+	if (drops)
+		return print_drops(call, following);
 	status = spw_where(call, &config);
 	if (status == SPW_EXIT_DONE)
 		status = print_events(call, config.state_dir, following);
@@ -209,11 +247,12 @@ static int run(const struct spw_call *call, int argc, char **argv)
 
 const struct spw_verb spw_verb_events = {
 	.name = "events",
-	.usage = "[-f|--follow]",
-	.summary = "Show what happened: levels, reloads, interfaces, hooks, signals",
-	.help = "  spillway events       what the event log holds, the oldest first\n"
-		"  spillway events -f    what comes from now on\n"
-		"  spillway -j events    one JSON object a line\n\n"
-		"Works without an agent.\n",
+	.usage = "[--drops] [-f|--follow]",
+	.summary = "Show what happened: levels, reloads, interfaces, hooks, signals; or sampled drops",
+	.help = "  spillway events            what the event log holds, the oldest first\n"
+		"  spillway events -f         what comes from now on\n"
+		"  spillway events --drops    the latest packets that were dropped, of those that were sampled\n"
+		"  spillway -j events         one JSON object a line\n\n"
+		"The event log needs no agent, drops do.\n",
 	.run = run,
 };

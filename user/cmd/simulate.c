@@ -94,6 +94,23 @@ static void show(struct simulation *simulation, const struct spw_trace *trace, u
 		spw_view_packet(stdout, &view, (struct spw_style){spw_colour()});
 }
 
+/*
+ * A frame that the capture has cut short, as `capture` does it, as long as it was: its headers tell its length, and
+ * nothing behind them is judged.
+ */
+static void restore_length(struct spw_frame *frame)
+{
+	static u8 whole[FRAME_BYTES_MAX];
+
+	if (frame->length >= frame->wire_length || frame->length < FRAME_BYTES_MIN ||
+	    frame->wire_length > FRAME_BYTES_MAX)
+		return;
+	memcpy(whole, frame->bytes, frame->length);
+	memset(whole + frame->length, 0, frame->wire_length - frame->length);
+	frame->bytes = whole;
+	frame->length = frame->wire_length;
+}
+
 static int judge(struct simulation *simulation, const struct spw_frame *frame)
 {
 	LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = frame->bytes, .data_size_in = frame->length, .repeat = 1);
@@ -101,7 +118,6 @@ static int judge(struct simulation *simulation, const struct spw_frame *frame)
 	const u32 key = 0;
 
 	simulation->packets++;
-	simulation->cut_short += frame->length < frame->wire_length;
 	if (options.data_size_in > FRAME_BYTES_MAX)
 		options.data_size_in = FRAME_BYTES_MAX;
 	if (frame->length < FRAME_BYTES_MIN) {
@@ -141,6 +157,8 @@ static int judge_all(struct simulation *simulation, struct spw_capture *capture,
 	int got, status = SPW_EXIT_DONE;
 
 	while (status == SPW_EXIT_DONE && (got = spw_capture_next(capture, &frame, message)) == 1) {
+		simulation->cut_short += frame.length < frame.wire_length;
+		restore_length(&frame);
 		status = judge(simulation, &frame);
 		if (progress)
 			show_progress(simulation, began_ns, &shown_ns);
@@ -166,8 +184,8 @@ static void sum_up(const struct simulation *simulation)
 
 	if (simulation->cut_short)
 		fprintf(stderr,
-			"note: %llu packets were cut short by the capture's snapshot length and are judged as they "
-			"stand; capture whole packets (tcpdump -s 0)\n",
+			"note: %llu packets were cut short by the capture's snapshot length; zeros stand for what is "
+			"missing\n",
 			(unsigned long long)simulation->cut_short);
 	if (simulation->refused)
 		fprintf(stderr, "note: %llu frames are shorter than an Ethernet header; no wire carries them\n",

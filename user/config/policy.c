@@ -88,7 +88,8 @@ bool spw_policy_same(const struct spw_named_policy *one, const struct spw_named_
 		    strcmp(one->classes[i], other->classes[i]))
 			return false;
 	for (u32 i = 0; i < one->policy.services_count; i++)
-		if (strcmp(one->services[i], other->services[i]))
+		if (one->policy.services[i].id != other->policy.services[i].id ||
+		    strcmp(one->services[i], other->services[i]))
 			return false;
 	return true;
 }

@@ -8,9 +8,8 @@
  */
 #include "reader.h"
 
-#include <string.h>
-
 #include "units.h"
+#include "url.h"
 
 #define MS_NS 1000000ULL
 
@@ -27,14 +26,15 @@ static void set_target(struct spw_reader *reader, struct spw_config_probe *probe
 static void read_url(struct spw_reader *reader, const struct spw_node *value, struct spw_config_probe *probe,
 		     enum spw_config_probe_kind kind)
 {
-	const char *text = spw_read_text(reader, value, "an address such as http://127.0.0.1:8080/health");
+	const char *text = spw_read_text(reader, value, "an address such as http://127.0.0.1:8080/health"), *problem;
+	struct spw_url url;
 
 	if (!text)
 		return;
 	set_target(reader, probe, kind, value);
-	if (strncmp(text, "http://", 7) || !text[7] || strpbrk(text, " \t\r\n"))
-		spw_error(reader->diagnostics, value->place,
-			  "'%.64s' cannot be asked; write http://HOST:PORT/PATH, with an address of this host", text);
+	problem = spw_url_read(text, &url);
+	if (problem)
+		spw_error(reader->diagnostics, value->place, "'%.64s' cannot be asked: %s", text, problem);
 	else
 		spw_replace_text(reader, &probe->target, NULL, text);
 }

@@ -144,17 +144,21 @@ double spw_default_reserve(u32 rank, u32 count)
 	return rank < count ? usual[known - 1] * rank / (count - 1) : usual[known - 1];
 }
 
+/* Nothing is known of it. */
+static void forget_service(struct service_memory *service)
+{
+	memset(service, 0, sizeof(*service));
+	service->capacity.curb = 1;
+	for (u32 rank = 0; rank < SPW_CLASSES_MAX; rank++)
+		spw_share_begin(&service->shares[rank]);
+}
+
 struct spw_memory *spw_memory_new(void)
 {
 	struct spw_memory *memory = calloc(1, sizeof(*memory));
 
-	if (!memory)
-		return NULL;
-	for (u32 i = 0; i < SPW_SERVICES_MAX; i++) {
-		memory->services[i].capacity.curb = 1;
-		for (u32 rank = 0; rank < SPW_CLASSES_MAX; rank++)
-			spw_share_begin(&memory->services[i].shares[rank]);
-	}
+	for (u32 i = 0; memory && i < SPW_SERVICES_MAX; i++)
+		forget_service(&memory->services[i]);
 	return memory;
 }
 
@@ -179,6 +183,35 @@ void spw_memory_forget_rates(struct spw_memory *memory)
 	memory->begun = false;
 	for (u32 i = 0; i < SPW_SERVICES_MAX; i++)
 		memory->services[i].primed = false;
+}
+
+/* The same service, whose classes may have other ranks now. */
+static void carry_over(struct service_memory *to, const struct service_memory *from, const struct spw_policy *former,
+		       const struct spw_policy *policy)
+{
+	*to = *from;
+	for (u32 rank = 0; rank < SPW_CLASSES_MAX; rank++)
+		spw_share_begin(&to->shares[rank]);
+	for (u32 rank = 0; rank < policy->classes_count; rank++)
+		for (u32 was = 0; was < former->classes_count; was++)
+			if (former->classes[was].id == policy->classes[rank].id)
+				to->shares[rank] = from->shares[was];
+}
+
+void spw_memory_follow(struct spw_memory *memory, const struct spw_policy *former, const struct spw_policy *policy)
+{
+	struct service_memory *known = malloc(sizeof(memory->services));
+
+	if (known)
+		memcpy(known, memory->services, sizeof(memory->services));
+	for (u32 i = 0; i < SPW_SERVICES_MAX; i++)
+		forget_service(&memory->services[i]);
+	for (u32 i = 0; known && i < policy->services_count; i++)
+		for (u32 was = 0; was < former->services_count; was++)
+			if (former->services[was].id == policy->services[i].id)
+				carry_over(&memory->services[i], &known[was], former, policy);
+	free(known);
+	spw_memory_forget_rates(memory);
 }
 
 /* Long enough for so much work to come in, within bounds. */

@@ -170,6 +170,13 @@ bool spw_learned_check(const struct spw_learned *learned);
 void spw_memory_forget_rates(struct spw_memory *memory);
 
 /**
+ * spw_memory_follow() - @policy takes the place of @former, under which @memory came to be: what is remembered of a
+ * service or class goes with its identity to where that stands now, what is new begins with nothing. Rates are
+ * forgotten as above. Without memory to sort it in, all of them begin with nothing.
+ */
+void spw_memory_follow(struct spw_memory *memory, const struct spw_policy *former, const struct spw_policy *policy);
+
+/**
  * spw_decide() - one tick.
  * @memory: changed
  * @facts: never earlier than those before; a gap of more than a second, or of nothing, is told apart from load

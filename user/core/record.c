@@ -108,17 +108,23 @@ static void whole(struct walk *walk, u64 *field)
 		*field = old + unzigzag(now);
 }
 
-static void small(struct walk *walk, u8 *field, u8 most)
+/* Up to @most, or @also. */
+static void small_or(struct walk *walk, u8 *field, u8 most, u8 also)
 {
 	u8 old = *(const u8 *)before(walk, field);
 	u64 change = difference(walk, zigzag((u64)*field - old)), value = old + unzigzag(change);
 
 	if (!walk->reads)
 		return;
-	if (value > most && value != SPW_LEVEL_NEVER)
+	if (value > most && value != also)
 		walk->failed = true;
 	else
 		*field = (u8)value;
+}
+
+static void small(struct walk *walk, u8 *field, u8 most)
+{
+	small_or(walk, field, most, most);
 }
 
 static void truth(struct walk *walk, bool *field)
@@ -245,7 +251,7 @@ static void walk_decision(struct walk *walk, struct spw_decision *decision, u32 
 	small(walk, &decision->former, SPW_RED);
 	small(walk, &decision->rule, UINT8_MAX);
 	small(walk, &decision->service, SPW_SERVICES_MAX - 1);
-	small(walk, &decision->pinned, SPW_RED);
+	small_or(walk, &decision->pinned, SPW_RED, SPW_LEVEL_NEVER);
 	truth(walk, &decision->blind);
 	whole(walk, &decision->hold_left_ns);
 	for (u32 i = 0; i < SPW_HOST_SIGNALS; i++) {
@@ -258,7 +264,7 @@ static void walk_decision(struct walk *walk, struct spw_decision *decision, u32 
 
 static void walk_record(struct walk *walk, struct spw_record *record, u32 classes, u32 services)
 {
-	small(walk, &record->wish.pinned, SPW_RED);
+	small_or(walk, &record->wish.pinned, SPW_RED, SPW_LEVEL_NEVER);
 	small(walk, &record->wish.least, SPW_RED);
 	small(walk, &record->wish.most, SPW_RED);
 	whole(walk, &record->facts.now_ns);

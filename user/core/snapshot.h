@@ -11,6 +11,7 @@
 #include "../../maps/control.h"
 #include "../../maps/counters.h"
 #include "../../maps/registry.h"
+#include "../../maps/sample.h"
 
 /* Sums by verdict; packets[SPW_DROP] and so on. */
 struct spw_sum {
@@ -51,6 +52,7 @@ struct spw_snapshot {
 	struct spw_sum reasons[SPW_REASONS_MAX]; /* "malformed" of both verdicts stands under SPW_REASON_MALFORMED */
 	struct spw_anomaly_counter anomalies[SPW_ANOMALIES_MAX];
 	u64 limited[SPW_CLASSES_MAX][SPW_SCOPES][SPW_KINDS]; /* packets that limits refused, by class identity */
+	struct spw_sampling sampling;
 };
 
 /** spw_lease_left_ns() - nanoseconds that the lease still runs; 0: it is over and everything passes. */

@@ -2,35 +2,26 @@
 /* Probes of the application: one attempt at a time, each with a deadline, all of it on the event loop. */
 #include "app_probe.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
+#include "../config/url.h"
 #include "answer.h"
 #include "cleanup.h"
 #include "sampler.h"
 
-#define TARGET_MAX     512
 #define LATE_USEC      1000 /* how much later than asked for a timer may fire */
 #define READS_A_WAKEUP 4
-
-struct url {
-	struct sockaddr_storage address;
-	socklen_t address_bytes;
-	char host[128]; /* as in the header: with its port */
-	char path[TARGET_MAX];
-};
 
 struct spw_app_probe {
 	enum spw_config_probe_kind kind;
 	char *target, *sample;
-	struct url url;
+	struct spw_url url;
 	struct spw_namespace space; /* that the target is seen from; path NULL: the agent's own */
 	u64 interval_ns, timeout_ns;
 	sd_event *loop;
@@ -38,7 +29,7 @@ struct spw_app_probe {
 	sd_event_source *socket;
 	int fd; /* -1: no attempt is under way */
 	u64 started_ns;
-	char request[TARGET_MAX + 256];
+	char request[SPW_URL_MAX + 256];
 	size_t request_bytes, sent;
 	char *answer; /* SPW_PROBE_BYTES_MAX and a NUL */
 	size_t answer_bytes;
@@ -52,53 +43,6 @@ struct spw_app_probe {
 static const char *kind_name(const struct spw_app_probe *probe)
 {
 	return probe->kind == SPW_PROBE_HTTP ? "GET" : probe->kind == SPW_PROBE_FILE ? "file" : "page";
-}
-
-/* ---- the target ---- */
-
-/* HOST, HOST:PORT, [HOST]:PORT */
-static bool read_host(const char *text, size_t length, struct url *url)
-{
-	struct sockaddr_in *v4 = (struct sockaddr_in *)&url->address;
-	struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)&url->address;
-	char host[128], *colon, *end;
-	unsigned long port = 80;
-
-	if (!length || length >= sizeof(host))
-		return false;
-	memcpy(host, text, length);
-	host[length] = '\0';
-	memcpy(url->host, host, length + 1);
-	colon = strrchr(host, ':');
-	if (colon && !strchr(colon, ']')) {
-		port = strtoul(colon + 1, &end, 10);
-		if (!colon[1] || *end || !port || port > 65535)
-			return false;
-		*colon = '\0';
-	}
-	if (*host == '[' && host[strlen(host) - 1] == ']') {
-		host[strlen(host) - 1] = '\0';
-		*v6 = (struct sockaddr_in6){.sin6_family = AF_INET6, .sin6_port = htons((u16)port)};
-		url->address_bytes = sizeof(*v6);
-		return inet_pton(AF_INET6, host + 1, &v6->sin6_addr) == 1;
-	}
-	*v4 = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons((u16)port)};
-	url->address_bytes = sizeof(*v4);
-	return inet_pton(AF_INET, strcmp(host, "localhost") ? host : "127.0.0.1", &v4->sin_addr) == 1;
-}
-
-static bool read_url(const char *text, struct url *url)
-{
-	static const char scheme[] = "http://";
-	size_t length;
-
-	if (strncmp(text, scheme, strlen(scheme)))
-		return false;
-	text += strlen(scheme);
-	length = strcspn(text, "/?#");
-	snprintf(url->path, sizeof(url->path), "%s%.*s", text[length] == '/' ? "" : "/",
-		 (int)strcspn(text + length, "#"), text + length);
-	return strlen(text) < TARGET_MAX - 2 && !strpbrk(text, " \t\r\n") && read_host(text, length, url);
 }
 
 /* ---- an attempt and its end ---- */
@@ -328,6 +272,8 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *context)
 
 static int prepare(struct spw_app_probe *probe, const struct spw_config_probe *config, const char *space)
 {
+	const char *problem;
+
 	probe->fd = -1;
 	probe->target = strdup(config->target ? config->target : "");
 	probe->sample = strdup(config->sample ? config->sample : "");
@@ -336,9 +282,9 @@ static int prepare(struct spw_app_probe *probe, const struct spw_config_probe *c
 	if (!probe->target || !probe->sample || !probe->answer || (space && !probe->space.path))
 		return -ENOMEM;
 	snprintf(probe->about, sizeof(probe->about), "%s %.200s: not asked yet", kind_name(probe), probe->target);
-	if (probe->kind != SPW_PROBE_FILE && !read_url(probe->target, &probe->url)) {
-		snprintf(probe->about, sizeof(probe->about),
-			 "%.100s: write http://ADDRESS:PORT/PATH, with an IP address or localhost", probe->target);
+	problem = probe->kind == SPW_PROBE_FILE ? NULL : spw_url_read(probe->target, &probe->url);
+	if (problem) {
+		snprintf(probe->about, sizeof(probe->about), "%.100s: %s", probe->target, problem);
 		return 0;
 	}
 	probe->request_bytes = (size_t)snprintf(probe->request, sizeof(probe->request),

@@ -235,6 +235,21 @@ void spw_control_answer(struct spw_control_server *server, u64 id, json_t *objec
 	json_decref(object);
 }
 
+int spw_control_take(struct spw_control_server *server, u64 id)
+{
+	for (int i = 0; id && i < CLIENTS_MAX; i++) {
+		struct client *client = &server->clients[i];
+
+		if (client->id != id)
+			continue;
+		sd_event_source_disable_unref(client->source);
+		client->source = NULL;
+		client->id = 0;
+		return client->fd;
+	}
+	return -1;
+}
+
 void spw_control_server_tick(struct spw_control_server *server, u64 now_ns)
 {
 	for (int i = 0; i < CLIENTS_MAX; i++) {
@@ -262,7 +277,7 @@ void spw_control_server_stop(struct spw_control_server *server)
 
 /* ---- the verbs' end ---- */
 
-static json_t *no_agent(const char *path, int err, char *message)
+static int no_agent(const char *path, int err, char *message)
 {
 	if (err == ENOENT || err == ECONNREFUSED)
 		snprintf(message, SPW_MESSAGE_MAX, "no agent listens at %s; start it with: spillway run", path);
@@ -271,7 +286,7 @@ static json_t *no_agent(const char *path, int err, char *message)
 			 err == EACCES ? "; this needs root" : "");
 	if (err == EACCES)
 		syslog(LOG_AUTHPRIV | LOG_WARNING, "spillway: user %u was refused at %s", getuid(), path);
-	return NULL;
+	return -1;
 }
 
 static json_t *read_answer(int fd, int seconds, char *message)
@@ -313,7 +328,7 @@ static json_t *read_answer(int fd, int seconds, char *message)
 	return object;
 }
 
-json_t *spw_control_call(const char *run_dir, json_t *request, int seconds, char message[SPW_MESSAGE_MAX])
+int spw_control_open(const char *run_dir, json_t *request, char message[SPW_MESSAGE_MAX])
 {
 	_cleanup_free_ char *text = json_dumps(request, JSON_COMPACT);
 	_cleanup_fd_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -323,11 +338,11 @@ json_t *spw_control_call(const char *run_dir, json_t *request, int seconds, char
 	json_decref(request);
 	snprintf(message, SPW_MESSAGE_MAX, "out of memory or descriptors");
 	if (!text || fd < 0)
-		return NULL;
+		return -1;
 	if (snprintf(address.sun_path, sizeof(address.sun_path), "%s/" SPW_CONTROL_SOCKET, run_dir) >=
 	    (int)sizeof(address.sun_path)) {
 		snprintf(message, SPW_MESSAGE_MAX, "run_dir '%s' is too long for a socket in it", run_dir);
-		return NULL;
+		return -1;
 	}
 	if (connect(fd, (void *)&address, sizeof(address)))
 		return no_agent(address.sun_path, errno, message);
@@ -335,5 +350,12 @@ json_t *spw_control_call(const char *run_dir, json_t *request, int seconds, char
 	text[length] = '\n';
 	if (send(fd, text, length + 1, MSG_NOSIGNAL) != (ssize_t)length + 1)
 		return no_agent(address.sun_path, errno, message);
-	return read_answer(fd, seconds, message);
+	return TAKE_FD(fd);
+}
+
+json_t *spw_control_call(const char *run_dir, json_t *request, int seconds, char message[SPW_MESSAGE_MAX])
+{
+	_cleanup_fd_ int fd = spw_control_open(run_dir, request, message);
+
+	return fd < 0 ? NULL : read_answer(fd, seconds, message);
 }

@@ -33,9 +33,21 @@ int spw_control_server_start(sd_event *loop, const char *run_dir, spw_control_ha
  */
 void spw_control_answer(struct spw_control_server *server, u64 client, json_t *answer);
 
+/**
+ * spw_control_take() - the connection of a client that has asked and was not answered, for a handler whose answer has
+ * no end: the server forgets it, the caller owns the descriptor. -1: the client went.
+ */
+int spw_control_take(struct spw_control_server *server, u64 client);
+
 /** spw_control_server_tick() - close connections that are past their time. */
 void spw_control_server_tick(struct spw_control_server *server, u64 now_ns);
 void spw_control_server_stop(struct spw_control_server *server);
+
+/**
+ * spw_control_open() - connect and send @request (takes the reference), without waiting for the answer.
+ * Returns a descriptor that the caller owns, or -1 and @message.
+ */
+int spw_control_open(const char *run_dir, json_t *request, char message[SPW_MESSAGE_MAX]);
 
 /**
  * spw_control_call() - the verbs' end: send @request (takes the reference), wait for the answer.

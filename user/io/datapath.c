@@ -116,6 +116,7 @@ static int share_pins(struct spillway_bpf *skeleton, const struct spw_pins *pins
 		{skeleton->maps.fingerprints, SPW_PIN_FINGERPRINTS},
 		{skeleton->maps.limits, SPW_PIN_LIMITS},
 		{skeleton->maps.meters, SPW_PIN_METERS},
+		{skeleton->maps.sampling, SPW_PIN_SAMPLING},
 	};
 
 	for (size_t i = 0; i < sizeof(shared) / sizeof(*shared); i++) {
@@ -172,6 +173,7 @@ int spw_datapath_load(const struct spw_pins *pins, int ruleset_map, u32 units_ca
 			.orders_fd = bpf_map__fd(skeleton->maps.orders),
 			.limits_fd = bpf_map__fd(skeleton->maps.limits),
 			.meters_fd = bpf_map__fd(skeleton->maps.meters),
+			.samples_fd = bpf_map__fd(skeleton->maps.samples),
 			.units_capacity = units_capacity,
 			.clock_fd = bpf_program__fd(skeleton->progs.jiffies_now),
 		};

@@ -25,6 +25,7 @@ struct spw_datapath {
 	int orders_fd;		       /* borrowed */
 	int limits_fd;		       /* borrowed */
 	int meters_fd;		       /* borrowed */
+	int samples_fd;		       /* ring of samples; borrowed */
 	u32 jiffies_per_second;	       /* of this kernel; 0: it does not tell */
 };
 

@@ -10,6 +10,8 @@
 #include <string.h>
 #include <sys/uio.h>
 
+#include "../config/text.h"
+
 u32 spw_history_crc(const void *bytes, size_t count)
 {
 	static u32 table[256];
@@ -105,6 +107,19 @@ void spw_history_copy(struct spw_record *to, const struct spw_record *from)
 
 /* ---- the policy as JSON ---- */
 
+/* It goes to people, and JSON takes nothing but UTF-8: what a terminal would take for an order is none. */
+static bool printable(const char *text)
+{
+	u32 rune;
+
+	for (size_t left = strlen(text), bytes; left; left -= bytes, text += bytes) {
+		bytes = spw_utf8_next(text, left, &rune);
+		if (!bytes || !spw_rune_printable(rune))
+			return false;
+	}
+	return true;
+}
+
 static json_t *classes_json(const struct spw_named_policy *policy)
 {
 	json_t *array = json_array();
@@ -157,9 +172,10 @@ static const struct {
 
 json_t *spw_history_policy_json(const struct spw_history_policy *policy)
 {
-	json_t *object = json_pack("{s:s,s:s,s:I,s:I,s:o,s:o}", "version", SPW_VERSION, "config", policy->config,
-				   "now_ns", (json_int_t)policy->now_ns, "wall_ns", (json_int_t)policy->wall_ns,
-				   "classes", classes_json(&policy->policy), "services", services_json(policy));
+	json_t *object = json_pack("{s:s,s:s,s:I,s:I,s:o,s:o}", "version", SPW_VERSION, "config",
+				   printable(policy->config) ? policy->config : "", "now_ns",
+				   (json_int_t)policy->now_ns, "wall_ns", (json_int_t)policy->wall_ns, "classes",
+				   classes_json(&policy->policy), "services", services_json(policy));
 	const u8 *core = (const u8 *)&policy->policy.policy;
 
 	for (size_t i = 0; i < sizeof(parameters) / sizeof(*parameters); i++) {
@@ -191,26 +207,31 @@ static bool get_time(const json_t *object, const char *name, u64 *time)
 static bool get_small(const json_t *object, const char *name, u64 most, u8 *number)
 {
 	u64 value;
-	bool there = get_time(object, name, &value) && (value <= most || value == SPW_LEVEL_NEVER);
+	bool there = get_time(object, name, &value) && value <= most;
 
 	*number = there ? (u8)value : 0;
 	return there;
 }
 
+static bool get_level(const json_t *object, const char *name, u8 *level)
+{
+	return get_small(object, name, SPW_LEVEL_NEVER, level) && (*level <= SPW_RED || *level == SPW_LEVEL_NEVER);
+}
+
 static bool get_name(const json_t *object, const char *key, char *name, size_t room)
 {
 	const char *text = json_string_value(json_object_get(object, key));
+	bool right = text && strlen(text) < room && printable(text);
 
-	snprintf(name, room, "%s", text ? text : "");
-	return text;
+	snprintf(name, room, "%s", right ? text : "");
+	return right;
 }
 
 static bool get_class(const json_t *object, struct spw_class_policy *class, char *name)
 {
 	return get_name(object, "name", name, SPW_NAME_MAX) &&
 	       get_small(object, "id", SPW_CLASSES_MAX - 1, &class->id) &&
-	       get_small(object, "shed_from", SPW_RED, &class->shed_from) &&
-	       get_small(object, "cut_from", SPW_RED, &class->cut_from) &&
+	       get_level(object, "shed_from", &class->shed_from) && get_level(object, "cut_from", &class->cut_from) &&
 	       get_number(object, "reserve", &class->reserve) && class->reserve <= 1;
 }
 

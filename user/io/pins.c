@@ -19,6 +19,7 @@
 #include "../../maps/limit.h"
 #include "../../maps/order.h"
 #include "../../maps/registry.h"
+#include "../../maps/sample.h"
 #include "cleanup.h"
 
 #define BPFFS "/sys/fs/bpf"
@@ -48,6 +49,7 @@ static const struct {
 	[SPW_PIN_LIMITS] = {"limits", BPF_MAP_TYPE_ARRAY, sizeof(struct spw_limits), 1,
 			    BPF_F_MMAPABLE | BPF_F_RDONLY_PROG},
 	[SPW_PIN_METERS] = {"meters", BPF_MAP_TYPE_ARRAY, sizeof(struct spw_meters), 1, BPF_F_MMAPABLE},
+	[SPW_PIN_SAMPLING] = {"sampling", BPF_MAP_TYPE_PERCPU_ARRAY, sizeof(struct spw_sampling), 1, 0},
 	[SPW_PIN_LIST_REGISTRY] = {"list_registry", BPF_MAP_TYPE_ARRAY, sizeof(struct spw_list_record), SPW_LISTS_MAX,
 				   BPF_F_RDONLY_PROG},
 	[SPW_PIN_CLASS_REGISTRY] = {"class_registry", BPF_MAP_TYPE_ARRAY, sizeof(struct spw_class_record),

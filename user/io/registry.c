@@ -7,39 +7,87 @@
 #include <stdio.h>
 #include <string.h>
 
+/* How every record of the three registries begins. */
+struct head {
+	char name[SPW_NAME_MAX];
+	u32 state;
+} __attribute__((may_alias));
+
+#define BEGINS_AS_HEAD(type)                                                                                           \
+	_Static_assert(!offsetof(struct type, name) && offsetof(struct type, state) == offsetof(struct head, state),   \
+		       "a record is its head, and more")
+BEGINS_AS_HEAD(spw_class_record);
+BEGINS_AS_HEAD(spw_list_record);
+BEGINS_AS_HEAD(spw_service_record);
+
+/* Where the records of one kind are. */
+struct shelf {
+	const char *kind;
+	enum spw_pin pin;
+	size_t offset, stride; /* in struct spw_registry */
+	u32 first, count;      /* those before the first one belong to no name */
+};
+
+enum { CLASSES, LISTS, SERVICES, SHELVES };
+
+static const struct shelf shelves[SHELVES] = {
+	[CLASSES] = {"class", SPW_PIN_CLASS_REGISTRY, offsetof(struct spw_registry, classes),
+		     sizeof(struct spw_class_record), 0, SPW_CLASSES_MAX},
+	[LISTS] = {"list", SPW_PIN_LIST_REGISTRY, offsetof(struct spw_registry, lists), sizeof(struct spw_list_record),
+		   1, SPW_LISTS_MAX},
+	[SERVICES] = {"service", SPW_PIN_SERVICE_REGISTRY, offsetof(struct spw_registry, services),
+		      sizeof(struct spw_service_record), 1, SPW_SERVICE_IDENTITIES},
+};
+
+static struct head *head_at(const struct spw_registry *registry, const struct shelf *shelf, u32 id)
+{
+	return (struct head *)((char *)registry + shelf->offset + id * shelf->stride);
+}
+
 int spw_registry_read(const struct spw_pins *pins, struct spw_registry *registry)
 {
-	for (u32 i = 0; i < SPW_LISTS_MAX; i++)
-		if (bpf_map_lookup_elem(pins->fds[SPW_PIN_LIST_REGISTRY], &i, &registry->lists[i]))
-			return -errno;
-	for (u32 i = 0; i < SPW_CLASSES_MAX; i++)
-		if (bpf_map_lookup_elem(pins->fds[SPW_PIN_CLASS_REGISTRY], &i, &registry->classes[i]))
-			return -errno;
-	for (u32 i = 0; i < SPW_SERVICE_IDENTITIES; i++)
-		if (bpf_map_lookup_elem(pins->fds[SPW_PIN_SERVICE_REGISTRY], &i, &registry->services[i]))
-			return -errno;
+	for (const struct shelf *shelf = shelves; shelf < shelves + SHELVES; shelf++)
+		for (u32 id = 0; id < shelf->count; id++)
+			if (bpf_map_lookup_elem(pins->fds[shelf->pin], &id, head_at(registry, shelf, id)))
+				return -errno;
 	return 0;
 }
 
-/* The index of @name among records of @stride bytes that begin with the name; else of the first free one; else -1. */
-static int find_record(const void *records, size_t stride, size_t state_offset, int from, int count, const char *name)
+/* All names are out of use from here on, until take() is called for them. */
+static void retire_all(struct spw_registry *registry, const struct shelf *shelf)
 {
-	const char *bytes = records;
-	int unused = -1;
+	for (u32 id = shelf->first; id < shelf->count; id++)
+		if (head_at(registry, shelf, id)->state == SPW_RECORD_ACTIVE)
+			head_at(registry, shelf, id)->state = SPW_RECORD_RETIRED;
+}
 
-	for (int i = from; i < count; i++) {
-		const char *record = bytes + (size_t)i * stride;
-		u32 state;
+/* The identity of @name: the one it has, else a free one, else -ENOSPC and @message. The caller fills in the rest. */
+static int take(struct spw_registry *registry, const struct shelf *shelf, const char *name, char *message)
+{
+	struct head *head;
+	int its = -1;
 
-		memcpy(&state, record + state_offset, sizeof(state));
-		if (state == SPW_RECORD_FREE) {
-			if (unused < 0)
-				unused = i;
-		} else if (!strncmp(record, name, SPW_NAME_MAX)) {
-			return i;
+	for (u32 id = shelf->first; id < shelf->count; id++) {
+		head = head_at(registry, shelf, id);
+		if (head->state == SPW_RECORD_FREE) {
+			if (its < 0)
+				its = (int)id;
+		} else if (!strncmp(head->name, name, SPW_NAME_MAX)) {
+			its = (int)id;
+			break;
 		}
 	}
-	return unused;
+	if (its < 0) {
+		snprintf(message, SPW_MESSAGE_MAX,
+			 "more than %u %s names were in use since the counters were made, so '%s' cannot be counted "
+			 "apart; 'spillway detach' and a new start give up the old ones",
+			 shelf->count - shelf->first, shelf->kind, name);
+		return -ENOSPC;
+	}
+	head = head_at(registry, shelf, (u32)its);
+	head->state = SPW_RECORD_ACTIVE;
+	snprintf(head->name, sizeof(head->name), "%s", name);
+	return its;
 }
 
 static void record_limits(const struct spw_class_rates *rates, struct spw_class_record *record)
@@ -55,34 +103,23 @@ static void record_limits(const struct spw_class_rates *rates, struct spw_class_
 static int assign_classes(struct spw_registry *registry, const struct spw_config *config,
 			  struct spw_identities *identities, char *message)
 {
-	for (u32 i = 0; i < SPW_CLASSES_MAX; i++)
-		if (registry->classes[i].state == SPW_RECORD_ACTIVE)
-			registry->classes[i].state = SPW_RECORD_RETIRED;
+	retire_all(registry, &shelves[CLASSES]);
 	for (size_t i = 0; i < config->classes_count; i++) {
 		const struct spw_config_class *class = &config->classes[i];
-		int id = find_record(registry->classes, sizeof(*registry->classes),
-				     offsetof(struct spw_class_record, state), 0, SPW_CLASSES_MAX, class->name);
+		int id = take(registry, &shelves[CLASSES], class->name, message);
+		struct spw_class_record *record;
 
-		if (id < 0) {
-			snprintf(
-				message, SPW_MESSAGE_MAX,
-				"more than %d class names were in use since the counters were made, so '%s' cannot be counted "
-				"apart; 'spillway detach' and a new start give up the old ones",
-				SPW_CLASSES_MAX, class->name);
-			return -ENOSPC;
-		}
+		if (id < 0)
+			return id;
 		identities->classes[i] = (u8)id;
-		registry->classes[id] = (struct spw_class_record){
-			.state = SPW_RECORD_ACTIVE,
-			.rank = (u32)i,
-			.shed_from = class->shed_from,
-			.cut_new_from = class->cut_from,
-			.cut_all_from = class->cut_all ? class->cut_from : SPW_LEVEL_NEVER,
-			.is_last = i + 1 == config->classes_count,
-			.fair = class->limits.fair,
-		};
-		record_limits(&class->limits, &registry->classes[id]);
-		snprintf(registry->classes[id].name, SPW_NAME_MAX, "%s", class->name);
+		record = &registry->classes[id];
+		record->rank = (u32)i;
+		record->shed_from = class->shed_from;
+		record->cut_new_from = class->cut_from;
+		record->cut_all_from = class->cut_all ? class->cut_from : SPW_LEVEL_NEVER;
+		record->is_last = i + 1 == config->classes_count;
+		record->fair = class->limits.fair;
+		record_limits(&class->limits, record);
 	}
 	return 0;
 }
@@ -100,65 +137,37 @@ static u32 class_of_list(const struct spw_config *config, const struct spw_ident
 static int assign_lists(struct spw_registry *registry, const struct spw_config *config,
 			struct spw_identities *identities, char *message)
 {
-	for (u32 i = 1; i < SPW_LISTS_MAX; i++)
-		if (registry->lists[i].state == SPW_RECORD_ACTIVE)
-			registry->lists[i].state = SPW_RECORD_RETIRED;
+	retire_all(registry, &shelves[LISTS]);
 	registry->lists[0] = (struct spw_list_record){
 		.name = "none",
 		.state = SPW_RECORD_ACTIVE,
 		.class_id = identities->classes[config->classes_count - 1],
 	};
 	for (size_t i = 0; i < config->lists_count; i++) {
-		int id = find_record(registry->lists, sizeof(*registry->lists), offsetof(struct spw_list_record, state),
-				     1, SPW_LISTS_MAX, config->lists[i].name);
+		int id = take(registry, &shelves[LISTS], config->lists[i].name, message);
 
-		if (id < 0) {
-			snprintf(
-				message, SPW_MESSAGE_MAX,
-				"more than %d list names were in use since the counters were made, so '%s' cannot be counted "
-				"apart; 'spillway detach' and a new start give up the old ones",
-				SPW_LISTS_MAX - 1, config->lists[i].name);
-			return -ENOSPC;
-		}
+		if (id < 0)
+			return id;
 		identities->lists[i] = (u16)id;
-		registry->lists[id] = (struct spw_list_record){
-			.state = SPW_RECORD_ACTIVE,
-			.class_id = class_of_list(config, identities, i),
-		};
-		snprintf(registry->lists[id].name, SPW_NAME_MAX, "%s", config->lists[i].name);
+		registry->lists[id].class_id = class_of_list(config, identities, i);
 	}
 	return 0;
 }
 
+/* What an operator has said of a service stays. */
 static int assign_services(struct spw_registry *registry, const struct spw_config *config,
 			   struct spw_identities *identities, char *message)
 {
-	for (u32 i = 1; i < SPW_SERVICE_IDENTITIES; i++)
-		if (registry->services[i].state == SPW_RECORD_ACTIVE)
-			registry->services[i].state = SPW_RECORD_RETIRED;
+	retire_all(registry, &shelves[SERVICES]);
 	registry->services[0] = (struct spw_service_record){.name = "none", .state = SPW_RECORD_ACTIVE};
 	for (size_t i = 0; i < config->services_count; i++) {
-		const struct spw_config_service *service = &config->services[i];
-		int id = find_record(registry->services, sizeof(*registry->services),
-				     offsetof(struct spw_service_record, state), 1, SPW_SERVICE_IDENTITIES,
-				     service->name);
+		int id = take(registry, &shelves[SERVICES], config->services[i].name, message);
 
-		if (id < 0) {
-			snprintf(
-				message, SPW_MESSAGE_MAX,
-				"more than %d service names were in use since the counters were made, so '%s' cannot be counted "
-				"apart; 'spillway detach' and a new start give up the old ones",
-				SPW_SERVICES_MAX, service->name);
-			return -ENOSPC;
-		}
+		if (id < 0)
+			return id;
 		identities->services[i] = (u8)id;
-		registry->services[id] = (struct spw_service_record){
-			.state = SPW_RECORD_ACTIVE,
-			.wait_target_ns = service->wait_target_ns,
-			.operator_capacity_per_s = registry->services[id].operator_capacity_per_s,
-			.capacity_per_s = service->capacity_per_s,
-		};
-		snprintf(registry->services[id].name, SPW_NAME_MAX, "%s", service->name);
+		registry->services[id].wait_target_ns = config->services[i].wait_target_ns;
+		registry->services[id].capacity_per_s = config->services[i].capacity_per_s;
 	}
 	return 0;
 }
@@ -173,16 +182,28 @@ int spw_registry_assign(struct spw_registry *registry, const struct spw_config *
 	return err ? err : assign_services(registry, config, identities, message);
 }
 
+void spw_registry_restore(const struct spw_registry *now, const struct spw_registry *kept,
+			  struct spw_registry *restored)
+{
+	*restored = *kept;
+	for (const struct shelf *shelf = shelves; shelf < shelves + SHELVES; shelf++) {
+		for (u32 id = 0; id < shelf->count; id++) {
+			const struct head *came = head_at(now, shelf, id);
+			struct head *head = head_at(restored, shelf, id);
+
+			if (head->state != SPW_RECORD_FREE || came->state == SPW_RECORD_FREE)
+				continue;
+			memcpy(head, came, shelf->stride);
+			head->state = SPW_RECORD_RETIRED;
+		}
+	}
+}
+
 int spw_registry_write(const struct spw_pins *pins, const struct spw_registry *registry)
 {
-	for (u32 i = 0; i < SPW_CLASSES_MAX; i++)
-		if (bpf_map_update_elem(pins->fds[SPW_PIN_CLASS_REGISTRY], &i, &registry->classes[i], BPF_ANY))
-			return -errno;
-	for (u32 i = 0; i < SPW_LISTS_MAX; i++)
-		if (bpf_map_update_elem(pins->fds[SPW_PIN_LIST_REGISTRY], &i, &registry->lists[i], BPF_ANY))
-			return -errno;
-	for (u32 i = 0; i < SPW_SERVICE_IDENTITIES; i++)
-		if (bpf_map_update_elem(pins->fds[SPW_PIN_SERVICE_REGISTRY], &i, &registry->services[i], BPF_ANY))
-			return -errno;
+	for (const struct shelf *shelf = shelves; shelf < shelves + SHELVES; shelf++)
+		for (u32 id = 0; id < shelf->count; id++)
+			if (bpf_map_update_elem(pins->fds[shelf->pin], &id, head_at(registry, shelf, id), BPF_ANY))
+				return -errno;
 	return 0;
 }

@@ -21,11 +21,19 @@ struct spw_registry {
 int spw_registry_read(const struct spw_pins *pins, struct spw_registry *registry);
 
 /**
- * spw_registry_assign() - identities for every name of @config; known names keep theirs, the others become retired.
+ * spw_registry_assign() - identities for every name of @config; known names keep theirs, the others become retired. The
+ * same again changes nothing.
  * Returns 0, or -ENOSPC and @message: more names than ever were there can be kept apart.
  */
 int spw_registry_assign(struct spw_registry *registry, const struct spw_config *config,
 			struct spw_identities *identities, char message[SPW_MESSAGE_MAX]);
+
+/**
+ * spw_registry_restore() - @kept is to be in force again, which an earlier registry was. Names that came since keep
+ * their identities in @restored, as retired ones, so that no other name ever gets their counters.
+ */
+void spw_registry_restore(const struct spw_registry *now, const struct spw_registry *kept,
+			  struct spw_registry *restored);
 
 /** spw_registry_write() - 0 or -errno. */
 int spw_registry_write(const struct spw_pins *pins, const struct spw_registry *registry);

@@ -211,6 +211,11 @@ int spw_sample_work(const struct spw_pins *pins, u32 service, u32 classes,
 				  sizeof(*counters), counters);
 }
 
+int spw_sample_sampling(const struct spw_pins *pins, struct spw_sampling *sampling)
+{
+	return read_counters(pins->fds[SPW_PIN_SAMPLING], 1, sizeof(*sampling), sampling);
+}
+
 int spw_sample(const struct spw_pins *pins, struct spw_snapshot *snapshot)
 {
 	const u32 key = 0;
@@ -233,6 +238,8 @@ int spw_sample(const struct spw_pins *pins, struct spw_snapshot *snapshot)
 	if (!err)
 		err = read_counters(pins->fds[SPW_PIN_ANOMALY_COUNTERS], SPW_ANOMALIES_MAX,
 				    sizeof(struct spw_anomaly_counter), snapshot->anomalies);
+	if (!err)
+		err = spw_sample_sampling(pins, &snapshot->sampling);
 	if (err)
 		spw_snapshot_free(snapshot);
 	return err;

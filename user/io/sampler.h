@@ -26,6 +26,9 @@ void spw_snapshot_free(struct spw_snapshot *snapshot);
 int spw_sample_work(const struct spw_pins *pins, u32 service, u32 classes,
 		    struct spw_work_counter counters[SPW_CLASSES_MAX]);
 
+/** spw_sample_sampling() - how many samples were taken and lost; sums over CPUs, arrival_ns means nothing. 0 or -errno. */
+int spw_sample_sampling(const struct spw_pins *pins, struct spw_sampling *sampling);
+
 /** spw_monotonic_ns() - CLOCK_MONOTONIC. The only clock that anything here decides by. */
 u64 spw_monotonic_ns(void);
 

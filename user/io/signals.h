@@ -25,17 +25,18 @@ enum spw_service_signal {
 };
 
 /**
- * spw_signals_open() - load and attach what there is to be had. Takes some 0.1 s; needs no configuration.
+ * spw_signals_open() - load and attach what there is to be had. Takes 0.1 s, and half a second where the processors are
+ * busy, as the verifier reads each of its programs: it belongs before the loop begins. Needs no configuration.
  * @loop: probes run on it; it must outlive the signals
  * Returns 0 or -ENOMEM. Free with spw_signals_close().
  */
 int spw_signals_open(sd_event *loop, struct spw_signals **signals);
 
 /**
- * spw_signals_follow() - look at the services of @config from now on; their order is that of the facts, and the
- * identity of each is 1 + its index, as in struct spw_port. @config may go away afterwards. Counts go on where they
- * were as long as a service keeps its identity. Returns 0 or -ENOMEM (then nothing is looked at). A namespace that is
- * not there is absent, and looked for again.
+ * spw_signals_follow() - look at the services of @config from now on; their order is that of the facts.
+ * @identities: by index into config->services, as in struct spw_identities
+ * @config may go away afterwards. Counts go on where they were as long as a service keeps its identity. Returns 0 or
+ * -ENOMEM (then nothing is looked at). A namespace that is not there is absent, and looked for again.
  */
 int spw_signals_follow(struct spw_signals *signals, const struct spw_config *config, const u8 *identities);
 

@@ -189,6 +189,22 @@ static void emit_anomalies(struct page *page, const struct spw_snapshot *snapsho
 		put_count(page, LABELS({"kind", spw_anomaly_name(anomaly)}), snapshot->anomalies[anomaly].packets);
 }
 
+static void emit_samples(struct page *page, const struct spw_snapshot *snapshot)
+{
+	for (u32 verdict = 0; verdict < SPW_VERDICTS; verdict++)
+		put_count(page, LABELS({"verdict", spw_verdict_name(verdict)}), snapshot->sampling.taken[verdict]);
+}
+
+static void emit_samples_lost(struct page *page, const struct spw_snapshot *snapshot)
+{
+	for (u32 verdict = 0; verdict < SPW_VERDICTS; verdict++) {
+		put_count(page, LABELS({"why", "bounded"}, {"verdict", spw_verdict_name(verdict)}),
+			  snapshot->sampling.bounded[verdict]);
+		put_count(page, LABELS({"why", "ring_full"}, {"verdict", spw_verdict_name(verdict)}),
+			  snapshot->sampling.full[verdict]);
+	}
+}
+
 static void emit_level(struct page *page, const struct spw_snapshot *snapshot)
 {
 	put_count(page, NULL, snapshot->control.level);
@@ -307,6 +323,10 @@ static const struct family families[] = {
 	{{"spillway_anomalies_total", "counter",
 	  "Packets with something odd about them; one may count in several kinds."},
 	 emit_anomalies},
+	{{"spillway_samples_total", "counter", "Packets that were sampled for the agent to look at, by verdict."},
+	 emit_samples},
+	{{"spillway_samples_lost_total", "counter", "Packets that were to be sampled and were not, and why."},
+	 emit_samples_lost},
 	{{"spillway_level", "gauge", "Level in force: 0 green, 1 yellow, 2 orange, 3 red."}, emit_level},
 	{{"spillway_level_pinned", "gauge", "1: an operator has set the level by hand."}, emit_level_pinned},
 	{{"spillway_mode_observe", "gauge", "1: mode observe, everything passes."}, emit_mode_observe},

@@ -45,13 +45,13 @@ static void put_vlans_json(FILE *out, const struct spw_packet *packet)
 	putc(']', out);
 }
 
-void spw_view_packet_json(FILE *out, const struct spw_packet_view *view)
+void spw_view_packet_members(FILE *out, const struct spw_packet_view *view)
 {
 	const struct spw_trace *trace = trace_of(view);
 	const struct spw_packet *packet = &trace->packet;
 	char source[SPW_PREFIX_TEXT];
 
-	fprintf(out, "{\"n\":%llu,\"len\":%u", (unsigned long long)view->number, view->length);
+	fprintf(out, "\"n\":%llu,\"len\":%u", (unsigned long long)view->number, view->length);
 	put_vlans_json(out, packet);
 	if (packet->found & SPW_FOUND_IP)
 		fprintf(out, ",\"src\":\"%s\",\"proto\":%u", source_text(packet, source), packet->protocol);
@@ -65,22 +65,15 @@ void spw_view_packet_json(FILE *out, const struct spw_packet_view *view)
 		trace->new_work ? "true" : "false");
 	put_name_json(out, "class", view->class_name);
 	put_name_json(out, "list", view->list_name);
-	fprintf(out, ",\"verdict\":\"%s\",\"reason\":\"%s\"}\n", spw_verdict_name(trace->verdict),
+	fprintf(out, ",\"verdict\":\"%s\",\"reason\":\"%s\"", spw_verdict_name(trace->verdict),
 		spw_reason_name(trace->reason));
 }
 
-static const char *protocol_text(const struct spw_packet *packet, char text[SPW_SHORT_TEXT])
+void spw_view_packet_json(FILE *out, const struct spw_packet_view *view)
 {
-	static const struct {
-		u8 number;
-		const char *name;
-	} known[] = {{1, "icmp"}, {6, "tcp"}, {17, "udp"}, {58, "icmp6"}};
-
-	for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++)
-		if (known[i].number == packet->protocol)
-			return known[i].name;
-	snprintf(text, SPW_SHORT_TEXT, "%u", packet->protocol);
-	return text;
+	putc('{', out);
+	spw_view_packet_members(out, view);
+	fputs("}\n", out);
 }
 
 /* Where it comes from and goes to, as far as it was read: "192.0.2.7:40000 > 443 tcp". */
@@ -92,7 +85,7 @@ static void put_flow(FILE *out, const struct spw_packet *packet)
 	if (packet->found & SPW_FOUND_PORTS)
 		snprintf(ports, sizeof(ports), "%u > %u", packet->sport, packet->dport);
 	fprintf(out, "  %-21s %-13s %-6s", source_or_none, ports,
-		packet->found & SPW_FOUND_IP ? protocol_text(packet, protocol) : "-");
+		packet->found & SPW_FOUND_IP ? spw_protocol_text(packet->protocol, protocol) : "-");
 }
 
 void spw_view_packet(FILE *out, const struct spw_packet_view *view, struct spw_style style)

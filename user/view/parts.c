@@ -384,3 +384,17 @@ const char *spw_class_name(const struct spw_snapshot *snapshot, u32 class_id)
 
 	return class ? class->record.name : "?";
 }
+
+const char *spw_protocol_text(u32 protocol, char text[SPW_SHORT_TEXT])
+{
+	static const struct {
+		u32 number;
+		const char *name;
+	} known[] = {{1, "icmp"}, {6, "tcp"}, {17, "udp"}, {58, "icmp6"}};
+
+	snprintf(text, SPW_SHORT_TEXT, "%u", protocol);
+	for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++)
+		if (known[i].number == protocol)
+			snprintf(text, SPW_SHORT_TEXT, "%s", known[i].name);
+	return text;
+}

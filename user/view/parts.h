@@ -137,6 +137,9 @@ json_t *spw_json_limits(const struct spw_class_rates *class);
 /** spw_recorded_rates() - as the registry keeps them. */
 struct spw_class_rates spw_recorded_rates(const struct spw_class_record *record);
 
+/** spw_protocol_text() - "tcp", or the number of a protocol that has no name here. Returns @text. */
+const char *spw_protocol_text(u32 protocol, char text[SPW_SHORT_TEXT]);
+
 /** spw_enforcing() - whether packets are dropped at all: there is a lease, and the mode is not observe. */
 bool spw_enforcing(const struct spw_snapshot *snapshot);
 

@@ -56,4 +56,7 @@ struct spw_packet_view {
 void spw_view_packet(FILE *out, const struct spw_packet_view *packet, struct spw_style style);
 void spw_view_packet_json(FILE *out, const struct spw_packet_view *packet);
 
+/** spw_view_packet_members() - the same without the braces and the end of the line, to stand in a larger object. */
+void spw_view_packet_members(FILE *out, const struct spw_packet_view *packet);
+
 #endif

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Taking a sample: the way of one packet in N. It is bounded per CPU, and neither that bound nor a full ring changes
+ * anything but the counter of what was lost. Called by the pipeline (spillway.bpf.c) behind the verdict.
+ */
+#ifndef SPW_BPF_SAMPLE_BPF_H
+#define SPW_BPF_SAMPLE_BPF_H
+
+#include "../maps/maps.bpf.h"
+#include "meter.h"
+#include "sample.h"
+#include "verdict.h"
+
+/* BPF_RB_NO_WAKEUP of the kernel's interface, where it stands in an enumeration without a name. */
+#define SPW_NO_WAKEUP 1
+
+/* All bits of what SPW_SAMPLE_HEADER can be. */
+#define SPW_SAMPLE_MASK 127
+
+#define SPW_SAMPLE_COST_NS (1000000000ull / SPW_SAMPLES_PER_S)
+
+/* What the pipeline knows of a packet, in one number: a register and no stack. */
+SPW_INLINE u64 spw_sample_word(const struct spw_slot *slot, struct spw_judgement judgement, bool new_work, u32 bits)
+{
+	return (u64)slot->list | (u64)slot->class_id << 16 | (u64)judgement.reason << 24 |
+	       (u64)judgement.verdict << 32 | (u64)new_work << 40 | (u64)bits << 48;
+}
+
+SPW_INLINE void spw_fill_sample(struct xdp_md *ctx, u64 word, u64 now, struct spw_sample *sample)
+{
+	u64 length = bpf_xdp_get_buff_len(ctx);
+	u64 captured = length < SPW_SAMPLE_HEADER ? length : SPW_SAMPLE_HEADER;
+
+	sample->time_ns = now;
+	sample->length = length;
+	sample->list = word;
+	sample->class_id = word >> 16;
+	sample->reason = word >> 24;
+	sample->verdict = word >> 32;
+	sample->new_work = word >> 40;
+	sample->shift = 32 - (u8)(word >> 48);
+	sample->captured = captured;
+	/*
+	 * The verifier wants to see that it is not 0, and before 6.8 does not learn that from a comparison with 0. So
+	 * this leaves 1 to 100 as they are, and makes a number that is too large of 0.
+	 */
+	SPW_OPAQUE(captured);
+	captured = ((captured - 1) & SPW_SAMPLE_MASK) + 1;
+	SPW_OPAQUE(captured);
+	if (captured > SPW_SAMPLE_HEADER || bpf_xdp_load_bytes(ctx, 0, sample->header, captured))
+		sample->captured = 0;
+}
+
+/* A global function, as those of the pipeline are. Nobody is woken: the agent looks at each tick. */
+__attribute__((noinline)) int take_sample(struct xdp_md *ctx, u64 word)
+{
+	struct spw_sampling *state = bpf_map_lookup_elem(&sampling, &only);
+	u32 verdict = word >> 32 & 1;
+	struct spw_sample *sample;
+	u64 now, arrival;
+
+	if (!state || !(word >> 48))
+		return 0;
+	now = bpf_ktime_get_ns();
+	arrival = state->arrival_ns;
+	if (spw_meter_backlog(arrival, now) > SPW_SAMPLES_BURST * SPW_SAMPLE_COST_NS) {
+		state->bounded[verdict]++;
+		return 0;
+	}
+	state->arrival_ns = spw_meter_next(arrival, now, SPW_SAMPLE_COST_NS);
+	sample = bpf_ringbuf_reserve(&samples, sizeof(*sample), 0);
+	if (!sample) {
+		state->full[verdict]++;
+		return 0;
+	}
+	spw_fill_sample(ctx, word, now, sample);
+	state->taken[verdict]++;
+	bpf_ringbuf_submit(sample, SPW_NO_WAKEUP);
+	return 0;
+}
+
+#endif
