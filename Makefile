@@ -50,7 +50,7 @@ UNIT     := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c
 all: $(BUILD)/spillway
 
 help:
-	@sed -n 's/^## //p' $(MAKEFILE_LIST)
+	@sed -n 's/^## //p' $(MAKEFILE_LIST) | sed 's,\$$(BUILD),$(BUILD),'
 
 ## all      build $(BUILD)/spillway (the default)
 $(BUILD)/spillway: $(OBJ) $(BUILD)/pure.stamp
@@ -85,6 +85,7 @@ $(BUILD)/pure.stamp: $(CORE_OBJ) tests/pure
 	$(say) PURE user/core
 	$(Q)tests/pure "$(PURE)" $(CORE_OBJ)
 	$(Q)touch $@
+## pure     check that user/core calls nothing but memory and comparison
 pure: $(BUILD)/pure.stamp
 
 $(filter-out $(SIM),$(UNIT)) $(BUILD)/tests/e2e/hooks_driver: $(BUILD)/tests/%: tests/%.c $(SAN_OBJ)
@@ -98,6 +99,7 @@ $(SIM): $(BUILD)/tests/%: tests/%.c $(SAN_OBJ) $(SIM_OBJ)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS_ALL) $(SAN) -I. -o $@ $< $(SIM_OBJ) $(SAN_OBJ) $(PKG_LIBS) -lcmocka -lm
 
+## tests    build what the rings run
 tests: $(BUILD)/spillway $(UNIT) $(addprefix $(BUILD)/tests/,blast driver signals_watch arrive upstream e2e/hooks_driver)
 
 $(BUILD)/tests/driver: tests/prog/driver.c $(OBJ)
@@ -226,7 +228,9 @@ vmlinux:
 	  vmlinux/generate $(BPFTOOL) vmlinux/vmlinux.h vmlinux/compile-all
 
 ## lint     clang-tidy over user/, shell syntax
+SHELL_SRC = $(shell grep -lIrE '^\#!.*\b(ba)?sh\b' packaging tests vmlinux)
 lint: $(SKELS)
+	bash -n $(SHELL_SRC)
 	clang-tidy --quiet --warnings-as-errors='*' $(SRC) -- $(filter-out -MMD -MP,$(CFLAGS_ALL))
 
 ## format   clang-format over everything that is ours

@@ -282,7 +282,7 @@ static int replay_history(struct replay *replay, const char *path)
 	struct spw_history_reader *reader;
 	char message[SPW_MESSAGE_MAX];
 	struct spw_history_tick tick;
-	int got, status = SPW_EXIT_DONE;
+	int got = 1, status = SPW_EXIT_DONE;
 
 	if (spw_history_read(path, &reader, message))
 		return spw_fail("%s", message);
@@ -291,6 +291,8 @@ static int replay_history(struct replay *replay, const char *path)
 			status = spw_fail("out of memory");
 	warn(replay, reader);
 	spw_history_read_end(reader);
+	if (got < 0)
+		status = spw_fail("cannot read the history at %s to its end: %s", path, strerror(-got));
 	if (status == SPW_EXIT_DONE && !replay->totals.ticks)
 		return spw_fail("the history at %s holds no decision", path);
 	return status == SPW_EXIT_DONE ? print_totals(replay) : status;

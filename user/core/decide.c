@@ -292,7 +292,7 @@ static void sum_loads(const struct service_memory *service, const struct spw_pol
 		const struct spw_class_policy *class = &policy->classes[i];
 
 		loads->fast_total += service->shares[i].fast_per_s;
-		for (u8 level = SPW_GREEN; level < SPW_LEVELS; level++) {
+		for (u32 level = SPW_GREEN; level < SPW_LEVELS; level++) {
 			if ((level && class->shed_from <= level) || class->cut_from <= level)
 				continue;
 			loads->fast[level] += service->shares[i].fast_per_s;

@@ -111,7 +111,7 @@ void spw_signals_read(struct spw_signals *signals, u64 now_ns, struct spw_facts 
 
 		service->waits_present = false;
 		service->probe = (struct spw_reading){0};
-		if (!no_sockets(signals, i) && !signals->follow_err)
+		if (signals->scope && !no_sockets(signals, i) && !signals->follow_err)
 			spw_read_wait_read(signals->read_wait, signals->scope->identities[i], now_ns, service);
 		if (i < SPW_SERVICES_MAX && signals->probes[i])
 			service->probe = spw_app_probe_read(signals->probes[i], now_ns);
