@@ -64,8 +64,8 @@ static struct world *new_world(size_t lists)
 {
 	struct world *world = calloc(1, sizeof(*world));
 
-	world->classes[0] = (struct spw_ruleset_class){"one", 3, 255, SPW_RED, 255};
-	world->classes[1] = (struct spw_ruleset_class){"rest", 5, SPW_YELLOW, 255, SPW_ORANGE};
+	world->classes[0] = (struct spw_ruleset_class){"one", 3, 255, SPW_RED, 255, true};
+	world->classes[1] = (struct spw_ruleset_class){"rest", 5, SPW_YELLOW, 255, SPW_ORANGE, false};
 	for (size_t i = 0; i < lists; i++)
 		world->lists[i] = (struct spw_ruleset_list){.name = "list", .id = (u16)(i + 10)};
 	world->source = (struct spw_ruleset_source){
