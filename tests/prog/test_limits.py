@@ -203,7 +203,7 @@ def test_accuracy(tap):
                     told = f"{passed} of {sent} in {seconds:.3f} s, {least:.0f} to {most:.0f} expected"
                     label = f"{rate}/s {kind} of one source, {threads} threads"
                     tap.ok(passed <= most, f"rules 6, 8: {label}: at most rate, burst and 1 % (fault 17)", told)
-                    if sent / seconds > 2 * rate * threads:
+                    if sent / seconds > 2 * rate * threads and jiffies > driver.hz / 2:
                         tap.ok(passed >= least, f"rules 6, 8: {label}: at least 99 % of the rate", told)
             no_limits(driver)
         rate, frame = 40_000_000, ack(host(UNKNOWN, 9), 180)
@@ -324,7 +324,7 @@ def test_collision(tap):
     """Fault 18: a light source that meets a heavy one in one row loses nothing; in both, nothing after the next seed."""
     heavy, light = find_collision()[0][:2]
     with Ordinary() as driver:
-        driver.limit(UNKNOWN, "source", "new", 100, 10)
+        driver.limit(UNKNOWN, "source", "new", 5, 5)
         hammer(driver, syn(heavy), 50, 2)
         got = verdicts(driver, [syn(light, n) for n in range(5)])
         tap.equal(got, ["admitted"] * 5, "one shared cell of two harms nobody (fault 18)")
@@ -341,7 +341,7 @@ def test_collision(tap):
         lost = 0
         for turn in range(20):
             hammer(driver, syn(heavy), 20, 2)
-            time.sleep(0.011)  # what the light one may have at its rate
+            time.sleep(0.22)  # what the light one may have at its rate
             lost += driver.run(syn(light, turn))[0] != "admitted"
         tap.equal(lost, 0, "... and it is over with another seed (fault 18)")
 
