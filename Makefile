@@ -46,7 +46,7 @@ UNIT     := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all help deps check test vmtest bench bench-signals bench-loop demo install uninstall vmlinux lint format clean fuzz pure tests
+.PHONY: all help deps check test vmtest bench bench-flood bench-signals bench-loop demo install uninstall vmlinux lint format clean fuzz pure tests
 all: $(BUILD)/spillway
 
 help:
@@ -146,9 +146,16 @@ vmtest:
 
 ## bench    cost per packet, in BPF_PROG_TEST_RUN and on a veth (root)
 bench:
-	@packaging/deps build test
+	@packaging/deps build test loop
 	@$(MAKE) --no-print-directory $(BUILD)/spillway
 	@$(MAKE) --no-print-directory -f tests/bench/Makefile BUILD=$(BUILD) bench
+
+## bench-flood  what a SYN flood leaves of nginx, beside nftables (root, 5 min)
+bench-flood:
+	@packaging/deps build test loop
+	@$(MAKE) --no-print-directory $(BUILD)/spillway
+	@$(MAKE) --no-print-directory -f tests/bench/Makefile BUILD=$(BUILD) build
+	@tests/bench/flood $(FLOOD_FLAGS)
 
 ## bench-signals  what the signals cost a request (root, 1 min)
 bench-signals:

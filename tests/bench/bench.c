@@ -2,11 +2,12 @@
 /*
  * The bench: what a packet costs. Run by `make bench`, as root.
  *
- *   bench [--quick | --long] [--contenders] [--only packet,veth,ruleset] [--out DIR] [--geo DIR]
+ *   bench [--quick | --long] [--contenders] [--only packet,whole,veth,ruleset] [--out DIR] [--geo DIR]
  *
- * Three parts, each a table on stdout and a file in DIR (build):
+ * Four parts, each a table on stdout, and files in DIR (build):
  *   ruleset  bench-ruleset.json  time and memory of reading, compiling and publishing
  *   packet   bench.json          nanoseconds by BPF_PROG_TEST_RUN: bare drop, parsing, pass path, cut path, LPM tries
+ *   whole    bench.json          the same for the whole path with limits, and for the textbook program
  *   veth     bench-veth.json     packets dropped per second behind a veth (IPv6: bench-veth6.json)
  * and then the figures to reach. --contenders compares the tables of prefixes that were considered, in both ways.
  *
@@ -29,7 +30,7 @@ static const struct bench_plan plan_default = {
 	.rounds = 5,
 	.packets = 1u << 19,
 	.packets_lpm = 1u << 17,
-	.veth_round_ms = 1000,
+	.veth_round_ms = 500,
 	.sources = {1u << 10, 1u << 16, 1u << 20},
 	.sources_count = 3,
 	.lpm_everywhere = true,
@@ -56,7 +57,7 @@ static const struct bench_plan plan_long = {
 
 struct options {
 	struct bench_plan plan;
-	bool packet, veth, ruleset;
+	bool packet, whole, veth, ruleset;
 	const char *out;
 	const char *geo;
 };
@@ -116,7 +117,7 @@ static void parse_options(int argc, char **argv, struct options *options)
 					      {"out", required_argument, NULL, 'o'},
 					      {"geo", required_argument, NULL, 'g'},
 					      {0}};
-	const char *only = "packet,veth,ruleset";
+	const char *only = "packet,whole,veth,ruleset";
 	bool contenders = false;
 	int option;
 
@@ -142,12 +143,13 @@ static void parse_options(int argc, char **argv, struct options *options)
 			options->geo = optarg;
 			break;
 		default:
-			errx(2, "usage: bench [--quick | --long] [--contenders] [--only packet,veth,ruleset] [--out "
-				"DIR] [--geo DIR]");
+			errx(2, "usage: bench [--quick | --long] [--contenders] [--only packet,whole,veth,ruleset] "
+				"[--out DIR] [--geo DIR]");
 		}
 	}
 	options->plan.contenders = contenders;
 	options->packet = strstr(only, "packet");
+	options->whole = strstr(only, "whole");
 	options->veth = strstr(only, "veth");
 	options->ruleset = strstr(only, "ruleset");
 }
@@ -162,8 +164,16 @@ static void measure(const struct options *options, struct results *results)
 	if (options->packet) {
 		results->costs_count = bench_packets(&options->plan, results->costs);
 		bench_print_costs(results->costs, results->costs_count);
-		bench_write_costs(options->out, "bench.json", results->costs, results->costs_count);
 	}
+	if (options->whole) {
+		struct bench_cost *wholes = results->costs + results->costs_count;
+		size_t count = bench_whole(&options->plan, wholes);
+
+		bench_print_wholes(wholes, count);
+		results->costs_count += count;
+	}
+	if (options->packet || options->whole)
+		bench_write_costs(options->out, "bench.json", results->costs, results->costs_count);
 	if (options->packet && options->plan.contenders)
 		bench_contenders(&options->plan);
 	if (options->veth) {

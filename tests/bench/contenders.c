@@ -103,7 +103,7 @@ void bench_contenders(const struct bench_plan *plan)
 	bench_feeder_load(&subject.feeder);
 	for (enum bench_ruleset_kind kind = BENCH_GEO; kind < BENCH_RULESETS; kind++) {
 		bench_note("tables of %s", bench_ruleset_name(kind));
-		bench_subject_load(kind, true, &subject);
+		bench_subject_load(kind, BENCH_UNLIMITED, true, &subject);
 		for (u8 family = 4; family <= 6; family += 2)
 			compare(&subject, plan, family);
 		bench_subject_free(&subject);

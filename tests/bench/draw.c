@@ -47,6 +47,14 @@ static void put_source6(const struct bench_ruleset *ruleset, struct bench_source
 	sources->whole6[at][1] = addr.lo;
 }
 
+void bench_draw_from(const struct bench_ranges *ranges, struct bench_sources *sources)
+{
+	struct bench_random random = bench_random(4);
+
+	for (u32 i = 0; i < BENCH_SOURCES_MAX; i++)
+		sources->v4[i] = __builtin_bswap32((u32)(draw_from_ranges(ranges, 4, &random).hi >> 32));
+}
+
 void bench_draw(const struct bench_ruleset *ruleset, u8 family, bool uniform, struct bench_sources *sources)
 {
 	const struct bench_ranges *ranges = &ruleset->ranges[bench_side(family)];

@@ -39,26 +39,52 @@ struct {
 
 static const u32 only = 0;
 
-/* The number of this packet's source; every BENCH_SEGMENT packets the time is taken. */
+/* The number of this packet's source; every BENCH_SEGMENT packets the time is taken. Place in the table, and turn. */
 SPW_INLINE u32 next_source(void)
 {
 	u32 number = feed.next++;
 
 	if (!(number % BENCH_SEGMENT))
 		feed.stamps[number / BENCH_SEGMENT % BENCH_STAMPS_MAX] = bpf_ktime_get_ns();
-	return number & feed.sources_mask & (BENCH_SOURCES_MAX - 1);
+	return number & feed.sources_mask & (BENCH_SOURCES_FED_MAX - 1);
+}
+
+SPW_INLINE u32 place_of(u32 source)
+{
+	return source & (BENCH_SOURCES_MAX - 1);
+}
+
+SPW_INLINE u32 turn_of(u32 source)
+{
+	return source / BENCH_SOURCES_MAX;
+}
+
+/* RFC 1071, of the header that bench_frame() makes, once it has its source. */
+SPW_INLINE void give_checksum4(u8 *packet)
+{
+	u32 sum = 0;
+
+	*(u16 *)(packet + BENCH_CHECKSUM4) = 0;
+	for (u32 at = BENCH_IP4; at < BENCH_IP4_END; at += 2)
+		sum += *(u16 *)(packet + at);
+	sum = (sum & 0xffff) + (sum >> 16);
+	*(u16 *)(packet + BENCH_CHECKSUM4) = (u16) ~((sum & 0xffff) + (sum >> 16));
 }
 
 SPW_INLINE bool give_source4(struct xdp_md *ctx)
 {
 	const struct bench_sources *table = bpf_map_lookup_elem(&sources, &only);
 	u8 *packet = (u8 *)(long)ctx->data;
+	u32 source;
 
 	if (!table || packet + BENCH_TCP4_END > (u8 *)(long)ctx->data_end)
 		return false;
 	if (feed.fresh)
 		*(u32 *)(packet + BENCH_SEQUENCE4) = feed.next;
-	*(u32 *)(packet + BENCH_SOURCE4) = table->v4[next_source()];
+	source = next_source();
+	*(u32 *)(packet + BENCH_SOURCE4) = table->v4[place_of(source)] ^ turn_of(source) << 24;
+	if (feed.checksum)
+		give_checksum4(packet);
 	return true;
 }
 
@@ -67,13 +93,14 @@ SPW_INLINE bool give_source6(struct xdp_md *ctx)
 	const struct bench_sources *table = bpf_map_lookup_elem(&sources, &only);
 	u8 *packet = (u8 *)(long)ctx->data;
 	u64 hi, lo;
-	u32 at;
+	u32 source, at;
 
 	if (!table || packet + BENCH_TCP6_END > (u8 *)(long)ctx->data_end)
 		return false;
 	if (feed.fresh)
 		*(u32 *)(packet + BENCH_SEQUENCE6) = feed.next;
-	at = next_source();
+	source = next_source();
+	at = place_of(source);
 	hi = table->hi6[at];
 	if (hi & BENCH_STORED_WHOLE) {
 		hi = table->whole6[at][0];
@@ -81,7 +108,7 @@ SPW_INLINE bool give_source6(struct xdp_md *ctx)
 	} else {
 		lo = bench_low_half(hi);
 	}
-	hi = __builtin_bswap64(hi);
+	hi = __builtin_bswap64(hi ^ turn_of(source));
 	lo = __builtin_bswap64(lo);
 	__builtin_memcpy(packet + BENCH_SOURCE6, &hi, sizeof(hi));
 	__builtin_memcpy(packet + BENCH_SOURCE6 + 8, &lo, sizeof(lo));

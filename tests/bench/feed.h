@@ -10,6 +10,13 @@
 
 #define BENCH_SOURCES_MAX (1u << 20)
 
+/*
+ * More sources than the table holds: it is gone through again and again, and each turn changes the last bits of the
+ * address (of an IPv6 source, of its /64), which are in no prefix of /28 (/60) or shorter.
+ */
+#define BENCH_TURN_BITS	      4u
+#define BENCH_SOURCES_FED_MAX (BENCH_SOURCES_MAX << BENCH_TURN_BITS)
+
 /* Every so many packets the feeder takes the time; a power of two. The bench keeps the median of the segments. */
 #define BENCH_SEGMENT	 (1u << 13)
 #define BENCH_STAMPS_MAX 4096u
@@ -41,7 +48,8 @@ SPW_INLINE u64 bench_low_half(u64 hi)
 struct bench_feed {
 	u32 next;
 	u32 sources_mask;
-	u32 fresh; /* 1: every packet is given another sequence number */
+	u32 fresh;    /* 1: every packet is given another sequence number */
+	u32 checksum; /* 1: of IPv4's header too, for whoever looks at it */
 	u64 stamps[BENCH_STAMPS_MAX];
 };
 

@@ -5,11 +5,14 @@
 #include "report.h"
 #include "util.h"
 
-#define SOURCES	   65536u /* at which they are told */
-#define LPM_FACTOR 25.0
-#define COMPILE_NS 300000000u
-#define MAP_BYTES  (48u << 20) /* both generations */
-#define VETH_RATIO 0.5
+#define SOURCES		 65536u /* at which they are told */
+#define LPM_FACTOR	 25.0
+#define TEXTBOOK_FACTOR	 25.0
+#define TEXTBOOK_SOURCES (1u << 20)
+#define COMPILE_NS	 300000000u
+#define MAP_BYTES	 (48u << 20) /* both generations */
+#define VETH_RATIO	 0.5
+#define METER_BYTES	 (64u << 20) /* all maps, with the meters */
 
 static void print_figure(const char *what, double value, double bound, bool at_most, const char *unit)
 {
@@ -23,8 +26,8 @@ static const struct bench_cost *find_cost(const struct bench_cost *costs, size_t
 					  const char *draw)
 {
 	for (size_t i = 0; i < count; i++)
-		if (costs[i].family == family && costs[i].sources == SOURCES && !strcmp(costs[i].ruleset, ruleset) &&
-		    !strcmp(costs[i].draw, draw))
+		if (costs[i].has[BENCH_PASS] && costs[i].family == family && costs[i].sources == SOURCES &&
+		    !strcmp(costs[i].ruleset, ruleset) && !strcmp(costs[i].draw, draw))
 			return &costs[i];
 	return NULL;
 }
@@ -67,17 +70,58 @@ static void print_making(const struct bench_making *makings, size_t count)
 		if (strcmp(makings[i].ruleset, "geo"))
 			continue;
 		print_figure("compile, geo", (double)makings[i].compile_ns / 1e6, COMPILE_NS / 1e6, true, "ms");
+		print_figure("all maps but the meters, with both generations, geo",
+			     (double)(makings[i].all_bytes - makings[i].meter_bytes) / (1 << 20), MAP_BYTES >> 20, true,
+			     "MiB");
 		print_figure("all maps, with both generations, geo", (double)makings[i].all_bytes / (1 << 20),
-			     MAP_BYTES >> 20, true, "MiB");
+			     METER_BYTES >> 20, true, "MiB");
 	}
+}
+
+static double veth_bound(const struct bench_rate *rate)
+{
+	static const struct {
+		u32 sources;
+		double ratio;
+	} whole[] = {{1u << 10, 0.85}, {1u << 16, 0.45}, {1u << 20, 0.3}};
+
+	if (strcmp(rate->what, "whole"))
+		return rate->sources == SOURCES ? VETH_RATIO : 0;
+	for (size_t i = 0; i < sizeof(whole) / sizeof(*whole); i++)
+		if (whole[i].sources == rate->sources)
+			return whole[i].ratio;
+	return 0;
 }
 
 static void print_veth(const struct bench_rate *rates, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
-		if (rates[i].family == 4 && rates[i].sources == SOURCES && !strcmp(rates[i].system, "spillway"))
-			print_figure("cut path on a veth, of the bare drop's rate, IPv4, geo", rates[i].ratio,
-				     VETH_RATIO, false, "");
+		double bound = veth_bound(&rates[i]);
+		char what[128];
+
+		if (rates[i].family != 4 || strcmp(rates[i].system, "spillway") || bound == 0)
+			continue;
+		snprintf(what, sizeof(what), "%s on a veth, of the bare drop's rate, IPv4, %u sources", rates[i].what,
+			 rates[i].sources);
+		print_figure(what, rates[i].ratio, bound, false, "");
+	}
+}
+
+/* With the feeder's own cost, that of the bare drop included. */
+static void print_wholes(const struct bench_cost *costs, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		char what[128];
+
+		if (!costs[i].has[BENCH_WHOLE] || costs[i].sources < SOURCES || costs[i].family != 4)
+			continue;
+		snprintf(what, sizeof(what), "whole path, IPv4, %s, %u sources (best round %.1f)", costs[i].ruleset,
+			 costs[i].sources, costs[i].best_ns[BENCH_WHOLE]);
+		print_figure(what, costs[i].ns[BENCH_WHOLE], costs[i].sources == SOURCES ? 60 : 100, true, "ns");
+		if (costs[i].sources != TEXTBOOK_SOURCES || strcmp(costs[i].ruleset, "synthetic-1m"))
+			continue;
+		print_figure("textbook over whole, IPv4, a million prefixes and sources",
+			     costs[i].ns[BENCH_TEXTBOOK] / costs[i].ns[BENCH_WHOLE], TEXTBOOK_FACTOR, false, "times");
 	}
 }
 
@@ -89,6 +133,7 @@ void bench_print_figures(const struct bench_cost *costs, size_t costs_count, con
 	print_pass(costs, costs_count, "home-abroad", "ranges", 25, 40);
 	print_pass(costs, costs_count, "geo", "uniform", 18, 30);
 	print_lpm(costs, costs_count);
+	print_wholes(costs, costs_count);
 	print_making(makings, makings_count);
 	print_veth(rates, rates_count);
 }

@@ -13,7 +13,7 @@ union lpm_key {
 	struct bench_lpm6_key v6;
 };
 
-static size_t put_key(u8 *at, const struct spw_prefix *prefix)
+size_t bench_lpm_key(u8 *at, const struct spw_prefix *prefix)
 {
 	u64 hi = __builtin_bswap64(prefix->addr.hi), lo = __builtin_bswap64(prefix->addr.lo);
 	union lpm_key key = {.v6 = {.len = prefix->len}};
@@ -47,7 +47,7 @@ static void fill(int map, const struct bench_ruleset *ruleset, u8 family)
 
 			if (prefix->family != family)
 				continue;
-			at += put_key(at, prefix);
+			at += bench_lpm_key(at, prefix);
 			values[count++] = source->lists[i].id;
 		}
 	if (count && bpf_map_update_batch(map, keys, values, &count, &options))

@@ -16,7 +16,7 @@ static void make_ruleset(const void *argument, void *shared)
 	struct bench_ruleset ruleset;
 	double publish_ns[PUBLICATIONS];
 
-	bench_ruleset_configure(kind, &ruleset);
+	bench_ruleset_configure(kind, BENCH_UNLIMITED, &ruleset);
 	bench_ruleset_compile(&ruleset);
 	bench_spillway_load(&ruleset, &spillway);
 	for (int i = 0; i < PUBLICATIONS; i++) {
@@ -33,7 +33,8 @@ static void make_ruleset(const void *argument, void *shared)
 		.compile_ns = ruleset.compile_ns,
 		.publish_ns = (u64)bench_median(publish_ns, PUBLICATIONS),
 	};
-	making->all_bytes = bench_spillway_bytes(&spillway, &making->map_bytes) + making->map_bytes;
+	making->all_bytes =
+		bench_spillway_bytes(&spillway, &making->map_bytes, &making->meter_bytes) + making->map_bytes;
 }
 
 /* Times are medians over processes, memory is the largest. */

@@ -8,13 +8,16 @@
 #include "feed.skel.h"
 #include "lpm.skel.h"
 
-void bench_subject_load(enum bench_ruleset_kind kind, bool with_lpm, struct bench_subject *subject)
+void bench_subject_load(enum bench_ruleset_kind kind, enum bench_limits limits, bool with_lpm,
+			struct bench_subject *subject)
 {
 	subject->kind = kind;
-	bench_ruleset_configure(kind, &subject->ruleset);
+	bench_ruleset_configure(kind, limits, &subject->ruleset);
 	bench_ruleset_compile(&subject->ruleset);
 	bench_ruleset_prepare(kind, &subject->ruleset);
 	bench_spillway_load(&subject->ruleset, &subject->spillway);
+	if (limits != BENCH_UNLIMITED)
+		bench_spillway_limit(&subject->spillway, &subject->ruleset);
 	bench_check_interrupt();
 	subject->lpm = with_lpm ? bench_lpm_load(&subject->ruleset) : NULL;
 }
@@ -29,7 +32,7 @@ void bench_subject_free(struct bench_subject *subject)
 /* The order of each case of new work, for all classes of service 1 alike. */
 static void give_order(const struct bench_spillway *spillway, enum bench_case which)
 {
-	static struct spw_service_order orders[SPW_SERVICE_IDENTITIES];
+	u64 cost_ticks = 0;
 	struct spw_class_order class = {.room = UINT64_MAX - 1, .share = SPW_SHARE_ALL};
 
 	if (which == BENCH_SHARE)
@@ -38,13 +41,9 @@ static void give_order(const struct bench_spillway *spillway, enum bench_case wh
 		class.share = 0;
 	else if (which == BENCH_OVER)
 		class.room = 0;
-	orders[1] = (struct spw_service_order){.stay_jiffies = 150000, .salt = 0x5eed};
 	if (which != BENCH_SERVICE)
-		orders[1].cost_ticks = which == BENCH_OVER ? 1ull << 50 : 1;
-	for (u32 i = 0; i < SPW_CLASSES_MAX; i++)
-		orders[1].classes[i] = class;
-	if (spw_datapath_order(&spillway->datapath, orders))
-		err(1, "cannot give orders");
+		cost_ticks = which == BENCH_OVER ? 1ull << 50 : 1;
+	bench_spillway_order(spillway, cost_ticks, class);
 }
 
 static enum spw_reason expected_reason(enum bench_case which)
@@ -102,7 +101,7 @@ typedef double rounds_ns[BENCH_SOURCES_COUNTS_MAX][BENCH_CASES][BENCH_ROUNDS_MAX
 
 static void summarize(double ns[BENCH_CASES][BENCH_ROUNDS_MAX], u32 rounds, struct bench_cost *cost)
 {
-	for (int i = 0; i < BENCH_CASES; i++) {
+	for (int i = 0; i < BENCH_WHOLE; i++) {
 		if (!cost->has[i])
 			continue;
 		cost->ns[i] = bench_median(ns[i], rounds);
@@ -120,7 +119,7 @@ static size_t measure_group(struct bench_subject *subject, const struct bench_pl
 	bench_draw(&subject->ruleset, family, uniform, subject->feeder.sources);
 	for (u32 round = 0; round < plan->rounds; round++)
 		for (size_t s = 0; s < plan->sources_count; s++)
-			for (int i = 0; i < BENCH_CASES; i++)
+			for (int i = 0; i < BENCH_WHOLE; i++)
 				if ((i != BENCH_LPM || subject->lpm) && (i < BENCH_WORK_FIRST || work))
 					ns[s][i][round] = run_case(subject, plan, i, family, plan->sources[s]);
 	for (size_t s = 0; s < plan->sources_count; s++) {
@@ -145,7 +144,7 @@ size_t bench_packets(const struct bench_plan *plan, struct bench_cost costs[BENC
 	bench_feeder_load(&subject.feeder);
 	for (enum bench_ruleset_kind kind = 0; kind < BENCH_RULESETS; kind++) {
 		bench_note("packets through %s", bench_ruleset_name(kind));
-		bench_subject_load(kind, plan->lpm_everywhere || kind == BENCH_GEO, &subject);
+		bench_subject_load(kind, BENCH_UNLIMITED, plan->lpm_everywhere || kind == BENCH_GEO, &subject);
 		for (u8 family = 4; family <= 6; family += 2)
 			for (int uniform = 0; uniform < 2; uniform++)
 				count += measure_group(&subject, plan, family, uniform, &costs[count]);

@@ -10,7 +10,8 @@
 enum bench_bounds {
 	BENCH_ROUNDS_MAX = 32,
 	BENCH_SOURCES_COUNTS_MAX = 4,
-	BENCH_COSTS_MAX = BENCH_RULESETS * 4 * BENCH_SOURCES_COUNTS_MAX,
+	/* Of packets and, of two rulesets, of the whole path. */
+	BENCH_COSTS_MAX = (BENCH_RULESETS * 4 + 2 * 2) * BENCH_SOURCES_COUNTS_MAX,
 	BENCH_RATES_MAX = 64,
 };
 
@@ -34,7 +35,8 @@ struct bench_subject {
 	struct lpm_bpf *lpm; /* NULL: not measured */
 };
 
-void bench_subject_load(enum bench_ruleset_kind kind, bool with_lpm, struct bench_subject *subject);
+void bench_subject_load(enum bench_ruleset_kind kind, enum bench_limits limits, bool with_lpm,
+			struct bench_subject *subject);
 void bench_subject_free(struct bench_subject *subject);
 
 /** bench_makings() - ruleset: time and memory of reading, compiling, publishing. Returns how many rows there are. */
@@ -42,6 +44,9 @@ size_t bench_makings(const struct bench_plan *plan, struct bench_making makings[
 
 /** bench_packets() - packet: nanoseconds by BPF_PROG_TEST_RUN. Returns how many rows there are. */
 size_t bench_packets(const struct bench_plan *plan, struct bench_cost costs[BENCH_COSTS_MAX]);
+
+/** bench_whole() - whole: the same for the whole path and the textbook program. */
+size_t bench_whole(const struct bench_plan *plan, struct bench_cost *costs);
 
 /** bench_contenders() - classification alone, by all tables; printed. */
 void bench_contenders(const struct bench_plan *plan);

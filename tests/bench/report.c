@@ -8,8 +8,9 @@
 #include "memory.h"
 #include "util.h"
 
-static const char *const cases[BENCH_CASES] = {"bare",	  "parse",  "pass",  "cut",	     "lpm",
-					       "service", "budget", "share", "refuse-share", "refuse-budget"};
+static const char *const cases[BENCH_CASES] = {"bare",	  "parse",	   "pass",    "cut",	      "lpm",
+					       "service", "budget",	   "share",   "refuse-share", "refuse-budget",
+					       "whole",	  "whole-refused", "textbook"};
 
 void bench_note(const char *format, ...)
 {
@@ -58,7 +59,7 @@ static void print_cost(const struct bench_cost *cost)
 	if (!cost->has[BENCH_SERVICE])
 		return;
 	printf("%9s | new work for a service, over pass:", "");
-	for (int i = BENCH_WORK_FIRST; i < BENCH_CASES; i++)
+	for (int i = BENCH_WORK_FIRST; i < BENCH_WHOLE; i++)
 		printf("%s %s %.1f", i > BENCH_WORK_FIRST ? "," : "", cases[i], cost->ns[i] - cost->ns[BENCH_PASS]);
 	printf("\n");
 }
@@ -86,6 +87,19 @@ void bench_print_costs(const struct bench_cost *costs, size_t count)
 	}
 }
 
+void bench_print_wholes(const struct bench_cost *costs, size_t count)
+{
+	printf("\nThe whole path, ns, BPF_PROG_TEST_RUN, the feeder included; medians\n"
+	       "%-14s %4s %9s | %7s %7s %13s %8s | %s\n",
+	       "ruleset", "", "sources", cases[BENCH_BARE], cases[BENCH_WHOLE], cases[BENCH_WHOLE_REFUSED],
+	       cases[BENCH_TEXTBOOK], "textbook/whole");
+	for (size_t i = 0; i < count; i++)
+		printf("%-14s IPv%u %9u | %7.1f %7.1f %13.1f %8.1f | %.1f\n", costs[i].ruleset, costs[i].family,
+		       costs[i].sources, costs[i].ns[BENCH_BARE], costs[i].ns[BENCH_WHOLE],
+		       costs[i].ns[BENCH_WHOLE_REFUSED], costs[i].ns[BENCH_TEXTBOOK],
+		       costs[i].ns[BENCH_TEXTBOOK] / costs[i].ns[BENCH_WHOLE]);
+}
+
 void bench_print_makings(const struct bench_making *makings, size_t count)
 {
 	printf("\nMaking a ruleset; MB in the kernel of one generation, and of all maps with two of them\n"
@@ -102,10 +116,10 @@ void bench_print_makings(const struct bench_making *makings, size_t count)
 void bench_print_rates(const struct bench_rate *rates, size_t count)
 {
 	printf("\nDropped behind a veth, native XDP, generator and receiver on one CPU; medians\n");
-	printf("%-12s %6s %9s %8s %9s %6s\n", "system", "family", "sources", "Mpps", "ns", "ratio");
+	printf("%-7s %-12s %6s %9s %8s %9s %6s\n", "what", "system", "family", "sources", "Mpps", "ns", "ratio");
 	for (size_t i = 0; i < count; i++)
-		printf("%-12s %6u %9u %8.2f %9.1f %6.2f\n", rates[i].system, rates[i].family, rates[i].sources,
-		       rates[i].pps / 1e6, 1e9 / rates[i].pps, rates[i].ratio);
+		printf("%-7s %-12s %6u %9u %8.2f %9.1f %6.2f\n", rates[i].what, rates[i].system, rates[i].family,
+		       rates[i].sources, rates[i].pps / 1e6, 1e9 / rates[i].pps, rates[i].ratio);
 }
 
 /* ---- JSON ---- */
@@ -159,12 +173,13 @@ void bench_write_makings(const char *dir, const char *name, const struct bench_m
 		fprintf(out,
 			"%s{\"ruleset\":\"%s\",\"prefixes4\":%llu,\"prefixes6\":%llu,\"read_ms\":%.1f,\"compile_ms\":%."
 			"1f,"
-			"\"publish_ms\":%.2f,\"map_bytes\":%llu,\"all_map_bytes\":%llu,\"peak_rss_bytes\":%llu}",
+			"\"publish_ms\":%.2f,\"map_bytes\":%llu,\"all_map_bytes\":%llu,\"meter_bytes\":%llu,"
+			"\"peak_rss_bytes\":%llu}",
 			i ? ",\n" : "[\n", makings[i].ruleset, (unsigned long long)makings[i].prefixes4,
 			(unsigned long long)makings[i].prefixes6, (double)makings[i].read_ns / 1e6,
 			(double)makings[i].compile_ns / 1e6, (double)makings[i].publish_ns / 1e6,
 			(unsigned long long)makings[i].map_bytes, (unsigned long long)makings[i].all_bytes,
-			(unsigned long long)makings[i].peak_kib * 1024);
+			(unsigned long long)makings[i].meter_bytes, (unsigned long long)makings[i].peak_kib * 1024);
 	end_file(out, path);
 }
 
@@ -177,8 +192,8 @@ void bench_write_rates(const char *dir, const char *name, u8 family, const struc
 	for (size_t i = 0; i < count; i++) {
 		if (rates[i].family != family)
 			continue;
-		fprintf(out, "%s{\"system\":\"%s\",\"what\":\"prefix\",\"sources\":%u,\"pps\":%.0f,\"ratio\":%.3f}",
-			separator, rates[i].system, rates[i].sources, rates[i].pps, rates[i].ratio);
+		fprintf(out, "%s{\"system\":\"%s\",\"what\":\"%s\",\"sources\":%u,\"pps\":%.0f,\"ratio\":%.3f}",
+			separator, rates[i].system, rates[i].what, rates[i].sources, rates[i].pps, rates[i].ratio);
 		separator = ",\n";
 	}
 	end_file(out, path);

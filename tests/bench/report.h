@@ -21,6 +21,9 @@ enum bench_case {
 	BENCH_SHARE,		  /* the same, with a share to be asked */
 	BENCH_OUT,		  /* refused: the share is zero */
 	BENCH_OVER,		  /* refused: the budget has no room */
+	BENCH_WHOLE,		  /* new work within all limits, admitted by the budget */
+	BENCH_WHOLE_REFUSED,	  /* a packet a second is allowed to each source */
+	BENCH_TEXTBOOK,		  /* what the textbook says, over the same prefixes */
 	BENCH_CASES,
 };
 
@@ -43,15 +46,17 @@ struct bench_making {
 	u64 prefixes6;
 	u64 read_ns;
 	u64 compile_ns;
-	u64 publish_ns; /* fill a new map, flip, wait until the last packet that saw the old one is done */
-	u64 map_bytes;	/* one generation, as the kernel counts it */
-	u64 all_bytes;	/* all maps of the program, with two generations */
-	u64 peak_kib;	/* resident memory of the process that did all this */
+	u64 publish_ns;	 /* fill a new map, flip, wait until the last packet that saw the old one is done */
+	u64 map_bytes;	 /* one generation, as the kernel counts it */
+	u64 all_bytes;	 /* all maps of the program, with two generations */
+	u64 meter_bytes; /* of these, the meters of limits */
+	u64 peak_kib;	 /* resident memory of the process that did all this */
 };
 
 /* Packets dropped per second behind a veth. */
 struct bench_rate {
 	const char *system;
+	const char *what; /* prefix, rate, whole */
 	u8 family;
 	u32 sources;
 	double pps;
@@ -63,6 +68,7 @@ __attribute__((format(printf, 1, 2))) void bench_note(const char *format, ...);
 
 /** bench_print_memory() - how far away memory is now, so that runs can be told apart. */
 void bench_print_memory(const char *when);
+void bench_print_wholes(const struct bench_cost *costs, size_t count);
 void bench_print_costs(const struct bench_cost *costs, size_t count);
 void bench_print_makings(const struct bench_making *makings, size_t count);
 void bench_print_rates(const struct bench_rate *rates, size_t count);

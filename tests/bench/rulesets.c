@@ -195,8 +195,20 @@ static u32 write_lists(FILE *out, enum bench_ruleset_kind kind)
 	}
 }
 
+static const char *limits_text(enum bench_limits limits)
+{
+	switch (limits) {
+	case BENCH_WITHIN_LIMITS:
+		return ", per_source: { new: 1M/s, packets: 1M/s }, per_prefix: { new: 10M/s, packets: 10M/s }";
+	case BENCH_BEYOND_LIMITS:
+		return ", per_source: { new: 1M/s, packets: 1/s }, per_prefix: { new: 10M/s, packets: 10M/s }";
+	default:
+		return "";
+	}
+}
+
 /* Both classes are cut from red on, so one ruleset serves the pass path and the cut path. */
-static char *write_config(enum bench_ruleset_kind kind, size_t *length)
+static char *write_config(enum bench_ruleset_kind kind, enum bench_limits limits, size_t *length)
 {
 	char *text = NULL;
 	FILE *out = open_memstream(&text, length);
@@ -212,7 +224,8 @@ static char *write_config(enum bench_ruleset_kind kind, size_t *length)
 	fprintf(out, "classes:\n- { name: listed, shed_from: orange, cut_from: red, cut: all, lists: [");
 	for (u32 i = 0; i < lists; i++)
 		fprintf(out, "%sl%u", i ? ", " : "", i);
-	fprintf(out, "] }\n- { name: rest, shed_from: yellow, cut_from: red, cut: all }\n");
+	fprintf(out, "]%s }\n- { name: rest, shed_from: yellow, cut_from: red, cut: all%s }\n", limits_text(limits),
+		limits_text(limits));
 	if (fclose(out))
 		errx(1, "out of memory");
 	return text;
@@ -224,13 +237,13 @@ static void check(int result, const char *what, const struct spw_diagnostics *di
 		errx(1, "%s: %s", what, diagnostics->count ? diagnostics->items[0].text : strerror(-result));
 }
 
-void bench_ruleset_configure(enum bench_ruleset_kind kind, struct bench_ruleset *ruleset)
+void bench_ruleset_configure(enum bench_ruleset_kind kind, enum bench_limits limits, struct bench_ruleset *ruleset)
 {
 	struct spw_diagnostics diagnostics = {0};
 	size_t length;
-	char *text = write_config(kind, &length);
+	char *text = write_config(kind, limits, &length);
 
-	*ruleset = (struct bench_ruleset){.name = names[kind]};
+	*ruleset = (struct bench_ruleset){.name = names[kind], .limits = limits};
 	check(spw_config_parse(text, length, names[kind], &ruleset->config, &diagnostics), "the bench's configuration",
 	      &diagnostics);
 	spw_diagnostics_free(&diagnostics);

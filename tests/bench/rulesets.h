@@ -33,8 +33,18 @@ enum bench_ruleset_kind {
 	BENCH_RULESETS,
 };
 
+/* What the classes of a ruleset allow their sources and prefixes. */
+#define BENCH_BEYOND_S 1000
+
+enum bench_limits {
+	BENCH_UNLIMITED,
+	BENCH_WITHIN_LIMITS, /* of new work and packets, for sources and prefixes, and more than the bench sends */
+	BENCH_BEYOND_LIMITS, /* the same, but for a packet in BENCH_BEYOND_S seconds from a source */
+};
+
 struct bench_ruleset {
 	const char *name;
+	enum bench_limits limits;
 	struct spw_config config;
 	struct spw_lists lists;
 	struct spw_assembly assembly;
@@ -59,7 +69,7 @@ static inline u64 bench_prefixes(const struct bench_ruleset *ruleset, u8 family)
 const char *bench_ruleset_name(enum bench_ruleset_kind kind);
 
 /** bench_ruleset_configure() - the first half: the configuration. Ends the program on errors, like the next two. */
-void bench_ruleset_configure(enum bench_ruleset_kind kind, struct bench_ruleset *ruleset);
+void bench_ruleset_configure(enum bench_ruleset_kind kind, enum bench_limits limits, struct bench_ruleset *ruleset);
 
 /** bench_ruleset_compile() - the second half, timed: lists, assembly, image. */
 void bench_ruleset_compile(struct bench_ruleset *ruleset);
@@ -76,6 +86,9 @@ void bench_rulesets_cleanup(void);
 
 /** bench_draw() - fill the table with BENCH_SOURCES_MAX sources of @family. @uniform: of the whole family. */
 void bench_draw(const struct bench_ruleset *ruleset, u8 family, bool uniform, struct bench_sources *sources);
+
+/** bench_draw_from() - the same from some IPv4 ranges. */
+void bench_draw_from(const struct bench_ranges *ranges, struct bench_sources *sources);
 
 /** bench_source() - the @at-th source of the table. */
 struct spw_addr bench_source(const struct bench_sources *sources, u8 family, u32 at);

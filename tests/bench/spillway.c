@@ -8,6 +8,8 @@
 #include "../../bpf/sample.h"
 #include "../../maps/control.h"
 #include "../../maps/counters.h"
+#include "../../user/config/limit_policy.h"
+#include "../../user/core/limits.h"
 #include "systems.h"
 #include "util.h"
 #include "spillway.skel.h"
@@ -52,6 +54,39 @@ void bench_spillway_set_level(const struct bench_spillway *spillway, enum spw_le
 		err(1, "cannot set the level");
 }
 
+void bench_spillway_limit(const struct bench_spillway *spillway, const struct bench_ruleset *ruleset)
+{
+	static struct spw_limits limits;
+	struct spw_limit_policy policy;
+
+	spw_limit_policy_make(&ruleset->config, NULL, &policy);
+	limits.seeds[0] = 0x5eed;
+	limits.seeds[1] = 0xdee5;
+	spw_limits_plan(&policy, NULL, spillway->datapath.jiffies_per_second, &limits);
+	for (u32 i = 0; i < SPW_CLASSES_MAX && ruleset->limits == BENCH_BEYOND_LIMITS; i++)
+		limits.classes[i].limits[SPW_SCOPE_SOURCE][SPW_KIND_PACKETS].cost *= BENCH_BEYOND_S;
+	if (spw_datapath_limit(&spillway->datapath, &limits))
+		err(1, "cannot hand over limits");
+}
+
+void bench_spillway_order(const struct bench_spillway *spillway, u64 cost_ticks, struct spw_class_order class)
+{
+	static struct spw_service_order orders[SPW_SERVICE_IDENTITIES];
+
+	orders[1] = (struct spw_service_order){.cost_ticks = cost_ticks, .stay_jiffies = 150000, .salt = 0x5eed};
+	for (u32 i = 0; i < SPW_CLASSES_MAX; i++)
+		orders[1].classes[i] = class;
+	if (spw_datapath_order(&spillway->datapath, orders))
+		err(1, "cannot give orders");
+}
+
+void bench_spillway_budget(const struct bench_spillway *spillway, bool admitting)
+{
+	const struct spw_class_order class = {.room = admitting ? UINT64_MAX - 1 : 0, .share = SPW_SHARE_ALL};
+
+	bench_spillway_order(spillway, admitting ? 1 : 1ull << 50, class);
+}
+
 u64 bench_tallies_sum(int map, enum spw_reason reason)
 {
 	int cpus = libbpf_num_possible_cpus();
@@ -89,13 +124,14 @@ static u64 map_bytes(int fd)
 	return bytes;
 }
 
-u64 bench_spillway_bytes(const struct bench_spillway *spillway, u64 *generation)
+u64 bench_spillway_bytes(const struct bench_spillway *spillway, u64 *generation, u64 *meters)
 {
 	const struct bpf_map *map;
 	u64 bytes = 0;
 
 	bpf_object__for_each_map(map, spillway->datapath.skeleton->obj) bytes += map_bytes(bpf_map__fd(map));
 	*generation = map_bytes(spillway->ruleset_map);
+	*meters = map_bytes(spillway->datapath.meters_fd);
 	return bytes + *generation;
 }
 

@@ -5,9 +5,11 @@
 
 #include "../../user/io/datapath.h"
 #include "rulesets.h"
+#include "textbook.h"
 
 struct lpm_bpf;
 struct rivals_bpf;
+struct textbook_bpf;
 
 /* ---- the real program ---- */
 
@@ -26,9 +28,21 @@ void bench_spillway_set_level(const struct bench_spillway *spillway, enum spw_le
 
 /** bench_spillway_count() - packets that were judged for @reason, over all lists and CPUs. */
 u64 bench_spillway_count(const struct bench_spillway *spillway, enum spw_reason reason);
-/** bench_spillway_bytes() - all maps as the kernel counts them; @generation: the ruleset alone. */
-u64 bench_spillway_bytes(const struct bench_spillway *spillway, u64 *generation);
+/** bench_spillway_bytes() - all maps as the kernel counts them; of these, the ruleset, and the meters of limits. */
+u64 bench_spillway_bytes(const struct bench_spillway *spillway, u64 *generation, u64 *meters);
 void bench_spillway_free(struct bench_spillway *spillway);
+
+/**
+ * bench_spillway_limit() - hand it the limits of the ruleset's configuration, as the agent does; a rate below one a
+ * second, which a configuration does not know, by a change of the cost.
+ */
+void bench_spillway_limit(const struct bench_spillway *spillway, const struct bench_ruleset *ruleset);
+
+/** bench_spillway_order() - the order of service 1, the same for all classes. @cost_ticks: 0: no budget */
+void bench_spillway_order(const struct bench_spillway *spillway, u64 cost_ticks, struct spw_class_order class);
+
+/** bench_spillway_budget() - service 1 has a budget, which admits everybody or nobody. */
+void bench_spillway_budget(const struct bench_spillway *spillway, bool admitting);
 
 /** bench_tallies_sum() - the same from a map of struct spw_list_tally. */
 u64 bench_tallies_sum(int map, enum spw_reason reason);
@@ -40,6 +54,20 @@ struct lpm_bpf *bench_lpm_load(const struct bench_ruleset *ruleset);
 
 /** bench_lpm_count() - packets dropped. */
 u64 bench_lpm_count(const struct lpm_bpf *lpm);
+
+/** bench_lpm_key() - a prefix as key, written to @at. Returns its bytes, at most those of struct bench_lpm6_key. */
+size_t bench_lpm_key(u8 *at, const struct spw_prefix *prefix);
+
+/* ---- the textbook program ---- */
+
+/** bench_textbook_load() - the ruleset's lists in turn stand in the trie of the allowed and of the denied; admits. */
+struct textbook_bpf *bench_textbook_load(const struct bench_ruleset *ruleset);
+
+/** bench_textbook_rate() - every source is far within its rate, or none has any. */
+void bench_textbook_rate(struct textbook_bpf *textbook, bool admitting);
+
+/** bench_textbook_count() - packets over all classes and CPUs. */
+u64 bench_textbook_count(const struct textbook_bpf *textbook, enum bench_textbook_count which);
 
 /* ---- classification alone ---- */
 

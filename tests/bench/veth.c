@@ -1,217 +1,267 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A veth pair in a network namespace of its own, which ends with the process that made it. Live frames of
- * BPF_PROG_TEST_RUN leave through one end with real-world sources; at the other end the program under test drops every
- * one of them. Nothing can leave the namespace: there is no other interface in it, no address, no route, lo is down,
- * IPv6 is off; and no program here ever passes a packet on.
- *
- * Generator and receiver run on one CPU in turns of a batch, so a packet's time holds both: bare drops are the measure.
+ * Packets dropped per second behind a veth (wire.c), in three tasks, each beside a bare drop in the same rounds:
+ *   prefix  the whole tor-geoipdb is cut; LPM tries and the sets of nftables hold it too
+ *   rate    a packet a second from each of 64k sources; iptables and nftables do the same
+ *   whole   the whole path over a million prefixes, every packet within its limits, refused by the budget at its end;
+ *           the textbook program refuses at its end too
  */
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <linux/if_link.h>
-#include <net/if.h>
-#include <sched.h>
-#include <spawn.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "child.h"
+#include "filters.h"
 #include "parts.h"
 #include "util.h"
+#include "wire.h"
 #include "feed.skel.h"
 #include "lpm.skel.h"
+#include "textbook.skel.h"
 
-#define SENDER	 "bench0"
-#define RECEIVER "bench1"
-
-extern char **environ;
-
-/* ---- the wire ---- */
-
-__attribute__((sentinel)) static void run_ip(const char *first, ...)
-{
-	char *words[16] = {"ip", (char *)first};
-	size_t count = 2;
-	va_list more;
-	int status;
-	pid_t pid;
-
-	va_start(more, first);
-	while (count < 15 && (words[count] = va_arg(more, char *)))
-		count++;
-	va_end(more);
-	if (posix_spawnp(&pid, "ip", NULL, NULL, words, environ) || waitpid(pid, &status, 0) != pid || status)
-		errx(1, "ip %s %s failed", words[1], words[2]);
-}
-
-static void switch_off_ipv6(const char *path)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-
-	if (fd < 0)
-		return; /* a kernel without IPv6 */
-	if (write(fd, "1", 1) != 1)
-		err(1, "%s", path);
-	close(fd);
-}
-
-static void make_wire(void)
-{
-	if (unshare(CLONE_NEWNET))
-		err(1, "cannot make a network namespace");
-	switch_off_ipv6("/proc/sys/net/ipv6/conf/all/disable_ipv6");
-	switch_off_ipv6("/proc/sys/net/ipv6/conf/default/disable_ipv6");
-	run_ip("link", "add", SENDER, "type", "veth", "peer", "name", RECEIVER, NULL);
-	run_ip("link", "set", SENDER, "up", NULL);
-	run_ip("link", "set", RECEIVER, "up", NULL);
-}
-
-/* ---- what stands at the other end ---- */
-
-enum receiver_kind {
-	RECEIVER_BARE,
-	RECEIVER_SPILLWAY,
-	RECEIVER_LPM,
-	RECEIVER_RIVAL, /* + enum bench_rival */
-	RECEIVERS_MAX = RECEIVER_RIVAL + BENCH_RIVALS,
+enum {
+	RECEIVERS_MAX = 4 + BENCH_RIVALS,
+	FIGURE_SOURCES = 1 << 16, /* for systems that are measured at one number of sources */
 };
 
-struct receiver {
-	const char *name;
-	bool there;
-	int program_fd;
-	struct bench_rival_table table;
-};
+struct receiver;
 
-struct bench {
+/* One task, its ruleset, and who takes part. */
+struct task {
+	const char *what;
 	const struct bench_plan *plan;
 	struct bench_subject subject;
-	struct receiver receivers[RECEIVERS_MAX];
+	struct textbook_bpf *textbook;
+	struct bench_rival_table rivals[BENCH_RIVALS];
+	struct bench_ranges some_ranges; /* of nftables' set */
+	struct receiver {
+		const char *name;
+		int program_fd;					     /* -1: the kernel's own filter, without XDP */
+		u64 (*count)(const struct task *task, int receiver); /* drops, by the receiver's own word */
+		enum bench_filter filter;
+		bool one_number; /* of sources: FIGURE_SOURCES */
+	} receivers[RECEIVERS_MAX];
+	int receivers_count;
 };
 
-static u64 count_bare(const struct bench *bench)
+/* ---- who receives ---- */
+
+static u64 count_bare(const struct task *task, int receiver)
 {
 	int cpus = libbpf_num_possible_cpus();
 	u64 counts[cpus], sum = 0;
 	const u32 key = 0;
 
-	if (bpf_map_lookup_elem(bpf_map__fd(bench->subject.feeder.skeleton->maps.drops), &key, counts))
+	(void)receiver;
+	if (bpf_map_lookup_elem(bpf_map__fd(task->subject.feeder.skeleton->maps.drops), &key, counts))
 		err(1, "cannot read counters");
 	for (int cpu = 0; cpu < cpus; cpu++)
 		sum += counts[cpu];
 	return sum;
 }
 
-/* By the receiving program's own word. */
-static u64 count_drops(const struct bench *bench, int receiver)
+static u64 count_cut(const struct task *task, int receiver)
 {
-	switch (receiver) {
-	case RECEIVER_BARE:
-		return count_bare(bench);
-	case RECEIVER_SPILLWAY:
-		return bench_spillway_count(&bench->subject.spillway, SPW_REASON_CUT);
-	case RECEIVER_LPM:
-		return bench_lpm_count(bench->subject.lpm);
-	default:
-		return bench->receivers[receiver].table.found->packets;
-	}
+	(void)receiver;
+	return bench_spillway_count(&task->subject.spillway, SPW_REASON_CUT);
 }
 
-static void load_receivers(struct bench *bench, u8 family)
+static u64 count_source_packets(const struct task *task, int receiver)
 {
-	struct receiver *receivers = bench->receivers;
+	(void)receiver;
+	return bench_spillway_count(&task->subject.spillway, SPW_REASON_SOURCE_PACKETS);
+}
 
-	receivers[RECEIVER_BARE] =
-		(struct receiver){.name = "bare",
-				  .there = true,
-				  .program_fd = bpf_program__fd(bench->subject.feeder.skeleton->progs.bare_counted)};
-	receivers[RECEIVER_SPILLWAY] = (struct receiver){
-		.name = "spillway", .there = true, .program_fd = bench->subject.spillway.datapath.program_fd};
-	receivers[RECEIVER_LPM] = (struct receiver){
-		.name = "lpm", .there = true, .program_fd = bpf_program__fd(bench->subject.lpm->progs.lpm)};
-	for (int i = 0; i < BENCH_RIVALS && bench->plan->contenders; i++) {
-		struct receiver *receiver = &receivers[RECEIVER_RIVAL + i];
+static u64 count_budget(const struct task *task, int receiver)
+{
+	(void)receiver;
+	return bench_spillway_count(&task->subject.spillway, SPW_REASON_BUDGET);
+}
 
-		if (receiver->there)
-			bench_rival_free(&receiver->table);
-		receiver->name = bench_rival_name(i);
-		receiver->there =
-			bench_rival_load(i, &bench->subject.ruleset, family, bench->subject.lpm, &receiver->table);
-		receiver->program_fd = receiver->table.program_fd;
-	}
+static u64 count_lpm(const struct task *task, int receiver)
+{
+	(void)receiver;
+	return bench_lpm_count(task->subject.lpm);
+}
+
+static u64 count_textbook(const struct task *task, int receiver)
+{
+	(void)receiver;
+	return bench_textbook_count(task->textbook, BENCH_TEXTBOOK_OVER);
+}
+
+static u64 count_filter(const struct task *task, int receiver)
+{
+	return bench_filter_count(task->receivers[receiver].filter);
+}
+
+static u64 count_rival(const struct task *task, int receiver)
+{
+	for (int i = 0; i < BENCH_RIVALS; i++)
+		if (task->rivals[i].program_fd == task->receivers[receiver].program_fd)
+			return task->rivals[i].found->packets;
+	return 0;
+}
+
+static void add(struct task *task, struct receiver receiver)
+{
+	task->receivers[task->receivers_count++] = receiver;
+}
+
+static void add_programs(struct task *task, u64 (*count_spillway)(const struct task *task, int receiver))
+{
+	add(task, (struct receiver){.name = "bare",
+				    .program_fd = bpf_program__fd(task->subject.feeder.skeleton->progs.bare_counted),
+				    .count = count_bare});
+	add(task, (struct receiver){.name = "spillway",
+				    .program_fd = task->subject.spillway.datapath.program_fd,
+				    .count = count_spillway});
+}
+
+static void add_filter(struct task *task, const char *name, enum bench_filter filter)
+{
+	add(task, (struct receiver){
+			  .name = name, .program_fd = -1, .count = count_filter, .filter = filter, .one_number = true});
 }
 
 /* ---- a round ---- */
 
-static void send_frames(struct bench *bench, u8 family, u32 sources, u32 packets)
+static void prepare(struct task *task, const struct receiver *receiver)
 {
-	const struct feed_bpf *skeleton = bench->subject.feeder.skeleton;
-	const struct bpf_program *entry = family == 4 ? skeleton->progs.send4 : skeleton->progs.send6;
-	struct xdp_md context = {.ingress_ifindex = if_nametoindex(SENDER)};
-	u8 frame[BENCH_FRAME_BYTES];
-	LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = frame, .ctx_in = &context, .ctx_size_in = sizeof(context),
-		    .repeat = (int)packets, .flags = BPF_F_TEST_XDP_LIVE_FRAMES);
+	struct bench_feed *feed = &task->subject.feeder.skeleton->bss->feed;
 
-	context.data_end = options.data_size_in = (u32)bench_frame(family, BENCH_SERVICE_PORT, frame);
-	skeleton->bss->feed.sources_mask = sources - 1;
-	if (bpf_prog_test_run_opts(bpf_program__fd(entry), &options)) {
-		bench_check_interrupt();
-		err(1, "BPF_PROG_TEST_RUN with live frames");
-	}
+	bench_wire_attach(receiver->program_fd);
+	feed->checksum = receiver->program_fd < 0;
+	if (receiver->program_fd >= 0)
+		return;
+	bench_filter_start(receiver->filter, &task->some_ranges);
+	if (receiver->filter == BENCH_NFT_PREFIX)
+		bench_draw_from(&task->some_ranges, task->subject.feeder.sources);
 }
 
-/* Packets dropped per second: what part of them arrived, by the time that the median segment took. */
-static double measure(struct bench *bench, u8 family, int receiver, u32 sources)
+static void finish(struct task *task, u8 family, const struct receiver *receiver)
 {
-	const u32 pilot = 1u << 18;
+	task->subject.feeder.skeleton->bss->feed.checksum = 0;
+	if (receiver->program_fd >= 0)
+		return;
+	bench_filter_stop(receiver->filter);
+	if (receiver->filter == BENCH_NFT_PREFIX)
+		bench_draw(&task->subject.ruleset, family, false, task->subject.feeder.sources);
+}
+
+/* Packets dropped per second: what part of them arrived and was dropped, by the time that the median segment took. */
+static double measure(struct task *task, u8 family, int receiver, u32 sources)
+{
+	const struct receiver *chosen = &task->receivers[receiver];
+	const u32 pilot = 1u << 17;
 	double ns, packets;
 	u64 drops;
 
-	if (bpf_xdp_attach((int)if_nametoindex(RECEIVER), bench->receivers[receiver].program_fd, XDP_FLAGS_DRV_MODE,
-			   NULL))
-		err(1, "cannot attach to %s in native mode", RECEIVER);
-	send_frames(bench, family, sources, pilot);
-	ns = bench_feeder_median(&bench->subject.feeder, sources, pilot);
-	packets = bench->plan->veth_round_ms * 1e6 / ns;
+	prepare(task, chosen);
+	bench_wire_send(&task->subject.feeder, family, sources, pilot);
+	ns = bench_feeder_median(&task->subject.feeder, sources, pilot);
+	packets = task->plan->veth_round_ms * 1e6 / ns;
 	if (packets > BENCH_PACKETS_MAX)
 		packets = BENCH_PACKETS_MAX;
 	if (packets < pilot)
 		packets = pilot;
-	drops = count_drops(bench, receiver);
-	send_frames(bench, family, sources, (u32)packets);
-	drops = count_drops(bench, receiver) - drops;
+	drops = chosen->count(task, receiver);
+	bench_wire_send(&task->subject.feeder, family, sources, (u32)packets);
+	ns = bench_feeder_median(&task->subject.feeder, sources, (u32)packets);
+	drops = chosen->count(task, receiver) - drops;
 	if ((double)drops < packets * 0.9)
-		errx(1, "of %.0f packets only %llu arrived", packets, (unsigned long long)drops);
-	return (double)drops / packets * 1e9 / bench_feeder_median(&bench->subject.feeder, sources, (u32)packets);
+		warnx("%s, %s: of %.0f packets only %llu were dropped", task->what, chosen->name, packets,
+		      (unsigned long long)drops);
+	finish(task, family, chosen);
+	return (double)drops / packets * 1e9 / ns;
 }
 
-static void measure_family(struct bench *bench, u8 family, struct bench_rate *rates, size_t *count)
+static bool takes_part(const struct receiver *receiver, u8 family, u32 sources)
 {
-	const struct bench_plan *plan = bench->plan;
+	return !receiver->one_number || (family == 4 && sources == FIGURE_SOURCES);
+}
+
+/* Each receiver in turn, in as many rounds as planned. */
+static void measure_row(struct task *task, u8 family, u32 sources, struct bench_rate *rates, size_t *count)
+{
 	double pps[RECEIVERS_MAX][BENCH_ROUNDS_MAX], bare = 1;
 
-	bench_draw(&bench->subject.ruleset, family, false, bench->subject.feeder.sources);
-	for (size_t s = 0; s < plan->sources_count; s++) {
-		for (u32 round = 0; round < plan->rounds; round++)
-			for (int i = 0; i < RECEIVERS_MAX; i++)
-				if (bench->receivers[i].there)
-					pps[i][round] = measure(bench, family, i, plan->sources[s]);
-		for (int i = 0; i < RECEIVERS_MAX && *count < BENCH_RATES_MAX; i++) {
-			double median;
+	for (u32 round = 0; round < task->plan->rounds; round++)
+		for (int i = 0; i < task->receivers_count; i++)
+			if (takes_part(&task->receivers[i], family, sources))
+				pps[i][round] = measure(task, family, i, sources);
+	for (int i = 0; i < task->receivers_count && *count < BENCH_RATES_MAX; i++) {
+		double median;
 
-			if (!bench->receivers[i].there)
-				continue;
-			median = bench_median(pps[i], plan->rounds);
-			if (i == RECEIVER_BARE)
-				bare = median;
-			rates[(*count)++] = (struct bench_rate){bench->receivers[i].name, family, plan->sources[s],
-								median, median / bare};
-		}
+		if (!takes_part(&task->receivers[i], family, sources))
+			continue;
+		median = bench_median(pps[i], task->plan->rounds);
+		bare = i ? bare : median;
+		rates[(*count)++] = (struct bench_rate){
+			task->receivers[i].name, task->what, family, sources, median, median / bare};
 	}
+}
+
+static void measure_family(struct task *task, u8 family, struct bench_rate *rates, size_t *count)
+{
+	bench_draw(&task->subject.ruleset, family, false, task->subject.feeder.sources);
+	for (size_t s = 0; s < task->plan->sources_count; s++)
+		measure_row(task, family, task->plan->sources[s], rates, count);
+}
+
+/* ---- tasks ---- */
+
+static void add_rivals(struct task *task, u8 family)
+{
+	for (int i = 0; i < BENCH_RIVALS && task->plan->contenders; i++) {
+		bench_rival_free(&task->rivals[i]);
+		if (bench_rival_load(i, &task->subject.ruleset, family, task->subject.lpm, &task->rivals[i]))
+			add(task, (struct receiver){.name = bench_rival_name(i),
+						    .program_fd = task->rivals[i].program_fd,
+						    .count = count_rival});
+	}
+}
+
+static void measure_prefix(struct task *task, struct bench_rate *rates, size_t *count)
+{
+	bench_subject_load(BENCH_GEO, BENCH_UNLIMITED, true, &task->subject);
+	bench_spillway_set_level(&task->subject.spillway, SPW_RED);
+	task->some_ranges = bench_filter_ranges(&task->subject.ruleset.ranges[0]);
+	for (u8 family = 4; family <= 6; family += 2) {
+		task->receivers_count = 0;
+		add_programs(task, count_cut);
+		add(task, (struct receiver){.name = "lpm",
+					    .program_fd = bpf_program__fd(task->subject.lpm->progs.lpm),
+					    .count = count_lpm});
+		add_filter(task, "nftables", BENCH_NFT_PREFIX);
+		add_rivals(task, family);
+		measure_family(task, family, rates, count);
+	}
+	free(task->some_ranges.items);
+}
+
+static void measure_rate(struct task *task, struct bench_rate *rates, size_t *count)
+{
+	bench_subject_load(BENCH_SYNTHETIC, BENCH_BEYOND_LIMITS, false, &task->subject);
+	add_programs(task, count_source_packets);
+	add_filter(task, "iptables", BENCH_IPTABLES_RATE);
+	add_filter(task, "nftables", BENCH_NFT_RATE);
+	bench_draw(&task->subject.ruleset, 4, false, task->subject.feeder.sources);
+	measure_row(task, 4, FIGURE_SOURCES, rates, count);
+}
+
+static void measure_whole(struct task *task, struct bench_rate *rates, size_t *count)
+{
+	bench_subject_load(BENCH_SYNTHETIC, BENCH_WITHIN_LIMITS, false, &task->subject);
+	bench_spillway_budget(&task->subject.spillway, false);
+	task->textbook = bench_textbook_load(&task->subject.ruleset);
+	bench_textbook_rate(task->textbook, false);
+	task->subject.feeder.service = true;
+	add_programs(task, count_budget);
+	add(task, (struct receiver){.name = "textbook",
+				    .program_fd = bpf_program__fd(task->textbook->progs.textbook),
+				    .count = count_textbook});
+	measure_family(task, 4, rates, count);
 }
 
 struct result {
@@ -219,22 +269,29 @@ struct result {
 	struct bench_rate rates[BENCH_RATES_MAX];
 };
 
+static const struct {
+	const char *what;
+	void (*measure)(struct task *task, struct bench_rate *rates, size_t *count);
+} tasks[] = {{"prefix", measure_prefix}, {"rate", measure_rate}, {"whole", measure_whole}};
+
 static void work(const void *argument, void *shared)
 {
 	struct result *result = shared;
-	struct bench *bench = calloc(1, sizeof(*bench));
+	struct task *task = calloc(1, sizeof(*task));
 
-	if (!bench)
+	if (!task)
 		errx(1, "out of memory");
-	bench->plan = argument;
-	make_wire();
-	bench_feeder_load(&bench->subject.feeder);
-	bench_subject_load(BENCH_GEO, true, &bench->subject);
-	bench_spillway_set_level(&bench->subject.spillway, SPW_RED);
-	for (u8 family = 4; family <= 6; family += 2) {
-		load_receivers(bench, family);
-		measure_family(bench, family, result->rates, &result->count);
+	bench_wire_make();
+	for (size_t i = 0; i < sizeof(tasks) / sizeof(*tasks); i++) {
+		bench_note("veth, %s", tasks[i].what);
+		*task = (struct task){.what = tasks[i].what, .plan = argument};
+		bench_feeder_load(&task->subject.feeder);
+		tasks[i].measure(task, result->rates, &result->count);
+		textbook_bpf__destroy(task->textbook);
+		bench_subject_free(&task->subject);
+		bench_feeder_free(&task->subject.feeder);
 	}
+	free(task);
 }
 
 size_t bench_veth(const struct bench_plan *plan, struct bench_rate rates[BENCH_RATES_MAX])

@@ -124,11 +124,7 @@ static void test_example(void **state)
 
 	(void)state;
 	parse_as(&parsed, example, strlen(example), "/etc/spillway/spillway.yaml");
-	assert_string_equal(
-		told(&parsed.diagnostics),
-		"warning: /etc/spillway/spillway.yaml:13:91: limits are read but not enforced by this version\n"
-		"warning: /etc/spillway/spillway.yaml:14:59: limits are read but not enforced by this version\n"
-		"warning: /etc/spillway/spillway.yaml:14:100: limits are read but not enforced by this version\n");
+	assert_string_equal(told(&parsed.diagnostics), "");
 	assert_int_equal(parsed.err, 0);
 	assert_string_equal(config->path, "/etc/spillway/spillway.yaml");
 	assert_int_equal(config->interfaces_count, 1);
@@ -180,12 +176,12 @@ static void test_example_policy(void **state)
 	assert_int_equal(config->classes[2].lists_count, 1);
 	assert_int_equal(config->classes[2].lists[0], 2);
 	assert_int_equal(config->classes[2].list_places[0].column, 36);
-	assert_int_equal(config->classes[2].per_source.new_work.per_second, 10);
-	assert_int_equal(config->classes[2].per_source.new_work.burst, 30);
-	assert_int_equal(config->classes[3].per_source.packets.per_second, 2000);
-	assert_int_equal(config->classes[3].per_source.packets.burst, 2000);
-	assert_int_equal(config->classes[3].per_source.bits.per_second, 0);
-	assert_int_equal(config->classes[3].per_prefix.packets.per_second, 20000);
+	assert_int_equal(config->classes[2].limits.rates[SPW_SCOPE_SOURCE][SPW_KIND_NEW].per_s, 10);
+	assert_int_equal(config->classes[2].limits.rates[SPW_SCOPE_SOURCE][SPW_KIND_NEW].burst, 30);
+	assert_int_equal(config->classes[3].limits.rates[SPW_SCOPE_SOURCE][SPW_KIND_PACKETS].per_s, 2000);
+	assert_int_equal(config->classes[3].limits.rates[SPW_SCOPE_SOURCE][SPW_KIND_PACKETS].burst, 2000);
+	assert_int_equal(config->classes[3].limits.rates[SPW_SCOPE_SOURCE][SPW_KIND_BITS].per_s, 0);
+	assert_int_equal(config->classes[3].limits.rates[SPW_SCOPE_PREFIX][SPW_KIND_PACKETS].per_s, 20000);
 	assert_int_equal(config->classes[3].lists_count, 0);
 	release(&parsed);
 }
@@ -287,12 +283,12 @@ static void test_listen_off_and_rates(void **state)
 			   "per_prefix: {new: 1M/s, packets: 1G/s, bits: 1000Gbit/s, burst: 1}}]\n");
 	assert_int_equal(parsed.err, 0);
 	assert_null(config->metrics_host);
-	assert_int_equal(config->classes[0].per_source.bits.per_second, 50000000);
-	assert_int_equal(config->classes[0].per_source.bits.burst, 2000000);
-	assert_int_equal(config->classes[0].per_source.new_work.per_second, 0);
-	assert_int_equal(config->classes[0].per_prefix.new_work.burst, 1);
-	assert_int_equal(config->classes[0].per_prefix.packets.burst, 1000000000);
-	assert_int_equal(config->classes[0].per_prefix.bits.per_second, 1000000000000);
+	assert_int_equal(config->classes[0].limits.rates[SPW_SCOPE_SOURCE][SPW_KIND_BITS].per_s, 50000000);
+	assert_int_equal(config->classes[0].limits.rates[SPW_SCOPE_SOURCE][SPW_KIND_BITS].burst, 2000000);
+	assert_int_equal(config->classes[0].limits.rates[SPW_SCOPE_SOURCE][SPW_KIND_NEW].per_s, 0);
+	assert_int_equal(config->classes[0].limits.rates[SPW_SCOPE_PREFIX][SPW_KIND_NEW].burst, 1);
+	assert_int_equal(config->classes[0].limits.rates[SPW_SCOPE_PREFIX][SPW_KIND_PACKETS].burst, 1000000000);
+	assert_int_equal(config->classes[0].limits.rates[SPW_SCOPE_PREFIX][SPW_KIND_BITS].per_s, 1000000000000);
 	release(&parsed);
 }
 
@@ -300,7 +296,7 @@ static const struct row key_rows[] = {
 	{TOP ALL "clases: []\n", "f:3:1: unknown key 'clases'; did you mean 'classes'?\n"},
 	{TOP ALL "foo: 1\n",
 	 "f:3:1: unknown key 'foo'; keys here are: interfaces, lists, classes, mode, management, "
-	 "services, malformed, attach, reattach, lease, metrics, hooks, shedding, pin_dir, run_dir, state_dir\n"},
+	 "services, malformed, attach, reattach, lease, metrics, hooks, shedding, limits, pin_dir, run_dir, state_dir\n"},
 	{TOP ALL "mode: observe\nlease: 2s\nmode: enforce\n", "f:5:1: duplicate key 'mode', first given at line 3\n"},
 	{"mode: observe\n", "f:1:1: 'interfaces' is missing; write interfaces: [eth0]\n"
 			    "f:1:1: 'classes' is missing; write at least one, which takes everybody: "
@@ -690,21 +686,18 @@ static void test_classes(void **state)
 }
 
 #define LIMITS(text) TOP "classes: [{name: a, per_source: " text "}]\n"
-#define   "warning: f:2:33: limits are read but not enforced by this version\n"
 
 static const struct row limit_rows[] = {
-	{LIMITS("{new: 10/s}"), UNENFORCED},
+	{LIMITS("{new: 10/s}"), ""},
 	{LIMITS("10/s"), "f:2:33: expected limits such as { new: 10/s, burst: 30 }, found text\n"},
-	{LIMITS("{}"), "f:2:33: no limit; write at least one of new, packets and bits\n" UNENFORCED},
+	{LIMITS("{}"), "f:2:33: no limit; write at least one of new, packets and bits\n"},
 	{LIMITS("{new: 10}"), "f:2:39: '10' is not a rate: write it as 10/s, 2k/s, 1M/s or 1G/s\n"},
 	{LIMITS("{new: []}"), "f:2:39: expected a rate such as 10/s, found a list\n"},
 	{LIMITS("{new: 0/s}"), "f:2:39: '0/s' is not a rate: it is at least 1/s\n"},
 	{LIMITS("{packets: 1001G/s}"), "f:2:43: '1001G/s' is not a rate: it is at most 1000G/s\n"},
-	{LIMITS("{packets: 10K/s}"),
-	 "f:2:43: '10K/s' is not a rate: write it as 10/s, 2k/s, 1M/s or 1G/s\n"},
-	{LIMITS("{bits: 10M/s}"),
-	 "f:2:40: '10M/s' is not a rate: write it as 500bit/s, 64kbit/s, 50Mbit/s or "
-		    "1Gbit/s\n"},
+	{LIMITS("{packets: 10K/s}"), "f:2:43: '10K/s' is not a rate: write it as 10/s, 2k/s, 1M/s or 1G/s\n"},
+	{LIMITS("{bits: 10M/s}"), "f:2:40: '10M/s' is not a rate: write it as 500bit/s, 64kbit/s, 50Mbit/s or "
+				  "1Gbit/s\n"},
 	{LIMITS("{bits: 0bit/s}"), "f:2:40: '0bit/s' is not a rate: it is at least 1bit/s\n"},
 	{LIMITS("{bits: 1001Gbit/s}"), "f:2:40: '1001Gbit/s' is not a rate: it is at most 1000Gbit/s\n"},
 	{LIMITS("{bits: {}}"), "f:2:40: expected a rate such as 50Mbit/s, found a mapping\n"},
@@ -712,12 +705,24 @@ static const struct row limit_rows[] = {
 	{LIMITS("{new: 1/s, burst: 3/s}"), "f:2:51: '3/s' is not a burst: write it as 30, 2k, 1M or 1G\n"},
 	{LIMITS("{new: 1/s, burst: 2000G}"), "f:2:51: '2000G' is not a burst: it is at most 1000G\n"},
 	{LIMITS("{new: 1/s, burst: {}}"), "f:2:51: expected a count such as 30, found a mapping\n"},
-	{LIMITS("{burst: 3}"),
-	 "f:2:34: a burst of what? it goes with new, or with packets or bits if one of them "
-		    "stands alone\n"},
+	{LIMITS("{burst: 3}"), "f:2:34: a burst of what? it goes with new, or with packets or bits if one of them "
+			       "stands alone\n"},
 	{LIMITS("{packets: 1/s, bits: 1bit/s, burst: 3}"),
 	 "f:2:62: a burst of what? it goes with new, or with packets or bits if one of them stands alone\n"},
-	{LIMITS("{rate: 1/s}"), "f:2:34: unknown key 'rate'; keys here are: new, packets, bits, burst\n"},
+	{LIMITS("{rate: 1/s}"), "f:2:34: unknown key 'rate'; keys here are: new, packets, bits, burst, from\n"},
+	{LIMITS("{from: red}"), "f:2:33: no limit; write at least one of new, packets and bits\n"},
+	{LIMITS("{new: 1/s, from: blue}"),
+	 "f:2:50: 'blue' is not a level: it is green, yellow, orange, red or never\n"},
+	{TOP "classes: [{name: a, total: {bits: 1Gbit/s, from: red}, fair: true}]\n", ""},
+	{TOP "classes: [{name: a, fair: 1}]\n", "f:2:27: '1' is not allowed here; write true or false\n"},
+	{TOP ALL "limits: {source: {ipv4: 28, ipv6: 56}, prefix: {ipv4: 16}}\n", ""},
+	{TOP ALL "limits: {prefix: {ipv4: 33}}\n",
+	 "f:3:25: '33' is not a prefix length: it is a number from 1 to 32\n"},
+	{TOP ALL "limits: {source: {ipv6: 65}}\n",
+	 "f:3:25: '65' is not a prefix length: it is a number from 1 to 64\n"},
+	{TOP ALL "limits: {prefix: {ipv4: 0}}\n", "f:3:25: '0' is not a prefix length: it is a number from 1 to 32\n"},
+	{TOP ALL "limits: {source: {ipv4: 16}}\n",
+	 "f:3:9: the prefix (/24) is narrower than the source (/16); it is to lie around it\n"},
 };
 
 static void test_limits(void **state)
@@ -792,7 +797,7 @@ static void test_order(void **state)
 		 "f:2:32: 'c' is not a level: it is green, yellow, orange, red or never\n"
 		 "f:3:1: unknown key 'foo_bar_baz'; keys here are: interfaces, lists, classes, mode, management, "
 		 "services, "
-		 "malformed, attach, reattach, lease, metrics, hooks, shedding, pin_dir, run_dir, state_dir\n"
+		 "malformed, attach, reattach, lease, metrics, hooks, shedding, limits, pin_dir, run_dir, state_dir\n"
 		 "warning: f:4:9: list 'd' is in no class\n"
 		 "f:4:22: 'e' is not a prefix, address or range; write 192.0.2.0/24, 2001:db8::/32, 192.0.2.7 or "
 		 "192.0.2.1-192.0.2.9\n"
@@ -893,7 +898,7 @@ static void test_many_errors(void **state)
 {
 	char *text = repeat(
 		TOP
-		"lists:\n  a: {inline: []}\nclasses: [{name: all, per_source: {new: 1/s}}]\nmanagement: {prefixes: [",
+		"lists:\n  a: {inline: []}\nclasses: [{name: all, cut: all}]\nmanagement: {prefixes: [",
 		"foo, ", 1000, "]}\n");
 	struct parsed parsed;
 

@@ -110,7 +110,8 @@ static void read_scope(struct spw_reader *reader, const struct spw_node *value, 
 	if (!rate && found[KEY_BURST])
 		spw_error(reader->diagnostics, found[KEY_BURST]->place,
 			  "a burst of what? it goes with new, or with packets or bits if one of them stands alone");
-	if (!found[KEY_NEW] && !found[KEY_PACKETS] && !found[KEY_BITS])
+	if (!value->child || (found[KEY_FROM] && !reading.given[SPW_KIND_NEW] && !reading.given[SPW_KIND_PACKETS] &&
+			      !reading.given[SPW_KIND_BITS] && !found[KEY_BURST]))
 		spw_error(reader->diagnostics, value->place, "no limit; write at least one of new, packets and bits");
 }
 

@@ -184,9 +184,14 @@ bool spw_reseed(struct spw_reseeding *reseeding, u64 now_ns, u64 longest_ns, u64
 
 static void finish_scan(struct spw_fill *fill, u64 row_cells)
 {
-	for (u32 row = 0; row < SPW_ROWS; row++)
-		fill->rows[row] = (struct spw_row_fill){(double)fill->used[row] / (double)row_cells,
-							(double)fill->over[row] / (double)row_cells};
+	for (u32 row = 0; row < SPW_ROWS; row++) {
+		const u64 *over = fill->over[row];
+
+		fill->rows[row] = (struct spw_row_fill){
+			.used = (double)fill->used[row] / (double)row_cells,
+			.over = (double)(over[0] > over[1] ? over[0] : over[1]) / (double)(row_cells / 2),
+		};
+	}
 	memset(fill->used, 0, sizeof(fill->used));
 	memset(fill->over, 0, sizeof(fill->over));
 	fill->at = 0;
@@ -205,7 +210,7 @@ void spw_fill_scan(struct spw_fill *fill, const u64 *cells, u64 row_cells, u64 c
 			u64 arrival = ((const volatile u64 *)cells)[i];
 
 			fill->used[row] += arrival > now;
-			fill->over[row] += arrival > edge;
+			fill->over[row][i & 1] += arrival > edge;
 		}
 		fill->at += these;
 		count -= these;

@@ -91,15 +91,16 @@ bool spw_reseed(struct spw_reseeding *reseeding, u64 now_ns, u64 longest_ns, u64
 /* Of one row of a table: shares of its cells. */
 struct spw_row_fill {
 	double used; /* backlog above 0 */
-	double over; /* backlog beyond the smallest room in force */
+	double over; /* of those of one kind, new work or packets, the worse: backlog beyond the smallest room in force
+		      */
 };
 
 /* A scan that goes on from tick to tick, and the result of the last whole one. */
 struct spw_fill {
 	u64 at; /* cells of the scan that goes on, over both rows */
 	u64 used[SPW_ROWS];
-	u64 over[SPW_ROWS];
-	u64 scans; /* whole ones; before the first there is no result */
+	u64 over[SPW_ROWS][2]; /* of new work, of packets; bits are among both */
+	u64 scans;	       /* whole ones; before the first there is no result */
 	struct spw_row_fill rows[SPW_ROWS];
 };
 

@@ -1,0 +1,81 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-only
+"""Limits by the agent: in force, told, counted, and forgotten by neither reload, kill -9 nor another configuration."""
+from world import CLASSES, request, run_tests
+
+BURST = 12
+# At this rate next to nothing comes back while a test lasts.
+LIMITED = CLASSES.replace("cut_from: red }", "cut_from: red, per_source: { new: 1/s, burst: %d } }" % BURST) + """\
+limits: { prefix: { ipv4: 16 } }
+"""
+TOTAL = CLASSES.replace("{ name: domestic,      lists: [home],   shed_from: red }",
+                        "{ name: domestic, lists: [home], total: { packets: 1/s, burst: 40 }, fair: true }")
+
+
+def build(world, body):
+    shop = world.shop()
+    clients = {name: world.client(name, number) for name, number in {"partners": 1, "home": 2, "abroad": 3}.items()}
+    world.nginx(shop)
+    agent = world.agent(shop, body)
+    agent.start()
+    return clients, agent
+
+
+def passed(agent):
+    """New work of the international class that was admitted."""
+    return next(entry["new_work"]["pass"] for entry in agent.status()["classes"] if entry["name"] == "international")
+
+
+def ask(client, times):
+    return [request(client) for _ in range(times)].count(200)
+
+
+def counted(agent, reason, **labels):
+    """Whether the metric says what the reasons say; what is refused is sent again meanwhile."""
+    before = agent.reasons()[reason]["drop"]
+    metric = agent.metrics().sum("spillway_class_limited_packets_total", **labels)
+    return before <= metric <= agent.reasons()[reason]["drop"]
+
+
+def a_source_is_limited(tap, world):
+    clients, agent = build(world, LIMITED)
+    tap.ok("a source 1/s new (12 at once)" in agent.cli("check").stdout, "check tells the limits")
+    served = 0
+    for _ in range(3 * BURST):
+        if request(clients["abroad"]) != 200:
+            break
+        served += 1
+    tap.ok(BURST <= served <= BURST + 3, "a source is served up to its burst", served)
+    tap.equal(ask(clients["partners"], 20), 20, "another class is not limited")
+    tap.ok(agent.reasons()["source_new"]["drop"] > 0, "status says why", agent.reasons()["source_new"])
+    tap.ok("international: a source 1/s new (12 at once); " in agent.cli("status").stdout, "status tells the limits")
+    metrics = agent.metrics()
+    told = counted(agent, "source_new", **{"class": "international"}, scope="source", kind="new")
+    tap.ok(told, "a metric counts it by class and kind")
+    tap.equal(metrics.sum("spillway_meter_cells", table="source"), 2 << 20, "meters have a fixed size")
+
+    before = passed(agent)
+    agent.reload()
+    tap.ok(ask(clients["abroad"], 1) + passed(agent) - before <= 6, "a reload hands out no second burst", passed(agent))
+    before = passed(agent)
+    agent.process.kill()
+    agent.start()
+    tap.ok(ask(clients["abroad"], 1) + passed(agent) - before <= 8, "nor does a new agent after kill -9", passed(agent))
+    agent.write(CLASSES)
+    agent.reload()
+    tap.equal(ask(clients["abroad"], 20), 20, "without limits everybody is served again")
+
+
+def a_class_has_a_ceiling(tap, world):
+    clients, agent = build(world, TOTAL)
+    for _ in range(10):
+        request(clients["home"])
+    reasons = agent.reasons()
+    tap.ok(reasons["class_packets"]["drop"] > 0, "the class's own ceiling holds (fault 21)", reasons["class_packets"])
+    told = counted(agent, "class_packets", **{"class": "domestic"}, scope="class", kind="packets")
+    tap.ok(told, "... and a metric shows it (fault 21)")
+    tap.equal(ask(clients["abroad"], 20), 20, "... at nobody else's cost (fault 21)")
+
+
+if __name__ == "__main__":
+    run_tests(a_source_is_limited, a_class_has_a_ceiling)
