@@ -74,7 +74,7 @@ _spillway() {
 		return
 		;;
 	--reason)
-		COMPREPLY=($(compgen -W "cut share budget malformed" -- "$current"))
+		COMPREPLY=($(compgen -W "cut share budget malformed source_packets source_new source_bits prefix_packets prefix_new prefix_bits class_packets class_new class_bits" -- "$current"))
 		return
 		;;
 	-w | --write)
