@@ -39,18 +39,23 @@
 	 SPW_LIMIT_BIT(SPW_SCOPE_CLASS, SPW_KIND_BITS))
 #define SPW_LIMITS_PAIRED (~SPW_LIMITS_BITS)
 
+#define SPW_STRIP_BITS 8 /* of the index of a cell in its strip */
+_Static_assert(1 << SPW_STRIP_BITS == SPW_STRIP_CELLS, "bits of the index");
+
 /*
- * The cell of a source or a prefix in a row; all but the hash are constants where this is used. One hash serves all
- * kinds: new work and packets stand beside each other, so that a packet takes one cache line a row.
+ * The cell of a source or a prefix in a row; scope, row and kind are constants where this is used. New work and packets
+ * stand beside each other, so that a packet takes one cache line a row; bits have a place of their own.
  */
-SPW_INLINE u64 *spw_cell(struct spw_meters *meters, u32 scope, u32 row, u32 kind, u64 hash)
+SPW_INLINE u64 *spw_cell(struct spw_meters *meters, const struct spw_metering *metering, u32 scope, u32 row, u32 kind)
 {
-	u64 *cells = scope == SPW_SCOPE_SOURCE ? meters->source[row] : meters->prefix[row];
-	u64 count = scope == SPW_SCOPE_SOURCE ? SPW_SOURCE_CELLS : SPW_PREFIX_CELLS;
+	u64 hash = metering->hash[scope][row], pair = hash >> (65 - SPW_STRIP_BITS);
+	struct spw_meter_page *page = scope == SPW_SCOPE_SOURCE
+					      ? &meters->source[metering->page[scope] & (SPW_SOURCE_PAGES - 1)]
+					      : &meters->prefix[metering->page[scope] & (SPW_PREFIX_PAGES - 1)];
 
 	if (kind == SPW_KIND_BITS)
-		return &cells[hash >> 32 & (count - 1)];
-	return &cells[(hash & (count / 2 - 1)) * 2 + kind];
+		return &page->rows[row][hash >> (64 - 2 * SPW_STRIP_BITS) & (SPW_STRIP_CELLS - 1)];
+	return &page->rows[row][pair * 2 + kind];
 }
 
 SPW_INLINE u64 spw_source_key(const struct spw_limits *limits, u64 source, u32 family)
@@ -67,6 +72,16 @@ SPW_INLINE u64 spw_prefix_key(const struct spw_limits *limits, u64 source, u32 f
 	return (source & of->prefix_mask) ^ of->salt ^ class_id * SPW_CLASS_FACTOR;
 }
 
+/* The page stays, as the salt does; the place in a row goes with the row's seed. */
+SPW_INLINE void spw_aim_at(const struct spw_limits *limits, u64 key, u32 scope, struct spw_metering *metering)
+{
+	u64 mixed = spw_mix(key);
+
+	metering->page[scope] = mixed;
+	metering->hash[scope][0] = spw_mix(mixed ^ limits->seeds[0]);
+	metering->hash[scope][1] = spw_mix(mixed ^ limits->seeds[1]);
+}
+
 /**
  * spw_aim() - find out what is to be looked at.
  * @source: first 64 bits of the address, left aligned
@@ -74,18 +89,11 @@ SPW_INLINE u64 spw_prefix_key(const struct spw_limits *limits, u64 source, u32 f
  */
 SPW_INLINE void spw_aim(const struct spw_limits *limits, u64 source, u32 family, struct spw_metering *metering)
 {
-	u64 key;
-
-	if (metering->active & SPW_LIMITS_SOURCE) {
-		key = spw_source_key(limits, source, family);
-		metering->hash[SPW_SCOPE_SOURCE][0] = spw_mix(key ^ limits->seeds[0]);
-		metering->hash[SPW_SCOPE_SOURCE][1] = spw_mix(key ^ limits->seeds[1]);
-	}
-	if (metering->active & SPW_LIMITS_PREFIX) {
-		key = spw_prefix_key(limits, source, family, metering->class_id);
-		metering->hash[SPW_SCOPE_PREFIX][0] = spw_mix(key ^ limits->seeds[0]);
-		metering->hash[SPW_SCOPE_PREFIX][1] = spw_mix(key ^ limits->seeds[1]);
-	}
+	if (metering->active & SPW_LIMITS_SOURCE)
+		spw_aim_at(limits, spw_source_key(limits, source, family), SPW_SCOPE_SOURCE, metering);
+	if (metering->active & SPW_LIMITS_PREFIX)
+		spw_aim_at(limits, spw_prefix_key(limits, source, family, metering->class_id), SPW_SCOPE_PREFIX,
+			   metering);
 }
 
 /*
@@ -121,10 +129,8 @@ SPW_INLINE u32 spw_exceeded(const struct spw_limits *limits, struct spw_meters *
 		over = edge -
 		       spw_seen(&meters->classes[metering->class_id & (SPW_CLASSES_MAX - 1)][kind].arrival_ticks);
 	else
-		over = ((edge - spw_seen(spw_cell(meters, scope, 0, kind, metering->hash[scope][0]))) |
-			limits->blind[0]) &
-		       ((edge - spw_seen(spw_cell(meters, scope, 1, kind, metering->hash[scope][1]))) |
-			limits->blind[1]);
+		over = ((edge - spw_seen(spw_cell(meters, metering, scope, 0, kind))) | limits->blind[0]) &
+		       ((edge - spw_seen(spw_cell(meters, metering, scope, 1, kind))) | limits->blind[1]);
 	return (u32)spw_below(over) & SPW_LIMIT_BIT(scope, kind);
 }
 
@@ -198,10 +204,16 @@ SPW_INLINE u64 spw_charged(u64 arrival, u64 now, u64 cost, u64 debt)
 	return now + backlog + (cost & ~spw_below(debt - backlog));
 }
 
-/* If another CPU comes between, it has moved the cell, which so does not lie behind: the cost is added. */
-SPW_INLINE void spw_put(u64 *cell, u64 seen, u64 next, u64 cost)
+/*
+ * A cell without backlog is written as it is, which costs a seventh: if two CPUs do so at the same moment, one unit
+ * more may pass than the burst, and no limit is near. Otherwise, if another CPU comes between, it has moved the cell,
+ * which so does not lie behind: the cost is added.
+ */
+SPW_INLINE void spw_put(u64 *cell, u64 seen, u64 next, u64 now, u64 cost)
 {
-	if (__sync_val_compare_and_swap(cell, seen, next) != seen)
+	if (seen < now)
+		*(volatile u64 *)cell = next;
+	else if (__sync_val_compare_and_swap(cell, seen, next) != seen)
 		__sync_fetch_and_add(cell, cost);
 }
 
@@ -225,17 +237,17 @@ SPW_INLINE void spw_charge_one(const struct spw_limits *limits, struct spw_meter
 	if (scope == SPW_SCOPE_CLASS) {
 		first = &meters->classes[metering->class_id & (SPW_CLASSES_MAX - 1)][kind].arrival_ticks;
 		seen[0] = spw_seen(first);
-		spw_put(first, seen[0], spw_charged(seen[0], metering->now, cost, debt), cost);
+		spw_put(first, seen[0], spw_charged(seen[0], metering->now, cost, debt), metering->now, cost);
 		return;
 	}
-	first = spw_cell(meters, scope, 0, kind, metering->hash[scope][0]);
-	second = spw_cell(meters, scope, 1, kind, metering->hash[scope][1]);
+	first = spw_cell(meters, metering, scope, 0, kind);
+	second = spw_cell(meters, metering, scope, 1, kind);
 	seen[0] = spw_seen(first);
 	seen[1] = spw_seen(second);
 	next[0] = spw_charged(seen[0], metering->now, cost, debt);
 	next[1] = spw_charged(seen[1], metering->now, cost, debt);
-	spw_put(first, seen[0], spw_taught(next[0], next[1], limits->blind[0]), cost);
-	spw_put(second, seen[1], spw_taught(next[1], next[0], limits->blind[1]), cost);
+	spw_put(first, seen[0], spw_taught(next[0], next[1], limits->blind[0]), metering->now, cost);
+	spw_put(second, seen[1], spw_taught(next[1], next[0], limits->blind[1]), metering->now, cost);
 }
 
 /** spw_charge() - what was admitted in the end. */

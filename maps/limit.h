@@ -58,8 +58,11 @@ enum spw_meter_sizes {
 	SPW_ROWS = 2,
 	SPW_METER_TABLES =
 		2, /* of sources, of prefixes: enum spw_limit_scope without the class, which has its own cell */
-	SPW_SOURCE_CELLS = 1 << 20, /* of a row; two for a source: new work and packets, beside each other */
-	SPW_PREFIX_CELLS = 1 << 17,
+	SPW_STRIP_CELLS = 256, /* of a row, in one page; two for a source: new work and packets, beside each other */
+	SPW_SOURCE_PAGES = 1 << 12,
+	SPW_PREFIX_PAGES = 1 << 9,
+	SPW_SOURCE_CELLS = SPW_SOURCE_PAGES * SPW_STRIP_CELLS, /* of a row */
+	SPW_PREFIX_CELLS = SPW_PREFIX_PAGES * SPW_STRIP_CELLS,
 };
 
 #define SPW_BLIND (1ULL << 63)
@@ -85,11 +88,20 @@ struct spw_class_cell {
 	u64 reserved[7];
 };
 
+/*
+ * A piece of both rows. A source has its cells of both in one page of memory, as the processor's translation of an
+ * address that is not at hand costs more than the cell.
+ */
+struct spw_meter_page {
+	u64 rows[SPW_ROWS][SPW_STRIP_CELLS];
+};
+
 /* Arrival times in ticks (bpf/meter.h); 0: never used. */
 struct spw_meters {
 	struct spw_class_cell classes[SPW_CLASSES_MAX][SPW_KINDS];
-	u64 prefix[SPW_ROWS][SPW_PREFIX_CELLS];
-	u64 source[SPW_ROWS][SPW_SOURCE_CELLS];
+	u64 reserved[256]; /* up to the end of a page */
+	struct spw_meter_page prefix[SPW_PREFIX_PAGES];
+	struct spw_meter_page source[SPW_SOURCE_PAGES];
 };
 
 /*
@@ -97,7 +109,8 @@ struct spw_meters {
  */
 struct spw_metering {
 	u64 now;			      /* ticks */
-	u64 hash[SPW_METER_TABLES][SPW_ROWS]; /* where its source and its prefix are metered */
+	u64 page[SPW_METER_TABLES];	      /* where its source and its prefix are metered: hashes of the page */
+	u64 hash[SPW_METER_TABLES][SPW_ROWS]; /* and of the place in each row; their upper bits count */
 	u32 active;			      /* SPW_LIMIT_BIT()s of what is looked at */
 	u32 class_id;
 	u32 length; /* in bytes */
@@ -107,7 +120,8 @@ struct spw_metering {
 _Static_assert(sizeof(struct spw_class_limits) == 192, "three cache lines, the first for a source");
 _Static_assert(__builtin_offsetof(struct spw_limits, classes) % 64 == 0, "classes begin a cache line");
 _Static_assert(sizeof(struct spw_class_cell) == 64, "layout of the pinned meters map");
-_Static_assert(__builtin_offsetof(struct spw_meters, prefix) % 64 == 0, "cells of a source share a cache line");
-_Static_assert(__builtin_offsetof(struct spw_meters, source) % 64 == 0, "cells of a source share a cache line");
+_Static_assert(sizeof(struct spw_meter_page) == 4096, "a page of memory");
+_Static_assert(__builtin_offsetof(struct spw_meters, prefix) % 4096 == 0, "pages are aligned");
+_Static_assert(__builtin_offsetof(struct spw_meters, source) % 4096 == 0, "pages are aligned");
 
 #endif

@@ -350,8 +350,8 @@ static void show_meters(void)
 
 	if (!meters)
 		err(1, "cannot map the meters");
-	printf("%llu %llu %llu %llu\n", (unsigned long long)cells_in_use(meters->source[0], sources, now),
-	       (unsigned long long)sources, (unsigned long long)cells_in_use(meters->prefix[0], prefixes, now),
+	printf("%llu %llu %llu %llu\n", (unsigned long long)cells_in_use(meters->source[0].rows[0], sources, now),
+	       (unsigned long long)sources, (unsigned long long)cells_in_use(meters->prefix[0].rows[0], prefixes, now),
 	       (unsigned long long)prefixes);
 	spw_meters_unmap(meters);
 }

@@ -180,8 +180,8 @@ static void one_crowd(u32 heavy)
 		for (u32 j = 0; j < 4; j++)
 			send(source, 60, true);
 	}
-	for (u64 i = 0; i < 2ull * SPW_SOURCE_CELLS; i += 65536)
-		spw_fill_scan(&fill, meters->source[0], SPW_SOURCE_CELLS, 65536, jiffy << SPW_TICK_SHIFT,
+	for (u32 i = 0; i < SPW_SOURCE_PAGES; i += 128)
+		spw_fill_scan(&fill, meters->source, SPW_SOURCE_PAGES, 128, jiffy << SPW_TICK_SHIFT,
 			      spw_least_room(&limits, SPW_SCOPE_SOURCE, SPW_GREEN));
 	assert_int_equal(fill.scans, 1);
 	expected = spw_fill_wrong(&fill, limits.blind);

@@ -14,8 +14,8 @@
 #include "../io/sampler.h"
 #include "state.h"
 
-#define SCAN_CELLS  (1u << 16) /* a tick: well below 0.2 ms, and all of them in four seconds */
-#define FAIR_CHANGE 0.05       /* a fair share is written anew when it has moved by so much */
+#define SCAN_PAGES  128u /* of sources, a tick: well below 0.2 ms, and all of them in four seconds */
+#define FAIR_CHANGE 0.05 /* a fair share is written anew when it has moved by so much */
 
 static u64 draw(void)
 {
@@ -141,10 +141,10 @@ static void look_into_meters(struct agent *agent)
 	if (!limiting->meters || !agent->control.lease_until_jiffies)
 		return;
 	now <<= SPW_TICK_SHIFT;
-	spw_fill_scan(&state->fill[SPW_SCOPE_SOURCE], limiting->meters->source[0], SPW_SOURCE_CELLS, SCAN_CELLS, now,
+	spw_fill_scan(&state->fill[SPW_SCOPE_SOURCE], limiting->meters->source, SPW_SOURCE_PAGES, SCAN_PAGES, now,
 		      spw_least_room(&limiting->limits, SPW_SCOPE_SOURCE, level));
-	spw_fill_scan(&state->fill[SPW_SCOPE_PREFIX], limiting->meters->prefix[0], SPW_PREFIX_CELLS,
-		      SCAN_CELLS / (SPW_SOURCE_CELLS / SPW_PREFIX_CELLS), now,
+	spw_fill_scan(&state->fill[SPW_SCOPE_PREFIX], limiting->meters->prefix, SPW_PREFIX_PAGES,
+		      SCAN_PAGES * SPW_PREFIX_PAGES / SPW_SOURCE_PAGES, now,
 		      spw_least_room(&limiting->limits, SPW_SCOPE_PREFIX, level));
 	took = spw_monotonic_ns() - began;
 	if (took > state->longest_scan_ns)

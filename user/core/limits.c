@@ -182,51 +182,63 @@ bool spw_reseed(struct spw_reseeding *reseeding, u64 now_ns, u64 longest_ns, u64
 
 /* ---- fill ---- */
 
-static void finish_scan(struct spw_fill *fill, u64 row_cells)
+static u64 larger(const u64 of[2])
 {
-	for (u32 row = 0; row < SPW_ROWS; row++) {
-		const u64 *over = fill->over[row];
+	return of[0] > of[1] ? of[0] : of[1];
+}
 
+static void finish_scan(struct spw_fill *fill)
+{
+	const double cells = (double)fill->at * SPW_STRIP_CELLS, pairs = cells / 2;
+
+	for (u32 row = 0; row < SPW_ROWS; row++)
 		fill->rows[row] = (struct spw_row_fill){
-			.used = (double)fill->used[row] / (double)row_cells,
-			.over = (double)(over[0] > over[1] ? over[0] : over[1]) / (double)(row_cells / 2),
+			.used = (double)fill->used[row] / cells,
+			.over = (double)larger(fill->over[row]) / pairs,
 		};
-	}
+	fill->over_in_both = (double)larger(fill->over_pairs) / (pairs * (SPW_STRIP_CELLS / 2));
 	memset(fill->used, 0, sizeof(fill->used));
 	memset(fill->over, 0, sizeof(fill->over));
+	memset(fill->over_pairs, 0, sizeof(fill->over_pairs));
 	fill->at = 0;
 	fill->scans++;
 }
 
-void spw_fill_scan(struct spw_fill *fill, const u64 *cells, u64 row_cells, u64 count, u64 now, u64 room)
+static void scan_page(struct spw_fill *fill, const struct spw_meter_page *page, u64 now, u64 edge)
+{
+	u64 over[SPW_ROWS][2] = {0};
+
+	for (u32 row = 0; row < SPW_ROWS; row++)
+		for (u32 i = 0; i < SPW_STRIP_CELLS; i++) {
+			u64 arrival = *(const volatile u64 *)&page->rows[row][i];
+
+			fill->used[row] += arrival > now;
+			over[row][i & 1] += arrival > edge;
+		}
+	for (u32 kind = 0; kind < 2; kind++) {
+		fill->over[0][kind] += over[0][kind];
+		fill->over[1][kind] += over[1][kind];
+		fill->over_pairs[kind] += over[0][kind] * over[1][kind];
+	}
+}
+
+void spw_fill_scan(struct spw_fill *fill, const struct spw_meter_page *pages, u32 pages_count, u32 count, u64 now,
+		   u64 room)
 {
 	u64 edge = room < UINT64_MAX - now ? now + room : UINT64_MAX;
 
-	while (count) {
-		u32 row = fill->at >= row_cells;
-		u64 left = (row + 1) * row_cells - fill->at, these = count < left ? count : left;
-
-		for (u64 i = fill->at; i < fill->at + these; i++) {
-			u64 arrival = ((const volatile u64 *)cells)[i];
-
-			fill->used[row] += arrival > now;
-			fill->over[row][i & 1] += arrival > edge;
-		}
-		fill->at += these;
-		count -= these;
-		if (fill->at == SPW_ROWS * row_cells)
-			finish_scan(fill, row_cells);
+	for (; count; count--) {
+		scan_page(fill, &pages[fill->at], now, edge);
+		if (++fill->at == pages_count)
+			finish_scan(fill);
 	}
 }
 
 double spw_fill_wrong(const struct spw_fill *fill, const u64 *blind)
 {
-	double wrong = 1;
-
-	for (u32 row = 0; row < SPW_ROWS; row++)
-		if (!blind[row])
-			wrong *= fill->rows[row].over;
-	return wrong;
+	if (blind[0] || blind[1])
+		return fill->rows[!!blind[0]].over;
+	return fill->over_in_both;
 }
 
 u64 spw_least_room(const struct spw_limits *limits, u32 scope, u32 level)

@@ -97,18 +97,21 @@ struct spw_row_fill {
 
 /* A scan that goes on from tick to tick, and the result of the last whole one. */
 struct spw_fill {
-	u64 at; /* cells of the scan that goes on, over both rows */
+	u32 at; /* page of the scan that goes on */
 	u64 used[SPW_ROWS];
 	u64 over[SPW_ROWS][2]; /* of new work, of packets; bits are among both */
+	u64 over_pairs[2];     /* a cell of one row and one of the other, in the same page */
 	u64 scans;	       /* whole ones; before the first there is no result */
 	struct spw_row_fill rows[SPW_ROWS];
+	double over_in_both; /* chance of a source to be over in both rows */
 };
 
 /**
- * spw_fill_scan() - look at the next @count cells of @cells, SPW_ROWS rows of @row_cells.
+ * spw_fill_scan() - look at the next @count of @pages_count pages of a table.
  * @room: ticks; the smallest room of a limit that uses the table now; UINT64_MAX: none does
  */
-void spw_fill_scan(struct spw_fill *fill, const u64 *cells, u64 row_cells, u64 count, u64 now, u64 room);
+void spw_fill_scan(struct spw_fill *fill, const struct spw_meter_page *pages, u32 pages_count, u32 count, u64 now,
+		   u64 room);
 
 /** spw_fill_wrong() - share of sources that are limited for no fault of theirs: whose cells are over in every row that
  * is asked. */
