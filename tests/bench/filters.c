@@ -62,7 +62,7 @@ static void start_nft(enum bench_filter filter, const struct bench_ranges *range
 		" chain first {\n  type filter hook ingress device " BENCH_RECEIVER
 		" priority 0;\n  %s counter name refused drop\n }\n}\n",
 		filter == BENCH_NFT_PREFIX ? "ip saddr @sources"
-					   : "update @sources { ip saddr limit rate over 1/second burst 1 packets }");
+					   : "update @sources { ip saddr limit rate over 1/minute burst 1 packets }");
 	close_command(out, command);
 }
 
@@ -70,7 +70,7 @@ void bench_filter_start(enum bench_filter filter, const struct bench_ranges *ran
 {
 	if (filter == BENCH_IPTABLES_RATE)
 		bench_command("iptables -w -t raw -A PREROUTING -i " BENCH_RECEIVER
-			      " -m hashlimit --hashlimit-name bench --hashlimit-mode srcip --hashlimit-above 1/sec "
+			      " -m hashlimit --hashlimit-name bench --hashlimit-mode srcip --hashlimit-above 1/min "
 			      "--hashlimit-burst 1 --hashlimit-htable-size %d --hashlimit-htable-max %d "
 			      "--hashlimit-htable-expire 60000 -j DROP",
 			      RATE_STATES, RATE_STATES);

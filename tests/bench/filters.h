@@ -12,7 +12,7 @@
 
 enum bench_filter {
 	BENCH_NFT_PREFIX,    /* a set of BENCH_NFT_INTERVALS ranges */
-	BENCH_NFT_RATE,	     /* a packet a second from each source, in a dynamic set */
+	BENCH_NFT_RATE,	     /* a packet a minute from each source, in a dynamic set */
 	BENCH_IPTABLES_RATE, /* the same by hashlimit */
 };
 

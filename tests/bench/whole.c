@@ -82,7 +82,7 @@ static void check(enum bench_case which, u64 judged, u32 packets)
 	u64 least = which == BENCH_WHOLE_REFUSED ? packets / 100 * 98 : packets;
 
 	if (which != BENCH_BARE && judged < least)
-		warnx("%llu of %u packets took the path of case %d", (unsigned long long)judged, packets, which);
+		errx(1, "%llu of %u packets took the path of case %d", (unsigned long long)judged, packets, which);
 }
 
 static double measure(struct whole *whole, enum bench_case which, u8 family, u32 sources)
