@@ -113,6 +113,9 @@ static int share_pins(struct spillway_bpf *skeleton, const struct spw_pins *pins
 		{skeleton->maps.orders, SPW_PIN_ORDERS},
 		{skeleton->maps.budget_cells, SPW_PIN_BUDGET_CELLS},
 		{skeleton->maps.fingerprints, SPW_PIN_FINGERPRINTS},
+		{skeleton->maps.entries, SPW_PIN_ENTRIES},
+		{skeleton->maps.entry_filter, SPW_PIN_ENTRY_FILTER},
+		{skeleton->maps.entry_counts, SPW_PIN_ENTRY_COUNTS},
 	};
 
 	for (size_t i = 0; i < sizeof(shared) / sizeof(*shared); i++) {
