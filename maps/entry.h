@@ -8,8 +8,8 @@
  *   entries        hash: key -> value. The datapath probes the lengths in use, the longest first; the first live one
  *                  wins. The table has no lengths, so where prefixes of the lists lie within an entry the agent puts
  *                  holes: keys that say "here the table knows better".
- *   entry_filter   in front of it, as the hash costs a call: which lengths are in use, and a Bloom filter of what is in
- *                  the hash. A packet whose source has no entry is done with a few loads.
+ *   entry_filter   in front of it, as calls cost: first a Bloom filter of the blocks of addresses that have any entry,
+ *                  one look whatever lengths there are; behind it the lengths in use and a Bloom filter of the keys.
  *   entry_counts   packets and bytes by number of the counter. The value only names its counter and says where that
  *                  stood when the entry was made: so the agent replaces values (another end, another note, a hole that
  *                  comes or goes) while the datapath counts, and neither can undo what the other wrote. The agent never
@@ -38,7 +38,10 @@ enum spw_entry_bounds {
 	SPW_ENTRY_NOTE_MAX = 64, /* bytes of a note with its final NUL */
 	SPW_ENTRY_LENGTHS4 = 33,
 	SPW_ENTRY_LENGTHS6 = 129,
-	SPW_ENTRY_WORDS = 16384, /* of the filter: 2^20 bits */
+	SPW_ENTRY_WORDS = 16384,     /* of each filter: 2^20 bits */
+	SPW_ENTRY_BLOCKS_MAX = 131072, /* in the filter of blocks, of each family: as long as they may be within that */
+	SPW_ENTRY_BLOCK_BITS4 = 32,
+	SPW_ENTRY_BLOCK_BITS6 = 64,
 };
 
 #define SPW_ENTRY_MAGIC 0x73707765u /* "spwe" */
@@ -82,9 +85,13 @@ struct spw_entry_probe {
 };
 
 struct spw_entry_part {
+	u64 block_masks[2]; /* IPv4, IPv6: of the upper half of a source, the bits that make its block */
+	u64 block_tags[2];
+	u64 reserved[4];
+	u64 blocks[SPW_ENTRY_WORDS];
 	/* The longest first: IPv4, then, from SPW_ENTRY_LENGTHS4 + 1 on, IPv6. */
 	struct spw_entry_probe probes[SPW_ENTRY_LENGTHS4 + 1 + SPW_ENTRY_LENGTHS6 + 1];
-	u64 words[SPW_ENTRY_WORDS];
+	u64 keys[SPW_ENTRY_WORDS];
 };
 
 /* Map entry_filter, one value. */
@@ -127,11 +134,22 @@ SPW_INLINE u64 spw_entry_bloom(u64 hash)
 	return 1ull << (hash >> 44 & 63) | 1ull << (hash >> 38 & 63);
 }
 
-SPW_INLINE bool spw_entry_perhaps(const struct spw_entry_part *part, u64 hash)
+/* False: it was never added. True: perhaps it was. */
+SPW_INLINE bool spw_entry_perhaps(const u64 *words, u64 hash)
 {
 	u64 bits = spw_entry_bloom(hash);
 
-	return (part->words[spw_entry_word(hash)] & bits) == bits;
+	return (words[spw_entry_word(hash)] & bits) == bits;
+}
+
+/* Whether the block of a source has perhaps an entry. */
+SPW_INLINE bool spw_entry_near(const struct spw_entry_filter *filter, const struct spw_entry_part *part, u32 family,
+			       u64 source_hi)
+{
+	u32 index = family >> 1 & 1; /* 4: 0, 6: 1 */
+
+	return spw_entry_perhaps(part->blocks, spw_entry_hash(filter, source_hi & part->block_masks[index], 0,
+							      part->block_tags[index]));
 }
 
 _Static_assert(sizeof(struct spw_entry_key) == 24, "key of the pinned entries map");

@@ -265,7 +265,7 @@ static void answer_publication(struct agent *agent, const char *job_text)
 }
 
 /* The new configuration is in force from here on. */
-static void adopt(struct agent *agent, struct spw_config *config, const struct spw_registry *registry)
+static void adopt(struct agent *agent, struct spw_config *config, const struct spw_registry *registry, int rows_file)
 {
 	bool moved = strcmp(agent->config.metrics_host ? agent->config.metrics_host : "",
 			    config->metrics_host ? config->metrics_host : "") ||
@@ -275,6 +275,7 @@ static void adopt(struct agent *agent, struct spw_config *config, const struct s
 	agent->config = *config;
 	*config = (struct spw_config){0};
 	agent->registry = *registry;
+	agent_entries_adopt(agent, rows_file);
 	agent->control.mode = agent->config.mode;
 	agent_write_control(agent);
 	if (agent_follow_policy(agent))
@@ -312,7 +313,7 @@ int agent_put_in_force(struct agent *agent, struct spw_config *config, const str
 	if (err)
 		restore_links(agent);
 	else
-		adopt(agent, config, registry);
+		adopt(agent, config, registry, report->rows_file);
 	return err;
 }
 
@@ -415,6 +416,7 @@ static int load_and_attach(struct agent *agent, const struct spw_compile_report 
 	agent_follow_wishes(agent, begin);
 	agent->control.level = agent->control.pinned_level < SPW_LEVELS ? agent->control.pinned_level : SPW_GREEN;
 	agent_write_control(agent);
+	agent_entries_adopt(agent, report->rows_file);
 	err = agent_attach_all(agent, &agent->config, message);
 	if (!err && agent->record.unconfirmed_until_ns != SPW_TAKEN_BACK)
 		note_publication(agent, report, spw_monotonic_ns() - begin);

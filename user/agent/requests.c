@@ -150,11 +150,13 @@ json_t *agent_handle_request(void *context, u64 client, const json_t *request)
 		return spw_story_explain(agent->deciding.story, json_is_true(json_object_get(request, "colour")));
 	if (verb && !strcmp(verb, "capacity"))
 		return handle_capacity(agent, request);
+	if (verb && (!strcmp(verb, "list-add") || !strcmp(verb, "list-remove")))
+		return agent_list_request(agent, client, request, !strcmp(verb, "list-add"));
 	if (verb && !strcmp(verb, "confirm"))
 		return agent_confirm(agent);
 	if (verb && !strcmp(verb, "ping"))
 		return json_pack("{s:b,s:i,s:s}", "ok", 1, "pid", (int)getpid(), "version", SPW_VERSION);
-	return agent_failure("no such verb; there are apply, capacity, confirm, explain, level and ping");
+	return agent_failure("no such verb; there are apply, capacity, confirm, explain, level, list-add, list-remove and ping");
 }
 
 static int write_metrics(void *context, FILE *out)

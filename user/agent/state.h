@@ -7,6 +7,7 @@
  *   reload.c      configuration -> compile job -> publication
  *   confirm.c     what nobody confirms is taken back
  *   deciding.c    facts -> decision -> orders, at every tick (deciding.h; story.c tells of it)
+ *   entries.c     entries by hand or by machine, with two files of its own (entries.h)
  *   requests.c    answers: control socket, metrics, health
  */
 #ifndef SPW_AGENT_STATE_H
@@ -22,6 +23,7 @@
 #include "../io/registry.h"
 #include "../io/sampler.h"
 #include "deciding.h"
+#include "entries.h"
 
 #define TICK_NS	       100000000ull
 #define TICKS_A_SECOND 10
@@ -61,6 +63,7 @@ struct agent {
 	int pins_lock_fd; /* pin_dir is locked too: two run directories must not share one */
 	u64 ticks;
 	struct agent_deciding deciding;
+	struct agent_entries *entries; /* NULL: not opened yet */
 	/* Who asked for the level and is answered when the next tick has settled it. */
 	u64 level_clients[16];
 	u32 level_clients_count;

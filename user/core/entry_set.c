@@ -211,28 +211,84 @@ static u64 upper_bits(u32 bits)
 	return bits ? ~0ull << (64 - bits) : 0;
 }
 
+static void add(const struct spw_entry_filter *filter, u64 *words, u64 hi, u64 lo, u64 tag)
+{
+	u64 hash = spw_entry_hash(filter, hi, lo, tag);
+
+	/* Atomic: the datapath of other processors reads the word. */
+	__atomic_fetch_or(&words[spw_entry_word(hash)], spw_entry_bloom(hash), __ATOMIC_RELEASE);
+}
+
+static u32 block_bits(const struct spw_entry_part *part, u8 family)
+{
+	u64 mask = part->block_masks[family == 6];
+	u32 bits = 0;
+
+	for (; mask; mask <<= 1)
+		bits++;
+	return bits;
+}
+
+/* How many blocks of @bits bits a prefix comes to; anything above SPW_ENTRY_BLOCKS_MAX is too many. */
+static u64 blocks_of(u32 len, u32 bits)
+{
+	if (len >= bits)
+		return 1;
+	return bits - len < 32 ? 1ull << (bits - len) : SPW_ENTRY_BLOCKS_MAX + 1;
+}
+
+/* All blocks of a prefix; too many for one go: false. */
+static bool add_blocks(const struct spw_entry_filter *filter, struct spw_entry_part *part, const struct spw_addr *addr,
+		       u8 family, u32 len, u64 most)
+{
+	u32 bits = block_bits(part, family);
+	u64 count = blocks_of(len, bits), hi = addr->hi & part->block_masks[family == 6];
+
+	if (count > most)
+		return false;
+	for (u64 i = 0; i < count; i++)
+		add(filter, part->blocks, bits ? hi + (i << (64 - bits)) : 0, 0, part->block_tags[family == 6]);
+	return true;
+}
+
+/*
+ * The longest blocks that are not too many: short entries come to many blocks each, and with shorter blocks more of
+ * those beside an entry pass the filter with it.
+ */
+static u32 choose_block_bits(const u32 *by_length, u32 lengths, u32 most)
+{
+	u32 bits = most;
+
+	for (; bits; bits--) {
+		u64 blocks = 0;
+
+		for (u32 len = 0; len < lengths && blocks <= SPW_ENTRY_BLOCKS_MAX; len++)
+			blocks += by_length[len] * blocks_of(len, bits);
+		if (blocks <= SPW_ENTRY_BLOCKS_MAX)
+			break;
+	}
+	return bits;
+}
+
+static u64 make_tag(const struct spw_entry_filter *filter, u32 kind, u8 family, u32 len)
+{
+	return spw_mix(filter->seed[0] ^ ((u64)kind << 16 | (u64)family << 8 | len));
+}
+
 static struct spw_entry_probe make_probe(const struct spw_entry_filter *filter, u8 family, u32 len)
 {
 	return (struct spw_entry_probe){
 		.mask_hi = upper_bits(len < 64 ? len : 64),
 		.mask_lo = len > 64 ? upper_bits(len - 64) : 0,
-		.tag = spw_mix(filter->seed[0] ^ ((u64)family << 8 | len)),
+		.tag = make_tag(filter, 0, family, len),
 		.length = len,
 		.used = 1,
 	};
 }
 
-static void set_bits(const struct spw_entry_filter *filter, struct spw_entry_part *part, const struct spw_addr *addr,
-		     u64 tag)
-{
-	u64 hash = spw_entry_hash(filter, addr->hi, addr->lo, tag);
-
-	/* Atomic: the datapath of other processors reads the word. */
-	__atomic_fetch_or(&part->words[spw_entry_word(hash)], spw_entry_bloom(hash), __ATOMIC_RELEASE);
-}
-
 bool spw_entry_filter_add(struct spw_entry_filter *filter, const struct spw_prefix *prefix)
 {
+	enum { AT_ONCE = 256 };
 	struct spw_entry_part *part = &filter->parts[(filter->active - 1) & 1];
 	const struct spw_entry_probe *probe = &part->probes[prefix->family == 4 ? 0 : PROBES6];
 
@@ -240,27 +296,26 @@ bool spw_entry_filter_add(struct spw_entry_filter *filter, const struct spw_pref
 		return false;
 	while (probe->used && probe->length != prefix->len)
 		probe++;
-	if (!probe->used)
+	if (!probe->used || !add_blocks(filter, part, &prefix->addr, prefix->family, prefix->len, AT_ONCE))
 		return false;
-	set_bits(filter, part, &prefix->addr, probe->tag);
+	add(filter, part->keys, prefix->addr.hi, prefix->addr.lo, probe->tag);
 	return true;
 }
 
-static void make_probes(const struct spw_entry_filter *filter, const struct spw_entry_set *set,
-			struct spw_entry_part *part, u64 tags[2][SPW_ENTRY_LENGTHS6])
+static void make_lengths(const struct spw_entry_filter *filter, const struct spw_entry_set *set,
+			 struct spw_entry_part *part)
 {
 	struct spw_entry_probe *probe4 = part->probes, *probe6 = &part->probes[PROBES6];
 
-	memset(part->probes, 0, sizeof(part->probes));
+	part->block_masks[0] = upper_bits(choose_block_bits(set->by_length4, SPW_ENTRY_LENGTHS4, SPW_ENTRY_BLOCK_BITS4));
+	part->block_masks[1] = upper_bits(choose_block_bits(set->by_length6, SPW_ENTRY_LENGTHS6, SPW_ENTRY_BLOCK_BITS6));
+	part->block_tags[0] = make_tag(filter, 1, 4, 0);
+	part->block_tags[1] = make_tag(filter, 1, 6, 0);
 	for (u32 len = SPW_ENTRY_LENGTHS6; len--;) {
-		if (len < SPW_ENTRY_LENGTHS4 && set->by_length4[len]) {
-			*probe4 = make_probe(filter, 4, len);
-			tags[0][len] = probe4++->tag;
-		}
-		if (set->by_length6[len]) {
-			*probe6 = make_probe(filter, 6, len);
-			tags[1][len] = probe6++->tag;
-		}
+		if (len < SPW_ENTRY_LENGTHS4 && set->by_length4[len])
+			*probe4++ = make_probe(filter, 4, len);
+		if (set->by_length6[len])
+			*probe6++ = make_probe(filter, 6, len);
 	}
 }
 
@@ -272,12 +327,17 @@ u32 spw_entry_filter_make(struct spw_entry_filter *filter, const struct spw_entr
 
 	if (!set->count)
 		return 0;
-	make_probes(filter, set, part, tags);
-	memset(part->words, 0, sizeof(part->words));
+	memset(part, 0, sizeof(*part));
+	make_lengths(filter, set, part);
+	for (u32 len = 0; len < SPW_ENTRY_LENGTHS6; len++) {
+		tags[0][len] = make_tag(filter, 0, 4, len);
+		tags[1][len] = make_tag(filter, 0, 6, len);
+	}
 	for (u32 i = 0; i < set->count; i++) {
 		const struct spw_held *held = &set->items[i];
 
-		set_bits(filter, part, &held->addr, tags[held->family == 6][held->len]);
+		add(filter, part->keys, held->addr.hi, held->addr.lo, tags[held->family == 6][held->len]);
+		add_blocks(filter, part, &held->addr, held->family, held->len, SPW_ENTRY_BLOCKS_MAX);
 	}
 	return next;
 }

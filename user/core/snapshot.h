@@ -10,6 +10,7 @@
 
 #include "../../maps/control.h"
 #include "../../maps/counters.h"
+#include "../../maps/entry.h"
 #include "../../maps/registry.h"
 
 /* Sums by verdict; packets[SPW_DROP] and so on. */
@@ -22,6 +23,7 @@ struct spw_list_sample {
 	u16 id;
 	struct spw_list_record record;
 	struct spw_sum counter; /* of packets with an IP source */
+	struct spw_entry_totals entries;
 };
 
 struct spw_class_sample {

@@ -33,9 +33,18 @@ int spw_control_server_start(sd_event *loop, const char *run_dir, spw_control_ha
  */
 void spw_control_answer(struct spw_control_server *server, u64 client, json_t *answer);
 
+/** spw_control_is_there() - whether that client is still connected. */
+bool spw_control_is_there(const struct spw_control_server *server, u64 client);
+
 /** spw_control_server_tick() - close connections that are past their time. */
 void spw_control_server_tick(struct spw_control_server *server, u64 now_ns);
 void spw_control_server_stop(struct spw_control_server *server);
+
+/** spw_control_connect() - a connection for several requests; to be closed. Returns -1 and @message on an error. */
+int spw_control_connect(const char *run_dir, char message[SPW_MESSAGE_MAX]);
+
+/** spw_control_exchange() - one request on it and its answer, as spw_control_call(). */
+json_t *spw_control_exchange(int fd, json_t *request, int seconds, char message[SPW_MESSAGE_MAX]);
 
 /**
  * spw_control_call() - the verbs' end: send @request (takes the reference), wait for the answer.
