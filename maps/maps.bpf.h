@@ -132,7 +132,7 @@ struct {
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
-	__uint(map_flags, BPF_F_MMAPABLE | BPF_F_RDONLY_PROG);
+	__uint(map_flags, BPF_F_MMAPABLE); /* the kernel lets nobody map what is read-only to programs for writing */
 	__type(key, u32);
 	__type(value, struct spw_entry_filter);
 } entry_filter SEC(".maps");

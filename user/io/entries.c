@@ -25,17 +25,19 @@ static const size_t counts_bytes = SPW_ENTRY_COUNTS * sizeof(struct spw_entry_co
 
 int spw_entry_maps_open(const struct spw_pins *pins, bool writable, struct spw_entry_maps *maps)
 {
-	void *filter = NULL, *counts;
+	void *filter, *counts;
 
 	*maps = (struct spw_entry_maps){.entries_fd = pins->fds[SPW_PIN_ENTRIES],
-					.totals_fd = pins->fds[SPW_PIN_ENTRY_TOTALS]};
-	counts = mmap(NULL, page_up(counts_bytes), PROT_READ, MAP_SHARED, pins->fds[SPW_PIN_ENTRY_COUNTS], 0);
+					.totals_fd = pins->fds[SPW_PIN_ENTRY_TOTALS],
+					.counts_fd = pins->fds[SPW_PIN_ENTRY_COUNTS]};
+	if (!writable)
+		return 0;
+	counts = mmap(NULL, page_up(counts_bytes), PROT_READ, MAP_SHARED, maps->counts_fd, 0);
 	if (counts == MAP_FAILED)
 		return -errno;
 	maps->counts = counts;
-	if (writable)
-		filter = mmap(NULL, page_up(sizeof(*maps->filter)), PROT_READ | PROT_WRITE, MAP_SHARED,
-			      pins->fds[SPW_PIN_ENTRY_FILTER], 0);
+	filter = mmap(NULL, page_up(sizeof(*maps->filter)), PROT_READ | PROT_WRITE, MAP_SHARED,
+		      pins->fds[SPW_PIN_ENTRY_FILTER], 0);
 	if (filter == MAP_FAILED) {
 		int err = -errno;
 
@@ -93,6 +95,12 @@ static int read_value(const struct spw_entry_maps *maps, const struct spw_entry_
 	return bpf_map_lookup_elem(maps->entries_fd, key, value) ? -errno : 0;
 }
 
+static struct spw_entry_count read_count(const struct spw_entry_maps *maps, u32 counter)
+{
+	return (struct spw_entry_count){__atomic_load_n(&maps->counts[counter].packets, __ATOMIC_RELAXED),
+					__atomic_load_n(&maps->counts[counter].bytes, __ATOMIC_RELAXED)};
+}
+
 int spw_entry_maps_write(const struct spw_entry_maps *maps, const struct spw_held *held,
 			 const struct spw_entry_clock *clock, const char *note, const struct spw_entry_count *carried)
 {
@@ -102,11 +110,11 @@ int spw_entry_maps_write(const struct spw_entry_maps *maps, const struct spw_hel
 	bool known = !read_value(maps, &key, &value) && value.list && value.counter == held->counter;
 
 	if (!known) {
-		const struct spw_entry_count *count = &maps->counts[held->counter];
+		struct spw_entry_count before = read_count(maps, held->counter);
 
 		value = (struct spw_entry_value){.counter = held->counter,
-						 .packets_before = __atomic_load_n(&count->packets, __ATOMIC_RELAXED),
-						 .bytes_before = __atomic_load_n(&count->bytes, __ATOMIC_RELAXED)};
+						 .packets_before = before.packets,
+						 .bytes_before = before.bytes};
 		value.packets_before -= carried ? carried->packets : 0;
 		value.bytes_before -= carried ? carried->bytes : 0;
 	}
@@ -177,8 +185,12 @@ int spw_entry_maps_read(const struct spw_entry_maps *maps, spw_entry_visit *visi
 
 struct spw_entry_count spw_entry_counted(const struct spw_entry_maps *maps, const struct spw_entry_value *value)
 {
-	const struct spw_entry_count *count = &maps->counts[value->counter % SPW_ENTRY_COUNTS];
+	struct spw_entry_count count = {0};
+	u32 counter = value->counter % SPW_ENTRY_COUNTS;
 
-	return (struct spw_entry_count){__atomic_load_n(&count->packets, __ATOMIC_RELAXED) - value->packets_before,
-					__atomic_load_n(&count->bytes, __ATOMIC_RELAXED) - value->bytes_before};
+	if (maps->counts)
+		count = read_count(maps, counter);
+	else if (bpf_map_lookup_elem(maps->counts_fd, &counter, &count))
+		return (struct spw_entry_count){0};
+	return (struct spw_entry_count){count.packets - value->packets_before, count.bytes - value->bytes_before};
 }

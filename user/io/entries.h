@@ -13,7 +13,8 @@ struct spw_entry_maps {
 	int entries_fd; /* borrowed, as the next */
 	int totals_fd;	/* -1: none */
 	struct spw_entry_filter *filter;      /* mapped; NULL when opened to look */
-	const struct spw_entry_count *counts; /* mapped */
+	const struct spw_entry_count *counts; /* mapped; NULL when opened to look: a map that was opened so cannot be */
+	int counts_fd;			      /* borrowed */
 };
 
 /* Both clocks at one moment: the datapath's jiffies and CLOCK_MONOTONIC. */

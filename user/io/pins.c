@@ -57,7 +57,7 @@ static const struct {
 	[SPW_PIN_ENTRIES] = {"entries", BPF_MAP_TYPE_HASH, sizeof(struct spw_entry_value), SPW_ENTRIES_MAX,
 			     BPF_F_NO_PREALLOC | BPF_F_RDONLY_PROG, sizeof(struct spw_entry_key)},
 	[SPW_PIN_ENTRY_FILTER] = {"entry_filter", BPF_MAP_TYPE_ARRAY, sizeof(struct spw_entry_filter), 1,
-				  BPF_F_MMAPABLE | BPF_F_RDONLY_PROG},
+				  BPF_F_MMAPABLE},
 	[SPW_PIN_ENTRY_COUNTS] = {"entry_counts", BPF_MAP_TYPE_ARRAY, sizeof(struct spw_entry_count), SPW_ENTRY_COUNTS,
 				  BPF_F_MMAPABLE},
 	[SPW_PIN_ENTRY_TOTALS] = {"entry_totals", BPF_MAP_TYPE_ARRAY, sizeof(struct spw_entry_totals), SPW_LISTS_MAX,
