@@ -17,7 +17,7 @@
 #include "state.h"
 
 enum {
-	SLICE_PREFIXES = 512, /* at most, before what they need is written */
+	SLICE_PREFIXES = 1024, /* at most, before what they need is written */
 	SLICE_NS = 3000000,
 	TICK_LOOKS = 16384, /* items that a tick asks whether they ended */
 	TICK_ENDS = 2048,   /* of these it removes at most */
@@ -45,11 +45,15 @@ static void write_totals(struct agent_entries *entries)
 	}
 }
 
+/* To read jiffies a program is run, which may wait for others; both clocks go on alike, so once a second is enough. */
 static void read_clock(struct agent *agent)
 {
+	agent->entries->now_ns = spw_monotonic_ns();
+	if (agent->entries->now_ns - agent->entries->clock.now_ns < SECOND_NS)
+		return;
 	agent->entries->clock = (struct spw_entry_clock){
 		.now_jiffies = spw_datapath_lease(&agent->datapath, 0),
-		.now_ns = spw_monotonic_ns(),
+		.now_ns = agent->entries->now_ns,
 		.jiffies_per_second = agent->datapath.jiffies_per_second,
 	};
 }
@@ -116,7 +120,7 @@ static int hold_one(struct agent_entries *entries, struct entry_job *job, size_t
 	struct spw_held *held = spw_entry_set_find(&entries->set, prefix);
 	int outcome;
 
-	if (held && spw_held_is_over(held, entries->clock.now_ns))
+	if (held && spw_held_is_over(held, entries->now_ns))
 		expire(entries, held);
 	outcome = entry_hold(entries, prefix, terms);
 	job->fresh[at] = outcome == ENTRY_ADDED;
@@ -169,7 +173,7 @@ static void remove_some(struct agent_entries *entries, struct entry_job *job)
 	for (; job->at < end; job->at++) {
 		struct spw_held *held = spw_entry_set_find(&entries->set, &job->prefixes.entries[job->at].prefix);
 
-		if (!held || held->list != job->list || spw_held_is_over(held, entries->clock.now_ns)) {
+		if (!held || held->list != job->list || spw_held_is_over(held, entries->now_ns)) {
 			job->absent++;
 			continue;
 		}
@@ -393,9 +397,9 @@ int agent_entries_kept_rows(struct agent *agent)
 static void collect_ends(struct agent *agent, u64 now)
 {
 	struct agent_entries *entries = agent->entries;
-	u32 ends = 0;
+	u32 ends = 0, most = entries->set.count < TICK_LOOKS ? entries->set.count : TICK_LOOKS;
 
-	for (u32 looks = 0; looks < TICK_LOOKS && looks < entries->set.count && ends < TICK_ENDS; looks++) {
+	for (u32 looks = 0; looks < most && entries->set.count && ends < TICK_ENDS; looks++) {
 		struct spw_held *held;
 
 		if (entries->look_at >= entries->set.count)
@@ -407,11 +411,12 @@ static void collect_ends(struct agent *agent, u64 now)
 		} else {
 			entries->look_at++;
 		}
-		if (!entries->set.count)
-			break;
 	}
-	if (ends)
-		spw_log(LOG_INFO, "%u entries ended", ends);
+	entries->ended += ends;
+	if (ends || !entries->ended)
+		return;
+	spw_log(LOG_INFO, "%u entries ended", entries->ended);
+	entries->ended = 0;
 }
 
 /* Bits of what is gone cost those who share them a look into the hash. */

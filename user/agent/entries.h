@@ -67,7 +67,9 @@ struct agent_entries {
 	struct entry_job *jobs, **last_job;
 	struct entry_stage stages[ENTRY_STAGES];
 	sd_event_source *work;
-	struct spw_entry_clock clock; /* of this slice */
+	struct spw_entry_clock clock; /* both clocks at a moment of the last second */
+	u64 now_ns;		      /* of this slice */
+	u32 ended;		      /* not told yet */
 	/* What a slice is to write when the filter lets it pass. */
 	struct spw_prefix *writes;
 	size_t writes_count, writes_capacity;

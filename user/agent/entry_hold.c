@@ -151,7 +151,7 @@ int entries_flush(struct agent_entries *entries)
 	if (entries->filter_short || (!entries->set.count && entries->maps.filter->active)) {
 		spw_entry_maps_publish(&entries->maps, &entries->set);
 		entries->filter_short = entries->filter_wide = false;
-		entries->filtered_ns = entries->clock.now_ns;
+		entries->filtered_ns = entries->now_ns;
 	}
 	for (size_t i = 0; i < entries->writes_count; i++) {
 		struct spw_held *held = spw_entry_set_find(&entries->set, &entries->writes[i]);

@@ -199,6 +199,17 @@ int spw_entry_set_take_counters(struct spw_entry_set *set)
 	return 0;
 }
 
+u64 spw_entry_jiffies(const struct spw_entry_clock *clock, u64 until_ns)
+{
+	u64 left = until_ns > clock->now_ns ? until_ns - clock->now_ns : 0;
+
+	if (until_ns == SPW_ENTRY_FOREVER)
+		return SPW_ENTRY_FOREVER;
+	/* Whole seconds apart, so that years of nanoseconds times jiffies do not wrap. */
+	return clock->now_jiffies + left / 1000000000 * clock->jiffies_per_second +
+	       (left % 1000000000 * clock->jiffies_per_second + 999999999) / 1000000000;
+}
+
 struct spw_entry_key spw_entry_key(const struct spw_prefix *prefix)
 {
 	return (struct spw_entry_key){prefix->addr.hi, prefix->addr.lo, prefix->len, prefix->family};

@@ -43,6 +43,16 @@ struct spw_entry_set {
 	u64 seed;
 };
 
+/* Both clocks at one moment: the datapath's jiffies and CLOCK_MONOTONIC. */
+struct spw_entry_clock {
+	u64 now_jiffies;
+	u64 now_ns;
+	u32 jiffies_per_second;
+};
+
+/** spw_entry_jiffies() - when @until_ns is, in jiffies; never early. */
+u64 spw_entry_jiffies(const struct spw_entry_clock *clock, u64 until_ns);
+
 /** spw_entry_set_init() - empty, all counters free. @seed: random. Returns 0 or -ENOMEM. */
 int spw_entry_set_init(struct spw_entry_set *set, u64 seed);
 void spw_entry_set_free(struct spw_entry_set *set);

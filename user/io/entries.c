@@ -79,17 +79,6 @@ void spw_entry_maps_publish(struct spw_entry_maps *maps, const struct spw_entry_
 	__atomic_store_n(&maps->filter->active, active, __ATOMIC_SEQ_CST);
 }
 
-u64 spw_entry_jiffies(const struct spw_entry_clock *clock, u64 until_ns)
-{
-	u64 left = until_ns > clock->now_ns ? until_ns - clock->now_ns : 0;
-
-	if (until_ns == SPW_ENTRY_FOREVER)
-		return SPW_ENTRY_FOREVER;
-	/* Whole seconds apart, so that years of nanoseconds times jiffies do not wrap. */
-	return clock->now_jiffies + left / 1000000000 * clock->jiffies_per_second +
-	       (left % 1000000000 * clock->jiffies_per_second + 999999999) / 1000000000;
-}
-
 static int read_value(const struct spw_entry_maps *maps, const struct spw_entry_key *key, struct spw_entry_value *value)
 {
 	return bpf_map_lookup_elem(maps->entries_fd, key, value) ? -errno : 0;

@@ -17,13 +17,6 @@ struct spw_entry_maps {
 	int counts_fd;			      /* borrowed */
 };
 
-/* Both clocks at one moment: the datapath's jiffies and CLOCK_MONOTONIC. */
-struct spw_entry_clock {
-	u64 now_jiffies;
-	u64 now_ns;
-	u32 jiffies_per_second;
-};
-
 /** spw_entry_maps_open() - from pins, or from any maps of the kind. Returns 0 or -errno. @writable: the filter too. */
 int spw_entry_maps_open(const struct spw_pins *pins, bool writable, struct spw_entry_maps *maps);
 void spw_entry_maps_close(struct spw_entry_maps *maps);
@@ -58,8 +51,5 @@ int spw_entry_maps_read(const struct spw_entry_maps *maps, spw_entry_visit *visi
 
 /** spw_entry_counted() - what an entry has counted by now. */
 struct spw_entry_count spw_entry_counted(const struct spw_entry_maps *maps, const struct spw_entry_value *value);
-
-/** spw_entry_jiffies() - when @until_ns is, in jiffies; never early. */
-u64 spw_entry_jiffies(const struct spw_entry_clock *clock, u64 until_ns);
 
 #endif
