@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Is there an entry for this source, and which list does it name (maps/entry.h)? Kernel side; called by the pipeline
- * before the table. Where there are no entries this is one load; where there are some but none near the source, one look
- * at a filter. All else is a function of its own: inside the pipeline each branch of its loop would make the verifier
- * walk the rest of the program once more.
+ * before the table. Where there are no entries this is one load; where there are some but none near the source, one
+ * look at a filter. All else is a function of its own: inside the pipeline each branch of its loop would make the
+ * verifier walk the rest of the program once more.
  */
 #ifndef SPW_BPF_ENTRY_BPF_H
 #define SPW_BPF_ENTRY_BPF_H

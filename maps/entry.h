@@ -16,15 +16,15 @@
  *                  writes a counter. A number that is given back is used again only after SPW_ENTRY_COUNTS_SPARE others
  *                  were, which is milliseconds after the last packet that may still count there.
  *
- * An entry ends by the datapath's own look at the clock: however many end at one moment, none is late and nothing has to
- * be done then. The agent removes them at its leisure.
+ * An entry ends by the datapath's own look at the clock: however many end at one moment, none is late and nothing has
+ * to be done then. The agent removes them at its leisure.
  *
- * The filter is in two parts. The agent adds bits to the one in use; what cannot be added (a new length, bits that are to
- * go) is made in the other part, and `active` is turned over to it. It turns over at most once in a slice of its work, so
- * a packet that still reads the former part, for less than a microsecond, reads it whole. The order of writing is: bits,
- * then holes, then the entry; and backwards. A packet that runs meanwhile sees an entry too early or too late by that
- * moment. Values of removed entries may be used again by the kernel at once: a packet that found one just then may be
- * judged by half of one and half of another entry, which both are or were valid.
+ * The filter is in two parts. The agent adds bits to the one in use; what cannot be added (a new length, bits that are
+ * to go) is made in the other part, and `active` is turned over to it. It turns over at most once in a slice of its
+ * work, so a packet that still reads the former part, for less than a microsecond, reads it whole. The order of writing
+ * is: bits, then holes, then the entry; and backwards. A packet that runs meanwhile sees an entry too early or too late
+ * by that moment. Values of removed entries may be used again by the kernel at once: a packet that found one just then
+ * may be judged by half of one and half of another entry, which both are or were valid.
  */
 #ifndef SPW_MAPS_ENTRY_H
 #define SPW_MAPS_ENTRY_H
@@ -38,7 +38,7 @@ enum spw_entry_bounds {
 	SPW_ENTRY_NOTE_MAX = 64, /* bytes of a note with its final NUL */
 	SPW_ENTRY_LENGTHS4 = 33,
 	SPW_ENTRY_LENGTHS6 = 129,
-	SPW_ENTRY_WORDS = 16384,     /* of each filter: 2^20 bits */
+	SPW_ENTRY_WORDS = 16384,       /* of each filter: 2^20 bits */
 	SPW_ENTRY_BLOCKS_MAX = 131072, /* in the filter of blocks, of each family: as long as they may be within that */
 	SPW_ENTRY_BLOCK_BITS4 = 32,
 	SPW_ENTRY_BLOCK_BITS6 = 64,
@@ -61,7 +61,7 @@ struct spw_entry_value {
 	u64 until_jiffies; /* from then on there is no entry here */
 	u32 counter;	   /* index into entry_counts */
 	u16 list;	   /* identity; 0: only a hole */
-	u16 hole;	   /* 1: a list has this very prefix and an entry around it; without a live entry the table is asked */
+	u16 hole; /* 1: a list has this very prefix and an entry around it; without a live entry the table is asked */
 	/* Below: for the agent and for `list show`; the datapath does not read it. */
 	u64 until_ns;	    /* the same moment, CLOCK_MONOTONIC */
 	u64 packets_before; /* where the counter stood when the entry was made */
@@ -98,7 +98,7 @@ struct spw_entry_part {
 struct spw_entry_filter {
 	u32 active; /* 0: there are no entries; else the part in use, counted from 1 */
 	u32 magic;
-	u64 seed[2]; /* of the hash, odd; secret, so that nobody can choose sources that pass the filter */
+	u64 seed[2];  /* of the hash, odd; secret, so that nobody can choose sources that pass the filter */
 	u32 restored; /* 1: what an earlier boot has left was read; from then on the maps know better than the file */
 	u32 reserved[9];
 	struct spw_entry_part parts[2];
@@ -148,14 +148,15 @@ SPW_INLINE bool spw_entry_near(const struct spw_entry_filter *filter, const stru
 {
 	u32 index = family >> 1 & 1; /* 4: 0, 6: 1 */
 
-	return spw_entry_perhaps(part->blocks, spw_entry_hash(filter, source_hi & part->block_masks[index], 0,
-							      part->block_tags[index]));
+	return spw_entry_perhaps(
+		part->blocks, spw_entry_hash(filter, source_hi & part->block_masks[index], 0, part->block_tags[index]));
 }
 
 _Static_assert(sizeof(struct spw_entry_key) == 24, "key of the pinned entries map");
 _Static_assert(sizeof(struct spw_entry_value) == 104, "layout of the pinned entries map");
 _Static_assert(sizeof(struct spw_entry_probe) == 32, "part of the pinned entry_filter map");
-_Static_assert(__builtin_offsetof(struct spw_entry_filter, parts) == 64, "what every packet reads fills one cache line");
+_Static_assert(__builtin_offsetof(struct spw_entry_filter, parts) == 64,
+	       "what every packet reads fills one cache line");
 _Static_assert(sizeof(struct spw_entry_totals) == 32, "layout of the pinned entry_totals map");
 
 #endif

@@ -40,7 +40,7 @@ _spillway() {
 			((i + 1 < COMP_CWORD)) && config=(-c "${words[i + 1]}")
 			((i++))
 			;;
-		--level | --for | --confirm)
+		--level | --for | --confirm | --note)
 			[[ ${words[i + 1]} == = ]] && ((i++))
 			((i++))
 			;;
@@ -84,6 +84,7 @@ _spillway() {
 	level:2:set | level:3:bound) options+=" --for" ;;
 	detach:*) options+=" --force" ;;
 	events:*) options+=" -f --follow" ;;
+	list:[1-9]*:add | list:[1-9]*:import) options+=" --for --note --force" ;;
 	esac
 	if [[ $current == -* ]]; then
 		COMPREPLY=($(compgen -W "$options" -- "$current"))
@@ -93,8 +94,9 @@ _spillway() {
 	level:0:*) COMPREPLY=($(compgen -W "set bound auto" -- "$current")) ;;
 	level:1:set | level:1:bound | level:2:bound) COMPREPLY=($(compgen -W "green yellow orange red" -- "$current")) ;;
 	level:2:set) COMPREPLY=($(compgen -W "--for" -- "$current")) ;;
-	list:0:*) COMPREPLY=($(compgen -W "show" -- "$current")) ;;
-	list:1:show) _spillway_lists "$current" ;;
+	list:0:*) COMPREPLY=($(compgen -W "show add remove import" -- "$current")) ;;
+	list:1:*) _spillway_lists "$current" ;;
+	list:2:import) _spillway_files "$current" 'txt' ;;
 	replay:0:*) _spillway_files "$current" '[0-9]{6}' ;;
 	simulate:0:*) _spillway_files "$current" 'pcap|pcapng|cap' ;;
 	esac

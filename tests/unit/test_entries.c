@@ -209,8 +209,8 @@ static bool passes(const struct spw_entry_filter *filter, const struct spw_prefi
 		if (probe->length == prefix->len)
 			return (source.hi & probe->mask_hi) == prefix->addr.hi &&
 			       (source.lo & probe->mask_lo) == prefix->addr.lo &&
-			       spw_entry_perhaps(part->keys, spw_entry_hash(filter, prefix->addr.hi, prefix->addr.lo,
-									    probe->tag));
+			       spw_entry_perhaps(part->keys,
+						 spw_entry_hash(filter, prefix->addr.hi, prefix->addr.lo, probe->tag));
 	}
 	return false;
 }

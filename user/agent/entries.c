@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What is held: opened at the start from the pins, changed by jobs in slices, rid of what ended at each tick, saved beside
- * the loop. No slice takes more than a few milliseconds, however many entries a job has.
+ * What is held: opened at the start from the pins, changed by jobs in slices, rid of what ended at each tick, saved
+ * beside the loop. No slice takes more than a few milliseconds, however many entries a job has.
  */
 #include "entries.h"
 
@@ -64,15 +64,16 @@ static void expire(struct agent_entries *entries, struct spw_held *held)
 	entry_release(entries, held);
 }
 
+_Static_assert(SLICE_PREFIXES <= SPW_ENTRY_BATCH, "a slice fits a batch");
+
 /* ---- jobs ---- */
 
 static void fail(struct entry_job *job, int err)
 {
 	if (!*job->error)
 		snprintf(job->error, sizeof(job->error), "%s",
-			 err == -ENOSPC || err == -E2BIG
-				 ? "no room: there can be 131072 entries and holes in all"
-				 : "the kernel took no more entries: out of memory");
+			 err == -ENOSPC || err == -E2BIG ? "no room: there can be 131072 entries and holes in all"
+							 : "the kernel took no more entries: out of memory");
 	job->phase = ENTRY_SETTLE;
 	job->at = 0;
 }
@@ -130,6 +131,19 @@ static int hold_one(struct agent_entries *entries, struct entry_job *job, size_t
 	return outcome < 0 ? outcome : 0;
 }
 
+/* New ones in one call; those that stand already go on counting, and are read first. */
+static int write_one(struct agent_entries *entries, struct entry_job *job, size_t at, const struct entry_terms *terms)
+{
+	const struct spw_prefix *prefix = &job->prefixes.entries[at].prefix;
+	const struct spw_held *held = job->fresh[at] ? spw_entry_set_find(&entries->set, prefix) : NULL;
+
+	if (!held)
+		return entry_write(entries, prefix, terms);
+	spw_entry_batch_add(&entries->maps, entries->batch, held, &entries->clock, terms->note);
+	entries->unsaved = true;
+	return 0;
+}
+
 static void add_some(struct agent_entries *entries, struct entry_job *job)
 {
 	const struct entry_terms terms = {job->list, job->until_ns, job->note, NULL};
@@ -143,7 +157,9 @@ static void add_some(struct agent_entries *entries, struct entry_job *job)
 	if (!err)
 		err = entries_flush(entries);
 	for (size_t i = begin; i < job->at && !err; i++)
-		err = entry_write(entries, &job->prefixes.entries[i].prefix, &terms);
+		err = write_one(entries, job, i, &terms);
+	if (!err)
+		err = spw_entry_batch_write(&entries->maps, entries->batch);
 	if (err)
 		fail(job, err);
 }
@@ -233,7 +249,8 @@ static void relook_some(struct agent_entries *entries, struct entry_job *job)
 	if (!err)
 		err = entries_flush(entries);
 	if (err)
-		spw_log(LOG_ERR, "some prefixes of lists within entries could not be written (%s): there the entries win",
+		spw_log(LOG_ERR,
+			"some prefixes of lists within entries could not be written (%s): there the entries win",
 			strerror(-err));
 	if (job->at == entries->set.count || err) {
 		job->phase = ENTRY_SETTLE;
@@ -583,6 +600,7 @@ static void free_entries(struct agent_entries *entries)
 	spw_entry_maps_close(&entries->maps);
 	spw_entry_set_free(&entries->set);
 	free(entries->writes);
+	free(entries->batch);
 	free(entries->totals);
 	free(entries->totals_changed);
 	free(entries);
@@ -599,8 +617,10 @@ int agent_open_entries(struct agent *agent)
 	entries->last_job = &entries->jobs;
 	entries->totals = calloc(SPW_LISTS_MAX, sizeof(*entries->totals));
 	entries->totals_changed = calloc(SPW_LISTS_MAX, sizeof(*entries->totals_changed));
-	err = entries->totals && entries->totals_changed ? spw_entry_maps_open(&agent->pins, true, &entries->maps)
-							 : -ENOMEM;
+	entries->batch = calloc(1, sizeof(*entries->batch));
+	err = entries->batch && entries->totals && entries->totals_changed
+		      ? spw_entry_maps_open(&agent->pins, true, &entries->maps)
+		      : -ENOMEM;
 	if (!err)
 		err = spw_entry_maps_seed(&entries->maps);
 	if (!err)

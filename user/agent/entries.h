@@ -43,7 +43,7 @@ struct entry_job {
 	size_t at;
 	size_t room; /* CHECK: keys that it will need at most */
 	u32 added, changed, moved, removed, absent;
-	char *fresh; /* ADD: by prefix, 1: it was not there before */
+	char *fresh;		     /* ADD: by prefix, 1: it was not there before */
 	char error[SPW_MESSAGE_MAX]; /* empty: it goes well */
 	struct entry_job *next;
 };
@@ -60,8 +60,8 @@ struct agent_entries {
 	struct spw_entry_maps maps;
 	struct spw_entry_set set;
 	struct spw_rows_mapping rows;
-	int rows_fd;	  /* of the ruleset in force, which the next RELOOK maps; -1: not known */
-	int kept_rows_fd; /* of the one that waits to be given back; -1: none */
+	int rows_fd;			 /* of the ruleset in force, which the next RELOOK maps; -1: not known */
+	int kept_rows_fd;		 /* of the one that waits to be given back; -1: none */
 	struct spw_entry_totals *totals; /* by list identity */
 	bool *totals_changed;
 	struct entry_job *jobs, **last_job;
@@ -71,6 +71,7 @@ struct agent_entries {
 	u64 now_ns;		      /* of this slice */
 	u32 ended;		      /* not told yet */
 	/* What a slice is to write when the filter lets it pass. */
+	struct spw_entry_batch *batch; /* owned */
 	struct spw_prefix *writes;
 	size_t writes_count, writes_capacity;
 	bool filter_short; /* something in the set does not pass the filter */
@@ -127,8 +128,8 @@ enum entry_outcome {
 };
 
 /**
- * entry_hold() - into the set and the filter, with its holes; holes are to be written by entries_flush(), then the entry
- * by entry_write(). Returns enum entry_outcome, or -ENOSPC, -ENOMEM.
+ * entry_hold() - into the set and the filter, with its holes; holes are to be written by entries_flush(), then the
+ * entry by entry_write(). Returns enum entry_outcome, or -ENOSPC, -ENOMEM.
  */
 int entry_hold(struct agent_entries *entries, const struct spw_prefix *prefix, const struct entry_terms *terms);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * One entry with its holes. The order of writing is that of maps/entry.h: what passes the filter first, then holes, then
- * the entry, so that no packet sees an entry without its holes; and backwards.
+ * One entry with its holes. The order of writing is that of maps/entry.h: what passes the filter first, then holes,
+ * then the entry, so that no packet sees an entry without its holes; and backwards.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -169,9 +169,9 @@ int entries_flush(struct agent_entries *entries)
 int entry_write(struct agent_entries *entries, const struct spw_prefix *prefix, const struct entry_terms *terms)
 {
 	struct spw_held *held = spw_entry_set_find(&entries->set, prefix);
-	int err = held && held->list ? spw_entry_maps_write(&entries->maps, held, &entries->clock, terms->note,
-							    terms->carried)
-				     : 0;
+	int err = held && held->list
+			  ? spw_entry_maps_write(&entries->maps, held, &entries->clock, terms->note, terms->carried)
+			  : 0;
 
 	entries->unsaved = true;
 	if (err)

@@ -74,7 +74,8 @@ static bool read_list(const struct agent *agent, const json_t *request, struct e
 		return false;
 	}
 	if (!is_used(&agent->config, (size_t)list)) {
-		snprintf(job->error, sizeof(job->error), "list '%s' is in no class, so an entry would do nothing", name);
+		snprintf(job->error, sizeof(job->error), "list '%s' is in no class, so an entry would do nothing",
+			 name);
 		return false;
 	}
 	snprintf(job->list_name, sizeof(job->list_name), "%s", name);

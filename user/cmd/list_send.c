@@ -15,9 +15,9 @@ enum {
 
 static json_t *make_piece(const struct spw_list_order *order, const struct spw_list *prefixes, size_t begin, size_t end)
 {
-	json_t *array = json_array(), *request = json_pack("{s:s,s:s,s:b,s:b,s:o}", "verb", order->verb, "list",
-							   order->name, "force", order->force, "more",
-							   end < prefixes->count, "prefixes", array);
+	json_t *array = json_array(),
+	       *request = json_pack("{s:s,s:s,s:b,s:b,s:o}", "verb", order->verb, "list", order->name, "force",
+				    order->force, "more", end < prefixes->count, "prefixes", array);
 	char text[SPW_PREFIX_TEXT];
 
 	for (size_t i = begin; i < end; i++)

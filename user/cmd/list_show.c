@@ -37,7 +37,8 @@ static int gather(void *context, const struct spw_entry_key *key, const struct s
 	item = &gathering->items[gathering->count++];
 	*item = (struct spw_entry_view){
 		.prefix = {{key->source_hi, key->source_lo}, (u8)key->family, (u8)key->length},
-		.left_ns = value->until_ns == SPW_ENTRY_FOREVER ? SPW_ENTRY_FOREVER : value->until_ns - gathering->now_ns,
+		.left_ns = value->until_ns == SPW_ENTRY_FOREVER ? SPW_ENTRY_FOREVER
+								: value->until_ns - gathering->now_ns,
 		.counted = spw_entry_counted(gathering->maps, value),
 	};
 	memcpy(item->note, value->note, sizeof(item->note));

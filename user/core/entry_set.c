@@ -318,8 +318,10 @@ static void make_lengths(const struct spw_entry_filter *filter, const struct spw
 {
 	struct spw_entry_probe *probe4 = part->probes, *probe6 = &part->probes[PROBES6];
 
-	part->block_masks[0] = upper_bits(choose_block_bits(set->by_length4, SPW_ENTRY_LENGTHS4, SPW_ENTRY_BLOCK_BITS4));
-	part->block_masks[1] = upper_bits(choose_block_bits(set->by_length6, SPW_ENTRY_LENGTHS6, SPW_ENTRY_BLOCK_BITS6));
+	part->block_masks[0] =
+		upper_bits(choose_block_bits(set->by_length4, SPW_ENTRY_LENGTHS4, SPW_ENTRY_BLOCK_BITS4));
+	part->block_masks[1] =
+		upper_bits(choose_block_bits(set->by_length6, SPW_ENTRY_LENGTHS6, SPW_ENTRY_BLOCK_BITS6));
 	part->block_tags[0] = make_tag(filter, 1, 4, 0);
 	part->block_tags[1] = make_tag(filter, 1, 6, 0);
 	for (u32 len = SPW_ENTRY_LENGTHS6; len--;) {

@@ -35,7 +35,7 @@ struct spw_entry_set {
 	u32 capacity;
 	u32 *index; /* owned; item number + 1 by hash, open addressing; 0: free */
 	u32 index_mask;
-	u32 entries;			   /* items that are not holes alone */
+	u32 entries;			    /* items that are not holes alone */
 	u32 by_length4[SPW_ENTRY_LENGTHS4]; /* items */
 	u32 by_length6[SPW_ENTRY_LENGTHS6];
 	u32 *counters; /* owned; ring of numbers that are free */

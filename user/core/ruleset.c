@@ -264,7 +264,8 @@ static int compile_family(struct compiler *compiler, u8 family, u32 *root, struc
 		err = find_conflict(compiler, family, &spans, family == 4 ? &image->prefixes4 : &image->prefixes6);
 	if (!err)
 		note_overruling(compiler, family, &spans, image);
-	if (!err && compiler->source->keep_prefixes && spw_prefix_rows_add(&image->rows, family, spans.items, spans.count))
+	if (!err && compiler->source->keep_prefixes &&
+	    spw_prefix_rows_add(&image->rows, family, spans.items, spans.count))
 		err = fail(compiler, SPW_RULESET_NO_MEMORY, -ENOMEM);
 	free(spans.items);
 	if (!err)

@@ -61,7 +61,7 @@ struct spw_ruleset_image {
 	struct spw_ruleset *ruleset; /* owned; spw_ruleset_size() bytes */
 	size_t bytes;
 	struct spw_prefix_rows rows; /* all prefixes of the lists, if they were to be kept; owned */
-	u32 prefixes4; /* distinct prefixes, as given */
+	u32 prefixes4;		     /* distinct prefixes, as given */
 	u32 prefixes6;
 	u32 intervals4; /* what they came to, neighbours of one slot merged */
 	u32 intervals6;

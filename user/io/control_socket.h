@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * The control socket: one JSON object a line, one answer a line. Both ends stand here: the agent's, on its event loop,
- * and the verbs'. Requests and answers are described in docs/control.md.
+ * and the verbs'. Requests and answers are described in docs/control-socket.md.
  *
  * Bounded: connections, bytes of a request, seconds of a connection. Mode 0600: others than root are refused by the
  * kernel, and by a look at the peer's credentials should the socket have been opened up.

@@ -90,32 +90,60 @@ static struct spw_entry_count read_count(const struct spw_entry_maps *maps, u32 
 					__atomic_load_n(&maps->counts[counter].bytes, __ATOMIC_RELAXED)};
 }
 
+/* The value of an entry that counts from now on. */
+static struct spw_entry_value begin_value(const struct spw_entry_maps *maps, u32 counter)
+{
+	struct spw_entry_count before = read_count(maps, counter);
+
+	return (struct spw_entry_value){
+		.counter = counter, .packets_before = before.packets, .bytes_before = before.bytes};
+}
+
+static void fill_value(struct spw_entry_value *value, const struct spw_held *held, const struct spw_entry_clock *clock,
+		       const char *note)
+{
+	value->list = held->list;
+	value->hole = held->hole;
+	value->until_ns = held->until_ns;
+	value->until_jiffies = spw_entry_jiffies(clock, held->until_ns);
+	memset(value->note, 0, sizeof(value->note));
+	memcpy(value->note, note, strnlen(note, sizeof(value->note) - 1));
+}
+
 int spw_entry_maps_write(const struct spw_entry_maps *maps, const struct spw_held *held,
 			 const struct spw_entry_clock *clock, const char *note, const struct spw_entry_count *carried)
 {
 	struct spw_prefix prefix = spw_held_prefix(held);
 	struct spw_entry_key key = spw_entry_key(&prefix);
 	struct spw_entry_value value = {0};
-	bool known = !read_value(maps, &key, &value) && value.list && value.counter == held->counter;
 
-	if (!known) {
-		struct spw_entry_count before = read_count(maps, held->counter);
-
-		value = (struct spw_entry_value){.counter = held->counter,
-						 .packets_before = before.packets,
-						 .bytes_before = before.bytes};
+	if (read_value(maps, &key, &value) || !value.list || value.counter != held->counter) {
+		value = begin_value(maps, held->counter);
 		value.packets_before -= carried ? carried->packets : 0;
 		value.bytes_before -= carried ? carried->bytes : 0;
 	}
-	value.list = held->list;
-	value.hole = held->hole;
-	value.until_ns = held->until_ns;
-	value.until_jiffies = spw_entry_jiffies(clock, held->until_ns);
-	if (note) {
-		memset(value.note, 0, sizeof(value.note));
-		memcpy(value.note, note, strnlen(note, sizeof(value.note) - 1));
-	}
+	fill_value(&value, held, clock, note);
 	return bpf_map_update_elem(maps->entries_fd, &key, &value, BPF_ANY) ? -errno : 0;
+}
+
+void spw_entry_batch_add(const struct spw_entry_maps *maps, struct spw_entry_batch *batch, const struct spw_held *held,
+			 const struct spw_entry_clock *clock, const char *note)
+{
+	struct spw_prefix prefix = spw_held_prefix(held);
+
+	batch->keys[batch->count] = spw_entry_key(&prefix);
+	batch->values[batch->count] = begin_value(maps, held->counter);
+	fill_value(&batch->values[batch->count++], held, clock, note);
+}
+
+int spw_entry_batch_write(const struct spw_entry_maps *maps, struct spw_entry_batch *batch)
+{
+	u32 count = batch->count;
+
+	batch->count = 0;
+	if (!count)
+		return 0;
+	return bpf_map_update_batch(maps->entries_fd, batch->keys, batch->values, &count, NULL) ? -errno : 0;
 }
 
 int spw_entry_maps_mark(const struct spw_entry_maps *maps, const struct spw_held *held)

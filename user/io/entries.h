@@ -10,8 +10,8 @@
 #include "pins.h"
 
 struct spw_entry_maps {
-	int entries_fd; /* borrowed, as the next */
-	int totals_fd;	/* -1: none */
+	int entries_fd;			      /* borrowed, as the next */
+	int totals_fd;			      /* -1: none */
 	struct spw_entry_filter *filter;      /* mapped; NULL when opened to look */
 	const struct spw_entry_count *counts; /* mapped; NULL when opened to look: a map that was opened so cannot be */
 	int counts_fd;			      /* borrowed */
@@ -29,12 +29,27 @@ void spw_entry_maps_publish(struct spw_entry_maps *maps, const struct spw_entry_
 
 /**
  * spw_entry_maps_write() - the value of an entry, new or with another end, list or note.
- * @note: NULL: as it was
  * @carried: what the entry has counted before it was made anew; NULL: nothing
  * Counts of an entry that stands already go on. Returns 0 or -errno (-ENOMEM, -E2BIG: the map takes no more).
  */
 int spw_entry_maps_write(const struct spw_entry_maps *maps, const struct spw_held *held,
 			 const struct spw_entry_clock *clock, const char *note, const struct spw_entry_count *carried);
+
+/* New entries on their way, so that many cost the kernel one call. */
+#define SPW_ENTRY_BATCH 1024
+
+struct spw_entry_batch {
+	struct spw_entry_key keys[SPW_ENTRY_BATCH];
+	struct spw_entry_value values[SPW_ENTRY_BATCH];
+	u32 count;
+};
+
+/** spw_entry_batch_add() - an entry with a counter of its own since just now; the batch must have room. */
+void spw_entry_batch_add(const struct spw_entry_maps *maps, struct spw_entry_batch *batch, const struct spw_held *held,
+			 const struct spw_entry_clock *clock, const char *note);
+
+/** spw_entry_batch_write() - all of them, and the batch is empty. Returns 0 or -errno: the first ones may be there. */
+int spw_entry_batch_write(const struct spw_entry_maps *maps, struct spw_entry_batch *batch);
 
 /** spw_entry_maps_mark() - write that @held is a hole, or is none any more; an entry's other fields stay. */
 int spw_entry_maps_mark(const struct spw_entry_maps *maps, const struct spw_held *held);

@@ -208,8 +208,9 @@ int spw_entries_load(const char *state_dir, spw_entry_line_visit *visit, void *c
 	if (wrong)
 		snprintf(message, SPW_MESSAGE_MAX, "%.200s is not used: %s%s", path, wrong, keep_beside(state_dir));
 	else if (reading.bad)
-		snprintf(message, SPW_MESSAGE_MAX, "%.200s: %u lines are damaged, the first is line %u; the others are used%s",
-			 path, reading.bad, reading.first_bad, keep_beside(state_dir));
+		snprintf(message, SPW_MESSAGE_MAX,
+			 "%.200s: %u lines are damaged, the first is line %u; the others are used%s", path, reading.bad,
+			 reading.first_bad, keep_beside(state_dir));
 	return wrong ? -EINVAL : 0;
 }
 
@@ -251,7 +252,8 @@ static int write_entry(void *context, const struct spw_entry_key *key, const str
 	if (value->until_ns == SPW_ENTRY_FOREVER)
 		fputs(",\"until_ns\":null,\"until\":null,\"note\":", writing->out);
 	else
-		fprintf(writing->out, ",\"until_ns\":%llu,\"until\":%.3f,\"note\":", (unsigned long long)value->until_ns,
+		fprintf(writing->out,
+			",\"until_ns\":%llu,\"until\":%.3f,\"note\":", (unsigned long long)value->until_ns,
 			writing->now + (double)(value->until_ns - writing->now_ns) / 1e9);
 	put_quoted(writing->out, value->note, sizeof(value->note));
 	fprintf(writing->out, ",\"packets\":%llu,\"bytes\":%llu}\n", (unsigned long long)counted.packets,
@@ -314,8 +316,7 @@ static void copy_names(const struct spw_registry *registry, char names[SPW_LISTS
 static int save(const char *state_dir, const struct spw_entry_maps *maps, const char (*names)[SPW_NAME_MAX],
 		char *message)
 {
-	struct writing writing = {
-		.maps = maps, .names = names, .now_ns = spw_monotonic_ns(), .now = wall_seconds()};
+	struct writing writing = {.maps = maps, .names = names, .now_ns = spw_monotonic_ns(), .now = wall_seconds()};
 	int err = replace(state_dir, &writing);
 
 	*message = '\0';
@@ -364,8 +365,7 @@ static void *save_beside(void *context)
 	return NULL;
 }
 
-int spw_entries_save_soon(const char *state_dir, const struct spw_entry_maps *maps,
-			  const struct spw_registry *registry)
+int spw_entries_save_soon(const char *state_dir, const struct spw_entry_maps *maps, const struct spw_registry *registry)
 {
 	struct job *job;
 	pthread_attr_t attributes;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Entries on disk: <state_dir>/entries.jsonl, for the next boot; while the host runs, the pinned maps know better. Written
- * by the agent from the maps, beside its loop, and replaced in one step; read once for a set of pins.
+ * Entries on disk: <state_dir>/entries.jsonl, for the next boot; while the host runs, the pinned maps know better.
+ * Written by the agent from the maps, beside its loop, and replaced in one step; read once for a set of pins.
  *
- * The first line has "spillway": "entries", "version", "boot_id" and "saved" (seconds of the wall clock). Each other line
- * is an entry: "list", "prefix", "note", "packets", "bytes", and its end twice: "until_ns" (CLOCK_MONOTONIC, for the same
- * boot; null: until it is removed) and "until" (seconds of the wall clock, for another).
+ * The first line has "spillway": "entries", "version", "boot_id" and "saved" (seconds of the wall clock). Each other
+ * line is an entry: "list", "prefix", "note", "packets", "bytes", and its end twice: "until_ns" (CLOCK_MONOTONIC, for
+ * the same boot; null: until it is removed) and "until" (seconds of the wall clock, for another).
  */
 #ifndef SPW_IO_ENTRIES_FILE_H
 #define SPW_IO_ENTRIES_FILE_H

@@ -123,8 +123,9 @@ static int check_map(const char *path, enum spw_pin pin, int fd, char *message)
 
 	if (bpf_obj_get_info_by_fd(fd, &info, &length))
 		return say(message, errno, "%s is not a map that this program may look at: %m", path);
-	if (info.type != maps[pin].type || info.key_size != key_bytes(pin) || info.value_size != maps[pin].value_bytes ||
-	    info.max_entries != maps[pin].entries || info.map_flags != maps[pin].flags)
+	if (info.type != maps[pin].type || info.key_size != key_bytes(pin) ||
+	    info.value_size != maps[pin].value_bytes || info.max_entries != maps[pin].entries ||
+	    info.map_flags != maps[pin].flags)
 		return say(
 			message, EPROTO,
 			"%s has another layout (type %u, values of %u bytes, %u entries) than this version (type %u, %u bytes, "
