@@ -100,9 +100,15 @@ $(SIM): $(BUILD)/tests/%: tests/%.c $(SAN_OBJ) $(SIM_OBJ)
 	$(Q)$(CC) $(CFLAGS_ALL) $(SAN) -I. -o $@ $< $(SIM_OBJ) $(SAN_OBJ) $(PKG_LIBS) -lcmocka -lm
 
 ## tests    build what the rings run
-tests: $(BUILD)/spillway $(UNIT) $(addprefix $(BUILD)/tests/,blast driver signals_watch arrive upstream e2e/hooks_driver)
+tests: $(BUILD)/spillway $(UNIT) $(addprefix $(BUILD)/tests/,blast driver entries_driver signals_watch arrive upstream e2e/hooks_driver)
 
 $(BUILD)/tests/driver: tests/prog/driver.c $(OBJ)
+	$(say) TEST $@
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS_ALL) -o $@ $< $(filter-out %/user/main.o,$(OBJ)) $(PKG_LIBS) -lpthread
+
+# The same for entries, as the agent holds them.
+$(BUILD)/tests/entries_driver: tests/prog/entries_driver.c $(OBJ)
 	$(say) TEST $@
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS_ALL) -o $@ $< $(filter-out %/user/main.o,$(OBJ)) $(PKG_LIBS) -lpthread
@@ -211,6 +217,7 @@ install: $(BUILD)/spillway
 	install -Dm644 packaging/spillway.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/spillway
 	install -Dm644 packaging/spillway.yaml $(DESTDIR)$(PREFIX)/share/doc/spillway/spillway.yaml
 	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/doc/spillway README.md packaging/alerts.yml $(wildcard docs/*.md)
+	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/doc/spillway/fail2ban packaging/fail2ban/spillway.conf
 	install -Dm755 -t $(DESTDIR)$(PREFIX)/share/doc/spillway/hooks $(wildcard packaging/hooks/*)
 	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
 	sed 's|@PREFIX@|$(PREFIX)|' packaging/spillway.service >$(DESTDIR)$(PREFIX)/lib/systemd/system/spillway.service

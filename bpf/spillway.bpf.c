@@ -10,6 +10,7 @@
 #include "account.bpf.h"
 #include "budget.bpf.h"
 #include "classify.h"
+#include "entry.bpf.h"
 #include "limits.bpf.h"
 #include "parse.h"
 #include "sample.bpf.h"
@@ -75,7 +76,7 @@ SPW_INLINE struct spw_order current_order(const struct spw_control *state)
 	};
 }
 
-SPW_INLINE const struct spw_slot *classify(const struct spw_packet *packet, const struct spw_ruleset *rules)
+SPW_INLINE const struct spw_slot *ask_table(const struct spw_packet *packet, const struct spw_ruleset *rules)
 {
 	u32 slot = SPW_SLOT_NONE;
 
@@ -84,6 +85,20 @@ SPW_INLINE const struct spw_slot *classify(const struct spw_packet *packet, cons
 	else if (packet->family == 6)
 		slot = spw_find6(rules, spw_unit_mask, packet->source_hi, packet->source_lo);
 	return &rules->slots[slot & (SPW_SLOTS_MAX - 1)];
+}
+
+/* An entry takes the place of the table, but what is management says the table alone. */
+SPW_INLINE const struct spw_slot *classify(const struct spw_packet *packet, const struct spw_ruleset *rules)
+{
+	u32 list = spw_entry_list(packet) & (SPW_LISTS_MAX - 1), slot = rules->list_slots[list][0];
+	const struct spw_slot *found;
+
+	if (slot && !rules->management_prefixes)
+		return &rules->slots[slot & (SPW_SLOTS_MAX - 1)];
+	found = ask_table(packet, rules);
+	if (slot && found->management)
+		slot = rules->list_slots[list][1];
+	return slot ? &rules->slots[slot & (SPW_SLOTS_MAX - 1)] : found;
 }
 
 /* What `simulate` is told beside the packet itself. */

@@ -22,16 +22,22 @@
  *   sampling           datapath   struct spw_sampling, one value
  *   samples            datapath   ring of struct spw_sample; read by the agent, not pinned
  *   trace              datapath   struct spw_trace; only when loaded for `simulate`
+ *   entries            agent      struct spw_entry_value, by struct spw_entry_key; allocated one by one, as only the
+ *                                 agent adds any
+ *   entry_filter       agent      struct spw_entry_filter, one value
+ *   entry_counts       datapath   struct spw_entry_count, by the number that an entry names
  *   list_registry      agent      struct spw_list_record     \
  *   class_registry     agent      struct spw_class_record     \ the datapath does not see these: made by user/io/pins.c
  *   service_registry   agent      struct spw_service_record   /
  *   agent_registry     agent      struct spw_agent_record    /
+ *   entry_totals       agent      struct spw_entry_totals   /
  */
 #ifndef SPW_MAPS_MAPS_BPF_H
 #define SPW_MAPS_MAPS_BPF_H
 
 #include "control.h"
 #include "counters.h"
+#include "entry.h"
 #include "fingerprint.h"
 #include "limit.h"
 #include "order.h"
@@ -156,5 +162,29 @@ struct {
 	__type(key, u32);
 	__type(value, struct spw_trace);
 } trace SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, SPW_ENTRIES_MAX);
+	__uint(map_flags, BPF_F_NO_PREALLOC | BPF_F_RDONLY_PROG);
+	__type(key, struct spw_entry_key);
+	__type(value, struct spw_entry_value);
+} entries SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__uint(map_flags, BPF_F_MMAPABLE); /* the kernel lets nobody map what is read-only to programs for writing */
+	__type(key, u32);
+	__type(value, struct spw_entry_filter);
+} entry_filter SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, SPW_ENTRY_COUNTS);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, u32);
+	__type(value, struct spw_entry_count);
+} entry_counts SEC(".maps");
 
 #endif

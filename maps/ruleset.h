@@ -7,6 +7,7 @@
  *   identity      magic, layout, generation, sizes
  *   services      which port belongs to which service, and what new work is there
  *   slots         what a leaf of the table means: list, class, levels of the cut
+ *   list_slots    the same for what names a list and no leaf: entries (entry.h)
  *   root4, root6  the first 16 bits of the source, one entry each
  *   units         the rest of the table, in cache lines of 64 bytes: fans and lines
  *
@@ -127,6 +128,7 @@ struct spw_ruleset {
 	u8 malformed_drop;				/* 1: malformed packets are dropped (rule 2) */
 	u8 reserved[6];
 	struct spw_slot slots[SPW_SLOTS_MAX];
+	u16 list_slots[SPW_LISTS_MAX][2]; /* by list identity and management: what an entry means; 0: not in here */
 	struct spw_port tcp_ports[65536];
 	struct spw_port udp_ports[65536];
 	u32 root4[1 << SPW_ROOT_BITS] __attribute__((aligned(64)));

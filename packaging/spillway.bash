@@ -40,7 +40,7 @@ _spillway() {
 			((i + 1 < COMP_CWORD)) && config=(-c "${words[i + 1]}")
 			((i++))
 			;;
-		--level | --for | --confirm | --by | --count | --seconds | --reason | --class | -w | --write)
+		--level | --for | --confirm | --by | --count | --seconds | --reason | --class | --note | -w | --write)
 			[[ ${words[i + 1]} == = ]] && ((i++))
 			((i++))
 			;;
@@ -99,6 +99,7 @@ _spillway() {
 	events:*) options+=" --drops -f --follow" ;;
 	top:*) options+=" --once --by --prefixes" ;;
 	capture:*) options+=" -w --write --count --seconds --reason --class" ;;
+	list:[1-9]*:add | list:[1-9]*:import) options+=" --for --note --force" ;;
 	esac
 	if [[ $current == -* ]]; then
 		COMPREPLY=($(compgen -W "$options" -- "$current"))
@@ -108,8 +109,9 @@ _spillway() {
 	level:0:*) COMPREPLY=($(compgen -W "set bound auto" -- "$current")) ;;
 	level:1:set | level:1:bound | level:2:bound) COMPREPLY=($(compgen -W "green yellow orange red" -- "$current")) ;;
 	level:2:set) COMPREPLY=($(compgen -W "--for" -- "$current")) ;;
-	list:0:*) COMPREPLY=($(compgen -W "show" -- "$current")) ;;
-	list:1:show) _spillway_lists "$current" ;;
+	list:0:*) COMPREPLY=($(compgen -W "show add remove import" -- "$current")) ;;
+	list:1:*) _spillway_lists "$current" ;;
+	list:2:import) _spillway_files "$current" 'txt' ;;
 	replay:0:*) _spillway_files "$current" '[0-9]{6}' ;;
 	simulate:0:*) _spillway_files "$current" 'pcap|pcapng|cap' ;;
 	esac

@@ -23,12 +23,12 @@
 /* ---- what is rendered ---- */
 
 static const struct spw_list_sample some_lists[] = {
-	{0, {"none", SPW_RECORD_ACTIVE, 3, 0, 0}, {{100, 0}, {10000, 0}}},
-	{1, {"partners", SPW_RECORD_ACTIVE, 0, 12, 3}, {{40, 0}, {4000, 0}}},
-	{2, {"home", SPW_RECORD_ACTIVE, 1, 123456, 7890}, {{5000, 0}, {500000, 0}}},
-	{3, {"abroad", SPW_RECORD_ACTIVE, 2, 262144, 268756}, {{300, 1234567}, {30000, 74074020}}},
-	{7, {"blocked", SPW_RECORD_ACTIVE, 2, 5, 0}, {{1, 2}, {3, 4}}},
-	{9, {"old", SPW_RECORD_RETIRED, 9, 77, 0}, {{8, 0}, {800, 0}}},
+	{0, {"none", SPW_RECORD_ACTIVE, 3, 0, 0}, {{100, 0}, {10000, 0}}, {0}},
+	{1, {"partners", SPW_RECORD_ACTIVE, 0, 12, 3}, {{40, 0}, {4000, 0}}, {0}},
+	{2, {"home", SPW_RECORD_ACTIVE, 1, 123456, 7890}, {{5000, 0}, {500000, 0}}, {0}},
+	{3, {"abroad", SPW_RECORD_ACTIVE, 2, 262144, 268756}, {{300, 1234567}, {30000, 74074020}}, {0}},
+	{7, {"blocked", SPW_RECORD_ACTIVE, 2, 5, 0}, {{1, 2}, {3, 4}}, {0}},
+	{9, {"old", SPW_RECORD_RETIRED, 9, 77, 0}, {{8, 0}, {800, 0}}, {0}},
 };
 
 static const struct spw_class_sample some_classes[] = {

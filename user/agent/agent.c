@@ -95,6 +95,7 @@ static int on_tick(sd_event_source *source, uint64_t usec, void *context)
 	agent_answer_level(agent);
 	agent_watch_links(agent);
 	agent_check_confirmation(agent, now);
+	agent_tick_entries(agent, now);
 	if (agent->metrics)
 		spw_metrics_server_tick(agent->metrics);
 	if (agent->socket)
@@ -170,6 +171,9 @@ static int open_state(struct agent *agent)
 		agent->control.most_level = SPW_RED;
 	}
 	agent->control.mode = agent->config.mode;
+	err = agent_open_entries(agent);
+	if (err)
+		return spw_fail("cannot read the entries in %s: %s", agent->pins.dir, strerror(-err));
 	agent->record.layout = SPW_LAYOUT;
 	agent->record.pid = (u32)getpid();
 	agent->record.started_ns = spw_monotonic_ns();
@@ -199,6 +203,13 @@ static int open_loop(struct agent *agent)
 		return spw_fail("%s", message);
 	agent_serve_metrics(agent);
 	return 0;
+}
+
+static int begin_entries(struct agent *agent)
+{
+	int err = agent_begin_entries(agent);
+
+	return err ? spw_fail("cannot begin with entries: %s", strerror(-err)) : 0;
 }
 
 static int begin_deciding(struct agent *agent)
@@ -252,6 +263,7 @@ static void release(struct agent *agent)
 	agent_end_samples(agent);
 	agent_end_deciding(agent);
 	agent_end_limiting(agent);
+	agent_end_entries(agent);
 	spw_metrics_server_stop(agent->metrics);
 	spw_control_server_stop(agent->socket);
 	sd_event_source_disable_unref(agent->reload.source);
@@ -308,7 +320,7 @@ int spw_agent_run(const char *config_path, bool force)
 	}
 	spw_log_diagnostics(&diagnostics);
 	if (take_lock(agent) || open_state(agent) || agent_first_publication(agent) || open_loop(agent) ||
-	    begin_deciding(agent) || keep_ticking(agent))
+	    begin_entries(agent) || begin_deciding(agent) || keep_ticking(agent))
 		goto out;
 	agent_write_record(agent);
 	spw_links_detach_others(agent->pins.dir, agent->links, agent->links_count);

@@ -266,7 +266,7 @@ static void answer_publication(struct agent *agent, const char *job_text)
 
 /* The new configuration is in force from here on. */
 static void adopt(struct agent *agent, struct spw_config *config, const struct spw_registry *registry,
-		  const struct spw_identities *identities)
+		  const struct spw_identities *identities, int rows_file)
 {
 	bool moved = strcmp(agent->config.metrics_host ? agent->config.metrics_host : "",
 			    config->metrics_host ? config->metrics_host : "") ||
@@ -277,6 +277,7 @@ static void adopt(struct agent *agent, struct spw_config *config, const struct s
 	*config = (struct spw_config){0};
 	agent->registry = *registry;
 	agent->identities = *identities;
+	agent_entries_adopt(agent, rows_file);
 	agent->control.mode = agent->config.mode;
 	agent_write_control(agent);
 	if (agent_follow_policy(agent))
@@ -314,7 +315,7 @@ int agent_put_in_force(struct agent *agent, struct spw_config *config, const str
 	if (err)
 		restore_links(agent);
 	else
-		adopt(agent, config, registry, identities);
+		adopt(agent, config, registry, identities, report->rows_file);
 	return err;
 }
 
@@ -417,6 +418,7 @@ static int load_and_attach(struct agent *agent, const struct spw_compile_report 
 	agent_follow_wishes(agent, begin);
 	agent->control.level = agent->control.pinned_level < SPW_LEVELS ? agent->control.pinned_level : SPW_GREEN;
 	agent_write_control(agent);
+	agent_entries_adopt(agent, report->rows_file);
 	err = agent_attach_all(agent, &agent->config, message);
 	if (!err && agent->record.unconfirmed_until_ns != SPW_TAKEN_BACK) {
 		agent->record.publish_ns = report->result.fill_ns + spw_monotonic_ns() - begin;

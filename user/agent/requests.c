@@ -150,6 +150,8 @@ json_t *agent_handle_request(void *context, u64 client, const json_t *request)
 		return spw_story_explain(agent->deciding.story, json_is_true(json_object_get(request, "colour")));
 	if (verb && !strcmp(verb, "capacity"))
 		return handle_capacity(agent, request);
+	if (verb && (!strcmp(verb, "list-add") || !strcmp(verb, "list-remove")))
+		return agent_list_request(agent, client, request, !strcmp(verb, "list-add"));
 	if (verb && !strcmp(verb, "confirm"))
 		return agent_confirm(agent);
 	if (verb && !strcmp(verb, "drops"))
@@ -158,7 +160,8 @@ json_t *agent_handle_request(void *context, u64 client, const json_t *request)
 		return agent_handle_top(agent, request);
 	if (verb && !strcmp(verb, "ping"))
 		return json_pack("{s:b,s:i,s:s}", "ok", 1, "pid", (int)getpid(), "version", SPW_VERSION);
-	return agent_failure("no such verb; there are apply, capacity, confirm, drops, explain, level, ping and top");
+	return agent_failure("no such verb; there are apply, capacity, confirm, drops, explain, level, list-add, list-remove, "
+			     "ping and top");
 }
 
 static int write_metrics(void *context, FILE *out)

@@ -7,6 +7,7 @@
  *   reload.c      configuration -> compile job -> publication
  *   confirm.c     what nobody confirms is taken back
  *   deciding.c    facts -> decision -> orders, at every tick (deciding.h; story.c tells of it)
+ *   entries.c     entries by hand or by machine, with two files of its own (entries.h)
  *   limiting.c    limits: written, seeded anew, looked at (limiting.h)
  *   samples.c     samples -> talkers and drops (samples.h)
  *   requests.c    answers: control socket, metrics, health
@@ -24,6 +25,7 @@
 #include "../io/registry.h"
 #include "../io/sampler.h"
 #include "deciding.h"
+#include "entries.h"
 #include "limiting.h"
 #include "samples.h"
 
@@ -66,6 +68,7 @@ struct agent {
 	int pins_lock_fd; /* pin_dir is locked too: two run directories must not share one */
 	u64 ticks;
 	struct agent_deciding deciding;
+	struct agent_entries *entries; /* NULL: not opened yet */
 	struct agent_limiting limiting;
 	struct agent_samples samples;
 	/* Who asked for the level and is answered when the next tick has settled it. */

@@ -1,68 +1,50 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* list: the lists of the published ruleset and the retired ones, from the pinned maps. */
-#include <stdio.h>
+/* list: the lists of the ruleset, and entries in them for a time. One word a file (list.h). */
+#include "list.h"
+
 #include <string.h>
 
-#include "../io/sampler.h"
-#include "../view/view.h"
-#include "look.h"
-
-static int show_as_json(const struct spw_snapshot *snapshot, const char *name)
+static int run_show(const struct spw_call *call, int argc, char **argv)
 {
-	json_t *lists = spw_view_lists_json(snapshot, name);
-
-	/* Without a name nothing but memory can be missing. */
-	if (!lists && name)
-		return spw_fail("no list '%s'; 'spillway list show' names those that are there", name);
-	return spw_print_json(lists);
-}
-
-static int show(const struct spw_call *call, const char *name)
-{
-	struct spw_snapshot snapshot;
-	int status = spw_look(call, &snapshot);
-
-	if (status != SPW_EXIT_DONE)
-		return status;
-	if (call->json)
-		status = show_as_json(&snapshot, name);
-	else if (!spw_view_lists(stdout, &snapshot, name, (struct spw_style){spw_colour()}))
-		status = spw_fail("no list '%s'; 'spillway list show' names those that are there", name);
-	spw_snapshot_free(&snapshot);
-	return status;
-}
-
-static bool is_later(const char *word)
-{
-	static const char *const later[] = {"add", "remove", "import"};
-
-	for (size_t i = 0; i < sizeof(later) / sizeof(*later); i++)
-		if (!strcmp(later[i], word))
-			return true;
-	return false;
+	if (argc > 2)
+		return spw_usage(&spw_verb_list, "unexpected '%s'", argv[2]);
+	return spw_list_show(call, argv[1]);
 }
 
 static int run(const struct spw_call *call, int argc, char **argv)
 {
+	static const struct {
+		const char *word;
+		int (*run)(const struct spw_call *call, int argc, char **argv);
+	} words[] = {
+		{"show", run_show},
+		{"add", spw_list_add},
+		{"remove", spw_list_remove},
+		{"import", spw_list_import},
+	};
+
 	if (argc < 2)
-		return spw_usage(&spw_verb_list, "what shall be done? there is 'show'");
-	if (is_later(argv[1]))
-		return spw_usage(&spw_verb_list,
-				 "'%s' comes with a later version; change the list's file, then 'spillway apply'",
-				 argv[1]);
-	if (strcmp(argv[1], "show"))
-		return spw_usage(&spw_verb_list, "no '%s'; there is 'show'", argv[1]);
-	if (argc > 3)
-		return spw_usage(&spw_verb_list, "unexpected '%s'", argv[3]);
-	return show(call, argv[2]);
+		return spw_usage(&spw_verb_list, "what shall be done? there are show, add, remove and import");
+	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
+		if (!strcmp(argv[1], words[i].word))
+			return words[i].run(call, argc - 1, argv + 1);
+	return spw_usage(&spw_verb_list, "no '%s'; there are show, add, remove and import", argv[1]);
 }
 
 const struct spw_verb spw_verb_list = {
 	.name = "list",
-	.usage = "show [NAME]",
-	.summary = "Show the lists with their prefixes and counters",
-	.help = "With NAME, that list alone and with every digit. Reads the pinned maps, so it works without an agent. "
-		"A list\n"
-		"that a reload has removed is retired: it keeps its counters. With -j an array, also of one.\n",
+	.usage = "show [NAME] | add NAME PREFIX... | remove NAME PREFIX... | import NAME FILE",
+	.summary = "Show the lists; put prefixes into one for a time, or take them out",
+	.help = "  spillway list show                               all lists with prefixes and counters\n"
+		"  spillway list show banned                        one, with every digit and its entries\n"
+		"  spillway list add banned 192.0.2.7 --for 1h --note \"failed logins\"\n"
+		"  spillway list remove banned 192.0.2.7\n"
+		"  spillway list import banned FILE --for 1d        a prefix, address or range a line; - is standard input\n\n"
+		"An entry stands beside what the configuration names, at once and without a reload; the most specific prefix\n"
+		"wins, an entry before a list's own prefix of the same length. Without --for it holds until it is removed. One\n"
+		"that is there already gets the new end and note and keeps its counts. All or nothing: one bad prefix, and\n"
+		"nothing is changed. --force adds what is refused to a class that is cut: 0.0.0.0/0, management prefixes.\n\n"
+		"'show' reads the pinned maps, so it works without an agent; the others ask the agent. A list that a reload has\n"
+		"removed is retired: it keeps its counters. With -j an array, also of one.\n",
 	.run = run,
 };

@@ -22,9 +22,10 @@ struct spw_config_prefix {
 };
 
 enum spw_list_kind {
-	SPW_LIST_FILE,	 /* one file of CIDR prefixes, addresses and start-end ranges */
-	SPW_LIST_GEO,	 /* countries of tor's geoip and geoip6 in one folder */
-	SPW_LIST_INLINE, /* prefixes in the configuration itself */
+	SPW_LIST_FILE,	  /* one file of CIDR prefixes, addresses and start-end ranges */
+	SPW_LIST_GEO,	  /* countries of tor's geoip and geoip6 in one folder */
+	SPW_LIST_INLINE,  /* prefixes in the configuration itself */
+	SPW_LIST_ENTRIES, /* none: only what `list add` puts in */
 };
 
 struct spw_config_country {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* lists: { NAME: { file: PATH } | { geo: FOLDER, countries: [US, "!DE"] } | { inline: [192.0.2.0/24] } } */
+/* lists: { NAME: { file: PATH } | { geo: FOLDER, countries: [US, "!DE"] } | { inline: [192.0.2.0/24] } | {} } */
 #include "reader.h"
 
 #include <limits.h>
@@ -148,7 +148,7 @@ static void check_source(struct spw_reader *reader, const struct spw_node *name,
 		else if (found[i])
 			source = found[i];
 	}
-	if (!source)
+	if (!source && name->next->child)
 		spw_error(reader->diagnostics, name->place, "list '%s' has no source; write file, geo or inline",
 			  name->text);
 	if (found[KEY_GEO] && !found[KEY_COUNTRIES])
@@ -178,7 +178,7 @@ static void read_list(struct spw_reader *reader, const struct spw_node *name)
 		return;
 	config->lists = list;
 	list += config->lists_count++;
-	*list = (struct spw_config_list){.place = name->place};
+	*list = (struct spw_config_list){.place = name->place, .kind = SPW_LIST_ENTRIES};
 	if (!spw_replace_text(reader, &list->name, NULL, name->text) ||
 	    !spw_find_keys(reader, name->next, "a list such as { file: partners.txt }", keys, KEYS, found))
 		return;

@@ -35,6 +35,7 @@ struct compiler {
 	u32 slots_count;
 	u16 plain[SPW_LISTS_MAX + 1];	   /* list index + 1 (0: no list) -> slot; 0: not made yet */
 	u16 management[SPW_LISTS_MAX + 1]; /* the same where the source is management */
+	u16 list_slots[SPW_LISTS_MAX][2];
 	struct spw_units units;
 };
 
@@ -184,6 +185,24 @@ static int find_slot(struct compiler *compiler, u32 owner, bool management, u32 
 	return 0;
 }
 
+/* Slots of all lists, for entries; the table need not have met them. */
+static int number_lists(struct compiler *compiler)
+{
+	const struct spw_ruleset_source *source = compiler->source;
+
+	for (size_t i = 0; i < source->lists_count; i++) {
+		for (u32 management = 0; management <= (source->management_count > 0); management++) {
+			u32 slot;
+			int err = find_slot(compiler, (u32)i, management, &slot);
+
+			if (err)
+				return err;
+			compiler->list_slots[source->lists[i].id & (SPW_LISTS_MAX - 1)][management] = (u16)slot;
+		}
+	}
+	return 0;
+}
+
 static int management_intervals(struct compiler *compiler, u8 family, struct spw_intervals *intervals)
 {
 	const struct spw_ruleset_source *source = compiler->source;
@@ -246,6 +265,9 @@ static int compile_family(struct compiler *compiler, u8 family, u32 *root, struc
 		err = find_conflict(compiler, family, &spans, family == 4 ? &image->prefixes4 : &image->prefixes6);
 	if (!err)
 		note_overruling(compiler, family, &spans, image);
+	if (!err && compiler->source->keep_prefixes &&
+	    spw_prefix_rows_add(&image->rows, family, spans.items, spans.count))
+		err = fail(compiler, SPW_RULESET_NO_MEMORY, -ENOMEM);
 	free(spans.items);
 	if (!err)
 		err = management_intervals(compiler, family, &management);
@@ -277,6 +299,7 @@ static void lay_out(struct compiler *compiler, u32 capacity, struct spw_ruleset 
 	ruleset->management_prefixes = source->management_count > 0;
 	ruleset->malformed_drop = source->malformed_drop;
 	memcpy(ruleset->slots, compiler->slots, sizeof(ruleset->slots));
+	memcpy(ruleset->list_slots, compiler->list_slots, sizeof(ruleset->list_slots));
 	for (size_t i = 0; i < source->management_ports_count && i < SPW_MANAGEMENT_PORTS_MAX; i++)
 		ruleset->management_ports[i] = source->management_ports[i];
 	if (source->tcp_ports)
@@ -317,6 +340,8 @@ int spw_ruleset_compile(const struct spw_ruleset_source *source, u32 units_min, 
 	err = compile_family(compiler, 4, root, image);
 	if (!err)
 		err = compile_family(compiler, 6, root + (1 << SPW_ROOT_BITS), image);
+	if (!err)
+		err = number_lists(compiler);
 	if (err)
 		goto out;
 	capacity = round_capacity(compiler->units.count, units_min);
@@ -341,5 +366,6 @@ out:
 void spw_ruleset_free(struct spw_ruleset_image *image)
 {
 	free(image->ruleset);
+	spw_prefix_rows_free(&image->rows);
 	*image = (struct spw_ruleset_image){0};
 }

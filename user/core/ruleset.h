@@ -10,6 +10,7 @@
 
 #include "../../maps/ruleset.h"
 #include "prefix.h"
+#include "prefix_rows.h"
 
 /* Half a gigabyte of table; nobody means more. */
 #define SPW_UNITS_LIMIT (1u << 23)
@@ -53,13 +54,15 @@ struct spw_ruleset_source {
 	const struct spw_port *tcp_ports; /* 65536 each, or NULL: none */
 	const struct spw_port *udp_ports;
 	bool malformed_drop;
+	bool keep_prefixes; /* image.rows is wanted */
 };
 
 /* The image, and what it took. */
 struct spw_ruleset_image {
 	struct spw_ruleset *ruleset; /* owned; spw_ruleset_size() bytes */
 	size_t bytes;
-	u32 prefixes4; /* distinct prefixes, as given */
+	struct spw_prefix_rows rows; /* all prefixes of the lists, if they were to be kept; owned */
+	u32 prefixes4;		     /* distinct prefixes, as given */
 	u32 prefixes6;
 	u32 intervals4; /* what they came to, neighbours of one slot merged */
 	u32 intervals6;

@@ -10,6 +10,7 @@
 
 #include "../../maps/control.h"
 #include "../../maps/counters.h"
+#include "../../maps/entry.h"
 #include "../../maps/registry.h"
 #include "../../maps/sample.h"
 
@@ -23,6 +24,7 @@ struct spw_list_sample {
 	u16 id;
 	struct spw_list_record record;
 	struct spw_sum counter; /* of packets with an IP source */
+	struct spw_entry_totals entries;
 };
 
 struct spw_class_sample {

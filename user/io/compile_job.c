@@ -16,9 +16,10 @@
 
 #include "cleanup.h"
 #include "datapath.h"
+#include "rows.h"
 #include "sampler.h"
 
-/* On the wire: a byte with the map's descriptor beside it, struct spw_compile_result, its text. */
+/* On the wire: a byte with the descriptors of map and rows beside it, struct spw_compile_result, its text. */
 
 /* ---- in the child ---- */
 
@@ -53,7 +54,7 @@ static void bound_resources(pid_t agent, int socket)
 
 static int compile_and_fill(const struct spw_config *config, const struct spw_lists *lists,
 			    const struct spw_identities *identities, u64 generation, u32 units_min,
-			    struct spw_compile_result *result, struct spw_diagnostics *diagnostics)
+			    struct spw_compile_result *result, int *rows_file, struct spw_diagnostics *diagnostics)
 {
 	struct spw_place file = {config->path, 0, 0};
 	struct spw_ruleset_image image = {0};
@@ -66,6 +67,7 @@ static int compile_and_fill(const struct spw_config *config, const struct spw_li
 		spw_error(diagnostics, file, "cannot assemble the ruleset: %s", strerror(-map));
 		return map;
 	}
+	assembly.source.keep_prefixes = true;
 	map = spw_ruleset_compile(&assembly.source, units_min, &image, &error);
 	if (map) {
 		spw_report_ruleset_error(config, lists, &assembly, &error, diagnostics);
@@ -80,6 +82,12 @@ static int compile_and_fill(const struct spw_config *config, const struct spw_li
 		spw_error(diagnostics, file, "cannot make the kernel's map of the ruleset (%zu MiB): %s",
 			  image.bytes >> 20, strerror(-map));
 	result->fill_ns = spw_monotonic_ns() - begin;
+	*rows_file = spw_rows_write(&image.rows);
+	if (*rows_file < 0 && map >= 0) {
+		spw_error(diagnostics, file, "cannot keep the prefixes for entries: %s", strerror(-*rows_file));
+		close(map);
+		map = *rows_file;
+	}
 	result->units_capacity = image.ruleset->units_capacity;
 	result->bytes = image.bytes;
 	result->prefixes4 = image.prefixes4;
@@ -91,7 +99,7 @@ out:
 }
 
 static int work(const struct spw_config *config, const struct spw_identities *identities, u64 generation, u32 units_min,
-		bool force, struct spw_compile_result *result, struct spw_diagnostics *diagnostics)
+		bool force, struct spw_compile_result *result, int *rows_file, struct spw_diagnostics *diagnostics)
 {
 	struct spw_lists lists;
 	u64 begin = spw_monotonic_ns();
@@ -106,7 +114,7 @@ static int work(const struct spw_config *config, const struct spw_identities *id
 		result->list_prefixes[i][0] = lists.lists[i].count4;
 		result->list_prefixes[i][1] = lists.lists[i].count6;
 	}
-	return compile_and_fill(config, &lists, identities, generation, units_min, result, diagnostics);
+	return compile_and_fill(config, &lists, identities, generation, units_min, result, rows_file, diagnostics);
 }
 
 static char *join(const struct spw_diagnostics *diagnostics, size_t *bytes)
@@ -141,24 +149,26 @@ static int send_all(int socket, const void *bytes, size_t count)
 	return 0;
 }
 
-/* The descriptor travels with the first byte. */
-static int send_result(int socket, const struct spw_compile_result *result, int map, const char *text)
+/* The descriptors, of the map and of the rows, travel with the first byte. */
+union descriptors {
+	struct cmsghdr header;
+	char bytes[CMSG_SPACE(2 * sizeof(int))];
+};
+
+static int send_result(int socket, const struct spw_compile_result *result, const int sent[2], const char *text)
 {
-	union {
-		struct cmsghdr header;
-		char bytes[CMSG_SPACE(sizeof(int))];
-	} control = {0};
+	union descriptors control = {0};
 	char first = 'r';
 	struct iovec vector = {&first, 1};
 	struct msghdr message = {.msg_iov = &vector, .msg_iovlen = 1};
 	int err;
 
-	if (map >= 0) {
+	if (sent[0] >= 0) {
 		message.msg_control = control.bytes;
 		message.msg_controllen = sizeof(control.bytes);
 		control.header = (struct cmsghdr){
-			.cmsg_len = CMSG_LEN(sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS};
-		memcpy(CMSG_DATA(&control.header), &map, sizeof(map));
+			.cmsg_len = CMSG_LEN(2 * sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS};
+		memcpy(CMSG_DATA(&control.header), sent, 2 * sizeof(int));
 	}
 	if (sendmsg(socket, &message, MSG_NOSIGNAL) != 1)
 		return -errno;
@@ -172,15 +182,15 @@ static void child(pid_t agent, const struct spw_config *config, const struct spw
 	static struct spw_compile_result result;
 	static struct spw_diagnostics diagnostics;
 	char *text;
-	int map;
+	int made[2] = {-1, -1};
 
 	bound_resources(agent, socket);
-	map = work(config, identities, generation, units_min, force, &result, &diagnostics);
-	result.err = map < 0 ? map : 0;
+	made[0] = work(config, identities, generation, units_min, force, &result, &made[1], &diagnostics);
+	result.err = made[0] < 0 ? made[0] : 0;
 	text = join(&diagnostics, &result.text_bytes);
 	if (!text)
 		result.text_bytes = 0;
-	_exit(send_result(socket, &result, map, text) ? 1 : 0);
+	_exit(send_result(socket, &result, made, text) ? 1 : 0);
 }
 
 /* ---- in the agent ---- */
@@ -219,12 +229,9 @@ static bool receive_all(int socket, void *bytes, size_t count)
 	return recv(socket, bytes, count, MSG_WAITALL) == (ssize_t)count;
 }
 
-static bool receive_result(int socket, struct spw_compile_result *result, int *map)
+static bool receive_result(int socket, struct spw_compile_result *result, int received[2])
 {
-	union {
-		struct cmsghdr header;
-		char bytes[CMSG_SPACE(sizeof(int))];
-	} control;
+	union descriptors control;
 	char first;
 	struct iovec vector = {&first, 1};
 	struct msghdr message = {.msg_iov = &vector,
@@ -236,8 +243,8 @@ static bool receive_result(int socket, struct spw_compile_result *result, int *m
 	if (recvmsg(socket, &message, MSG_CMSG_CLOEXEC) != 1)
 		return false;
 	header = CMSG_FIRSTHDR(&message);
-	if (header && header->cmsg_type == SCM_RIGHTS)
-		memcpy(map, CMSG_DATA(header), sizeof(*map));
+	if (header && header->cmsg_type == SCM_RIGHTS && header->cmsg_len == CMSG_LEN(2 * sizeof(int)))
+		memcpy(received, CMSG_DATA(header), 2 * sizeof(int));
 	return receive_all(socket, result, sizeof(*result));
 }
 
@@ -259,10 +266,12 @@ void spw_compile_job_finish(struct spw_compile_job *job, struct spw_compile_repo
 {
 	struct spw_compile_result *result = &report->result;
 	bool whole;
-	int status = 0;
+	int status = 0, received[2] = {-1, -1};
 
-	*report = (struct spw_compile_report){.ruleset_map = -1};
-	whole = receive_result(job->socket, result, &report->ruleset_map);
+	whole = receive_result(job->socket, result, received);
+	report->text = NULL;
+	report->ruleset_map = received[0];
+	report->rows_file = received[1];
 	if (whole && result->text_bytes) {
 		report->text = calloc(1, result->text_bytes + 1);
 		whole = report->text && receive_all(job->socket, report->text, result->text_bytes);
@@ -287,6 +296,9 @@ void spw_compile_report_free(struct spw_compile_report *report)
 	if (report->ruleset_map >= 0)
 		close(report->ruleset_map);
 	report->ruleset_map = -1;
+	if (report->rows_file >= 0)
+		close(report->rows_file);
+	report->rows_file = -1;
 }
 
 void spw_compile_job_kill(struct spw_compile_job *job)

@@ -39,6 +39,7 @@ struct spw_compile_result {
 struct spw_compile_report {
 	struct spw_compile_result result;
 	int ruleset_map; /* owned by who asked; -1: none */
+	int rows_file;	 /* owned by who asked: a sealed file, for spw_rows_map(); -1: none */
 	char *text;	 /* owned: errors and warnings, a line each, warnings beginning with "warning: " */
 };
 

@@ -250,6 +250,14 @@ int spw_control_take(struct spw_control_server *server, u64 id)
 	return -1;
 }
 
+bool spw_control_is_there(const struct spw_control_server *server, u64 id)
+{
+	for (int i = 0; id && i < CLIENTS_MAX; i++)
+		if (server->clients[i].id == id)
+			return true;
+	return false;
+}
+
 void spw_control_server_tick(struct spw_control_server *server, u64 now_ns)
 {
 	for (int i = 0; i < CLIENTS_MAX; i++) {
@@ -277,7 +285,7 @@ void spw_control_server_stop(struct spw_control_server *server)
 
 /* ---- the verbs' end ---- */
 
-static int no_agent(const char *path, int err, char *message)
+static void say_no_agent(const char *path, int err, char *message)
 {
 	if (err == ENOENT || err == ECONNREFUSED)
 		snprintf(message, SPW_MESSAGE_MAX, "no agent listens at %s; start it with: spillway run", path);
@@ -286,7 +294,6 @@ static int no_agent(const char *path, int err, char *message)
 			 err == EACCES ? "; this needs root" : "");
 	if (err == EACCES)
 		syslog(LOG_AUTHPRIV | LOG_WARNING, "spillway: user %u was refused at %s", getuid(), path);
-	return -1;
 }
 
 static json_t *read_answer(int fd, int seconds, char *message)
@@ -328,29 +335,66 @@ static json_t *read_answer(int fd, int seconds, char *message)
 	return object;
 }
 
-int spw_control_open(const char *run_dir, json_t *request, char message[SPW_MESSAGE_MAX])
+int spw_control_connect(const char *run_dir, char message[SPW_MESSAGE_MAX])
 {
-	_cleanup_free_ char *text = json_dumps(request, JSON_COMPACT);
 	_cleanup_fd_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	size_t length;
 
-	json_decref(request);
-	snprintf(message, SPW_MESSAGE_MAX, "out of memory or descriptors");
-	if (!text || fd < 0)
+	if (fd < 0) {
+		snprintf(message, SPW_MESSAGE_MAX, "cannot make a socket: %s", strerror(errno));
 		return -1;
+	}
 	if (snprintf(address.sun_path, sizeof(address.sun_path), "%s/" SPW_CONTROL_SOCKET, run_dir) >=
 	    (int)sizeof(address.sun_path)) {
 		snprintf(message, SPW_MESSAGE_MAX, "run_dir '%s' is too long for a socket in it", run_dir);
 		return -1;
 	}
-	if (connect(fd, (void *)&address, sizeof(address)))
-		return no_agent(address.sun_path, errno, message);
-	length = strlen(text);
-	text[length] = '\n';
-	if (send(fd, text, length + 1, MSG_NOSIGNAL) != (ssize_t)length + 1)
-		return no_agent(address.sun_path, errno, message);
+	if (connect(fd, (void *)&address, sizeof(address))) {
+		say_no_agent(address.sun_path, errno, message);
+		return -1;
+	}
 	return TAKE_FD(fd);
+}
+
+/* Send @request, a line, and take its reference. */
+static int send_request(int fd, json_t *request, char *message)
+{
+	_cleanup_free_ char *text = json_dumps(request, JSON_COMPACT);
+	size_t length = text ? strlen(text) : 0, sent = 0;
+
+	json_decref(request);
+	snprintf(message, SPW_MESSAGE_MAX, "out of memory");
+	if (!text)
+		return -ENOMEM;
+	text[length++] = '\n'; /* in place of its NUL */
+	while (sent < length) {
+		ssize_t some = send(fd, text + sent, length - sent, MSG_NOSIGNAL);
+
+		if (some < 0) {
+			int err = errno;
+
+			snprintf(message, SPW_MESSAGE_MAX, "the agent closed the connection: %s", strerror(err));
+			return -err;
+		}
+		sent += (size_t)some;
+	}
+	return 0;
+}
+
+json_t *spw_control_exchange(int fd, json_t *request, int seconds, char message[SPW_MESSAGE_MAX])
+{
+	return send_request(fd, request, message) ? NULL : read_answer(fd, seconds, message);
+}
+
+int spw_control_open(const char *run_dir, json_t *request, char message[SPW_MESSAGE_MAX])
+{
+	_cleanup_fd_ int fd = spw_control_connect(run_dir, message);
+
+	if (fd < 0) {
+		json_decref(request);
+		return -1;
+	}
+	return send_request(fd, request, message) ? -1 : TAKE_FD(fd);
 }
 
 json_t *spw_control_call(const char *run_dir, json_t *request, int seconds, char message[SPW_MESSAGE_MAX])

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * The control socket: one JSON object a line, one answer a line. Both ends stand here: the agent's, on its event loop,
- * and the verbs'. Requests and answers are described in docs/control.md.
+ * and the verbs'. Requests and answers are described in docs/control-socket.md.
  *
  * Bounded: connections, bytes of a request, seconds of a connection. Mode 0600: others than root are refused by the
  * kernel, and by a look at the peer's credentials should the socket have been opened up.
@@ -33,6 +33,9 @@ int spw_control_server_start(sd_event *loop, const char *run_dir, spw_control_ha
  */
 void spw_control_answer(struct spw_control_server *server, u64 client, json_t *answer);
 
+/** spw_control_is_there() - whether that client is still connected. */
+bool spw_control_is_there(const struct spw_control_server *server, u64 client);
+
 /**
  * spw_control_take() - the connection of a client that has asked and was not answered, for a handler whose answer has
  * no end: the server forgets it, the caller owns the descriptor. -1: the client went.
@@ -42,6 +45,12 @@ int spw_control_take(struct spw_control_server *server, u64 client);
 /** spw_control_server_tick() - close connections that are past their time. */
 void spw_control_server_tick(struct spw_control_server *server, u64 now_ns);
 void spw_control_server_stop(struct spw_control_server *server);
+
+/** spw_control_connect() - a connection for several requests; to be closed. Returns -1 and @message on an error. */
+int spw_control_connect(const char *run_dir, char message[SPW_MESSAGE_MAX]);
+
+/** spw_control_exchange() - one request on it and its answer, as spw_control_call(). */
+json_t *spw_control_exchange(int fd, json_t *request, int seconds, char message[SPW_MESSAGE_MAX]);
 
 /**
  * spw_control_open() - connect and send @request (takes the reference), without waiting for the answer.

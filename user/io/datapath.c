@@ -117,6 +117,9 @@ static int share_pins(struct spillway_bpf *skeleton, const struct spw_pins *pins
 		{skeleton->maps.limits, SPW_PIN_LIMITS},
 		{skeleton->maps.meters, SPW_PIN_METERS},
 		{skeleton->maps.sampling, SPW_PIN_SAMPLING},
+		{skeleton->maps.entries, SPW_PIN_ENTRIES},
+		{skeleton->maps.entry_filter, SPW_PIN_ENTRY_FILTER},
+		{skeleton->maps.entry_counts, SPW_PIN_ENTRY_COUNTS},
 	};
 
 	for (size_t i = 0; i < sizeof(shared) / sizeof(*shared); i++) {

@@ -15,6 +15,7 @@
 
 #include "../../maps/control.h"
 #include "../../maps/counters.h"
+#include "../../maps/entry.h"
 #include "../../maps/fingerprint.h"
 #include "../../maps/limit.h"
 #include "../../maps/order.h"
@@ -31,6 +32,7 @@ static const struct {
 	u32 value_bytes;
 	u32 entries;
 	u32 flags;
+	u32 key_bytes; /* 0: those of an index */
 } maps[SPW_PINS] = {
 	[SPW_PIN_CONTROL] = {"control", BPF_MAP_TYPE_ARRAY, sizeof(struct spw_control), 1, BPF_F_RDONLY_PROG},
 	[SPW_PIN_LIST_COUNTERS] = {"list_counters", BPF_MAP_TYPE_PERCPU_ARRAY, sizeof(struct spw_list_tally),
@@ -58,7 +60,20 @@ static const struct {
 				      SPW_SERVICE_IDENTITIES, BPF_F_RDONLY_PROG},
 	[SPW_PIN_AGENT_REGISTRY] = {"agent_registry", BPF_MAP_TYPE_ARRAY, sizeof(struct spw_agent_record), 1,
 				    BPF_F_RDONLY_PROG},
+	[SPW_PIN_ENTRIES] = {"entries", BPF_MAP_TYPE_HASH, sizeof(struct spw_entry_value), SPW_ENTRIES_MAX,
+			     BPF_F_NO_PREALLOC | BPF_F_RDONLY_PROG, sizeof(struct spw_entry_key)},
+	[SPW_PIN_ENTRY_FILTER] = {"entry_filter", BPF_MAP_TYPE_ARRAY, sizeof(struct spw_entry_filter), 1,
+				  BPF_F_MMAPABLE},
+	[SPW_PIN_ENTRY_COUNTS] = {"entry_counts", BPF_MAP_TYPE_ARRAY, sizeof(struct spw_entry_count), SPW_ENTRY_COUNTS,
+				  BPF_F_MMAPABLE},
+	[SPW_PIN_ENTRY_TOTALS] = {"entry_totals", BPF_MAP_TYPE_ARRAY, sizeof(struct spw_entry_totals), SPW_LISTS_MAX,
+				  BPF_F_RDONLY_PROG},
 };
+
+static u32 key_bytes(enum spw_pin pin)
+{
+	return maps[pin].key_bytes ? maps[pin].key_bytes : sizeof(u32);
+}
 
 const char *spw_pin_name(enum spw_pin pin)
 {
@@ -114,8 +129,9 @@ static int check_map(const char *path, enum spw_pin pin, int fd, char *message)
 
 	if (bpf_obj_get_info_by_fd(fd, &info, &length))
 		return say(message, errno, "%s is not a map that this program may look at: %m", path);
-	if (info.type != maps[pin].type || info.key_size != sizeof(u32) || info.value_size != maps[pin].value_bytes ||
-	    info.max_entries != maps[pin].entries || info.map_flags != maps[pin].flags)
+	if (info.type != maps[pin].type || info.key_size != key_bytes(pin) ||
+	    info.value_size != maps[pin].value_bytes || info.max_entries != maps[pin].entries ||
+	    info.map_flags != maps[pin].flags)
 		return say(
 			message, EPROTO,
 			"%s has another layout (type %u, values of %u bytes, %u entries) than this version (type %u, %u bytes, "
@@ -136,7 +152,7 @@ static int open_map(const char *path, bool writable)
 static int create_map(const char *path, enum spw_pin pin, char *message)
 {
 	LIBBPF_OPTS(bpf_map_create_opts, options, .map_flags = maps[pin].flags);
-	_cleanup_fd_ int fd = bpf_map_create(maps[pin].type, maps[pin].name, sizeof(u32), maps[pin].value_bytes,
+	_cleanup_fd_ int fd = bpf_map_create(maps[pin].type, maps[pin].name, key_bytes(pin), maps[pin].value_bytes,
 					     maps[pin].entries, &options);
 
 	if (fd < 0)

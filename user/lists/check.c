@@ -88,6 +88,22 @@ static bool check_list(struct check *check)
 	return false;
 }
 
+int spw_list_check(const struct spw_config *config, size_t index, const struct spw_list *list, bool force,
+		   struct spw_diagnostics *diagnostics)
+{
+	struct check check = {.config = config, .list = list, .force = force, .diagnostics = diagnostics};
+
+	for (size_t i = 0; i < config->classes_count; i++) {
+		check.class = &config->classes[i];
+		if (check.class->cut_from == SPW_LEVEL_NEVER)
+			continue;
+		for (size_t j = 0; j < check.class->lists_count; j++)
+			if (check.class->lists[j] == index && !check_list(&check) && !force)
+				return -EINVAL;
+	}
+	return 0;
+}
+
 int spw_lists_check(const struct spw_config *config, const struct spw_lists *lists, bool force,
 		    struct spw_diagnostics *diagnostics)
 {

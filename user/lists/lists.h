@@ -54,6 +54,10 @@ void spw_lists_free(struct spw_lists *lists);
 int spw_lists_check(const struct spw_config *config, const struct spw_lists *lists, bool force,
 		    struct spw_diagnostics *diagnostics);
 
+/** spw_list_check() - the same for one list, which holds @list; places without a file stand for entries. */
+int spw_list_check(const struct spw_config *config, size_t index, const struct spw_list *list, bool force,
+		   struct spw_diagnostics *diagnostics);
+
 /** spw_list_append() - add one prefix; -ENOMEM, or -E2BIG at SPW_LIST_ENTRIES_MAX. */
 int spw_list_append(struct spw_list *list, const struct spw_prefix *prefix, u32 line, u32 column);
 

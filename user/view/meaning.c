@@ -299,8 +299,10 @@ static json_t *list_class_json(const struct spw_config *config, size_t list)
 
 static json_t *lists_json(const struct spw_meaning *meaning)
 {
-	static const char *const kinds[] = {
-		[SPW_LIST_FILE] = "file", [SPW_LIST_GEO] = "geo", [SPW_LIST_INLINE] = "inline"};
+	static const char *const kinds[] = {[SPW_LIST_FILE] = "file",
+					    [SPW_LIST_GEO] = "geo",
+					    [SPW_LIST_INLINE] = "inline",
+					    [SPW_LIST_ENTRIES] = "entries"};
 	const struct spw_config *config = meaning->config;
 	struct spw_json array = spw_json_array();
 

@@ -260,6 +260,39 @@ static void emit_prefixes(struct page *page, const struct spw_snapshot *snapshot
 	}
 }
 
+/* Of retired lists too: their entries wait for them to come back. List 0 can have none. */
+static void emit_entries(struct page *page, const struct spw_snapshot *snapshot)
+{
+	for (size_t i = 0; i < snapshot->lists_count; i++)
+		if (snapshot->lists[i].id)
+			put_count(page, LABELS({"list", snapshot->lists[i].record.name}),
+				  snapshot->lists[i].entries.entries);
+}
+
+static void emit_entries_added(struct page *page, const struct spw_snapshot *snapshot)
+{
+	for (size_t i = 0; i < snapshot->lists_count; i++)
+		if (snapshot->lists[i].id)
+			put_count(page, LABELS({"list", snapshot->lists[i].record.name}),
+				  snapshot->lists[i].entries.added);
+}
+
+static void emit_entries_expired(struct page *page, const struct spw_snapshot *snapshot)
+{
+	for (size_t i = 0; i < snapshot->lists_count; i++)
+		if (snapshot->lists[i].id)
+			put_count(page, LABELS({"list", snapshot->lists[i].record.name}),
+				  snapshot->lists[i].entries.expired);
+}
+
+static void emit_entries_removed(struct page *page, const struct spw_snapshot *snapshot)
+{
+	for (size_t i = 0; i < snapshot->lists_count; i++)
+		if (snapshot->lists[i].id)
+			put_count(page, LABELS({"list", snapshot->lists[i].record.name}),
+				  snapshot->lists[i].entries.removed);
+}
+
 static void emit_ruleset_bytes(struct page *page, const struct spw_snapshot *snapshot)
 {
 	put_count(page, NULL, snapshot->agent.ruleset_bytes);
@@ -339,6 +372,13 @@ static const struct family families[] = {
 	{{"spillway_ruleset_generation", "gauge", "Number of the published ruleset."}, emit_generation},
 	{{"spillway_ruleset_prefixes", "gauge", "Prefixes of the published ruleset by list and family."},
 	 emit_prefixes},
+	{{"spillway_entries", "gauge", "Entries by hand or by machine, by list; those that just ended too."},
+	 emit_entries},
+	{{"spillway_entries_added_total", "counter", "Entries that were added, by list."}, emit_entries_added},
+	{{"spillway_entries_expired_total", "counter", "Entries that came to their end, by list."},
+	 emit_entries_expired},
+	{{"spillway_entries_removed_total", "counter", "Entries that were removed before their end, by list."},
+	 emit_entries_removed},
 	{{"spillway_ruleset_bytes", "gauge", "Memory of the published ruleset."}, emit_ruleset_bytes},
 	{{"spillway_ruleset_compile_seconds", "gauge", "Time that compiling the published ruleset took."},
 	 emit_compile_seconds},

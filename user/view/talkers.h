@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What the agent tells `top` beyond the pinned maps: talkers, services, signals. docs/control.md has the fields. */
+/* What the agent tells `top` beyond the pinned maps: talkers, services, signals. docs/control-socket.md has the fields. */
 #ifndef SPW_VIEW_TALKERS_H
 #define SPW_VIEW_TALKERS_H
 

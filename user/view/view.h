@@ -8,6 +8,7 @@
 #include <jansson.h>
 #include <stdio.h>
 
+#include "../../maps/entry.h"
 #include "../../maps/trace.h"
 #include "../config/config.h"
 #include "../core/snapshot.h"
@@ -24,6 +25,18 @@ json_t *spw_view_status_json(const struct spw_snapshot *snapshot);
 /** Lists, or the one that is named (NULL: all). Text returns false if the name is not there; JSON NULL. */
 bool spw_view_lists(FILE *out, const struct spw_snapshot *snapshot, const char *name, struct spw_style style);
 json_t *spw_view_lists_json(const struct spw_snapshot *snapshot, const char *name);
+
+/* An entry of a list. */
+struct spw_entry_view {
+	struct spw_prefix prefix;
+	u64 left_ns; /* SPW_ENTRY_FOREVER: until it is removed */
+	struct spw_entry_count counted;
+	char note[SPW_ENTRY_NOTE_MAX];
+};
+
+/** Entries of one list, behind it: as text, and as the array that becomes "entries" of its JSON. */
+void spw_view_entries(FILE *out, const struct spw_entry_view *entries, size_t count);
+json_t *spw_view_entries_json(const struct spw_entry_view *entries, size_t count);
 
 /** /metrics: Prometheus text format 0.0.4. */
 void spw_view_metrics(FILE *out, const struct spw_snapshot *snapshot);

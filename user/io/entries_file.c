@@ -1,0 +1,401 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Entries on disk. */
+#include "entries_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "cleanup.h"
+#include "log.h"
+#include "sampler.h"
+
+enum { VERSION = 1, PATH_BYTES = 4096, BOOT_ID_BYTES = 40 };
+
+static void make_path(char path[PATH_BYTES], const char *state_dir, const char *ending)
+{
+	snprintf(path, PATH_BYTES, "%.4000s/" SPW_ENTRIES_FILE "%s", state_dir, ending);
+}
+
+static void read_boot_id(char id[BOOT_ID_BYTES])
+{
+	_cleanup_file_ FILE *file = fopen("/proc/sys/kernel/random/boot_id", "re");
+
+	if (!file || !fgets(id, BOOT_ID_BYTES, file))
+		*id = '\0';
+	id[strcspn(id, "\n")] = '\0';
+}
+
+static double wall_seconds(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+/* ---- reading ---- */
+
+static bool get_text(const json_t *object, const char *key, char *text, size_t bytes)
+{
+	const json_t *value = json_object_get(object, key);
+
+	if (!json_is_string(value) || json_string_length(value) >= bytes || strlen(json_string_value(value)) >= bytes)
+		return false;
+	snprintf(text, bytes, "%s", json_string_value(value));
+	return true;
+}
+
+static u64 get_count(const json_t *object, const char *key)
+{
+	json_int_t count = json_integer_value(json_object_get(object, key));
+
+	return count > 0 ? (u64)count : 0;
+}
+
+/* In the time of this boot. */
+static bool get_end(const json_t *object, const struct spw_entry_moment *moment, u64 *until_ns)
+{
+	const json_t *same = json_object_get(object, "until_ns"), *wall = json_object_get(object, "until");
+	double left, most;
+
+	*until_ns = SPW_ENTRY_FOREVER;
+	if (json_is_null(same) && json_is_null(wall))
+		return true;
+	if (!json_is_integer(same) || json_integer_value(same) < 0 || !json_is_number(wall))
+		return false;
+	*until_ns = (u64)json_integer_value(same);
+	if (moment->same_boot)
+		return true;
+	left = json_number_value(wall) - moment->now;
+	most = json_number_value(wall) - moment->saved;
+	if (!(most < 400 * 86400.0))
+		return false;
+	left = left < most ? left : most;
+	*until_ns = left > 0 ? moment->now_ns + (u64)(left * 1e9) : moment->now_ns;
+	return true;
+}
+
+bool spw_entries_parse_line(const char *text, size_t length, const struct spw_entry_moment *moment,
+			    struct spw_entry_line *line)
+{
+	json_t *object = json_loadb(text, length, JSON_REJECT_DUPLICATES, NULL);
+	char prefix[SPW_PREFIX_TEXT];
+	bool right = get_text(object, "list", line->list, sizeof(line->list)) && *line->list &&
+		     get_text(object, "prefix", prefix, sizeof(prefix)) &&
+		     spw_prefix_parse(prefix, strlen(prefix), &line->prefix) == SPW_PREFIX_OK &&
+		     get_text(object, "note", line->note, sizeof(line->note)) &&
+		     get_end(object, moment, &line->until_ns);
+
+	line->counted = (struct spw_entry_count){get_count(object, "packets"), get_count(object, "bytes")};
+	json_decref(object);
+	return right;
+}
+
+/* Returns why the line is not that of a file of ours; NULL: it is. */
+static const char *read_first_line(const char *text, size_t length, struct spw_entry_moment *moment)
+{
+	json_t *object = json_loadb(text, length, JSON_REJECT_DUPLICATES, NULL);
+	const char *kind = json_string_value(json_object_get(object, "spillway"));
+	const char *boot_id = json_string_value(json_object_get(object, "boot_id")), *wrong = NULL;
+	char here[BOOT_ID_BYTES];
+
+	read_boot_id(here);
+	if (!kind || strcmp(kind, "entries") || !boot_id)
+		wrong = "it does not begin as a file of entries";
+	else if (json_integer_value(json_object_get(object, "version")) != VERSION)
+		wrong = "it is of another version";
+	else
+		moment->same_boot = *here && !strcmp(boot_id, here);
+	moment->saved = json_number_value(json_object_get(object, "saved"));
+	json_decref(object);
+	return wrong;
+}
+
+/* Keep what cannot be read, for whoever wants to look at it; the next save replaces the file itself. */
+static const char *keep_beside(const char *state_dir)
+{
+	char path[PATH_BYTES], beside[PATH_BYTES];
+
+	make_path(path, state_dir, "");
+	make_path(beside, state_dir, ".bad");
+	return rename(path, beside) ? "" : "; the file was moved to " SPW_ENTRIES_FILE ".bad";
+}
+
+struct reading {
+	spw_entry_line_visit *visit;
+	void *context;
+	struct spw_entry_moment moment;
+	u32 expired, lines, bad, first_bad;
+};
+
+static void read_line(struct reading *reading, const char *text, size_t length)
+{
+	struct spw_entry_line line;
+
+	reading->lines++;
+	if (!length)
+		return;
+	if (!spw_entries_parse_line(text, length, &reading->moment, &line)) {
+		if (!reading->bad++)
+			reading->first_bad = reading->lines;
+		return;
+	}
+	if (line.until_ns <= reading->moment.now_ns)
+		reading->expired++;
+	else
+		reading->visit(reading->context, &line);
+}
+
+static const char *read_lines(struct reading *reading, FILE *file)
+{
+	char text[SPW_ENTRIES_LINE_BYTES];
+	const char *wrong = NULL;
+	bool whole = true;
+
+	while (!wrong && fgets(text, sizeof(text), file)) {
+		size_t length = strcspn(text, "\n");
+		bool continued = !whole;
+
+		whole = text[length] == '\n';
+		if (!reading->lines && !continued) {
+			wrong = read_first_line(text, length, &reading->moment);
+			reading->lines = 1;
+		} else if (!continued) {
+			read_line(reading, text, length);
+		}
+	}
+	return !reading->lines ? "it is empty" : wrong;
+}
+
+int spw_entries_load(const char *state_dir, spw_entry_line_visit *visit, void *context, u32 *expired,
+		     char message[SPW_MESSAGE_MAX])
+{
+	struct reading reading = {
+		.visit = visit, .context = context, .moment = {.now = wall_seconds(), .now_ns = spw_monotonic_ns()}};
+	_cleanup_file_ FILE *file = NULL;
+	char path[PATH_BYTES];
+	struct stat status;
+	const char *wrong;
+	int fd, err;
+
+	*message = '\0';
+	*expired = 0;
+	make_path(path, state_dir, "");
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	if (fd < 0 && errno == ENOENT)
+		return 0;
+	file = fd < 0 ? NULL : fdopen(fd, "re");
+	if (!file || fstat(fd, &status)) {
+		err = -errno;
+		snprintf(message, SPW_MESSAGE_MAX, "cannot read %.200s: %s; its entries are not back", path,
+			 strerror(-err));
+		return err;
+	}
+	if (!S_ISREG(status.st_mode) || status.st_size > SPW_ENTRIES_BYTES_MAX)
+		wrong = "it is no regular file, or too large";
+	else
+		wrong = read_lines(&reading, file);
+	*expired = reading.expired;
+	if (wrong)
+		snprintf(message, SPW_MESSAGE_MAX, "%.200s is not used: %s%s", path, wrong, keep_beside(state_dir));
+	else if (reading.bad)
+		snprintf(message, SPW_MESSAGE_MAX,
+			 "%.200s: %u lines are damaged, the first is line %u; the others are used%s", path, reading.bad,
+			 reading.first_bad, keep_beside(state_dir));
+	return wrong ? -EINVAL : 0;
+}
+
+/* ---- writing ---- */
+
+struct writing {
+	FILE *out;
+	const struct spw_entry_maps *maps;
+	const char (*names)[SPW_NAME_MAX]; /* by list identity */
+	u64 now_ns;
+	double now;
+};
+
+/* Names and notes have no control characters: what is left to be quoted is little. */
+static void put_quoted(FILE *out, const char *text, size_t bytes)
+{
+	putc_unlocked('"', out);
+	for (size_t i = 0; i < bytes && text[i]; i++) {
+		if (text[i] == '"' || text[i] == '\\')
+			putc_unlocked('\\', out);
+		putc_unlocked(text[i], out);
+	}
+	putc_unlocked('"', out);
+}
+
+static int write_entry(void *context, const struct spw_entry_key *key, const struct spw_entry_value *value)
+{
+	const struct writing *writing = context;
+	const struct spw_prefix prefix = {{key->source_hi, key->source_lo}, (u8)key->family, (u8)key->length};
+	struct spw_entry_count counted;
+	char text[SPW_PREFIX_TEXT];
+
+	if (!value->list || value->list >= SPW_LISTS_MAX || value->until_ns <= writing->now_ns)
+		return 0;
+	counted = spw_entry_counted(writing->maps, value);
+	fputs("{\"list\":", writing->out);
+	put_quoted(writing->out, writing->names[value->list], SPW_NAME_MAX);
+	fprintf(writing->out, ",\"prefix\":\"%s\"", spw_prefix_format(&prefix, text));
+	if (value->until_ns == SPW_ENTRY_FOREVER)
+		fputs(",\"until_ns\":null,\"until\":null,\"note\":", writing->out);
+	else
+		fprintf(writing->out,
+			",\"until_ns\":%llu,\"until\":%.3f,\"note\":", (unsigned long long)value->until_ns,
+			writing->now + (double)(value->until_ns - writing->now_ns) / 1e9);
+	put_quoted(writing->out, value->note, sizeof(value->note));
+	fprintf(writing->out, ",\"packets\":%llu,\"bytes\":%llu}\n", (unsigned long long)counted.packets,
+		(unsigned long long)counted.bytes);
+	return ferror(writing->out) ? -EIO : 0;
+}
+
+static int write_whole(const char *path, struct writing *writing)
+{
+	char boot_id[BOOT_ID_BYTES];
+	int fd, err;
+
+	unlink(path); /* of a run that was killed */
+	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0)
+		return -errno;
+	writing->out = fdopen(fd, "we");
+	if (!writing->out) {
+		close(fd);
+		return -ENOMEM;
+	}
+	read_boot_id(boot_id);
+	fprintf(writing->out, "{\"spillway\":\"entries\",\"version\":%d,\"boot_id\":\"%s\",\"saved\":%.3f}\n", VERSION,
+		boot_id, writing->now);
+	errno = 0;
+	err = spw_entry_maps_read(writing->maps, write_entry, writing);
+	if (fflush(writing->out) || (!err && fsync(fd)))
+		err = errno ? -errno : -EIO;
+	if (fclose(writing->out) && !err)
+		err = -errno;
+	return err;
+}
+
+static int replace(const char *state_dir, struct writing *writing)
+{
+	char path[PATH_BYTES], beside[PATH_BYTES];
+	struct stat status;
+	int err;
+
+	make_path(path, state_dir, "");
+	make_path(beside, state_dir, ".new");
+	if (mkdir(state_dir, 0700) && errno != EEXIST)
+		return -errno;
+	if (!lstat(path, &status) && S_ISLNK(status.st_mode))
+		return -ELOOP;
+	err = write_whole(beside, writing);
+	if (!err && rename(beside, path))
+		err = -errno;
+	if (err)
+		unlink(beside);
+	return err;
+}
+
+static void copy_names(const struct spw_registry *registry, char names[SPW_LISTS_MAX][SPW_NAME_MAX])
+{
+	for (u32 i = 0; i < SPW_LISTS_MAX; i++)
+		memcpy(names[i], registry->lists[i].name, SPW_NAME_MAX);
+}
+
+static int save(const char *state_dir, const struct spw_entry_maps *maps, const char (*names)[SPW_NAME_MAX],
+		char *message)
+{
+	struct writing writing = {.maps = maps, .names = names, .now_ns = spw_monotonic_ns(), .now = wall_seconds()};
+	int err = replace(state_dir, &writing);
+
+	*message = '\0';
+	if (err)
+		snprintf(message, SPW_MESSAGE_MAX,
+			 "entries could not be saved in %.200s: %s; they hold, but a reboot would lose the latest",
+			 state_dir, err == -ELOOP ? SPW_ENTRIES_FILE " is a symbolic link" : strerror(-err));
+	return err;
+}
+
+int spw_entries_save(const char *state_dir, const struct spw_entry_maps *maps, const struct spw_registry *registry,
+		     char message[SPW_MESSAGE_MAX])
+{
+	_cleanup_free_ char(*names)[SPW_NAME_MAX] = calloc(SPW_LISTS_MAX, sizeof(*names));
+
+	if (!names) {
+		snprintf(message, SPW_MESSAGE_MAX, "entries could not be saved: out of memory");
+		return -ENOMEM;
+	}
+	copy_names(registry, names);
+	return save(state_dir, maps, names, message);
+}
+
+/* ---- beside the loop ---- */
+
+struct job {
+	char state_dir[PATH_BYTES];
+	const struct spw_entry_maps *maps;
+	char names[SPW_LISTS_MAX][SPW_NAME_MAX];
+};
+
+static atomic_bool saving;
+
+static void *save_beside(void *context)
+{
+	static bool failed; /* only one runs at a time */
+	struct job *job = context;
+	char message[SPW_MESSAGE_MAX];
+	int err = save(job->state_dir, job->maps, job->names, message);
+
+	if (err && !failed)
+		spw_log(LOG_ERR, "%s", message);
+	failed = err;
+	free(job);
+	atomic_store(&saving, false);
+	return NULL;
+}
+
+int spw_entries_save_soon(const char *state_dir, const struct spw_entry_maps *maps, const struct spw_registry *registry)
+{
+	struct job *job;
+	pthread_attr_t attributes;
+	pthread_t thread;
+	int err;
+
+	if (atomic_exchange(&saving, true))
+		return -EBUSY;
+	job = malloc(sizeof(*job));
+	if (!job) {
+		atomic_store(&saving, false);
+		return -ENOMEM;
+	}
+	snprintf(job->state_dir, sizeof(job->state_dir), "%s", state_dir);
+	job->maps = maps;
+	copy_names(registry, job->names);
+	pthread_attr_init(&attributes);
+	pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+	pthread_attr_setstacksize(&attributes, 256 << 10);
+	err = pthread_create(&thread, &attributes, save_beside, job);
+	pthread_attr_destroy(&attributes);
+	if (err) {
+		free(job);
+		atomic_store(&saving, false);
+	}
+	return -err;
+}
+
+void spw_entries_save_wait(void)
+{
+	while (atomic_load(&saving))
+		usleep(1000);
+}
