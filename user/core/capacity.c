@@ -22,13 +22,13 @@
 #define STRAIN_PER_S	    0.1
 #define JAM_TARGETS	    5	/* a wait above so many targets, */
 #define JAM_WORK	    30.0 /* and above what so many pieces of work take, */
-#define JAM_SECONDS	    0.5 /* for longer than this, where the budget was lifted for classes that are not shed: */
+#define JAM_SECONDS	    0.5 /* for longer than this, where what is not shed brings all that can be served: */
 #define JAM_PER_S	    0.4 /* then strain grows so fast */
 #define RELIEF		    6	/* given back so many times as fast once waits are within target */
 #define IDLE_PART	    8	/* waits below this part of the target are next to nothing */
 #define IDLE_SECONDS	    0.5 /* as long as they are, */
 #define BOLD		    4	/* the probe is so many times as fast */
-#define USUAL_TARGETS	    5 /* no wait above so many targets is usual */
+#define USUAL_TARGETS	    2 /* no wait above so many targets is usual */
 #define LASTING_SECONDS	    0.7	 /* what shares are dealt from is the law's mean over so long */
 #define SINK_PER_S	    0.1 /* and sinks no faster */
 #define HELPLESS_SECONDS    5.0
@@ -282,7 +282,7 @@ static void watch_jam(struct spw_capacity_memory *memory, const struct spw_servi
 
 	if (capacity_per_s > 0 && most_ns < JAM_WORK / capacity_per_s * 1e9)
 		most_ns = JAM_WORK / capacity_per_s * 1e9;
-	memory->jammed_s = memory->lifted && (double)wait_ns > most_ns ? memory->jammed_s + seconds : 0;
+	memory->jammed_s = memory->crammed && (double)wait_ns > most_ns ? memory->jammed_s + seconds : 0;
 }
 
 /* Rule 12: only a wait that stays takes from what can be sustained. */

@@ -28,7 +28,7 @@ struct spw_capacity_memory {
 	double busy_s;			     /* how long that has been, since it began or stood still */
 	bool first;			     /* the estimate is the first, and saturation has lasted since */
 	bool helpless;
-	bool lifted;	 /* rule 11 lifted the budget of the tick before: what is not shed brings more than the law gives */
+	bool crammed;	 /* what the level does not shed brought all that can be given out, in the tick before */
 	double jammed_s; /* how long waits have been far above target meanwhile */
 };
 

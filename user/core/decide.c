@@ -204,8 +204,11 @@ static void learn_burst(struct spw_share_memory *share, double load, double seco
  */
 static bool is_step(struct spw_share_memory *share, double load, double seconds)
 {
-	double before = share->odd_s > 0 ? share->before_per_s : share->fast_per_s, mean, more, spread, deviations;
+	double before = share->fast_per_s > share->slow_per_s ? share->fast_per_s : share->slow_per_s;
+	double mean, more, spread, deviations;
 
+	if (share->odd_s > 0)
+		before = share->before_per_s;
 	if (load <= STEP_TIMES * before) {
 		share->odd_s = share->odd_work = 0;
 		return false;
@@ -236,8 +239,7 @@ static void smooth_load(struct spw_share_memory *share, const struct spw_class_r
 		share->odd_s = share->odd_work = 0;
 		return;
 	}
-	if (share->odd_s <= 0)
-		learn_burst(share, load, seconds);
+	learn_burst(share, load, seconds);
 	lately = share->since_s < SHARE_SECONDS ? share->since_s : SHARE_SECONDS;
 	share->fast_per_s = spw_smooth(share->fast_per_s, load, seconds, share->since_s < fast ? share->since_s : fast);
 	share->slow_per_s = spw_smooth(share->slow_per_s, load, seconds, share->since_s < slow ? share->since_s : slow);
@@ -395,7 +397,7 @@ static void settle_budget(struct service_memory *service, const struct spw_polic
 {
 	double capacity = service->known.per_s, ceiling = policy->ceiling * capacity, unshed = 0;
 
-	service->capacity.lifted = false;
+	service->capacity.crammed = false;
 	if (!(capacity > 0) || is_held_green(wish) || (service->blind && decision->level == SPW_GREEN))
 		return;
 	if (decision->level == SPW_GREEN) {
@@ -407,8 +409,8 @@ static void settle_budget(struct service_memory *service, const struct spw_polic
 		if (policy->classes[i].shed_from > decision->level && !decision->classes[i].cut)
 			unshed += LIFT * service->shares[i].fast_per_s;
 	decision->budget_per_s = capacity * service->known.given;
-	service->capacity.lifted = decision->budget_per_s < unshed;
-	if (service->capacity.lifted)
+	service->capacity.crammed = unshed >= LIFT * policy->eta * capacity;
+	if (decision->budget_per_s < unshed)
 		decision->budget_per_s = unshed < ceiling ? unshed : ceiling;
 }
 

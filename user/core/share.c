@@ -6,6 +6,7 @@
 #define FILL 0.98
 #define FAR	       0.7  /* an aim below this part of the share is far below: it falls at once */
 #define GENTLE_SECONDS 1.0
+#define USED_LEAST     0.3 /* upwards the faster, the less of what is left is used: down to this part of the time */
 #define NEAR	       0.06 /* as near to 1 it is 1 */
 #define WEIGHT_SECONDS 0.5  /* what sources weigh is learned over so long */
 #define WEIGHT_PER_S   0.3  /* or grows at this pace where only the total tells that they are too many */
@@ -35,12 +36,14 @@ static void weigh(struct spw_share_memory *memory, const struct spw_share_tick *
  * Whoever loses a place is refused in mid-visit, and whoever gains one comes with what was refused before and is late
  * already: so a share moves gently to its aim, and only falls at once where the aim is far below.
  */
-static void move(struct spw_share_memory *memory, double aim, double seconds)
+static void move(struct spw_share_memory *memory, double aim, double left_per_s, double seconds)
 {
+	double used = left_per_s > 0 ? spw_bounded(memory->inside_per_s / left_per_s, USED_LEAST, 1) : 1;
+
 	if (aim < FAR * memory->share)
 		memory->share = aim;
 	else
-		memory->share = spw_smooth(memory->share, aim, seconds, GENTLE_SECONDS);
+		memory->share = spw_smooth(memory->share, aim, seconds, GENTLE_SECONDS * (aim > memory->share ? used : 1));
 }
 
 double spw_share_take(struct spw_share_memory *memory, const struct spw_share_tick *tick, double left_per_s)
@@ -48,9 +51,11 @@ double spw_share_take(struct spw_share_memory *memory, const struct spw_share_ti
 	double load = memory->fresh_per_s * memory->weight, aim = 1;
 
 	weigh(memory, tick);
-	if (load > 0 && left_per_s < load * (memory->share < 1 ? ROOMY : 1))
+	if (left_per_s <= 0)
+		aim = 0;
+	else if (load > 0 && left_per_s < load * (memory->share < 1 ? ROOMY : 1))
 		aim = spw_bounded(FILL * left_per_s / load, 0, 1);
-	move(memory, aim, tick->seconds);
+	move(memory, aim, left_per_s, tick->seconds);
 	if (aim >= 1 && memory->share > 1 - NEAR)
 		memory->share = 1;
 	return spw_bounded(load, 0, left_per_s);
