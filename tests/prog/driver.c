@@ -123,7 +123,8 @@ static void set_order(const char *arguments)
 	*order = (struct spw_service_order){
 		.cost_ticks = numbers[0], .stay_jiffies = numbers[1], .salt = numbers[2], .debt_ticks = numbers[3]};
 	for (u32 i = 0; i < (count - 5) / 2; i++)
-		order->classes[i] = (struct spw_class_order){numbers[5 + 2 * i], (u32)numbers[6 + 2 * i], (u32)numbers[4]};
+		order->classes[i] =
+			(struct spw_class_order){numbers[5 + 2 * i], (u32)numbers[6 + 2 * i], (u32)numbers[4]};
 	if (spw_datapath_order(&datapath, orders))
 		err(1, "order");
 	puts("ok");

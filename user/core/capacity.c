@@ -20,17 +20,17 @@
 #define OVERWHELMED_TARGETS 5
 #define STRAIN_SECONDS	    3.0 /* a wait above target for longer is no passing queue */
 #define STRAIN_PER_S	    0.1
-#define JAM_TARGETS	    5	/* a wait above so many targets, */
+#define JAM_TARGETS	    5	 /* a wait above so many targets, */
 #define JAM_WORK	    30.0 /* and above what so many pieces of work take, */
-#define JAM_SECONDS	    0.5 /* for longer than this, where what is not shed brings all that can be served: */
-#define JAM_PER_S	    0.4 /* then strain grows so fast */
-#define RELIEF		    6	/* given back so many times as fast once waits are within target */
-#define IDLE_PART	    8	/* waits below this part of the target are next to nothing */
-#define IDLE_SECONDS	    0.5 /* as long as they are, */
-#define BOLD		    4	/* the probe is so many times as fast */
-#define USUAL_TARGETS	    2 /* no wait above so many targets is usual */
+#define JAM_SECONDS	    0.5	 /* for longer than this, where what is not shed brings all that can be served: */
+#define JAM_PER_S	    0.4	 /* then strain grows so fast */
+#define RELIEF		    6	 /* given back so many times as fast once waits are within target */
+#define IDLE_PART	    8	 /* waits below this part of the target are next to nothing */
+#define IDLE_SECONDS	    0.5	 /* as long as they are, */
+#define BOLD		    4	 /* the probe is so many times as fast */
+#define USUAL_TARGETS	    3	 /* no wait above so many targets is usual */
 #define LASTING_SECONDS	    0.7	 /* what shares are dealt from is the law's mean over so long */
-#define SINK_PER_S	    0.1 /* and sinks no faster */
+#define SINK_PER_S	    0.1	 /* and sinks no faster */
 #define HELPLESS_SECONDS    5.0
 #define HELPLESS_SHARE	    0.5 /* of the capacity: with less admitted than this, shedding should have helped */
 #define RECOVERED_SHARE	    0.7

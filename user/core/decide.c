@@ -13,8 +13,8 @@
  *     what can be sustained (about the ceiling), nor by 2 % for two seconds; at green the latter only counts while
  *     waits are above target and stay so, since a little more than the target share of the capacity harms nobody
  *     yet. Loads are smoothed over as much work as tells them from chance, and longer where connections come in
- *     bursts, which is learned. A step that no chance explains counts at once; a load far below what can be
- *     sustained has ended.
+ *     bursts, which is learned. A step that no chance explains counts at once, and loads then are means since it; a
+ * load far below what can be sustained has ended.
  *  5. Otherwise the lowest level at which what is not shed fits. Up at once. What is cut at a level counts as
  *     shed.
  *  6. If it fits at no level: red.
@@ -27,13 +27,15 @@
  * 10. So does a pinned level. At green by an operator's word nothing is shed, and there is no ceiling. The host's
  *     level is the highest of its services'.
  *
- * 11. Budget. While shedding: capacity x (target share - (wait - half of the wait target) / drain time), within
- *     floor and target share. At green the ceiling: 1.10 capacities, as no signal leads a step. What a level
- *     doesn't shed is not held back by the drain: the budget then is at least a tenth more than its load, up to
- *     the ceiling; the classes that are shed live under the drain through their shares.
+ * 11. Budget. While shedding: capacity x (target share - (wait - usual wait) / drain time), within floor and target
+ *     share. The usual wait is half of the wait target, or where little is served what chance makes of it. At green the
+ * ceiling: 1.10 capacities, as no signal leads a step. What a level doesn't shed is not held back by the drain: the
+ * budget then is at least a tenth more than its load, up to the ceiling; the classes that are shed live under the drain
+ * through their shares.
  * 12. Sustained is the target share of the capacity. A wait that stays above target for more than 3 s is no
  *     passing queue: what the budget lacks is then taken from what is sustained too, slowly, and given back once
- *     waits are within target.
+ *     waits are within target. Where what the level does not shed brings all that can be given out and waits are far
+ *     above target, that begins after half a second and goes four times as fast: nothing else drains that queue.
  *
  * 13. Capacity. As set, or learned; from what the application serves (first reads; or what was admitted less the
  *     growth of the accept queue).
@@ -57,7 +59,9 @@
  * 19. Shares. The budget is dealt out from the highest class down; those that don't shed take what they bring. The
  *     first that does not fit is admitted by share: 98 % of what is left, over its load and what its sources weigh
  *     (learned from what the admitted bring). Below it nobody is admitted.
- * 20. A share falls at once and rises slowly; near its aim it moves gently.
+ *     What is dealt out is the smooth budget: a dip while a queue drains is rule 10's of the datapath to take.
+ * 20. A share moves gently to its aim; it falls at once where that is far below, and rises the faster, the less of
+ *     what is left is used.
  * 21. As long as a class is not whole, those below it have no share, whatever is left.
  */
 #include <stdlib.h>

@@ -20,7 +20,7 @@
 #define SECOND_NS	  1e9
 #define TICKS_MAX	  9e18
 #define DEBT		  0.5 /* beyond the largest room, in depths: so far what is never refused holds all others back */
-#define RESENT_SHARE	  0.5 /* of its room, for what was refused before */
+#define RESENT_SHARE	  0.5  /* of its room, for what was refused before */
 #define LEAST_UNITS	  8.0  /* room of the lowest class while it sheds, in units of new work */
 #define LEAST_UNITS_ARMED 24.0 /* and while nothing sheds: only the ceiling is to hold */
 

@@ -3,11 +3,11 @@
 #include "rates.h"
 #include "share.h"
 
-#define FILL 0.98
-#define FAR	       0.7  /* an aim below this part of the share is far below: it falls at once */
+#define FILL	       0.98
+#define FAR	       0.7 /* an aim below this part of the share is far below: it falls at once */
 #define GENTLE_SECONDS 1.0
-#define USED_LEAST     0.3 /* upwards the faster, the less of what is left is used: down to this part of the time */
-#define NEAR	       0.06 /* as near to 1 it is 1 */
+#define USED_LEAST     0.3  /* upwards the faster, the less of what is left is used: down to this part of the time */
+#define NEAR	       0.02 /* as near to 1 it is 1 */
 #define WEIGHT_SECONDS 0.5  /* what sources weigh is learned over so long */
 #define WEIGHT_PER_S   0.3  /* or grows at this pace where only the total tells that they are too many */
 #define WEIGHT_MOST    4.0
@@ -43,7 +43,8 @@ static void move(struct spw_share_memory *memory, double aim, double left_per_s,
 	if (aim < FAR * memory->share)
 		memory->share = aim;
 	else
-		memory->share = spw_smooth(memory->share, aim, seconds, GENTLE_SECONDS * (aim > memory->share ? used : 1));
+		memory->share =
+			spw_smooth(memory->share, aim, seconds, GENTLE_SECONDS * (aim > memory->share ? used : 1));
 }
 
 double spw_share_take(struct spw_share_memory *memory, const struct spw_share_tick *tick, double left_per_s)
