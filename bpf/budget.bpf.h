@@ -33,7 +33,7 @@ SPW_INLINE void spw_remember(u64 *word, const struct spw_packet *packet, bool ad
  * memory.
  */
 SPW_INLINE u32 spw_ask_budget(const struct spw_packet *packet, const struct spw_slot *slot, u32 service,
-			      bool continuing)
+			      struct spw_sight sight)
 {
 	u32 class_id = slot->class_id & (SPW_CLASSES_MAX - 1), index = spw_work_index(service, class_id);
 	const struct spw_service_order *order;
@@ -45,8 +45,8 @@ SPW_INLINE u32 spw_ask_budget(const struct spw_packet *packet, const struct spw_
 	if (!order || !order->cost_ticks)
 		return SPW_REASON_ADMITTED;
 	now = bpf_jiffies64();
-	room = continuing ? SPW_ROOM_ALL : order->classes[class_id].room;
-	if (!continuing && !spw_is_in(order->classes[class_id].share, packet->source_hi, order, now))
+	room = sight.continuing ? SPW_ROOM_ALL : spw_room(&order->classes[class_id], sight.resent);
+	if (!sight.continuing && !spw_is_in(order->classes[class_id].share, packet->source_hi, order, now))
 		return SPW_REASON_SHARE;
 	cell = bpf_map_lookup_elem(&budget_cells, &service);
 	refusal = bpf_map_lookup_elem(&refusals, &index);

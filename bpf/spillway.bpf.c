@@ -164,7 +164,7 @@ SPW_INLINE bool judge_new_work(const struct spw_packet *packet, const struct spw
 	if (word)
 		sight = spw_sight(*word, packet->flow, packet->found & SPW_FOUND_QUIC_INITIAL);
 	if (!refused && spw_is_undecided(*judgement, slot, order)) {
-		asked = spw_ask_budget(packet, slot, service, sight.continuing);
+		asked = spw_ask_budget(packet, slot, service, sight);
 		refused = asked != SPW_REASON_ADMITTED;
 		if (refused && judgement->reason == SPW_REASON_ADMITTED)
 			*judgement = spw_judgement(SPW_DROP, asked);

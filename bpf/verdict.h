@@ -14,8 +14,8 @@
  *   7. Not new work: pass.
  *   8. More new work than the class allows its source, the prefix, or all of the class: drop.
  *   9. The source is not in the admitted share of its class: drop (share.h).
- *  10. The backlog of the service's budget exceeds the room of the class: drop. Otherwise charge the budget and pass
- *      (meter.h).
+ *  10. The backlog of the service's budget exceeds the room of the class (of what is resent, a part of it): drop.
+ *      Otherwise charge the budget and pass (meter.h).
  *
  * Rules 9 and 10 judge new work for a service that has a budget; other new work passes. What goes on a QUIC handshake
  * that was admitted is charged, but neither of them refuses it (fresh.h): the rest of it was promised.
@@ -174,8 +174,17 @@ SPW_INLINE bool spw_is_limited(struct spw_judgement judgement, const struct spw_
 /* Rule 9 is spw_is_in(). */
 
 /**
+ * spw_room() - the backlog up to which rule 10 admits new work of a class.
+ * @resent: it was refused before, or lost; whoever comes for the first time can still be answered in time
+ */
+SPW_INLINE u64 spw_room(const struct spw_class_order *class, bool resent)
+{
+	return resent ? class->room - (class->room >> 8) * (class->withheld & 0xff) : class->room;
+}
+
+/**
  * spw_is_over() - rule 10; charges the cell unless it says so.
- * @room: of the class, or SPW_ROOM_ALL for what goes on an admitted handshake
+ * @room: spw_room(), or SPW_ROOM_ALL for what goes on an admitted handshake
  * @cell: arrival time of the service's budget cell
  * @refusal: what this CPU remembers of the class
  * @now: ticks

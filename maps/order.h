@@ -28,7 +28,7 @@
 struct spw_class_order {
 	u64 room;  /* ticks: new work of the class is refused while the backlog of the budget cell exceeds this */
 	u32 share; /* a source is in if its place (a hash) is below; 0: none is */
-	u32 reserved;
+	u32 withheld; /* 256ths of the room that are kept for fresh work: what is resent is late already */
 };
 
 struct spw_service_order {

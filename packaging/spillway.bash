@@ -81,7 +81,7 @@ _spillway() {
 		_spillway_files "$current" 'pcapng'
 		return
 		;;
-	--count | --seconds | --class) return ;;
+	--count | --seconds | --class | --note) return ;;
 	--for)
 		COMPREPLY=($(compgen -W "5m 10m 30m 1h 2h" -- "$current"))
 		return

@@ -45,9 +45,11 @@ class Cell:
             self.backlog = max(0, self.backlog - (now_ticks - self.at))
             self.at = now_ticks
 
-    def judge(self, order, class_id, source64, now, continuing=False):
+    def judge(self, order, class_id, source64, now, continuing=False, resent=False):
         """The reason, for new work at jiffy @now."""
         room, share = order["classes"][class_id]
+        if resent:
+            room -= room // 256 * order.get("withheld", 0)
         if continuing:
             room, share = ALL_ROOM, ALL_SHARE
         if share != ALL_SHARE and place(source64, order, now) >= share:
@@ -96,7 +98,8 @@ class Driver:
 
     def order(self, order, service=1):
         pairs = [number for pair in order["classes"] for number in pair]
-        self.ask("order", service, order["cost"], order["stay"], order["salt"], order["debt"], *pairs)
+        self.ask("order", service, order["cost"], order["stay"], order["salt"], order["debt"],
+                 order.get("withheld", 0), *pairs)
 
     def run(self, frame):
         """(reason, jiffies before, jiffies after, arrival time of the budget cell of service 1)"""

@@ -89,6 +89,27 @@ def test_reference(tap):
             tap.ok(all(count[reason] > 8 for reason in wanted + ["admitted"]), f"... and {label} do refuse", count)
 
 
+def test_resent(tap):
+    """What comes again has less room than what comes for the first time: fresh work goes first, and priority holds."""
+    with Driver(POLICY) as driver:
+        driver.control()
+        orders = {**order(driver, 4, (16, 16, 16, 16)), "withheld": 128}  # 65 fresh, 33 resent
+        driver.order(orders)
+        cell, wrong, seen = Cell(), [], collections.Counter()
+        for number in range(60):
+            for resent in (False, True):
+                frame = syn(1, 5, 6000, number)
+                reason, before, after, arrival = driver.run(frame)
+                seen[resent, reason] += 1
+                if before == after and reason != cell.judge(orders, 1, source64(frame), before, resent=resent):
+                    wrong.append((number, resent, reason))
+                cell.at = after * (1 << 24)
+                cell.backlog = max(0, arrival - cell.at)
+        tap.ok(not wrong, "rule 10: what is resent, and what is fresh: as the reference says", wrong[:10])
+        tap.ok(seen[True, "budget"] > seen[False, "budget"] and seen[True, "admitted"] >= 10 and
+               seen[False, "admitted"] >= 30, "rule 10: what is resent is refused before what is fresh", seen)
+
+
 def test_priority(tap):
     """Whenever a class is refused, so is every lower one at that moment; a flood of the lowest costs the highest nothing."""
     with Driver(POLICY) as driver:
@@ -261,7 +282,7 @@ def test_two_cpus(tap):
 def main():
     need_root()
     tap = Tap()
-    tests = (test_reference, test_priority, test_share, test_fail_open, test_fresh, test_quic, test_spoofed)
+    tests = (test_reference, test_resent, test_priority, test_share, test_fail_open, test_fresh, test_quic, test_spoofed)
     for test in tests + (test_two_cpus,):
         tap.run(test)
     tap.done()

@@ -6,6 +6,7 @@
 
 #include "bpf/meter.h"
 #include "bpf/share.h"
+#include "bpf/verdict.h"
 #include "plant.h"
 
 #define SECOND_NS     1000000000ull
@@ -123,9 +124,10 @@ static u64 backlog_of(const struct sim *sim, const struct sim_site *site)
 }
 
 /* Rules 9 and 10 without the charge, for somebody who is in the share: would it be refused now? */
-static bool crowded_out(const struct sim *sim, const struct sim_site *site, const struct spw_class_order *class)
+static bool crowded_out(const struct sim *sim, const struct sim_site *site, const struct spw_class_order *class,
+			bool resent)
 {
-	return class->room != SPW_ROOM_ALL && backlog_of(sim, site) > class->room;
+	return class->room != SPW_ROOM_ALL && backlog_of(sim, site) > spw_room(class, resent);
 }
 
 /* What is refused at an instant is refused to every lower class too, whatever place its source has. */
@@ -137,7 +139,7 @@ static void check_priority(struct sim *sim, const struct sim_site *site, const s
 	for (u32 lower = rank + 1; lower < policy->classes_count; lower++)
 		if (policy->classes[lower].cut_from > sim->decision.level &&
 		    order->classes[policy->classes[lower].id].share &&
-		    !crowded_out(sim, site, &order->classes[policy->classes[lower].id]))
+		    !crowded_out(sim, site, &order->classes[policy->classes[lower].id], false))
 			break_rule(sim, "a class was refused while a lower one was not");
 }
 
@@ -173,12 +175,12 @@ static bool is_refused(struct sim *sim, struct sim_site *site, const struct shop
 		return false;
 	to = &order->classes[class->id];
 	out = !spw_is_in(to->share, address_of(shopper), order, jiffies_now(sim));
-	if (out || crowded_out(sim, site, to)) {
+	if (out || crowded_out(sim, site, to, shopper->attempt)) {
 		check_priority(sim, site, order, shopper->class);
 		site->facts.crowded[shopper->class] += !out;
 		return true;
 	}
-	charge(sim, site, order, to->room);
+	charge(sim, site, order, spw_room(to, shopper->attempt));
 	return false;
 }
 
@@ -191,6 +193,15 @@ static void enqueue(struct sim *sim, struct sim_site *site, struct shopper *shop
 	site->queue->length++;
 }
 
+/* A packet is handled before whatever the workers do, on the CPU that they share. */
+static void interrupt(const struct sim *sim, struct sim_site *site, const struct sim_site_setup *setup)
+{
+	site->knocks++;
+	for (u32 i = 0; i < setup->workers && setup->packet_ns; i++)
+		if (site->queue->free_ns[i] > sim->now_ns)
+			site->queue->free_ns[i] += setup->packet_ns;
+}
+
 static void knock(struct sim *sim, struct shopper *shopper)
 {
 	struct sim_site *site = &sim->sites[shopper->site];
@@ -198,6 +209,7 @@ static void knock(struct sim *sim, struct shopper *shopper)
 	bool refused = is_refused(sim, site, shopper);
 	u64(*counts)[SPW_VERDICTS] = shopper->attempt ? site->facts.resent : site->facts.fresh;
 
+	interrupt(sim, site, setup);
 	counts[shopper->class][refused ? SPW_DROP : SPW_PASS]++;
 	if (!shopper->attempt) {
 		site->tallies[shopper->class].offered++;
@@ -492,7 +504,7 @@ void sim_tally_anew(struct sim *sim)
 {
 	for (u32 i = 0; i < sim->setup.sites_count; i++) {
 		memset(sim->sites[i].tallies, 0, sizeof(sim->sites[i].tallies));
-		sim->sites[i].drops = 0;
+		sim->sites[i].drops = sim->sites[i].knocks = 0;
 	}
 }
 

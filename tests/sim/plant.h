@@ -35,6 +35,7 @@ struct sim_site_setup {
 	bool hides_queue;
 	bool hides_crowded; /* it is not told which refusals were the budget's */
 	double kept_per_s;  /* requests on connections that stand, as of keep-alive: they pass every rule */
+	u64 packet_ns;	    /* what each SYN, refused or not, takes from workers that are busy: one CPU for all */
 };
 
 struct sim_setup {
@@ -65,6 +66,7 @@ struct sim_tally {
 struct sim_site {
 	struct sim_tally tallies[SIM_CLASSES_MAX]; /* since sim_tally_anew() */
 	u64 drops;				   /* by the datapath, resent ones too */
+	u64 knocks;				   /* SYNs, resent ones too */
 	u64 arrival_ticks;			   /* the budget's cell */
 	double backlog_s; /* the same told independently: seconds that the budget takes for what was admitted */
 	struct sim_queue *queue;

@@ -356,6 +356,37 @@ static void test_rule_12_strain(void **state)
 	end(&bench);
 }
 
+/* What yellow does not shed brings the whole capacity, and waits are far above target: no three seconds are lost. */
+static void test_rule_12_jam(void **state)
+{
+	struct bench bench;
+
+	(void)state;
+	begin(&bench, 1000);
+	load(&bench, 10, 30, 56, 40);
+	bench.wait_ns = 300 * MS_NS;
+	ticks(&bench, 15);
+	assert_true(bench.decision.level >= SPW_ORANGE);
+	end(&bench);
+}
+
+/* A step is known for what it is within two ticks, though its first tick alone proves nothing. */
+static void test_rule_4_step(void **state)
+{
+	struct bench bench;
+
+	(void)state;
+	begin(&bench, 300);
+	load(&bench, 1, 6, 5, 2);
+	ticks(&bench, 30);
+	assert_int_equal(bench.decision.level, SPW_GREEN);
+	load(&bench, 4, 26, 20, 9);
+	ticks(&bench, 2);
+	assert_true(its(&bench)->demand_per_s > 450);
+	assert_true(bench.decision.level >= SPW_ORANGE);
+	end(&bench);
+}
+
 /* Waits that stay whatever is admitted, and little is: shedding does not help, and the capacity is not lowered for it.
  */
 static void test_rule_18_helpless(void **state)
@@ -531,6 +562,8 @@ int main(void)
 		cmocka_unit_test(test_rules_19_to_21_shares),
 		cmocka_unit_test(test_plan),
 		cmocka_unit_test(test_rule_12_strain),
+		cmocka_unit_test(test_rule_12_jam),
+		cmocka_unit_test(test_rule_4_step),
 		cmocka_unit_test(test_rule_18_helpless),
 		cmocka_unit_test(test_wrap),
 	};

@@ -91,7 +91,7 @@ static void set_the_scene(struct scene *scene)
 	before->classes_count = sizeof(classes) / sizeof(*classes);
 	for (u32 i = 0; i < 4; i++)
 		scene->lists[0][i] = (struct spw_list_sample){
-			(u16)i, {"", SPW_RECORD_ACTIVE, (i + 3) % 4, 0, 0}, {{1000 * (i + 1), 10}, {60000, 600}}};
+			(u16)i, {"", SPW_RECORD_ACTIVE, (i + 3) % 4, 0, 0}, {{1000 * (i + 1), 10}, {60000, 600}}, {0}};
 	before->lists = scene->lists[0];
 	before->lists_count = 4;
 	before->services = scene->services;

@@ -20,10 +20,17 @@
 #define OVERWHELMED_TARGETS 5
 #define STRAIN_SECONDS	    3.0 /* a wait above target for longer is no passing queue */
 #define STRAIN_PER_S	    0.1
-#define RELIEF		    6	/* given back so many times as fast once waits are within target */
-#define IDLE_PART	    8	/* waits below this part of the target are next to nothing */
-#define IDLE_SECONDS	    0.5 /* as long as they are, */
-#define BOLD		    4	/* the probe is so many times as fast */
+#define JAM_TARGETS	    5	 /* a wait above so many targets, */
+#define JAM_WORK	    30.0 /* and above what so many pieces of work take, */
+#define JAM_SECONDS	    0.5	 /* for longer than this, where what is not shed brings all that can be served: */
+#define JAM_PER_S	    0.4	 /* then strain grows so fast */
+#define RELIEF		    6	 /* given back so many times as fast once waits are within target */
+#define IDLE_PART	    8	 /* waits below this part of the target are next to nothing */
+#define IDLE_SECONDS	    0.5	 /* as long as they are, */
+#define BOLD		    4	 /* the probe is so many times as fast */
+#define USUAL_TARGETS	    3	 /* no wait above so many targets is usual */
+#define LASTING_SECONDS	    0.7	 /* what shares are dealt from is the law's mean over so long */
+#define SINK_PER_S	    0.1	 /* and sinks no faster */
 #define HELPLESS_SECONDS    5.0
 #define HELPLESS_SHARE	    0.5 /* of the capacity: with less admitted than this, shedding should have helped */
 #define RECOVERED_SHARE	    0.7
@@ -230,10 +237,23 @@ static void watch_helpless(struct spw_capacity_memory *memory, double capacity, 
 		memory->helpless = false;
 }
 
-/* Rule 11, the budget law: capacity minus the drain of the queue. */
-static double law(const struct spw_policy *policy, const struct spw_service_policy *service, u64 wait_ns)
+/*
+ * How long work waits at the target share of the capacity, by chance alone, if it comes at random: eta / (2 (1 - eta))
+ * pieces are ahead of it (Pollaczek-Khinchine, equal service times). Where that is longer than half of the target, as
+ * it is where little is served, it is no queue to be drained.
+ */
+static double usual_ns(const struct spw_policy *policy, const struct spw_service_policy *service, double capacity_per_s)
 {
-	double late = (double)wait_ns - (double)service->wait_target_ns / 2;
+	double half = (double)service->wait_target_ns / 2, most = USUAL_TARGETS * (double)service->wait_target_ns;
+	double ahead = policy->eta / (2 * (1 - spw_bounded(policy->eta, 0, 0.99)));
+
+	return capacity_per_s > 0 ? spw_bounded(ahead / capacity_per_s * 1e9, half, most) : half;
+}
+
+/* Rule 11, the budget law: capacity minus the drain of the queue. */
+static double law(const struct spw_policy *policy, double usual, u64 wait_ns)
+{
+	double late = (double)wait_ns - usual;
 	double share = policy->eta;
 
 	if (late > 0)
@@ -241,16 +261,41 @@ static double law(const struct spw_policy *policy, const struct spw_service_poli
 	return spw_bounded(share, policy->floor, policy->eta);
 }
 
+/* Rule 19: what shares are dealt from. A queue that passes is the budget's to drain: this sinks slowly. */
+static double last(struct spw_capacity_memory *memory, const struct spw_policy *policy, double given, double seconds)
+{
+	double before = memory->given > 0 ? memory->given : policy->eta;
+	double now = spw_smooth(before, given, seconds, LASTING_SECONDS), least = before - SINK_PER_S * seconds;
+
+	memory->given = now < least ? least : now;
+	return memory->given;
+}
+
+/*
+ * Is the queue that of classes which the level does not shed? Nothing drains it then but another level. It must be
+ * long, in pieces too: where little is served, few make a long wait, and come and go by chance.
+ */
+static void watch_jam(struct spw_capacity_memory *memory, const struct spw_service_policy *service, u64 wait_ns,
+		      double capacity_per_s, double seconds)
+{
+	double most_ns = JAM_TARGETS * (double)service->wait_target_ns;
+
+	if (capacity_per_s > 0 && most_ns < JAM_WORK / capacity_per_s * 1e9)
+		most_ns = JAM_WORK / capacity_per_s * 1e9;
+	memory->jammed_s = memory->crammed && (double)wait_ns > most_ns ? memory->jammed_s + seconds : 0;
+}
+
 /* Rule 12: only a wait that stays takes from what can be sustained. */
 static void watch_strain(struct spw_capacity_memory *memory, const struct spw_policy *policy, double given,
 			 double seconds)
 {
 	double gap = policy->eta - given;
+	bool jammed = memory->jammed_s > JAM_SECONDS;
 
-	if (memory->helpless || memory->saturated_s < STRAIN_SECONDS || gap < memory->strain)
+	if (memory->helpless || (memory->saturated_s < STRAIN_SECONDS && !jammed) || gap < memory->strain)
 		memory->strain -= (memory->saturated_s > 0 ? 1 : RELIEF) * STRAIN_PER_S / 2 * seconds;
 	else
-		memory->strain = spw_bounded(memory->strain + STRAIN_PER_S * seconds, 0, gap);
+		memory->strain = spw_bounded(memory->strain + (jammed ? JAM_PER_S : STRAIN_PER_S) * seconds, 0, gap);
 	memory->strain = spw_bounded(memory->strain, 0, policy->eta - policy->floor);
 }
 
@@ -273,7 +318,9 @@ void spw_capacity_take(struct spw_capacity_memory *memory, const struct spw_poli
 	known = set ? service->capacity_per_s : memory->learned.capacity_per_s;
 	watch_helpless(memory, set ? known : memory->proven_per_s, seconds);
 	known = set ? known : memory->learned.capacity_per_s;
-	capacity->given = law(policy, service, rates->wait_ns);
+	capacity->given = law(policy, usual_ns(policy, service, known), rates->wait_ns);
+	capacity->lasting = last(memory, policy, capacity->given, seconds);
+	watch_jam(memory, service, rates->wait_ns, known, seconds);
 	watch_strain(memory, policy, capacity->given, seconds);
 	capacity->per_s = known * memory->curb;
 	capacity->origin = set		       ? SPW_CAPACITY_SET

@@ -22,11 +22,14 @@ struct spw_capacity_memory {
 	double guarded_s;    /* how long guards or probe have been above their limits */
 	double episode_served, episode_s;    /* since saturation began, for the first estimate */
 	double served_per_s, admitted_per_s; /* smooth */
+	double given;			     /* the law's share of the capacity, smooth; 0: nothing yet */
 	double idle_s;			     /* how long waits have been next to nothing */
 	double busy_per_s;		     /* served since saturation began, smooth */
 	double busy_s;			     /* how long that has been, since it began or stood still */
 	bool first;			     /* the estimate is the first, and saturation has lasted since */
 	bool helpless;
+	bool crammed;	 /* what the level does not shed brought all that can be given out, in the tick before */
+	double jammed_s; /* how long waits have been far above target meanwhile */
 };
 
 /* What one tick says. */
@@ -38,6 +41,7 @@ struct spw_capacity {
 	bool helpless;
 	double sustained; /* share of the capacity that can be sustained */
 	double given;	  /* share of it that is given out now: the budget law */
+	double lasting;	  /* the same, smooth: by this shares are dealt */
 };
 
 /**

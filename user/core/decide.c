@@ -13,8 +13,8 @@
  *     what can be sustained (about the ceiling), nor by 2 % for two seconds; at green the latter only counts while
  *     waits are above target and stay so, since a little more than the target share of the capacity harms nobody
  *     yet. Loads are smoothed over as much work as tells them from chance, and longer where connections come in
- *     bursts, which is learned. A step that no chance explains counts at once; a load far below what can be
- *     sustained has ended.
+ *     bursts, which is learned. A step that no chance explains counts at once, and loads then are means since it; a
+ * load far below what can be sustained has ended.
  *  5. Otherwise the lowest level at which what is not shed fits. Up at once. What is cut at a level counts as
  *     shed.
  *  6. If it fits at no level: red.
@@ -27,13 +27,15 @@
  * 10. So does a pinned level. At green by an operator's word nothing is shed, and there is no ceiling. The host's
  *     level is the highest of its services'.
  *
- * 11. Budget. While shedding: capacity x (target share - (wait - half of the wait target) / drain time), within
- *     floor and target share. At green the ceiling: 1.10 capacities, as no signal leads a step. What a level
- *     doesn't shed is not held back by the drain: the budget then is at least a tenth more than its load, up to
- *     the ceiling; the classes that are shed live under the drain through their shares.
+ * 11. Budget. While shedding: capacity x (target share - (wait - usual wait) / drain time), within floor and target
+ *     share. The usual wait is half of the wait target, or where little is served what chance makes of it. At green the
+ * ceiling: 1.10 capacities, as no signal leads a step. What a level doesn't shed is not held back by the drain: the
+ * budget then is at least a tenth more than its load, up to the ceiling; the classes that are shed live under the drain
+ * through their shares.
  * 12. Sustained is the target share of the capacity. A wait that stays above target for more than 3 s is no
  *     passing queue: what the budget lacks is then taken from what is sustained too, slowly, and given back once
- *     waits are within target.
+ *     waits are within target. Where what the level does not shed brings all that can be given out and waits are far
+ *     above target, that begins after half a second and goes four times as fast: nothing else drains that queue.
  *
  * 13. Capacity. As set, or learned; from what the application serves (first reads; or what was admitted less the
  *     growth of the accept queue).
@@ -57,7 +59,9 @@
  * 19. Shares. The budget is dealt out from the highest class down; those that don't shed take what they bring. The
  *     first that does not fit is admitted by share: 98 % of what is left, over its load and what its sources weigh
  *     (learned from what the admitted bring). Below it nobody is admitted.
- * 20. A share falls at once and rises slowly; near its aim it moves gently.
+ *     What is dealt out is the smooth budget: a dip while a queue drains is rule 10's of the datapath to take.
+ * 20. A share moves gently to its aim; it falls at once where that is far below, and rises the faster, the less of
+ *     what is left is used.
  * 21. As long as a class is not whole, those below it have no share, whatever is left.
  */
 #include <stdlib.h>
@@ -87,8 +91,7 @@
 #define SHARE_SECONDS	1.0
 #define STEP_TIMES	1.5 /* a step is more than so many times what was */
 #define STEP_DEVIATIONS 6   /* and more than so many of the usual deviations, */
-#define STEP_TICKS	2   /* for so many ticks, */
-#define STEP_CLEAR	2   /* or so many times as far in one */
+#define STEP_CLEAR	2   /* in two ticks or more, or so many times as far in one */
 #define BURST_SECONDS	10.0
 #define BURST_MOST	16.0
 #define BURST_FAR	9.0
@@ -220,46 +223,67 @@ static double longer(double least, double most, double work, double capacity_per
 	return capacity_per_s > 0 ? spw_bounded(work / capacity_per_s, least, most) : least;
 }
 
+/* What chance can do is learned, as one page opens several connections: variance over mean of a tick's count. */
+static void learn_burst(struct spw_share_memory *share, double load, double seconds)
+{
+	double mean = share->fast_per_s * seconds, more = load * seconds - mean;
+	double burst = spw_bounded(share->burst, 1, BURST_MOST);
+
+	/* A count far off, as at the end of a load, says nothing of how they come. */
+	more = more * more / (mean + 1);
+	if (more < BURST_FAR * burst)
+		share->burst = spw_bounded(spw_smooth(burst, more, seconds, BURST_SECONDS), 1, BURST_MOST);
+}
+
 /*
- * A load that two ticks, or one clearly, show to be another one altogether, by no chance, is not smoothed: a step is a
- * step. What chance can do is learned, as one page opens several connections.
+ * A load that two ticks together, or one clearly, show to be another one altogether, by no chance, is not smoothed: a
+ * step is a step. Compared is with the load before the first of these ticks, which otherwise would hide the next.
  */
 static bool is_step(struct spw_share_memory *share, double load, double seconds)
 {
-	double mean = share->fast_per_s * seconds, more = load * seconds - mean;
-	double spread = spw_bounded(share->burst, 1, BURST_MOST) * mean + 1;
-	double deviations = more * more / (STEP_DEVIATIONS * STEP_DEVIATIONS * spread);
+	double before = share->fast_per_s > share->slow_per_s ? share->fast_per_s : share->slow_per_s;
+	double mean, more, spread, deviations;
 
-	if (load > STEP_TIMES * share->fast_per_s && deviations > 1) {
-		share->steps++;
-		return share->steps >= STEP_TICKS || deviations > STEP_CLEAR * STEP_CLEAR;
+	if (share->odd_s > 0)
+		before = share->before_per_s;
+	if (load <= STEP_TIMES * before) {
+		share->odd_s = share->odd_work = 0;
+		return false;
 	}
-	share->steps = 0;
-	/* A count far off, as at the end of a load, says nothing of how they come. */
-	more = more * more / (mean + 1);
-	if (more < BURST_FAR * spw_bounded(share->burst, 1, BURST_MOST))
-		share->burst = spw_bounded(spw_smooth(share->burst, more, seconds, BURST_SECONDS), 1, BURST_MOST);
-	return false;
+	share->before_per_s = before;
+	share->odd_s += seconds;
+	share->odd_work += load * seconds;
+	mean = before * share->odd_s;
+	more = share->odd_work - mean;
+	spread = spw_bounded(share->burst, 1, BURST_MOST) * mean + 1;
+	deviations = more * more / (STEP_DEVIATIONS * STEP_DEVIATIONS * spread);
+	return deviations > STEP_CLEAR * STEP_CLEAR || (deviations > 1 && share->odd_s > seconds * 1.5);
 }
 
+/* Loads are means over the time since a step at first, and then smooth. */
 static void smooth_load(struct spw_share_memory *share, const struct spw_class_rates *now, bool primed, double fast,
 			double slow, double seconds)
 {
 	double load = now->fresh_per_s > now->admitted_per_s ? now->fresh_per_s : now->admitted_per_s;
-	double inside = now->admitted_per_s + now->crowded_per_s;
+	double inside = now->admitted_per_s + now->crowded_per_s, lately;
 
 	if (is_step(share, load, seconds) || !primed) {
-		share->fast_per_s = share->slow_per_s = load;
-		share->fresh_per_s = now->fresh_per_s;
+		share->fast_per_s = share->slow_per_s = share->odd_s > 0 ? share->odd_work / share->odd_s : load;
+		share->fresh_per_s = share->fast_per_s;
 		share->inside_per_s = inside;
 		share->expected_per_s = share->share * now->fresh_per_s;
+		share->since_s = share->odd_s;
+		share->odd_s = share->odd_work = 0;
+		return;
 	}
-	share->fast_per_s = spw_smooth(share->fast_per_s, load, seconds, fast);
-	share->slow_per_s = spw_smooth(share->slow_per_s, load, seconds, slow);
-	share->fresh_per_s = spw_smooth(share->fresh_per_s, now->fresh_per_s, seconds, SHARE_SECONDS);
-	share->expected_per_s =
-		spw_smooth(share->expected_per_s, share->share * now->fresh_per_s, seconds, SHARE_SECONDS);
-	share->inside_per_s = spw_smooth(share->inside_per_s, inside, seconds, SHARE_SECONDS);
+	learn_burst(share, load, seconds);
+	lately = share->since_s < SHARE_SECONDS ? share->since_s : SHARE_SECONDS;
+	share->fast_per_s = spw_smooth(share->fast_per_s, load, seconds, share->since_s < fast ? share->since_s : fast);
+	share->slow_per_s = spw_smooth(share->slow_per_s, load, seconds, share->since_s < slow ? share->since_s : slow);
+	share->fresh_per_s = spw_smooth(share->fresh_per_s, now->fresh_per_s, seconds, lately);
+	share->expected_per_s = spw_smooth(share->expected_per_s, share->share * now->fresh_per_s, seconds, lately);
+	share->inside_per_s = spw_smooth(share->inside_per_s, inside, seconds, lately);
+	share->since_s += seconds;
 }
 
 /* The more connections come at once, the longer it takes to smooth them. */
@@ -410,6 +434,7 @@ static void settle_budget(struct service_memory *service, const struct spw_polic
 {
 	double capacity = service->known.per_s, ceiling = policy->ceiling * capacity, unshed = 0;
 
+	service->capacity.crammed = false;
 	if (!(capacity > 0) || is_held_green(wish) || (service->blind && decision->level == SPW_GREEN))
 		return;
 	if (decision->level == SPW_GREEN) {
@@ -421,6 +446,7 @@ static void settle_budget(struct service_memory *service, const struct spw_polic
 		if (policy->classes[i].shed_from > decision->level && !decision->classes[i].cut)
 			unshed += LIFT * service->shares[i].fast_per_s;
 	decision->budget_per_s = capacity * service->known.given;
+	service->capacity.crammed = unshed >= LIFT * policy->eta * capacity;
 	if (decision->budget_per_s < unshed)
 		decision->budget_per_s = unshed < ceiling ? unshed : ceiling;
 }
@@ -429,7 +455,7 @@ static void settle_budget(struct service_memory *service, const struct spw_polic
 static void settle_shares(struct service_memory *service, const struct spw_policy *policy, double seconds,
 			  struct spw_service_decision *decision)
 {
-	double left = service->known.per_s * service->known.given;
+	double left = service->known.per_s * service->known.lasting;
 	struct spw_share_tick tick = {
 		.seconds = seconds,
 		.budget_per_s = decision->budget_per_s,

@@ -6,6 +6,10 @@
  * sheds now, the depth less its reserve; what sheds at a higher level only, all of it; what never sheds is charged
  * but not refused. Rooms fall strictly with rank, so that whatever is refused, everything below it is refused too.
  *
+ * Whoever was refused and comes again is late already, and admitted in place of somebody who comes for the first time
+ * makes that one late as well. So while a class sheds, half of its room is kept for fresh work; but no more than leaves
+ * what is resent as much as any class below has, lest it be refused while a lower class is not.
+ *
  * Where the depth holds few units, as at a small budget, chance alone would fill it: no room is smaller than a few.
  */
 #include <string.h>
@@ -16,6 +20,7 @@
 #define SECOND_NS	  1e9
 #define TICKS_MAX	  9e18
 #define DEBT		  0.5 /* beyond the largest room, in depths: so far what is never refused holds all others back */
+#define RESENT_SHARE	  0.5  /* of its room, for what was refused before */
 #define LEAST_UNITS	  8.0  /* room of the lowest class while it sheds, in units of new work */
 #define LEAST_UNITS_ARMED 24.0 /* and while nothing sheds: only the ceiling is to hold */
 
@@ -46,10 +51,18 @@ static double room_of(const struct spw_class_policy *class, const struct spw_cla
 	return room > least * cost ? room : least * cost;
 }
 
+/* In 256ths of @room; @below: the largest room of a lower class that admits anybody. */
+static u32 withheld_of(double room, double below)
+{
+	double left = below > room * RESENT_SHARE ? below : room * RESENT_SHARE;
+
+	return (u32)spw_bounded(256 * (1 - left / room), 0, 255);
+}
+
 static void plan_classes(const struct spw_policy *policy, const struct spw_service_decision *decision, double depth,
 			 double cost, struct spw_service_order *order)
 {
-	double below = cost;
+	double below = cost, below_open = 0;
 
 	/* From the lowest class up, so that each has at least a unit more than the one below. */
 	for (u32 rank = policy->classes_count; rank-- > 0;) {
@@ -70,6 +83,10 @@ static void plan_classes(const struct spw_policy *policy, const struct spw_servi
 			room = below + cost;
 		below = room;
 		to->room = as_ticks(room);
+		if (now->sheds)
+			to->withheld = withheld_of(room, below_open);
+		if (to->share && !now->cut)
+			below_open = room;
 	}
 	order->debt_ticks = as_ticks((below > depth ? below : depth) + DEBT * depth);
 }

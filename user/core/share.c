@@ -3,10 +3,11 @@
 #include "rates.h"
 #include "share.h"
 
-#define FILL	       0.98 /* of what is left: the budget then rarely refuses those who are in the share */
-#define NEAR	       0.06 /* a share as near to its aim as this part of the budget moves gently both ways */
-#define GENTLE_SECONDS 1.0  /* with this time constant */
-#define RISE_SECONDS   1.0  /* a share rises to its aim in about so long */
+#define FILL	       0.98
+#define FAR	       0.7 /* an aim below this part of the share is far below: it falls at once */
+#define GENTLE_SECONDS 1.0
+#define USED_LEAST     0.3  /* upwards the faster, the less of what is left is used: down to this part of the time */
+#define NEAR	       0.02 /* as near to 1 it is 1 */
 #define WEIGHT_SECONDS 0.5  /* what sources weigh is learned over so long */
 #define WEIGHT_PER_S   0.3  /* or grows at this pace where only the total tells that they are too many */
 #define WEIGHT_MOST    4.0
@@ -31,19 +32,19 @@ static void weigh(struct spw_share_memory *memory, const struct spw_share_tick *
 	memory->weight = spw_bounded(memory->weight, 1 / WEIGHT_MOST, WEIGHT_MOST);
 }
 
-/* Falls at once, rises slowly; near its aim it moves gently, lest noise drags it down. */
-static void move(struct spw_share_memory *memory, double aim, double near, double seconds)
+/*
+ * Whoever loses a place is refused in mid-visit, and whoever gains one comes with what was refused before and is late
+ * already: so a share moves gently to its aim, and only falls at once where the aim is far below.
+ */
+static void move(struct spw_share_memory *memory, double aim, double left_per_s, double seconds)
 {
-	double apart = aim - memory->share;
+	double used = left_per_s > 0 ? spw_bounded(memory->inside_per_s / left_per_s, USED_LEAST, 1) : 1;
 
-	if (aim <= 0 || apart < -near)
+	if (aim < FAR * memory->share)
 		memory->share = aim;
-	else if (apart <= near)
-		memory->share = spw_smooth(memory->share, aim, seconds, GENTLE_SECONDS);
-	else if (apart > aim * seconds / RISE_SECONDS)
-		memory->share += aim * seconds / RISE_SECONDS;
 	else
-		memory->share = aim;
+		memory->share =
+			spw_smooth(memory->share, aim, seconds, GENTLE_SECONDS * (aim > memory->share ? used : 1));
 }
 
 double spw_share_take(struct spw_share_memory *memory, const struct spw_share_tick *tick, double left_per_s)
@@ -51,9 +52,11 @@ double spw_share_take(struct spw_share_memory *memory, const struct spw_share_ti
 	double load = memory->fresh_per_s * memory->weight, aim = 1;
 
 	weigh(memory, tick);
-	if (load > 0 && left_per_s < load * (memory->share < 1 ? ROOMY : 1))
+	if (left_per_s <= 0)
+		aim = 0;
+	else if (load > 0 && left_per_s < load * (memory->share < 1 ? ROOMY : 1))
 		aim = spw_bounded(FILL * left_per_s / load, 0, 1);
-	move(memory, aim, load > 0 ? NEAR * tick->budget_per_s / load : 1, tick->seconds);
+	move(memory, aim, left_per_s, tick->seconds);
 	if (aim >= 1 && memory->share > 1 - NEAR)
 		memory->share = 1;
 	return spw_bounded(load, 0, left_per_s);

@@ -15,7 +15,10 @@ struct spw_share_memory {
 	double fast_per_s;     /* load, smooth over the time in which a level rises */
 	double slow_per_s;     /* and over that in which it falls */
 	double burst;	       /* how many connections come at once: variance over mean of a tick's count, at least 1 */
-	u32 steps;	       /* ticks in a row that no chance explains */
+	double odd_s;	       /* how long without a break more came than chance explains easily, */
+	double odd_work;       /* how much, */
+	double before_per_s;   /* and the load before that */
+	double since_s;	       /* since the load was another one altogether: loads are means over no more than that */
 	double fresh_per_s;    /* smooth over a second */
 	double expected_per_s; /* the part of it that the share alone would let in; as smooth */
 	double inside_per_s;   /* what its admitted sources bring, whether it passed or was crowded out; smooth */
