@@ -209,18 +209,19 @@ SPW_INLINE int judge_and_account(struct xdp_md *ctx, const struct spw_packet *pa
 	return judgement.verdict == SPW_DROP ? XDP_DROP : XDP_PASS;
 }
 
-/* Any frame: tags, options, extension headers, fragments, what looks malformed, what is larger than a page. */
-__attribute__((noinline)) int unusual_frame(struct xdp_md *ctx)
+/*
+ * Any frame: tags, options, extension headers, fragments, what looks malformed, what is larger than a page. Parsed by
+ * the caller, as the stack of all who call each other has to fit 512 bytes.
+ */
+__attribute__((noinline)) int judge_unusual(struct xdp_md *ctx, const struct spw_packet *packet)
 {
 	const struct spw_control *state = bpf_map_lookup_elem(&control, &only);
 	const struct spw_ruleset *rules = published_ruleset();
-	struct spw_packet packet = {0};
 
-	if (!state || !rules)
+	if (!packet || !state || !rules)
 		return XDP_PASS;
-	parse_whole(ctx, &packet);
-	spw_account_anomalies(packet.found);
-	return judge_and_account(ctx, &packet, rules, state);
+	spw_account_anomalies(packet->found);
+	return judge_and_account(ctx, packet, rules, state);
 }
 
 /* Behind parsing of a usual frame. */
@@ -251,7 +252,8 @@ SPW_INLINE int judge_frame(struct xdp_md *ctx)
 	if (spw_parse_usual4(start, end, (u32)(end - start), &cursor, &packet) ||
 	    spw_parse_usual6(start, end, (u32)(end - start), &cursor, &packet))
 		return judge_usual(ctx, start, end, &cursor, &packet, rules, state);
-	return unusual_frame(ctx);
+	parse_whole(ctx, &packet);
+	return judge_unusual(ctx, &packet);
 }
 
 SEC("xdp.frags")
