@@ -9,10 +9,9 @@
  *   3. Management: from a management prefix to a management port (where only one of the two is given, that): pass.
  *   4. No lease, or mode observe: pass.
  *   5. The class is cut at this level: drop.
- *   6. More packets or bits than the class allows its source, the prefix around it, or all of the class: drop
- * (limit.h).
+ *   6. More packets or bits than the class allows its source, the prefix around it, or all of the class: drop.
  *   7. Not new work: pass.
- *   8. More new work than the class allows its source, the prefix, or all of the class: drop.
+ *   8. More new work than the class allows its source, the prefix, or all of the class: drop (both: limit.h).
  *   9. The source is not in the admitted share of its class: drop (share.h).
  *  10. The backlog of the service's budget exceeds the room of the class (of what is resent, a part of it): drop.
  *      Otherwise charge the budget and pass (meter.h).

@@ -13,8 +13,8 @@
  *     what can be sustained (about the ceiling), nor by 2 % for two seconds; at green the latter only counts while
  *     waits are above target and stay so, since a little more than the target share of the capacity harms nobody
  *     yet. Loads are smoothed over as much work as tells them from chance, and longer where connections come in
- *     bursts, which is learned. A step that no chance explains counts at once, and loads then are means since it; a
- * load far below what can be sustained has ended.
+ *     bursts, which is learned. A step that no chance explains counts at once, and loads then are means since it;
+ *     a load far below what can be sustained has ended.
  *  5. Otherwise the lowest level at which what is not shed fits. Up at once. What is cut at a level counts as
  *     shed.
  *  6. If it fits at no level: red.
@@ -28,10 +28,10 @@
  *     level is the highest of its services'.
  *
  * 11. Budget. While shedding: capacity x (target share - (wait - usual wait) / drain time), within floor and target
- *     share. The usual wait is half of the wait target, or where little is served what chance makes of it. At green the
- * ceiling: 1.10 capacities, as no signal leads a step. What a level doesn't shed is not held back by the drain: the
- * budget then is at least a tenth more than its load, up to the ceiling; the classes that are shed live under the drain
- * through their shares.
+ *     share. The usual wait is half of the wait target, or where little is served what chance makes of it. At green
+ *     the ceiling: 1.10 capacities, as no signal leads a step. What a level doesn't shed is not held back by the
+ *     drain: the budget then is at least a tenth more than its load, up to the ceiling; the classes that are shed
+ *     live under the drain through their shares.
  * 12. Sustained is the target share of the capacity. A wait that stays above target for more than 3 s is no
  *     passing queue: what the budget lacks is then taken from what is sustained too, slowly, and given back once
  *     waits are within target. Where what the level does not shed brings all that can be given out and waits are far
