@@ -136,6 +136,12 @@ static void a_cut_class_gives_too(void **state)
 	scene.policy.policy.classes[2].shed_from = SPW_LEVEL_NEVER;
 	scene.policy.policy.classes[2].cut_from = SPW_ORANGE;
 	assert_non_null(strstr(reason(), "unknown and international can give 3,900/s"));
+	/* A class of bans at whose door nobody knocks. */
+	scene.policy.policy.classes[3].cut_from = SPW_GREEN;
+	scene.decision.services[0].classes[3].fresh_per_s = 0;
+	assert_non_null(strstr(reason(), "by 4,250/s; international can give 3,900/s"));
+	scene.decision.services[0].classes[3].fresh_per_s = 100;
+	assert_non_null(strstr(reason(), "unknown and international can give 3,900/s"));
 }
 
 static void what_is_not_usual_is_said(void **state)

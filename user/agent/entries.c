@@ -303,10 +303,11 @@ static void answer(struct agent *agent, const struct entry_job *job)
 	if (*job->error && job->kind == ENTRY_ADD)
 		spw_log(LOG_ERR, "list-add to '%s' failed: %s", job->list_name, job->error);
 	else if (job->kind == ENTRY_ADD)
-		spw_log(LOG_INFO, "list '%s': %u entries added, %u changed, %u moved here", job->list_name, job->added,
-			job->changed, job->moved);
+		spw_log(LOG_INFO, "list '%s': %u %s added, %u changed, %u moved here", job->list_name, job->added,
+			job->added == 1 ? "entry" : "entries", job->changed, job->moved);
 	else if (job->kind == ENTRY_REMOVE)
-		spw_log(LOG_INFO, "list '%s': %u entries removed", job->list_name, job->removed);
+		spw_log(LOG_INFO, "list '%s': %u %s removed", job->list_name, job->removed,
+			job->removed == 1 ? "entry" : "entries");
 	if (!job->client)
 		return;
 	if (*job->error)

@@ -28,20 +28,27 @@ static u32 gives_from(const struct spw_class_policy *class)
 	return class->shed_from < class->cut_from ? class->shed_from : class->cut_from;
 }
 
-static bool between(const struct spw_class_policy *class, u32 least, u32 most)
+/* A class that is cut at all times, as those of bans are, is not worth its name while it brings nothing. */
+static bool gives(const struct spw_named_policy *policy, const struct spw_service_decision *service, u32 rank,
+		  u32 least, u32 most)
 {
+	const struct spw_class_policy *class = &policy->policy.classes[rank];
+
+	if (class->cut_from == SPW_GREEN && service->classes[rank].fresh_per_s < ROUNDING)
+		return false;
 	return gives_from(class) >= least && gives_from(class) <= most;
 }
 
-u32 spw_put_givers(FILE *out, const struct spw_named_policy *policy, u32 least, u32 most)
+u32 spw_put_givers(FILE *out, const struct spw_named_policy *policy, const struct spw_service_decision *service,
+		   u32 least, u32 most)
 {
 	u32 left = 0, count;
 
 	for (u32 i = 0; i < policy->policy.classes_count; i++)
-		left += between(&policy->policy.classes[i], least, most);
+		left += gives(policy, service, i, least, most);
 	count = left;
 	for (u32 i = policy->policy.classes_count; i-- > 0;) {
-		if (!between(&policy->policy.classes[i], least, most))
+		if (!gives(policy, service, i, least, most))
 			continue;
 		spw_put_text(out, policy->classes[i], SPW_FOR_TERMINAL);
 		left--;
@@ -61,22 +68,23 @@ static void put_gifts(FILE *out, const struct spw_named_policy *policy, const st
 	bool any = false;
 
 	for (u32 i = 0; i < policy->policy.classes_count; i++)
-		any |= gives_from(&policy->policy.classes[i]) <= level;
+		any |= gives(policy, service, i, SPW_GREEN, level);
 	if (!any) {
 		fputs("no class may be shed", out);
 		return;
 	}
-	if (level && lower > 0 && lower < excess && spw_put_givers(out, policy, 0, level - 1)) {
+	if (level && lower > 0 && lower < excess && spw_put_givers(out, policy, service, 0, level - 1)) {
 		fprintf(out, " can give %s", spw_per_second(lower, rate));
 		if (all > lower) {
 			double rest = (all < excess ? all : excess) - lower;
 
 			fputs(", ", out);
-			fprintf(out, "%s%s", spw_put_givers(out, policy, level, level) > 1 ? " give " : " gives ",
+			fprintf(out, "%s%s",
+				spw_put_givers(out, policy, service, level, level) > 1 ? " give " : " gives ",
 				spw_per_second(rest, rate));
 		}
 	} else {
-		spw_put_givers(out, policy, 0, level);
+		spw_put_givers(out, policy, service, 0, level);
 		fprintf(out, " can give %s", spw_per_second(all, rate));
 	}
 	if (all + ROUNDING < excess)
