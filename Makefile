@@ -37,7 +37,7 @@ OBJ      := $(SRC:%.c=$(BUILD)/obj/%.o)
 # What runs in the unit ring, under ASan and UBSan: what is pure, and of io/ what works without a network and without maps.
 SAN_SRC  := $(wildcard user/core/*.c user/config/*.c user/lists/*.c user/view/*.c) \
             user/io/answer.c user/io/proc_text.c user/io/tally.c user/io/log.c user/io/pcapng.c \
-            $(addprefix user/io/,registry.c learned.c history.c history_parts.c history_read.c thinning.c events.c hooks.c)
+            $(addprefix user/io/,registry.c learned.c state_file.c history.c history_parts.c history_read.c thinning.c events.c hooks.c)
 SAN_OBJ  := $(SAN_SRC:%.c=$(BUILD)/san/%.o)
 SKELS    := $(BUILD)/bpf/spillway.skel.h $(BUILD)/bpf/signals.skel.h
 SIM_OBJ  := $(patsubst %.c,$(BUILD)/san/%.o,$(filter-out tests/sim/test_%,$(wildcard tests/sim/*.c)))

@@ -17,13 +17,9 @@
 #include "cleanup.h"
 #include "log.h"
 #include "sampler.h"
+#include "state_file.h"
 
-enum { VERSION = 1, PATH_BYTES = 4096, BOOT_ID_BYTES = 40 };
-
-static void make_path(char path[PATH_BYTES], const char *state_dir, const char *ending)
-{
-	snprintf(path, PATH_BYTES, "%.4000s/" SPW_ENTRIES_FILE "%s", state_dir, ending);
-}
+enum { VERSION = 1, BOOT_ID_BYTES = 40 };
 
 static void read_boot_id(char id[BOOT_ID_BYTES])
 {
@@ -123,10 +119,10 @@ static const char *read_first_line(const char *text, size_t length, struct spw_e
 /* Keep what cannot be read, for whoever wants to look at it; the next save replaces the file itself. */
 static const char *keep_beside(const char *state_dir)
 {
-	char path[PATH_BYTES], beside[PATH_BYTES];
+	char path[SPW_STATE_PATH_BYTES], beside[SPW_STATE_PATH_BYTES];
 
-	make_path(path, state_dir, "");
-	make_path(beside, state_dir, ".bad");
+	spw_state_path(path, state_dir, SPW_ENTRIES_FILE, "");
+	spw_state_path(beside, state_dir, SPW_ENTRIES_FILE, ".bad");
 	return rename(path, beside) ? "" : "; the file was moved to " SPW_ENTRIES_FILE ".bad";
 }
 
@@ -182,14 +178,14 @@ int spw_entries_load(const char *state_dir, spw_entry_line_visit *visit, void *c
 	struct reading reading = {
 		.visit = visit, .context = context, .moment = {.now = wall_seconds(), .now_ns = spw_monotonic_ns()}};
 	_cleanup_file_ FILE *file = NULL;
-	char path[PATH_BYTES];
+	char path[SPW_STATE_PATH_BYTES];
 	struct stat status;
 	const char *wrong;
 	int fd, err;
 
 	*message = '\0';
 	*expired = 0;
-	make_path(path, state_dir, "");
+	spw_state_path(path, state_dir, SPW_ENTRIES_FILE, "");
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	if (fd < 0 && errno == ENOENT)
 		return 0;
@@ -261,50 +257,16 @@ static int write_entry(void *context, const struct spw_entry_key *key, const str
 	return ferror(writing->out) ? -EIO : 0;
 }
 
-static int write_whole(const char *path, struct writing *writing)
+static int write_all(FILE *out, void *context)
 {
+	struct writing *writing = context;
 	char boot_id[BOOT_ID_BYTES];
-	int fd, err;
 
-	unlink(path); /* of a run that was killed */
-	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (fd < 0)
-		return -errno;
-	writing->out = fdopen(fd, "we");
-	if (!writing->out) {
-		close(fd);
-		return -ENOMEM;
-	}
+	writing->out = out;
 	read_boot_id(boot_id);
-	fprintf(writing->out, "{\"spillway\":\"entries\",\"version\":%d,\"boot_id\":\"%s\",\"saved\":%.3f}\n", VERSION,
-		boot_id, writing->now);
-	errno = 0;
-	err = spw_entry_maps_read(writing->maps, write_entry, writing);
-	if (fflush(writing->out) || (!err && fsync(fd)))
-		err = errno ? -errno : -EIO;
-	if (fclose(writing->out) && !err)
-		err = -errno;
-	return err;
-}
-
-static int replace(const char *state_dir, struct writing *writing)
-{
-	char path[PATH_BYTES], beside[PATH_BYTES];
-	struct stat status;
-	int err;
-
-	make_path(path, state_dir, "");
-	make_path(beside, state_dir, ".new");
-	if (mkdir(state_dir, 0700) && errno != EEXIST)
-		return -errno;
-	if (!lstat(path, &status) && S_ISLNK(status.st_mode))
-		return -ELOOP;
-	err = write_whole(beside, writing);
-	if (!err && rename(beside, path))
-		err = -errno;
-	if (err)
-		unlink(beside);
-	return err;
+	fprintf(out, "{\"spillway\":\"entries\",\"version\":%d,\"boot_id\":\"%s\",\"saved\":%.3f}\n", VERSION, boot_id,
+		writing->now);
+	return spw_entry_maps_read(writing->maps, write_entry, writing);
 }
 
 static void copy_names(const struct spw_registry *registry, char names[SPW_LISTS_MAX][SPW_NAME_MAX])
@@ -317,7 +279,7 @@ static int save(const char *state_dir, const struct spw_entry_maps *maps, const 
 		char *message)
 {
 	struct writing writing = {.maps = maps, .names = names, .now_ns = spw_monotonic_ns(), .now = wall_seconds()};
-	int err = replace(state_dir, &writing);
+	int err = spw_state_replace(state_dir, SPW_ENTRIES_FILE, write_all, &writing);
 
 	*message = '\0';
 	if (err)
@@ -343,7 +305,7 @@ int spw_entries_save(const char *state_dir, const struct spw_entry_maps *maps, c
 /* ---- beside the loop ---- */
 
 struct job {
-	char state_dir[PATH_BYTES];
+	char state_dir[SPW_STATE_PATH_BYTES];
 	const struct spw_entry_maps *maps;
 	char names[SPW_LISTS_MAX][SPW_NAME_MAX];
 };

@@ -16,13 +16,9 @@
 
 #include "cleanup.h"
 #include "log.h"
+#include "state_file.h"
 
-enum { VERSION = 1, PATH_BYTES = 4096 };
-
-static void make_path(char path[PATH_BYTES], const char *state_dir, const char *ending)
-{
-	snprintf(path, PATH_BYTES, "%.4000s/" SPW_LEARNED_FILE "%s", state_dir, ending);
-}
+enum { VERSION = 1 };
 
 /* ---- reading ---- */
 
@@ -87,11 +83,11 @@ static const char *take(const char *text, size_t bytes, struct spw_learned_all *
 /* Keep a file that cannot be used out of the way, for whoever wants to look at it. */
 static int put_aside(const char *state_dir, const char *wrong, char *message)
 {
-	char path[PATH_BYTES], aside[PATH_BYTES];
+	char path[SPW_STATE_PATH_BYTES], aside[SPW_STATE_PATH_BYTES];
 	bool moved;
 
-	make_path(path, state_dir, "");
-	make_path(aside, state_dir, ".bad");
+	spw_state_path(path, state_dir, SPW_LEARNED_FILE, "");
+	spw_state_path(aside, state_dir, SPW_LEARNED_FILE, ".bad");
 	moved = !rename(path, aside);
 	snprintf(message, SPW_MESSAGE_MAX, "%.200s is not used: %s; capacities are learned anew%s%.200s", path, wrong,
 		 moved ? ", the file was moved to " : "", moved ? aside : "");
@@ -102,14 +98,14 @@ int spw_learned_load(const char *state_dir, struct spw_learned_all *all, char me
 {
 	_cleanup_free_ char *text = malloc(SPW_LEARNED_BYTES_MAX + 1);
 	_cleanup_fd_ int fd = -1;
-	char path[PATH_BYTES];
+	char path[SPW_STATE_PATH_BYTES];
 	struct stat status;
 	const char *wrong;
 	ssize_t got;
 
 	memset(all, 0, sizeof(*all));
 	*message = '\0';
-	make_path(path, state_dir, "");
+	spw_state_path(path, state_dir, SPW_LEARNED_FILE, "");
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	if (fd < 0 && errno == ENOENT)
 		return 0;
@@ -163,47 +159,15 @@ static char *make_text(const struct spw_learned_all *all)
 	return text;
 }
 
-static int write_whole(const char *path, const char *text)
+static int write_text(FILE *out, void *text)
 {
-	_cleanup_fd_ int fd = -1;
-	size_t bytes = strlen(text);
-	ssize_t written;
-
-	unlink(path); /* of a run that was killed */
-	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (fd < 0)
-		return -errno;
-	written = write(fd, text, bytes);
-	if (written != (ssize_t)bytes)
-		return written < 0 ? -errno : -ENOSPC;
-	return fsync(fd) ? -errno : 0;
-}
-
-/* A rename that is not on disk yet may be undone by a power cut; the old file is there then, which is well. */
-static int replace(const char *state_dir, const char *text)
-{
-	char path[PATH_BYTES], beside[PATH_BYTES];
-	struct stat status;
-	int err;
-
-	make_path(path, state_dir, "");
-	make_path(beside, state_dir, ".new");
-	if (mkdir(state_dir, 0700) && errno != EEXIST)
-		return -errno;
-	if (!lstat(path, &status) && S_ISLNK(status.st_mode))
-		return -ELOOP;
-	err = write_whole(beside, text);
-	if (!err && rename(beside, path))
-		err = -errno;
-	if (err)
-		unlink(beside);
-	return err;
+	return fputs(text, out) < 0 ? -EIO : 0;
 }
 
 int spw_learned_save(const char *state_dir, const struct spw_learned_all *all, char message[SPW_MESSAGE_MAX])
 {
 	_cleanup_free_ char *text = make_text(all);
-	int err = text ? replace(state_dir, text) : -ENOMEM;
+	int err = text ? spw_state_replace(state_dir, SPW_LEARNED_FILE, write_text, text) : -ENOMEM;
 
 	*message = '\0';
 	if (err)
@@ -217,7 +181,7 @@ int spw_learned_save(const char *state_dir, const struct spw_learned_all *all, c
 static atomic_bool saving;
 
 struct save {
-	char state_dir[PATH_BYTES];
+	char state_dir[SPW_STATE_PATH_BYTES];
 	struct spw_learned_all all;
 };
 
