@@ -9,7 +9,7 @@ import struct
 from world import CLASSES, run_tests, wait_for
 
 SERVICES = "services: { shop: { tcp: [80], capacity: 950/s } }\n"
-# /run is hidden as a whole, so that nothing has to be made in the host's where there is no systemd.
+# /run is hidden as a whole, so that nothing has to be made in the host's where there is no systemd. (TMPDIR is elsewhere.)
 LAY_OVER = ('mount -t tmpfs none /run && mkdir -p /run/systemd/journal && mount --bind "$0" /run/systemd/journal && '
             'export JOURNAL_STREAM=1:1 && exec "$@"')
 

@@ -1,6 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only
 """Limits by the agent: in force, told, counted, and forgotten by neither reload, kill -9 nor another configuration."""
+import time
+
 from world import CLASSES, request, run_tests
 
 BURST = 12
@@ -40,12 +42,13 @@ def counted(agent, reason, **labels):
 def a_source_is_limited(tap, world):
     clients, agent = build(world, LIMITED)
     tap.ok("a source 1/s new (12 at once)" in agent.cli("check").stdout, "check tells the limits")
-    served = 0
+    served, begin = 0, time.monotonic()
     for _ in range(3 * BURST):
         if request(clients["abroad"]) != 200:
             break
         served += 1
-    tap.ok(BURST <= served <= BURST + 3, "a source is served up to its burst", served)
+    most = BURST + 3 + (time.monotonic() - begin)  # where a request waits long enough, its SYN comes again and may pass
+    tap.ok(BURST <= served <= most, "a source is served up to its burst", f"{served}, at most {most:.0f}")
     tap.equal(ask(clients["partners"], 20), 20, "another class is not limited")
     tap.ok(agent.reasons()["source_new"]["drop"] > 0, "status says why", agent.reasons()["source_new"])
     tap.ok("international: a source 1/s new (12 at once); " in agent.cli("status").stdout, "status tells the limits")
