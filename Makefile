@@ -140,16 +140,19 @@ $(BUILD)/tests/upstream: tests/loop/upstream.c
 check: $(BUILD)/spillway $(UNIT)
 	@tests/run unit sim
 
+# Where nobody has said how many at a time, as many as there are processors.
+JOBS = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
+
 ## test     all rings on this host: unit, sim, prog, e2e (root; installs what is missing)
 test:
 	@packaging/deps build test
-	@$(MAKE) --no-print-directory tests
+	@$(MAKE) --no-print-directory $(JOBS) tests
 	@tests/run unit sim prog e2e
 
 ## vmtest   the root rings inside virtual machines, on Debian's kernels 6.1 and 6.12 (root)
 vmtest:
 	@packaging/deps build test vm
-	@$(MAKE) --no-print-directory tests
+	@$(MAKE) --no-print-directory $(JOBS) tests
 	@tests/vm/run
 
 ## bench    cost per packet, in BPF_PROG_TEST_RUN and on a veth (root)
