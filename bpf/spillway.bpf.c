@@ -224,6 +224,14 @@ __attribute__((noinline)) int judge_unusual(struct xdp_md *ctx, const struct spw
 	return judge_and_account(ctx, packet, rules, state);
 }
 
+SPW_INLINE int unusual_frame(struct xdp_md *ctx)
+{
+	struct spw_packet packet = {0};
+
+	parse_whole(ctx, &packet);
+	return judge_unusual(ctx, &packet);
+}
+
 /* Behind parsing of a usual frame. */
 SPW_INLINE int judge_usual(struct xdp_md *ctx, const u8 *start, const u8 *end, const struct spw_cursor *cursor,
 			   struct spw_packet *packet, const struct spw_ruleset *rules, const struct spw_control *state)
@@ -252,8 +260,7 @@ SPW_INLINE int judge_frame(struct xdp_md *ctx)
 	if (spw_parse_usual4(start, end, (u32)(end - start), &cursor, &packet) ||
 	    spw_parse_usual6(start, end, (u32)(end - start), &cursor, &packet))
 		return judge_usual(ctx, start, end, &cursor, &packet, rules, state);
-	parse_whole(ctx, &packet);
-	return judge_unusual(ctx, &packet);
+	return unusual_frame(ctx);
 }
 
 SEC("xdp.frags")
