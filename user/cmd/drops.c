@@ -122,9 +122,9 @@ int spw_drops(const struct spw_call *call, const struct spw_drops_wish *wish, sp
 	_cleanup_free_ struct reading *reading = calloc(1, sizeof(*reading));
 	int status = spw_where(call, &config);
 
-	if (!reading)
+	if (!reading) {
 		status = spw_fail("out of memory");
-	if (status == SPW_EXIT_DONE) {
+	} else if (status == SPW_EXIT_DONE) {
 		_cleanup_fd_ int fd = spw_control_open(config.run_dir, request_of(wish), message);
 
 		sigaction(SIGINT, &ending, NULL);

@@ -33,7 +33,8 @@ static int run(const struct spw_call *call, int argc, char **argv)
 
 const struct spw_verb spw_verb_list = {
 	.name = "list",
-	.usage = "show [NAME] | add NAME PREFIX... | remove NAME PREFIX... | import NAME FILE",
+	.usage =
+		"show [NAME] | add NAME PREFIX... [--for TIME] [--note TEXT] [--force] | remove NAME PREFIX... | import NAME FILE [...]",
 	.summary = "Show the lists; put prefixes into one for a time, or take them out",
 	.help = "  spillway list show                               all lists with prefixes and counters\n"
 		"  spillway list show banned                        one, with every digit and its entries\n"

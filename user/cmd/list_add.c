@@ -29,14 +29,20 @@ static int print_added(const struct spw_call *call, const struct spw_list_order 
 	return SPW_EXIT_DONE;
 }
 
-/* "--KEY VALUE" or "--KEY=VALUE" at argv[*at]; moves on to the value. */
-static const char *option(int argc, char **argv, int *at, const char *key)
+/* "--KEY VALUE" or "--KEY=VALUE" at argv[*at]: whether it is that; then @at moves on to what @value is in. */
+static bool takes(int argc, char **argv, int *at, const char *key, const char **value)
 {
 	size_t length = strlen(key);
+	const char *word = argv[*at];
 
-	if (!strcmp(argv[*at], key) && *at + 1 < argc)
-		return argv[++*at];
-	return !strncmp(argv[*at], key, length) && argv[*at][length] == '=' ? argv[*at] + length + 1 : NULL;
+	if (!strcmp(word, key) && *at + 1 < argc) {
+		*value = argv[++*at];
+		return true;
+	}
+	if (strncmp(word, key, length) != 0 || word[length] != '=')
+		return false;
+	*value = word + length + 1;
+	return true;
 }
 
 /* Takes the options out of argv; what is left is packed behind its word. Returns how many words, -1: usage. */
@@ -45,20 +51,23 @@ static int take_options(int argc, char **argv, struct spw_list_order *order)
 	int kept = 1;
 
 	for (int i = 1; i < argc; i++) {
-		const char *value = option(argc, argv, &i, "--for"), *wrong;
+		const char *value = NULL, *wrong;
 
-		if (value) {
+		if (takes(argc, argv, &i, "--for", &value)) {
 			wrong = spw_units_duration(value, &order->for_ns);
 			if (wrong || !order->for_ns) {
 				spw_usage(&spw_verb_list, "--for '%s': %s", value, wrong ? wrong : "no time at all");
 				return -1;
 			}
-		} else if ((value = option(argc, argv, &i, "--note"))) {
+		} else if (takes(argc, argv, &i, "--note", &value)) {
 			order->note = value;
 		} else if (!strcmp(argv[i], "--force")) {
 			order->force = true;
 		} else if (argv[i][0] == '-' && argv[i][1]) {
-			spw_usage(&spw_verb_list, "unexpected '%s'", argv[i]);
+			bool lacks = !strcmp(argv[i], "--for") || !strcmp(argv[i], "--note");
+
+			spw_usage(&spw_verb_list, lacks ? "%s: a value is missing behind it" : "unexpected '%s'",
+				  argv[i]);
 			return -1;
 		} else {
 			argv[kept++] = argv[i];
