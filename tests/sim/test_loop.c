@@ -131,7 +131,7 @@ static void one_worker(double load, double least)
 	for (int seed = 1; seed <= seeds; seed++) {
 		struct sim_setup setup;
 		struct sim_score score;
-		double beneath;
+		double seconds_beneath;
 		struct sim *sim;
 
 		sim_defaults(&setup);
@@ -142,7 +142,7 @@ static void one_worker(double load, double least)
 							 .queue_limit = 4096,
 							 .accepts_at_once = true,
 							 .packet_ns = 20000};
-		setup.policy.services[0].capacity_per_s = 300;
+		setup.policy.services[0].capacity_per_s = setup.sites[0].capacity_per_s;
 		setup.sources = 4096;
 		setup.patience_s = 10;
 		setup.seed = (u64)seed;
@@ -150,8 +150,9 @@ static void one_worker(double load, double least)
 		setup.parameter = load;
 		sim = sim_new(&setup);
 		score = score_of(sim, "one worker", SURGE_BEGINS, SURGE_ENDS);
-		beneath = 300 * (SURGE_ENDS - SURGE_BEGINS - (double)sim->sites[0].knocks * 20e-6);
-		good += (double)sim_sum(sim, 0).good / beneath / seeds;
+		seconds_beneath =
+			SURGE_ENDS - SURGE_BEGINS - (double)(sim->sites[0].knocks * setup.sites[0].packet_ns) / 1e9;
+		good += (double)sim_sum(sim, 0).good / (setup.sites[0].capacity_per_s * seconds_beneath) / seeds;
 		prompt += score.top_prompt / seeds;
 		sim_free(sim);
 	}

@@ -458,7 +458,6 @@ static void settle_shares(struct service_memory *service, const struct spw_polic
 	double left = service->known.per_s * service->known.lasting;
 	struct spw_share_tick tick = {
 		.seconds = seconds,
-		.budget_per_s = decision->budget_per_s,
 		.crowded_known = service->now.crowded_known,
 		.crowded = service->capacity.admitted_per_s > CROWDED * decision->budget_per_s,
 	};

@@ -3,10 +3,10 @@
 #include "rates.h"
 #include "share.h"
 
-#define FILL	       0.98
-#define FAR	       0.7 /* an aim below this part of the share is far below: it falls at once */
-#define GENTLE_SECONDS 1.0
-#define USED_LEAST     0.3  /* upwards the faster, the less of what is left is used: down to this part of the time */
+#define FILL	       0.98 /* of what is left: the budget then rarely refuses those who are in the share */
+#define FAR	       0.7  /* an aim below this part of the share is far below: it falls at once */
+#define GENTLE_SECONDS 1.0  /* otherwise it moves with this time constant, */
+#define USED_LEAST     0.3  /* upwards the faster, the less of what is left is used: down to this part of it */
 #define NEAR	       0.02 /* as near to 1 it is 1 */
 #define WEIGHT_SECONDS 0.5  /* what sources weigh is learned over so long */
 #define WEIGHT_PER_S   0.3  /* or grows at this pace where only the total tells that they are too many */

@@ -27,7 +27,6 @@ struct spw_share_memory {
 /* What all classes of a service share in. */
 struct spw_share_tick {
 	double seconds;
-	double budget_per_s;
 	bool crowded_known;
 	bool crowded; /* the budget is used up, so it refuses some of those who are in the share */
 };
