@@ -116,14 +116,11 @@ static const char *read_first_line(const char *text, size_t length, struct spw_e
 	return wrong;
 }
 
-/* Keep what cannot be read, for whoever wants to look at it; the next save replaces the file itself. */
+/* What cannot be read is kept; the next save replaces the file itself. */
 static const char *keep_beside(const char *state_dir)
 {
-	char path[SPW_STATE_PATH_BYTES], beside[SPW_STATE_PATH_BYTES];
-
-	spw_state_path(path, state_dir, SPW_ENTRIES_FILE, "");
-	spw_state_path(beside, state_dir, SPW_ENTRIES_FILE, ".bad");
-	return rename(path, beside) ? "" : "; the file was moved to " SPW_ENTRIES_FILE ".bad";
+	return spw_state_put_aside(state_dir, SPW_ENTRIES_FILE) ? "; the file was moved to " SPW_ENTRIES_FILE ".bad"
+								: "";
 }
 
 struct reading {

@@ -80,15 +80,13 @@ static const char *take(const char *text, size_t bytes, struct spw_learned_all *
 	return wrong;
 }
 
-/* Keep a file that cannot be used out of the way, for whoever wants to look at it. */
 static int put_aside(const char *state_dir, const char *wrong, char *message)
 {
 	char path[SPW_STATE_PATH_BYTES], aside[SPW_STATE_PATH_BYTES];
-	bool moved;
+	bool moved = spw_state_put_aside(state_dir, SPW_LEARNED_FILE);
 
 	spw_state_path(path, state_dir, SPW_LEARNED_FILE, "");
 	spw_state_path(aside, state_dir, SPW_LEARNED_FILE, ".bad");
-	moved = !rename(path, aside);
 	snprintf(message, SPW_MESSAGE_MAX, "%.200s is not used: %s; capacities are learned anew%s%.200s", path, wrong,
 		 moved ? ", the file was moved to " : "", moved ? aside : "");
 	return -EINVAL;

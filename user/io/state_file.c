@@ -12,6 +12,15 @@ void spw_state_path(char path[SPW_STATE_PATH_BYTES], const char *state_dir, cons
 	snprintf(path, SPW_STATE_PATH_BYTES, "%.4000s/%s%s", state_dir, name, ending);
 }
 
+bool spw_state_put_aside(const char *state_dir, const char *name)
+{
+	char path[SPW_STATE_PATH_BYTES], aside[SPW_STATE_PATH_BYTES];
+
+	spw_state_path(path, state_dir, name, "");
+	spw_state_path(aside, state_dir, name, ".bad");
+	return !rename(path, aside);
+}
+
 static int write_whole(const char *path, spw_state_writer *write, void *context)
 {
 	FILE *out;

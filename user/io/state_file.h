@@ -6,12 +6,19 @@
 #ifndef SPW_IO_STATE_FILE_H
 #define SPW_IO_STATE_FILE_H
 
+#include <stdbool.h>
 #include <stdio.h>
 
 #define SPW_STATE_PATH_BYTES 4096
 
 /** spw_state_path() - @name in @state_dir, with @ending behind it. */
 void spw_state_path(char path[SPW_STATE_PATH_BYTES], const char *state_dir, const char *name, const char *ending);
+
+/**
+ * spw_state_put_aside() - keep a file that cannot be used as @name.bad, for whoever wants to look at it.
+ * Returns whether it was moved.
+ */
+bool spw_state_put_aside(const char *state_dir, const char *name);
 
 /* Writes the whole of it. Returns 0 or -errno; what the stream itself knows of errors need not be told. */
 typedef int spw_state_writer(FILE *out, void *context);
