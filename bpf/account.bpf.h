@@ -56,7 +56,7 @@ SPW_INLINE void spw_account_new_work(const struct spw_slot *slot, u32 service, b
 		counter->resent[judgement.verdict & 1]++;
 	else
 		counter->fresh[judgement.verdict & 1]++;
-	if (judgement.reason == SPW_REASON_BUDGET)
+	if (judgement.reason == SPW_REASON_BUDGET && !resent)
 		counter->crowded++;
 }
 

@@ -45,7 +45,7 @@ struct spw_class_counter {
 struct spw_work_counter {
 	u64 fresh[SPW_VERDICTS];
 	u64 resent[SPW_VERDICTS];
-	u64 crowded; /* of the refused: by the budget (rule 10), although their source is in the share */
+	u64 crowded; /* of the refused fresh: by the budget (rule 10), although their source is in the share */
 };
 
 #define SPW_WORK_COUNTERS (SPW_SERVICE_IDENTITIES * SPW_CLASSES_MAX)

@@ -177,7 +177,7 @@ static bool is_refused(struct sim *sim, struct sim_site *site, const struct shop
 	out = !spw_is_in(to->share, address_of(shopper), order, jiffies_now(sim));
 	if (out || crowded_out(sim, site, to, shopper->attempt)) {
 		check_priority(sim, site, order, shopper->class);
-		site->facts.crowded[shopper->class] += !out;
+		site->facts.crowded[shopper->class] += !out && !shopper->attempt;
 		return true;
 	}
 	charge(sim, site, order, spw_room(to, shopper->attempt));

@@ -265,7 +265,7 @@ static void smooth_load(struct spw_share_memory *share, const struct spw_class_r
 			double slow, double seconds)
 {
 	double load = now->fresh_per_s > now->admitted_per_s ? now->fresh_per_s : now->admitted_per_s;
-	double inside = now->admitted_per_s + now->crowded_per_s, lately;
+	double inside = now->inside_per_s, lately;
 
 	if (is_step(share, load, seconds) || !primed) {
 		share->fast_per_s = share->slow_per_s = share->odd_s > 0 ? share->odd_work / share->odd_s : load;

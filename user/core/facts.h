@@ -34,8 +34,7 @@ struct spw_service_facts {
 	/* New work by class rank (0: highest priority), from the datapath. */
 	u64 fresh[SPW_CLASSES_MAX][SPW_VERDICTS];
 	u64 resent[SPW_CLASSES_MAX][SPW_VERDICTS];
-	/* Of the refused, fresh and resent: by rule 10, although their sources are in the share. Steadies the shares.
-	 */
+	/* Of the refused fresh: by rule 10, although their sources are in the share. Steadies the shares. */
 	bool crowded_present;
 	u64 crowded[SPW_CLASSES_MAX];
 

@@ -68,11 +68,12 @@ static bool take_class(const struct spw_service_facts *now, const struct spw_ser
 	rates->fresh_per_s = (fresh[SPW_PASS] + fresh[SPW_DROP]) / seconds;
 	rates->admitted_per_s = (fresh[SPW_PASS] + resent[SPW_PASS]) / seconds;
 	rates->refused_per_s = (fresh[SPW_DROP] + resent[SPW_DROP]) / seconds;
+	rates->inside_per_s = fresh[SPW_PASS] / seconds;
 	if (!now->crowded_present || !before->crowded_present)
 		return true;
 	if (!moved(now->crowded[rank], before->crowded[rank], seconds, &crowded))
 		return false;
-	rates->crowded_per_s = spw_bounded(crowded / seconds, 0, rates->refused_per_s);
+	rates->inside_per_s += spw_bounded(crowded / seconds, 0, rates->refused_per_s);
 	return true;
 }
 

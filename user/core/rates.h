@@ -16,7 +16,7 @@ struct spw_class_rates {
 	double fresh_per_s;
 	double admitted_per_s; /* fresh and resent */
 	double refused_per_s;  /* fresh and resent */
-	double crowded_per_s;  /* of these, by the budget although in the share; 0 where that is not known */
+	double inside_per_s;   /* fresh, and admitted or (where that is known) crowded out although in the share */
 };
 
 struct spw_service_rates {

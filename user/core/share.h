@@ -21,7 +21,7 @@ struct spw_share_memory {
 	double since_s;	       /* since the load was another one altogether: loads are means over no more than that */
 	double fresh_per_s;    /* smooth over a second */
 	double expected_per_s; /* the part of it that the share alone would let in; as smooth */
-	double inside_per_s;   /* what its admitted sources bring, whether it passed or was crowded out; smooth */
+	double inside_per_s;   /* what its admitted sources bring afresh, passed or crowded out; as smooth */
 };
 
 /* What all classes of a service share in. */
