@@ -218,8 +218,10 @@ static void knock(struct sim *sim, struct shopper *shopper)
 	site->drops += refused;
 	if (refused || (!setup->accepts_at_once && site->queue->length >= setup->queue_limit))
 		try_again(sim, shopper);
-	else
+	else {
+		site->facts.first_reads += setup->requests > 0;
 		enqueue(sim, site, shopper);
+	}
 }
 
 static void arrive(struct sim *sim, u32 site, u32 class, double load_per_s)
@@ -261,15 +263,25 @@ static void arrive_all(struct sim *sim, u32 i)
 	}
 }
 
-static void answer(struct sim_site *site, const struct shopper *shopper, u64 start, u64 end)
+/* Reads by the workers: one, or as many as the proxy makes requests. */
+static u32 draw_reads(struct sim *sim, const struct sim_site_setup *setup)
 {
+	u32 whole = (u32)setup->requests;
+
+	return setup->requests > 0 ? whole + (sim_draw(sim) < setup->requests - whole) : 1;
+}
+
+static void answer(struct sim *sim, const struct shopper *shopper, u64 start, u64 end)
+{
+	const struct sim_site_setup *setup = &sim->setup.sites[shopper->site];
+	struct sim_site *site = &sim->sites[shopper->site];
 	struct sim_tally *tally;
 
-	site->facts.waits[spw_wait_bucket(start - shopper->ready_ns)]++;
+	site->facts.waits[spw_wait_bucket(start - shopper->ready_ns)] += draw_reads(sim, setup);
 	if (shopper->class == SIM_CLASSES_MAX)
 		return;
 	tally = &site->tallies[shopper->class];
-	site->facts.first_reads++;
+	site->facts.first_reads += !(setup->requests > 0);
 	if (end - shopper->first_ns > GOOD_NS)
 		tally->late++;
 	else
@@ -308,7 +320,7 @@ static void serve(struct sim *sim, u32 i)
 		if (start >= sim->now_ns + STEP_NS)
 			break;
 		site->queue->free_ns[worker] = start + (u64)(takes * 1e9);
-		answer(site, shopper, start, site->queue->free_ns[worker]);
+		answer(sim, shopper, start, site->queue->free_ns[worker]);
 		site->queue->head = shopper->next;
 		if (!site->queue->head)
 			site->queue->tail = &site->queue->head;

@@ -117,6 +117,38 @@ static void test_surge_by_totals(void **state)
 	surges(10, true, false, 0.85, 0.99);
 }
 
+/* Behind a proxy that takes everything in at once, and makes more or fewer requests of it than one. */
+static void behind_proxy(double requests, double load)
+{
+	double good = 0, top = 0;
+	const int seeds = 6;
+
+	for (int seed = 1; seed <= seeds; seed++) {
+		struct sim *sim = sim_begin(&(struct sim_case){.seed = (u64)seed, .load = surge, .parameter = load});
+		struct sim_score score;
+
+		sim->setup.sites[0].accepts_at_once = true;
+		sim->setup.sites[0].requests = requests;
+		sim->setup.policy.services[0].behind = true;
+		score = score_of(sim, "behind a proxy", SURGE_BEGINS, SURGE_ENDS);
+		good += score.good / seeds;
+		top += score.top_good / seeds;
+		sim_end(sim, "behind a proxy");
+	}
+	if (good < 0.85 || top < 0.99)
+		fail_msg("%g requests each, %gx: good %.3f, highest class %.4f", requests, load, good, top);
+}
+
+static void test_proxy(void **state)
+{
+	(void)state;
+	for (double load = 2; load <= 10; load *= 2.236) {
+		behind_proxy(1, load);
+		behind_proxy(3.5, load);
+		behind_proxy(0.4, load);
+	}
+}
+
 /*
  * The shop of the loop on the real kernel (tests/loop): one worker, 300/s, visitors with patience, classes that at 2x
  * bring just the capacity without those that orange sheds, and packets that cost the server's CPU. Good answers as a
@@ -289,6 +321,7 @@ int main(void)
 		cmocka_unit_test(test_surge_known),
 		cmocka_unit_test(test_surge_unknown),
 		cmocka_unit_test(test_surge_by_totals),
+		cmocka_unit_test(test_proxy),
 		cmocka_unit_test(test_one_worker),
 		cmocka_unit_test(test_steady),
 		cmocka_unit_test(test_bursts),

@@ -9,7 +9,8 @@
 #define BUSY_LEAST	    0.4	 /* and believed after so long */
 #define FIRST_WORK	    20.0 /* a first estimate rests on so much served work */
 #define FIRST_SECONDS	    1.0	 /* or on so long a time, and a quarter of the work */
-#define CLEAR_TIMES	    2.5	 /* one tick is enough for it if so many times more was admitted than served */
+#define CLEAR_TIMES	    2.5	 /* one tick is enough for it if so many times more was admitted than served, */
+#define CLEAR		    5.0	 /* and that many times waits in targets come to so much */
 #define STALLED_SHARE	    0.05 /* who serves less of his capacity stalls, which teaches nothing of it */
 #define PROOF		    0.1 /* served differs by this share from admitted: a queue grows or drains, so it is the capacity */
 #define UNPROVEN	    0.5	 /* without such a proof the capacity falls no lower than to this share of the proven */
@@ -91,8 +92,10 @@ static void learn_first(struct spw_capacity_memory *memory, const struct spw_ser
 			const struct spw_service_rates *rates, double seconds)
 {
 	double served = rates->served_per_s * seconds;
-	bool clear = memory->saturated_s > seconds * 1.5 || (rates->wait_ns >= 2 * service->wait_target_ns &&
-							     rates->admitted_per_s > CLEAR_TIMES * rates->served_per_s);
+	bool clear = memory->saturated_s > seconds * 1.5 ||
+		     (rates->admitted_per_s > CLEAR_TIMES * rates->served_per_s &&
+		      rates->admitted_per_s * (double)rates->wait_ns >=
+			      CLEAR * rates->served_per_s * (double)service->wait_target_ns);
 
 	if (!is_busy(service, rates))
 		return;

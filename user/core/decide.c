@@ -37,11 +37,13 @@
  *     waits are within target. Where what the level does not shed brings all that can be given out and waits are far
  *     above target, that begins after half a second and goes four times as fast: nothing else drains that queue.
  *
- * 13. Capacity. As set, or learned; from what the application serves (first reads; or what was admitted less the
- *     growth of the accept queue).
+ * 13. Capacity. As set, or learned; from what the application serves: first reads; where a proxy stands before it and
+ *     takes in everything at once, all its reads, as many of which make a piece of new work as was seen while nothing
+ *     waited; where no reads are known, what was admitted less the growth of the accept queue.
  * 14. Saturated (wait above target), the served rate of ticks in which the application was busy to the end is the
  *     capacity: it follows with a time constant of 1.5 s. The first estimate is the mean of what was served since
- *     saturation began, of two ticks at least; of one if 2.5 times more was admitted than served.
+ *     saturation began, of two ticks at least; of one if 2.5 times more was admitted than served and waits were twice the target, or the
+ *     more was admitted the less.
  * 15. It falls no lower than the floor times what it was when last not saturated; and no lower than half, unless
  *     served and admitted differ by a tenth: only a queue that grows or drains proves a capacity. Who serves next
  *     to nothing stalls, which teaches nothing. A full accept queue loses work unseen: it falls by a tenth a
@@ -178,7 +180,8 @@ struct spw_learned *spw_memory_learned(struct spw_memory *memory, u32 service)
 bool spw_learned_check(const struct spw_learned *learned)
 {
 	return learned->capacity_per_s >= 0 && learned->capacity_per_s <= 1e7 && learned->served_peak_per_s >= 0 &&
-	       learned->served_peak_per_s <= 1e7 && learned->idle_wait_ns >= 0 && learned->idle_wait_ns <= 1e12;
+	       learned->served_peak_per_s <= 1e7 && learned->idle_wait_ns >= 0 && learned->idle_wait_ns <= 1e12 &&
+	       learned->reads_per_work >= 0 && learned->reads_per_work <= 1e7;
 }
 
 void spw_memory_forget_rates(struct spw_memory *memory)
@@ -382,7 +385,8 @@ static void take_service(struct service_memory *service, const struct spw_policy
 
 	if (!spw_learned_check(&service->capacity.learned))
 		service->capacity.learned = (struct spw_learned){0};
-	spw_rates_take(&service->rates, its, facts->now_ns, seconds, policy->classes_count, &service->now);
+	spw_rates_take(&service->rates, own, its, facts->now_ns, seconds, policy->classes_count,
+		       &service->capacity.learned.reads_per_work, &service->now);
 	if (!service->now.valid) {
 		service->rule = SPW_RULE_NOTHING_NEW;
 		service->level.quiet_s = 0;

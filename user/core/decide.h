@@ -28,6 +28,7 @@ struct spw_service_policy {
 	double capacity_per_s; /* as set; 0: learn */
 	u64 wait_target_ns;    /* T */
 	double probe_limit;    /* above it the probe says saturated; 0: no probe */
+	bool behind; /* a proxy stands before the application: its waits are not those of new work's first reads */
 };
 
 /*
@@ -139,6 +140,7 @@ struct spw_learned {
 	double capacity_per_s;	  /* 0: nothing yet */
 	double served_peak_per_s; /* the most that was ever seen served, over a second */
 	double idle_wait_ns;	  /* usual wait when not busy */
+	double reads_per_work;	  /* behind a proxy: so many reads serve one piece of new work; 0: nothing yet */
 };
 
 /* Everything that the decision carries from tick to tick. Opaque; begin with spw_memory_new(). */

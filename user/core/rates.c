@@ -11,7 +11,10 @@
 	2000000000ull /* reads that stay away so long, while work is admitted: the tracepoints see nothing             \
 		       */
 #define SILENT_WORK   20.0
-#define STALLED_WORK  3.0 /* new work that nobody read: the application stalls */
+#define STALLED_WORK  3.0   /* new work that nobody read: the application stalls */
+#define READS_WORK    200.0 /* reads that a piece of new work makes are smoothed over so many pieces */
+#define READS_LEAST   0.01
+#define READS_MOST    1e6
 #define WAIT_MAX_NS   60000000000ull
 #define QUEUE_SECONDS 0.3 /* the accept queue and what it lets through are smoothed over so long */
 #define QUEUE_FULL    0.9
@@ -104,8 +107,27 @@ static u64 stalled_ns(const struct spw_rates_memory *memory, const struct spw_se
 	return facts->oldest_unread_ns < silent ? facts->oldest_unread_ns : silent;
 }
 
+/*
+ * What the application behind a proxy serves, in pieces of new work. The proxy reads whatever comes at once; how many
+ * requests it makes of a piece is seen in ticks that begin and end with nothing between the two.
+ */
+static double served_behind(struct spw_rates_memory *memory, double reads, double first_reads, bool keeps_up,
+			    double *reads_per_work)
+{
+	double before = *reads_per_work > 0 ? *reads_per_work : 1, now;
+
+	memory->reads_apart = keeps_up ? memory->reads_apart + reads : 0;
+	if (keeps_up && first_reads > 0) {
+		now = spw_smooth(before, memory->reads_apart / first_reads, first_reads, READS_WORK);
+		*reads_per_work = spw_bounded(now, READS_LEAST, READS_MOST);
+		memory->reads_apart = 0;
+	}
+	return reads / before;
+}
+
 /* Read-wait: the median of this tick's reads. False: the histogram is not there, or not comparable. */
-static bool take_reads(struct spw_rates_memory *memory, const struct spw_service_facts *now, u64 now_ns, double seconds,
+static bool take_reads(struct spw_rates_memory *memory, const struct spw_service_policy *service,
+		       const struct spw_service_facts *now, u64 now_ns, double seconds, double *reads_per_work,
 		       struct spw_service_rates *rates)
 {
 	u64 waits[SPW_WAIT_BUCKETS], total = 0;
@@ -129,6 +151,9 @@ static bool take_reads(struct spw_rates_memory *memory, const struct spw_service
 	rates->wait_p90_ns = spw_wait_quantile(waits, total, 0.9);
 	rates->wait_p99_ns = spw_wait_quantile(waits, total, 0.99);
 	rates->wait_ns = total ? rates->wait_p50_ns : stalled_ns(memory, now, now_ns);
+	if (service->behind)
+		first = served_behind(memory, (double)total, first, !rates->backlogged && !memory->backlogged,
+				      reads_per_work);
 	rates->served_per_s = first / seconds;
 	rates->served_known = true;
 	rates->wait_source = SPW_WAIT_READ;
@@ -174,14 +199,15 @@ static bool take_queue(struct spw_rates_memory *memory, const struct spw_service
 void spw_rates_begin(struct spw_rates_memory *memory, const struct spw_service_facts *facts, u64 now_ns)
 {
 	memory->before = *facts;
-	memory->begun = true;
+	memory->begun = memory->backlogged = true;
 	memory->last_read_ns = now_ns;
-	memory->unread = 0;
+	memory->unread = memory->reads_apart = 0;
 	memory->queue = facts->queue_present && facts->queue <= 1u << 30 ? (double)facts->queue : 0;
 }
 
-void spw_rates_take(struct spw_rates_memory *memory, const struct spw_service_facts *facts, u64 now_ns, double seconds,
-		    u32 classes_count, struct spw_service_rates *rates)
+void spw_rates_take(struct spw_rates_memory *memory, const struct spw_service_policy *service,
+		    const struct spw_service_facts *facts, u64 now_ns, double seconds, u32 classes_count,
+		    double *reads_per_work, struct spw_service_rates *rates)
 {
 	bool reads;
 
@@ -193,8 +219,9 @@ void spw_rates_take(struct spw_rates_memory *memory, const struct spw_service_fa
 	}
 	rates->valid = true;
 	rates->backlogged = facts->oldest_unread_ns > 0 || (facts->queue_present && facts->queue > 0);
-	reads = take_reads(memory, facts, now_ns, seconds, rates);
+	reads = take_reads(memory, service, facts, now_ns, seconds, reads_per_work, rates);
 	if (!reads || is_silent(memory, facts, now_ns))
 		take_queue(memory, facts, seconds, rates);
+	memory->backlogged = rates->backlogged;
 	memory->before = *facts;
 }

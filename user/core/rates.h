@@ -9,6 +9,7 @@
 #ifndef SPW_CORE_RATES_H
 #define SPW_CORE_RATES_H
 
+#include "decide.h"
 #include "facts.h"
 
 /* New work of one class in this tick, per second. */
@@ -42,15 +43,19 @@ struct spw_rates_memory {
 	double unread;	     /* new work admitted since then */
 	double served_per_s; /* smooth; where it is made of admitted work and the accept queue */
 	double queue;	     /* smooth */
+	bool backlogged;     /* when the tick before ended */
+	double reads_apart;  /* behind a proxy: reads since the last piece of new work */
 };
 
 /**
  * spw_rates_take() - compare @facts with what @memory holds of the tick before, and remember them.
  * @seconds: between the two, more than 0 and no more than one
+ * @reads_per_work: of spw_learned, followed here
  * Returns with rates->valid false if there was nothing to compare with.
  */
-void spw_rates_take(struct spw_rates_memory *memory, const struct spw_service_facts *facts, u64 now_ns, double seconds,
-		    u32 classes_count, struct spw_service_rates *rates);
+void spw_rates_take(struct spw_rates_memory *memory, const struct spw_service_policy *service,
+		    const struct spw_service_facts *facts, u64 now_ns, double seconds, u32 classes_count,
+		    double *reads_per_work, struct spw_service_rates *rates);
 
 /** spw_rates_begin() - @facts are the first of a row: nothing before is comparable. */
 void spw_rates_begin(struct spw_rates_memory *memory, const struct spw_service_facts *facts, u64 now_ns);

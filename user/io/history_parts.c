@@ -144,11 +144,13 @@ static json_t *services_json(const struct spw_history_policy *policy)
 		const struct spw_learned *learned = &policy->learned[i];
 
 		json_array_append_new(
-			array, json_pack("{s:s,s:i,s:f,s:I,s:f,s:f,s:f,s:f}", "name", policy->policy.services[i], "id",
-					 service->id, "capacity_per_s", service->capacity_per_s, "wait_target_ns",
-					 (json_int_t)service->wait_target_ns, "probe_limit", service->probe_limit,
-					 "learned_capacity_per_s", learned->capacity_per_s, "learned_served_peak_per_s",
-					 learned->served_peak_per_s, "learned_idle_wait_ns", learned->idle_wait_ns));
+			array,
+			json_pack("{s:s,s:i,s:f,s:I,s:f,s:b,s:f,s:f,s:f,s:f}", "name", policy->policy.services[i], "id",
+				  service->id, "capacity_per_s", service->capacity_per_s, "wait_target_ns",
+				  (json_int_t)service->wait_target_ns, "probe_limit", service->probe_limit, "behind",
+				  service->behind, "learned_capacity_per_s", learned->capacity_per_s,
+				  "learned_served_peak_per_s", learned->served_peak_per_s, "learned_idle_wait_ns",
+				  learned->idle_wait_ns, "learned_reads_per_work", learned->reads_per_work));
 	}
 	return array;
 }
@@ -196,6 +198,13 @@ static bool get_number(const json_t *object, const char *name, double *number)
 	return json_is_number(value) && isfinite(*number) && *number >= 0 && *number < 1e15;
 }
 
+/* Files of former versions do not have it: 0 then. */
+static bool get_newer_number(const json_t *object, const char *name, double *number)
+{
+	*number = 0;
+	return !json_object_get(object, name) || get_number(object, name, number);
+}
+
 static bool get_time(const json_t *object, const char *name, u64 *time)
 {
 	const json_t *value = json_object_get(object, name);
@@ -238,6 +247,7 @@ static bool get_class(const json_t *object, struct spw_class_policy *class, char
 static bool get_service(const json_t *object, struct spw_service_policy *service, struct spw_learned *learned,
 			char *name)
 {
+	service->behind = json_is_true(json_object_get(object, "behind"));
 	return get_name(object, "name", name, SPW_NAME_MAX) &&
 	       get_small(object, "id", SPW_SERVICES_MAX, &service->id) &&
 	       get_number(object, "capacity_per_s", &service->capacity_per_s) &&
@@ -245,7 +255,9 @@ static bool get_service(const json_t *object, struct spw_service_policy *service
 	       get_number(object, "probe_limit", &service->probe_limit) &&
 	       get_number(object, "learned_capacity_per_s", &learned->capacity_per_s) &&
 	       get_number(object, "learned_served_peak_per_s", &learned->served_peak_per_s) &&
-	       get_number(object, "learned_idle_wait_ns", &learned->idle_wait_ns) && spw_learned_check(learned);
+	       get_number(object, "learned_idle_wait_ns", &learned->idle_wait_ns) &&
+	       get_newer_number(object, "learned_reads_per_work", &learned->reads_per_work) &&
+	       spw_learned_check(learned);
 }
 
 static bool get_parameters(const json_t *object, struct spw_policy *core)

@@ -38,11 +38,13 @@ static void get_services(const json_t *services, struct spw_learned_all *all, ch
 
 	json_object_foreach((json_t *)services, name, value)
 	{
-		struct spw_learned learned;
+		struct spw_learned learned = {0};
 		bool right = get_number(value, "capacity_per_s", &learned.capacity_per_s) &&
 			     get_number(value, "served_peak_per_s", &learned.served_peak_per_s) &&
-			     get_number(value, "idle_wait_ns", &learned.idle_wait_ns) && spw_learned_check(&learned) &&
-			     strlen(name) < SPW_NAME_MAX;
+			     get_number(value, "idle_wait_ns", &learned.idle_wait_ns) &&
+			     (!json_object_get(value, "reads_per_work") || /* former versions don't have it */
+			      get_number(value, "reads_per_work", &learned.reads_per_work)) &&
+			     spw_learned_check(&learned) && strlen(name) < SPW_NAME_MAX;
 
 		/* No more than was ever seen: a number that was pushed up by hand or by damage shall not open the
 		 * gates. */
@@ -147,9 +149,9 @@ static char *make_text(const struct spw_learned_all *all)
 		const struct spw_learned *learned = &all->services[i].learned;
 
 		json_object_set_new(services, all->services[i].name,
-				    json_pack("{s:f,s:f,s:f}", "capacity_per_s", learned->capacity_per_s,
+				    json_pack("{s:f,s:f,s:f,s:f}", "capacity_per_s", learned->capacity_per_s,
 					      "served_peak_per_s", learned->served_peak_per_s, "idle_wait_ns",
-					      learned->idle_wait_ns));
+					      learned->idle_wait_ns, "reads_per_work", learned->reads_per_work));
 	}
 	object = json_pack("{s:i,s:s,s:o}", "version", VERSION, "saved_at", at, "services", services);
 	text = json_dumps(object, JSON_INDENT(1) | JSON_REAL_PRECISION(9));

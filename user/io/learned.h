@@ -4,7 +4,7 @@
  * the start, written now and then and at the end.
  *
  *   {"version":1,"saved_at":"2026-11-24T23:40:00Z","services":{"shop":{"capacity_per_s":950,"served_peak_per_s":990,
- *    "idle_wait_ns":120000}}}
+ *    "idle_wait_ns":120000,"reads_per_work":1}}}
  *
  * The file is written whole beside the old one, brought to disk and renamed, so that there is always one that is whole.
  * Mode 0600; a symbolic link in its place is refused, neither followed nor replaced.
