@@ -268,21 +268,32 @@ static void test_ramp_and_sawtooth(void **state)
 	sim_end(sim, "sawtooth around 1.0");
 }
 
-/* A learned capacity that is halved is found within 5 s. */
+/* A capacity that is halved is found within 5 s, also where it was set; the highest class hardly notices. */
+static void halved(bool known)
+{
+	const char *name = known ? "set capacity halved" : "capacity halved";
+	struct sim *sim = sim_begin(
+		&(struct sim_case){.load = sim_steady, .parameter = 2, .strength = half_from_30, .known = known});
+	double before, after, whole = sim->setup.sites[0].capacity_per_s;
+	struct sim_score score;
+
+	sim_run(sim, 30);
+	before = sim->decision.services[0].capacity_per_s / whole;
+	score = score_of(sim, name, 30, 35);
+	after = sim->decision.services[0].capacity_per_s / whole;
+	print_message("# %s: taken for %.2f before, %.2f five seconds after\n", name, before, after);
+	assert_true(before > 0.85 && before < 1.25);
+	assert_true(after < (known ? 0.7 : 0.6) && after > 0.3);
+	assert_true(score.good > 0.4);
+	assert_true(score.top_good > 0.95);
+	sim_end(sim, name);
+}
+
 static void test_halved(void **state)
 {
-	struct sim *sim = sim_begin(&(struct sim_case){.load = sim_steady, .parameter = 2, .strength = half_from_30});
-	double before, after;
-
 	(void)state;
-	sim_run(sim, 30);
-	before = sim->decision.services[0].capacity_per_s / sim->setup.sites[0].capacity_per_s;
-	score_of(sim, "capacity halved", 30, 35);
-	after = sim->decision.services[0].capacity_per_s / sim->setup.sites[0].capacity_per_s;
-	print_message("# capacity taken for %.2f before, %.2f five seconds after\n", before, after);
-	assert_true(before > 0.85 && before < 1.25);
-	assert_true(after < 0.6 && after > 0.3);
-	sim_end(sim, "capacity halved");
+	halved(false);
+	halved(true);
 }
 
 /* The servers are gone for 8 s; then all who wait come at once. */
@@ -293,7 +304,7 @@ static void test_outage(void **state)
 	struct sim_score score = score_of(sim, "herd after an outage", 30, 50);
 
 	(void)state;
-	assert_true(score.good > 0.65);
+	assert_true(score.good > 0.73);
 	assert_true(score.top_good > 0.99);
 	sim_run(sim, 60);
 	assert_int_equal(sim->decision.level, SPW_GREEN);

@@ -97,6 +97,103 @@ static const struct spw_service_decision *its(const struct bench *bench)
 	return &bench->decision.services[0];
 }
 
+/* Rule 13: a set capacity that is far from served is doubted, and trusted again when the wait is over. */
+static void test_set_capacity_doubted(void **state)
+{
+	struct bench bench;
+
+	(void)state;
+	begin(&bench, 1000);
+	load(&bench, 20, 20, 20, 30);
+	ticks(&bench, 20);
+	assert_float_equal(its(&bench)->capacity_per_s, 1000, 1e-9);
+	bench.wait_ns = 200 * MS_NS;
+	bench.facts.services[0].oldest_unread_ns = 200 * MS_NS;
+	ticks(&bench, 20);
+	assert_float_equal(its(&bench)->capacity_per_s, 1000, 1e-9); /* 900 of 1,000 is near enough */
+	bench.served = 40;
+	ticks(&bench, 8);
+	assert_in_range((u64)its(&bench)->capacity_per_s, 400, 650);
+	assert_int_equal(its(&bench)->origin, SPW_CAPACITY_SET);
+	bench.wait_ns = MS_NS;
+	bench.facts.services[0].oldest_unread_ns = 0;
+	ticks(&bench, 20);
+	assert_in_range((u64)its(&bench)->capacity_per_s, 600, 900);
+	ticks(&bench, 40);
+	assert_float_equal(its(&bench)->capacity_per_s, 1000, 1e-9);
+	end(&bench);
+}
+
+/* Rule 13: behind a proxy its first reads are only what was let in; how many reads serve one is learned. */
+static void test_served_behind_a_proxy(void **state)
+{
+	struct spw_service_facts *facts;
+	struct bench bench;
+
+	(void)state;
+	begin(&bench, 0);
+	bench.policy.services[0].behind = true;
+	facts = &bench.facts.services[0];
+	load(&bench, 5, 5, 5, 5);
+	for (u32 i = 0; i < 100; i++) {
+		facts->waits[spw_wait_bucket(MS_NS)] += 40; /* 60 reads for 20 pieces */
+		tick_after(&bench, TICK_NS);
+	}
+	assert_float_equal(spw_memory_learned(bench.memory, 0)->reads_per_work, 3, 0.05);
+	assert_float_equal(its(&bench)->served_per_s, 200, 5);
+	load(&bench, 50, 50, 50, 50);
+	bench.wait_ns = 300 * MS_NS;
+	facts->oldest_unread_ns = 300 * MS_NS;
+	for (u32 i = 0; i < 4; i++) {
+		facts->waits[spw_wait_bucket(bench.wait_ns)] -= 50; /* 150 reads, as if 50 were served, of 200 */
+		tick_after(&bench, TICK_NS);
+	}
+	assert_float_equal(spw_memory_learned(bench.memory, 0)->reads_per_work, 3, 0.05);
+	assert_in_range((u64)its(&bench)->capacity_per_s, 450, 550);
+	end(&bench);
+}
+
+/* Rule 16: what was lost for a while is looked for with haste; what never was, is not. */
+static void test_former_capacity_returns(void **state)
+{
+	struct bench bench;
+	double former;
+
+	(void)state;
+	begin(&bench, 0);
+	*spw_memory_learned(bench.memory, 0) = (struct spw_learned){.capacity_per_s = 1000, .served_peak_per_s = 1000};
+	load(&bench, 20, 20, 20, 20);
+	ticks(&bench, 20);
+	bench.wait_ns = 300 * MS_NS;
+	bench.facts.services[0].oldest_unread_ns = 300 * MS_NS;
+	bench.served = 50;
+	ticks(&bench, 20);
+	assert_in_range((u64)its(&bench)->capacity_per_s, 490, 560);
+	/* The limit binds, and nothing waits. */
+	bench.wait_ns = 4 * MS_NS;
+	bench.facts.services[0].oldest_unread_ns = 0;
+	for (u32 i = 0; i < 40; i++) {
+		double passed = its(&bench)->budget_per_s / 10;
+
+		load(&bench, 20, 90, 60, 60);
+		memcpy(bench.passed, (double[]){20, passed - 20, 0, 0}, sizeof(bench.passed));
+		bench.served = passed;
+		bench.wait_ns = 4 * MS_NS;
+		tick_after(&bench, TICK_NS);
+	}
+	former = its(&bench)->capacity_per_s;
+	assert_in_range((u64)former, 800, 1000);
+	for (u32 i = 0; i < 10; i++) {
+		double passed = its(&bench)->budget_per_s / 10;
+
+		memcpy(bench.passed, (double[]){20, passed - 20, 0, 0}, sizeof(bench.passed));
+		bench.served = passed;
+		tick_after(&bench, TICK_NS);
+	}
+	assert_in_range((u64)(its(&bench)->capacity_per_s / former * 1000), 1010, 1060);
+	end(&bench);
+}
+
 /* A reload that puts services and classes in another order: each keeps what is its own. */
 static void test_another_order(void **state)
 {
@@ -548,6 +645,9 @@ static void test_wrap(void **state) /* fault 35 */
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_set_capacity_doubted),
+		cmocka_unit_test(test_served_behind_a_proxy),
+		cmocka_unit_test(test_former_capacity_returns),
 		cmocka_unit_test(test_another_order),
 		cmocka_unit_test(test_rule_1_gap),
 		cmocka_unit_test(test_rule_2_blind),

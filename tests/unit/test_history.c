@@ -232,7 +232,7 @@ static void assert_facts_same(const struct spw_record *read, const struct spw_re
 static void facts_come_back_exactly(void **state)
 {
 	struct spw_named_policy policy;
-	const struct spw_learned learned = {901.25, 950, 120000};
+	const struct spw_learned learned = {901.25, 950, 120000, 1.5};
 	struct spw_memory *memory = spw_memory_new();
 	struct spw_facts *facts = calloc(1, sizeof(*facts));
 	struct spw_history_reader *reader;
@@ -597,9 +597,9 @@ static struct spw_learned_all two_services(void)
 	struct spw_learned_all all = {.count = 2};
 
 	strcpy(all.services[0].name, "shop");
-	all.services[0].learned = (struct spw_learned){950.5, 990, 120000};
+	all.services[0].learned = (struct spw_learned){950.5, 990, 120000, 2.25};
 	strcpy(all.services[1].name, "caf\xc3\xa9 \"x\"");
-	all.services[1].learned = (struct spw_learned){10, 12, 1};
+	all.services[1].learned = (struct spw_learned){10, 12, 1, 0};
 	return all;
 }
 

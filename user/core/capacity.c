@@ -7,6 +7,14 @@
 #define LEARN_WORK	    50.0 /* or over so much work, if that takes longer: a tenth of noise */
 #define BUSY_SECONDS	    1.0	 /* what is served under saturation is smoothed over so long */
 #define BUSY_LEAST	    0.4	 /* and believed after so long */
+#define SLACK		    0.85 /* ticks that serve less than this part of it in a row */
+#define SUNK		    0.75 /* and together less than this part */
+#define SUNK_DEVIATIONS	    5	 /* and than chance, show that it is another one altogether */
+#define UPHELD		    1.25 /* a set capacity is upheld up to so many times what is served under saturation, */
+#define UPHELD_PER_S	    0.1	 /* and comes back so fast when waits are within target */
+#define FORMER_SECONDS	    60.0 /* so long it is remembered what the capacity was, */
+#define FORMER		    0.85 /* and who is below this part of that */
+#define RETURN		    12	 /* is tried upwards so many times as fast */
 #define FIRST_WORK	    20.0 /* a first estimate rests on so much served work */
 #define FIRST_SECONDS	    1.0	 /* or on so long a time, and a quarter of the work */
 #define CLEAR_TIMES	    2.5	 /* one tick is enough for it if so many times more was admitted than served, */
@@ -23,7 +31,9 @@
 #define STRAIN_PER_S	    0.1
 #define JAM_TARGETS	    5	 /* a wait above so many targets, */
 #define JAM_WORK	    30.0 /* and above what so many pieces of work take, */
-#define JAM_SECONDS	    0.5	 /* for longer than this, where what is not shed brings all that can be served: */
+#define JAM_SECONDS	    0.5	 /* for longer than this, where what is not shed leaves no room */
+#define LONG_JAM	    2	 /* for new work, or where it is so many times as long, */
+#define JAM_DRAIN_SECONDS   2.0	 /* for it to drain in this time too: */
 #define JAM_PER_S	    0.4	 /* then strain grows so fast */
 #define RELIEF		    6	 /* given back so many times as fast once waits are within target */
 #define IDLE_PART	    8	 /* waits below this part of the target are next to nothing */
@@ -120,6 +130,14 @@ static bool refine_first(struct spw_capacity_memory *memory, const struct spw_se
 	return memory->first;
 }
 
+/* Is @now, over so many seconds, by no chance the rate @before? */
+static bool is_sunk(double now, double before, double seconds)
+{
+	double expected = before * seconds, lack = expected - now * seconds;
+
+	return now < SUNK * before && lack * lack > SUNK_DEVIATIONS * SUNK_DEVIATIONS * expected;
+}
+
 /* Rules 14 and 15: under saturation the served rate is the capacity. */
 static void learn_saturated(struct spw_capacity_memory *memory, const struct spw_policy *policy,
 			    const struct spw_service_rates *rates, double seconds)
@@ -137,9 +155,19 @@ static void learn_saturated(struct spw_capacity_memory *memory, const struct spw
 	if (rates->queue_full)
 		served = *capacity * (1 - CURB_PER_S * LEARN_SECONDS);
 	now = spw_smooth(*capacity, served, seconds, spw_bounded(LEARN_WORK / *capacity, LEARN_SECONDS, 10));
+	if (is_sunk(memory->busy_per_s, *capacity, spw_bounded(memory->busy_s, 0, BUSY_SECONDS)))
+		now = memory->busy_per_s;
 	if (now > *capacity || now > least)
 		*capacity = now;
 	memory->confirmed = true;
+}
+
+/* How many times as fast the probe is. */
+static double haste(const struct spw_capacity_memory *memory)
+{
+	if (memory->learned.capacity_per_s < FORMER * memory->former_per_s)
+		return RETURN;
+	return memory->idle_s > IDLE_SECONDS ? BOLD : 1;
 }
 
 /* Rule 16: not saturated, so it never falls, and is tried upwards while it binds. */
@@ -153,7 +181,7 @@ static void learn_calm(struct spw_capacity_memory *memory, const struct spw_poli
 		return;
 	memory->idle_s = rates->wait_ns < service->wait_target_ns / IDLE_PART ? memory->idle_s + seconds : 0;
 	if (binding && rates->wait_ns < service->wait_target_ns / 2)
-		*capacity += *capacity * policy->probe_per_s * seconds * (memory->idle_s > IDLE_SECONDS ? BOLD : 1);
+		*capacity += *capacity * policy->probe_per_s * seconds * haste(memory);
 	/* A backlog read at one go is not served for long: what came in bounds it too. */
 	if (shown > memory->admitted_per_s)
 		shown = memory->admitted_per_s;
@@ -180,6 +208,26 @@ static void learn(struct spw_capacity_memory *memory, const struct spw_policy *p
 		*capacity = SEEN_MARGIN * memory->learned.served_peak_per_s;
 }
 
+/* Ticks in a row that serve less than before: once no chance explains them, what was before is no more. */
+static bool slackens(struct spw_capacity_memory *memory, double served_per_s, double seconds)
+{
+	double mean;
+
+	if (served_per_s >= SLACK * memory->busy_per_s) {
+		memory->slack_s = memory->slack_served = 0;
+		return false;
+	}
+	memory->slack_s += seconds;
+	memory->slack_served += served_per_s * seconds;
+	mean = memory->slack_served / memory->slack_s;
+	if (memory->slack_s < 2.5 * seconds || !is_sunk(mean, memory->busy_per_s, memory->slack_s))
+		return false;
+	memory->busy_per_s = mean;
+	memory->busy_s = memory->slack_s;
+	memory->slack_s = memory->slack_served = 0;
+	return true;
+}
+
 /*
  * The served rate under saturation. The first tick was not saturated from its beginning, and neither was one after a
  * stall: what it served counts until the next one.
@@ -190,14 +238,14 @@ static void watch_busy(struct spw_capacity_memory *memory, const struct spw_serv
 	double served_per_s = rates->served_per_s;
 
 	if (memory->saturated_s <= 0 || served_per_s < STALLED_SHARE * memory->learned.capacity_per_s) {
-		memory->busy_s = 0;
+		memory->busy_s = memory->slack_s = memory->slack_served = 0;
 		return;
 	}
 	if (!is_busy(service, rates))
 		return;
 	if (memory->busy_s < 1.5 * seconds)
 		memory->busy_per_s = served_per_s;
-	else
+	else if (!slackens(memory, served_per_s, seconds))
 		memory->busy_per_s = spw_smooth(memory->busy_per_s, served_per_s, seconds,
 						spw_bounded(memory->busy_s, 0, BUSY_SECONDS));
 	memory->busy_s += seconds;
@@ -275,17 +323,23 @@ static double last(struct spw_capacity_memory *memory, const struct spw_policy *
 }
 
 /*
- * Is the queue that of classes which the level does not shed? Nothing drains it then but another level. It must be
- * long, in pieces too: where little is served, few make a long wait, and come and go by chance.
+ * Do classes that the level does not shed leave no room for the queue to drain soon? Then nothing but another level
+ * drains it. It must be long, in pieces too: where little is served, few make a long wait, and come and go by chance.
  */
-static void watch_jam(struct spw_capacity_memory *memory, const struct spw_service_policy *service, u64 wait_ns,
-		      double capacity_per_s, double seconds)
+static void watch_jam(struct spw_capacity_memory *memory, const struct spw_policy *policy,
+		      const struct spw_service_policy *service, u64 wait_ns, double capacity_per_s, double seconds)
 {
-	double most_ns = JAM_TARGETS * (double)service->wait_target_ns;
+	double most_ns = JAM_TARGETS * (double)service->wait_target_ns, queued = (double)wait_ns / 1e9 * capacity_per_s;
+	double unshed = memory->unshed_per_s;
 
 	if (capacity_per_s > 0 && most_ns < JAM_WORK / capacity_per_s * 1e9)
 		most_ns = JAM_WORK / capacity_per_s * 1e9;
-	memory->jammed_s = memory->crammed && (double)wait_ns > most_ns ? memory->jammed_s + seconds : 0;
+	if (unshed + ((double)wait_ns > LONG_JAM * most_ns ? queued / JAM_DRAIN_SECONDS : 0) <
+		    policy->eta * capacity_per_s ||
+	    (double)wait_ns <= most_ns)
+		memory->jammed_s = 0;
+	else
+		memory->jammed_s += seconds;
 }
 
 /* Rule 12: only a wait that stays takes from what can be sustained. */
@@ -300,6 +354,32 @@ static void watch_strain(struct spw_capacity_memory *memory, const struct spw_po
 	else
 		memory->strain = spw_bounded(memory->strain + (jammed ? JAM_PER_S : STRAIN_PER_S) * seconds, 0, gap);
 	memory->strain = spw_bounded(memory->strain, 0, policy->eta - policy->floor);
+}
+
+/*
+ * Rule 13: how much of a set capacity is upheld. It may be a third wrong either way and the law makes up for it; but
+ * who serves far less has not got it now.
+ */
+static double uphold(struct spw_capacity_memory *memory, const struct spw_policy *policy, double set_per_s,
+		     double seconds)
+{
+	double share = UPHELD * memory->busy_per_s / set_per_s;
+
+	if (memory->saturated_s <= 0)
+		memory->doubt -= UPHELD_PER_S * seconds;
+	else if (memory->busy_s >= BUSY_LEAST && memory->busy_s * memory->busy_per_s >= LEARN_WORK && !memory->helpless)
+		memory->doubt = 1 - share;
+	memory->doubt = spw_bounded(memory->doubt, 0, 1 - policy->floor);
+	return set_per_s * (1 - memory->doubt);
+}
+
+/* What it was lately, though it is less now. */
+static void remember_former(struct spw_capacity_memory *memory, double seconds)
+{
+	double now = memory->learned.capacity_per_s;
+
+	memory->former_per_s =
+		now > memory->former_per_s ? now : spw_smooth(memory->former_per_s, now, seconds, FORMER_SECONDS);
 }
 
 void spw_capacity_take(struct spw_capacity_memory *memory, const struct spw_policy *policy,
@@ -318,12 +398,12 @@ void spw_capacity_take(struct spw_capacity_memory *memory, const struct spw_poli
 		learn(memory, policy, service, rates, seconds, binding);
 	else if (binding && memory->guarded_s <= 0)
 		learn_calm(memory, policy, service, rates, seconds, binding);
-	known = set ? service->capacity_per_s : memory->learned.capacity_per_s;
-	watch_helpless(memory, set ? known : memory->proven_per_s, seconds);
-	known = set ? known : memory->learned.capacity_per_s;
+	remember_former(memory, seconds);
+	watch_helpless(memory, set ? service->capacity_per_s : memory->proven_per_s, seconds);
+	known = set ? uphold(memory, policy, service->capacity_per_s, seconds) : memory->learned.capacity_per_s;
 	capacity->given = law(policy, usual_ns(policy, service, known), rates->wait_ns);
 	capacity->lasting = last(memory, policy, capacity->given, seconds);
-	watch_jam(memory, service, rates->wait_ns, known, seconds);
+	watch_jam(memory, policy, service, rates->wait_ns, known, seconds);
 	watch_strain(memory, policy, capacity->given, seconds);
 	capacity->per_s = known * memory->curb;
 	capacity->origin = set		       ? SPW_CAPACITY_SET

@@ -26,10 +26,13 @@ struct spw_capacity_memory {
 	double idle_s;			     /* how long waits have been next to nothing */
 	double busy_per_s;		     /* served since saturation began, smooth */
 	double busy_s;			     /* how long that has been, since it began or stood still */
+	double slack_s, slack_served;	     /* ticks in a row that served much less than that */
+	double doubt;			     /* share of a set capacity that is not upheld */
+	double former_per_s;		     /* the most that the capacity was lately */
 	bool first;			     /* the estimate is the first, and saturation has lasted since */
 	bool helpless;
-	bool crammed;	 /* what the level does not shed brought all that can be given out, in the tick before */
-	double jammed_s; /* how long waits have been far above target meanwhile */
+	double unshed_per_s; /* what classes brought that the level does not shed, in the tick before */
+	double jammed_s;     /* how long waits have been far above target while that left no room to drain */
 };
 
 /* What one tick says. */

@@ -34,23 +34,26 @@
  *     live under the drain through their shares.
  * 12. Sustained is the target share of the capacity. A wait that stays above target for more than 3 s is no
  *     passing queue: what the budget lacks is then taken from what is sustained too, slowly, and given back once
- *     waits are within target. Where what the level does not shed brings all that can be given out and waits are far
- *     above target, that begins after half a second and goes four times as fast: nothing else drains that queue.
+ *     waits are within target. Where waits are far above target and what the level does not shed leaves no room
+ *     to drain that queue in 2 s, it begins after half a second and goes four times as fast: nothing else drains it.
  *
  * 13. Capacity. As set, or learned; from what the application serves: first reads; where a proxy stands before it and
  *     takes in everything at once, all its reads, as many of which make a piece of new work as was seen while nothing
- *     waited; where no reads are known, what was admitted less the growth of the accept queue.
+ *     waited; where no reads are known, what was admitted less the growth of the accept queue. A set capacity is upheld
+ *     up to 1.25 times what is served under saturation; what is doubted of it comes back by a tenth a second once waits
+ *     are within target.
  * 14. Saturated (wait above target), the served rate of ticks in which the application was busy to the end is the
- *     capacity: it follows with a time constant of 1.5 s. The first estimate is the mean of what was served since
- *     saturation began, of two ticks at least; of one if 2.5 times more was admitted than served and waits were twice the target, or the
- *     more was admitted the less.
+ *     capacity: it follows with a time constant of 1.5 s; at once, where it is less than three quarters and no chance
+ *     explains that. The first estimate is the mean of what was served since saturation began, of two ticks at least;
+ *     of one if 2.5 times more was admitted than served and waits were twice the target, or the more was admitted the
+ *     less.
  * 15. It falls no lower than the floor times what it was when last not saturated; and no lower than half, unless
  *     served and admitted differ by a tenth: only a queue that grows or drains proves a capacity. Who serves next
  *     to nothing stalls, which teaches nothing. A full accept queue loses work unseen: it falls by a tenth a
  *     second then.
  * 16. Not saturated, it never falls. It rises to what was served, and by a probe of 2 % a second while the limit
- *     binds and waits are below half the target, four times as fast while they are next to nothing; to no more
- *     than 1.25 times the most that was seen served.
+ *     binds and waits are below half the target, four times as fast while they are next to nothing, twelve times below
+ *     0.85 of what it was in the last minute; to no more than 1.25 times the most that was seen served.
  * 17. The probe of the application above its limit, or where no wait is known a guard above its own, presses on
  *     the capacity (set or learned) by a tenth a second, down to the floor; afterwards it recovers at the probe's
  *     pace.
@@ -438,7 +441,11 @@ static void settle_budget(struct service_memory *service, const struct spw_polic
 {
 	double capacity = service->known.per_s, ceiling = policy->ceiling * capacity, unshed = 0;
 
-	service->capacity.crammed = false;
+	for (u32 i = 0; i < policy->classes_count; i++)
+		if ((decision->level == SPW_GREEN || policy->classes[i].shed_from > decision->level) &&
+		    !decision->classes[i].cut)
+			unshed += service->shares[i].fast_per_s;
+	service->capacity.unshed_per_s = unshed;
 	if (!(capacity > 0) || is_held_green(wish) || (service->blind && decision->level == SPW_GREEN))
 		return;
 	if (decision->level == SPW_GREEN) {
@@ -446,13 +453,9 @@ static void settle_budget(struct service_memory *service, const struct spw_polic
 		decision->budget_per_s = ceiling;
 		return;
 	}
-	for (u32 i = 0; i < policy->classes_count; i++)
-		if (policy->classes[i].shed_from > decision->level && !decision->classes[i].cut)
-			unshed += LIFT * service->shares[i].fast_per_s;
 	decision->budget_per_s = capacity * service->known.given;
-	service->capacity.crammed = unshed >= LIFT * policy->eta * capacity;
-	if (decision->budget_per_s < unshed)
-		decision->budget_per_s = unshed < ceiling ? unshed : ceiling;
+	if (decision->budget_per_s < LIFT * unshed)
+		decision->budget_per_s = LIFT * unshed < ceiling ? LIFT * unshed : ceiling;
 }
 
 /* Rules 19 to 21. */

@@ -10,6 +10,7 @@
 #define SILENT_NS                                                                                                      \
 	2000000000ull /* reads that stay away so long, while work is admitted: the tracepoints see nothing             \
 		       */
+#define STANDING_NS   500000000ull /* or so long, while so much work stands in the accept queue */
 #define SILENT_WORK   20.0
 #define STALLED_WORK  3.0   /* new work that nobody read: the application stalls */
 #define READS_WORK    200.0 /* reads that a piece of new work makes are smoothed over so many pieces */
@@ -163,7 +164,10 @@ static bool take_reads(struct spw_rates_memory *memory, const struct spw_service
 /* Do the tracepoints see nothing of this service, although work comes and nothing is told to wait? */
 static bool is_silent(const struct spw_rates_memory *memory, const struct spw_service_facts *facts, u64 now_ns)
 {
-	return !facts->oldest_unread_ns && memory->unread >= SILENT_WORK && now_ns - memory->last_read_ns >= SILENT_NS;
+	bool queued = facts->queue_present && (double)facts->queue >= SILENT_WORK;
+
+	return !facts->oldest_unread_ns && memory->unread >= SILENT_WORK &&
+	       now_ns - memory->last_read_ns >= (queued ? STANDING_NS : SILENT_NS);
 }
 
 /*
