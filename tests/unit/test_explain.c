@@ -190,6 +190,26 @@ static void what_is_not_usual_is_said(void **state)
 	free(explain());
 }
 
+/* A set capacity that is not upheld: both numbers, and why. */
+static void doubted_capacity(void **state)
+{
+	char *whole;
+
+	(void)state;
+	set_the_scene();
+	scene.decision.services[0].origin = SPW_CAPACITY_SET;
+	scene.policy.policy.services[0].capacity_per_s = 1600;
+	whole = explain();
+	assert_non_null(strstr(
+		whole, "  capacity   1,000/s for now; 1,600/s are set, but less is served while requests wait, or "
+		       "a probe or guard presses\n"));
+	free(whole);
+	scene.policy.policy.services[0].capacity_per_s = 1001;
+	whole = explain();
+	assert_non_null(strstr(whole, "  capacity   1,000/s, set\n"));
+	free(whole);
+}
+
 static void the_whole_text(void **state)
 {
 	static const char golden[] =
@@ -297,6 +317,7 @@ int main(void)
 		cmocka_unit_test(reasons_hold_their_arithmetic),
 		cmocka_unit_test(a_cut_class_gives_too),
 		cmocka_unit_test(what_is_not_usual_is_said),
+		cmocka_unit_test(doubted_capacity),
 		cmocka_unit_test(the_whole_text),
 		cmocka_unit_test(json_says_the_same),
 		cmocka_unit_test(hostile_names_stay_text),

@@ -15,6 +15,7 @@
 #define NS_PER_S     1000000000ull
 #define OLD_NS	     (20 * 3600 * NS_PER_S) /* behind this a time of day needs its date */
 #define NAME_COLUMNS 20
+#define NEARLY	     0.99 /* a set capacity that differs by less is told as it was set */
 
 static void put_clock(FILE *out, const struct spw_explanation *explanation, u64 wall_ns)
 {
@@ -96,7 +97,7 @@ static void put_outlook(FILE *out, const struct spw_explanation *explanation)
 	fputs(".\n", out);
 }
 
-static void put_capacity(FILE *out, const struct spw_service_decision *service)
+static void put_capacity(FILE *out, const struct spw_service_policy *policy, const struct spw_service_decision *service)
 {
 	static const char *const origins[] = {
 		[SPW_CAPACITY_UNKNOWN] = "not known yet: there is no budget, everything passes",
@@ -105,10 +106,14 @@ static void put_capacity(FILE *out, const struct spw_service_decision *service)
 		[SPW_CAPACITY_RESTORED] = "learned by an earlier run, not yet confirmed",
 	};
 	const char *origin = service->origin <= SPW_CAPACITY_RESTORED ? origins[service->origin] : "?";
-	char rate[SPW_SHORT_TEXT];
+	char rate[SPW_SHORT_TEXT], set[SPW_SHORT_TEXT];
 
 	fprintf(out, LABEL, "capacity");
-	if (service->capacity_per_s > 0)
+	if (service->origin == SPW_CAPACITY_SET && service->capacity_per_s < NEARLY * policy->capacity_per_s)
+		fprintf(out,
+			"%s for now; %s are set, but less is served while requests wait, or a probe or guard presses\n",
+			spw_per_second(service->capacity_per_s, rate), spw_per_second(policy->capacity_per_s, set));
+	else if (service->capacity_per_s > 0)
 		fprintf(out, "%s, %s\n", spw_per_second(service->capacity_per_s, rate), origin);
 	else
 		fprintf(out, "%s\n", origins[SPW_CAPACITY_UNKNOWN]);
@@ -193,7 +198,7 @@ static void put_service(FILE *out, const struct spw_explanation *explanation, u3
 	if (spw_rule_text(service->rule))
 		fprintf(out, " (rule %u: %s)", service->rule, spw_rule_text(service->rule));
 	fputc('\n', out);
-	put_capacity(out, service);
+	put_capacity(out, &explanation->policy->policy.services[index], service);
 	put_flow(out, service);
 	put_wait(out, service);
 	fprintf(out, "  %-*s %12s %12s %12s %8s\n", NAME_COLUMNS, "class", "demand", "admitted", "refused", "share");
