@@ -97,6 +97,25 @@ static const struct spw_service_decision *its(const struct bench *bench)
 	return &bench->decision.services[0];
 }
 
+/* Rule 14: where a tick serves too little for a first estimate, several together do. */
+static void test_first_estimate_of_little(void **state)
+{
+	struct bench bench;
+
+	(void)state;
+	begin(&bench, 0);
+	load(&bench, 3, 3, 3, 3);
+	ticks(&bench, 10);
+	load(&bench, 12, 12, 12, 12);
+	bench.served = 12;
+	bench.wait_ns = 200 * MS_NS;
+	bench.facts.services[0].oldest_unread_ns = 200 * MS_NS;
+	ticks(&bench, 4);
+	assert_int_equal(its(&bench)->origin, SPW_CAPACITY_LEARNED);
+	assert_in_range((u64)its(&bench)->capacity_per_s, 110, 130);
+	end(&bench);
+}
+
 /* Rule 13: a set capacity that is far from served is doubted, and trusted again when the wait is over. */
 static void test_set_capacity_doubted(void **state)
 {
@@ -645,6 +664,7 @@ static void test_wrap(void **state) /* fault 35 */
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_first_estimate_of_little),
 		cmocka_unit_test(test_set_capacity_doubted),
 		cmocka_unit_test(test_served_behind_a_proxy),
 		cmocka_unit_test(test_former_capacity_returns),

@@ -18,7 +18,8 @@
 #define FIRST_WORK	    20.0 /* a first estimate rests on so much served work */
 #define FIRST_SECONDS	    1.0	 /* or on so long a time, and a quarter of the work */
 #define CLEAR_TIMES	    2.5	 /* one tick is enough for it if so many times more was admitted than served, */
-#define CLEAR		    5.0	 /* and that many times waits in targets come to so much */
+#define CLEAR		    5.0	 /* and that many times waits in targets come to so much; the more, the less work */
+#define SURGE_TIMES	    1.5	 /* is asked for, if that is so many times what was admitted lately */
 #define STALLED_SHARE	    0.05 /* who serves less of his capacity stalls, which teaches nothing of it */
 #define PROOF		    0.1 /* served differs by this share from admitted: a queue grows or drains, so it is the capacity */
 #define UNPROVEN	    0.5	 /* without such a proof the capacity falls no lower than to this share of the proven */
@@ -97,25 +98,38 @@ static bool is_busy(const struct spw_service_policy *service, const struct spw_s
 	return rates->backlogged || rates->wait_ns >= 3 * service->wait_target_ns;
 }
 
+/*
+ * How sure one tick of saturation makes that more comes than can be served, 1: enough. Who stalls for a moment looks
+ * alike, but for the load, which then is what it was.
+ */
+static double clearness(const struct spw_capacity_memory *memory, const struct spw_service_policy *service,
+			const struct spw_service_rates *rates)
+{
+	double times = rates->admitted_per_s / spw_bounded(rates->served_per_s, 1, 1e9);
+
+	if (times <= CLEAR_TIMES)
+		return 0;
+	times *= (double)rates->wait_ns / (double)service->wait_target_ns / CLEAR;
+	return rates->admitted_per_s > SURGE_TIMES * memory->admitted_per_s ? times : spw_bounded(times, 0, 1);
+}
+
 /* The first estimate: what was served since saturation began; its first tick was not saturated from its beginning. */
 static void learn_first(struct spw_capacity_memory *memory, const struct spw_service_policy *service,
 			const struct spw_service_rates *rates, double seconds)
 {
-	double served = rates->served_per_s * seconds;
-	bool clear = memory->saturated_s > seconds * 1.5 ||
-		     (rates->admitted_per_s > CLEAR_TIMES * rates->served_per_s &&
-		      rates->admitted_per_s * (double)rates->wait_ns >=
-			      CLEAR * rates->served_per_s * (double)service->wait_target_ns);
+	double served = rates->served_per_s * seconds, clear = clearness(memory, service, rates);
+	double enough = FIRST_WORK / spw_bounded(clear, 1, 4);
 
 	if (!is_busy(service, rates))
 		return;
-	if (memory->episode_s <= seconds * 1.5 && memory->saturated_s > seconds * 1.5 &&
+	if (memory->saturated_s > seconds * 1.5 && memory->saturated_s < seconds * 2.5 &&
 	    served >= memory->episode_served / 2)
 		memory->episode_served = memory->episode_s = 0;
 	memory->episode_served += served;
 	memory->episode_s += seconds;
-	if (clear && (memory->episode_served >= FIRST_WORK ||
-		      (memory->episode_s >= FIRST_SECONDS && memory->episode_served >= FIRST_WORK / 4))) {
+	if ((clear >= 1 || memory->saturated_s > seconds * 1.5) &&
+	    (memory->episode_served >= enough ||
+	     (memory->episode_s >= FIRST_SECONDS && memory->episode_served >= FIRST_WORK / 4))) {
 		memory->confirmed = memory->first = true;
 		begin_from(memory, memory->episode_served / memory->episode_s);
 	}
