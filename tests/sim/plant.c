@@ -11,7 +11,6 @@
 
 #define SECOND_NS     1000000000ull
 #define STEP_NS	      1000000ull
-#define STEPS_A_TICK  100
 #define LEASE_NS      (3 * SECOND_NS)
 #define JIFFIES_PER_S 250
 #define GOOD_NS	      SECOND_NS
@@ -431,8 +430,10 @@ static void step(struct sim *sim)
 	}
 	sim->now_ns += STEP_NS;
 	sim->time += 1e-3;
-	if (sim->now_ns / STEP_NS % STEPS_A_TICK == 0)
+	if (sim->now_ns >= sim->tick_ns) {
 		tick(sim);
+		sim->tick_ns = sim->now_ns + (sim->decision.hurry ? SPW_HURRY_NS : SPW_TICK_NS);
+	}
 }
 
 void sim_run(struct sim *sim, double time)
@@ -477,6 +478,7 @@ struct sim *sim_new(const struct sim_setup *setup)
 	sim->setup = *setup;
 	sim->random = setup->seed * 0x9e3779b97f4a7c15ULL + 1;
 	sim->now_ns = 1000 * SECOND_NS;
+	sim->tick_ns = sim->now_ns + SPW_TICK_NS;
 	sim->wish = (struct spw_wish){.pinned = SPW_LEVEL_NEVER, .least = SPW_GREEN, .most = SPW_RED};
 	sim->least_floor = sim->most_ceiling = 1;
 	for (u32 i = 0; i < setup->sites_count; i++) {

@@ -77,6 +77,7 @@ struct sim_site {
 struct sim {
 	struct sim_setup setup;
 	u64 now_ns;
+	u64 tick_ns; /* of the agent's next tick */
 	double time; /* seconds since the beginning */
 	u64 random;
 	struct sim_site sites[SIM_SERVICES_MAX];

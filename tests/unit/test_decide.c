@@ -97,6 +97,37 @@ static const struct spw_service_decision *its(const struct bench *bench)
 	return &bench->decision.services[0];
 }
 
+/* Rule 22: a step towards a capacity that nobody knows is looked at more closely, and not for ever. */
+static void test_hurry(void **state)
+{
+	struct bench bench;
+	u32 hurried = 0;
+
+	(void)state;
+	begin(&bench, 0);
+	load(&bench, 5, 5, 5, 5);
+	ticks(&bench, 30);
+	assert_false(bench.decision.hurry);
+	load(&bench, 20, 20, 20, 20);
+	ticks(&bench, 1);
+	assert_true(bench.decision.hurry);
+	load(&bench, 5, 5, 5, 5); /* in a quarter of the time */
+	while (bench.decision.hurry && hurried < 200) {
+		tick_after(&bench, SPW_HURRY_NS);
+		hurried++;
+	}
+	assert_in_range(hurried, 10, 2000 / 25);
+	end(&bench);
+	/* Not where it is known. */
+	begin(&bench, 1000);
+	load(&bench, 5, 5, 5, 5);
+	ticks(&bench, 30);
+	load(&bench, 20, 20, 20, 20);
+	ticks(&bench, 1);
+	assert_false(bench.decision.hurry);
+	end(&bench);
+}
+
 /* Rule 14: where a tick serves too little for a first estimate, several together do. */
 static void test_first_estimate_of_little(void **state)
 {
@@ -664,6 +695,7 @@ static void test_wrap(void **state) /* fault 35 */
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_hurry),
 		cmocka_unit_test(test_first_estimate_of_little),
 		cmocka_unit_test(test_set_capacity_doubted),
 		cmocka_unit_test(test_served_behind_a_proxy),

@@ -102,7 +102,7 @@ static int on_tick(sd_event_source *source, uint64_t usec, void *context)
 		spw_control_server_tick(agent->socket, now);
 	if (agent->reload.job.pid > 0 && now - agent->reload.job.started_ns > SPW_JOB_SECONDS_MAX * 1000000000ull)
 		spw_compile_job_kill(&agent->reload.job);
-	sd_event_source_set_time(source, (now + TICK_NS) / 1000);
+	sd_event_source_set_time(source, (now + (agent->deciding.decision.hurry ? SPW_HURRY_NS : SPW_TICK_NS)) / 1000);
 	return 0;
 }
 

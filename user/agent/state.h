@@ -29,7 +29,6 @@
 #include "limiting.h"
 #include "samples.h"
 
-#define TICK_NS	       100000000ull
 #define TICKS_A_SECOND 10
 
 /* A reload on its way. Only one is; what comes meanwhile is remembered as `again`, and the last word wins. */

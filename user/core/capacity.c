@@ -16,6 +16,7 @@
 #define FORMER		    0.85 /* and who is below this part of that */
 #define RETURN		    12	 /* is tried upwards so many times as fast */
 #define FIRST_WORK	    20.0 /* a first estimate rests on so much served work */
+#define FIRST_LEAST	    0.15 /* of more than so long; */
 #define FIRST_SECONDS	    1.0	 /* or on so long a time, and a quarter of the work */
 #define CLEAR_TIMES	    2.5	 /* one tick is enough for it if so many times more was admitted than served, */
 #define CLEAR		    5.0	 /* and that many times waits in targets come to so much; the more, the less work */
@@ -122,12 +123,11 @@ static void learn_first(struct spw_capacity_memory *memory, const struct spw_ser
 
 	if (!is_busy(service, rates))
 		return;
-	if (memory->saturated_s > seconds * 1.5 && memory->saturated_s < seconds * 2.5 &&
-	    served >= memory->episode_served / 2)
+	if (memory->saturated_ticks == 2 && served >= memory->episode_served / 2)
 		memory->episode_served = memory->episode_s = 0;
 	memory->episode_served += served;
 	memory->episode_s += seconds;
-	if ((clear >= 1 || memory->saturated_s > seconds * 1.5) &&
+	if ((clear >= 1 || (memory->saturated_ticks >= 2 && memory->saturated_s > FIRST_LEAST)) &&
 	    (memory->episode_served >= enough ||
 	     (memory->episode_s >= FIRST_SECONDS && memory->episode_served >= FIRST_WORK / 4))) {
 		memory->confirmed = memory->first = true;
@@ -272,6 +272,7 @@ static void observe(struct spw_capacity_memory *memory, const struct spw_service
 	bool saturated = rates->wait_source != SPW_WAIT_NONE && rates->wait_ns > service->wait_target_ns;
 
 	memory->saturated_s = saturated ? memory->saturated_s + seconds : 0;
+	memory->saturated_ticks = saturated ? memory->saturated_ticks + 1 : 0;
 	watch_busy(memory, service, rates, seconds);
 	memory->admitted_per_s = spw_smooth(memory->admitted_per_s, rates->admitted_per_s, seconds, SERVED_SECONDS);
 	if (rates->served_known)

@@ -17,7 +17,8 @@ struct spw_capacity_memory {
 	double strain;	     /* share of the capacity that a wait which will not go away has shown to be missing */
 	double anchor_per_s; /* the capacity when it was last not saturated */
 	double proven_per_s; /* the lowest that a queue has proven since: served was not just what was admitted */
-	double saturated_s;  /* how long without a break */
+	double saturated_s;  /* how long without a break, */
+	u32 saturated_ticks; /* and for how many ticks */
 	double wanting_s;    /* how long waits have been above target with too little admitted to explain it */
 	double guarded_s;    /* how long guards or probe have been above their limits */
 	double episode_served, episode_s;    /* since saturation began, for the first estimate */

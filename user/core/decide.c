@@ -68,6 +68,9 @@
  * 20. A share moves gently to its aim; it falls at once where that is far below, and rises the faster, the less of
  *     what is left is used.
  * 21. As long as a class is not whole, those below it have no share, whatever is left.
+ *
+ * 22. While a service's capacity is unknown, nothing stands between a step and its queue: then, when more comes
+ *     than chance would bring, the next tick comes after 25 ms instead of 100, for 2 s at the most.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -78,29 +81,31 @@
 #include "rates.h"
 #include "share.h"
 
-#define SECOND_NS	1000000000ull
-#define GAP_NS		SECOND_NS /* rule 1 */
-#define BURST		1.15	  /* rule 4 */
-#define STEADY		1.02	  /* rule 4 */
-#define SPARE		0.97	  /* rule 7 */
-#define SPARE_BURST	1.05	  /* rule 7 */
-#define FAR_BELOW	0.7	  /* rule 4: it has ended */
-#define LIFT		1.1	  /* rule 11 */
-#define BINDS		0.85	  /* rule 16: the limit binds if so much of the budget is used */
-#define FAST_SECONDS	0.3	  /* loads: what a level rises by */
-#define FAST_WORK	150.0	  /* at least over so much work: 6 % of noise */
-#define SLOW_SECONDS	2.0	  /* what it falls by */
-#define SLOW_WORK	600.0
-#define FAST_MOST	1.0
-#define SLOW_MOST	6.0
-#define SHARE_SECONDS	1.0
-#define STEP_TIMES	1.5 /* a step is more than so many times what was */
-#define STEP_DEVIATIONS 6   /* and more than so many of the usual deviations, */
-#define STEP_CLEAR	2   /* in two ticks or more, or so many times as far in one */
-#define BURST_SECONDS	10.0
-#define BURST_MOST	16.0
-#define BURST_FAR	9.0
-#define CROWDED		0.985 /* rule 19: who admits so much of the budget refuses some who are in the share */
+#define SECOND_NS	   1000000000ull
+#define GAP_NS		   SECOND_NS /* rule 1 */
+#define BURST		   1.15	     /* rule 4 */
+#define STEADY		   1.02	     /* rule 4 */
+#define SPARE		   0.97	     /* rule 7 */
+#define SPARE_BURST	   1.05	     /* rule 7 */
+#define FAR_BELOW	   0.7	     /* rule 4: it has ended */
+#define LIFT		   1.1	     /* rule 11 */
+#define BINDS		   0.85	     /* rule 16: the limit binds if so much of the budget is used */
+#define FAST_SECONDS	   0.3	     /* loads: what a level rises by */
+#define FAST_WORK	   150.0     /* at least over so much work: 6 % of noise */
+#define SLOW_SECONDS	   2.0	     /* what it falls by */
+#define SLOW_WORK	   600.0
+#define FAST_MOST	   1.0
+#define SLOW_MOST	   6.0
+#define SHARE_SECONDS	   1.0
+#define STEP_TIMES	   1.5 /* a step is more than so many times what was */
+#define STEP_DEVIATIONS	   6   /* and more than so many of the usual deviations, */
+#define STEP_CLEAR	   2   /* in two ticks or more, or so many times as far in one */
+#define BURST_SECONDS	   10.0
+#define BURST_MOST	   16.0
+#define BURST_FAR	   9.0
+#define HURRY_SECONDS	   0.5 /* rule 22: so long after a step, or where one tick alone is beyond chance */
+#define HURRY_MOST_SECONDS 2.0
+#define CROWDED		   0.985 /* rule 19: who admits so much of the budget refuses some who are in the share */
 
 struct service_memory {
 	struct spw_rates_memory rates;
@@ -111,6 +116,8 @@ struct service_memory {
 	struct spw_capacity known;
 	bool primed; /* loads have a value */
 	bool blind;
+	bool hurry;
+	double hurried_s; /* without a break */
 	u8 rule;
 	double budget_per_s; /* of the tick before */
 };
@@ -378,6 +385,31 @@ static void take_level(struct service_memory *service, const struct spw_policy *
 	service->rule = spw_level_take(&service->level, &need, (double)policy->hold_ns / SECOND_NS, seconds);
 }
 
+/* Does more come than chance would bring? */
+static bool is_surged(const struct service_memory *service, u32 classes_count, double seconds)
+{
+	double usual = 0, more;
+
+	for (u32 i = 0; i < classes_count; i++) {
+		if (service->shares[i].since_s < HURRY_SECONDS)
+			return true; /* since a step */
+		usual += service->shares[i].slow_per_s;
+	}
+	more = (service->now.fresh_per_s - usual) * seconds;
+	return service->now.fresh_per_s > STEP_TIMES * usual && more * more > STEP_DEVIATIONS * STEP_DEVIATIONS *
+										      burst_of(service, classes_count) *
+										      (usual * seconds + 1);
+}
+
+/* Rule 22. */
+static void watch_hurry(struct service_memory *service, u32 classes_count, double seconds)
+{
+	bool needed = service->known.per_s <= 0 && !service->blind && is_surged(service, classes_count, seconds);
+
+	service->hurried_s = needed ? service->hurried_s + seconds : 0;
+	service->hurry = needed && service->hurried_s < HURRY_MOST_SECONDS;
+}
+
 /* Rules 1 to 8 and 12 to 18 for one service. */
 static void take_service(struct service_memory *service, const struct spw_policy *policy, u32 index,
 			 const struct spw_facts *facts, double seconds)
@@ -393,6 +425,7 @@ static void take_service(struct service_memory *service, const struct spw_policy
 	if (!service->now.valid) {
 		service->rule = SPW_RULE_NOTHING_NEW;
 		service->level.quiet_s = 0;
+		service->hurry = false;
 		return;
 	}
 	smooth_loads(service, policy->classes_count, seconds);
@@ -402,6 +435,7 @@ static void take_service(struct service_memory *service, const struct spw_policy
 			  &service->known);
 	service->blind = !spw_has_signal(own, its, facts->host, &service->now);
 	take_level(service, policy, seconds);
+	watch_hurry(service, policy->classes_count, seconds);
 }
 
 /* Rule 1: nothing to compare; how long ago the last reads were is not known either. */
@@ -411,7 +445,9 @@ static void begin_service(struct service_memory *service, const struct spw_facts
 	service->now = (struct spw_service_rates){0};
 	service->rule = SPW_RULE_NOTHING_NEW;
 	service->level.quiet_s = 0;
+	service->hurry = false;
 	service->capacity.saturated_s = service->capacity.wanting_s = 0;
+	service->capacity.saturated_ticks = 0;
 }
 
 /* Rules 9 and 10. Returns the rule if it moved the level. */
@@ -550,6 +586,7 @@ static void settle_level(struct spw_memory *memory, const struct spw_wish *wish,
 		struct service_memory *service = &memory->services[i];
 
 		decision->blind = decision->blind && service->blind;
+		decision->hurry = decision->hurry || service->hurry;
 		decision->services[i].level = service->level.level;
 		decision->services[i].rule = service->rule;
 		moved = bound_level(wish, &decision->services[i].level);

@@ -87,6 +87,10 @@ enum spw_wait_source {
 	SPW_WAIT_ACCEPT = 2,
 };
 
+/* From tick to tick, usually and in a hurry. */
+#define SPW_TICK_NS  100000000ull
+#define SPW_HURRY_NS 25000000ull
+
 /* What was decided for one class of one service. */
 struct spw_class_decision {
 	double fresh_per_s;    /* demand */
@@ -129,6 +133,7 @@ struct spw_decision {
 	u8 service;	  /* index of the service that asked for the highest level; the first of several */
 	u8 pinned;	  /* level that the operator pinned; SPW_LEVEL_NEVER */
 	bool blind;	  /* no signal of any service is there: the level decays to green */
+	bool hurry;	  /* the next tick had better come sooner: SPW_HURRY_NS; histories do not keep it */
 	u64 hold_left_ns; /* until the level may go down */
 	struct spw_reading host[SPW_HOST_SIGNALS];
 	u32 services_count;
