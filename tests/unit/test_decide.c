@@ -165,11 +165,16 @@ static void test_set_capacity_doubted(void **state)
 	ticks(&bench, 8);
 	assert_in_range((u64)its(&bench)->capacity_per_s, 400, 650);
 	assert_int_equal(its(&bench)->origin, SPW_CAPACITY_SET);
+	/* However little, the budget does not go below the floor of what was set. */
+	bench.served = 8;
+	ticks(&bench, 30);
+	assert_true(its(&bench)->level > SPW_GREEN);
+	assert_true(its(&bench)->budget_per_s >= 300 - 1e-9);
 	bench.wait_ns = MS_NS;
 	bench.facts.services[0].oldest_unread_ns = 0;
 	ticks(&bench, 20);
-	assert_in_range((u64)its(&bench)->capacity_per_s, 600, 900);
-	ticks(&bench, 40);
+	assert_in_range((u64)its(&bench)->capacity_per_s, 450, 900);
+	ticks(&bench, 60);
 	assert_float_equal(its(&bench)->capacity_per_s, 1000, 1e-9);
 	end(&bench);
 }

@@ -28,7 +28,7 @@
  *     level is the highest of its services'.
  *
  * 11. Budget. While shedding: capacity x (target share - (wait - usual wait) / drain time), within floor and target
- *     share. The usual wait is half of the wait target, or where little is served what chance makes of it. At green
+ *     share, and no less than the floor of a capacity that was set. The usual wait is half of the wait target, or where little is served what chance makes of it. At green
  *     the ceiling: 1.10 capacities, as no signal leads a step. What a level doesn't shed is not held back by the
  *     drain: the budget then is at least a tenth more than its load, up to the ceiling; the classes that are shed
  *     live under the drain through their shares.
@@ -472,7 +472,8 @@ static bool is_held_green(const struct spw_wish *wish)
 }
 
 /* Rule 11. */
-static void settle_budget(struct service_memory *service, const struct spw_policy *policy, const struct spw_wish *wish,
+static void settle_budget(struct service_memory *service, const struct spw_policy *policy,
+			  const struct spw_service_policy *own, const struct spw_wish *wish,
 			  struct spw_service_decision *decision)
 {
 	double capacity = service->known.per_s, ceiling = policy->ceiling * capacity, unshed = 0;
@@ -490,6 +491,8 @@ static void settle_budget(struct service_memory *service, const struct spw_polic
 		return;
 	}
 	decision->budget_per_s = capacity * service->known.given;
+	if (decision->budget_per_s < policy->floor * own->capacity_per_s)
+		decision->budget_per_s = policy->floor * own->capacity_per_s;
 	if (decision->budget_per_s < LIFT * unshed)
 		decision->budget_per_s = LIFT * unshed < ceiling ? LIFT * unshed : ceiling;
 }
@@ -567,7 +570,7 @@ static void settle_service(struct service_memory *service, const struct spw_poli
 {
 	for (u32 i = 0; i < policy->classes_count; i++)
 		decision->classes[i].cut = policy->classes[i].cut_from <= host_level;
-	settle_budget(service, policy, wish, decision);
+	settle_budget(service, policy, &policy->services[index], wish, decision);
 	settle_shares(service, policy, service->now.valid ? seconds : 0, decision);
 	service->budget_per_s = decision->budget_per_s;
 	tell_service(service, policy, &policy->services[index], decision);
