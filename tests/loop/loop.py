@@ -118,21 +118,23 @@ class Loop:
 
     def _poll_by_threads(self):
         """Each end of the cable is served by a thread on its side's CPU. The visitors' end polls because of GRO."""
-        threads = []
         self.visitors.run("ethtool", "-K", "v" + self.device, "gro", "on")
-        for namespace, device, cpu in ((self.shop, self.device, self.server_cpu),
-                                       (self.visitors, "v" + self.device, self.client_cpu)):
-            # /sys as the namespace sees it, which nsenter does not show
-            run("ip", "netns", "exec", namespace.name, "sh", "-c", f"echo 1 >/sys/class/net/{device}/threaded")
-            found = [int(path.parent.name) for path in Path("/proc").glob("[0-9]*/comm")
-                     if _read(path).startswith(f"napi/{device}-")]
-            if not found:
-                raise RuntimeError(f"{device}: no thread polls it")
-            for pid in found:
-                run("taskset", "-p", "-c", cpu, pid)
-                run("chrt", "-f", "-p", "20", pid)
-            threads.append(found)
-        return threads
+        return [self.poll_by_thread(self.shop, self.device, self.server_cpu),
+                self.poll_by_thread(self.visitors, "v" + self.device, self.client_cpu)]
+
+    @staticmethod
+    def poll_by_thread(namespace, device, cpu):
+        """The threads' process numbers; the name of the device must be one that no other namespace has."""
+        # /sys as the namespace sees it, which nsenter does not show
+        run("ip", "netns", "exec", namespace.name, "sh", "-c", f"echo 1 >/sys/class/net/{device}/threaded")
+        found = [int(path.parent.name) for path in Path("/proc").glob("[0-9]*/comm")
+                 if _read(path).startswith(f"napi/{device}-")]
+        if not found:
+            raise RuntimeError(f"{device}: no thread polls it")
+        for pid in found:
+            run("taskset", "-p", "-c", cpu, pid)
+            run("chrt", "-f", "-p", "20", pid)
+        return found
 
     def configuration(self, capacity, wait_at=()):
         """Of the agent; @capacity: "learn" or new connections per second; @wait_at: see Server."""
@@ -185,7 +187,7 @@ class Loop:
                 for after_s, action in sorted(events, key=lambda event: event[0]):
                     time.sleep(max(0.0, begin + ahead + after_s - time.monotonic()))
                     action()
-                result = finish_arrive(arrive)
+                result = finish_arrive(arrive, total + 60)
         result["shop"] = watch.seen
         return result
 
@@ -196,9 +198,9 @@ def favour(process):
         Path(f"/proc/{process.pid}/autogroup").write_text("-20")
 
 
-def finish_arrive(arrive):
+def finish_arrive(arrive, timeout_s=300):
     """The figures of a generator when it is done."""
-    status = arrive.wait(300)
+    status = arrive.wait(timeout_s)
     if status == 3:
         result = json.loads(arrive.log())
         raise Void(f"up to {result['max_lag_ms']} ms late, {result['unsent']} never sent")

@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "bpf/verdict.h"
 #include "user/core/decide.h"
 
 #define TICK_NS	   100000000ull
@@ -662,6 +663,17 @@ static void test_plan(void **state)
 	assert_true(fabs((double)order->classes[6].room - 0.88 * 25 * TICK_TICKS) < 2);
 	assert_true(fabs((double)order->classes[8].room - 0.55 * 25 * TICK_TICKS) < 2);
 	assert_true(order->classes[6].room > order->classes[7].room && order->classes[7].room > order->classes[8].room);
+	/* What sheds keeps three quarters for fresh work, but leaves as much as a lower class has that is let in. */
+	assert_true(order->classes[6].withheld == 0 && order->classes[7].withheld == 0);
+	for (u32 rank = 1; rank < 4; rank++)
+		bench.decision.services[0].classes[rank].sheds = true;
+	bench.decision.services[0].classes[3].share = 0;
+	spw_plan(&bench.policy, &bench.decision, 250, 77, orders);
+	assert_int_equal(order->classes[7].withheld, 192);
+	assert_in_range(spw_room(&order->classes[6], true), order->classes[7].room, order->classes[6].room);
+	for (u32 rank = 1; rank < 4; rank++)
+		bench.decision.services[0].classes[rank].sheds = false;
+	bench.decision.services[0].classes[3].share = 1;
 	/* Few units in the depth: the lowest class still has room for some, and the others for more. */
 	bench.decision.services[0].budget_per_s = 10;
 	spw_plan(&bench.policy, &bench.decision, 250, 77, orders);

@@ -7,8 +7,8 @@
  * but not refused. Rooms fall strictly with rank, so that whatever is refused, everything below it is refused too.
  *
  * Whoever was refused and comes again is late already, and admitted in place of somebody who comes for the first time
- * makes that one late as well. So while a class sheds, half of its room is kept for fresh work; but no more than leaves
- * what is resent as much as any class below has, lest it be refused while a lower class is not.
+ * makes that one late as well. So while a class sheds, three quarters of its room are kept for fresh work; but no more
+ * than leaves what is resent as much as any class below has, lest it be refused while a lower class is not.
  *
  * Where the depth holds few units, as at a small budget, chance alone would fill it: no room is smaller than a few.
  */
@@ -20,7 +20,7 @@
 #define SECOND_NS	  1e9
 #define TICKS_MAX	  9e18
 #define DEBT		  0.5 /* beyond the largest room, in depths: so far what is never refused holds all others back */
-#define RESENT_SHARE	  0.5  /* of its room, for what was refused before */
+#define RESENT_SHARE	  0.25 /* of its room, for what was refused before */
 #define LEAST_UNITS	  8.0  /* room of the lowest class while it sheds, in units of new work */
 #define LEAST_UNITS_ARMED 24.0 /* and while nothing sheds: only the ceiling is to hold */
 
