@@ -28,10 +28,10 @@
  *     level is the highest of its services'.
  *
  * 11. Budget. While shedding: capacity x (target share - (wait - usual wait) / drain time), within floor and target
- *     share, and no less than the floor of a capacity that was set. The usual wait is half of the wait target, or where little is served what chance makes of it. At green
- *     the ceiling: 1.10 capacities, as no signal leads a step. What a level doesn't shed is not held back by the
- *     drain: the budget then is at least a tenth more than its load, up to the ceiling; the classes that are shed
- *     live under the drain through their shares.
+ *     share, and no less than the floor of a capacity that was set. The usual wait is half of the wait target, or where
+ * little is served what chance makes of it. At green the ceiling: 1.10 capacities, as no signal leads a step. What a
+ * level doesn't shed is not held back by the drain: the budget then is at least a tenth more than its load, up to the
+ * ceiling; the classes that are shed live under the drain through their shares.
  * 12. Sustained is the target share of the capacity. A wait that stays above target for more than 3 s is no
  *     passing queue: what the budget lacks is then taken from what is sustained too, slowly, and given back once
  *     waits are within target. Where waits are far above target and what the level does not shed leaves no room
