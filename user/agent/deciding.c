@@ -134,6 +134,7 @@ void agent_decide(struct agent *agent, u64 now)
 	if (err) {
 		/* Facts that are half old would be worse than none. */
 		spw_log(LOG_ERR, "cannot read the counters of new work: %s; no decision at this tick", strerror(-err));
+		deciding->decision.hurry = false;
 		return;
 	}
 	spw_signals_read(deciding->signals, now, &deciding->facts);
