@@ -69,12 +69,4 @@ int flood(struct xdp_md *ctx)
 	return XDP_TX;
 }
 
-/* At the end of a cable of its own: what packets cost whoever drops them. */
-SEC("xdp")
-int bare(struct xdp_md *ctx)
-{
-	(void)ctx;
-	return XDP_DROP;
-}
-
 char LICENSE[] SEC("license") = "GPL";

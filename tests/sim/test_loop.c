@@ -66,87 +66,80 @@ static struct sim_score score_of(struct sim *sim, const char *name, double from,
 	return score;
 }
 
+struct surge_case {
+	double load;
+	bool known; /* the capacity */
+	bool hides_crowded;
+	double requests; /* that a proxy makes of a connection, which takes in everything at once; 0: there is none */
+};
+
 /* Means over a few seeds, as one run of 15 s has 2 % of noise. */
-static void surges(double load, bool known, bool crowded, double least, double least_top)
+static void surges(const struct surge_case *how, double least, double least_top)
 {
 	double good = 0, top = 0, prompt = 0;
 	const int seeds = 6;
 	char name[64];
 
+	snprintf(name, sizeof(name), "%gx %s%s%s", how->load, how->known ? "known" : "unknown",
+		 how->hides_crowded ? ", totals only" : "", how->requests > 0 ? ", proxy" : "");
 	for (int seed = 1; seed <= seeds; seed++) {
-		struct sim *sim = sim_begin(
-			&(struct sim_case){.seed = (u64)seed, .load = surge, .parameter = load, .known = known});
+		struct sim *sim = sim_begin(&(struct sim_case){
+			.seed = (u64)seed, .load = surge, .parameter = how->load, .known = how->known});
 		struct sim_score score;
 
-		sim->setup.sites[0].hides_crowded = !crowded;
-		snprintf(name, sizeof(name), "%gx %s%s", load, known ? "known" : "unknown",
-			 crowded ? "" : ", totals only");
+		sim->setup.sites[0].hides_crowded = how->hides_crowded;
+		if (how->requests > 0) {
+			sim->setup.sites[0].accepts_at_once = true;
+			sim->setup.sites[0].requests = how->requests;
+			sim->setup.policy.services[0].behind = true;
+		}
 		score = score_of(sim, name, SURGE_BEGINS, SURGE_ENDS);
 		good += score.good / seeds;
 		top += score.top_good / seeds;
 		prompt += score.top_prompt / seeds;
-		sim_run(sim, SURGE_ENDS + 15);
+		/* Hold and 10 s; behind a proxy the served rate is noisier, and one seed in 54 takes 17 s. */
+		sim_run(sim, SURGE_ENDS + (how->requests > 0 ? 20 : 15));
 		assert_int_equal(sim->decision.level, SPW_GREEN);
 		sim_end(sim, name);
 	}
-	if (good < least || top < least_top || (known && prompt < least_top))
-		fail_msg("%s: good %.3f, highest class %.4f, under 250 ms %.4f", name, good, top, prompt);
+	if (good < least || top < least_top || (how->known && prompt < least_top))
+		fail_msg("%s, %g requests each: good %.3f, highest class %.4f, under 250 ms %.4f", name, how->requests,
+			 good, top, prompt);
 }
 
 static void test_surge_known(void **state)
 {
 	(void)state;
-	surges(2, true, true, 0.88, 0.99);
-	surges(5, true, true, 0.88, 0.99);
-	surges(10, true, true, 0.88, 0.99);
+	surges(&(struct surge_case){.load = 2, .known = true}, 0.88, 0.99);
+	surges(&(struct surge_case){.load = 5, .known = true}, 0.88, 0.99);
+	surges(&(struct surge_case){.load = 10, .known = true}, 0.88, 0.99);
 }
 
 static void test_surge_unknown(void **state)
 {
 	(void)state;
-	surges(2, false, true, 0.85, 0.99);
-	surges(5, false, true, 0.85, 0.99);
-	surges(10, false, true, 0.85, 0.99);
+	surges(&(struct surge_case){.load = 2}, 0.85, 0.99);
+	surges(&(struct surge_case){.load = 5}, 0.85, 0.99);
+	surges(&(struct surge_case){.load = 10}, 0.85, 0.99);
 }
 
 static void test_surge_by_totals(void **state)
 {
 	(void)state;
-	surges(2, true, false, 0.85, 0.99);
-	surges(5, true, false, 0.85, 0.99);
-	surges(10, true, false, 0.85, 0.99);
+	surges(&(struct surge_case){.load = 2, .known = true, .hides_crowded = true}, 0.85, 0.99);
+	surges(&(struct surge_case){.load = 5, .known = true, .hides_crowded = true}, 0.85, 0.99);
+	surges(&(struct surge_case){.load = 10, .known = true, .hides_crowded = true}, 0.85, 0.99);
 }
 
-/* Behind a proxy that takes everything in at once, and makes more or fewer requests of it than one. */
-static void behind_proxy(double requests, double load)
-{
-	double good = 0, top = 0;
-	const int seeds = 6;
-
-	for (int seed = 1; seed <= seeds; seed++) {
-		struct sim *sim = sim_begin(&(struct sim_case){.seed = (u64)seed, .load = surge, .parameter = load});
-		struct sim_score score;
-
-		sim->setup.sites[0].accepts_at_once = true;
-		sim->setup.sites[0].requests = requests;
-		sim->setup.policy.services[0].behind = true;
-		score = score_of(sim, "behind a proxy", SURGE_BEGINS, SURGE_ENDS);
-		good += score.good / seeds;
-		top += score.top_good / seeds;
-		sim_end(sim, "behind a proxy");
-	}
-	if (good < 0.85 || top < 0.99)
-		fail_msg("%g requests each, %gx: good %.3f, highest class %.4f", requests, load, good, top);
-}
-
+/* Behind a proxy, which makes more or fewer requests of a connection than one. */
 static void test_proxy(void **state)
 {
+	static const double requests[] = {1, 3.5, 0.4};
+
 	(void)state;
-	for (double load = 2; load <= 10; load *= 2.236) {
-		behind_proxy(1, load);
-		behind_proxy(3.5, load);
-		behind_proxy(0.4, load);
-	}
+	for (double load = 2; load <= 10; load *= 2.236)
+		for (size_t i = 0; i < sizeof(requests) / sizeof(requests[0]); i++)
+			surges(&(struct surge_case){.load = load, .requests = requests[i]}, 0.85, 0.99);
 }
 
 /*

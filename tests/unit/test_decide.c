@@ -15,7 +15,6 @@
 #include "bpf/verdict.h"
 #include "user/core/decide.h"
 
-#define TICK_NS	   100000000ull
 #define MS_NS	   1000000ull
 #define NOBODY	   SPW_LEVEL_NEVER
 #define TICK_TICKS ((double)(1u << SPW_TICK_SHIFT))
@@ -49,7 +48,7 @@ static void begin(struct bench *bench, double capacity_per_s)
 								     .cut_from = NOBODY,
 								     .reserve = spw_default_reserve(i, 4)};
 	bench->wish = (struct spw_wish){.pinned = NOBODY, .least = SPW_GREEN, .most = SPW_RED};
-	bench->facts.now_ns = 1000 * TICK_NS;
+	bench->facts.now_ns = 1000 * SPW_TICK_NS;
 	bench->facts.services_count = 1;
 	bench->facts.services[0].waits_present = true;
 	bench->memory = spw_memory_new();
@@ -85,7 +84,26 @@ static void tick_after(struct bench *bench, u64 time_ns)
 static void ticks(struct bench *bench, u32 count)
 {
 	while (count--)
-		tick_after(bench, TICK_NS);
+		tick_after(bench, SPW_TICK_NS);
+}
+
+/* What is read has waited so long; and so long something has that is not read yet, 0: nothing. */
+static void let_wait(struct bench *bench, u64 wait_ns, u64 unread_ns)
+{
+	bench->wait_ns = wait_ns;
+	bench->facts.services[0].oldest_unread_ns = unread_ns;
+}
+
+/* A load that the limit binds: what the budget gives out is served at once. */
+static void tick_at_the_limit(struct bench *bench)
+{
+	double passed = bench->decision.services[0].budget_per_s / 10;
+
+	load(bench, 20, 90, 60, 60);
+	memcpy(bench->passed, (double[]){20, passed - 20, 0, 0}, sizeof(bench->passed));
+	bench->served = passed;
+	bench->wait_ns = 4 * MS_NS;
+	tick_after(bench, SPW_TICK_NS);
 }
 
 static void end(struct bench *bench)
@@ -140,8 +158,7 @@ static void test_first_estimate_of_little(void **state)
 	ticks(&bench, 10);
 	load(&bench, 12, 12, 12, 12);
 	bench.served = 12;
-	bench.wait_ns = 200 * MS_NS;
-	bench.facts.services[0].oldest_unread_ns = 200 * MS_NS;
+	let_wait(&bench, 200 * MS_NS, 200 * MS_NS);
 	ticks(&bench, 4);
 	assert_int_equal(its(&bench)->origin, SPW_CAPACITY_LEARNED);
 	assert_in_range((u64)its(&bench)->capacity_per_s, 110, 130);
@@ -158,8 +175,7 @@ static void test_set_capacity_doubted(void **state)
 	load(&bench, 20, 20, 20, 30);
 	ticks(&bench, 20);
 	assert_float_equal(its(&bench)->capacity_per_s, 1000, 1e-9);
-	bench.wait_ns = 200 * MS_NS;
-	bench.facts.services[0].oldest_unread_ns = 200 * MS_NS;
+	let_wait(&bench, 200 * MS_NS, 200 * MS_NS);
 	ticks(&bench, 20);
 	assert_float_equal(its(&bench)->capacity_per_s, 1000, 1e-9); /* 900 of 1,000 is near enough */
 	bench.served = 40;
@@ -171,8 +187,7 @@ static void test_set_capacity_doubted(void **state)
 	ticks(&bench, 30);
 	assert_true(its(&bench)->level > SPW_GREEN);
 	assert_true(its(&bench)->budget_per_s >= 300 - 1e-9);
-	bench.wait_ns = MS_NS;
-	bench.facts.services[0].oldest_unread_ns = 0;
+	let_wait(&bench, MS_NS, 0);
 	ticks(&bench, 20);
 	assert_in_range((u64)its(&bench)->capacity_per_s, 450, 900);
 	ticks(&bench, 60);
@@ -193,16 +208,15 @@ static void test_served_behind_a_proxy(void **state)
 	load(&bench, 5, 5, 5, 5);
 	for (u32 i = 0; i < 100; i++) {
 		facts->waits[spw_wait_bucket(MS_NS)] += 40; /* 60 reads for 20 pieces */
-		tick_after(&bench, TICK_NS);
+		tick_after(&bench, SPW_TICK_NS);
 	}
 	assert_float_equal(spw_memory_learned(bench.memory, 0)->reads_per_work, 3, 0.05);
 	assert_float_equal(its(&bench)->served_per_s, 200, 5);
 	load(&bench, 50, 50, 50, 50);
-	bench.wait_ns = 300 * MS_NS;
-	facts->oldest_unread_ns = 300 * MS_NS;
+	let_wait(&bench, 300 * MS_NS, 300 * MS_NS);
 	for (u32 i = 0; i < 4; i++) {
 		facts->waits[spw_wait_bucket(bench.wait_ns)] -= 50; /* 150 reads, as if 50 were served, of 200 */
-		tick_after(&bench, TICK_NS);
+		tick_after(&bench, SPW_TICK_NS);
 	}
 	assert_float_equal(spw_memory_learned(bench.memory, 0)->reads_per_work, 3, 0.05);
 	assert_in_range((u64)its(&bench)->capacity_per_s, 450, 550);
@@ -220,32 +234,18 @@ static void test_former_capacity_returns(void **state)
 	*spw_memory_learned(bench.memory, 0) = (struct spw_learned){.capacity_per_s = 1000, .served_peak_per_s = 1000};
 	load(&bench, 20, 20, 20, 20);
 	ticks(&bench, 20);
-	bench.wait_ns = 300 * MS_NS;
-	bench.facts.services[0].oldest_unread_ns = 300 * MS_NS;
+	let_wait(&bench, 300 * MS_NS, 300 * MS_NS);
 	bench.served = 50;
 	ticks(&bench, 20);
 	assert_in_range((u64)its(&bench)->capacity_per_s, 490, 560);
 	/* The limit binds, and nothing waits. */
-	bench.wait_ns = 4 * MS_NS;
-	bench.facts.services[0].oldest_unread_ns = 0;
-	for (u32 i = 0; i < 40; i++) {
-		double passed = its(&bench)->budget_per_s / 10;
-
-		load(&bench, 20, 90, 60, 60);
-		memcpy(bench.passed, (double[]){20, passed - 20, 0, 0}, sizeof(bench.passed));
-		bench.served = passed;
-		bench.wait_ns = 4 * MS_NS;
-		tick_after(&bench, TICK_NS);
-	}
+	let_wait(&bench, 4 * MS_NS, 0);
+	for (u32 i = 0; i < 40; i++)
+		tick_at_the_limit(&bench);
 	former = its(&bench)->capacity_per_s;
 	assert_in_range((u64)former, 800, 1000);
-	for (u32 i = 0; i < 10; i++) {
-		double passed = its(&bench)->budget_per_s / 10;
-
-		memcpy(bench.passed, (double[]){20, passed - 20, 0, 0}, sizeof(bench.passed));
-		bench.served = passed;
-		tick_after(&bench, TICK_NS);
-	}
+	for (u32 i = 0; i < 10; i++)
+		tick_at_the_limit(&bench);
 	assert_in_range((u64)(its(&bench)->capacity_per_s / former * 1000), 1010, 1060);
 	end(&bench);
 }
@@ -277,7 +277,7 @@ static void test_another_order(void **state)
 	bench.facts.services[1] = bench.facts.services[0];
 	memset(&bench.facts.services[0], 0, sizeof(bench.facts.services[0]));
 	spw_memory_follow(bench.memory, &former, &bench.policy);
-	bench.facts.now_ns += TICK_NS;
+	bench.facts.now_ns += SPW_TICK_NS;
 	spw_decide(bench.memory, &bench.policy, &bench.wish, &bench.facts, &bench.decision);
 	assert_int_equal(bench.decision.level, SPW_ORANGE);
 	assert_int_equal(bench.decision.service, 1);
@@ -302,7 +302,7 @@ static void test_rule_1_gap(void **state) /* faults 23, 34 */
 	ticks(&bench, 10);
 	assert_int_equal(bench.decision.level, SPW_ORANGE);
 	/* A minute of counts at once, and nothing happened in between: neither more nor less than before. */
-	tick_after(&bench, 600 * TICK_NS);
+	tick_after(&bench, 600 * SPW_TICK_NS);
 	assert_int_equal(bench.decision.rule, SPW_RULE_NOTHING_NEW);
 	assert_int_equal(bench.decision.level, SPW_ORANGE);
 	/* The hold begins anew. */
@@ -694,7 +694,7 @@ static void test_wrap(void **state) /* fault 35 */
 	begin(&bench, 1000);
 	bench.facts.services[0].fresh[0][SPW_PASS] = UINT64_MAX - 30;
 	bench.facts.services[0].first_reads = UINT64_MAX - 30;
-	tick_after(&bench, TICK_NS);
+	tick_after(&bench, SPW_TICK_NS);
 	load(&bench, 20, 20, 20, 20);
 	ticks(&bench, 10);
 	assert_true(fabs(its(&bench)->admitted_per_s - 800) < 1);

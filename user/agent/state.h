@@ -29,7 +29,7 @@
 #include "limiting.h"
 #include "samples.h"
 
-#define TICKS_A_SECOND 10
+#define TICKS_A_SECOND (1000000000ull / SPW_TICK_NS)
 
 /* A reload on its way. Only one is; what comes meanwhile is remembered as `again`, and the last word wins. */
 struct reload {

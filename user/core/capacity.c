@@ -344,17 +344,15 @@ static double last(struct spw_capacity_memory *memory, const struct spw_policy *
 static void watch_jam(struct spw_capacity_memory *memory, const struct spw_policy *policy,
 		      const struct spw_service_policy *service, u64 wait_ns, double capacity_per_s, double seconds)
 {
-	double most_ns = JAM_TARGETS * (double)service->wait_target_ns, queued = (double)wait_ns / 1e9 * capacity_per_s;
-	double unshed = memory->unshed_per_s;
+	double most_ns = JAM_TARGETS * (double)service->wait_target_ns, load_per_s = memory->unshed_per_s;
+	bool jammed;
 
 	if (capacity_per_s > 0 && most_ns < JAM_WORK / capacity_per_s * 1e9)
 		most_ns = JAM_WORK / capacity_per_s * 1e9;
-	if (unshed + ((double)wait_ns > LONG_JAM * most_ns ? queued / JAM_DRAIN_SECONDS : 0) <
-		    policy->eta * capacity_per_s ||
-	    (double)wait_ns <= most_ns)
-		memory->jammed_s = 0;
-	else
-		memory->jammed_s += seconds;
+	if ((double)wait_ns > LONG_JAM * most_ns)
+		load_per_s += (double)wait_ns / 1e9 * capacity_per_s / JAM_DRAIN_SECONDS;
+	jammed = (double)wait_ns > most_ns && load_per_s >= policy->eta * capacity_per_s;
+	memory->jammed_s = jammed ? memory->jammed_s + seconds : 0;
 }
 
 /* Rule 12: only a wait that stays takes from what can be sustained. */

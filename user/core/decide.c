@@ -278,12 +278,12 @@ static void smooth_load(struct spw_share_memory *share, const struct spw_class_r
 			double slow, double seconds)
 {
 	double load = now->fresh_per_s > now->admitted_per_s ? now->fresh_per_s : now->admitted_per_s;
-	double inside = now->inside_per_s, lately;
+	double lately;
 
 	if (is_step(share, load, seconds) || !primed) {
 		share->fast_per_s = share->slow_per_s = share->odd_s > 0 ? share->odd_work / share->odd_s : load;
 		share->fresh_per_s = share->fast_per_s;
-		share->inside_per_s = inside;
+		share->inside_per_s = now->inside_per_s;
 		share->expected_per_s = share->share * now->fresh_per_s;
 		share->since_s = share->odd_s;
 		share->odd_s = share->odd_work = 0;
@@ -295,7 +295,7 @@ static void smooth_load(struct spw_share_memory *share, const struct spw_class_r
 	share->slow_per_s = spw_smooth(share->slow_per_s, load, seconds, share->since_s < slow ? share->since_s : slow);
 	share->fresh_per_s = spw_smooth(share->fresh_per_s, now->fresh_per_s, seconds, lately);
 	share->expected_per_s = spw_smooth(share->expected_per_s, share->share * now->fresh_per_s, seconds, lately);
-	share->inside_per_s = spw_smooth(share->inside_per_s, inside, seconds, lately);
+	share->inside_per_s = spw_smooth(share->inside_per_s, now->inside_per_s, seconds, lately);
 	share->since_s += seconds;
 }
 
@@ -322,6 +322,12 @@ static void smooth_loads(struct service_memory *service, u32 classes_count, doub
 	service->primed = true;
 }
 
+/* Does the class live under the budget at that level? */
+static bool sheds_at(const struct spw_class_policy *class, u32 level)
+{
+	return level > SPW_GREEN && class->shed_from <= level;
+}
+
 static void sum_loads(const struct service_memory *service, const struct spw_policy *policy, struct loads *loads)
 {
 	memset(loads, 0, sizeof(*loads));
@@ -330,7 +336,7 @@ static void sum_loads(const struct service_memory *service, const struct spw_pol
 
 		loads->fast_total += service->shares[i].fast_per_s;
 		for (u32 level = SPW_GREEN; level < SPW_LEVELS; level++) {
-			if ((level && class->shed_from <= level) || class->cut_from <= level)
+			if (sheds_at(class, level) || class->cut_from <= level)
 				continue;
 			loads->fast[level] += service->shares[i].fast_per_s;
 			loads->slow[level] += service->shares[i].slow_per_s;
@@ -479,8 +485,7 @@ static void settle_budget(struct service_memory *service, const struct spw_polic
 	double capacity = service->known.per_s, ceiling = policy->ceiling * capacity, unshed = 0;
 
 	for (u32 i = 0; i < policy->classes_count; i++)
-		if ((decision->level == SPW_GREEN || policy->classes[i].shed_from > decision->level) &&
-		    !decision->classes[i].cut)
+		if (!sheds_at(&policy->classes[i], decision->level) && !decision->classes[i].cut)
 			unshed += service->shares[i].fast_per_s;
 	service->capacity.unshed_per_s = unshed;
 	if (!(capacity > 0) || is_held_green(wish) || (service->blind && decision->level == SPW_GREEN))
@@ -513,8 +518,7 @@ static void settle_shares(struct service_memory *service, const struct spw_polic
 		struct spw_class_decision *class = &decision->classes[i];
 		struct spw_share_memory *share = &service->shares[i];
 
-		class->sheds = decision->level > SPW_GREEN && decision->budget_per_s > 0 &&
-			       policy->classes[i].shed_from <= decision->level;
+		class->sheds = decision->budget_per_s > 0 && sheds_at(&policy->classes[i], decision->level);
 		if (class->cut)
 			share->share = 0;
 		else if (!class->sheds) {
