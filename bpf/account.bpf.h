@@ -60,6 +60,16 @@ SPW_INLINE void spw_account_new_work(const struct spw_slot *slot, u32 service, b
 		counter->crowded++;
 }
 
+/* New work that a limit drops is not looked up, and is no demand: by rules 6 and 8 it would never have come. */
+SPW_INLINE void spw_account_limited(const struct spw_slot *slot, u32 service)
+{
+	u32 index = spw_work_index(service, slot->class_id);
+	struct spw_work_counter *counter = bpf_map_lookup_elem(&work_counters, &index);
+
+	if (counter)
+		counter->limited++;
+}
+
 SPW_INLINE void spw_account_shadow(const struct spw_slot *slot, u32 shadow, bool new_work)
 {
 	u32 class_id = slot->class_id;

@@ -3,10 +3,13 @@
  * Limits of sources, prefixes and classes: rules 6 and 8. Pure and on both sides. Called by limits.bpf.h and by the
  * host tests.
  *
- * Look first, charge last. All limits are looked at, and only what nothing refuses in the end is charged to them: so
- * a flood that is refused only reads, and scales over CPUs; and what one limit refuses does not use up another. Packets
- * that are on their way on other CPUs at that moment pass by one look too many: a burst may be larger by a unit a CPU,
- * a rate never, as each of them is charged.
+ * Look first, charge last. Limits are looked at up to the first that refuses, and only what nothing refuses in the end
+ * is charged to them: so a flood that is refused only reads, and scales over CPUs; and what one limit refuses does not
+ * use up another. Packets that are on their way on other CPUs at that moment pass by one look too many: a burst may be
+ * larger by a unit a CPU, a rate never, as each of them is charged.
+ *
+ * The class is asked first: its cell is at hand, and while it is over, a flood of any number of sources fetches none of
+ * theirs, each of which may cost an access to memory. Then the source, then the prefix around it.
  *
  * A source's two rows are a sketch of its backlog from above, as in conservative counting (Estan, Varghese: "New
  * Directions in Traffic Measurement and Accounting", SIGCOMM 2002; Cormode, Muthukrishnan: "An Improved Data Stream
@@ -18,6 +21,9 @@
 #include "../maps/limit.h"
 #include "meter.h"
 #include "mix.h"
+
+/* What was loaded is loaded again, and not kept on the stack meanwhile. */
+#define SPW_LOAD_ANEW() asm volatile("" ::: "memory")
 
 #define SPW_CLASS_FACTOR 0x9e3779b97f4a7c15ULL /* tells the prefixes of classes apart; any odd number would do */
 
@@ -31,16 +37,17 @@
 #define SPW_LIMITS_OF(scope)                                                                                           \
 	(SPW_LIMIT_BIT(scope, SPW_KIND_NEW) | SPW_LIMIT_BIT(scope, SPW_KIND_PACKETS) |                                 \
 	 SPW_LIMIT_BIT(scope, SPW_KIND_BITS))
-#define SPW_LIMITS_SOURCE SPW_LIMITS_OF(SPW_SCOPE_SOURCE)
-#define SPW_LIMITS_PREFIX SPW_LIMITS_OF(SPW_SCOPE_PREFIX)
-#define SPW_LIMITS_CLASS  SPW_LIMITS_OF(SPW_SCOPE_CLASS)
-#define SPW_LIMITS_BITS                                                                                                \
-	(SPW_LIMIT_BIT(SPW_SCOPE_SOURCE, SPW_KIND_BITS) | SPW_LIMIT_BIT(SPW_SCOPE_PREFIX, SPW_KIND_BITS) |             \
-	 SPW_LIMIT_BIT(SPW_SCOPE_CLASS, SPW_KIND_BITS))
-#define SPW_LIMITS_PAIRED (~SPW_LIMITS_BITS)
 
 #define SPW_STRIP_BITS 8 /* of the index of a cell in its strip */
 _Static_assert(1 << SPW_STRIP_BITS == SPW_STRIP_CELLS, "bits of the index");
+
+SPW_INLINE struct spw_meter_page *spw_page(struct spw_meters *meters, const struct spw_metering *metering, u32 scope)
+{
+	u32 page = metering->spots[scope].page;
+
+	return scope == SPW_SCOPE_SOURCE ? &meters->source[page & (SPW_SOURCE_PAGES - 1)]
+					 : &meters->prefix[page & (SPW_PREFIX_PAGES - 1)];
+}
 
 /*
  * The cell of a source or a prefix in a row; scope, row and kind are constants where this is used. New work and packets
@@ -48,14 +55,10 @@ _Static_assert(1 << SPW_STRIP_BITS == SPW_STRIP_CELLS, "bits of the index");
  */
 SPW_INLINE u64 *spw_cell(struct spw_meters *meters, const struct spw_metering *metering, u32 scope, u32 row, u32 kind)
 {
-	u64 hash = metering->hash[scope][row], pair = hash >> (65 - SPW_STRIP_BITS);
-	struct spw_meter_page *page = scope == SPW_SCOPE_SOURCE
-					      ? &meters->source[metering->page[scope] & (SPW_SOURCE_PAGES - 1)]
-					      : &meters->prefix[metering->page[scope] & (SPW_PREFIX_PAGES - 1)];
+	const struct spw_spot *spot = &metering->spots[scope];
+	u32 place = kind == SPW_KIND_BITS ? spot->bits[row] : (spot->pairs[row] & (SPW_STRIP_CELLS - 2)) + kind;
 
-	if (kind == SPW_KIND_BITS)
-		return &page->rows[row][hash >> (64 - 2 * SPW_STRIP_BITS) & (SPW_STRIP_CELLS - 1)];
-	return &page->rows[row][pair * 2 + kind];
+	return &spw_page(meters, metering, scope)->rows[row][place & (SPW_STRIP_CELLS - 1)];
 }
 
 SPW_INLINE u64 spw_source_key(const struct spw_limits *limits, u64 source, u32 family)
@@ -72,28 +75,28 @@ SPW_INLINE u64 spw_prefix_key(const struct spw_limits *limits, u64 source, u32 f
 	return (source & of->prefix_mask) ^ of->salt ^ class_id * SPW_CLASS_FACTOR;
 }
 
-/* The page stays, as the salt does; the place in a row goes with the row's seed. */
-SPW_INLINE void spw_aim_at(const struct spw_limits *limits, u64 key, u32 scope, struct spw_metering *metering)
-{
-	u64 mixed = spw_mix(key);
-
-	metering->page[scope] = mixed;
-	metering->hash[scope][0] = spw_mix(mixed ^ limits->seeds[0]);
-	metering->hash[scope][1] = spw_mix(mixed ^ limits->seeds[1]);
-}
-
-/**
- * spw_aim() - find out what is to be looked at.
- * @source: first 64 bits of the address, left aligned
- * @metering: its active, class_id, now and length are set
+/*
+ * The page stays, as the salt does; the place in a row goes with the row's seed: multiply-shift hashing, of what is
+ * mixed already (Dietzfelbinger, Hagerup, Katajainen, Penttonen: "A Reliable Randomized Algorithm for the Closest-Pair
+ * Problem", Journal of Algorithms 25, 1997): with a random odd factor two keys meet in one of 2^k places with a
+ * probability of 2^(1 - k) at the most, whatever they are.
  */
-SPW_INLINE void spw_aim(const struct spw_limits *limits, u64 source, u32 family, struct spw_metering *metering)
+SPW_INLINE void spw_aim(const struct spw_limits *limits, u64 source, u32 family, u32 scope,
+			struct spw_metering *metering)
 {
-	if (metering->active & SPW_LIMITS_SOURCE)
-		spw_aim_at(limits, spw_source_key(limits, source, family), SPW_SCOPE_SOURCE, metering);
-	if (metering->active & SPW_LIMITS_PREFIX)
-		spw_aim_at(limits, spw_prefix_key(limits, source, family, metering->class_id), SPW_SCOPE_PREFIX,
-			   metering);
+	struct spw_spot *spot = &metering->spots[scope];
+	u64 mixed = spw_mix(scope == SPW_SCOPE_SOURCE ? spw_source_key(limits, source, family)
+						      : spw_prefix_key(limits, source, family, metering->class_id));
+
+	spot->page = (u32)mixed;
+	for (u32 row = 0; row < SPW_ROWS; row++) {
+		u64 hash;
+
+		SPW_LOAD_ANEW();
+		hash = mixed * (limits->seeds[row] | 1);
+		spot->pairs[row] = hash >> (64 - SPW_STRIP_BITS);
+		spot->bits[row] = hash >> (64 - 2 * SPW_STRIP_BITS);
+	}
 }
 
 /*
@@ -118,74 +121,106 @@ SPW_INLINE const struct spw_limit *spw_limit_of(const struct spw_limits *limits,
 	return &limits->classes[metering->class_id & (SPW_CLASSES_MAX - 1)].limits[scope][kind];
 }
 
-/* The bit of the limit if it is exceeded, else 0. A row that warms says over to everything, so that the other decides.
+SPW_INLINE u64 *spw_class_cell(struct spw_meters *meters, const struct spw_metering *metering, u32 kind)
+{
+	return &meters->classes[metering->class_id & (SPW_CLASSES_MAX - 1)][kind].arrival_ticks;
+}
+
+/*
+ * The bit of the limit if it is exceeded, else 0. A row that warms says over to everything, so that the other decides.
  */
-SPW_INLINE u32 spw_exceeded(const struct spw_limits *limits, struct spw_meters *meters,
-			    const struct spw_metering *metering, u32 scope, u32 kind)
+SPW_INLINE u32 spw_exceeded(const struct spw_limits *limits, struct spw_meters *meters, struct spw_metering *metering,
+			    u32 scope, u32 kind)
 {
-	u64 edge = metering->now + spw_limit_of(limits, metering, scope, kind)->room, over;
+	u64 edge, first, second;
 
-	if (scope == SPW_SCOPE_CLASS)
-		over = edge -
-		       spw_seen(&meters->classes[metering->class_id & (SPW_CLASSES_MAX - 1)][kind].arrival_ticks);
-	else
-		over = ((edge - spw_seen(spw_cell(meters, metering, scope, 0, kind))) | limits->blind[0]) &
-		       ((edge - spw_seen(spw_cell(meters, metering, scope, 1, kind))) | limits->blind[1]);
-	return (u32)spw_below(over) & SPW_LIMIT_BIT(scope, kind);
+	SPW_LOAD_ANEW();
+	edge = metering->now + spw_limit_of(limits, metering, scope, kind)->room;
+	first = spw_seen(spw_cell(meters, metering, scope, 0, kind));
+	second = spw_seen(spw_cell(meters, metering, scope, 1, kind));
+	metering->unrest |= (metering->now - first) | (metering->now - second);
+	return (u32)spw_below(((edge - first) | limits->blind[0]) & ((edge - second) | limits->blind[1])) &
+	       SPW_LIMIT_BIT(scope, kind);
 }
 
-/* New work and packets of a source stand in one cache line, so neither is looked at alone. */
-SPW_INLINE u32 spw_exceeded_pair(const struct spw_limits *limits, struct spw_meters *meters,
-				 const struct spw_metering *metering, u32 scope)
+SPW_INLINE u32 spw_class_exceeded(const struct spw_limits *limits, struct spw_meters *meters,
+				  const struct spw_metering *metering, u32 kind)
 {
-	return spw_exceeded(limits, meters, metering, scope, SPW_KIND_NEW) |
+	u64 edge = metering->now + spw_limit_of(limits, metering, SPW_SCOPE_CLASS, kind)->room;
+
+	return (u32)spw_below(edge - spw_seen(spw_class_cell(meters, metering, kind))) &
+	       SPW_LIMIT_BIT(SPW_SCOPE_CLASS, kind);
+}
+
+/* Those of a source or a prefix that are exceeded. New work and packets stand in one line: neither is asked alone. */
+SPW_INLINE u32 spw_look_at(const struct spw_limits *limits, struct spw_meters *meters, u64 source, u32 family,
+			   u32 scope, struct spw_metering *metering)
+{
+	u32 over;
+
+	SPW_LOAD_ANEW();
+	spw_aim(limits, source, family, scope, metering);
+	over = spw_exceeded(limits, meters, metering, scope, SPW_KIND_NEW) |
 	       spw_exceeded(limits, meters, metering, scope, SPW_KIND_PACKETS);
+	if (metering->active & SPW_LIMIT_BIT(scope, SPW_KIND_BITS))
+		over |= spw_exceeded(limits, meters, metering, scope, SPW_KIND_BITS);
+	SPW_LOAD_ANEW();
+	return over & metering->active;
 }
 
-/* The reason of the first that is exceeded. */
-SPW_INLINE u32 spw_limit_broken(u32 over)
+SPW_INLINE u32 spw_look_at_class(const struct spw_limits *limits, struct spw_meters *meters,
+				 const struct spw_metering *metering)
 {
-	if (over & SPW_LIMIT_BIT(SPW_SCOPE_SOURCE, SPW_KIND_PACKETS))
-		return SPW_REASON_SOURCE_PACKETS;
-	if (over & SPW_LIMIT_BIT(SPW_SCOPE_SOURCE, SPW_KIND_BITS))
-		return SPW_REASON_SOURCE_BITS;
-	if (over & SPW_LIMIT_BIT(SPW_SCOPE_PREFIX, SPW_KIND_PACKETS))
-		return SPW_REASON_PREFIX_PACKETS;
-	if (over & SPW_LIMIT_BIT(SPW_SCOPE_PREFIX, SPW_KIND_BITS))
-		return SPW_REASON_PREFIX_BITS;
-	if (over & SPW_LIMIT_BIT(SPW_SCOPE_CLASS, SPW_KIND_PACKETS))
-		return SPW_REASON_CLASS_PACKETS;
-	if (over & SPW_LIMIT_BIT(SPW_SCOPE_CLASS, SPW_KIND_BITS))
-		return SPW_REASON_CLASS_BITS;
-	if (over & SPW_LIMIT_BIT(SPW_SCOPE_SOURCE, SPW_KIND_NEW))
-		return SPW_REASON_SOURCE_NEW;
-	if (over & SPW_LIMIT_BIT(SPW_SCOPE_PREFIX, SPW_KIND_NEW))
-		return SPW_REASON_PREFIX_NEW;
-	return SPW_REASON_CLASS_NEW;
+	u32 over = spw_class_exceeded(limits, meters, metering, SPW_KIND_NEW) |
+		   spw_class_exceeded(limits, meters, metering, SPW_KIND_PACKETS) |
+		   spw_class_exceeded(limits, meters, metering, SPW_KIND_BITS);
+
+	return over & metering->active;
+}
+
+/* Of one scope, rule 6 before rule 8. */
+SPW_INLINE u32 spw_limit_broken(u32 over, u32 scope, u32 packets, u32 bits, u32 new_work)
+{
+	if (over & SPW_LIMIT_BIT(scope, SPW_KIND_PACKETS))
+		return packets;
+	return over & SPW_LIMIT_BIT(scope, SPW_KIND_BITS) ? bits : new_work;
+}
+
+SPW_INLINE u32 spw_find_broken(const struct spw_limits *limits, struct spw_meters *meters, u64 source, u32 family,
+			       struct spw_metering *metering)
+{
+	u32 active = metering->active, over = 0;
+
+	if (active & SPW_LIMITS_OF(SPW_SCOPE_CLASS))
+		over = spw_look_at_class(limits, meters, metering);
+	if (over)
+		return spw_limit_broken(over, SPW_SCOPE_CLASS, SPW_REASON_CLASS_PACKETS, SPW_REASON_CLASS_BITS,
+					SPW_REASON_CLASS_NEW);
+	if (active & SPW_LIMITS_OF(SPW_SCOPE_SOURCE))
+		over = spw_look_at(limits, meters, source, family, SPW_SCOPE_SOURCE, metering);
+	if (over)
+		return spw_limit_broken(over, SPW_SCOPE_SOURCE, SPW_REASON_SOURCE_PACKETS, SPW_REASON_SOURCE_BITS,
+					SPW_REASON_SOURCE_NEW);
+	if (active & SPW_LIMITS_OF(SPW_SCOPE_PREFIX))
+		over = spw_look_at(limits, meters, source, family, SPW_SCOPE_PREFIX, metering);
+	if (over)
+		return spw_limit_broken(over, SPW_SCOPE_PREFIX, SPW_REASON_PREFIX_PACKETS, SPW_REASON_PREFIX_BITS,
+					SPW_REASON_PREFIX_NEW);
+	return SPW_REASON_ADMITTED;
 }
 
 /**
  * spw_look() - rules 6 and 8.
+ * @source: first 64 bits of the address, left aligned
+ * @metering: its active, class_id, now and length are set
  * Returns the reason for which the packet is refused; SPW_REASON_ADMITTED: for none. It goes through memory: a verifier
  * that knew it would follow each by itself through all that comes behind.
  */
-SPW_INLINE u32 spw_look(const struct spw_limits *limits, struct spw_meters *meters, struct spw_metering *metering)
+SPW_INLINE u32 spw_look(const struct spw_limits *limits, struct spw_meters *meters, u64 source, u32 family,
+			struct spw_metering *metering)
 {
-	u32 active = metering->active, over = 0;
-
-	if (active & SPW_LIMITS_SOURCE & SPW_LIMITS_PAIRED)
-		over |= spw_exceeded_pair(limits, meters, metering, SPW_SCOPE_SOURCE);
-	if (active & SPW_LIMITS_SOURCE & SPW_LIMITS_BITS)
-		over |= spw_exceeded(limits, meters, metering, SPW_SCOPE_SOURCE, SPW_KIND_BITS);
-	if (active & SPW_LIMITS_PREFIX & SPW_LIMITS_PAIRED)
-		over |= spw_exceeded_pair(limits, meters, metering, SPW_SCOPE_PREFIX);
-	if (active & SPW_LIMITS_PREFIX & SPW_LIMITS_BITS)
-		over |= spw_exceeded(limits, meters, metering, SPW_SCOPE_PREFIX, SPW_KIND_BITS);
-	if (active & SPW_LIMITS_CLASS)
-		over |= spw_exceeded_pair(limits, meters, metering, SPW_SCOPE_CLASS) |
-			spw_exceeded(limits, meters, metering, SPW_SCOPE_CLASS, SPW_KIND_BITS);
-	over &= active;
-	metering->reason = over ? spw_limit_broken(over) : SPW_REASON_ADMITTED;
+	metering->unrest = limits->blind[0] | limits->blind[1];
+	metering->reason = spw_find_broken(limits, meters, source, family, metering);
 	return *(volatile u32 *)&metering->reason;
 }
 
@@ -194,6 +229,13 @@ SPW_INLINE u32 spw_look(const struct spw_limits *limits, struct spw_meters *mete
 SPW_INLINE u64 spw_positive(u64 difference)
 {
 	return difference & ~spw_below(difference);
+}
+
+SPW_INLINE u64 spw_cost(const struct spw_limits *limits, const struct spw_metering *metering, u32 scope, u32 kind)
+{
+	u64 cost = spw_limit_of(limits, metering, scope, kind)->cost;
+
+	return kind == SPW_KIND_BITS ? cost * metering->length >> SPW_LIMIT_BYTES_SHIFT : cost;
 }
 
 /* Where one unit takes a cell; nowhere if its backlog is beyond @debt. */
@@ -223,46 +265,97 @@ SPW_INLINE u64 spw_taught(u64 next, u64 other, u64 blind)
 	return next + (spw_positive(other - next) & spw_below(blind));
 }
 
-SPW_INLINE void spw_charge_one(const struct spw_limits *limits, struct spw_meters *meters,
-			       const struct spw_metering *metering, u32 scope, u32 kind)
+SPW_INLINE void spw_charge_class(const struct spw_limits *limits, struct spw_meters *meters,
+				 const struct spw_metering *metering, u32 kind)
 {
-	const struct spw_limit *limit = spw_limit_of(limits, metering, scope, kind);
-	u64 cost = limit->cost, debt, seen[SPW_ROWS], next[SPW_ROWS], *first, *second;
+	u64 *cell = spw_class_cell(meters, metering, kind), seen, cost, debt;
+
+	if (!(metering->active & SPW_LIMIT_BIT(SPW_SCOPE_CLASS, kind)))
+		return;
+	cost = spw_cost(limits, metering, SPW_SCOPE_CLASS, kind);
+	debt = spw_limit_of(limits, metering, SPW_SCOPE_CLASS, kind)->room + SPW_LIMIT_SLACK * cost;
+	seen = spw_seen(cell);
+	spw_put(cell, seen, spw_charged(seen, metering->now, cost, debt), metering->now, cost);
+}
+
+/* Cells that had no backlog when they were looked at; see spw_put(). */
+SPW_INLINE void spw_charge_idle(const struct spw_limits *limits, struct spw_meters *meters,
+				const struct spw_metering *metering, u32 scope, u32 kind)
+{
+	u64 next;
+
+	SPW_LOAD_ANEW();
+	if (!(metering->active & SPW_LIMIT_BIT(scope, kind)))
+		return;
+	next = metering->now + spw_cost(limits, metering, scope, kind);
+	*(volatile u64 *)spw_cell(meters, metering, scope, 0, kind) = next;
+	*(volatile u64 *)spw_cell(meters, metering, scope, 1, kind) = next;
+}
+
+/* What a unit makes of the two cells of a limit. */
+struct spw_charge {
+	u64 *cells[SPW_ROWS];
+	u64 seen[SPW_ROWS], next[SPW_ROWS], cost;
+};
+
+SPW_INLINE void spw_prepare(const struct spw_limits *limits, struct spw_meters *meters,
+			    const struct spw_metering *metering, u32 scope, u32 kind, struct spw_charge *charge)
+{
+	u64 cost = spw_cost(limits, metering, scope, kind), now = metering->now, next[SPW_ROWS];
+	u64 debt = spw_limit_of(limits, metering, scope, kind)->room + SPW_LIMIT_SLACK * cost;
+
+	for (u32 row = 0; row < SPW_ROWS; row++) {
+		charge->cells[row] = spw_cell(meters, metering, scope, row, kind);
+		charge->seen[row] = spw_seen(charge->cells[row]);
+		next[row] = spw_charged(charge->seen[row], now, cost, debt);
+	}
+	charge->next[0] = spw_taught(next[0], next[1], limits->blind[0]);
+	charge->next[1] = spw_taught(next[1], next[0], limits->blind[1]);
+	charge->cost = cost;
+}
+
+SPW_INLINE void spw_put_both(const struct spw_charge *charge, u64 now)
+{
+	spw_put(charge->cells[0], charge->seen[0], charge->next[0], now, charge->cost);
+	spw_put(charge->cells[1], charge->seen[1], charge->next[1], now, charge->cost);
+}
+
+/* All that is to be read is read before the first write, which the processor lets nothing pass. */
+SPW_INLINE void spw_charge_busy(const struct spw_limits *limits, struct spw_meters *meters,
+				const struct spw_metering *metering, u32 scope, u32 kind)
+{
+	struct spw_charge charge;
 
 	if (!(metering->active & SPW_LIMIT_BIT(scope, kind)))
 		return;
-	if (kind == SPW_KIND_BITS)
-		cost = cost * metering->length >> SPW_LIMIT_BYTES_SHIFT;
-	debt = limit->room + SPW_LIMIT_SLACK * cost;
-	if (scope == SPW_SCOPE_CLASS) {
-		first = &meters->classes[metering->class_id & (SPW_CLASSES_MAX - 1)][kind].arrival_ticks;
-		seen[0] = spw_seen(first);
-		spw_put(first, seen[0], spw_charged(seen[0], metering->now, cost, debt), metering->now, cost);
-		return;
-	}
-	first = spw_cell(meters, metering, scope, 0, kind);
-	second = spw_cell(meters, metering, scope, 1, kind);
-	seen[0] = spw_seen(first);
-	seen[1] = spw_seen(second);
-	next[0] = spw_charged(seen[0], metering->now, cost, debt);
-	next[1] = spw_charged(seen[1], metering->now, cost, debt);
-	spw_put(first, seen[0], spw_taught(next[0], next[1], limits->blind[0]), metering->now, cost);
-	spw_put(second, seen[1], spw_taught(next[1], next[0], limits->blind[1]), metering->now, cost);
+	spw_prepare(limits, meters, metering, scope, kind, &charge);
+	spw_put_both(&charge, metering->now);
 }
 
-/** spw_charge() - what was admitted in the end. */
+/** spw_charge() - what was admitted in the end, after spw_look(). */
 SPW_INLINE void spw_charge(const struct spw_limits *limits, struct spw_meters *meters,
 			   const struct spw_metering *metering)
 {
-	spw_charge_one(limits, meters, metering, SPW_SCOPE_SOURCE, SPW_KIND_NEW);
-	spw_charge_one(limits, meters, metering, SPW_SCOPE_SOURCE, SPW_KIND_PACKETS);
-	spw_charge_one(limits, meters, metering, SPW_SCOPE_SOURCE, SPW_KIND_BITS);
-	spw_charge_one(limits, meters, metering, SPW_SCOPE_PREFIX, SPW_KIND_NEW);
-	spw_charge_one(limits, meters, metering, SPW_SCOPE_PREFIX, SPW_KIND_PACKETS);
-	spw_charge_one(limits, meters, metering, SPW_SCOPE_PREFIX, SPW_KIND_BITS);
-	spw_charge_one(limits, meters, metering, SPW_SCOPE_CLASS, SPW_KIND_NEW);
-	spw_charge_one(limits, meters, metering, SPW_SCOPE_CLASS, SPW_KIND_PACKETS);
-	spw_charge_one(limits, meters, metering, SPW_SCOPE_CLASS, SPW_KIND_BITS);
+	if (metering->active & SPW_LIMITS_OF(SPW_SCOPE_CLASS)) {
+		spw_charge_class(limits, meters, metering, SPW_KIND_NEW);
+		spw_charge_class(limits, meters, metering, SPW_KIND_PACKETS);
+		spw_charge_class(limits, meters, metering, SPW_KIND_BITS);
+	}
+	if (!spw_below(metering->unrest)) {
+		spw_charge_idle(limits, meters, metering, SPW_SCOPE_PREFIX, SPW_KIND_NEW);
+		spw_charge_idle(limits, meters, metering, SPW_SCOPE_PREFIX, SPW_KIND_PACKETS);
+		spw_charge_idle(limits, meters, metering, SPW_SCOPE_PREFIX, SPW_KIND_BITS);
+		spw_charge_idle(limits, meters, metering, SPW_SCOPE_SOURCE, SPW_KIND_NEW);
+		spw_charge_idle(limits, meters, metering, SPW_SCOPE_SOURCE, SPW_KIND_PACKETS);
+		spw_charge_idle(limits, meters, metering, SPW_SCOPE_SOURCE, SPW_KIND_BITS);
+		return;
+	}
+	spw_charge_busy(limits, meters, metering, SPW_SCOPE_SOURCE, SPW_KIND_NEW);
+	spw_charge_busy(limits, meters, metering, SPW_SCOPE_SOURCE, SPW_KIND_PACKETS);
+	spw_charge_busy(limits, meters, metering, SPW_SCOPE_SOURCE, SPW_KIND_BITS);
+	spw_charge_busy(limits, meters, metering, SPW_SCOPE_PREFIX, SPW_KIND_NEW);
+	spw_charge_busy(limits, meters, metering, SPW_SCOPE_PREFIX, SPW_KIND_PACKETS);
+	spw_charge_busy(limits, meters, metering, SPW_SCOPE_PREFIX, SPW_KIND_BITS);
 }
 
 #endif

@@ -40,8 +40,7 @@ SPW_INLINE u32 spw_ask_limits(const struct spw_packet *packet, const struct spw_
 	at_hand->class_id = class_id;
 	at_hand->length = packet->length;
 	at_hand->now = spw_meter_ticks(bpf_jiffies64());
-	spw_aim(standing, packet->source_hi, packet->family, at_hand);
-	return spw_look(standing, cells, at_hand);
+	return spw_look(standing, cells, packet->source_hi, packet->family, at_hand);
 }
 
 /* Behind all rules: what none of them has refused, after spw_ask_limits(). */

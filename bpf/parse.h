@@ -197,8 +197,8 @@ SPW_INLINE void spw_parse_transport(const u8 *start, const u8 *end, const struct
 
 /**
  * spw_parse_flow() - what tells a SYN or a QUIC Initial from every other: both addresses and ports, and of a SYN its
- * initial sequence number; nothing else has a flow. Read for new work alone, and after the rest, so that nothing else
- * pays for it.
+ * initial sequence number, which stands behind the ports; nothing else has a flow. Read for new work alone, after the
+ * rest, so that nothing else pays for it, and from the frame, so that nothing is kept at hand for it meanwhile.
  * @seed: random and secret, so that nobody can look for flows of one hash
  */
 SPW_INLINE void spw_parse_flow(const u8 *start, const u8 *end, const struct spw_cursor *cursor, u64 seed,
@@ -206,16 +206,18 @@ SPW_INLINE void spw_parse_flow(const u8 *start, const u8 *end, const struct spw_
 {
 	const u8 *ip = start + (cursor->network & SPW_OFFSET_MASK);
 	const u8 *transport = start + (cursor->offset & SPW_OFFSET_MASK);
-	u64 flow = seed ^ packet->source_hi, ports = (u64)packet->sport << 48 | (u64)packet->dport << 32;
+	u64 flow = seed ^ packet->source_hi, ports = 0;
 
 	if (!(packet->found & (SPW_FOUND_SYN | SPW_FOUND_QUIC_INITIAL)))
 		return;
 	if (packet->found & SPW_FOUND_SYN && transport + SPW_TCP_BYTES <= end)
-		ports |= spw_load32(transport + 4);
+		ports = spw_load64(transport);
+	else if (transport + SPW_PORTS_BYTES <= end)
+		ports = (u64)spw_load32(transport) << 32;
 	if (packet->family == 4 && ip + SPW_IPV4_BYTES <= end) {
 		flow = spw_mix_in(flow, spw_load32(ip + 16));
 	} else if (packet->family == 6 && ip + SPW_IPV6_BYTES <= end) {
-		flow = spw_mix_in(flow, packet->source_lo);
+		flow = spw_mix_in(flow, spw_load64(ip + 16));
 		flow = spw_mix_in(flow, spw_load64(ip + 24) ^ spw_load64(ip + 32));
 	}
 	packet->flow = spw_mix(flow ^ ports) | 1;

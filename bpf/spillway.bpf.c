@@ -149,17 +149,29 @@ SPW_INLINE bool judge_limits(const struct spw_packet *packet, const struct spw_s
 	return true;
 }
 
-/*
- * What is done for new work alone: told fresh from resent, judged by rules 9 and 10 unless a limit has @refused it,
- * counted by service. Returns whether it is refused, also where mode observe passes it.
- */
-SPW_INLINE bool judge_new_work(const struct spw_packet *packet, const struct spw_slot *slot,
-			       const struct spw_ruleset *rules, const struct spw_order *order, bool refused,
-			       struct spw_judgement *judgement)
+/* Before new work is looked up, what tells it apart is read; @cursor: NULL where that was done with the whole frame. */
+SPW_INLINE u64 *look_up(struct xdp_md *ctx, const struct spw_cursor *cursor, u64 seed, struct spw_packet *packet)
 {
-	u32 service = spw_service(packet, rules), asked = SPW_REASON_ADMITTED;
+	const u8 *start = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
+
+	if (cursor) {
+		SPW_OPAQUE(start);
+		SPW_OPAQUE(end);
+		spw_parse_flow(start, end, cursor, seed, packet);
+	}
+	return spw_look_up(packet);
+}
+
+/*
+ * What is done for new work alone, unless a limit has dropped it: told fresh from resent, judged by rules 9 and 10
+ * unless a limit would have @refused it, counted by service. Returns whether it is refused, also where mode observe
+ * passes it.
+ */
+SPW_INLINE bool judge_new_work(struct spw_packet *packet, const struct spw_slot *slot, u32 service, u64 *word,
+			       const struct spw_order *order, bool refused, struct spw_judgement *judgement)
+{
+	u32 asked = SPW_REASON_ADMITTED;
 	struct spw_sight sight = {0};
-	u64 *word = service ? spw_look_up(packet) : NULL;
 
 	if (word)
 		sight = spw_sight(*word, packet->flow, packet->found & SPW_FOUND_QUIC_INITIAL);
@@ -176,8 +188,8 @@ SPW_INLINE bool judge_new_work(const struct spw_packet *packet, const struct spw
 }
 
 /* What comes behind parsing, the same for every frame. */
-SPW_INLINE int judge_and_account(struct xdp_md *ctx, const struct spw_packet *packet, const struct spw_ruleset *rules,
-				 const struct spw_control *state)
+SPW_INLINE int judge_and_account(struct xdp_md *ctx, const struct spw_cursor *cursor, struct spw_packet *packet,
+				 const struct spw_ruleset *rules, const struct spw_control *state)
 {
 	u32 reason = spw_essential(packet);
 	const struct spw_slot *slot = classify(packet, rules);
@@ -194,8 +206,16 @@ SPW_INLINE int judge_and_account(struct xdp_md *ctx, const struct spw_packet *pa
 	judgement.reason = (u8)forget(judgement.reason, order.level);
 	if (slot->limited)
 		refused = judge_limits(packet, slot, &order, new_work, &judgement);
-	if (new_work)
-		refused = judge_new_work(packet, slot, rules, &order, refused, &judgement);
+	if (new_work) {
+		u32 service = spw_service(packet, rules);
+
+		if (refused && judgement.verdict == SPW_DROP)
+			spw_account_limited(slot, service);
+		else
+			refused = judge_new_work(packet, slot, service,
+						 service ? look_up(ctx, cursor, state->seed, packet) : NULL, &order,
+						 refused, &judgement);
+	}
 	if (slot->limited && !refused)
 		spw_charge_limits();
 	if (reason == SPW_REASONS && judgement.verdict == SPW_PASS && judgement.reason != SPW_REASON_MANAGEMENT)
@@ -213,7 +233,7 @@ SPW_INLINE int judge_and_account(struct xdp_md *ctx, const struct spw_packet *pa
  * Any frame: tags, options, extension headers, fragments, what looks malformed, what is larger than a page. Parsed by
  * the caller, as the stack of all who call each other has to fit 512 bytes.
  */
-__attribute__((noinline)) int judge_unusual(struct xdp_md *ctx, const struct spw_packet *packet)
+__attribute__((noinline)) int judge_unusual(struct xdp_md *ctx, struct spw_packet *packet)
 {
 	const struct spw_control *state = bpf_map_lookup_elem(&control, &only);
 	const struct spw_ruleset *rules = published_ruleset();
@@ -221,7 +241,7 @@ __attribute__((noinline)) int judge_unusual(struct xdp_md *ctx, const struct spw
 	if (!packet || !state || !rules)
 		return XDP_PASS;
 	spw_account_anomalies(packet->found);
-	return judge_and_account(ctx, packet, rules, state);
+	return judge_and_account(ctx, NULL, packet, rules, state);
 }
 
 SPW_INLINE int unusual_frame(struct xdp_md *ctx)
@@ -230,15 +250,6 @@ SPW_INLINE int unusual_frame(struct xdp_md *ctx)
 
 	parse_whole(ctx, &packet);
 	return judge_unusual(ctx, &packet);
-}
-
-/* Behind parsing of a usual frame. */
-SPW_INLINE int judge_usual(struct xdp_md *ctx, const u8 *start, const u8 *end, const struct spw_cursor *cursor,
-			   struct spw_packet *packet, const struct spw_ruleset *rules, const struct spw_control *state)
-{
-	if (spw_is_new_work(packet, rules) && spw_service(packet, rules))
-		spw_parse_flow(start, end, cursor, state->seed, packet);
-	return judge_and_account(ctx, packet, rules, state);
 }
 
 /*
@@ -259,7 +270,7 @@ SPW_INLINE int judge_frame(struct xdp_md *ctx)
 	asm volatile("" : "+r"(start), "+r"(end));
 	if (spw_parse_usual4(start, end, (u32)(end - start), &cursor, &packet) ||
 	    spw_parse_usual6(start, end, (u32)(end - start), &cursor, &packet))
-		return judge_usual(ctx, start, end, &cursor, &packet, rules, state);
+		return judge_and_account(ctx, &cursor, &packet, rules, state);
 	return unusual_frame(ctx);
 }
 

@@ -40,12 +40,13 @@ struct spw_class_counter {
  * class is the sum over services. Fresh is what was not seen before: the sum of `fresh` over verdicts is demand. A SYN
  * that is sent again because the first was refused or lost counts as resent, and so does a QUIC Initial of a handshake
  * that goes on. On ports of no service, and where every datagram is new work, everything counts as fresh: nothing is
- * remembered.
+ * remembered. What rules 6 and 8 drop is looked up by nobody and is no demand: it counts by itself.
  */
 struct spw_work_counter {
 	u64 fresh[SPW_VERDICTS];
 	u64 resent[SPW_VERDICTS];
 	u64 crowded; /* of the refused fresh: by the budget (rule 10), although their source is in the share */
+	u64 limited; /* dropped by a limit, neither fresh nor resent */
 };
 
 #define SPW_WORK_COUNTERS (SPW_SERVICE_IDENTITIES * SPW_CLASSES_MAX)
@@ -63,6 +64,6 @@ struct spw_anomaly_counter {
 
 _Static_assert(sizeof(struct spw_list_tally) == 512, "layout of the pinned list_counters map");
 _Static_assert(sizeof(struct spw_class_counter) == 32, "layout of the pinned class_counters map");
-_Static_assert(sizeof(struct spw_work_counter) == 40, "layout of the pinned work_counters map");
+_Static_assert(sizeof(struct spw_work_counter) == 48, "layout of the pinned work_counters map");
 
 #endif

@@ -104,14 +104,21 @@ struct spw_meters {
 	struct spw_meter_page source[SPW_SOURCE_PAGES];
 };
 
+/* Where a source or a prefix is metered. Hashes: what counts of them are their lower bits. */
+struct spw_spot {
+	u32 page;
+	u32 pairs[SPW_ROWS]; /* place in the row of the cell of new work, that of packets behind it */
+	u32 bits[SPW_ROWS];  /* that of the cell of bits */
+};
+
 /*
  * Map metering, one value of each CPU: what is known of the packet at hand between looking and charging. Not pinned.
  */
 struct spw_metering {
-	u64 now;			      /* ticks */
-	u64 page[SPW_METER_TABLES];	      /* where its source and its prefix are metered: hashes of the page */
-	u64 hash[SPW_METER_TABLES][SPW_ROWS]; /* and of the place in each row; their upper bits count */
-	u32 active;			      /* SPW_LIMIT_BIT()s of what is looked at */
+	u64 now;    /* ticks */
+	u64 unrest; /* has a sign where a cell that was looked at has a backlog, or a row warms */
+	struct spw_spot spots[SPW_METER_TABLES];
+	u32 active; /* SPW_LIMIT_BIT()s of what is looked at */
 	u32 class_id;
 	u32 length; /* in bytes */
 	u32 reason; /* enum spw_reason: what the look has come to */

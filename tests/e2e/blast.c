@@ -50,6 +50,7 @@ struct options {
 	double seconds; /* 0: no limit */
 	int protocol;	/* IPPROTO_TCP: a SYN; IPPROTO_UDP */
 	bool ack;	/* TCP: ACK in place of SYN */
+	bool fresh;	/* TCP: each packet with a sequence number of its own, so that none is the former one again */
 	uint16_t port;
 	size_t length; /* of the frame */
 };
@@ -73,7 +74,7 @@ static void usage(const char *why)
 	fprintf(stderr,
 		"blast: %s\n"
 		"usage: blast --interface NAME --source ADDRESS --target ADDRESS [--sources N] [--step N]\n"
-		"             [--rate PPS] [--count N] [--seconds S] [--udp | --ack] [--port N] [--length BYTES]\n",
+		"             [--rate PPS] [--count N] [--seconds S] [--udp | --ack | --fresh] [--port N] [--length BYTES]\n",
 		why);
 	exit(2);
 }
@@ -182,6 +183,14 @@ static void set_source(uint8_t *frame, const struct options *options, uint64_t i
 	}
 }
 
+static void set_sequence(uint8_t *frame, const struct options *options, uint64_t number)
+{
+	size_t ip = options->family == AF_INET ? sizeof(struct iphdr) : sizeof(struct ip6_hdr);
+	struct tcphdr *tcp = (struct tcphdr *)(frame + sizeof(struct ether_header) + ip);
+
+	tcp->seq = htonl((uint32_t)number);
+}
+
 static int open_socket(const struct options *options)
 {
 	struct sockaddr_ll address = {.sll_family = AF_PACKET, .sll_ifindex = if_nametoindex(options->interface)};
@@ -213,6 +222,8 @@ static uint64_t send_batch(int fd, uint8_t (*frames)[FRAME_MAX], const struct op
 		want = BATCH;
 	for (uint64_t i = 0; i < want; i++) {
 		set_source(frames[i], options, (sent + i) % options->sources);
+		if (options->fresh)
+			set_sequence(frames[i], options, sent + i);
 		vectors[i] = (struct iovec){.iov_base = frames[i], .iov_len = options->length};
 		messages[i].msg_hdr.msg_iov = &vectors[i];
 		messages[i].msg_hdr.msg_iovlen = 1;
@@ -280,6 +291,7 @@ static void read_options(int argc, char **argv, struct options *options)
 		{"seconds", required_argument, NULL, 'e'},
 		{"udp", no_argument, NULL, 'u'},
 		{"ack", no_argument, NULL, 'a'},
+		{"fresh", no_argument, NULL, 'f'},
 		{"port", required_argument, NULL, 'p'},
 		{"length", required_argument, NULL, 'l'},
 		{},
@@ -319,6 +331,9 @@ static void read_options(int argc, char **argv, struct options *options)
 		case 'a':
 			options->ack = true;
 			break;
+		case 'f':
+			options->fresh = true;
+			break;
 		case 'p':
 			options->port = strtoul(optarg, NULL, 10);
 			break;
@@ -331,6 +346,8 @@ static void read_options(int argc, char **argv, struct options *options)
 	}
 	if (optind != argc || !options->interface || !source || !target || !options->sources || !options->rate)
 		usage("interface, source and target are needed; sources and rate are above zero");
+	if (options->fresh && options->protocol != IPPROTO_TCP)
+		usage("--fresh is for TCP");
 	read_address(source, options->source, &options->family);
 	read_address(target, options->target, &options->family);
 }

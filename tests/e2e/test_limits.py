@@ -3,7 +3,7 @@
 """Limits by the agent: in force, told, counted, and forgotten by neither reload, kill -9 nor another configuration."""
 import time
 
-from world import CLASSES, request, run_tests
+from world import CLASSES, finish_blast, request, run_tests, scaled, wait_for
 
 BURST = 12
 # At this rate next to nothing comes back while a test lasts.
@@ -80,5 +80,40 @@ def a_class_has_a_ceiling(tap, world):
     tap.equal(ask(clients["abroad"], 20), 20, "... at nobody else's cost (fault 21)")
 
 
+def demand(agent):
+    """Demand, and the level: 0 for green."""
+    page = agent.metrics()
+    return page.one("spillway_service_demand_per_second", service="shop"), page.one("spillway_level")
+
+
+def limits_hold_a_flood(tap, world):
+    """What a limit refuses is no demand and moves no level; what a fair share holds back is, and does."""
+    service = "services: { shop: { tcp: [80], capacity: 150/s } }\n"
+    shop = world.shop()
+    flood = world.flood(shop)
+    world.nginx(shop)
+    agent = world.agent(shop, service + LIMITED, interfaces=("eth0", "eth1"))
+    agent.start()
+    heavy = world.blast(flood, "198.18.3.9", 1, rate=scaled(10000), extra=("--fresh",))
+    time.sleep(4)
+    page = agent.metrics()
+    limited = page.one("spillway_service_new_work_total", service="shop", kind="limited", verdict="drop",
+                       **{"class": "international"})
+    tap.ok(limited > scaled(20000), "what a limit refuses counts by itself", limited)
+    wanted, level = demand(agent)
+    tap.ok(wanted < 60 and not level, "and is no demand: the level stays", (wanted, level))
+    drops = page.one("spillway_class_new_work_total", verdict="drop", **{"class": "international"})
+    tap.ok(drops >= limited, "the class's new work has it too", (drops, limited))
+    agent.write(service + CLASSES.replace("cut_from: red }", "fair: true }"))
+    agent.cli("apply")
+    light = world.blast(flood, "198.18.3.100", 40, rate=40, extra=("--fresh",))
+    wait_for(lambda: "spillway_class_fair_per_second{" in agent.metrics().text, 10, "a fair share is in force")
+    time.sleep(3)
+    held = [demand(agent) for _ in range(10) if not time.sleep(0.1)]
+    tap.ok(all(wanted > scaled(6000) and level for wanted, level in held), "what a fair share holds back is demand, and keeps the level", held)
+    finish_blast(light, stop=True)
+    finish_blast(heavy, stop=True)
+
+
 if __name__ == "__main__":
-    run_tests(a_source_is_limited, a_class_has_a_ceiling)
+    run_tests(a_source_is_limited, a_class_has_a_ceiling, limits_hold_a_flood)

@@ -114,7 +114,11 @@ class Driver:
     def work(self, classes, service=1):
         """[(fresh passed, fresh dropped, resent passed, resent dropped)] by class."""
         numbers = self.ask("work", service, classes)
-        return [tuple(numbers[at : at + 4]) for at in range(0, len(numbers), 4)]
+        return [tuple(numbers[at : at + 4]) for at in range(0, len(numbers), 5)]
+
+    def limited_work(self, classes, service=1):
+        """New work that limits dropped, which is neither fresh nor resent, by class."""
+        return self.ask("work", service, classes)[4::5]
 
     def limit(self, class_id, scope, kind, rate, burst=None, level="green"):
         levels = ("green", "yellow", "orange", "red")

@@ -235,10 +235,10 @@ static void show_work(const char *arguments)
 	if (sscanf(arguments, "%u %u", &service, &classes) != 2 || spw_sample_work(&pins, service, classes, counters))
 		errx(2, "work: %s", arguments);
 	for (u32 i = 0; i < classes; i++)
-		printf("%llu %llu %llu %llu ", (unsigned long long)counters[i].fresh[SPW_PASS],
+		printf("%llu %llu %llu %llu %llu ", (unsigned long long)counters[i].fresh[SPW_PASS],
 		       (unsigned long long)counters[i].fresh[SPW_DROP],
 		       (unsigned long long)counters[i].resent[SPW_PASS],
-		       (unsigned long long)counters[i].resent[SPW_DROP]);
+		       (unsigned long long)counters[i].resent[SPW_DROP], (unsigned long long)counters[i].limited);
 	putchar('\n');
 }
 

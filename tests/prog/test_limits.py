@@ -117,6 +117,10 @@ def test_order(tap):
         got = verdicts(driver, [syn(host(UNKNOWN, 1))] * 5 + [syn(host(UNKNOWN, 2))] * 2 + [syn(host(UNKNOWN, 3))])
         wanted = ["admitted"] * 2 + ["source_new"] * 3 + ["admitted"] * 2 + ["prefix_new"]
         tap.equal(got, wanted, "rule 8: what the source's limit refuses does not use up the prefix's")
+        limited, work = driver.limited_work(4), driver.work(4)[UNKNOWN]
+        tap.equal((limited[UNKNOWN], sum(work)), (4, 4), "what they drop is new work that is neither fresh nor resent")
+        got = verdicts(driver, [syn(host(UNKNOWN, 1))] * 3)
+        tap.equal((got, driver.work(4)[UNKNOWN]), (["source_new"] * 3, work), "however often it comes again")
         no_limits(driver)
         driver.limit(ABROAD, "source", "packets", FOREVER, 3)
         driver.limit(ABROAD, "source", "new", FOREVER, 2)
@@ -309,7 +313,7 @@ def test_rotating(tap):
 def place(address, row=0):
     """Where the driver meters it in a row: page, and pair of cells in the page."""
     mixed = mix(int.from_bytes(socket.inet_aton(address), "big") << 32)
-    return mixed % PAGES, mix(mixed ^ SEEDS[row]) // (WORD // PAIRS_OF_PAGE + 1)
+    return mixed % PAGES, mixed * (SEEDS[row] | 1) % (WORD + 1) * PAIRS_OF_PAGE // (WORD + 1)
 
 
 def find_collision():

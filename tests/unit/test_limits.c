@@ -60,8 +60,7 @@ static u32 send(u64 source, u32 length, bool new_work)
 					.active = new_work ? active : active & ~SPW_LIMITS_NEW,
 					.length = length};
 
-	spw_aim(&limits, source, 4, &metering);
-	reason = spw_look(&limits, meters, &metering);
+	reason = spw_look(&limits, meters, source, 4, &metering);
 	if (reason == SPW_REASON_ADMITTED)
 		spw_charge(&limits, meters, &metering);
 	return reason;
@@ -189,8 +188,7 @@ static void one_crowd(u32 heavy)
 		struct spw_metering metering = {.now = jiffy << SPW_TICK_SHIFT,
 						.active = limits.classes[0].active[SPW_GREEN]};
 
-		spw_aim(&limits, next_random() & ~0xffffffffull, 4, &metering);
-		wrong += spw_look(&limits, meters, &metering) != SPW_REASON_ADMITTED;
+		wrong += spw_look(&limits, meters, next_random() & ~0xffffffffull, 4, &metering) != SPW_REASON_ADMITTED;
 	}
 	wrong /= asked;
 	sigma = sqrt(expected / asked) + 1.0 / asked;

@@ -74,7 +74,7 @@ static void set_the_scene(struct scene *scene)
 	scene->services[0] = (struct spw_service_sample){.record = {.name = "none", .state = SPW_RECORD_ACTIVE}};
 	scene->services[1] =
 		(struct spw_service_sample){.id = 1, .record = {.name = "shop", .state = SPW_RECORD_ACTIVE}};
-	scene->services[1].classes[1] = (struct spw_work_counter){{1, 2}, {3, 4}, 3};
+	scene->services[1].classes[1] = (struct spw_work_counter){{1, 2}, {3, 4}, 3, 5};
 	snapshot->services = scene->services;
 	snapshot->services_count = COUNT(scene->services);
 	snapshot->now_ns = 10000 * S;
@@ -174,7 +174,8 @@ static const struct spw_governance *the_governance(void)
 	service->wait_ns = 12 * S / 1000;
 	service->wait_target_ns = 20 * S / 1000;
 	service->helpless = true;
-	meters.fill[SPW_SCOPE_SOURCE] = (struct spw_fill){.scans = 1, .rows = {{0.5, 0.25}, {0.4, 0.5}}, .over_in_both = 0.125};
+	meters.fill[SPW_SCOPE_SOURCE] =
+		(struct spw_fill){.scans = 1, .rows = {{0.5, 0.25}, {0.4, 0.5}}, .over_in_both = 0.125};
 	meters.blind[0] = SPW_BLIND;
 	meters.classes_count = 4;
 	meters.fair_per_s[2] = 12.5;
@@ -756,6 +757,7 @@ static void metrics_have_their_values(void **state)
 		"\nspillway_build_info{version=\"0.1.0\"} 1\n",
 		"\nspillway_agent_uptime_seconds 3600.000000000\n",
 		"\nspillway_service_new_work_total{service=\"shop\",class=\"domestic\",kind=\"resent\",verdict=\"drop\"} 4\n",
+		"\nspillway_service_new_work_total{service=\"shop\",class=\"domestic\",kind=\"limited\",verdict=\"drop\"} 5\n",
 		"\nspillway_service_level{service=\"shop \\\"1\\\"\"} 2\n",
 		"\nspillway_service_demand_per_second{service=\"shop \\\"1\\\"\"} 5200\n",
 		"\nspillway_service_served_per_second{service=\"shop \\\"1\\\"\"} 0\n",

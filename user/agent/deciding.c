@@ -59,8 +59,23 @@ int agent_follow_policy(struct agent *agent)
 	for (u32 i = 0; i < deciding->policy.policy.classes_count; i++)
 		if (deciding->policy.policy.classes[i].id >= deciding->classes_read)
 			deciding->classes_read = deciding->policy.policy.classes[i].id + 1u;
+	deciding->held_back_known = false;
 	spw_story_policy(deciding->story, &deciding->policy, deciding->memory, &places);
 	return spw_signals_follow(deciding->signals, &agent->config, agent->identities.services);
+}
+
+/*
+ * What a limit drops is no demand, or a flood that limits hold would still move the level. But a fair share is how a
+ * class under the budget gives way: what that holds back is demand, and ends with it.
+ */
+static u64 demand_held_back(struct agent *agent, u32 service, u32 rank, u64 limited)
+{
+	struct agent_held_back *held = &agent->deciding.held_back[service][rank];
+
+	if (agent->deciding.held_back_known && agent->limiting.fair_per_s[rank] > 0 && limited > held->limited)
+		held->demand += limited - held->limited;
+	held->limited = limited;
+	return held->demand;
 }
 
 /* What the datapath has counted of each service, by rank of the class. */
@@ -81,10 +96,12 @@ static int read_work(struct agent *agent)
 			const struct spw_work_counter *counter = &counters[policy->classes[rank].id];
 
 			memcpy(facts->fresh[rank], counter->fresh, sizeof(counter->fresh));
+			facts->fresh[rank][SPW_DROP] += demand_held_back(agent, i, rank, counter->limited);
 			memcpy(facts->resent[rank], counter->resent, sizeof(counter->resent));
 			facts->crowded[rank] = counter->crowded;
 		}
 	}
+	deciding->held_back_known = true;
 	return 0;
 }
 

@@ -14,6 +14,12 @@ struct agent;
 struct spw_registry;
 
 /* All that one decision is made of, and where it goes. */
+/* New work of a class for a service that limits dropped. */
+struct agent_held_back {
+	u64 limited; /* as counted, lately */
+	u64 demand;  /* that of it which a fair share held back */
+};
+
 struct agent_deciding {
 	struct spw_signals *signals;
 	struct spw_story *story;
@@ -25,6 +31,8 @@ struct agent_deciding {
 	u32 classes_read; /* identities of classes below this are in use */
 	struct spw_deciding_pace pace;
 	bool orders_alarmed;
+	struct agent_held_back held_back[SPW_SERVICES_MAX][SPW_CLASSES_MAX]; /* by rank of the class */
+	bool held_back_known;
 };
 
 /** agent_begin_deciding() - signals, history and what was learned are there from here on. 0, or -ENOMEM. */

@@ -12,9 +12,9 @@
  *  4. Green if everything fits: what a level does not shed (at green: all) fits if it does not exceed by a sixth
  *     what can be sustained (about the ceiling), nor by 2 % for two seconds; at green the latter only counts while
  *     waits are above target and stay so, since a little more than the target share of the capacity harms nobody
- *     yet. Loads are smoothed over as much work as tells them from chance, and longer where connections come in
- *     bursts, which is learned. A step that no chance explains counts at once, and loads then are means since it;
- *     a load far below what can be sustained has ended.
+ *     yet. What limits refuse is no load. Loads are smoothed over as much work as tells them from chance, and longer
+ *     where connections come in bursts, which is learned. A step that no chance explains counts at once, and loads
+ *     then are means since it; a load far below what can be sustained has ended.
  *  5. Otherwise the lowest level at which what is not shed fits. Up at once. What is cut at a level counts as
  *     shed.
  *  6. If it fits at no level: red.

@@ -136,8 +136,7 @@ static int sample_lists(const struct spw_pins *pins, struct spw_snapshot *snapsh
 		if (records[i].state == SPW_RECORD_FREE)
 			continue;
 		add_limited(&tallies[i], records[i].class_id, snapshot);
-		snapshot->lists[snapshot->lists_count++] =
-			(struct spw_list_sample){
+		snapshot->lists[snapshot->lists_count++] = (struct spw_list_sample){
 			.id = (u16)i, .record = records[i], .counter = sum_up(&tallies[i]), .entries = entries[i]};
 	}
 	return err;
@@ -175,6 +174,7 @@ static void add_work(const struct spw_work_counter *from, u64 *new_work)
 {
 	for (u32 verdict = 0; verdict < SPW_VERDICTS; verdict++)
 		new_work[verdict] += from->fresh[verdict] + from->resent[verdict];
+	new_work[SPW_DROP] += from->limited;
 }
 
 /* After sample_classes(): what a class refused and admitted is the sum over services. */

@@ -100,6 +100,10 @@ static void emit_service_new_work(struct page *page, const struct spw_snapshot *
 						 {"verdict", spw_verdict_name(verdict)}),
 					  work->resent[verdict]);
 			}
+			put_count(page,
+				  LABELS({"service", service->record.name}, {"class", snapshot->classes[j].record.name},
+					 {"kind", "limited"}, {"verdict", spw_verdict_name(SPW_DROP)}),
+				  work->limited);
 		}
 	}
 }

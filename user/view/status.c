@@ -204,7 +204,7 @@ static void put_services(FILE *out, const struct spw_snapshot *snapshot)
 {
 	for (size_t i = 0; i < snapshot->services_count; i++) {
 		const struct spw_service_sample *service = &snapshot->services[i];
-		u64 fresh[SPW_VERDICTS] = {0}, resent[SPW_VERDICTS] = {0};
+		u64 fresh[SPW_VERDICTS] = {0}, resent[SPW_VERDICTS] = {0}, limited = 0;
 		char first[SPW_SHORT_TEXT], second[SPW_SHORT_TEXT], third[SPW_SHORT_TEXT];
 
 		if (!service->id || service->record.state != SPW_RECORD_ACTIVE)
@@ -214,12 +214,13 @@ static void put_services(FILE *out, const struct spw_snapshot *snapshot)
 				fresh[verdict] += service->classes[id].fresh[verdict];
 				resent[verdict] += service->classes[id].resent[verdict];
 			}
+			limited += service->classes[id].limited;
 		}
 		fprintf(out, "%s%-*s", i > 1 ? "" : "\n", SPW_LABEL_COLUMNS, i > 1 ? "" : "services");
 		spw_put_text(out, service->record.name, SPW_FOR_TERMINAL);
 		fprintf(out, ": new work %s admitted, %s refused; %s came again\n",
 			spw_short_count(fresh[SPW_PASS] + resent[SPW_PASS], first),
-			spw_short_count(fresh[SPW_DROP] + resent[SPW_DROP], second),
+			spw_short_count(fresh[SPW_DROP] + resent[SPW_DROP] + limited, second),
 			spw_short_count(resent[SPW_PASS] + resent[SPW_DROP], third));
 	}
 }
@@ -518,6 +519,7 @@ static json_t *service_json(const struct spw_snapshot *snapshot, const struct sp
 		spw_json_set(&class, "class", spw_json_text(snapshot->classes[i].record.name));
 		spw_json_set(&class, "fresh", spw_json_verdicts(work->fresh));
 		spw_json_set(&class, "resent", spw_json_verdicts(work->resent));
+		spw_json_set(&class, "limited", json_integer((json_int_t)work->limited));
 		spw_json_add(&classes, spw_json_finish(&class));
 	}
 	spw_json_set(&object, "new_work", spw_json_finish(&classes));
