@@ -4,6 +4,7 @@
  * the script `flood`, in a namespace of the test's own; it sends to documentation addresses and nowhere else.
  *
  *   flood INTERFACE HARDWARE-ADDRESS IDLE-INTERFACE RATE SECONDS
+ *   flood swap PINNED-LINK PINNED-PROGRAM        the link has this program from now on
  *
  * Small bursts with pauses between them, as a flood that comes over a wire does not come at once: a veth holds 256
  * packets. A program that is attached to any interface already stands in the kernel's dispatcher of XDP programs, and a
@@ -95,6 +96,15 @@ static double cpu_seconds(void)
 	       (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
 }
 
+static int swap(const char *link_pin, const char *program_pin)
+{
+	int link = bpf_obj_get(link_pin), program = bpf_obj_get(program_pin);
+
+	if (link < 0 || program < 0 || bpf_link_update(link, program, NULL))
+		err(1, "cannot put %s into %s", program_pin, link_pin);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	const struct sigaction action = {.sa_handler = interrupt};
@@ -103,6 +113,8 @@ int main(int argc, char **argv)
 	u8 frame[FRAME_BYTES];
 	u64 took_ns;
 
+	if (argc == 4 && !strcmp(argv[1], "swap"))
+		return swap(argv[2], argv[3]);
 	if (argc != 6 || !(context.ingress_ifindex = if_nametoindex(argv[1])))
 		errx(2, "usage: flood INTERFACE HARDWARE-ADDRESS IDLE-INTERFACE RATE SECONDS");
 	make_frame(argv[2], frame);

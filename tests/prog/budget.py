@@ -108,8 +108,13 @@ class Driver:
 
     def flood(self, frame, count, threads=1, kind=0):
         """(seconds, jiffies)"""
+        seconds, before, after = self.flood_span(frame, count, threads, kind)
+        return seconds, after - before
+
+    def flood_span(self, frame, count, threads=1, kind=0):
+        """(seconds, jiffies before, jiffies after)"""
         ns, before, after = self.ask("flood", frame.hex(), count, threads, kind)
-        return ns / 1e9, after - before
+        return ns / 1e9, before, after
 
     def work(self, classes, service=1):
         """[(fresh passed, fresh dropped, resent passed, resent dropped)] by class."""
