@@ -343,7 +343,7 @@ static const struct family families[] = {
 	  "New work (TCP SYN, QUIC Initial, UDP where asked for) by class."},
 	 emit_class_new_work},
 	{{"spillway_service_new_work_total", "counter",
-	  "New work by service and class: fresh, or a SYN that was sent again."},
+	  "New work by service and class: fresh, sent again, or dropped by a limit."},
 	 emit_service_new_work},
 	{{"spillway_class_limited_packets_total", "counter",
 	  "Packets that a limit of their source, its prefix or the class has refused."},
