@@ -282,54 +282,51 @@ SPW_INLINE void spw_charge_class(const struct spw_limits *limits, struct spw_met
 SPW_INLINE void spw_charge_idle(const struct spw_limits *limits, struct spw_meters *meters,
 				const struct spw_metering *metering, u32 scope, u32 kind)
 {
-	u64 next;
+	u64 next = metering->now + spw_cost(limits, metering, scope, kind);
 
-	SPW_LOAD_ANEW();
-	if (!(metering->active & SPW_LIMIT_BIT(scope, kind)))
-		return;
-	next = metering->now + spw_cost(limits, metering, scope, kind);
 	*(volatile u64 *)spw_cell(meters, metering, scope, 0, kind) = next;
 	*(volatile u64 *)spw_cell(meters, metering, scope, 1, kind) = next;
-}
-
-/* What a unit makes of the two cells of a limit. */
-struct spw_charge {
-	u64 *cells[SPW_ROWS];
-	u64 seen[SPW_ROWS], next[SPW_ROWS], cost;
-};
-
-SPW_INLINE void spw_prepare(const struct spw_limits *limits, struct spw_meters *meters,
-			    const struct spw_metering *metering, u32 scope, u32 kind, struct spw_charge *charge)
-{
-	u64 cost = spw_cost(limits, metering, scope, kind), now = metering->now, next[SPW_ROWS];
-	u64 debt = spw_limit_of(limits, metering, scope, kind)->room + SPW_LIMIT_SLACK * cost;
-
-	for (u32 row = 0; row < SPW_ROWS; row++) {
-		charge->cells[row] = spw_cell(meters, metering, scope, row, kind);
-		charge->seen[row] = spw_seen(charge->cells[row]);
-		next[row] = spw_charged(charge->seen[row], now, cost, debt);
-	}
-	charge->next[0] = spw_taught(next[0], next[1], limits->blind[0]);
-	charge->next[1] = spw_taught(next[1], next[0], limits->blind[1]);
-	charge->cost = cost;
-}
-
-SPW_INLINE void spw_put_both(const struct spw_charge *charge, u64 now)
-{
-	spw_put(charge->cells[0], charge->seen[0], charge->next[0], now, charge->cost);
-	spw_put(charge->cells[1], charge->seen[1], charge->next[1], now, charge->cost);
 }
 
 /* All that is to be read is read before the first write, which the processor lets nothing pass. */
 SPW_INLINE void spw_charge_busy(const struct spw_limits *limits, struct spw_meters *meters,
 				const struct spw_metering *metering, u32 scope, u32 kind)
 {
-	struct spw_charge charge;
+	u64 cost = spw_cost(limits, metering, scope, kind), now = metering->now, *first, *second;
+	u64 debt = spw_limit_of(limits, metering, scope, kind)->room + SPW_LIMIT_SLACK * cost;
+	u64 seen[SPW_ROWS], next[SPW_ROWS];
 
+	first = spw_cell(meters, metering, scope, 0, kind);
+	second = spw_cell(meters, metering, scope, 1, kind);
+	seen[0] = spw_seen(first);
+	seen[1] = spw_seen(second);
+	next[0] = spw_charged(seen[0], now, cost, debt);
+	next[1] = spw_charged(seen[1], now, cost, debt);
+	spw_put(first, seen[0], spw_taught(next[0], next[1], limits->blind[0]), now, cost);
+	spw_put(second, seen[1], spw_taught(next[1], next[0], limits->blind[1]), now, cost);
+}
+
+SPW_INLINE void spw_charge_limit(const struct spw_limits *limits, struct spw_meters *meters,
+				 const struct spw_metering *metering, u32 scope, u32 kind, bool idle)
+{
 	if (!(metering->active & SPW_LIMIT_BIT(scope, kind)))
 		return;
-	spw_prepare(limits, meters, metering, scope, kind, &charge);
-	spw_put_both(&charge, metering->now);
+	if (idle)
+		spw_charge_idle(limits, meters, metering, scope, kind);
+	else
+		spw_charge_busy(limits, meters, metering, scope, kind);
+}
+
+/* Those of the source and of its prefix; @idle is a constant where this is used, so that it is asked once. */
+SPW_INLINE void spw_charge_cells(const struct spw_limits *limits, struct spw_meters *meters,
+				 const struct spw_metering *metering, bool idle)
+{
+	spw_charge_limit(limits, meters, metering, SPW_SCOPE_SOURCE, SPW_KIND_NEW, idle);
+	spw_charge_limit(limits, meters, metering, SPW_SCOPE_SOURCE, SPW_KIND_PACKETS, idle);
+	spw_charge_limit(limits, meters, metering, SPW_SCOPE_SOURCE, SPW_KIND_BITS, idle);
+	spw_charge_limit(limits, meters, metering, SPW_SCOPE_PREFIX, SPW_KIND_NEW, idle);
+	spw_charge_limit(limits, meters, metering, SPW_SCOPE_PREFIX, SPW_KIND_PACKETS, idle);
+	spw_charge_limit(limits, meters, metering, SPW_SCOPE_PREFIX, SPW_KIND_BITS, idle);
 }
 
 /** spw_charge() - what was admitted in the end, after spw_look(). */
@@ -341,21 +338,10 @@ SPW_INLINE void spw_charge(const struct spw_limits *limits, struct spw_meters *m
 		spw_charge_class(limits, meters, metering, SPW_KIND_PACKETS);
 		spw_charge_class(limits, meters, metering, SPW_KIND_BITS);
 	}
-	if (!spw_below(metering->unrest)) {
-		spw_charge_idle(limits, meters, metering, SPW_SCOPE_PREFIX, SPW_KIND_NEW);
-		spw_charge_idle(limits, meters, metering, SPW_SCOPE_PREFIX, SPW_KIND_PACKETS);
-		spw_charge_idle(limits, meters, metering, SPW_SCOPE_PREFIX, SPW_KIND_BITS);
-		spw_charge_idle(limits, meters, metering, SPW_SCOPE_SOURCE, SPW_KIND_NEW);
-		spw_charge_idle(limits, meters, metering, SPW_SCOPE_SOURCE, SPW_KIND_PACKETS);
-		spw_charge_idle(limits, meters, metering, SPW_SCOPE_SOURCE, SPW_KIND_BITS);
-		return;
-	}
-	spw_charge_busy(limits, meters, metering, SPW_SCOPE_SOURCE, SPW_KIND_NEW);
-	spw_charge_busy(limits, meters, metering, SPW_SCOPE_SOURCE, SPW_KIND_PACKETS);
-	spw_charge_busy(limits, meters, metering, SPW_SCOPE_SOURCE, SPW_KIND_BITS);
-	spw_charge_busy(limits, meters, metering, SPW_SCOPE_PREFIX, SPW_KIND_NEW);
-	spw_charge_busy(limits, meters, metering, SPW_SCOPE_PREFIX, SPW_KIND_PACKETS);
-	spw_charge_busy(limits, meters, metering, SPW_SCOPE_PREFIX, SPW_KIND_BITS);
+	if (spw_below(metering->unrest))
+		spw_charge_cells(limits, meters, metering, false);
+	else
+		spw_charge_cells(limits, meters, metering, true);
 }
 
 #endif

@@ -13,13 +13,13 @@
 struct agent;
 struct spw_registry;
 
-/* All that one decision is made of, and where it goes. */
 /* New work of a class for a service that limits dropped. */
 struct agent_held_back {
 	u64 limited; /* as counted, lately */
 	u64 demand;  /* that of it which a fair share held back */
 };
 
+/* All that one decision is made of, and where it goes. */
 struct agent_deciding {
 	struct spw_signals *signals;
 	struct spw_story *story;
