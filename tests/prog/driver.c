@@ -13,7 +13,7 @@
  *   flood HEX COUNT THREADS KIND
  *                              ns jiffies-before jiffies-after, of COUNT frames a thread, each with another sequence
  *                              number; KIND 1: and another random source; 2: each 1,000 times over, at full speed;
- *                              3: and another source of its /24
+ *                              3: and another source of its /24; 4: as 2, until the first thread is done
  *   work SERVICE CLASSES       fresh-pass fresh-drop resent-pass resent-drop, of each class
  *   shadow CLASSES             new work that enforcing would have dropped, of each class
  *   limit CLASS SCOPE KIND RATE BURST FROM
@@ -52,7 +52,8 @@
 
 enum { FRAME_MAX = 256, REPEAT = 1000 };
 
-enum flood_kind { FRESH, SPOOFED, HAMMER, ROTATING };
+/* TOGETHER: as HAMMER, but over as soon as one thread is done: alone, a thread sends a tenth of what two do. */
+enum flood_kind { FRESH, SPOOFED, HAMMER, ROTATING, TOGETHER };
 
 struct flood {
 	u8 frame[FRAME_MAX];
@@ -63,6 +64,7 @@ struct flood {
 	pthread_t thread;
 };
 
+static bool one_is_done; /* of the threads of this flood */
 static struct spw_datapath datapath;
 static struct spw_limit_policy policy;
 static struct spw_limits limits;
@@ -190,13 +192,16 @@ static void *send_flood(void *context)
 	for (u64 i = 0; i < flood->count; i++) {
 		u64 number = xorshift(&state);
 
+		if (flood->kind == TOGETHER && __atomic_load_n(&one_is_done, __ATOMIC_RELAXED))
+			break;
 		memcpy(flood->frame + 38, &number, 4);
 		if (flood->kind == SPOOFED)
 			memcpy(flood->frame + 26, (u8 *)&number + 4, 4);
 		if (flood->kind == ROTATING)
 			flood->frame[29] = (u8)(number >> 32);
-		send_frame(flood->frame, flood->length, flood->kind == HAMMER ? REPEAT : 1);
+		send_frame(flood->frame, flood->length, flood->kind == HAMMER || flood->kind == TOGETHER ? REPEAT : 1);
 	}
+	__atomic_store_n(&one_is_done, true, __ATOMIC_RELAXED);
 	return NULL;
 }
 
@@ -213,6 +218,7 @@ static void run_flood(const char *arguments)
 		errx(2, "flood: %s", arguments);
 	begin = spw_monotonic_ns();
 	before = jiffies();
+	one_is_done = false;
 	for (u32 i = 0; i < threads; i++) {
 		floods[i] = (struct flood){.count = count, .kind = kind, .cpu = (int)i % cpus};
 		floods[i].length = parse_hex(hex, floods[i].frame);

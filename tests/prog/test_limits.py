@@ -182,24 +182,20 @@ def admitted(driver):
     return counts["admitted"] + counts["established"]
 
 
-def hammer(driver, frame, rounds, threads, kind=2):
-    before, began = admitted(driver), driver.reasons()
-    seconds, jiffies = driver.flood(frame, rounds, threads, kind)
-    sent = sum(driver.reasons().values()) - sum(began.values())
-    return admitted(driver) - before, sent, seconds, jiffies
+TOGETHER = 4  # of the driver's floods: all threads end when the first one does
 
 
-def hammer_dry(driver, frame, rounds, threads, rate):
+def hammer(driver, frame, rounds, threads, kind=2, rate=None):
     """
-    The same, and where the flood is well above the rate, on until something is refused: a flood that was held up at its
-    end leaves nothing that it may send.
+    @rate: where the flood is well above it, it goes on until something is refused: a flood that was held up at its end
+    then leaves nothing that it may send.
     """
     before, began = admitted(driver), driver.reasons()
-    seconds, begin, end = driver.flood_span(frame, rounds, threads, 2)
+    seconds, begin, end = driver.flood_span(frame, rounds, threads, kind)
     sent = sum(driver.reasons().values()) - sum(began.values())
-    for _ in range(20 if sent / seconds > 2 * rate * threads else 0):
+    for _ in range(60 if rate and sent / seconds > 2 * rate * threads else 0):
         last, total = admitted(driver), sum(driver.reasons().values())
-        _, _, end = driver.flood_span(frame, scaled(50), threads, 2)
+        _, _, end = driver.flood_span(frame, scaled(5), threads, kind)
         if admitted(driver) - last < sum(driver.reasons().values()) - total:
             break
     return admitted(driver) - before, sent, seconds, end - begin
@@ -218,7 +214,7 @@ def test_accuracy(tap):
                 driver.limit(UNKNOWN, "source", kind, rate, burst)
                 time.sleep(burst / rate + 0.1)
                 for threads, rounds in ((1, scaled(300)), (2, scaled(1000))):  # alone, a round waits 20 ms for the kernel
-                    passed, sent, seconds, jiffies = hammer_dry(driver, frame, rounds, threads, rate)
+                    passed, sent, seconds, jiffies = hammer(driver, frame, rounds, threads, TOGETHER, rate)
                     least, most = bounds(driver, rate, burst, jiffies)
                     told = f"{passed} of {sent} in {seconds:.3f} s, {least:.0f} to {most:.0f} expected"
                     label = f"{rate}/s {kind} of one source, {threads} threads"
