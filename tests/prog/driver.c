@@ -62,6 +62,7 @@ struct flood {
 	enum flood_kind kind;
 	int cpu;
 	pthread_t thread;
+	u64 ended; /* jiffies right behind its last packet: whoever joins it may be late */
 };
 
 static bool one_is_done; /* of the threads of this flood */
@@ -201,6 +202,7 @@ static void *send_flood(void *context)
 			flood->frame[29] = (u8)(number >> 32);
 		send_frame(flood->frame, flood->length, flood->kind == HAMMER || flood->kind == TOGETHER ? REPEAT : 1);
 	}
+	flood->ended = jiffies();
 	__atomic_store_n(&one_is_done, true, __ATOMIC_RELAXED);
 	return NULL;
 }
@@ -212,7 +214,7 @@ static void run_flood(const char *arguments)
 	char hex[2 * FRAME_MAX + 1];
 	struct flood floods[16];
 	u32 threads, kind;
-	u64 begin, before;
+	u64 begin, before, ended = 0;
 
 	if (sscanf(arguments, "%512s %llu %u %u", hex, &count, &threads, &kind) != 4 || threads > 16)
 		errx(2, "flood: %s", arguments);
@@ -225,10 +227,12 @@ static void run_flood(const char *arguments)
 		if (pthread_create(&floods[i].thread, NULL, send_flood, &floods[i]))
 			errx(1, "cannot start a thread");
 	}
-	for (u32 i = 0; i < threads; i++)
+	for (u32 i = 0; i < threads; i++) {
 		pthread_join(floods[i].thread, NULL);
+		ended = floods[i].ended > ended ? floods[i].ended : ended;
+	}
 	printf("%llu %llu %llu\n", (unsigned long long)(spw_monotonic_ns() - begin), (unsigned long long)before,
-	       (unsigned long long)jiffies());
+	       (unsigned long long)ended);
 }
 
 /* The program's own maps in the place of pins, so that the sampler reads them as it reads the agent's. */
