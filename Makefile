@@ -184,7 +184,7 @@ bench-loop:
 FUZZ_SECONDS ?= 60
 FUZZ     := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_SRC := $(wildcard user/core/*.c user/config/*.c user/lists/*.c) \
-            $(addprefix user/io/,answer.c proc_text.c history_parts.c history_read.c)
+            $(addprefix user/io/,answer.c proc_text.c history_parts.c history_read.c entry_line.c)
 $(BUILD)/fuzz/%: tests/fuzz/%.c $(FUZZ_SRC)
 	$(say) FUZZ $@
 	$(Q)mkdir -p $(@D)

@@ -136,22 +136,6 @@ static bool read_prefixes(const struct agent *agent, const json_t *request, stru
 	       check_prefixes(agent, job, from);
 }
 
-static bool is_printable(const char *text)
-{
-	size_t left = strlen(text);
-
-	while (left) {
-		u32 rune;
-		size_t bytes = spw_utf8_next(text, left, &rune);
-
-		if (!bytes || !spw_rune_printable(rune))
-			return false;
-		text += bytes;
-		left -= bytes;
-	}
-	return true;
-}
-
 static bool read_terms(const json_t *request, struct entry_job *job)
 {
 	const json_t *seconds = json_object_get(request, "for_s"), *noted = json_object_get(request, "note");
@@ -162,7 +146,7 @@ static bool read_terms(const json_t *request, struct entry_job *job)
 		snprintf(job->error, sizeof(job->error), "for_s: seconds, above 0 and at most a year");
 		return false;
 	}
-	if (!note || strlen(note) >= sizeof(job->note) || !is_printable(note)) {
+	if (!note || strlen(note) >= sizeof(job->note) || !spw_text_printable(note)) {
 		snprintf(job->error, sizeof(job->error), "note: a text of at most %zu bytes without control characters",
 			 sizeof(job->note) - 1);
 		return false;

@@ -56,6 +56,22 @@ bool spw_rune_printable(u32 rune)
 	return rune <= 0x10ffff;
 }
 
+bool spw_text_printable(const char *text)
+{
+	size_t left = strlen(text);
+
+	while (left) {
+		u32 rune;
+		size_t bytes = spw_utf8_next(text, left, &rune);
+
+		if (!bytes || !spw_rune_printable(rune))
+			return false;
+		text += bytes;
+		left -= bytes;
+	}
+	return true;
+}
+
 static u32 min(u32 left, u32 right)
 {
 	return left < right ? left : right;

@@ -17,6 +17,9 @@ size_t spw_utf8_next(const char *text, size_t length, u32 *rune);
 /** spw_rune_printable() - false for control characters, also those that turn the direction of text or end a line. */
 bool spw_rune_printable(u32 rune);
 
+/** spw_text_printable() - whether all of @text is valid UTF-8 and may be shown. */
+bool spw_text_printable(const char *text);
+
 /* Which of many words is nearest to the one given? Fill in `word`, offer the others, then take. */
 struct spw_nearest {
 	const char *word;

@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <jansson.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -15,11 +14,12 @@
 #include <unistd.h>
 
 #include "cleanup.h"
+#include "entry_line.h"
 #include "log.h"
 #include "sampler.h"
 #include "state_file.h"
 
-enum { VERSION = 1, BOOT_ID_BYTES = 40 };
+enum { BOOT_ID_BYTES = 40 };
 
 static void read_boot_id(char id[BOOT_ID_BYTES])
 {
@@ -39,82 +39,6 @@ static double wall_seconds(void)
 }
 
 /* ---- reading ---- */
-
-static bool get_text(const json_t *object, const char *key, char *text, size_t bytes)
-{
-	const json_t *value = json_object_get(object, key);
-
-	if (!json_is_string(value) || json_string_length(value) >= bytes || strlen(json_string_value(value)) >= bytes)
-		return false;
-	snprintf(text, bytes, "%s", json_string_value(value));
-	return true;
-}
-
-static u64 get_count(const json_t *object, const char *key)
-{
-	json_int_t count = json_integer_value(json_object_get(object, key));
-
-	return count > 0 ? (u64)count : 0;
-}
-
-/* In the time of this boot. */
-static bool get_end(const json_t *object, const struct spw_entry_moment *moment, u64 *until_ns)
-{
-	const json_t *same = json_object_get(object, "until_ns"), *wall = json_object_get(object, "until");
-	double left, most;
-
-	*until_ns = SPW_ENTRY_FOREVER;
-	if (json_is_null(same) && json_is_null(wall))
-		return true;
-	if (!json_is_integer(same) || json_integer_value(same) < 0 || !json_is_number(wall))
-		return false;
-	*until_ns = (u64)json_integer_value(same);
-	if (moment->same_boot)
-		return true;
-	left = json_number_value(wall) - moment->now;
-	most = json_number_value(wall) - moment->saved;
-	if (!(most < 400 * 86400.0))
-		return false;
-	left = left < most ? left : most;
-	*until_ns = left > 0 ? moment->now_ns + (u64)(left * 1e9) : moment->now_ns;
-	return true;
-}
-
-bool spw_entries_parse_line(const char *text, size_t length, const struct spw_entry_moment *moment,
-			    struct spw_entry_line *line)
-{
-	json_t *object = json_loadb(text, length, JSON_REJECT_DUPLICATES, NULL);
-	char prefix[SPW_PREFIX_TEXT];
-	bool right = get_text(object, "list", line->list, sizeof(line->list)) && *line->list &&
-		     get_text(object, "prefix", prefix, sizeof(prefix)) &&
-		     spw_prefix_parse(prefix, strlen(prefix), &line->prefix) == SPW_PREFIX_OK &&
-		     get_text(object, "note", line->note, sizeof(line->note)) &&
-		     get_end(object, moment, &line->until_ns);
-
-	line->counted = (struct spw_entry_count){get_count(object, "packets"), get_count(object, "bytes")};
-	json_decref(object);
-	return right;
-}
-
-/* Returns why the line is not that of a file of ours; NULL: it is. */
-static const char *read_first_line(const char *text, size_t length, struct spw_entry_moment *moment)
-{
-	json_t *object = json_loadb(text, length, JSON_REJECT_DUPLICATES, NULL);
-	const char *kind = json_string_value(json_object_get(object, "spillway"));
-	const char *boot_id = json_string_value(json_object_get(object, "boot_id")), *wrong = NULL;
-	char here[BOOT_ID_BYTES];
-
-	read_boot_id(here);
-	if (!kind || strcmp(kind, "entries") || !boot_id)
-		wrong = "it does not begin as a file of entries";
-	else if (json_integer_value(json_object_get(object, "version")) != VERSION)
-		wrong = "it is of another version";
-	else
-		moment->same_boot = *here && !strcmp(boot_id, here);
-	moment->saved = json_number_value(json_object_get(object, "saved"));
-	json_decref(object);
-	return wrong;
-}
 
 /* What cannot be read is kept; the next save replaces the file itself. */
 static const char *keep_beside(const char *state_dir)
@@ -137,7 +61,7 @@ static void read_line(struct reading *reading, const char *text, size_t length)
 	reading->lines++;
 	if (!length)
 		return;
-	if (!spw_entries_parse_line(text, length, &reading->moment, &line)) {
+	if (!spw_entry_read_line(text, length, &reading->moment, &line)) {
 		if (!reading->bad++)
 			reading->first_bad = reading->lines;
 		return;
@@ -150,17 +74,18 @@ static void read_line(struct reading *reading, const char *text, size_t length)
 
 static const char *read_lines(struct reading *reading, FILE *file)
 {
-	char text[SPW_ENTRIES_LINE_BYTES];
+	char text[SPW_ENTRIES_LINE_BYTES], boot_id[BOOT_ID_BYTES];
 	const char *wrong = NULL;
 	bool whole = true;
 
+	read_boot_id(boot_id);
 	while (!wrong && fgets(text, sizeof(text), file)) {
 		size_t length = strcspn(text, "\n");
 		bool continued = !whole;
 
 		whole = text[length] == '\n';
 		if (!reading->lines && !continued) {
-			wrong = read_first_line(text, length, &reading->moment);
+			wrong = spw_entry_read_head(text, length, boot_id, &reading->moment);
 			reading->lines = 1;
 		} else if (!continued) {
 			read_line(reading, text, length);
@@ -213,44 +138,23 @@ struct writing {
 	FILE *out;
 	const struct spw_entry_maps *maps;
 	const char (*names)[SPW_NAME_MAX]; /* by list identity */
-	u64 now_ns;
-	double now;
+	struct spw_entry_moment moment;
 };
-
-/* Names and notes have no control characters: what is left to be quoted is little. */
-static void put_quoted(FILE *out, const char *text, size_t bytes)
-{
-	putc_unlocked('"', out);
-	for (size_t i = 0; i < bytes && text[i]; i++) {
-		if (text[i] == '"' || text[i] == '\\')
-			putc_unlocked('\\', out);
-		putc_unlocked(text[i], out);
-	}
-	putc_unlocked('"', out);
-}
 
 static int write_entry(void *context, const struct spw_entry_key *key, const struct spw_entry_value *value)
 {
 	const struct writing *writing = context;
-	const struct spw_prefix prefix = {{key->source_hi, key->source_lo}, (u8)key->family, (u8)key->length};
-	struct spw_entry_count counted;
-	char text[SPW_PREFIX_TEXT];
+	struct spw_entry_line line = {
+		.prefix = {{key->source_hi, key->source_lo}, (u8)key->family, (u8)key->length},
+		.until_ns = value->until_ns,
+	};
 
-	if (!value->list || value->list >= SPW_LISTS_MAX || value->until_ns <= writing->now_ns)
+	if (!value->list || value->list >= SPW_LISTS_MAX || value->until_ns <= writing->moment.now_ns)
 		return 0;
-	counted = spw_entry_counted(writing->maps, value);
-	fputs("{\"list\":", writing->out);
-	put_quoted(writing->out, writing->names[value->list], SPW_NAME_MAX);
-	fprintf(writing->out, ",\"prefix\":\"%s\"", spw_prefix_format(&prefix, text));
-	if (value->until_ns == SPW_ENTRY_FOREVER)
-		fputs(",\"until_ns\":null,\"until\":null,\"note\":", writing->out);
-	else
-		fprintf(writing->out,
-			",\"until_ns\":%llu,\"until\":%.3f,\"note\":", (unsigned long long)value->until_ns,
-			writing->now + (double)(value->until_ns - writing->now_ns) / 1e9);
-	put_quoted(writing->out, value->note, sizeof(value->note));
-	fprintf(writing->out, ",\"packets\":%llu,\"bytes\":%llu}\n", (unsigned long long)counted.packets,
-		(unsigned long long)counted.bytes);
+	snprintf(line.list, sizeof(line.list), "%s", writing->names[value->list]);
+	snprintf(line.note, sizeof(line.note), "%.*s", (int)sizeof(value->note), value->note);
+	line.counted = spw_entry_counted(writing->maps, value);
+	spw_entry_write_line(writing->out, &line, &writing->moment);
 	return ferror(writing->out) ? -EIO : 0;
 }
 
@@ -261,8 +165,7 @@ static int write_all(FILE *out, void *context)
 
 	writing->out = out;
 	read_boot_id(boot_id);
-	fprintf(out, "{\"spillway\":\"entries\",\"version\":%d,\"boot_id\":\"%s\",\"saved\":%.3f}\n", VERSION, boot_id,
-		writing->now);
+	spw_entry_write_head(out, boot_id, writing->moment.saved);
 	return spw_entry_maps_read(writing->maps, write_entry, writing);
 }
 
@@ -275,7 +178,9 @@ static void copy_names(const struct spw_registry *registry, char names[SPW_LISTS
 static int save(const char *state_dir, const struct spw_entry_maps *maps, const char (*names)[SPW_NAME_MAX],
 		char *message)
 {
-	struct writing writing = {.maps = maps, .names = names, .now_ns = spw_monotonic_ns(), .now = wall_seconds()};
+	const double now = wall_seconds();
+	struct writing writing = {
+		.maps = maps, .names = names, .moment = {true, .saved = now, .now = now, .now_ns = spw_monotonic_ns()}};
 	int err = spw_state_replace(state_dir, SPW_ENTRIES_FILE, write_all, &writing);
 
 	*message = '\0';

@@ -11,20 +11,12 @@
 #define SPW_IO_ENTRIES_FILE_H
 
 #include "entries.h"
+#include "entry_line.h"
 #include "registry.h"
 
 #define SPW_ENTRIES_FILE       "entries.jsonl"
 #define SPW_ENTRIES_BYTES_MAX  (64u << 20)
 #define SPW_ENTRIES_LINE_BYTES 1024
-
-/* An entry that was read. */
-struct spw_entry_line {
-	char list[SPW_NAME_MAX];
-	struct spw_prefix prefix;
-	u64 until_ns;
-	char note[SPW_ENTRY_NOTE_MAX];
-	struct spw_entry_count counted;
-};
 
 typedef void spw_entry_line_visit(void *context, const struct spw_entry_line *line);
 
@@ -52,14 +44,5 @@ int spw_entries_save_soon(const char *state_dir, const struct spw_entry_maps *ma
 
 /** spw_entries_save_wait() - until none is under way. */
 void spw_entries_save_wait(void);
-
-/** spw_entries_parse_line() - one line but the first. False: it is none. Pure; for tests and fuzzing. */
-struct spw_entry_moment {
-	bool same_boot;
-	double saved, now; /* seconds of the wall clock */
-	u64 now_ns;
-};
-bool spw_entries_parse_line(const char *text, size_t length, const struct spw_entry_moment *moment,
-			    struct spw_entry_line *line);
 
 #endif

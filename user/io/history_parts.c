@@ -105,20 +105,7 @@ void spw_history_copy(struct spw_record *to, const struct spw_record *from)
 	memcpy(&to->decision, &from->decision, offsetof(struct spw_decision, services[services]));
 }
 
-/* ---- the policy as JSON ---- */
-
-/* It goes to people, and JSON takes nothing but UTF-8: what a terminal would take for an order is none. */
-static bool printable(const char *text)
-{
-	u32 rune;
-
-	for (size_t left = strlen(text), bytes; left; left -= bytes, text += bytes) {
-		bytes = spw_utf8_next(text, left, &rune);
-		if (!bytes || !spw_rune_printable(rune))
-			return false;
-	}
-	return true;
-}
+/* ---- the policy as JSON: it goes to people, and what a terminal would take for an order is none ---- */
 
 static json_t *classes_json(const struct spw_named_policy *policy)
 {
@@ -175,7 +162,7 @@ static const struct {
 json_t *spw_history_policy_json(const struct spw_history_policy *policy)
 {
 	json_t *object = json_pack("{s:s,s:s,s:I,s:I,s:o,s:o}", "version", SPW_VERSION, "config",
-				   printable(policy->config) ? policy->config : "", "now_ns",
+				   spw_text_printable(policy->config) ? policy->config : "", "now_ns",
 				   (json_int_t)policy->now_ns, "wall_ns", (json_int_t)policy->wall_ns, "classes",
 				   classes_json(&policy->policy), "services", services_json(policy));
 	const u8 *core = (const u8 *)&policy->policy.policy;
@@ -230,7 +217,7 @@ static bool get_level(const json_t *object, const char *name, u8 *level)
 static bool get_name(const json_t *object, const char *key, char *name, size_t room)
 {
 	const char *text = json_string_value(json_object_get(object, key));
-	bool right = text && strlen(text) < room && printable(text);
+	bool right = text && strlen(text) < room && spw_text_printable(text);
 
 	snprintf(name, room, "%s", right ? text : "");
 	return right;
