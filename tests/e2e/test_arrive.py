@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only
+# alone: keeps a schedule
 """The load generator of bench-loop says the truth: against nginx's own log, and against servers of known behaviour."""
 import json
 import math

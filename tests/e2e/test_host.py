@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only
+# alone: takes a processor away
 """What hosts do to their interfaces and processors while the agent runs."""
 import os
 import socket

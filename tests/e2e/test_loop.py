@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only
+# alone: is its own load
 """The closed loop, in short: a real server at five times what it can serve, without spillway and with it (bench-loop in full)."""
 import sys
 from pathlib import Path

@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only
+# alone: judges the whole host's signals
 """What the agent would know of a real server at each tick: waits, unread data, accept queues, guards, probes.
 
 signals_watch (signals_watch.c) stands in for the agent: the same providers, the same facts, no decision.
