@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "../cmd/cmd.h"
+#include "../config/text.h"
 #include "../io/cleanup.h"
 #include "../io/log.h"
 #include "../io/unconfirmed.h"
@@ -62,15 +63,17 @@ static void next_reload(struct agent *agent)
 
 static void reload_failed(struct agent *agent, u64 client, const char *text)
 {
+	const char *why = text && *text ? text : "reload failed";
+
 	agent->record.reloads_failed++;
 	log_lines(LOG_ERR, text);
 	spw_log(LOG_ERR, "reload refused; ruleset %llu stays in force", (unsigned long long)agent->record.generation);
 	agent_write_record(agent);
 	agent_tell(agent, "reload",
-		   json_pack("{s:b,s:I,s:s}", "ok", 0, "generation", (json_int_t)agent->record.generation, "error",
-			     text && *text ? text : "reload failed"));
+		   json_pack("{s:b,s:I,s:s%}", "ok", 0, "generation", (json_int_t)agent->record.generation, "error",
+			     why, spw_utf8_whole(why)));
 	if (client)
-		spw_control_answer(agent->socket, client, agent_failure(text && *text ? text : "reload failed"));
+		spw_control_answer(agent->socket, client, agent_failure(why));
 }
 
 /* Things that a running agent cannot change. */

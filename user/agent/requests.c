@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "../config/text.h"
 #include "../core/words.h"
 #include "../io/log.h"
 #include "../view/view.h"
@@ -11,7 +12,8 @@
 
 json_t *agent_failure(const char *text)
 {
-	return json_pack("{s:b,s:s}", "ok", 0, "error", text);
+	/* JSON takes nothing but UTF-8, and a text that quotes a long name may end within a character. */
+	return json_pack("{s:b,s:s%}", "ok", 0, "error", text, spw_utf8_whole(text));
 }
 
 static void add_time_left(json_t *state, const char *key, u64 until_ns)

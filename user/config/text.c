@@ -56,6 +56,16 @@ bool spw_rune_printable(u32 rune)
 	return rune <= 0x10ffff;
 }
 
+size_t spw_utf8_whole(const char *text)
+{
+	size_t length = strlen(text), whole = 0, bytes;
+	u32 rune;
+
+	while ((bytes = spw_utf8_next(text + whole, length - whole, &rune)))
+		whole += bytes;
+	return whole;
+}
+
 bool spw_text_printable(const char *text)
 {
 	size_t left = strlen(text);

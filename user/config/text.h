@@ -17,6 +17,10 @@ size_t spw_utf8_next(const char *text, size_t length, u32 *rune);
 /** spw_rune_printable() - false for control characters, also those that turn the direction of text or end a line. */
 bool spw_rune_printable(u32 rune);
 
+/** spw_utf8_whole() - bytes of @text up to what is not UTF-8, such as a character that was cut at the end of a buffer.
+ */
+size_t spw_utf8_whole(const char *text);
+
 /** spw_text_printable() - whether all of @text is valid UTF-8 and may be shown. */
 bool spw_text_printable(const char *text);
 

@@ -363,9 +363,9 @@ static int send_request(int fd, json_t *request, char *message)
 	size_t length = text ? strlen(text) : 0, sent = 0;
 
 	json_decref(request);
-	snprintf(message, SPW_MESSAGE_MAX, "out of memory");
+	snprintf(message, SPW_MESSAGE_MAX, "no request could be made of this: is it all UTF-8?");
 	if (!text)
-		return -ENOMEM;
+		return -EINVAL;
 	text[length++] = '\n'; /* in place of its NUL */
 	while (sent < length) {
 		ssize_t some = send(fd, text + sent, length - sent, MSG_NOSIGNAL);

@@ -1,0 +1,177 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-only
+"""The control socket against whatever is written to it: each line gets one answer in JSON, in time, and the agent goes on."""
+import json
+import random
+import re
+import socket
+from pathlib import Path
+
+from world import CLASSES, SLOW, run_tests, scaled, wait_for
+
+REQUESTS = [
+    {"verb": "ping"},
+    {"verb": "level"},
+    {"verb": "level", "level": "orange", "for_s": 3.5},
+    {"verb": "level", "least": "green", "most": "red"},
+    {"verb": "level", "level": "auto"},
+    {"verb": "capacity", "service": "shop", "capacity_per_s": 300},
+    {"verb": "explain", "colour": True},
+    {"verb": "confirm"},
+    {"verb": "top", "by": "packets", "most": 5},
+    {"verb": "list-add", "list": "abroad", "prefixes": ["198.18.3.7", "2001:db8:3::/64"], "for_s": 60, "note": "größer"},
+    {"verb": "list-add", "list": "abroad", "prefixes": ["198.18.3.0/30"], "more": True},
+    {"verb": "list-remove", "list": "abroad", "prefixes": ["198.18.3.4-198.18.3.8"]},
+    {"verb": "apply", "config": "/nowhere/spillway.yaml", "confirm_s": 5},
+    {"verb": "drops", "follow": False, "reason": "cut", "class": "international"},
+]
+
+
+class Client:
+    """A connection that is made anew when the agent has closed it."""
+
+    def __init__(self, agent):
+        self.path = str(agent.run_dir / "control.sock")
+        self.stream = None
+        self.connections = 0
+
+    def ask(self, line):
+        """The answer to a line of bytes; b"" where the connection was closed without one, or none came in time."""
+        if not self.stream:
+            connection = socket.socket(socket.AF_UNIX)
+            connection.settimeout(5 * SLOW)
+            connection.connect(self.path)
+            self.stream = connection.makefile("rwb")
+            connection.close()  # the stream has it
+            self.connections += 1
+        try:
+            self.stream.write(line)
+            self.stream.flush()
+            answer = self.stream.readline()
+        except (BrokenPipeError, ConnectionResetError, TimeoutError):
+            answer = b""
+        if not answer:
+            self.close()
+        return answer
+
+    def close(self):
+        if self.stream:
+            self.stream.close()
+        self.stream = None
+
+
+def build(world):
+    shop = world.namespace("shop")
+    world.flood(shop, "eth0")
+    agent = world.agent(shop, "services: { shop: { tcp: [80] } }\n" + CLASSES)
+    agent.start()
+    wait_for(lambda: agent.cli("explain", check=False).returncode == 0, 5, "something was decided")
+    return agent
+
+
+def trouble_of(answer):
+    """What is wrong with it as an answer; None: nothing."""
+    try:
+        told = json.loads(answer)
+    except ValueError as error:
+        return f"{error}: {answer[:200]!r}"
+    if not isinstance(told, dict) or not isinstance(told.get("ok"), bool) or (not told["ok"] and not told.get("error")):
+        return f"neither yes nor no: {answer[:200]!r}"
+    return None
+
+
+def damage(chance, line):
+    """Some bytes changed, left out, doubled or put in from elsewhere; one line all the same."""
+    text = bytearray(line)
+    for _ in range(chance.choice((1, 1, 2, 5, 20))):
+        at, kind = chance.randrange(len(text) + 1), chance.randrange(5)
+        if kind == 0 and at < len(text):
+            text[at] = chance.randrange(256)
+        elif kind == 1:
+            del text[at:at + chance.randrange(1, 8)]
+        elif kind == 2:
+            text[at:at] = text[at:at + chance.randrange(1, 40)]
+        elif kind == 3:
+            text[at:at] = chance.choice((b"\0", b"\xff", b"\xc3", b'"', b"{", b"[" * 300, b"1e400", b"-0", b"null", b"\\u0000",
+                                         b"\\ud800", "ä".encode() * 60, b"9" * 40))
+        else:
+            other = json.dumps(chance.choice(REQUESTS)).encode()
+            text[at:at] = other[chance.randrange(len(other)):]
+    return bytes(text).replace(b"\n", b" ") + b"\n"
+
+
+def memory_kb(agent):
+    return int(re.search(r"VmRSS:\s*(\d+)", Path(f"/proc/{agent.process.pid}/status").read_text())[1])
+
+
+def damaged_lines(tap, world):
+    agent = build(world)
+    chance, client, wrong = random.Random(7), Client(agent), []
+    for request in REQUESTS:
+        answer = client.ask(json.dumps(request).encode() + b"\n")
+        if trouble_of(answer) and request["verb"] != "drops":
+            wrong.append((request, trouble_of(answer)))
+        client.close()
+    tap.ok(not wrong, "each request is answered", wrong)
+    before, refused = memory_kb(agent), 0
+    count = scaled(3000, 300)
+    for _ in range(count):
+        line = damage(chance, json.dumps(chance.choice(REQUESTS)).encode())
+        if b"drops" in line:
+            continue  # what was asked for may follow in any number of lines
+        answer = client.ask(line)
+        trouble = trouble_of(answer)
+        if trouble:
+            wrong.append((line, trouble))
+            client.close()
+        else:
+            refused += not json.loads(answer)["ok"]
+        if not agent.process.alive():
+            break
+    client.close()
+    tap.ok(not wrong, f"each of {count} damaged lines is answered, and so is the one behind it (fault 41)", wrong[:5])
+    tap.ok(refused > count / 2, "most of them with what is wrong", refused)
+    tap.ok(agent.process.alive() and agent.ticking(), "the agent goes on", agent.process.log()[-2000:])
+    grown = memory_kb(agent) - before
+    tap.ok(grown < 4096, "and is no larger than before", f"{grown} kB more")
+
+
+def quoted_names(tap, world):
+    """An error that quotes a long name ends before a character and not within one, which would be no JSON."""
+    agent = build(world)
+    client = Client(agent)
+    for shift in range(3):
+        name = "x" * shift + "€" * 200
+        for request in ({"verb": "list-add", "list": name, "prefixes": []},
+                        {"verb": "list-add", "list": "abroad", "prefixes": [name]},
+                        {"verb": "apply", "config": f"/nowhere/{name}"}):
+            answer = client.ask(json.dumps(request, ensure_ascii=False).encode() + b"\n")
+            trouble = trouble_of(answer)
+            tap.ok(not trouble and not json.loads(answer)["ok"],
+                   f"{request['verb']}: a name of {len(name.encode())} bytes is refused in JSON", trouble or answer)
+    client.close()
+
+
+def bounds(tap, world):
+    """What docs/control-socket.md says of size and number."""
+    agent = build(world)
+    client = Client(agent)
+    answer = client.ask(b'{"verb":"ping","filling":"' + b"x" * 65_500 + b'"}\n')
+    tap.equal(json.loads(answer)["ok"], True, "a request of just below 64 KiB is answered")
+    client.close()
+    answer = client.ask(b"x" * 65_536)
+    tap.ok(b"at most 64 KiB" in answer, "a longer one is told so", answer)
+    tap.equal(client.ask(b""), b"", "and the connection is closed")
+    crowd = [Client(agent) for _ in range(16)]
+    tap.equal({trouble_of(each.ask(b'{"verb":"ping"}\n')) for each in crowd}, {None}, "16 connections are served")
+    answer = client.ask(b"")
+    tap.ok(b"too many connections" in answer, "the 17th is told so", answer)
+    client.close()
+    crowd.pop().close()
+    tap.ok(wait_for(lambda: not trouble_of(client.ask(b'{"verb":"ping"}\n')), 3, "room again"), "and served when one has gone")
+    for each in (client, *crowd):
+        each.close()
+
+
+if __name__ == "__main__":
+    run_tests(damaged_lines, quoted_names, bounds)
