@@ -247,15 +247,25 @@ SPW_INLINE u64 spw_charged(u64 arrival, u64 now, u64 cost, u64 debt)
 }
 
 /*
- * A cell without backlog is written as it is, which costs a seventh: if two CPUs do so at the same moment, one unit
- * more may pass than the burst, and no limit is near. Otherwise, if another CPU comes between, it has moved the cell,
- * which so does not lie behind: the cost is added.
+ * A cell without backlog is written without a lock, which costs a seventh: if two CPUs do so at the same moment, one
+ * unit more may pass than the burst, and no limit is near. It is read once more right before, as a virtual CPU may have
+ * stood still since, while others spent the burst: to forget that would hand out a second one. Otherwise, if another
+ * CPU comes between, it has moved the cell, which so does not lie behind: the cost is added.
  */
 SPW_INLINE void spw_put(u64 *cell, u64 seen, u64 next, u64 now, u64 cost)
 {
-	if (seen < now)
+	if (seen < now && spw_seen(cell) == seen)
 		*(volatile u64 *)cell = next;
 	else if (__sync_val_compare_and_swap(cell, seen, next) != seen)
+		__sync_fetch_and_add(cell, cost);
+}
+
+/* The same for a cell that had no backlog when it was looked at, longer ago. */
+SPW_INLINE void spw_put_idle(u64 *cell, u64 now, u64 cost)
+{
+	if (spw_seen(cell) <= now)
+		*(volatile u64 *)cell = now + cost;
+	else
 		__sync_fetch_and_add(cell, cost);
 }
 
@@ -282,10 +292,10 @@ SPW_INLINE void spw_charge_class(const struct spw_limits *limits, struct spw_met
 SPW_INLINE void spw_charge_idle(const struct spw_limits *limits, struct spw_meters *meters,
 				const struct spw_metering *metering, u32 scope, u32 kind)
 {
-	u64 next = metering->now + spw_cost(limits, metering, scope, kind);
+	u64 cost = spw_cost(limits, metering, scope, kind);
 
-	*(volatile u64 *)spw_cell(meters, metering, scope, 0, kind) = next;
-	*(volatile u64 *)spw_cell(meters, metering, scope, 1, kind) = next;
+	spw_put_idle(spw_cell(meters, metering, scope, 0, kind), metering->now, cost);
+	spw_put_idle(spw_cell(meters, metering, scope, 1, kind), metering->now, cost);
 }
 
 /* All that is to be read is read before the first write, which the processor lets nothing pass. */

@@ -146,6 +146,33 @@ static void refused_is_not_charged(void **state)
 }
 
 /* Fault 15. */
+/*
+ * A processor may stand still between its look and its charge, as a virtual one whose host needs it elsewhere. What
+ * others admitted meanwhile stays charged: nobody gets a second burst (fault 17).
+ */
+static void who_was_late_forgets_nothing(void **state)
+{
+	static const u32 scopes[] = {SPW_SCOPE_SOURCE, SPW_SCOPE_PREFIX};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(scopes) / sizeof(*scopes); i++) {
+		u32 admitted = 1;
+		struct spw_metering late;
+
+		begin();
+		set(scopes[i], SPW_KIND_NEW, 10, 50);
+		late = (struct spw_metering){
+			.now = jiffy << SPW_TICK_SHIFT, .active = limits.classes[0].active[SPW_GREEN], .length = 60};
+		assert_int_equal(spw_look(&limits, meters, address(1), 4, &late), SPW_REASON_ADMITTED);
+		for (u32 n = 0; n < 200; n++)
+			admitted += send(address(1), 60, true) == SPW_REASON_ADMITTED;
+		spw_charge(&limits, meters, &late);
+		for (u32 n = 0; n < 200; n++)
+			admitted += send(address(1), 60, true) == SPW_REASON_ADMITTED;
+		assert_in_range(admitted, 50, 52);
+	}
+}
+
 static void prefixes_catch_rotation(void **state)
 {
 	u32 passed = 0;
@@ -367,6 +394,7 @@ int main(void)
 		cmocka_unit_test(rates_are_exact),
 		cmocka_unit_test(bursts_are_exact),
 		cmocka_unit_test(refused_is_not_charged),
+		cmocka_unit_test(who_was_late_forgets_nothing),
 		cmocka_unit_test(prefixes_catch_rotation),
 		cmocka_unit_test(crowds_limit_as_expected),
 		cmocka_unit_test(seeds_forget_nobody),
