@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # alone: holds rates to 1 % with all processors sending
 """Rules 6 and 8 in the real program: who is limited, how exactly, and what attacks on the meters come to."""
-import os
 import collections
 import math
+import os
 import socket
 import struct
 import sys

@@ -162,8 +162,8 @@ json_t *agent_handle_request(void *context, u64 client, const json_t *request)
 		return agent_handle_top(agent, request);
 	if (verb && !strcmp(verb, "ping"))
 		return json_pack("{s:b,s:i,s:s}", "ok", 1, "pid", (int)getpid(), "version", SPW_VERSION);
-	return agent_failure("no such verb; there are apply, capacity, confirm, drops, explain, level, list-add, list-remove, "
-			     "ping and top");
+	return agent_failure("no such verb; there are apply, capacity, confirm, drops, explain, level, list-add, "
+			     "list-remove, ping and top");
 }
 
 static int write_metrics(void *context, FILE *out)
