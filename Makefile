@@ -185,7 +185,7 @@ FUZZ_SECONDS ?= 60
 FUZZ     := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_SRC := $(wildcard user/core/*.c user/config/*.c user/lists/*.c) \
             $(addprefix user/io/,answer.c proc_text.c history_parts.c history_read.c entry_line.c)
-$(BUILD)/fuzz/%: tests/fuzz/%.c $(FUZZ_SRC)
+$(BUILD)/fuzz/%: tests/fuzz/%.c tests/fuzz/fuzz.h $(FUZZ_SRC)
 	$(say) FUZZ $@
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CLANG) -std=gnu11 -D_GNU_SOURCE -DSPW_VERSION='"$(VERSION)"' -g -O1 -I. \

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Entries by hand or by machine: in at once, out at their end, exact counts, kept over whatever happens to the agent."""
 import json
-import os
 import signal
 import socket
 import threading
@@ -288,8 +287,7 @@ def hundred_thousand(tap, world):
     watcher.join()
     delay = (3.0 - min(lease)) - 0.1
     tap.ok(delay < 0.1 * SLOW, f"the lease was never renewed more than {delay * 1000:.0f} ms late", sorted(lease)[:5])
-    with open(f"/proc/{agent.process.pid}/statm", encoding="ascii") as statm:
-        resident = int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    resident = agent.resident()
     tap.ok(resident < 64 << 20, f"the agent is resident with {resident >> 20} MiB")
 
 

@@ -25,12 +25,6 @@ def build(world, body=CLASSES, **options):
     return shop, flood, agent
 
 
-def resident(agent):
-    """Bytes of memory that the agent has in use."""
-    with open(f"/proc/{agent.process.pid}/statm", encoding="ascii") as statm:
-        return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-
-
 def address4(number):
     return f"198.{18 + (number >> 16)}.{number >> 8 & 255}.{number & 255}"
 
@@ -217,7 +211,7 @@ def hostile_configurations(tap, world):
         ("no YAML at all", "\x7fELF\x02\x01" + "\0" * 100, None),
         ("bytes that are not UTF-8", b"\xff\xfe mode: \xc3\x28\n", None),
     ]
-    memory = resident(agent)
+    memory = agent.resident()
     for name, text, word in cases:
         if text is None:
             with open(agent.config, "wb") as out:
@@ -242,7 +236,7 @@ def hostile_configurations(tap, world):
         tap.ok(right(agent.process.log()[logged:]),
                f"{name}: SIGHUP: counted as failed, its place is in the log (fault 41)",
                agent.process.log()[logged:][:500])
-    grown = resident(agent) - memory
+    grown = agent.resident() - memory
     tap.ok(grown < 16 << 20, "memory stays bounded (fault 41)", f"{grown >> 20} MiB more")
     agent.write(CLASSES)
     tap.equal((agent.generation(), agent.status()["level"]), (generation, "red"),

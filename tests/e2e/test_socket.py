@@ -3,9 +3,7 @@
 """The control socket against whatever is written to it: each line gets one answer in JSON, in time, and the agent goes on."""
 import json
 import random
-import re
 import socket
-from pathlib import Path
 
 from world import CLASSES, SLOW, run_tests, scaled, wait_for
 
@@ -33,7 +31,6 @@ class Client:
     def __init__(self, agent):
         self.path = str(agent.run_dir / "control.sock")
         self.stream = None
-        self.connections = 0
 
     def ask(self, line):
         """The answer to a line of bytes; b"" where the connection was closed without one, or none came in time."""
@@ -43,7 +40,6 @@ class Client:
             connection.connect(self.path)
             self.stream = connection.makefile("rwb")
             connection.close()  # the stream has it
-            self.connections += 1
         try:
             self.stream.write(line)
             self.stream.flush()
@@ -100,10 +96,6 @@ def damage(chance, line):
     return bytes(text).replace(b"\n", b" ") + b"\n"
 
 
-def memory_kb(agent):
-    return int(re.search(r"VmRSS:\s*(\d+)", Path(f"/proc/{agent.process.pid}/status").read_text())[1])
-
-
 def damaged_lines(tap, world):
     agent = build(world)
     chance, client, wrong = random.Random(7), Client(agent), []
@@ -113,7 +105,7 @@ def damaged_lines(tap, world):
             wrong.append((request, trouble_of(answer)))
         client.close()
     tap.ok(not wrong, "each request is answered", wrong)
-    before, refused = memory_kb(agent), 0
+    before, refused = agent.resident(), 0
     count = scaled(3000, 300)
     for _ in range(count):
         line = damage(chance, json.dumps(chance.choice(REQUESTS)).encode())
@@ -132,8 +124,8 @@ def damaged_lines(tap, world):
     tap.ok(not wrong, f"each of {count} damaged lines is answered, and so is the one behind it (fault 41)", wrong[:5])
     tap.ok(refused > count / 2, "most of them with what is wrong", refused)
     tap.ok(agent.process.alive() and agent.ticking(), "the agent goes on", agent.process.log()[-2000:])
-    grown = memory_kb(agent) - before
-    tap.ok(grown < 4096, "and is no larger than before", f"{grown} kB more")
+    grown = agent.resident() - before
+    tap.ok(grown < 4096 << 10, "and is no larger than before", f"{grown >> 10} kB more")
 
 
 def quoted_names(tap, world):

@@ -450,6 +450,10 @@ class Agent:
     def stop(self):
         return self.process.stop()
 
+    def resident(self):
+        """Bytes of memory that it has in use."""
+        return int(Path(f"/proc/{self.process.pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
     def ticking(self):
         """Whether it renews its lease, as the pinned state says."""
         return self.process.alive() and self.status()["lease_remaining_s"] > 1

@@ -3,13 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fuzz.h"
 #include "user/lists/lists.h"
-
-static void require(bool holds)
-{
-	if (!holds)
-		__builtin_trap();
-}
 
 static void check_entry(const struct spw_entry *entry, u32 lines)
 {
@@ -22,8 +17,6 @@ static void check_entry(const struct spw_entry *entry, u32 lines)
 	require(again.family == entry->prefix.family && again.len == entry->prefix.len);
 	require(!spw_addr_compare(&again.addr, &entry->prefix.addr));
 }
-
-int LLVMFuzzerTestOneInput(const u8 *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 {

@@ -6,13 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "fuzz.h"
 #include "user/lists/lists.h"
-
-static void require(bool holds)
-{
-	if (!holds)
-		__builtin_trap();
-}
 
 static void check_diagnostics(const struct spw_diagnostics *diagnostics)
 {
@@ -60,8 +55,6 @@ static void check_config(const struct spw_config *config)
 	for (size_t i = 0; i < config->lists_count; i++)
 		require(config->lists[i].kind == SPW_LIST_INLINE || config->lists[i].path);
 }
-
-int LLVMFuzzerTestOneInput(const u8 *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 {

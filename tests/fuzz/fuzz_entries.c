@@ -6,16 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fuzz.h"
 #include "user/config/text.h"
 #include "user/io/entry_line.h"
 
 #define BOOT_ID "5f0c3c0e-7a6b-4a3e-9f2d-000000000001"
-
-static void require(bool holds)
-{
-	if (!holds)
-		__builtin_trap();
-}
 
 static void check(const struct spw_entry_line *line, const struct spw_entry_moment *moment)
 {
@@ -46,8 +41,6 @@ static void check_written(const struct spw_entry_line *line, struct spw_entry_mo
 	require(again.counted.packets == line->counted.packets && again.counted.bytes == line->counted.bytes);
 	free(text);
 }
-
-int LLVMFuzzerTestOneInput(const u8 *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 {

@@ -2,18 +2,13 @@
 /* Any bytes as a country table; the first says which of the two: '4' is geoip, everything else geoip6. */
 #include <string.h>
 
+#include "fuzz.h"
 #include "user/lists/lists.h"
 
 struct seen {
 	u8 family;
 	u32 line; /* of the last range */
 };
-
-static void require(bool holds)
-{
-	if (!holds)
-		__builtin_trap();
-}
 
 static int visit(void *context, u8 family, const struct spw_addr *first, const struct spw_addr *last,
 		 const char code[3], u32 line)
@@ -35,8 +30,6 @@ static int visit(void *context, u8 family, const struct spw_addr *first, const s
 	require(!spw_addr_compare(&prefix.addr, last));
 	return 0;
 }
-
-int LLVMFuzzerTestOneInput(const u8 *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 {

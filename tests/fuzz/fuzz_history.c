@@ -11,16 +11,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "fuzz.h"
 #include "user/config/text.h"
 #include "user/io/history_parts.h"
 
 #define DECIDED_MAX 4 /* ticks of an input that are decided on again; more would only take longer */
-
-static void require(bool holds)
-{
-	if (!holds)
-		__builtin_trap();
-}
 
 static char path[] = "/tmp/spillway-fuzz-XXXXXX";
 static int segment = -1;
@@ -57,14 +52,7 @@ static void write_blocks(const u8 *data, size_t size)
 
 static void check_name(const char *name)
 {
-	size_t length = strlen(name);
-	u32 rune;
-
-	require(length < SPW_NAME_MAX);
-	for (size_t at = 0, bytes; at < length; at += bytes) {
-		bytes = spw_utf8_next(name + at, length - at, &rune);
-		require(bytes && spw_rune_printable(rune));
-	}
+	require(strlen(name) < SPW_NAME_MAX && spw_text_printable(name));
 }
 
 static void check_policy(const struct spw_named_policy *policy)
@@ -132,8 +120,6 @@ static void read_all(void)
 	spw_memory_free(memory);
 	spw_history_read_end(reader);
 }
-
-int LLVMFuzzerTestOneInput(const u8 *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 {

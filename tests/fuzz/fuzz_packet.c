@@ -7,13 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fuzz.h"
 #include "bpf/parse.h"
-
-static void require(bool holds)
-{
-	if (!holds)
-		__builtin_trap();
-}
 
 static void check(const struct spw_packet *packet, size_t length)
 {
@@ -40,8 +35,6 @@ static void check_usual(const u8 *frame, const u8 *end, u32 length, const struct
 	else
 		require(!memcmp(&usual, &(struct spw_packet){0}, sizeof(usual)));
 }
-
-int LLVMFuzzerTestOneInput(const u8 *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 {

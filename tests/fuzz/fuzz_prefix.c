@@ -3,13 +3,8 @@
 #include <arpa/inet.h>
 #include <string.h>
 
+#include "fuzz.h"
 #include "user/core/prefix.h"
-
-static void require(bool holds)
-{
-	if (!holds)
-		__builtin_trap();
-}
 
 /* What libc makes of @text: the family, or 0. */
 static u8 parse_libc(const char *text, size_t length, struct spw_addr *addr)
@@ -57,8 +52,6 @@ static void check_prefix(const char *text, size_t length)
 		!spw_addr_compare(&again.addr, &prefix.addr));
 	require(spw_prefix_contains(&prefix, &again));
 }
-
-int LLVMFuzzerTestOneInput(const u8 *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 {

@@ -151,8 +151,8 @@ static int write_entry(void *context, const struct spw_entry_key *key, const str
 
 	if (!value->list || value->list >= SPW_LISTS_MAX || value->until_ns <= writing->moment.now_ns)
 		return 0;
-	snprintf(line.list, sizeof(line.list), "%s", writing->names[value->list]);
-	snprintf(line.note, sizeof(line.note), "%.*s", (int)sizeof(value->note), value->note);
+	memcpy(line.list, writing->names[value->list], sizeof(line.list) - 1);
+	memcpy(line.note, value->note, sizeof(line.note) - 1);
 	line.counted = spw_entry_counted(writing->maps, value);
 	spw_entry_write_line(writing->out, &line, &writing->moment);
 	return ferror(writing->out) ? -EIO : 0;
@@ -180,7 +180,9 @@ static int save(const char *state_dir, const struct spw_entry_maps *maps, const 
 {
 	const double now = wall_seconds();
 	struct writing writing = {
-		.maps = maps, .names = names, .moment = {true, .saved = now, .now = now, .now_ns = spw_monotonic_ns()}};
+		.maps = maps,
+		.names = names,
+		.moment = {.same_boot = true, .saved = now, .now = now, .now_ns = spw_monotonic_ns()}};
 	int err = spw_state_replace(state_dir, SPW_ENTRIES_FILE, write_all, &writing);
 
 	*message = '\0';
