@@ -163,8 +163,7 @@ def slow_clients(tap, world):
         leases.append(agent.status()["lease_remaining_s"])
     tap.ok(min(leases) > 1.5 / SLOW, "400 slow clients: the lease is renewed at every tick (fault 43)", min(leases))
     tap.ok(slowest < 1 * SLOW, "400 slow clients: the control socket answers (fault 43)", f"{slowest:.2f} s")
-    with open(f"/proc/{agent.process.pid}/status", encoding="ascii") as status:
-        memory = int(re.search(r"VmRSS:\s+(\d+)", status.read())[1])
+    memory = agent.resident() >> 10
     tap.ok(memory < 64 << 10, "400 slow clients: memory is bounded (fault 43)", f"{memory} kB")
     for client in attackers:
         client.close()
@@ -221,6 +220,7 @@ def no_page(tap, world):
     agent.write(CLASSES)
     agent.launch()
     wait_for(lambda: agent.mode() == "native" and agent.status()["lease_remaining_s"] > 0, 10, "the agent runs")
+    wait_for(lambda: "10010" in agent.process.log(), 2, "it comes to its metrics, which it does once all is attached")
     tap.ok("10010" in agent.process.log(), "the port is taken: said in the log, the host is protected all the same",
            agent.process.log())
     taken.close()
