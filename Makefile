@@ -28,16 +28,18 @@ PKG_LIBS   = $(shell pkg-config --libs $(PKG))
 
 WARN    := -Wall -Wextra -Werror
 CFLAGS  ?= -O2 -g
-CFLAGS_ALL = -std=gnu11 -D_GNU_SOURCE $(WARN) $(CFLAGS) -DSPW_VERSION='"$(VERSION)"' -I$(BUILD)/bpf $(PKG_CFLAGS) -MMD -MP
+# Includes name a file from the top ("maps/types.h") or from user/ ("core/words.h"); those beside a file by its name alone.
+INCLUDE := -iquote . -iquote user
+CFLAGS_ALL = -std=gnu11 -D_GNU_SOURCE $(WARN) $(CFLAGS) -DSPW_VERSION='"$(VERSION)"' $(INCLUDE) -I$(BUILD)/bpf $(PKG_CFLAGS) -MMD -MP
 SAN     := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
-BPF_CFLAGS := -O2 -g -target bpf -mcpu=v3 -D__TARGET_ARCH_$(ARCH) $(WARN) -Wno-unused-function -Ivmlinux -I.
+BPF_CFLAGS := -O2 -g -target bpf -mcpu=v3 -D__TARGET_ARCH_$(ARCH) $(WARN) -Wno-unused-function -Ivmlinux -iquote .
 
-SRC      := $(wildcard user/*.c user/*/*.c)
+SRC      := $(wildcard user/*.c user/*/*.c user/*/*/*.c)
 OBJ      := $(SRC:%.c=$(BUILD)/obj/%.o)
 # What runs in the unit ring, under ASan and UBSan: what is pure, and of io/ what works without a network and without maps.
-SAN_SRC  := $(wildcard user/core/*.c user/config/*.c user/lists/*.c user/view/*.c) \
-            user/io/answer.c user/io/proc_text.c user/io/tally.c user/io/log.c user/io/pcapng.c \
-            $(addprefix user/io/,registry.c learned.c state_file.c history.c history_parts.c history_read.c thinning.c events.c hooks.c)
+SAN_SRC  := $(wildcard user/base/*.c user/core/*.c user/core/*/*.c user/config/*.c user/lists/*.c user/view/*.c) \
+            $(addprefix user/signals/,answer.c proc_text.c tally.c) user/host/pcapng.c user/host/hooks.c user/kernel/registry.c \
+            $(addprefix user/store/,learned.c state_file.c history.c history_parts.c history_read.c thinning.c events.c)
 SAN_OBJ  := $(SAN_SRC:%.c=$(BUILD)/san/%.o)
 SKELS    := $(BUILD)/bpf/spillway.skel.h $(BUILD)/bpf/signals.skel.h
 SIM_OBJ  := $(patsubst %.c,$(BUILD)/san/%.o,$(filter-out tests/sim/test_%,$(wildcard tests/sim/*.c)))
@@ -65,7 +67,7 @@ $(BUILD)/obj/%.o: %.c | $(SKELS)
 $(BUILD)/san/%.o: %.c | $(SKELS)
 	$(say) CC-SAN $<
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(CFLAGS_ALL) $(SAN) -I. -c -o $@ $<
+	$(Q)$(CC) $(CFLAGS_ALL) $(SAN) -c -o $@ $<
 
 $(BUILD)/bpf/%.bpf.o: bpf/%.bpf.c vmlinux/vmlinux.h
 	$(say) BPF $<
@@ -91,16 +93,16 @@ pure: $(BUILD)/pure.stamp
 $(filter-out $(SIM),$(UNIT)) $(BUILD)/tests/e2e/hooks_driver: $(BUILD)/tests/%: tests/%.c $(SAN_OBJ)
 	$(say) TEST $@
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(CFLAGS_ALL) $(SAN) -I. -o $@ $< $(SAN_OBJ) $(PKG_LIBS) -lcmocka -lm
+	$(Q)$(CC) $(CFLAGS_ALL) $(SAN) -o $@ $< $(SAN_OBJ) $(PKG_LIBS) -lcmocka -lm
 
 # The plant that the sim ring shares.
 $(SIM): $(BUILD)/tests/%: tests/%.c $(SAN_OBJ) $(SIM_OBJ)
 	$(say) TEST $@
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(CFLAGS_ALL) $(SAN) -I. -o $@ $< $(SIM_OBJ) $(SAN_OBJ) $(PKG_LIBS) -lcmocka -lm
+	$(Q)$(CC) $(CFLAGS_ALL) $(SAN) -o $@ $< $(SIM_OBJ) $(SAN_OBJ) $(PKG_LIBS) -lcmocka -lm
 
 ## tests    build what the rings run
-tests: $(BUILD)/spillway $(UNIT) $(addprefix $(BUILD)/tests/,blast driver entries_driver signals_watch arrive upstream e2e/hooks_driver)
+tests: $(BUILD)/spillway $(UNIT) $(addprefix $(BUILD)/tests/,blast driver bans_driver signals_watch arrive upstream e2e/hooks_driver)
 
 $(BUILD)/tests/driver: tests/prog/driver.c $(OBJ)
 	$(say) TEST $@
@@ -108,7 +110,7 @@ $(BUILD)/tests/driver: tests/prog/driver.c $(OBJ)
 	$(Q)$(CC) $(CFLAGS_ALL) -o $@ $< $(filter-out %/user/main.o,$(OBJ)) $(PKG_LIBS) -lpthread
 
 # The same for entries, as the agent holds them.
-$(BUILD)/tests/entries_driver: tests/prog/entries_driver.c $(OBJ)
+$(BUILD)/tests/bans_driver: tests/prog/bans_driver.c $(OBJ)
 	$(say) TEST $@
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS_ALL) -o $@ $< $(filter-out %/user/main.o,$(OBJ)) $(PKG_LIBS) -lpthread
@@ -119,11 +121,11 @@ $(BUILD)/tests/blast: tests/e2e/blast.c
 	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE $(WARN) -O2 -o $@ $<
 
 # Prints what the agent would know at each tick, without an agent.
-WATCH_OBJ := $(filter $(BUILD)/obj/user/io/% $(BUILD)/obj/user/config/% $(BUILD)/obj/user/core/% $(BUILD)/obj/user/lists/%,$(OBJ))
+WATCH_OBJ := $(filter-out $(BUILD)/obj/user/main.o $(BUILD)/obj/user/agent/% $(BUILD)/obj/user/cmd/%,$(OBJ))
 $(BUILD)/tests/signals_watch: tests/e2e/signals_watch.c $(WATCH_OBJ)
 	$(say) CC $<
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(CFLAGS_ALL) -I. -o $@ $< $(WATCH_OBJ) $(PKG_LIBS) -lm
+	$(Q)$(CC) $(CFLAGS_ALL) -o $@ $< $(WATCH_OBJ) $(PKG_LIBS) -lm
 
 ARRIVE := $(addprefix tests/loop/,arrive.c schedule.c client.c answer.c tally.c)
 $(BUILD)/tests/arrive: $(ARRIVE) $(wildcard tests/loop/*.h)
@@ -183,14 +185,14 @@ bench-loop:
 ## fuzz     each parser of outside input for FUZZ_SECONDS (60)
 FUZZ_SECONDS ?= 60
 FUZZ     := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
-FUZZ_SRC := $(wildcard user/core/*.c user/config/*.c user/lists/*.c) \
-            $(addprefix user/io/,answer.c proc_text.c history_parts.c history_read.c entry_line.c)
+FUZZ_SRC := $(wildcard user/base/*.c user/core/*.c user/core/*/*.c user/config/*.c user/lists/*.c) \
+            $(addprefix user/signals/,answer.c proc_text.c) $(addprefix user/store/,history_parts.c history_read.c ban_line.c)
 $(BUILD)/fuzz/%: tests/fuzz/%.c tests/fuzz/fuzz.h $(FUZZ_SRC)
 	$(say) FUZZ $@
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CLANG) -std=gnu11 -D_GNU_SOURCE -DSPW_VERSION='"$(VERSION)"' -g -O1 -I. \
+	$(Q)$(CLANG) -std=gnu11 -D_GNU_SOURCE -DSPW_VERSION='"$(VERSION)"' -g -O1 $(INCLUDE) \
 	  -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
-	  -o $@ $< $(FUZZ_SRC) $(shell pkg-config --cflags --libs yaml-0.1 jansson) -lm
+	  -o $@ $< $(FUZZ_SRC) $(shell pkg-config --cflags --libs yaml-0.1 jansson libsystemd) -lm
 
 fuzz: $(FUZZ)
 	@for target in $(FUZZ); do \
@@ -205,7 +207,7 @@ fuzz: $(FUZZ)
 ## demo     a shop, four kinds of clients, the level goes to red: what is refused and what is served (root, 60 s)
 demo:
 	@packaging/deps build test
-	@$(MAKE) --no-print-directory $(BUILD)/spillway
+	@$(MAKE) --no-print-directory $(JOBS) $(BUILD)/spillway $(BUILD)/tests/arrive
 	@tests/demo/demo
 
 ## deps     install what the build needs (Debian), or name it (elsewhere)
@@ -239,13 +241,15 @@ vmlinux:
 
 ## lint     clang-tidy over user/, shell syntax
 SHELL_SRC = $(shell grep -lIrE '^\#!.*\b(ba)?sh\b' packaging tests vmlinux)
-lint: $(SKELS)
+lint:
+	@packaging/deps build lint
+	@$(MAKE) --no-print-directory $(SKELS)
 	bash -n $(SHELL_SRC)
 	clang-tidy --quiet --warnings-as-errors='*' $(SRC) -- $(filter-out -MMD -MP,$(CFLAGS_ALL))
 
 ## format   clang-format over everything that is ours
 format:
-	clang-format -i $(wildcard bpf/*.[ch] maps/*.h user/*.[ch] user/*/*.[ch] tests/*/*.[ch])
+	clang-format -i $(wildcard bpf/*.[ch] maps/*.h user/*.[ch] user/*/*.[ch] user/*/*/*.[ch] tests/*/*.[ch])
 
 ## clean    remove $(BUILD)
 clean:

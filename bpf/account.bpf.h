@@ -6,7 +6,7 @@
 #ifndef SPW_BPF_ACCOUNT_BPF_H
 #define SPW_BPF_ACCOUNT_BPF_H
 
-#include "../maps/maps.bpf.h"
+#include "maps/maps.bpf.h"
 #include "verdict.h"
 
 /* Returns how many packets of this list and reason this CPU has seen, this one included. */

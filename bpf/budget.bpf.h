@@ -6,7 +6,7 @@
 #ifndef SPW_BPF_BUDGET_BPF_H
 #define SPW_BPF_BUDGET_BPF_H
 
-#include "../maps/maps.bpf.h"
+#include "maps/maps.bpf.h"
 #include "fresh.h"
 #include "verdict.h"
 

@@ -10,7 +10,7 @@
 #ifndef SPW_BPF_CLASSIFY_H
 #define SPW_BPF_CLASSIFY_H
 
-#include "../maps/ruleset.h"
+#include "maps/ruleset.h"
 
 /* Every lane's guard bit stays set where the address is not below the key. */
 #define SPW_LANES4 0x0001000100010001ULL

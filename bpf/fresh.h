@@ -15,7 +15,7 @@
 #ifndef SPW_BPF_FRESH_H
 #define SPW_BPF_FRESH_H
 
-#include "../maps/fingerprint.h"
+#include "maps/fingerprint.h"
 
 /* What is known of a piece of new work. */
 struct spw_sight {

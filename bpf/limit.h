@@ -18,7 +18,7 @@
 #ifndef SPW_BPF_LIMIT_H
 #define SPW_BPF_LIMIT_H
 
-#include "../maps/limit.h"
+#include "maps/limit.h"
 #include "meter.h"
 #include "mix.h"
 

@@ -6,7 +6,7 @@
 #ifndef SPW_BPF_LIMITS_BPF_H
 #define SPW_BPF_LIMITS_BPF_H
 
-#include "../maps/maps.bpf.h"
+#include "maps/maps.bpf.h"
 #include "limit.h"
 #include "verdict.h"
 

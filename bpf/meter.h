@@ -17,7 +17,7 @@
 #ifndef SPW_BPF_METER_H
 #define SPW_BPF_METER_H
 
-#include "../maps/order.h"
+#include "maps/admission.h"
 
 /* After so many attempts in vain the cost is added without asking again, so nothing passes without being metered. */
 #define SPW_METER_ATTEMPTS 3

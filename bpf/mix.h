@@ -9,7 +9,7 @@
 #ifndef SPW_BPF_MIX_H
 #define SPW_BPF_MIX_H
 
-#include "../maps/types.h"
+#include "maps/types.h"
 
 #define SPW_MIX_FIRST  0xbf58476d1ce4e5b9ULL
 #define SPW_MIX_SECOND 0x94d049bb133111ebULL

@@ -10,7 +10,7 @@
 #ifndef SPW_BPF_PARSE_H
 #define SPW_BPF_PARSE_H
 
-#include "../maps/trace.h"
+#include "maps/trace.h"
 #include "mix.h"
 
 enum spw_ethertype {

@@ -6,7 +6,7 @@
 #ifndef SPW_BPF_SAMPLE_BPF_H
 #define SPW_BPF_SAMPLE_BPF_H
 
-#include "../maps/maps.bpf.h"
+#include "maps/maps.bpf.h"
 #include "meter.h"
 #include "sample.h"
 #include "verdict.h"

@@ -15,7 +15,7 @@
 #ifndef SPW_BPF_SHARE_H
 #define SPW_BPF_SHARE_H
 
-#include "../maps/order.h"
+#include "maps/admission.h"
 #include "mix.h"
 
 /**

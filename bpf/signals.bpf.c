@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * How long requests wait before the application reads them: from data ready on a socket to the first read of it. Loaded
- * by user/io/read_wait.c, apart from the datapath: what goes wrong here costs the signal and nothing else.
+ * by user/kernel/read_wait.c, apart from the datapath: what goes wrong here costs the signal and nothing else.
  *
  *   data ready   tp_btf/sk_data_ready, or fentry/sock_def_readable where that tracepoint is missing (before 6.3)
  *   read         tp_btf/tcp_rcv_space_adjust: whenever TCP hands data to the application, by whichever call (recv,

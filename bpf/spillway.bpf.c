@@ -10,7 +10,7 @@
 #include "account.bpf.h"
 #include "budget.bpf.h"
 #include "classify.h"
-#include "entry.bpf.h"
+#include "ban.bpf.h"
 #include "limits.bpf.h"
 #include "parse.h"
 #include "sample.bpf.h"

@@ -6,7 +6,7 @@
 #ifndef SPW_BPF_UNREAD_H
 #define SPW_BPF_UNREAD_H
 
-#include "../maps/signal.h"
+#include "maps/signal.h"
 
 /* One attempt; false: an interrupt came between. */
 SPW_INLINE bool spw_try_shift_unread(u64 *place, u64 *ancient, u32 epoch, int by)

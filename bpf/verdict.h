@@ -26,9 +26,9 @@
 #ifndef SPW_BPF_VERDICT_H
 #define SPW_BPF_VERDICT_H
 
-#include "../maps/control.h"
-#include "../maps/ruleset.h"
-#include "../maps/trace.h"
+#include "maps/control.h"
+#include "maps/ruleset.h"
+#include "maps/trace.h"
 #include "meter.h"
 #include "share.h"
 

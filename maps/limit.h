@@ -16,7 +16,7 @@
 #ifndef SPW_MAPS_LIMIT_H
 #define SPW_MAPS_LIMIT_H
 
-#include "order.h"
+#include "admission.h"
 
 /* Whose rate it is. */
 enum spw_limit_scope {

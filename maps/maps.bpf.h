@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Every map, once, with its one writer. Where the kernel can hold the datapath to that, it does: BPF_F_RDONLY_PROG.
- * The agent never writes a counter; that is kept by user/io/ having no function that could.
+ * The agent never writes a counter; that is kept by user/kernel/ having no function that could.
  *
  *   map                writer     value
  *   ruleset            agent      one inner array of one struct spw_ruleset, read-only to programs; replacing the
@@ -27,7 +27,7 @@
  *   entry_filter       agent      struct spw_entry_filter, one value
  *   entry_counts       datapath   struct spw_entry_count, by the number that an entry names
  *   list_registry      agent      struct spw_list_record     \
- *   class_registry     agent      struct spw_class_record     \ the datapath does not see these: made by user/io/pins.c
+ *   class_registry     agent      struct spw_class_record     \ the datapath does not see these: made by user/kernel/pins.c
  *   service_registry   agent      struct spw_service_record   /
  *   agent_registry     agent      struct spw_agent_record    /
  *   entry_totals       agent      struct spw_entry_totals   /
@@ -37,10 +37,10 @@
 
 #include "control.h"
 #include "counters.h"
-#include "entry.h"
+#include "ban.h"
 #include "fingerprint.h"
 #include "limit.h"
-#include "order.h"
+#include "admission.h"
 #include "ruleset.h"
 #include "sample.h"
 #include "trace.h"

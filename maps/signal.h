@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * How long requests wait before the application reads them: what bpf/signals.bpf.c writes and user/io/signals.c reads.
+ * How long requests wait before the application reads them: what bpf/signals.bpf.c writes and user/signals/signals.c reads.
  * A histogram with four buckets an octave, from 1,024 ns to 17 s: a quantile read off it is right to 19 %.
  */
 #ifndef SPW_MAPS_SIGNAL_H

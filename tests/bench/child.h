@@ -5,7 +5,7 @@
 
 #include <stddef.h>
 
-#include "../../maps/types.h"
+#include "maps/types.h"
 
 /**
  * bench_child() - run @work in a child.

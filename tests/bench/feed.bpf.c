@@ -8,7 +8,7 @@
 
 #include <bpf/bpf_helpers.h>
 
-#include "../../bpf/parse.h"
+#include "bpf/parse.h"
 #include "feed.h"
 #include "packet.bpf.h"
 

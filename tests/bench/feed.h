@@ -6,7 +6,7 @@
 #ifndef SPW_BENCH_FEED_H
 #define SPW_BENCH_FEED_H
 
-#include "../../maps/types.h"
+#include "maps/types.h"
 
 #define BENCH_SOURCES_MAX (1u << 20)
 

@@ -7,7 +7,7 @@
 
 #include <bpf/bpf_helpers.h>
 
-#include "../../maps/counters.h"
+#include "maps/counters.h"
 #include "feed.h"
 #include "packet.bpf.h"
 

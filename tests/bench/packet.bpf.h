@@ -6,7 +6,7 @@
 #ifndef SPW_BENCH_PACKET_BPF_H
 #define SPW_BENCH_PACKET_BPF_H
 
-#include "../../bpf/parse.h"
+#include "bpf/parse.h"
 
 enum bench_frame {
 	BENCH_IP4 = 14,

@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "../../maps/types.h"
+#include "maps/types.h"
 
 enum bench_case {
 	BENCH_BARE,

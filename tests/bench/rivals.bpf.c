@@ -8,7 +8,7 @@
 
 #include <bpf/bpf_helpers.h>
 
-#include "../../bpf/classify.h"
+#include "bpf/classify.h"
 #include "feed.h"
 #include "packet.bpf.h"
 

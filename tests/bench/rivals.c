@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "../../bpf/classify.h"
+#include "bpf/classify.h"
 #include "systems.h"
 #include "tables.h"
 #include "util.h"

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../../user/config/file.h"
+#include "user/config/file.h"
 #include "util.h"
 
 #define SYNTHETIC_PREFIXES 1000000u

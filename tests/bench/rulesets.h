@@ -6,11 +6,11 @@
 #ifndef SPW_BENCH_RULESETS_H
 #define SPW_BENCH_RULESETS_H
 
-#include "../../user/config/config.h"
-#include "../../user/core/intervals.h"
-#include "../../user/core/ruleset.h"
-#include "../../user/lists/assemble.h"
-#include "../../user/lists/lists.h"
+#include "user/config/config.h"
+#include "user/core/table/intervals.h"
+#include "user/core/table/ruleset.h"
+#include "user/lists/assemble.h"
+#include "user/lists/lists.h"
 #include "feed.h"
 
 /* A range that a list was read from; what `ranges` draws choose among. */

@@ -5,11 +5,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../../bpf/sample.h"
-#include "../../maps/control.h"
-#include "../../maps/counters.h"
-#include "../../user/config/limit_policy.h"
-#include "../../user/core/limits.h"
+#include "bpf/sample.h"
+#include "maps/control.h"
+#include "maps/counters.h"
+#include "user/config/limit_policy.h"
+#include "user/core/limits/limits.h"
 #include "systems.h"
 #include "util.h"
 #include "spillway.skel.h"

@@ -3,7 +3,7 @@
 #ifndef SPW_BENCH_SYSTEMS_H
 #define SPW_BENCH_SYSTEMS_H
 
-#include "../../user/io/datapath.h"
+#include "user/kernel/datapath.h"
 #include "rulesets.h"
 #include "textbook.h"
 

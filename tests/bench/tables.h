@@ -3,7 +3,7 @@
 #ifndef SPW_BENCH_TABLES_H
 #define SPW_BENCH_TABLES_H
 
-#include "../../user/core/intervals.h"
+#include "user/core/table/intervals.h"
 #include "feed.h"
 
 struct bench_poptrie {

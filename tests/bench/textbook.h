@@ -3,7 +3,7 @@
 #ifndef SPW_BENCH_TEXTBOOK_H
 #define SPW_BENCH_TEXTBOOK_H
 
-#include "../../maps/types.h"
+#include "maps/types.h"
 
 #define BENCH_TEXTBOOK_STATES  (1u << 20)
 #define BENCH_TEXTBOOK_CLASSES 64u

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "../../maps/types.h"
+#include "maps/types.h"
 
 /* splitmix64: the same numbers in every run. */
 struct bench_random {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Drives user/io/hooks.c without an agent. Reads "LEVEL FORMER REASON..." a line; prints each result, and "idle" when
+ * Drives user/host/hooks.c without an agent. Reads "LEVEL FORMER REASON..." a line; prints each result, and "idle" when
  * nothing runs any more; ends with its input once that is so. Prints the longest time that the loop was kept, at the
  * end. usage: hooks_driver FOLDER TIMEOUT_MS
  */
@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "user/core/words.h"
-#include "user/io/hooks.h"
+#include "user/host/hooks.h"
 
 static struct spw_hooks *hooks;
 static bool ended;

@@ -10,8 +10,8 @@
 #include <string.h>
 #include <systemd/sd-event.h>
 
-#include "user/io/sampler.h"
-#include "user/io/signals.h"
+#include "user/kernel/sampler.h"
+#include "user/signals/signals.h"
 
 struct watch {
 	struct spw_signals *signals;

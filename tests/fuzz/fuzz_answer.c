@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "fuzz.h"
-#include "user/io/answer.h"
+#include "user/signals/answer.h"
 
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 {

@@ -12,8 +12,8 @@
 #include <unistd.h>
 
 #include "fuzz.h"
-#include "user/config/text.h"
-#include "user/io/history_parts.h"
+#include "user/base/text.h"
+#include "user/store/history_parts.h"
 
 #define DECIDED_MAX 4 /* ticks of an input that are decided on again; more would only take longer */
 

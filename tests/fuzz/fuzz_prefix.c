@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "fuzz.h"
-#include "user/core/prefix.h"
+#include "user/core/table/prefix.h"
 
 /* What libc makes of @text: the family, or 0. */
 static u8 parse_libc(const char *text, size_t length, struct spw_addr *addr)

@@ -41,13 +41,13 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../../bpf/sample.h"
-#include "../../maps/trace.h"
-#include "../../user/config/limit_policy.h"
-#include "../../user/cmd/reading.h"
-#include "../../user/io/datapath.h"
-#include "../../user/io/samples.h"
-#include "../../user/io/sampler.h"
+#include "bpf/sample.h"
+#include "maps/trace.h"
+#include "user/config/limit_policy.h"
+#include "user/cmd/reading.h"
+#include "user/kernel/datapath.h"
+#include "user/kernel/sample_ring.h"
+#include "user/kernel/sampler.h"
 #include "spillway.skel.h"
 
 enum { FRAME_MAX = 256, REPEAT = 1000 };

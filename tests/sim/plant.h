@@ -13,7 +13,7 @@
 #ifndef SPW_SIM_PLANT_H
 #define SPW_SIM_PLANT_H
 
-#include "user/core/decide.h"
+#include "user/core/control/decide.h"
 
 #define SIM_SERVICES_MAX 4
 #define SIM_CLASSES_MAX	 8

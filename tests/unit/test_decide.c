@@ -13,7 +13,7 @@
 #include <cmocka.h>
 
 #include "bpf/verdict.h"
-#include "user/core/decide.h"
+#include "user/core/control/decide.h"
 
 #define MS_NS	   1000000ull
 #define NOBODY	   SPW_LEVEL_NEVER

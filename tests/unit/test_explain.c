@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "user/core/rules.h"
+#include "user/core/control/rules.h"
 #include "user/view/explain.h"
 
 #define S  1000000000ull

@@ -17,10 +17,10 @@
 
 #include <cmocka.h>
 
-#include "user/io/history.h"
-#include "user/io/history_parts.h"
-#include "user/io/learned.h"
-#include "user/io/thinning.h"
+#include "user/store/history.h"
+#include "user/store/history_parts.h"
+#include "user/store/learned.h"
+#include "user/store/thinning.h"
 
 #define S    1000000000ull
 #define TICK (S / 10)

@@ -13,10 +13,10 @@
 
 #include <cmocka.h>
 
-#include "../../bpf/limit.h"
-#include "../../maps/types.h"
-#include "../../user/core/fair.h"
-#include "../../user/core/limits.h"
+#include "bpf/limit.h"
+#include "maps/types.h"
+#include "user/core/limits/fair.h"
+#include "user/core/limits/limits.h"
 
 #define HZ     250
 #define SECOND 1000000000ull

@@ -14,7 +14,7 @@
 #include <arpa/inet.h>
 #include <cmocka.h>
 
-#include "user/core/prefix.h"
+#include "user/core/table/prefix.h"
 
 #define COUNT(array) (sizeof(array) / sizeof(*(array)))
 

@@ -13,7 +13,7 @@
 #include <cmocka.h>
 #include <errno.h>
 
-#include "user/io/registry.h"
+#include "user/kernel/registry.h"
 
 struct bench {
 	struct spw_registry registry;

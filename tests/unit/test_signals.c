@@ -14,9 +14,9 @@
 #include <cmocka.h>
 
 #include "bpf/unread.h"
-#include "user/io/answer.h"
-#include "user/io/proc_text.h"
-#include "user/io/tally.h"
+#include "user/signals/answer.h"
+#include "user/signals/proc_text.h"
+#include "user/signals/tally.h"
 
 #define COUNT(array) (sizeof(array) / sizeof(*(array)))
 #define MS	     1000000ull

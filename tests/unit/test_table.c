@@ -14,7 +14,7 @@
 #include <cmocka.h>
 
 #include "bpf/classify.h"
-#include "user/core/ruleset.h"
+#include "user/core/table/ruleset.h"
 
 static u64 random_state;
 

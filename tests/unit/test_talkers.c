@@ -11,9 +11,9 @@
 #include <cmocka.h>
 
 #include "bpf/sample.h"
-#include "user/core/sampling.h"
-#include "user/core/source_kind.h"
-#include "user/core/talkers.h"
+#include "user/core/talkers/sampling.h"
+#include "user/core/talkers/source_kind.h"
+#include "user/core/talkers/talkers.h"
 
 #define NEVER_MORE(text, value, bound)                                                                                 \
 	do {                                                                                                           \

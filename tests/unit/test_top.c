@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "user/io/pcapng.h"
+#include "user/host/pcapng.h"
 #include "user/view/drop.h"
 #include "user/view/top.h"
 

@@ -20,9 +20,9 @@
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
-#include "../cmd/cmd.h"
-#include "../core/words.h"
-#include "../io/log.h"
+#include "cmd/cmd.h"
+#include "core/words.h"
+#include "base/log.h"
 #include "state.h"
 
 #define NICE (-15)

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "../io/log.h"
+#include "base/log.h"
 #include "state.h"
 
 static int attach(struct agent *agent, struct spw_link *link, enum spw_attach_mode mode, char *message)

@@ -17,17 +17,17 @@
 
 #include <systemd/sd-event.h>
 
-#include "../io/compile_job.h"
-#include "../io/control_socket.h"
-#include "../io/datapath.h"
-#include "../io/links.h"
-#include "../io/metrics_server.h"
-#include "../io/registry.h"
-#include "../io/sampler.h"
-#include "deciding.h"
-#include "entries.h"
-#include "limiting.h"
-#include "samples.h"
+#include "host/compile_job.h"
+#include "net/control_socket.h"
+#include "kernel/datapath.h"
+#include "kernel/links.h"
+#include "net/metrics_server.h"
+#include "kernel/registry.h"
+#include "kernel/sampler.h"
+#include "governor.h"
+#include "bans.h"
+#include "limiter.h"
+#include "talkers.h"
 
 #define TICKS_A_SECOND (1000000000ull / SPW_TICK_NS)
 

@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../config/units.h"
-#include "../io/cleanup.h"
-#include "../io/control_socket.h"
+#include "base/units.h"
+#include "base/cleanup.h"
+#include "net/control_socket.h"
 #include "cmd.h"
 
 enum { ANSWER_SECONDS = 170 };

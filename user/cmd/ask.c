@@ -2,7 +2,7 @@
 /* One request to the agent, one answer. */
 #include "ask.h"
 
-#include "../io/control_socket.h"
+#include "net/control_socket.h"
 
 #define ANSWER_SECONDS 10
 

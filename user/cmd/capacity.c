@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "../config/units.h"
+#include "base/units.h"
 #include "ask.h"
 #include "look.h"
 

@@ -4,10 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../maps/sample.h"
-#include "../io/cleanup.h"
-#include "../io/pcapng.h"
-#include "../view/drop.h"
+#include "maps/sample.h"
+#include "base/cleanup.h"
+#include "host/pcapng.h"
+#include "view/drop.h"
 #include "drops.h"
 
 struct capture {

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../io/cleanup.h"
-#include "../view/view.h"
+#include "base/cleanup.h"
+#include "view/view.h"
 #include "look.h"
 #include "reading.h"
 

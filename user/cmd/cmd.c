@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../config/policy.h"
+#include "config/policy.h"
 
 int spw_usage(const struct spw_verb *verb, const char *format, ...)
 {

@@ -8,8 +8,8 @@
 
 #include <stdbool.h>
 
-#include "../config/config.h"
-#include "../io/pins.h"
+#include "config/config.h"
+#include "kernel/pins.h"
 
 enum spw_exit {
 	SPW_EXIT_DONE = 0,

@@ -4,9 +4,9 @@
 #include <errno.h>
 #include <string.h>
 
-#include "../core/snapshot.h"
-#include "../io/links.h"
-#include "../io/sampler.h"
+#include "core/snapshot.h"
+#include "kernel/links.h"
+#include "kernel/sampler.h"
 #include "cmd.h"
 
 static void print_line(const char *line)

@@ -10,9 +10,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../io/cleanup.h"
-#include "../io/probe.h"
-#include "../io/sampler.h"
+#include "base/cleanup.h"
+#include "host/probe.h"
+#include "kernel/sampler.h"
 #include "look.h"
 #include "reading.h"
 

@@ -8,9 +8,9 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "../io/cleanup.h"
-#include "../io/control_socket.h"
-#include "../io/sampler.h"
+#include "base/cleanup.h"
+#include "net/control_socket.h"
+#include "kernel/sampler.h"
 
 #define LOOK_MS	   200
 #define LINE_BYTES 65536

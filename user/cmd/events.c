@@ -11,10 +11,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "../io/cleanup.h"
-#include "../io/events.h"
-#include "../view/drop.h"
-#include "../view/parts.h"
+#include "base/cleanup.h"
+#include "store/events.h"
+#include "view/drop.h"
+#include "view/parts.h"
 #include "cmd.h"
 #include "drops.h"
 

@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../io/control_socket.h"
-#include "../io/history.h"
-#include "../view/explain.h"
+#include "net/control_socket.h"
+#include "store/history.h"
+#include "view/explain.h"
 #include "cmd.h"
 #include "look.h"
 

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../config/units.h"
-#include "../core/words.h"
+#include "base/units.h"
+#include "core/words.h"
 #include "ask.h"
 
 static int print_answer(const struct spw_call *call, const json_t *answer)

@@ -5,7 +5,7 @@
 
 #include <jansson.h>
 
-#include "../lists/lists.h"
+#include "lists/lists.h"
 #include "cmd.h"
 
 /** spw_list_show() - lists, or one with its entries, from the pinned maps. @name: NULL: all. Returns enum spw_exit. */

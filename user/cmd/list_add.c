@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../config/file.h"
-#include "../config/units.h"
-#include "../io/cleanup.h"
+#include "config/file.h"
+#include "base/units.h"
+#include "base/cleanup.h"
 #include "list.h"
 #include "look.h"
 

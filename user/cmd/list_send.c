@@ -3,9 +3,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "../config/item.h"
-#include "../io/cleanup.h"
-#include "../io/control_socket.h"
+#include "config/item.h"
+#include "base/cleanup.h"
+#include "net/control_socket.h"
 #include "list.h"
 
 enum {

@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../io/entries.h"
-#include "../io/sampler.h"
-#include "../view/view.h"
+#include "kernel/ban_maps.h"
+#include "kernel/sampler.h"
+#include "view/view.h"
 #include "list.h"
 #include "look.h"
 

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../io/sampler.h"
+#include "kernel/sampler.h"
 
 static int explain(const struct spw_pins *pins, int err, const char *message)
 {

@@ -5,7 +5,7 @@
 
 #include <jansson.h>
 
-#include "../core/snapshot.h"
+#include "core/snapshot.h"
 #include "cmd.h"
 
 /**

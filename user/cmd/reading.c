@@ -4,8 +4,8 @@
 
 #include <string.h>
 
-#include "../io/sampler.h"
-#include "../lists/assemble.h"
+#include "kernel/sampler.h"
+#include "lists/assemble.h"
 
 static double seconds_since(u64 began_ns)
 {

@@ -6,7 +6,7 @@
 #ifndef SPW_CMD_READING_H
 #define SPW_CMD_READING_H
 
-#include "../lists/lists.h"
+#include "lists/lists.h"
 
 struct spw_reading {
 	struct spw_config config;

@@ -6,11 +6,11 @@
 #include <string.h>
 #include <time.h>
 
-#include "../core/words.h"
-#include "../io/cleanup.h"
-#include "../io/events.h"
-#include "../io/history.h"
-#include "../view/parts.h"
+#include "core/words.h"
+#include "base/cleanup.h"
+#include "store/events.h"
+#include "store/history.h"
+#include "view/parts.h"
 #include "cmd.h"
 
 #define NS_PER_S 1000000000ull

@@ -2,7 +2,7 @@
 /* run: the agent, in the foreground. */
 #include <string.h>
 
-#include "../agent/agent.h"
+#include "agent/agent.h"
 #include "cmd.h"
 
 static int run(const struct spw_call *call, int argc, char **argv)

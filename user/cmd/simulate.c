@@ -11,11 +11,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../core/words.h"
-#include "../io/capture.h"
-#include "../io/datapath.h"
-#include "../io/sampler.h"
-#include "../view/view.h"
+#include "core/words.h"
+#include "host/capture.h"
+#include "kernel/datapath.h"
+#include "kernel/sampler.h"
+#include "view/view.h"
 #include "cmd.h"
 #include "reading.h"
 #include "spillway.skel.h"

@@ -2,8 +2,8 @@
 /* status: the whole state of the datapath, from the pinned maps; works when the agent is dead. */
 #include <stdio.h>
 
-#include "../io/sampler.h"
-#include "../view/view.h"
+#include "kernel/sampler.h"
+#include "view/view.h"
 #include "look.h"
 
 static int run(const struct spw_call *call, int argc, char **argv)

@@ -13,10 +13,10 @@
 #include <sys/ioctl.h>
 #include <time.h>
 
-#include "../io/control_socket.h"
-#include "../io/sampler.h"
-#include "../view/talkers.h"
-#include "../view/top.h"
+#include "net/control_socket.h"
+#include "kernel/sampler.h"
+#include "view/talkers.h"
+#include "view/top.h"
 #include "look.h"
 
 enum {

@@ -3,7 +3,7 @@
 #include <bpf/libbpf.h>
 #include <stdio.h>
 
-#include "../../maps/types.h"
+#include "maps/types.h"
 #include "cmd.h"
 
 static int run(const struct spw_call *call, int argc, char **argv)

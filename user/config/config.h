@@ -9,8 +9,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "../core/limits.h"
-#include "../core/prefix.h"
+#include "core/limits/limits.h"
+#include "core/table/prefix.h"
 #include "diagnostics.h"
 
 #define SPW_CONFIG_DEFAULT_PATH "/etc/spillway/spillway.yaml"

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "text.h"
+#include "base/text.h"
 
 /* @text with what is not printable as \xNN, so that nothing that was read reaches a terminal or a log raw. */
 static char *escape(const char *text)

@@ -9,7 +9,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 
-#include "../../maps/types.h"
+#include "maps/types.h"
 
 struct spw_place {
 	const char *file; /* borrowed; NULL: no file */

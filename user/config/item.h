@@ -6,7 +6,7 @@
 #ifndef SPW_CONFIG_ITEM_H
 #define SPW_CONFIG_ITEM_H
 
-#include "../core/prefix.h"
+#include "core/table/prefix.h"
 
 /* All three are ranges; spw_range_next() gives a prefix back as itself. */
 struct spw_item {

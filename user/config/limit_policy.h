@@ -3,7 +3,7 @@
 #ifndef SPW_CONFIG_LIMIT_POLICY_H
 #define SPW_CONFIG_LIMIT_POLICY_H
 
-#include "../core/limits.h"
+#include "core/limits/limits.h"
 #include "config.h"
 
 /**

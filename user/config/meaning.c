@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../core/words.h"
+#include "core/words.h"
 
 /* A use of a list: by class, and where in the class. */
 struct use {

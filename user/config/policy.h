@@ -6,8 +6,8 @@
 #ifndef SPW_CONFIG_POLICY_H
 #define SPW_CONFIG_POLICY_H
 
-#include "../../maps/types.h"
-#include "../core/decide.h"
+#include "maps/types.h"
+#include "core/control/decide.h"
 #include "config.h"
 
 #define SPW_STATE_DIR_DEFAULT "/var/lib/spillway"

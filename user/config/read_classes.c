@@ -9,8 +9,8 @@
 
 #include <string.h>
 
-#include "text.h"
-#include "units.h"
+#include "base/text.h"
+#include "base/units.h"
 
 void spw_read_level(struct spw_reader *reader, const struct spw_node *value, u8 *level)
 {

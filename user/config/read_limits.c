@@ -9,7 +9,7 @@
 
 #include <stdio.h>
 
-#include "units.h"
+#include "base/units.h"
 
 /* Limits while they are read: a burst says how much of what only when all rates are known. */
 struct limits_reading {

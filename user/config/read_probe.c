@@ -8,7 +8,7 @@
  */
 #include "reader.h"
 
-#include "units.h"
+#include "base/units.h"
 #include "url.h"
 
 #define MS_NS 1000000ULL

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <yaml.h>
 
-#include "text.h"
+#include "base/text.h"
 
 /* A collection that is not closed yet. */
 struct open_node {

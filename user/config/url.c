@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "units.h"
+#include "base/units.h"
 
 static const char scheme[] = "http://";
 

@@ -8,11 +8,11 @@
 
 #include <stddef.h>
 
-#include "../../maps/control.h"
-#include "../../maps/counters.h"
-#include "../../maps/entry.h"
-#include "../../maps/registry.h"
-#include "../../maps/sample.h"
+#include "maps/control.h"
+#include "maps/counters.h"
+#include "maps/ban.h"
+#include "maps/registry.h"
+#include "maps/sample.h"
 
 /* Sums by verdict; packets[SPW_DROP] and so on. */
 struct spw_sum {

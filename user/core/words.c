@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "facts.h"
+#include "core/control/facts.h"
 
 #define COUNT(array) (sizeof(array) / sizeof(*(array)))
 

@@ -6,9 +6,9 @@
 #ifndef SPW_CORE_WORDS_H
 #define SPW_CORE_WORDS_H
 
-#include "../../maps/counters.h"
-#include "../../maps/limit.h"
-#include "../../maps/types.h"
+#include "maps/counters.h"
+#include "maps/limit.h"
+#include "maps/types.h"
 
 /** Names; "?" for a number out of range. A level may also be SPW_LEVEL_NEVER: "never". */
 const char *spw_level_name(u32 level);

@@ -4,7 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "../core/words.h"
+#include "core/words.h"
 #include "lists.h"
 
 /* A list under check, for messages. */

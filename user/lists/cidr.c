@@ -6,7 +6,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "../config/item.h"
+#include "config/item.h"
 #include "lines.h"
 
 static bool is_blank(char c)

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../config/file.h"
+#include "config/file.h"
 
 /* A code is two characters from '0' to 'Z', which '?' is one of. */
 #define CODE_FIRST	'0'

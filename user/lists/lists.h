@@ -6,8 +6,8 @@
 #ifndef SPW_LISTS_LISTS_H
 #define SPW_LISTS_LISTS_H
 
-#include "../config/config.h"
-#include "../core/ruleset.h"
+#include "config/config.h"
+#include "core/table/ruleset.h"
 
 /* The prefixes of one list, in the order of its source. */
 struct spw_list {

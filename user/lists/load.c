@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../config/file.h"
+#include "config/file.h"
 #include "countries.h"
 #include "lists.h"
 

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "../io/events.h"
+#include "store/events.h"
 #include "parts.h"
 
 char *spw_view_drop_json(const struct spw_drop_view *drop, size_t *bytes)

@@ -7,8 +7,8 @@
 #include <string.h>
 #include <time.h>
 
-#include "../core/rules.h"
-#include "../core/words.h"
+#include "core/control/rules.h"
+#include "core/words.h"
 #include "reason.h"
 
 #define LABEL	     "  %-11s"

@@ -6,7 +6,7 @@
 #ifndef SPW_VIEW_EXPLAIN_H
 #define SPW_VIEW_EXPLAIN_H
 
-#include "../config/policy.h"
+#include "config/policy.h"
 #include "view.h"
 
 /* A change of the level, as it was said when it came. */

@@ -2,8 +2,8 @@
 /* `explain` as JSON, which is also the answer of the control socket. */
 #include <time.h>
 
-#include "../core/rules.h"
-#include "../core/words.h"
+#include "core/control/rules.h"
+#include "core/words.h"
 #include "explain.h"
 #include "reason.h"
 

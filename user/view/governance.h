@@ -8,10 +8,10 @@
 
 #include <stdio.h>
 
-#include "../config/policy.h"
-#include "../core/facts.h"
-#include "../io/history.h"
-#include "limiting.h"
+#include "config/policy.h"
+#include "core/control/facts.h"
+#include "store/history.h"
+#include "limiter.h"
 
 /* How long deciding takes, from the first fact read to the last order written. */
 struct spw_deciding_pace {

@@ -2,7 +2,7 @@
 /* The limits of a class, for `check` and `status`. */
 #include <string.h>
 
-#include "../core/words.h"
+#include "core/words.h"
 #include "parts.h"
 
 static const char *rate_text(const struct spw_rate *rate, u32 kind, char text[SPW_SHORT_TEXT])

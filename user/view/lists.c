@@ -3,7 +3,7 @@
  * JSON. */
 #include <string.h>
 
-#include "../core/words.h"
+#include "core/words.h"
 #include "parts.h"
 
 #define NAME_COLUMNS_MIN 10

@@ -5,7 +5,7 @@
  */
 #include <string.h>
 
-#include "../core/words.h"
+#include "core/words.h"
 #include "parts.h"
 
 #define NAME_COLUMNS_MIN 10

@@ -4,7 +4,7 @@
  * server. docs/metrics.md says what each is for, and a test holds it against this table. Addresses never become labels:
  * labels are names out of the configuration and words out of core/words.h, so the number of series is bounded.
  */
-#include "../core/words.h"
+#include "core/words.h"
 #include "page.h"
 
 void put_series(struct page *page, const char *suffix, const struct label *labels)

@@ -3,7 +3,7 @@
  * The part of the page that Prometheus scrapes which only the agent knows: what was decided, by which signals, and how
  * that went. One row of the table below a family; docs/metrics.md says what each is for.
  */
-#include "../core/words.h"
+#include "core/words.h"
 #include "governance.h"
 #include "page.h"
 #include "view.h"

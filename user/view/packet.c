@@ -3,8 +3,8 @@
  * One packet of a capture and its judgement, as `simulate` shows it. Captures have millions of packets, so this writes
  * straight to the stream; the keys of the JSON and their order are an interface, docs and tests rely on them.
  */
-#include "../core/prefix.h"
-#include "../core/words.h"
+#include "core/table/prefix.h"
+#include "core/words.h"
 #include "parts.h"
 
 /* Nothing was read of a frame that could not go through the program; it passes, as the kernel never showed it. */

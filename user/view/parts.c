@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../core/words.h"
-#include "../io/cleanup.h"
+#include "core/words.h"
+#include "base/cleanup.h"
 
 #define REPLACEMENT "\xef\xbf\xbd" /* U+FFFD */
 

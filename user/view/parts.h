@@ -9,7 +9,7 @@
 #include <jansson.h>
 #include <stdio.h>
 
-#include "../core/snapshot.h"
+#include "core/snapshot.h"
 #include "view.h"
 
 /* Where a text goes. Everywhere, bytes that are not UTF-8 become U+FFFD. */

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../core/words.h"
+#include "core/words.h"
 #include "explain.h"
 #include "reason.h"
 

@@ -3,7 +3,7 @@
 #ifndef SPW_VIEW_REASON_H
 #define SPW_VIEW_REASON_H
 
-#include "../config/policy.h"
+#include "config/policy.h"
 #include "parts.h"
 
 /** spw_per_second() - "5,200/s"; below ten with a tenth. Returns @text. */

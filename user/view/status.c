@@ -6,7 +6,7 @@
 #include <ctype.h>
 #include <string.h>
 
-#include "../core/words.h"
+#include "core/words.h"
 #include "parts.h"
 
 #define NAME_COLUMNS_MIN  10

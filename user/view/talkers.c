@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../core/words.h"
+#include "core/words.h"
 #include "page.h"
 
 static const char *const orders[SPW_TALKER_ORDERS] = {

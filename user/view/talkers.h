@@ -3,12 +3,12 @@
 #ifndef SPW_VIEW_TALKERS_H
 #define SPW_VIEW_TALKERS_H
 
-#include "../config/policy.h"
-#include "../core/facts.h"
-#include "../core/sampling.h"
-#include "../core/source_kind.h"
-#include "../core/talkers.h"
-#include "../io/registry.h"
+#include "config/policy.h"
+#include "core/control/facts.h"
+#include "core/talkers/sampling.h"
+#include "core/talkers/source_kind.h"
+#include "core/talkers/talkers.h"
+#include "kernel/registry.h"
 #include "parts.h"
 
 struct spw_talkers_view {

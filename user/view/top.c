@@ -5,7 +5,7 @@
 #include <ctype.h>
 #include <string.h>
 
-#include "../core/words.h"
+#include "core/words.h"
 #include "talkers.h"
 
 enum {

@@ -6,7 +6,7 @@
 #ifndef SPW_VIEW_TOP_H
 #define SPW_VIEW_TOP_H
 
-#include "../core/talkers.h"
+#include "core/talkers/talkers.h"
 #include "screen.h"
 
 struct spw_top {

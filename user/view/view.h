@@ -8,10 +8,10 @@
 #include <jansson.h>
 #include <stdio.h>
 
-#include "../../maps/entry.h"
-#include "../../maps/trace.h"
-#include "../config/config.h"
-#include "../core/snapshot.h"
+#include "maps/ban.h"
+#include "maps/trace.h"
+#include "config/config.h"
+#include "core/snapshot.h"
 
 /* How text may look. */
 struct spw_style {

@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Entries at the end of a pipe: the real program, loaded with nothing pinned and nothing attached, and entries held in
+ * its maps by the agent's own code, so that a test in another language can hold what comes out against its own idea.
+ * Started by tests/prog/test_bans.py; every command is answered by one line.
+ *
+ * bans_driver CONFIG.yaml    lists are numbered from 1 on, in the order of the configuration
+ *   hold LIST PREFIX MS         added, changed, moved (0, 1, 2), or -errno; MS 0: no end
+ *   release PREFIX              ok
+ *   whose HEX                   list verdict reason, of a frame
+ *   counted PREFIX              packets bytes
+ *   size                        entries, entries and holes
+ *   time HEX REPEAT             ns a frame
+ */
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <err.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "maps/trace.h"
+#include "user/agent/bans.h"
+#include "user/cmd/reading.h"
+#include "user/kernel/datapath.h"
+#include "user/kernel/sampler.h"
+#include "spillway.skel.h"
+
+enum { FRAME_MAX = 256 };
+
+static struct spw_datapath datapath;
+static struct agent_entries entries;
+
+static struct spw_prefix parse_prefix(const char *text)
+{
+	struct spw_prefix prefix;
+
+	if (spw_prefix_parse(text, strlen(text), &prefix) != SPW_PREFIX_OK)
+		errx(2, "%s: no prefix", text);
+	return prefix;
+}
+
+static void make_rows(const struct spw_lists *lists)
+{
+	for (u8 family = 4; family <= 6; family += 2) {
+		struct spw_intervals intervals = {0};
+		struct spw_span *spans = calloc(SPW_LIST_ENTRIES_MAX, sizeof(*spans));
+		size_t count = 0;
+
+		for (size_t i = 0; i < lists->count; i++)
+			for (size_t j = 0; j < lists->lists[i].count; j++)
+				if (lists->lists[i].entries[j].prefix.family == family)
+					spans[count++] = (struct spw_span){lists->lists[i].entries[j].prefix.addr, 0,
+									   lists->lists[i].entries[j].prefix.len};
+		if (spw_intervals_make(spans, count, family, &intervals) ||
+		    spw_prefix_rows_add(&entries.rows.rows, family, spans, count))
+			errx(1, "out of memory");
+		spw_intervals_free(&intervals);
+		free(spans);
+	}
+	entries.rows.memory = entries.rows.rows.rows4;
+}
+
+static void open_entries(const struct spw_lists *lists)
+{
+	struct spw_pins pins = {0};
+	const u32 key = 0;
+	const struct spw_control control = {.lease_until_jiffies = UINT64_MAX, .level = SPW_GREEN};
+
+	pins.fds[SPW_PIN_ENTRIES] = bpf_map__fd(datapath.skeleton->maps.entries);
+	pins.fds[SPW_PIN_ENTRY_FILTER] = bpf_map__fd(datapath.skeleton->maps.entry_filter);
+	pins.fds[SPW_PIN_ENTRY_COUNTS] = bpf_map__fd(datapath.skeleton->maps.entry_counts);
+	pins.fds[SPW_PIN_ENTRY_TOTALS] = -1;
+	entries.totals = calloc(SPW_LISTS_MAX, sizeof(*entries.totals));
+	entries.totals_changed = calloc(SPW_LISTS_MAX, sizeof(*entries.totals_changed));
+	if (spw_entry_maps_open(&pins, true, &entries.maps) || spw_entry_maps_seed(&entries.maps) ||
+	    spw_entry_set_init(&entries.set, 4711) ||
+	    bpf_map_update_elem(bpf_map__fd(datapath.skeleton->maps.control), &key, &control, BPF_ANY))
+		errx(1, "cannot open the maps of entries");
+	make_rows(lists);
+}
+
+static void read_clock(void)
+{
+	entries.now_ns = spw_monotonic_ns();
+	entries.clock = (struct spw_entry_clock){spw_datapath_lease(&datapath, 0), entries.now_ns, 250};
+}
+
+static void hold(const char *arguments)
+{
+	struct entry_terms terms = {.note = "", .until_ns = SPW_ENTRY_FOREVER};
+	unsigned int list, ms;
+	struct spw_prefix prefix;
+	int outcome, err = 0;
+	char text[64];
+
+	if (sscanf(arguments, "%u %63s %u", &list, text, &ms) != 3)
+		errx(2, "hold: %s", arguments);
+	prefix = parse_prefix(text);
+	read_clock();
+	terms.list = (u16)list;
+	if (ms)
+		terms.until_ns = entries.now_ns + ms * 1000000ull;
+	outcome = entry_hold(&entries, &prefix, &terms);
+	if (outcome >= 0)
+		err = entries_flush(&entries);
+	if (outcome >= 0 && !err)
+		err = entry_write(&entries, &prefix, &terms);
+	printf("%d\n", err ? err : outcome);
+}
+
+static void release(const char *arguments)
+{
+	struct spw_prefix prefix = parse_prefix(arguments);
+	struct spw_held *held = spw_entry_set_find(&entries.set, &prefix);
+
+	if (held && held->list)
+		entry_release(&entries, held);
+	puts(held ? "ok" : "absent");
+}
+
+static u32 parse_hex(const char *text, u8 frame[FRAME_MAX])
+{
+	u32 length = 0, byte;
+
+	while (length < FRAME_MAX && sscanf(text + 2 * length, "%2x", &byte) == 1)
+		frame[length++] = (u8)byte;
+	return length;
+}
+
+static u32 send_frame(const char *hex, int repeat)
+{
+	u8 frame[FRAME_MAX];
+	u32 length = parse_hex(hex, frame);
+	LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = frame, .data_size_in = length, .repeat = repeat);
+
+	if (bpf_prog_test_run_opts(datapath.program_fd, &options))
+		err(1, "BPF_PROG_TEST_RUN");
+	return options.duration;
+}
+
+static void show_whose(const char *hex)
+{
+	struct spw_trace trace;
+	const u32 key = 0;
+
+	send_frame(hex, 1);
+	if (bpf_map_lookup_elem(bpf_map__fd(datapath.skeleton->maps.trace), &key, &trace))
+		err(1, "cannot read the trace");
+	printf("%u %u %u\n", trace.list, trace.verdict, trace.reason);
+}
+
+static void show_counted(const char *arguments)
+{
+	struct spw_prefix prefix = parse_prefix(arguments);
+	struct spw_entry_key key = spw_entry_key(&prefix);
+	struct spw_entry_value value;
+	struct spw_entry_count counted;
+
+	if (bpf_map_lookup_elem(entries.maps.entries_fd, &key, &value))
+		err(1, "%s", arguments);
+	counted = spw_entry_counted(&entries.maps, &value);
+	printf("%llu %llu\n", (unsigned long long)counted.packets, (unsigned long long)counted.bytes);
+}
+
+static void show_time(const char *arguments)
+{
+	char hex[2 * FRAME_MAX + 1];
+	int repeat;
+
+	if (sscanf(arguments, "%512s %d", hex, &repeat) != 2)
+		errx(2, "time: %s", arguments);
+	printf("%u\n", send_frame(hex, repeat));
+}
+
+static void obey(char *line)
+{
+	char *arguments;
+
+	line[strcspn(line, "\n")] = '\0';
+	arguments = strchr(line, ' ');
+	if (arguments)
+		*arguments++ = '\0';
+	if (!strcmp(line, "size"))
+		printf("%u %u\n", entries.set.entries, entries.set.count);
+	else if (!arguments)
+		errx(2, "%s?", line);
+	else if (!strcmp(line, "hold"))
+		hold(arguments);
+	else if (!strcmp(line, "release"))
+		release(arguments);
+	else if (!strcmp(line, "whose"))
+		show_whose(arguments);
+	else if (!strcmp(line, "counted"))
+		show_counted(arguments);
+	else if (!strcmp(line, "time"))
+		show_time(arguments);
+	else
+		errx(2, "%s?", line);
+	fflush(stdout);
+}
+
+int main(int argc, char **argv)
+{
+	static char line[8192];
+	struct spw_diagnostics diagnostics = {0};
+	char message[SPW_MESSAGE_MAX];
+	struct spw_reading reading;
+	int map;
+
+	if (argc != 2)
+		errx(2, "usage: bans_driver CONFIG.yaml");
+	if (spw_reading_make(argv[1], true, &reading, &diagnostics))
+		errx(1, "%s: no ruleset", argv[1]);
+	map = spw_ruleset_map(reading.image.ruleset, reading.image.bytes);
+	if (map < 0)
+		errx(1, "cannot make the map of the ruleset: %s", strerror(-map));
+	if (spw_datapath_load(NULL, map, reading.image.ruleset->units_capacity, !getenv("NO_TRACE"), &datapath,
+			      message))
+		errx(1, "%s", message);
+	open_entries(&reading.lists);
+	while (fgets(line, sizeof(line), stdin))
+		obey(line);
+	return 0;
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The agent's log: standard error, with the journal's priority prefixes when systemd reads it (sd-daemon(3)).
+ */
+#ifndef SPW_IO_LOG_H
+#define SPW_IO_LOG_H
+
+#include <syslog.h>
+
+#include "config/diagnostics.h"
+
+/** spw_log() - one line; @priority as in syslog(3), LOG_ERR to LOG_DEBUG. Newlines inside become spaces. */
+__attribute__((format(printf, 2, 3))) void spw_log(int priority, const char *format, ...);
+
+/**
+ * spw_log_fields() - one line with structured fields beside it, for the journal (sd_journal_sendv(3)); without one, the
+ * line goes where all others go and the fields are left out.
+ * @fields: "SPILLWAY_LEVEL=red" and so on, ended by NULL; at most SPW_LOG_FIELDS_MAX
+ */
+#define SPW_LOG_FIELDS_MAX 24
+void spw_log_fields(int priority, const char *line, const char *const *fields);
+
+/** spw_log_diagnostics() - one line each. */
+void spw_log_diagnostics(const struct spw_diagnostics *diagnostics);
+
+#endif

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Words with a unit -> numbers: "20ms", "10/s", "50Mbit/s", "443", "red". Called by the readers of the configuration;
+ * verbs may use them for arguments. Each returns NULL, or what would be right: it is to stand behind
+ * "'20' is not a duration: ".
+ */
+#ifndef SPW_CONFIG_UNITS_H
+#define SPW_CONFIG_UNITS_H
+
+#include "maps/types.h"
+
+/* Largest rate and count: a terabit per second. */
+#define SPW_RATE_MAX 1000000000000ULL
+
+/** spw_units_duration() - "20ms", "3s", "10m", "1h" in nanoseconds; not more than a year. */
+const char *spw_units_duration(const char *text, u64 *ns);
+
+/** spw_units_rate() - "10/s", "2k/s", "1M/s", "1G/s"; at least 1/s. */
+const char *spw_units_rate(const char *text, u64 *per_second);
+
+/** spw_units_bit_rate() - "500bit/s", "64kbit/s", "50Mbit/s", "1Gbit/s"; at least 1bit/s. */
+const char *spw_units_bit_rate(const char *text, u64 *per_second);
+
+/** spw_units_count() - "30", "2k", "1M", "1G"; at least 1. */
+const char *spw_units_count(const char *text, u64 *count);
+
+/** spw_units_percent() - "95%"; whole, from 0% to 1000%, as a share of one: 0.95. */
+const char *spw_units_percent(const char *text, double *share);
+
+/** spw_units_port() - "1" to "65535". */
+const char *spw_units_port(const char *text, u16 *port);
+
+/** spw_units_level() - "green", "yellow", "orange", "red", or "never" (SPW_LEVEL_NEVER). */
+const char *spw_units_level(const char *text, u8 *level);
+
+#endif

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the agent knows at one tick: counts since boot and values of the moment, no rates. Filled in by io/ (sampler,
+ * signals, host) on a real host and by the plant in the sim ring; read by rates.c; what the history keeps is made of
+ * it.
+ *
+ * Nothing that is absent is zero: whatever can be missing says whether it is there.
+ */
+#ifndef SPW_CORE_FACTS_H
+#define SPW_CORE_FACTS_H
+
+#include "maps/counters.h"
+#include "maps/signal.h"
+
+/* Guards: they tell of the host, not of one service. */
+enum spw_host_signal {
+	SPW_SIGNAL_CPU = 0,	      /* busy share of the busiest core, 0 to 1 */
+	SPW_SIGNAL_SOFTIRQ = 1,	      /* share of softirq on the core that has most of it, 0 to 1 */
+	SPW_SIGNAL_SOFTNET_DROPS = 2, /* per second */
+	SPW_SIGNAL_OVERFLOWS = 3,     /* listen overflows per second */
+	SPW_SIGNAL_PSI_CPU = 4,	      /* share of time in which some task waited, 0 to 1; from `total`, never avg10 */
+	SPW_SIGNAL_PSI_IO = 5,
+	SPW_SIGNAL_PSI_MEMORY = 6,
+	SPW_HOST_SIGNALS = 7,
+};
+
+struct spw_reading {
+	double value;
+	bool present;
+};
+
+/* What is known of one service. Counts are cumulative and may begin anywhere; rates.c looks at differences. */
+struct spw_service_facts {
+	/* New work by class rank (0: highest priority), from the datapath. */
+	u64 fresh[SPW_CLASSES_MAX][SPW_VERDICTS];
+	u64 resent[SPW_CLASSES_MAX][SPW_VERDICTS];
+	/* Of the refused fresh: by rule 10, although their sources are in the share. Steadies the shares. */
+	bool crowded_present;
+	u64 crowded[SPW_CLASSES_MAX];
+
+	/* Read-wait: from data ready to the application's read, by tracepoints. */
+	bool waits_present;
+	u64 waits[SPW_WAIT_BUCKETS]; /* reads, by bucket (spw_wait_bucket()); cumulative */
+	u64 first_reads;	     /* connections whose first data were read: new work served; cumulative */
+	u64 oldest_unread_ns;	     /* how long the oldest data wait that nobody has read yet; 0: none do */
+
+	/* Accept queues of its listening sockets, from sock_diag. */
+	bool queue_present;
+	u64 queue;	 /* connections that wait to be accepted */
+	u64 queue_limit; /* how many may */
+
+	/* The application's own word, if a probe is configured: in the unit of its limit. */
+	struct spw_reading probe;
+};
+
+struct spw_facts {
+	u64 now_ns; /* CLOCK_MONOTONIC */
+	struct spw_reading host[SPW_HOST_SIGNALS];
+	u32 services_count;
+	struct spw_service_facts services[SPW_SERVICES_MAX]; /* in the order of the policy */
+};
+
+#endif

@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The compile job: a child that reads, compiles, fills a map, reports and ends. */
+#include "compile_job.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "kernel/datapath.h"
+#include "kernel/rows.h"
+#include "kernel/sampler.h"
+
+/* On the wire: a byte with the descriptors of map and rows beside it, struct spw_compile_result, its text. */
+
+/* ---- in the child ---- */
+
+static void bound_resources(pid_t agent, int socket)
+{
+	const struct rlimit memory = {SPW_JOB_BYTES_MAX, SPW_JOB_BYTES_MAX};
+	const struct rlimit seconds = {SPW_JOB_SECONDS_MAX, SPW_JOB_SECONDS_MAX};
+	const struct rlimit core = {0, 0};
+	struct rlimit inherited;
+	FILE *score;
+
+	/* A limit that somebody set lower is kept. */
+	if (!getrlimit(RLIMIT_AS, &inherited) && inherited.rlim_cur > memory.rlim_cur)
+		setrlimit(RLIMIT_AS, &memory);
+	setrlimit(RLIMIT_CPU, &seconds);
+	setrlimit(RLIMIT_CORE, &core);
+	/* Without an agent nobody wants the result; and what it had open, its lock above all, must not live on in here.
+	 */
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != agent)
+		_exit(1);
+	if (socket > STDERR_FILENO + 1)
+		close_range(STDERR_FILENO + 1, (u32)socket - 1, 0);
+	close_range((u32)socket + 1, ~0U, 0);
+	/* When memory runs out it is this process that has to go, not the agent. */
+	score = fopen("/proc/self/oom_score_adj", "we");
+	if (score) {
+		fputs("1000", score);
+		fclose(score);
+	}
+}
+
+static int compile_and_fill(const struct spw_config *config, const struct spw_lists *lists,
+			    const struct spw_identities *identities, u64 generation, u32 units_min,
+			    struct spw_compile_result *result, int *rows_file, struct spw_diagnostics *diagnostics)
+{
+	struct spw_place file = {config->path, 0, 0};
+	struct spw_ruleset_image image = {0};
+	struct spw_ruleset_error error;
+	struct spw_assembly assembly;
+	u64 begin = spw_monotonic_ns();
+	int map = spw_assemble(config, lists, identities, &assembly);
+
+	if (map) {
+		spw_error(diagnostics, file, "cannot assemble the ruleset: %s", strerror(-map));
+		return map;
+	}
+	assembly.source.keep_prefixes = true;
+	map = spw_ruleset_compile(&assembly.source, units_min, &image, &error);
+	if (map) {
+		spw_report_ruleset_error(config, lists, &assembly, &error, diagnostics);
+		goto out;
+	}
+	result->compile_ns = spw_monotonic_ns() - begin;
+	spw_report_overruling(config, &assembly, &image, diagnostics);
+	image.ruleset->generation = generation;
+	begin = spw_monotonic_ns();
+	map = spw_ruleset_map(image.ruleset, image.bytes);
+	if (map < 0)
+		spw_error(diagnostics, file, "cannot make the kernel's map of the ruleset (%zu MiB): %s",
+			  image.bytes >> 20, strerror(-map));
+	result->fill_ns = spw_monotonic_ns() - begin;
+	*rows_file = spw_rows_write(&image.rows);
+	if (*rows_file < 0 && map >= 0) {
+		spw_error(diagnostics, file, "cannot keep the prefixes for entries: %s", strerror(-*rows_file));
+		close(map);
+		map = *rows_file;
+	}
+	result->units_capacity = image.ruleset->units_capacity;
+	result->bytes = image.bytes;
+	result->prefixes4 = image.prefixes4;
+	result->prefixes6 = image.prefixes6;
+out:
+	spw_ruleset_free(&image);
+	spw_assembly_free(&assembly);
+	return map;
+}
+
+static int work(const struct spw_config *config, const struct spw_identities *identities, u64 generation, u32 units_min,
+		bool force, struct spw_compile_result *result, int *rows_file, struct spw_diagnostics *diagnostics)
+{
+	struct spw_lists lists;
+	u64 begin = spw_monotonic_ns();
+	int err = spw_lists_load(config, &lists, diagnostics);
+
+	if (!err)
+		err = spw_lists_check(config, &lists, force, diagnostics);
+	if (err)
+		return err;
+	result->read_ns = spw_monotonic_ns() - begin;
+	for (size_t i = 0; i < lists.count && i < SPW_LISTS_MAX; i++) {
+		result->list_prefixes[i][0] = lists.lists[i].count4;
+		result->list_prefixes[i][1] = lists.lists[i].count6;
+	}
+	return compile_and_fill(config, &lists, identities, generation, units_min, result, rows_file, diagnostics);
+}
+
+static char *join(const struct spw_diagnostics *diagnostics, size_t *bytes)
+{
+	char *text = NULL;
+	FILE *out = open_memstream(&text, bytes);
+
+	if (!out)
+		return NULL;
+	for (size_t i = 0; i < diagnostics->count; i++)
+		fprintf(out, "%s%s\n", diagnostics->items[i].severity == SPW_WARNING ? "warning: " : "",
+			diagnostics->items[i].text);
+	if (diagnostics->errors + diagnostics->warnings > diagnostics->count)
+		fprintf(out, "warning: and %zu more\n",
+			diagnostics->errors + diagnostics->warnings - diagnostics->count);
+	fclose(out);
+	return text;
+}
+
+static int send_all(int socket, const void *bytes, size_t count)
+{
+	const char *at = bytes;
+
+	while (count) {
+		ssize_t sent = send(socket, at, count, MSG_NOSIGNAL);
+
+		if (sent < 0)
+			return -errno;
+		at += sent;
+		count -= (size_t)sent;
+	}
+	return 0;
+}
+
+/* The descriptors, of the map and of the rows, travel with the first byte. */
+union descriptors {
+	struct cmsghdr header;
+	char bytes[CMSG_SPACE(2 * sizeof(int))];
+};
+
+static int send_result(int socket, const struct spw_compile_result *result, const int sent[2], const char *text)
+{
+	union descriptors control = {0};
+	char first = 'r';
+	struct iovec vector = {&first, 1};
+	struct msghdr message = {.msg_iov = &vector, .msg_iovlen = 1};
+	int err;
+
+	if (sent[0] >= 0) {
+		message.msg_control = control.bytes;
+		message.msg_controllen = sizeof(control.bytes);
+		control.header = (struct cmsghdr){
+			.cmsg_len = CMSG_LEN(2 * sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS};
+		memcpy(CMSG_DATA(&control.header), sent, 2 * sizeof(int));
+	}
+	if (sendmsg(socket, &message, MSG_NOSIGNAL) != 1)
+		return -errno;
+	err = send_all(socket, result, sizeof(*result));
+	return err || !text ? err : send_all(socket, text, result->text_bytes);
+}
+
+static void child(pid_t agent, const struct spw_config *config, const struct spw_identities *identities, u64 generation,
+		  u32 units_min, bool force, int socket)
+{
+	static struct spw_compile_result result;
+	static struct spw_diagnostics diagnostics;
+	char *text;
+	int made[2] = {-1, -1};
+
+	bound_resources(agent, socket);
+	made[0] = work(config, identities, generation, units_min, force, &result, &made[1], &diagnostics);
+	result.err = made[0] < 0 ? made[0] : 0;
+	text = join(&diagnostics, &result.text_bytes);
+	if (!text)
+		result.text_bytes = 0;
+	_exit(send_result(socket, &result, made, text) ? 1 : 0);
+}
+
+/* ---- in the agent ---- */
+
+int spw_compile_job_start(const struct spw_config *config, const struct spw_identities *identities, u64 generation,
+			  u32 units_min, bool force, struct spw_compile_job *job)
+{
+	int ends[2];
+	sigset_t all, before;
+	pid_t pid, agent = getpid();
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends))
+		return -errno;
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, &before);
+	pid = fork();
+	if (!pid) {
+		/* The agent's signals are not the job's: it ends by SIGKILL, by its limits, or by itself. */
+		close(ends[0]);
+		child(agent, config, identities, generation, units_min, force, ends[1]);
+	}
+	sigprocmask(SIG_SETMASK, &before, NULL);
+	close(ends[1]);
+	if (pid < 0) {
+		int err = -errno;
+
+		close(ends[0]);
+		return err;
+	}
+	*job = (struct spw_compile_job){.pid = pid, .socket = ends[0], .started_ns = spw_monotonic_ns()};
+	return 0;
+}
+
+static bool receive_all(int socket, void *bytes, size_t count)
+{
+	return recv(socket, bytes, count, MSG_WAITALL) == (ssize_t)count;
+}
+
+static bool receive_result(int socket, struct spw_compile_result *result, int received[2])
+{
+	union descriptors control;
+	char first;
+	struct iovec vector = {&first, 1};
+	struct msghdr message = {.msg_iov = &vector,
+				 .msg_iovlen = 1,
+				 .msg_control = control.bytes,
+				 .msg_controllen = sizeof(control.bytes)};
+	const struct cmsghdr *header;
+
+	if (recvmsg(socket, &message, MSG_CMSG_CLOEXEC) != 1)
+		return false;
+	header = CMSG_FIRSTHDR(&message);
+	if (header && header->cmsg_type == SCM_RIGHTS && header->cmsg_len == CMSG_LEN(2 * sizeof(int)))
+		memcpy(received, CMSG_DATA(header), 2 * sizeof(int));
+	return receive_all(socket, result, sizeof(*result));
+}
+
+static char *describe_death(int status)
+{
+	char *text = NULL;
+
+	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGXCPU)
+		return strdup("the compile job took too long and was ended");
+	if (asprintf(&text, "the compile job died (%s %d)%s", WIFSIGNALED(status) ? "signal" : "exit status",
+		     WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status),
+		     WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL ? "; out of memory, or it took too long" : "") <
+	    0)
+		return NULL;
+	return text;
+}
+
+void spw_compile_job_finish(struct spw_compile_job *job, struct spw_compile_report *report)
+{
+	struct spw_compile_result *result = &report->result;
+	bool whole;
+	int status = 0, received[2] = {-1, -1};
+
+	whole = receive_result(job->socket, result, received);
+	report->text = NULL;
+	report->ruleset_map = received[0];
+	report->rows_file = received[1];
+	if (whole && result->text_bytes) {
+		report->text = calloc(1, result->text_bytes + 1);
+		whole = report->text && receive_all(job->socket, report->text, result->text_bytes);
+	}
+	close(job->socket);
+	while (waitpid(job->pid, &status, 0) < 0 && errno == EINTR)
+		;
+	*job = (struct spw_compile_job){.socket = -1};
+	if (!whole) {
+		free(report->text);
+		report->text = describe_death(status);
+		result->err = -ECHILD;
+	} else if (!result->err && report->ruleset_map < 0) {
+		result->err = -EBADF;
+	}
+}
+
+void spw_compile_report_free(struct spw_compile_report *report)
+{
+	free(report->text);
+	report->text = NULL;
+	if (report->ruleset_map >= 0)
+		close(report->ruleset_map);
+	report->ruleset_map = -1;
+	if (report->rows_file >= 0)
+		close(report->rows_file);
+	report->rows_file = -1;
+}
+
+void spw_compile_job_kill(struct spw_compile_job *job)
+{
+	if (job->pid > 0)
+		kill(job->pid, SIGKILL);
+}

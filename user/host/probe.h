@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Facts about the host that decide whether the agent can work here. Looks only: nothing is loaded, attached, mounted or
+ * written. Called by `doctor`, which judges them.
+ */
+#ifndef SPW_IO_PROBE_H
+#define SPW_IO_PROBE_H
+
+#include <stdbool.h>
+
+#include "maps/types.h"
+
+/* Capabilities of this process that matter, by their numbers in capability.h. */
+struct spw_capabilities {
+	bool known;
+	bool net_admin;
+	bool sys_admin;
+	bool bpf;     /* or sys_admin, which has it in it */
+	bool perfmon; /* or sys_admin */
+};
+
+/* Where pinned maps would go. */
+struct spw_bpffs {
+	char path[256]; /* the nearest folder above the pins that is there */
+	bool is_bpffs;
+	bool read_only;
+	bool writable; /* by this process */
+};
+
+struct spw_interface {
+	u32 ifindex; /* 0: there is none of that name; the rest is then empty */
+	bool up;
+	bool carrier;
+	u32 mtu;
+	char driver[32]; /* empty: it does not say */
+	int xdp_err;	 /* 0: what follows is known; -errno */
+	u32 program_id;	 /* of the attached XDP program, 0: none */
+	char program[64];
+	bool native;
+	bool ours; /* our pinned link holds it */
+};
+
+void spw_probe_capabilities(struct spw_capabilities *capabilities);
+
+/** spw_probe_kernel() - version as 0xMMMMmmmm and the text of uname. */
+u32 spw_probe_kernel(char release[65]);
+#define SPW_KERNEL(major, minor) ((u32)(major) << 16 | (u32)(minor))
+
+bool spw_probe_btf(void);
+
+/** spw_probe_jit() - net.core.bpf_jit_enable: 0, 1, 2; -1: not to be seen from here. */
+int spw_probe_jit(void);
+
+void spw_probe_bpffs(const char *pin_dir, struct spw_bpffs *bpffs);
+
+void spw_probe_interface(const char *name, const char *pin_dir, struct spw_interface *interface);
+
+#endif

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The maps of entries. The agent is the only one who writes them, so what it reads before a write still holds then. */
+#include "ban_maps.h"
+
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+
+#include "base/cleanup.h"
+
+#define READ_AT_ONCE 4096
+
+/* The kernel maps whole pages. */
+static size_t page_up(size_t bytes)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+
+	return (bytes + page - 1) / page * page;
+}
+
+static const size_t counts_bytes = SPW_ENTRY_COUNTS * sizeof(struct spw_entry_count);
+
+int spw_entry_maps_open(const struct spw_pins *pins, bool writable, struct spw_entry_maps *maps)
+{
+	void *filter, *counts;
+
+	*maps = (struct spw_entry_maps){.entries_fd = pins->fds[SPW_PIN_ENTRIES],
+					.totals_fd = pins->fds[SPW_PIN_ENTRY_TOTALS],
+					.counts_fd = pins->fds[SPW_PIN_ENTRY_COUNTS]};
+	if (!writable)
+		return 0;
+	counts = mmap(NULL, page_up(counts_bytes), PROT_READ, MAP_SHARED, maps->counts_fd, 0);
+	if (counts == MAP_FAILED)
+		return -errno;
+	maps->counts = counts;
+	filter = mmap(NULL, page_up(sizeof(*maps->filter)), PROT_READ | PROT_WRITE, MAP_SHARED,
+		      pins->fds[SPW_PIN_ENTRY_FILTER], 0);
+	if (filter == MAP_FAILED) {
+		int err = -errno;
+
+		spw_entry_maps_close(maps);
+		return err;
+	}
+	maps->filter = filter;
+	return 0;
+}
+
+void spw_entry_maps_close(struct spw_entry_maps *maps)
+{
+	if (maps->counts)
+		munmap((void *)maps->counts, page_up(counts_bytes));
+	if (maps->filter)
+		munmap(maps->filter, page_up(sizeof(*maps->filter)));
+	maps->counts = NULL;
+	maps->filter = NULL;
+}
+
+int spw_entry_maps_seed(struct spw_entry_maps *maps)
+{
+	struct spw_entry_filter *filter = maps->filter;
+
+	if (filter->magic == SPW_ENTRY_MAGIC)
+		return 0;
+	if (getrandom(filter->seed, sizeof(filter->seed), 0) != sizeof(filter->seed))
+		return -errno;
+	filter->seed[0] |= 1;
+	filter->seed[1] |= 1;
+	filter->magic = SPW_ENTRY_MAGIC;
+	return 0;
+}
+
+void spw_entry_maps_publish(struct spw_entry_maps *maps, const struct spw_entry_set *set)
+{
+	u32 active = spw_entry_filter_make(maps->filter, set);
+
+	__atomic_store_n(&maps->filter->active, active, __ATOMIC_SEQ_CST);
+}
+
+static int read_value(const struct spw_entry_maps *maps, const struct spw_entry_key *key, struct spw_entry_value *value)
+{
+	return bpf_map_lookup_elem(maps->entries_fd, key, value) ? -errno : 0;
+}
+
+static struct spw_entry_count read_count(const struct spw_entry_maps *maps, u32 counter)
+{
+	return (struct spw_entry_count){__atomic_load_n(&maps->counts[counter].packets, __ATOMIC_RELAXED),
+					__atomic_load_n(&maps->counts[counter].bytes, __ATOMIC_RELAXED)};
+}
+
+/* The value of an entry that counts from now on. */
+static struct spw_entry_value begin_value(const struct spw_entry_maps *maps, u32 counter)
+{
+	struct spw_entry_count before = read_count(maps, counter);
+
+	return (struct spw_entry_value){
+		.counter = counter, .packets_before = before.packets, .bytes_before = before.bytes};
+}
+
+static void fill_value(struct spw_entry_value *value, const struct spw_held *held, const struct spw_entry_clock *clock,
+		       const char *note)
+{
+	value->list = held->list;
+	value->hole = held->hole;
+	value->until_ns = held->until_ns;
+	value->until_jiffies = spw_entry_jiffies(clock, held->until_ns);
+	memset(value->note, 0, sizeof(value->note));
+	memcpy(value->note, note, strnlen(note, sizeof(value->note) - 1));
+}
+
+int spw_entry_maps_write(const struct spw_entry_maps *maps, const struct spw_held *held,
+			 const struct spw_entry_clock *clock, const char *note, const struct spw_entry_count *carried)
+{
+	struct spw_prefix prefix = spw_held_prefix(held);
+	struct spw_entry_key key = spw_entry_key(&prefix);
+	struct spw_entry_value value = {0};
+
+	if (read_value(maps, &key, &value) || !value.list || value.counter != held->counter) {
+		value = begin_value(maps, held->counter);
+		value.packets_before -= carried ? carried->packets : 0;
+		value.bytes_before -= carried ? carried->bytes : 0;
+	}
+	fill_value(&value, held, clock, note);
+	return bpf_map_update_elem(maps->entries_fd, &key, &value, BPF_ANY) ? -errno : 0;
+}
+
+void spw_entry_batch_add(const struct spw_entry_maps *maps, struct spw_entry_batch *batch, const struct spw_held *held,
+			 const struct spw_entry_clock *clock, const char *note)
+{
+	struct spw_prefix prefix = spw_held_prefix(held);
+
+	batch->keys[batch->count] = spw_entry_key(&prefix);
+	batch->values[batch->count] = begin_value(maps, held->counter);
+	fill_value(&batch->values[batch->count++], held, clock, note);
+}
+
+int spw_entry_batch_write(const struct spw_entry_maps *maps, struct spw_entry_batch *batch)
+{
+	u32 count = batch->count;
+
+	batch->count = 0;
+	if (!count)
+		return 0;
+	return bpf_map_update_batch(maps->entries_fd, batch->keys, batch->values, &count, NULL) ? -errno : 0;
+}
+
+int spw_entry_maps_mark(const struct spw_entry_maps *maps, const struct spw_held *held)
+{
+	struct spw_prefix prefix = spw_held_prefix(held);
+	struct spw_entry_key key = spw_entry_key(&prefix);
+	struct spw_entry_value value = {0};
+
+	if (held->list) {
+		/* One that is about to be written begins as a hole. */
+		int err = read_value(maps, &key, &value);
+
+		if (err && err != -ENOENT)
+			return err;
+	}
+	value.hole = held->hole;
+	return bpf_map_update_elem(maps->entries_fd, &key, &value, BPF_ANY) ? -errno : 0;
+}
+
+int spw_entry_maps_remove(const struct spw_entry_maps *maps, const struct spw_held *held)
+{
+	struct spw_prefix prefix = spw_held_prefix(held);
+	struct spw_entry_key key = spw_entry_key(&prefix);
+
+	return bpf_map_delete_elem(maps->entries_fd, &key) && errno != ENOENT ? -errno : 0;
+}
+
+int spw_entry_maps_read(const struct spw_entry_maps *maps, spw_entry_visit *visit, void *context)
+{
+	_cleanup_free_ struct spw_entry_key *keys = calloc(READ_AT_ONCE, sizeof(*keys));
+	_cleanup_free_ struct spw_entry_value *values = calloc(READ_AT_ONCE, sizeof(*values));
+	u32 position = 0;
+	bool begun = false, more = true;
+
+	if (!keys || !values)
+		return -ENOMEM;
+	while (more) {
+		u32 got = READ_AT_ONCE;
+
+		if (bpf_map_lookup_batch(maps->entries_fd, begun ? &position : NULL, &position, keys, values, &got,
+					 NULL)) {
+			if (errno != ENOENT)
+				return -errno;
+			more = false;
+		}
+		begun = true;
+		for (u32 i = 0; i < got; i++) {
+			int err = visit(context, &keys[i], &values[i]);
+
+			if (err)
+				return err;
+		}
+	}
+	return 0;
+}
+
+struct spw_entry_count spw_entry_counted(const struct spw_entry_maps *maps, const struct spw_entry_value *value)
+{
+	struct spw_entry_count count = {0};
+	u32 counter = value->counter % SPW_ENTRY_COUNTS;
+
+	if (maps->counts)
+		count = read_count(maps, counter);
+	else if (bpf_map_lookup_elem(maps->counts_fd, &counter, &count))
+		return (struct spw_entry_count){0};
+	return (struct spw_entry_count){count.packets - value->packets_before, count.bytes - value->bytes_before};
+}

@@ -1,0 +1,408 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * HTTP for Prometheus on the agent's event loop. No thread: libmicrohttpd's epoll descriptor is one source of the loop,
+ * of a lower priority than the tick. What a client can take is bounded on every side:
+ *
+ * - connections: CONNECTIONS_MAX at once; when all are taken, those that have not even asked yet make room
+ * - time: REQUEST_SECONDS without a byte (the library counts), LIFE_NS in all, as a slow trickle resets the former
+ * - memory: CONNECTION_BYTES for a request, one shared page for all answers of PAGE_NS, SEND_BYTES in the kernel
+ * - processor: one page rendered in PAGE_NS, WAKEUPS_MAX in WAKEUPS_USEC
+ */
+#include "metrics_server.h"
+
+#include <errno.h>
+#include <microhttpd.h>
+#include <netdb.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#include "base/cleanup.h"
+#include "kernel/sampler.h"
+
+#define MS 1000000ull
+
+enum {
+	CONNECTIONS_MAX = 32,
+	CONNECTION_BYTES = 8192,
+	REQUEST_SECONDS = 5,
+	BACKLOG = 64,
+	SEND_BYTES = 128 << 10, /* of a page at once; a client that does not read holds no more than that */
+	WAKEUPS_MAX = 50,
+	WAKEUPS_USEC = 100000,
+};
+
+static const u64 PAGE_NS = 200 * MS;
+static const u64 LIFE_NS = 10000 * MS;
+/* When every connection is taken, so that a client in a hurry gets its turn among those that only sit there. */
+static const u64 CROWDED_SILENT_NS = 250 * MS;
+static const u64 CROWDED_READING_NS = 1000 * MS;
+
+struct client {
+	struct MHD_Connection *connection; /* NULL: free */
+	u64 since_ns;
+	bool answered; /* it has asked; what is left is reading the answer */
+	bool cut;
+};
+
+struct spw_metrics_server {
+	struct MHD_Daemon *daemon;
+	sd_event_source *readable;
+	sd_event_source *again; /* the library has more to do, though its descriptor says nothing */
+	struct spw_metrics_source source;
+	struct MHD_Response *page; /* what the last rendering gave, good or bad; NULL: none yet */
+	unsigned int page_status;
+	u64 page_ns;
+	size_t clients_count;
+	struct client clients[CONNECTIONS_MAX];
+};
+
+static const char content_type_metrics[] = "text/plain; version=0.0.4; charset=utf-8";
+static const char content_type_text[] = "text/plain; charset=utf-8";
+
+static const char index_text[] =
+	"spillway\n\n"
+	"/metrics   for Prometheus\n"
+	"/healthz   200 while every interface is covered and the lease is renewed, else 503 and why\n";
+
+__attribute__((format(printf, 3, 4))) static int say(char *message, int err, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(message, SPW_MESSAGE_MAX, format, arguments);
+	va_end(arguments);
+	return err;
+}
+
+/* ---- answers ---- */
+
+/* @memory decides who frees @text. Connections are never kept: the next scrape is longer off than the time limit. */
+static struct MHD_Response *make_response(char *text, size_t length, enum MHD_ResponseMemoryMode memory,
+					  const char *content_type)
+{
+	struct MHD_Response *response = MHD_create_response_from_buffer(length, text, memory);
+
+	if (!response) {
+		if (memory == MHD_RESPMEM_MUST_FREE)
+			free(text);
+		return NULL;
+	}
+	MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, content_type);
+	MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
+	return response;
+}
+
+static enum MHD_Result send_text(struct MHD_Connection *connection, unsigned int status, const char *text,
+				 const char *allow)
+{
+	struct MHD_Response *response =
+		make_response((char *)text, strlen(text), MHD_RESPMEM_MUST_COPY, content_type_text);
+	enum MHD_Result result;
+
+	if (!response)
+		return MHD_NO;
+	if (allow)
+		MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, allow);
+	result = MHD_queue_response(connection, status, response);
+	MHD_destroy_response(response);
+	return result;
+}
+
+static int render(const struct spw_metrics_server *server, char **text, size_t *length)
+{
+	FILE *out = open_memstream(text, length);
+	int err;
+
+	if (!out)
+		return -errno;
+	err = server->source.metrics(server->source.context, out);
+	if (!err && ferror(out))
+		err = -ENOMEM;
+	if (fclose(out) && !err)
+		err = -errno;
+	return err;
+}
+
+/* A failure stays for PAGE_NS too: trying again and again costs as much as succeeding. */
+static void refresh_page(struct spw_metrics_server *server)
+{
+	_cleanup_free_ char *text = NULL;
+	size_t length = 0;
+	char why[SPW_MESSAGE_MAX];
+	int err = render(server, &text, &length);
+
+	if (server->page)
+		MHD_destroy_response(server->page);
+	if (err) {
+		say(why, err, "the counters cannot be read: %s\n", strerror(-err));
+		server->page = make_response(why, strlen(why), MHD_RESPMEM_MUST_COPY, content_type_text);
+		server->page_status = MHD_HTTP_SERVICE_UNAVAILABLE;
+	} else {
+		server->page = make_response(text, length, MHD_RESPMEM_MUST_FREE, content_type_metrics);
+		server->page_status = MHD_HTTP_OK;
+		text = NULL;
+	}
+	server->page_ns = spw_monotonic_ns();
+}
+
+static enum MHD_Result send_metrics(struct spw_metrics_server *server, struct MHD_Connection *connection)
+{
+	if (!server->page || spw_monotonic_ns() - server->page_ns >= PAGE_NS)
+		refresh_page(server);
+	return server->page ? MHD_queue_response(connection, server->page_status, server->page) : MHD_NO;
+}
+
+static enum MHD_Result send_health(const struct spw_metrics_server *server, struct MHD_Connection *connection)
+{
+	const char *why = "not healthy";
+	char text[SPW_MESSAGE_MAX];
+
+	if (server->source.healthy(server->source.context, &why))
+		return send_text(connection, MHD_HTTP_OK, "ok\n", NULL);
+	say(text, 0, "%s\n", why);
+	return send_text(connection, MHD_HTTP_SERVICE_UNAVAILABLE, text, NULL);
+}
+
+/* Called once the headers are there, and answers then: a body is never waited for. */
+static enum MHD_Result on_request(void *context, struct MHD_Connection *connection, const char *path,
+				  const char *method, const char *version, const char *upload, size_t *upload_bytes,
+				  void **request)
+{
+	struct spw_metrics_server *server = context;
+	const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+	struct client *client = info ? info->socket_context : NULL;
+
+	(void)version;
+	(void)upload;
+	(void)upload_bytes;
+	(void)request;
+	if (client)
+		client->answered = true;
+	if (strcmp(method, MHD_HTTP_METHOD_GET) && strcmp(method, MHD_HTTP_METHOD_HEAD))
+		return send_text(connection, MHD_HTTP_METHOD_NOT_ALLOWED, "only GET and HEAD\n", "GET, HEAD");
+	if (!strcmp(path, "/metrics"))
+		return send_metrics(server, connection);
+	if (!strcmp(path, "/healthz"))
+		return send_health(server, connection);
+	if (!strcmp(path, "/"))
+		return send_text(connection, MHD_HTTP_OK, index_text, NULL);
+	return send_text(connection, MHD_HTTP_NOT_FOUND, "there are /metrics and /healthz\n", NULL);
+}
+
+/* ---- connections ---- */
+
+static void add_client(struct spw_metrics_server *server, struct MHD_Connection *connection, void **slot)
+{
+	for (size_t i = 0; i < CONNECTIONS_MAX; i++) {
+		struct client *client = &server->clients[i];
+
+		if (client->connection)
+			continue;
+		*client = (struct client){.connection = connection, .since_ns = spw_monotonic_ns()};
+		server->clients_count++;
+		*slot = client;
+		return;
+	}
+}
+
+static void on_connection(void *context, struct MHD_Connection *connection, void **slot,
+			  enum MHD_ConnectionNotificationCode what)
+{
+	struct spw_metrics_server *server = context;
+	struct client *client = *slot;
+
+	if (what == MHD_CONNECTION_NOTIFY_STARTED) {
+		add_client(server, connection, slot);
+	} else if (client) {
+		*client = (struct client){0};
+		server->clients_count--;
+		*slot = NULL;
+	}
+}
+
+/* The library has no call to end a connection; it sees the end of the stream and closes, and what was not sent goes. */
+static void cut(struct client *client)
+{
+	const union MHD_ConnectionInfo *info =
+		MHD_get_connection_info(client->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+	const struct linger at_once = {.l_onoff = 1, .l_linger = 0};
+
+	if (info) {
+		setsockopt(info->connect_fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+		shutdown(info->connect_fd, SHUT_RDWR);
+	}
+	client->cut = true;
+}
+
+static void cut_overdue(struct spw_metrics_server *server)
+{
+	u64 now = spw_monotonic_ns();
+	bool crowded = server->clients_count == CONNECTIONS_MAX;
+
+	for (size_t i = 0; i < CONNECTIONS_MAX; i++) {
+		struct client *client = &server->clients[i];
+		u64 limit = LIFE_NS;
+
+		if (crowded)
+			limit = client->answered ? CROWDED_READING_NS : CROWDED_SILENT_NS;
+		if (client->connection && !client->cut && now - client->since_ns >= limit)
+			cut(client);
+	}
+}
+
+/* ---- event loop ---- */
+
+static void serve(struct spw_metrics_server *server)
+{
+	MHD_UNSIGNED_LONG_LONG timeout_ms;
+
+	MHD_run(server->daemon);
+	if (MHD_get_timeout(server->daemon, &timeout_ms) == MHD_YES && !timeout_ms)
+		sd_event_source_set_enabled(server->again, SD_EVENT_ONESHOT);
+}
+
+static int on_readable(sd_event_source *source, int fd, uint32_t events, void *context)
+{
+	(void)source;
+	(void)fd;
+	(void)events;
+	serve(context);
+	return 0;
+}
+
+static int on_again(sd_event_source *source, void *context)
+{
+	(void)source;
+	serve(context);
+	return 0;
+}
+
+static int tame(sd_event_source *source)
+{
+	int err = sd_event_source_set_priority(source, SD_EVENT_PRIORITY_NORMAL + 10);
+
+	return err < 0 ? err : sd_event_source_set_ratelimit(source, WAKEUPS_USEC, WAKEUPS_MAX);
+}
+
+static int watch(struct spw_metrics_server *server, sd_event *loop)
+{
+	const union MHD_DaemonInfo *info = MHD_get_daemon_info(server->daemon, MHD_DAEMON_INFO_EPOLL_FD);
+	int err;
+
+	if (!info)
+		return -ENOTSUP;
+	err = sd_event_add_io(loop, &server->readable, info->epoll_fd, EPOLLIN, on_readable, server);
+	if (err >= 0)
+		err = sd_event_add_defer(loop, &server->again, on_again, server);
+	if (err >= 0)
+		err = sd_event_source_set_enabled(server->again, SD_EVENT_OFF);
+	if (err >= 0)
+		err = tame(server->readable);
+	if (err >= 0)
+		err = tame(server->again);
+	return err < 0 ? err : 0;
+}
+
+static int explain(char *message, int err, const char *host, u16 port)
+{
+	const char *advice = err == -EADDRINUSE ? "; another program has that port: set metrics.listen to a free one"
+			     : err == -EADDRNOTAVAIL ? "; this host has no such address"
+			     : err == -EACCES	     ? "; ports below 1024 need CAP_NET_BIND_SERVICE"
+						     : "";
+
+	return say(message, err, "cannot listen on %s port %u: %s%s", host, port, strerror(-err), advice);
+}
+
+/* A socket of our own, as the library would not say why it has none. */
+static int listen_on(const char *host, u16 port, int *result, char *message)
+{
+	const struct addrinfo hints = {
+		.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE,
+		.ai_socktype = SOCK_STREAM,
+	};
+	_cleanup_fd_ int fd = -1;
+	struct addrinfo *address;
+	char service[8];
+	int err = 0, one = 1, send_bytes = SEND_BYTES;
+
+	snprintf(service, sizeof(service), "%u", port);
+	if (getaddrinfo(strcmp(host, "localhost") ? host : "127.0.0.1", service, &hints, &address))
+		return say(message, -EINVAL, "'%s' is not an IP address to listen on", host);
+	fd = socket(address->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) ||
+	    setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &send_bytes, sizeof(send_bytes)) || /* inherited by connections */
+	    bind(fd, address->ai_addr, address->ai_addrlen) || listen(fd, BACKLOG))
+		err = explain(message, -errno, host, port);
+	freeaddrinfo(address);
+	*result = err ? -1 : TAKE_FD(fd);
+	return err;
+}
+
+static int start_daemon(struct spw_metrics_server *server, int listen_fd, char *message)
+{
+	struct MHD_OptionItem options[] = {
+		{MHD_OPTION_LISTEN_SOCKET, listen_fd, NULL},
+		{MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS_MAX, NULL},
+		{MHD_OPTION_CONNECTION_TIMEOUT, REQUEST_SECONDS, NULL},
+		{MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_BYTES, NULL},
+		{MHD_OPTION_NOTIFY_CONNECTION, (intptr_t)on_connection, server},
+		{MHD_OPTION_END, 0, NULL},
+	};
+
+	server->daemon = MHD_start_daemon(MHD_USE_EPOLL, 0, NULL, NULL, on_request, server, MHD_OPTION_ARRAY, options,
+					  MHD_OPTION_END);
+	if (!server->daemon)
+		return say(message, -EIO, "libmicrohttpd has not started its server, with epoll and %u connections",
+			   CONNECTIONS_MAX);
+	return 0;
+}
+
+int spw_metrics_server_start(sd_event *loop, const char *host, u16 port, const struct spw_metrics_source *source,
+			     struct spw_metrics_server **result, char message[SPW_MESSAGE_MAX])
+{
+	struct spw_metrics_server *server = calloc(1, sizeof(*server));
+	_cleanup_fd_ int fd = -1;
+	int err;
+
+	message[0] = '\0';
+	*result = NULL;
+	if (!server)
+		return say(message, -ENOMEM, "out of memory");
+	server->source = *source;
+	err = listen_on(host, port, &fd, message);
+	if (!err)
+		err = start_daemon(server, fd, message);
+	if (!err) {
+		TAKE_FD(fd); /* the library closes it */
+		err = watch(server, loop);
+		if (err)
+			say(message, err, "cannot watch the metrics port: %s", strerror(-err));
+	}
+	if (err)
+		spw_metrics_server_stop(server);
+	else
+		*result = server;
+	return err;
+}
+
+void spw_metrics_server_tick(struct spw_metrics_server *server)
+{
+	cut_overdue(server);
+	serve(server);
+}
+
+void spw_metrics_server_stop(struct spw_metrics_server *server)
+{
+	if (!server)
+		return;
+	sd_event_source_disable_unref(server->readable);
+	sd_event_source_disable_unref(server->again);
+	if (server->daemon)
+		MHD_stop_daemon(server->daemon);
+	if (server->page)
+		MHD_destroy_response(server->page);
+	free(server);
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * HTTP for Prometheus: /metrics and /healthz, over libmicrohttpd on the agent's own event loop. Bounded in connections,
+ * in time for each and in what it reads, so that a slow or hostile client never delays a tick.
+ */
+#ifndef SPW_IO_METRICS_SERVER_H
+#define SPW_IO_METRICS_SERVER_H
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <systemd/sd-event.h>
+
+#include "maps/types.h"
+#include "kernel/pins.h"
+
+struct spw_metrics_server;
+
+/* What is served; both are called on the event loop. */
+struct spw_metrics_source {
+	void *context;
+	int (*metrics)(void *context, FILE *out); /* write the page; -errno: 503 */
+	bool (*healthy)(void *context, const char **why);
+};
+
+/**
+ * spw_metrics_server_start() - listen on @host (an IP literal or "localhost") and @port.
+ * Returns 0, or -errno and @message. Stop with spw_metrics_server_stop().
+ */
+int spw_metrics_server_start(sd_event *loop, const char *host, u16 port, const struct spw_metrics_source *source,
+			     struct spw_metrics_server **server, char message[SPW_MESSAGE_MAX]);
+
+/** spw_metrics_server_tick() - let time limits of connections act; called at every tick. */
+void spw_metrics_server_tick(struct spw_metrics_server *server);
+void spw_metrics_server_stop(struct spw_metrics_server *server);
+
+#endif

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Accept queues of the services' listening sockets, from sock_diag(7), one netlink socket in each of their namespaces.
+ * Called by signals.c at every tick.
+ */
+#ifndef SPW_IO_ACCEPT_QUEUE_H
+#define SPW_IO_ACCEPT_QUEUE_H
+
+#include "core/control/facts.h"
+#include "scope.h"
+
+struct spw_accept_queues;
+
+/** spw_accept_queues_open() - returns 0 or -ENOMEM. Free with spw_accept_queues_close(). */
+int spw_accept_queues_open(struct spw_accept_queues **queues);
+
+/** spw_accept_queues_follow() - of these namespaces and ports. @scope must outlive its use here. */
+void spw_accept_queues_follow(struct spw_accept_queues *queues, const struct spw_scope *scope);
+
+/**
+ * spw_accept_queues_read() - fill in queue_present, queue and queue_limit of the first facts->services_count services.
+ * Sums over listening sockets (several addresses, SO_REUSEPORT). A service of which nothing listens is absent.
+ * Bounded: one dump of listening sockets a namespace and family, SPW_LISTENERS_MAX sockets at most.
+ */
+void spw_accept_queues_read(struct spw_accept_queues *queues, struct spw_facts *facts);
+#define SPW_LISTENERS_MAX 8192u /* looked at, in a tick */
+
+/** spw_accept_queues_about() - where it comes from, or why it is absent for this service. */
+const char *spw_accept_queues_about(const struct spw_accept_queues *queues, u32 service);
+void spw_accept_queues_close(struct spw_accept_queues *queues);
+
+#endif

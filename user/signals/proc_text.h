@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Files of /proc as text -> numbers. Pure: text in, values out; whatever the text is, nothing is read beyond it. Called
+ * by host_signals.c.
+ */
+#ifndef SPW_IO_PROC_TEXT_H
+#define SPW_IO_PROC_TEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "maps/types.h"
+
+struct spw_cpu_times {
+	u32 cpu;
+	u64 total, idle, softirq; /* clock ticks since boot; idle: with iowait */
+};
+
+/**
+ * spw_proc_stat() - the cores of /proc/stat. @text ends with a NUL, as everywhere here.
+ * Returns how many of @max were filled in; a line that is cut off is left out.
+ */
+size_t spw_proc_stat(const char *text, struct spw_cpu_times *times, size_t max);
+
+struct spw_cpu_drops {
+	u32 cpu;
+	u64 drops; /* packets since boot, modulo 2^32 */
+};
+
+/**
+ * spw_proc_softnet() - the cores of /proc/net/softnet_stat, which are those online. Older kernels don't say which line
+ * is which core's: there the line's number stands for it. Returns how many of @max were filled in.
+ */
+size_t spw_proc_softnet(const char *text, struct spw_cpu_drops *drops, size_t max);
+
+/**
+ * spw_proc_overflows() - ListenOverflows of /proc/net/netstat: connections refused since an accept queue was full.
+ * ListenDrops counts a SYN flood as well, and so would not do. False: it is not there.
+ */
+bool spw_proc_overflows(const char *text, u64 *overflows);
+
+/** spw_proc_pressure() - the total of the line "some" of /proc/pressure/..., in microseconds. False: it is not there.
+ */
+bool spw_proc_pressure(const char *text, u64 *total_us);
+
+#endif

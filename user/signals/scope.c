@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Services -> ports and network namespaces; and going into a namespace for a moment. */
+#include "scope.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+#include "base/cleanup.h"
+
+#define OWN_NAMESPACE "/proc/self/ns/net"
+
+static u32 inode_of(const char *path)
+{
+	struct stat status;
+
+	return stat(path, &status) ? 0 : (u32)status.st_ino;
+}
+
+/* A plain file of that name is what is left of a namespace whose mount is gone. */
+void spw_namespace_open(struct spw_namespace *space)
+{
+	_cleanup_fd_ int fd = open(space->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	struct stat status, own;
+
+	space->fd = -1;
+	space->inode = 0;
+	space->err = 0;
+	if (fd < 0 || fstat(fd, &status) || stat(OWN_NAMESPACE, &own)) {
+		space->err = errno;
+	} else if (status.st_dev != own.st_dev) {
+		space->err = ESTALE;
+	} else {
+		space->fd = TAKE_FD(fd);
+		space->inode = (u32)status.st_ino;
+	}
+}
+
+/* The index of a namespace, added if it is a new one; -1: there is no room. */
+static int add_namespace(struct spw_scope *scope, const char *path)
+{
+	struct spw_namespace *space;
+
+	for (u32 i = 0; i < scope->namespaces_count; i++)
+		if (!strcmp(scope->namespaces[i].path, path))
+			return (int)i;
+	if (scope->namespaces_count == SPW_NAMESPACES_MAX)
+		return -1;
+	space = &scope->namespaces[scope->namespaces_count];
+	space->path = strdup(path);
+	if (!space->path)
+		return -1;
+	spw_namespace_open(space);
+	return (int)scope->namespaces_count++;
+}
+
+static void add_service(struct spw_scope *scope, u32 index, const struct spw_config_service *service)
+{
+	for (size_t i = 0; i < service->tcp_count; i++) {
+		scope->ports[service->tcp[i]] = (u8)(index + 1);
+		scope->roles[service->tcp[i]] = SPW_PORT_SERVES | (service->wait_at_count ? 0 : SPW_PORT_WAITS);
+	}
+	for (size_t i = 0; i < service->wait_at_count; i++) {
+		scope->ports[service->wait_at[i]] = (u8)(index + 1);
+		scope->roles[service->wait_at[i]] |= SPW_PORT_WAITS;
+	}
+	scope->tcp[index] = service->tcp_count > 0;
+	for (size_t i = 0; i < service->netns_count || i == 0; i++) {
+		int space = add_namespace(scope, service->netns_count ? service->netns[i] : OWN_NAMESPACE);
+
+		if (space >= 0)
+			scope->in[index] |= 1ull << space;
+	}
+}
+
+int spw_scope_open(const struct spw_config *config, const u8 *identities, struct spw_scope **opened)
+{
+	struct spw_scope *scope = calloc(1, sizeof(*scope));
+
+	if (!scope)
+		return -ENOMEM;
+	for (u32 i = 0; i < config->services_count && i < SPW_SERVICES_MAX; i++) {
+		scope->identities[i] = identities[i];
+		add_service(scope, scope->services_count++, &config->services[i]);
+	}
+	*opened = scope;
+	return 0;
+}
+
+bool spw_scope_refresh(struct spw_scope *scope)
+{
+	bool changed = false;
+
+	for (u32 i = 0; i < scope->namespaces_count; i++) {
+		struct spw_namespace *space = &scope->namespaces[i];
+		u32 before = space->inode;
+
+		if (before && inode_of(space->path) == before)
+			continue;
+		spw_close_fd(&space->fd);
+		spw_namespace_open(space);
+		changed |= space->inode != before;
+	}
+	return changed;
+}
+
+void spw_scope_close(struct spw_scope *scope)
+{
+	if (!scope)
+		return;
+	for (u32 i = 0; i < scope->namespaces_count; i++) {
+		spw_close_fd(&scope->namespaces[i].fd);
+		free(scope->namespaces[i].path);
+	}
+	free(scope);
+}
+
+/* What is to be made inside, and what came of it. */
+struct errand {
+	const struct spw_namespace *space;
+	const char *file; /* NULL: a socket */
+	int family, type, protocol;
+	int result;
+};
+
+static void do_errand(struct errand *errand)
+{
+	char path[128];
+
+	if (errand->file) {
+		snprintf(path, sizeof(path), "/proc/thread-self/net/%s", errand->file);
+		errand->result = open(path, O_RDONLY | O_CLOEXEC);
+	} else {
+		errand->result = socket(errand->family, errand->type | SOCK_CLOEXEC, errand->protocol);
+	}
+	if (errand->result < 0)
+		errand->result = -errno;
+}
+
+static void *go_there(void *context)
+{
+	struct errand *errand = context;
+
+	if (setns(errand->space->fd, CLONE_NEWNET))
+		errand->result = -errno;
+	else
+		do_errand(errand);
+	return NULL;
+}
+
+/* A thread's namespace is its own: it is left with the thread. Signals stay with the threads that expect them. */
+static int run_errand(struct errand *errand)
+{
+	sigset_t all, before;
+	pthread_t thread;
+	int err;
+
+	if (errand->space->fd < 0)
+		return -errand->space->err;
+	if (errand->space->inode == inode_of(OWN_NAMESPACE)) {
+		do_errand(errand);
+		return errand->result;
+	}
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	err = pthread_create(&thread, NULL, go_there, errand);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	if (err)
+		return -err;
+	pthread_join(thread, NULL);
+	return errand->result;
+}
+
+int spw_namespace_socket(const struct spw_namespace *space, int family, int type, int protocol)
+{
+	struct errand errand = {.space = space, .family = family, .type = type, .protocol = protocol};
+
+	return run_errand(&errand);
+}
+
+int spw_namespace_proc(const struct spw_namespace *space, const char *name)
+{
+	struct errand errand = {.space = space, .file = name};
+
+	return run_errand(&errand);
+}

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The providers behind one interface. */
+#include "signals.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "accept_queue.h"
+#include "app_probe.h"
+#include "host_signals.h"
+#include "kernel/read_wait.h"
+#include "scope.h"
+
+#define REFRESH_NS 1000000000ull /* how often namespaces are looked for again */
+
+struct spw_signals {
+	sd_event *loop;		 /* borrowed */
+	struct spw_scope *scope; /* NULL: nothing is followed yet */
+	struct spw_read_wait *read_wait;
+	struct spw_accept_queues *queues;
+	struct spw_host_signals *host;
+	struct spw_app_probe *probes[SPW_SERVICES_MAX]; /* NULL: none is configured */
+	u64 refreshed_ns;
+	int follow_err; /* -errno: the kernel could not be told whose sockets to look at */
+};
+
+int spw_signals_open(sd_event *loop, struct spw_signals **opened)
+{
+	struct spw_signals *signals = calloc(1, sizeof(*signals));
+	int err = signals ? 0 : -ENOMEM;
+
+	if (!err) {
+		signals->loop = loop;
+		err = spw_read_wait_open(&signals->read_wait);
+	}
+	if (!err)
+		err = spw_accept_queues_open(&signals->queues);
+	if (!err)
+		err = spw_host_signals_open(&signals->host);
+	if (err) {
+		spw_signals_close(signals);
+		return err;
+	}
+	*opened = signals;
+	return 0;
+}
+
+static void follow_scope(struct spw_signals *signals)
+{
+	signals->follow_err = spw_read_wait_follow(signals->read_wait, signals->scope);
+	spw_accept_queues_follow(signals->queues, signals->scope);
+	spw_host_signals_follow(signals->host, signals->scope);
+}
+
+static void stop_probes(struct spw_signals *signals)
+{
+	for (u32 i = 0; i < SPW_SERVICES_MAX; i++) {
+		spw_app_probe_stop(signals->probes[i]);
+		signals->probes[i] = NULL;
+	}
+}
+
+int spw_signals_follow(struct spw_signals *signals, const struct spw_config *config, const u8 *identities)
+{
+	struct spw_scope *scope;
+	int err = spw_scope_open(config, identities, &scope);
+
+	if (err)
+		return err;
+	spw_scope_close(signals->scope);
+	signals->scope = scope;
+	follow_scope(signals);
+	stop_probes(signals);
+	for (u32 i = 0; i < scope->services_count && !err; i++) {
+		const struct spw_config_service *service = &config->services[i];
+
+		if (service->probe.kind != SPW_PROBE_NONE)
+			err = spw_app_probe_start(signals->loop, &service->probe,
+						  service->netns_count ? service->netns[0] : NULL, &signals->probes[i]);
+	}
+	return err;
+}
+
+/* Why nothing can be seen of a service's sockets, or NULL. */
+static const char *no_sockets(const struct spw_signals *signals, u32 service)
+{
+	const struct spw_scope *scope = signals->scope;
+
+	if (!scope || service >= scope->services_count)
+		return "not followed yet";
+	if (!scope->tcp[service])
+		return "the service has no TCP port";
+	for (u32 i = 0; i < scope->namespaces_count; i++)
+		if ((scope->in[service] >> i & 1) && scope->namespaces[i].inode)
+			return NULL;
+	return "none of its network namespaces is there";
+}
+
+void spw_signals_read(struct spw_signals *signals, u64 now_ns, struct spw_facts *facts)
+{
+	if (signals->scope && now_ns - signals->refreshed_ns >= REFRESH_NS) {
+		signals->refreshed_ns = now_ns;
+		if (spw_scope_refresh(signals->scope) || signals->follow_err)
+			follow_scope(signals);
+	}
+	spw_host_signals_read(signals->host, now_ns, facts->host);
+	spw_accept_queues_read(signals->queues, facts);
+	for (u32 i = 0; i < facts->services_count; i++) {
+		struct spw_service_facts *service = &facts->services[i];
+
+		service->waits_present = false;
+		service->probe = (struct spw_reading){0};
+		if (signals->scope && !no_sockets(signals, i) && !signals->follow_err)
+			spw_read_wait_read(signals->read_wait, signals->scope->identities[i], now_ns, service);
+		if (i < SPW_SERVICES_MAX && signals->probes[i])
+			service->probe = spw_app_probe_read(signals->probes[i], now_ns);
+	}
+}
+
+const char *spw_signals_about(const struct spw_signals *signals, u32 service, enum spw_service_signal signal)
+{
+	const char *no = signal == SPW_SIGNAL_PROBE ? NULL : no_sockets(signals, service);
+
+	if (no)
+		return no;
+	switch (signal) {
+	case SPW_SIGNAL_READ_WAIT:
+		return signals->follow_err ? strerror(-signals->follow_err) : spw_read_wait_about(signals->read_wait);
+	case SPW_SIGNAL_ACCEPT_QUEUE:
+		return spw_accept_queues_about(signals->queues, service);
+	case SPW_SIGNAL_PROBE:
+		if (service < SPW_SERVICES_MAX && signals->probes[service])
+			return spw_app_probe_about(signals->probes[service]);
+		return "none is configured";
+	default:
+		return "";
+	}
+}
+
+const char *spw_signals_about_host(const struct spw_signals *signals, enum spw_host_signal signal)
+{
+	return spw_host_signals_about(signals->host, signal);
+}
+
+void spw_signals_close(struct spw_signals *signals)
+{
+	if (!signals)
+		return;
+	stop_probes(signals);
+	spw_host_signals_close(signals->host);
+	spw_accept_queues_close(signals->queues);
+	spw_read_wait_close(signals->read_wait);
+	spw_scope_close(signals->scope);
+	free(signals);
+}

@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Entries on disk. */
+#include "bans_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "ban_line.h"
+#include "base/log.h"
+#include "kernel/sampler.h"
+#include "state_file.h"
+
+enum { BOOT_ID_BYTES = 40 };
+
+static void read_boot_id(char id[BOOT_ID_BYTES])
+{
+	_cleanup_file_ FILE *file = fopen("/proc/sys/kernel/random/boot_id", "re");
+
+	if (!file || !fgets(id, BOOT_ID_BYTES, file))
+		*id = '\0';
+	id[strcspn(id, "\n")] = '\0';
+}
+
+static double wall_seconds(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+/* ---- reading ---- */
+
+/* What cannot be read is kept; the next save replaces the file itself. */
+static const char *keep_beside(const char *state_dir)
+{
+	return spw_state_put_aside(state_dir, SPW_ENTRIES_FILE) ? "; the file was moved to " SPW_ENTRIES_FILE ".bad"
+								: "";
+}
+
+struct reading {
+	spw_entry_line_visit *visit;
+	void *context;
+	struct spw_entry_moment moment;
+	u32 expired, lines, bad, first_bad;
+};
+
+static void read_line(struct reading *reading, const char *text, size_t length)
+{
+	struct spw_entry_line line;
+
+	reading->lines++;
+	if (!length)
+		return;
+	if (!spw_entry_read_line(text, length, &reading->moment, &line)) {
+		if (!reading->bad++)
+			reading->first_bad = reading->lines;
+		return;
+	}
+	if (line.until_ns <= reading->moment.now_ns)
+		reading->expired++;
+	else
+		reading->visit(reading->context, &line);
+}
+
+static const char *read_lines(struct reading *reading, FILE *file)
+{
+	char text[SPW_ENTRIES_LINE_BYTES], boot_id[BOOT_ID_BYTES];
+	const char *wrong = NULL;
+	bool whole = true;
+
+	read_boot_id(boot_id);
+	while (!wrong && fgets(text, sizeof(text), file)) {
+		size_t length = strcspn(text, "\n");
+		bool continued = !whole;
+
+		whole = text[length] == '\n';
+		if (!reading->lines && !continued) {
+			wrong = spw_entry_read_head(text, length, boot_id, &reading->moment);
+			reading->lines = 1;
+		} else if (!continued) {
+			read_line(reading, text, length);
+		}
+	}
+	return !reading->lines ? "it is empty" : wrong;
+}
+
+int spw_entries_load(const char *state_dir, spw_entry_line_visit *visit, void *context, u32 *expired,
+		     char message[SPW_MESSAGE_MAX])
+{
+	struct reading reading = {
+		.visit = visit, .context = context, .moment = {.now = wall_seconds(), .now_ns = spw_monotonic_ns()}};
+	_cleanup_file_ FILE *file = NULL;
+	char path[SPW_STATE_PATH_BYTES];
+	struct stat status;
+	const char *wrong;
+	int fd, err;
+
+	*message = '\0';
+	*expired = 0;
+	spw_state_path(path, state_dir, SPW_ENTRIES_FILE, "");
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	if (fd < 0 && errno == ENOENT)
+		return 0;
+	file = fd < 0 ? NULL : fdopen(fd, "re");
+	if (!file || fstat(fd, &status)) {
+		err = -errno;
+		snprintf(message, SPW_MESSAGE_MAX, "cannot read %.200s: %s; its entries are not back", path,
+			 strerror(-err));
+		return err;
+	}
+	if (!S_ISREG(status.st_mode) || status.st_size > SPW_ENTRIES_BYTES_MAX)
+		wrong = "it is no regular file, or too large";
+	else
+		wrong = read_lines(&reading, file);
+	*expired = reading.expired;
+	if (wrong)
+		snprintf(message, SPW_MESSAGE_MAX, "%.200s is not used: %s%s", path, wrong, keep_beside(state_dir));
+	else if (reading.bad)
+		snprintf(message, SPW_MESSAGE_MAX,
+			 "%.200s: %u lines are damaged, the first is line %u; the others are used%s", path, reading.bad,
+			 reading.first_bad, keep_beside(state_dir));
+	return wrong ? -EINVAL : 0;
+}
+
+/* ---- writing ---- */
+
+struct writing {
+	FILE *out;
+	const struct spw_entry_maps *maps;
+	const char (*names)[SPW_NAME_MAX]; /* by list identity */
+	struct spw_entry_moment moment;
+};
+
+static int write_entry(void *context, const struct spw_entry_key *key, const struct spw_entry_value *value)
+{
+	const struct writing *writing = context;
+	struct spw_entry_line line = {
+		.prefix = {{key->source_hi, key->source_lo}, (u8)key->family, (u8)key->length},
+		.until_ns = value->until_ns,
+	};
+
+	if (!value->list || value->list >= SPW_LISTS_MAX || value->until_ns <= writing->moment.now_ns)
+		return 0;
+	memcpy(line.list, writing->names[value->list], sizeof(line.list) - 1);
+	memcpy(line.note, value->note, sizeof(line.note) - 1);
+	line.counted = spw_entry_counted(writing->maps, value);
+	spw_entry_write_line(writing->out, &line, &writing->moment);
+	return ferror(writing->out) ? -EIO : 0;
+}
+
+static int write_all(FILE *out, void *context)
+{
+	struct writing *writing = context;
+	char boot_id[BOOT_ID_BYTES];
+
+	writing->out = out;
+	read_boot_id(boot_id);
+	spw_entry_write_head(out, boot_id, writing->moment.saved);
+	return spw_entry_maps_read(writing->maps, write_entry, writing);
+}
+
+static void copy_names(const struct spw_registry *registry, char names[SPW_LISTS_MAX][SPW_NAME_MAX])
+{
+	for (u32 i = 0; i < SPW_LISTS_MAX; i++)
+		memcpy(names[i], registry->lists[i].name, SPW_NAME_MAX);
+}
+
+static int save(const char *state_dir, const struct spw_entry_maps *maps, const char (*names)[SPW_NAME_MAX],
+		char *message)
+{
+	const double now = wall_seconds();
+	struct writing writing = {
+		.maps = maps,
+		.names = names,
+		.moment = {.same_boot = true, .saved = now, .now = now, .now_ns = spw_monotonic_ns()}};
+	int err = spw_state_replace(state_dir, SPW_ENTRIES_FILE, write_all, &writing);
+
+	*message = '\0';
+	if (err)
+		snprintf(message, SPW_MESSAGE_MAX,
+			 "entries could not be saved in %.200s: %s; they hold, but a reboot would lose the latest",
+			 state_dir, err == -ELOOP ? SPW_ENTRIES_FILE " is a symbolic link" : strerror(-err));
+	return err;
+}
+
+int spw_entries_save(const char *state_dir, const struct spw_entry_maps *maps, const struct spw_registry *registry,
+		     char message[SPW_MESSAGE_MAX])
+{
+	_cleanup_free_ char(*names)[SPW_NAME_MAX] = calloc(SPW_LISTS_MAX, sizeof(*names));
+
+	if (!names) {
+		snprintf(message, SPW_MESSAGE_MAX, "entries could not be saved: out of memory");
+		return -ENOMEM;
+	}
+	copy_names(registry, names);
+	return save(state_dir, maps, names, message);
+}
+
+/* ---- beside the loop ---- */
+
+struct job {
+	char state_dir[SPW_STATE_PATH_BYTES];
+	const struct spw_entry_maps *maps;
+	char names[SPW_LISTS_MAX][SPW_NAME_MAX];
+};
+
+static atomic_bool saving;
+
+static void *save_beside(void *context)
+{
+	static bool failed; /* only one runs at a time */
+	struct job *job = context;
+	char message[SPW_MESSAGE_MAX];
+	int err = save(job->state_dir, job->maps, job->names, message);
+
+	if (err && !failed)
+		spw_log(LOG_ERR, "%s", message);
+	failed = err;
+	free(job);
+	atomic_store(&saving, false);
+	return NULL;
+}
+
+int spw_entries_save_soon(const char *state_dir, const struct spw_entry_maps *maps, const struct spw_registry *registry)
+{
+	struct job *job;
+	pthread_attr_t attributes;
+	pthread_t thread;
+	int err;
+
+	if (atomic_exchange(&saving, true))
+		return -EBUSY;
+	job = malloc(sizeof(*job));
+	if (!job) {
+		atomic_store(&saving, false);
+		return -ENOMEM;
+	}
+	snprintf(job->state_dir, sizeof(job->state_dir), "%s", state_dir);
+	job->maps = maps;
+	copy_names(registry, job->names);
+	pthread_attr_init(&attributes);
+	pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+	pthread_attr_setstacksize(&attributes, 256 << 10);
+	err = pthread_create(&thread, &attributes, save_beside, job);
+	pthread_attr_destroy(&attributes);
+	if (err) {
+		free(job);
+		atomic_store(&saving, false);
+	}
+	return -err;
+}
+
+void spw_entries_save_wait(void)
+{
+	while (atomic_load(&saving))
+		usleep(1000);
+}

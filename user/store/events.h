@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The event log: <state_dir>/events.jsonl, one JSON object a line, for people and for `events -f`. Rotated once, at 1
+ * MiB, to events.jsonl.1. Written by the agent.
+ *
+ * Each object has "at" (RFC 3339, UTC, to the ms) and "event":
+ *   start, stop   "pid", "version"
+ *   level         "level", "former", "service" (null: an operator, or nobody), "rule", "reason" (a sentence), and
+ * numbers reload        "ok", "generation", "error" (null: none) attach        "interface", "mode"; detach "interface"
+ *   hook          "hook", "ok", "exit", "signal", "seconds", "level", "output"
+ *   signal        "signal", "service" (null: of the host), "present"
+ *   pin           "level" (null: given back), "for_s"
+ */
+#ifndef SPW_IO_EVENTS_H
+#define SPW_IO_EVENTS_H
+
+#include <jansson.h>
+
+#include "maps/types.h"
+#include "kernel/pins.h"
+
+#define SPW_EVENTS_FILE	     "events.jsonl"
+#define SPW_EVENTS_BYTES_MAX (1u << 20)
+#define SPW_EVENT_BYTES_MAX  (16u << 10) /* of one line; a longer one is left out and said */
+
+struct spw_events;
+
+/** spw_events_open() - open or make. Returns 0, or -errno and @message. */
+int spw_events_open(const char *state_dir, struct spw_events **events, char message[SPW_MESSAGE_MAX]);
+
+/**
+ * spw_events_append() - write one line.
+ * @wall_ns: CLOCK_REALTIME
+ * @fields: object with what belongs to the event, or NULL; takes the reference
+ * A disk that is full loses the event, said once until it goes well again. @events NULL: no-op.
+ */
+void spw_events_append(struct spw_events *events, u64 wall_ns, const char *event, json_t *fields);
+void spw_events_close(struct spw_events *events);
+
+/** spw_events_time() - RFC 3339 in UTC to the millisecond, as in "at". @text: 32 bytes. Returns @text. */
+const char *spw_events_time(u64 wall_ns, char text[32]);
+
+#endif
