@@ -10,7 +10,7 @@ CC      ?= gcc
 CLANG   ?= clang
 BPFTOOL ?= $(firstword $(wildcard /usr/sbin/bpftool) bpftool)
 STRIP   ?= llvm-strip
-PKG     := libbpf yaml-0.1 jansson libmicrohttpd libsystemd libpcap ncursesw
+PKG     := libbpf yaml-0.1 jansson libmicrohttpd libsystemd libpcap libcurl libmaxminddb zlib ncursesw
 
 ifeq ($(V),1)
 Q :=

@@ -87,7 +87,7 @@ SPW_INLINE void spw_account_shadow(const struct spw_slot *slot, u32 shadow, bool
  * nobody has given.
  */
 SPW_INLINE void spw_account_shadows(const struct spw_packet *packet, const struct spw_slot *slot,
-				    const struct spw_ruleset *ruleset, const struct spw_order *order, bool new_work,
+				    const struct spw_ruleset *ruleset, const struct spw_admission *order, bool new_work,
 				    bool refused)
 {
 	if ((!order->leased || order->observing) &&

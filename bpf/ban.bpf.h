@@ -19,26 +19,25 @@ struct spw_sought {
 };
 
 /* What there is at a probe; NULL: nothing. The call is made only where the filter says perhaps. */
-SPW_INLINE const struct spw_entry_value *look_up_entry(const struct spw_entry_filter *filter,
-						       const struct spw_entry_part *part,
-						       const struct spw_sought *sought,
-						       const struct spw_entry_probe *probe)
+SPW_INLINE const struct spw_ban_value *look_up_entry(const struct spw_ban_filter *filter,
+						     const struct spw_ban_part *part, const struct spw_sought *sought,
+						     const struct spw_ban_probe *probe)
 {
-	const struct spw_entry_key key = {
+	const struct spw_ban_key key = {
 		.source_hi = sought->source_hi & probe->mask_hi,
 		.source_lo = sought->source_lo & probe->mask_lo,
 		.length = probe->length,
 		.family = sought->family,
 	};
 
-	if (!spw_entry_perhaps(part->keys, spw_entry_hash(filter, key.source_hi, key.source_lo, probe->tag)))
+	if (!spw_ban_perhaps(part->keys, spw_ban_hash(filter, key.source_hi, key.source_lo, probe->tag)))
 		return NULL;
 	return bpf_map_lookup_elem(&entries, &key);
 }
 
 SPW_INLINE void count_entry(u32 counter, u32 bytes)
 {
-	struct spw_entry_count *count = bpf_map_lookup_elem(&entry_counts, &counter);
+	struct spw_ban_count *count = bpf_map_lookup_elem(&entry_counts, &counter);
 
 	if (!count)
 		return;
@@ -49,17 +48,17 @@ SPW_INLINE void count_entry(u32 counter, u32 bytes)
 /* Every length in use, the longest first: the first live entry, or the first hole, ends it. */
 __attribute__((noinline)) int search_entries(const struct spw_sought *sought)
 {
-	const struct spw_entry_filter *filter = bpf_map_lookup_elem(&entry_filter, &only);
-	const struct spw_entry_part *part;
+	const struct spw_ban_filter *filter = bpf_map_lookup_elem(&entry_filter, &only);
+	const struct spw_ban_part *part;
 	u32 first;
 
 	if (!sought || !filter)
 		return 0;
-	first = sought->family == 4 ? 0 : SPW_ENTRY_LENGTHS4 + 1;
+	first = sought->family == 4 ? 0 : SPW_BAN_LENGTHS4 + 1;
 	part = &filter->parts[(filter->active - 1) & 1];
-	for (u32 i = 0; i < SPW_ENTRY_LENGTHS6; i++) {
-		const struct spw_entry_probe *probe = &part->probes[first + i];
-		const struct spw_entry_value *value;
+	for (u32 i = 0; i < SPW_BAN_LENGTHS6; i++) {
+		const struct spw_ban_probe *probe = &part->probes[first + i];
+		const struct spw_ban_value *value;
 
 		if (!probe->used)
 			break;
@@ -77,18 +76,18 @@ __attribute__((noinline)) int search_entries(const struct spw_sought *sought)
 }
 
 /**
- * spw_entry_list() - the list that the longest live entry of the source names, if no longer prefix of the lists holds
+ * spw_ban_list() - the list that the longest live entry of the source names, if no longer prefix of the lists holds
  * the source; counts the packet there.
  * Returns its identity; 0: the table is to be asked.
  */
-SPW_INLINE u32 spw_entry_list(const struct spw_packet *packet)
+SPW_INLINE u32 spw_ban_list(const struct spw_packet *packet)
 {
-	const struct spw_entry_filter *filter = bpf_map_lookup_elem(&entry_filter, &only);
+	const struct spw_ban_filter *filter = bpf_map_lookup_elem(&entry_filter, &only);
 	struct spw_sought sought;
 
 	if (!filter || !filter->active || !packet->family)
 		return 0;
-	if (!spw_entry_near(filter, &filter->parts[(filter->active - 1) & 1], packet->family, packet->source_hi))
+	if (!spw_ban_near(filter, &filter->parts[(filter->active - 1) & 1], packet->family, packet->source_hi))
 		return 0;
 	sought = (struct spw_sought){packet->source_hi, packet->source_lo, packet->family, packet->length};
 	return (u32)search_entries(&sought);

@@ -20,7 +20,8 @@ SPW_INLINE u64 *spw_look_up(const struct spw_packet *packet)
 
 SPW_INLINE void spw_remember(u64 *word, const struct spw_packet *packet, bool admitted)
 {
-	u64 held = *word, kept = spw_sight_kept(held, packet->flow, packet->found & SPW_FOUND_QUIC_INITIAL, admitted);
+	u64 held = *word,
+	    kept = spw_flow_remember(held, packet->flow, packet->found & SPW_FOUND_QUIC_INITIAL, admitted);
 
 	/* Nothing changes when a SYN comes again: leave the line to the other CPUs. */
 	if (kept != held)
@@ -33,20 +34,20 @@ SPW_INLINE void spw_remember(u64 *word, const struct spw_packet *packet, bool ad
  * memory.
  */
 SPW_INLINE u32 spw_ask_budget(const struct spw_packet *packet, const struct spw_slot *slot, u32 service,
-			      struct spw_sight sight)
+			      struct spw_flow_lookup lookup)
 {
 	u32 class_id = slot->class_id & (SPW_CLASSES_MAX - 1), index = spw_work_index(service, class_id);
-	const struct spw_service_order *order;
+	const struct spw_service_admission *order;
 	struct spw_budget_cell *cell;
 	struct spw_refusal *refusal;
 	u64 now, room;
 
 	order = service ? bpf_map_lookup_elem(&orders, &service) : NULL;
-	if (!order || !order->cost_ticks)
+	if (!order || !order->interval_ticks)
 		return SPW_REASON_ADMITTED;
 	now = bpf_jiffies64();
-	room = sight.continuing ? SPW_ROOM_ALL : spw_room(&order->classes[class_id], sight.resent);
-	if (!sight.continuing && !spw_is_in(order->classes[class_id].share, packet->source_hi, order, now))
+	room = lookup.continuing ? SPW_TOLERANCE_ALL : spw_tolerance(&order->classes[class_id], lookup.resent);
+	if (!lookup.continuing && !spw_is_in(order->classes[class_id].share, packet->source_hi, order, now))
 		return SPW_REASON_SHARE;
 	cell = bpf_map_lookup_elem(&budget_cells, &service);
 	refusal = bpf_map_lookup_elem(&refusals, &index);

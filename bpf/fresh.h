@@ -18,7 +18,7 @@
 #include "maps/fingerprint.h"
 
 /* What is known of a piece of new work. */
-struct spw_sight {
+struct spw_flow_lookup {
 	bool resent;
 	bool continuing; /* it goes on a QUIC handshake that was admitted */
 };
@@ -60,30 +60,30 @@ SPW_INLINE u32 spw_lane_at(u64 word, u64 flow)
 }
 
 /**
- * spw_sight() - look it up.
+ * spw_flow_lookup() - look it up.
  * @word: at spw_fingerprint_index() of @flow
  * @flow: of the packet
  * @quic: it is a QUIC Initial; otherwise a SYN
  */
-SPW_INLINE struct spw_sight spw_sight(u64 word, u64 flow, bool quic)
+SPW_INLINE struct spw_flow_lookup spw_flow_lookup(u64 word, u64 flow, bool quic)
 {
-	struct spw_sight sight = {0};
+	struct spw_flow_lookup lookup = {0};
 	u32 at;
 
 	if (!quic) {
-		sight.resent = spw_lanes_hold(word, spw_lane_syn(flow));
-		return sight;
+		lookup.resent = spw_lanes_hold(word, spw_lane_syn(flow));
+		return lookup;
 	}
 	at = spw_lane_at(word, flow);
 	if (at < 64 && (word >> at & SPW_LANE_SEEN) < SPW_LANE_SEEN) {
-		sight.resent = true;
-		sight.continuing = word >> at & SPW_LANE_ADMITTED;
+		lookup.resent = true;
+		lookup.continuing = word >> at & SPW_LANE_ADMITTED;
 	}
-	return sight;
+	return lookup;
 }
 
-/** spw_sight_kept() - what @word is to hold afterwards; arguments as above. */
-SPW_INLINE u64 spw_sight_kept(u64 word, u64 flow, bool quic, bool admitted)
+/** spw_flow_remember() - what @word is to hold afterwards; arguments as above. */
+SPW_INLINE u64 spw_flow_remember(u64 word, u64 flow, bool quic, bool admitted)
 {
 	u64 lane, seen;
 	u32 at;

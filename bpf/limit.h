@@ -43,7 +43,7 @@ _Static_assert(1 << SPW_STRIP_BITS == SPW_STRIP_CELLS, "bits of the index");
 
 SPW_INLINE struct spw_meter_page *spw_page(struct spw_meters *meters, const struct spw_metering *metering, u32 scope)
 {
-	u32 page = metering->spots[scope].page;
+	u32 page = metering->buckets[scope].page;
 
 	return scope == SPW_SCOPE_SOURCE ? &meters->source[page & (SPW_SOURCE_PAGES - 1)]
 					 : &meters->prefix[page & (SPW_PREFIX_PAGES - 1)];
@@ -55,8 +55,8 @@ SPW_INLINE struct spw_meter_page *spw_page(struct spw_meters *meters, const stru
  */
 SPW_INLINE u64 *spw_cell(struct spw_meters *meters, const struct spw_metering *metering, u32 scope, u32 row, u32 kind)
 {
-	const struct spw_spot *spot = &metering->spots[scope];
-	u32 place = kind == SPW_KIND_BITS ? spot->bits[row] : (spot->pairs[row] & (SPW_STRIP_CELLS - 2)) + kind;
+	const struct spw_bucket *bucket = &metering->buckets[scope];
+	u32 place = kind == SPW_KIND_BITS ? bucket->bits[row] : (bucket->pairs[row] & (SPW_STRIP_CELLS - 2)) + kind;
 
 	return &spw_page(meters, metering, scope)->rows[row][place & (SPW_STRIP_CELLS - 1)];
 }
@@ -84,18 +84,18 @@ SPW_INLINE u64 spw_prefix_key(const struct spw_limits *limits, u64 source, u32 f
 SPW_INLINE void spw_aim(const struct spw_limits *limits, u64 source, u32 family, u32 scope,
 			struct spw_metering *metering)
 {
-	struct spw_spot *spot = &metering->spots[scope];
+	struct spw_bucket *bucket = &metering->buckets[scope];
 	u64 mixed = spw_mix(scope == SPW_SCOPE_SOURCE ? spw_source_key(limits, source, family)
 						      : spw_prefix_key(limits, source, family, metering->class_id));
 
-	spot->page = (u32)mixed;
+	bucket->page = (u32)mixed;
 	for (u32 row = 0; row < SPW_ROWS; row++) {
 		u64 hash;
 
 		SPW_LOAD_ANEW();
 		hash = mixed * (limits->seeds[row] | 1);
-		spot->pairs[row] = hash >> (64 - SPW_STRIP_BITS);
-		spot->bits[row] = hash >> (64 - 2 * SPW_STRIP_BITS);
+		bucket->pairs[row] = hash >> (64 - SPW_STRIP_BITS);
+		bucket->bits[row] = hash >> (64 - 2 * SPW_STRIP_BITS);
 	}
 }
 
@@ -231,7 +231,8 @@ SPW_INLINE u64 spw_positive(u64 difference)
 	return difference & ~spw_below(difference);
 }
 
-SPW_INLINE u64 spw_cost(const struct spw_limits *limits, const struct spw_metering *metering, u32 scope, u32 kind)
+SPW_INLINE u64 spw_emission_interval(const struct spw_limits *limits, const struct spw_metering *metering, u32 scope,
+				     u32 kind)
 {
 	u64 cost = spw_limit_of(limits, metering, scope, kind)->cost;
 
@@ -282,7 +283,7 @@ SPW_INLINE void spw_charge_class(const struct spw_limits *limits, struct spw_met
 
 	if (!(metering->active & SPW_LIMIT_BIT(SPW_SCOPE_CLASS, kind)))
 		return;
-	cost = spw_cost(limits, metering, SPW_SCOPE_CLASS, kind);
+	cost = spw_emission_interval(limits, metering, SPW_SCOPE_CLASS, kind);
 	debt = spw_limit_of(limits, metering, SPW_SCOPE_CLASS, kind)->room + SPW_LIMIT_SLACK * cost;
 	seen = spw_seen(cell);
 	spw_put(cell, seen, spw_charged(seen, metering->now, cost, debt), metering->now, cost);
@@ -292,7 +293,7 @@ SPW_INLINE void spw_charge_class(const struct spw_limits *limits, struct spw_met
 SPW_INLINE void spw_charge_idle(const struct spw_limits *limits, struct spw_meters *meters,
 				const struct spw_metering *metering, u32 scope, u32 kind)
 {
-	u64 cost = spw_cost(limits, metering, scope, kind);
+	u64 cost = spw_emission_interval(limits, metering, scope, kind);
 
 	spw_put_idle(spw_cell(meters, metering, scope, 0, kind), metering->now, cost);
 	spw_put_idle(spw_cell(meters, metering, scope, 1, kind), metering->now, cost);
@@ -302,7 +303,7 @@ SPW_INLINE void spw_charge_idle(const struct spw_limits *limits, struct spw_mete
 SPW_INLINE void spw_charge_busy(const struct spw_limits *limits, struct spw_meters *meters,
 				const struct spw_metering *metering, u32 scope, u32 kind)
 {
-	u64 cost = spw_cost(limits, metering, scope, kind), now = metering->now, *first, *second;
+	u64 cost = spw_emission_interval(limits, metering, scope, kind), now = metering->now, *first, *second;
 	u64 debt = spw_limit_of(limits, metering, scope, kind)->room + SPW_LIMIT_SLACK * cost;
 	u64 seen[SPW_ROWS], next[SPW_ROWS];
 

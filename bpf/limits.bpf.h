@@ -11,7 +11,7 @@
 #include "verdict.h"
 
 /* Of those of its class, those that a packet is to be held against now. */
-SPW_INLINE u32 spw_active_limits(const struct spw_limits *standing, u32 class_id, const struct spw_order *order,
+SPW_INLINE u32 spw_active_limits(const struct spw_limits *standing, u32 class_id, const struct spw_admission *order,
 				 bool new_work)
 {
 	u32 active = standing->classes[class_id].active[order->level & (SPW_LEVELS - 1)];
@@ -25,7 +25,7 @@ SPW_INLINE u32 spw_active_limits(const struct spw_limits *standing, u32 class_id
  * who call each other is short.
  */
 SPW_INLINE u32 spw_ask_limits(const struct spw_packet *packet, const struct spw_slot *slot,
-			      const struct spw_order *order, bool new_work, bool asked)
+			      const struct spw_admission *order, bool new_work, bool asked)
 {
 	const struct spw_limits *standing = bpf_map_lookup_elem(&limits, &only);
 	struct spw_meters *cells = bpf_map_lookup_elem(&meters, &only);

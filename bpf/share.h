@@ -37,7 +37,7 @@ SPW_INLINE u32 spw_place(u64 source, u64 salt, u64 stay, u64 now)
 }
 
 /** spw_is_in() - whether it is among the share; the arguments as above. */
-SPW_INLINE bool spw_is_in(u32 share, u64 source, const struct spw_service_order *order, u64 now)
+SPW_INLINE bool spw_is_in(u32 share, u64 source, const struct spw_service_admission *order, u64 now)
 {
 	if (share == SPW_SHARE_ALL)
 		return true;

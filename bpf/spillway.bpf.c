@@ -67,9 +67,9 @@ SPW_INLINE const struct spw_ruleset *published_ruleset(void)
 	return inner ? bpf_map_lookup_elem(inner, &only) : NULL;
 }
 
-SPW_INLINE struct spw_order current_order(const struct spw_control *state)
+SPW_INLINE struct spw_admission current_order(const struct spw_control *state)
 {
-	return (struct spw_order){
+	return (struct spw_admission){
 		.level = state->level,
 		.leased = bpf_jiffies64() < state->lease_until_jiffies,
 		.observing = state->mode == SPW_OBSERVE,
@@ -90,7 +90,7 @@ SPW_INLINE const struct spw_slot *ask_table(const struct spw_packet *packet, con
 /* An entry takes the place of the table, but what is management says the table alone. */
 SPW_INLINE const struct spw_slot *classify(const struct spw_packet *packet, const struct spw_ruleset *rules)
 {
-	u32 list = spw_entry_list(packet) & (SPW_LISTS_MAX - 1), slot = rules->list_slots[list][0];
+	u32 list = spw_ban_list(packet) & (SPW_LISTS_MAX - 1), slot = rules->list_slots[list][0];
 	const struct spw_slot *found;
 
 	if (slot && !rules->management_prefixes)
@@ -137,7 +137,7 @@ __attribute__((noinline)) int trace_packet(struct xdp_md *ctx)
  * it.
  */
 SPW_INLINE bool judge_limits(const struct spw_packet *packet, const struct spw_slot *slot,
-			     const struct spw_order *order, bool new_work, struct spw_judgement *judgement)
+			     const struct spw_admission *order, bool new_work, struct spw_judgement *judgement)
 {
 	u32 reason = spw_ask_limits(packet, slot, order, new_work,
 				    spw_is_limited(*judgement, packet, slot, order, new_work));
@@ -168,22 +168,22 @@ SPW_INLINE u64 *look_up(struct xdp_md *ctx, const struct spw_cursor *cursor, u64
  * passes it.
  */
 SPW_INLINE bool judge_new_work(struct spw_packet *packet, const struct spw_slot *slot, u32 service, u64 *word,
-			       const struct spw_order *order, bool refused, struct spw_judgement *judgement)
+			       const struct spw_admission *order, bool refused, struct spw_judgement *judgement)
 {
 	u32 asked = SPW_REASON_ADMITTED;
-	struct spw_sight sight = {0};
+	struct spw_flow_lookup lookup = {0};
 
 	if (word)
-		sight = spw_sight(*word, packet->flow, packet->found & SPW_FOUND_QUIC_INITIAL);
+		lookup = spw_flow_lookup(*word, packet->flow, packet->found & SPW_FOUND_QUIC_INITIAL);
 	if (!refused && spw_is_undecided(*judgement, slot, order)) {
-		asked = spw_ask_budget(packet, slot, service, sight);
+		asked = spw_ask_budget(packet, slot, service, lookup);
 		refused = asked != SPW_REASON_ADMITTED;
 		if (refused && judgement->reason == SPW_REASON_ADMITTED)
 			*judgement = spw_judgement(SPW_DROP, asked);
 	}
 	if (word)
 		spw_remember(word, packet, !refused && judgement->verdict == SPW_PASS);
-	spw_account_new_work(slot, service, sight.resent, *judgement);
+	spw_account_new_work(slot, service, lookup.resent, *judgement);
 	return refused;
 }
 
@@ -194,7 +194,7 @@ SPW_INLINE int judge_and_account(struct xdp_md *ctx, const struct spw_cursor *cu
 	u32 reason = spw_essential(packet);
 	const struct spw_slot *slot = classify(packet, rules);
 	bool new_work = spw_is_new_work(packet, rules);
-	struct spw_order order = current_order(state);
+	struct spw_admission order = current_order(state);
 	struct spw_judgement judgement = spw_judgement(SPW_PASS, reason);
 	bool refused = false;
 	u64 counted;

@@ -38,7 +38,7 @@ struct spw_judgement {
 };
 
 /* What the agent lets the datapath do at this moment. */
-struct spw_order {
+struct spw_admission {
 	u32 level;
 	bool leased;
 	bool observing;
@@ -139,7 +139,7 @@ SPW_INLINE struct spw_judgement spw_judge_level(const struct spw_packet *packet,
  * @new_work: spw_is_new_work()
  */
 SPW_INLINE struct spw_judgement spw_judge(const struct spw_packet *packet, const struct spw_slot *slot,
-					  const struct spw_ruleset *ruleset, const struct spw_order *order,
+					  const struct spw_ruleset *ruleset, const struct spw_admission *order,
 					  bool new_work)
 {
 	bool enforcing = order->leased && !order->observing;
@@ -160,7 +160,7 @@ SPW_INLINE struct spw_judgement spw_judge(const struct spw_packet *packet, const
  * whose source could be read count among the others of that source.
  */
 SPW_INLINE bool spw_is_limited(struct spw_judgement judgement, const struct spw_packet *packet,
-			       const struct spw_slot *slot, const struct spw_order *order, bool new_work)
+			       const struct spw_slot *slot, const struct spw_admission *order, bool new_work)
 {
 	const u32 judged = 1u << SPW_REASON_MALFORMED | 1u << SPW_REASON_OBSERVE | 1u << SPW_REASON_ESTABLISHED |
 			   1u << SPW_REASON_ADMITTED;
@@ -173,33 +173,33 @@ SPW_INLINE bool spw_is_limited(struct spw_judgement judgement, const struct spw_
 /* Rule 9 is spw_is_in(). */
 
 /**
- * spw_room() - the backlog up to which rule 10 admits new work of a class.
+ * spw_tolerance() - the backlog up to which rule 10 admits new work of a class.
  * @resent: it was refused before, or lost; whoever comes for the first time can still be answered in time
  */
-SPW_INLINE u64 spw_room(const struct spw_class_order *class, bool resent)
+SPW_INLINE u64 spw_tolerance(const struct spw_class_admission *class, bool resent)
 {
 	return resent ? class->room - (class->room >> 8) * (class->withheld & 0xff) : class->room;
 }
 
 /**
  * spw_is_over() - rule 10; charges the cell unless it says so.
- * @room: spw_room(), or SPW_ROOM_ALL for what goes on an admitted handshake
+ * @room: spw_tolerance(), or SPW_TOLERANCE_ALL for what goes on an admitted handshake
  * @cell: arrival time of the service's budget cell
  * @refusal: what this CPU remembers of the class
  * @now: ticks
  */
-SPW_INLINE bool spw_is_over(const struct spw_service_order *order, u64 room, u64 *cell, struct spw_refusal *refusal,
+SPW_INLINE bool spw_is_over(const struct spw_service_admission *order, u64 room, u64 *cell, struct spw_refusal *refusal,
 			    u64 now)
 {
 	u64 arrival = 0;
 
-	if (room == SPW_ROOM_ALL) {
-		spw_meter_charge(cell, now, order->cost_ticks, order->debt_ticks);
+	if (room == SPW_TOLERANCE_ALL) {
+		spw_meter_charge(cell, now, order->interval_ticks, order->debt_ticks);
 		return false;
 	}
 	if (now < refusal->until_ticks && room <= refusal->room)
 		return true;
-	if (spw_meter_admit(cell, now, order->cost_ticks, room, &arrival))
+	if (spw_meter_admit(cell, now, order->interval_ticks, room, &arrival))
 		return false;
 	refusal->until_ticks = arrival - room;
 	refusal->room = room;
@@ -208,7 +208,7 @@ SPW_INLINE bool spw_is_over(const struct spw_service_order *order, u64 room, u64
 
 /* Of new work: is it for rules 9 and 10 to judge it, after the judgement of those before them? */
 SPW_INLINE bool spw_is_undecided(struct spw_judgement judgement, const struct spw_slot *slot,
-				 const struct spw_order *order)
+				 const struct spw_admission *order)
 {
 	if (judgement.reason == SPW_REASON_ADMITTED)
 		return true;

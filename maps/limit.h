@@ -105,7 +105,7 @@ struct spw_meters {
 };
 
 /* Where a source or a prefix is metered. Hashes: what counts of them are their lower bits. */
-struct spw_spot {
+struct spw_bucket {
 	u32 page;
 	u32 pairs[SPW_ROWS]; /* place in the row of the cell of new work, that of packets behind it */
 	u32 bits[SPW_ROWS];  /* that of the cell of bits */
@@ -117,7 +117,7 @@ struct spw_spot {
 struct spw_metering {
 	u64 now;    /* ticks */
 	u64 unrest; /* has a sign where a cell that was looked at has a backlog, or a row warms */
-	struct spw_spot spots[SPW_METER_TABLES];
+	struct spw_bucket buckets[SPW_METER_TABLES];
 	u32 active; /* SPW_LIMIT_BIT()s of what is looked at */
 	u32 class_id;
 	u32 length; /* in bytes */

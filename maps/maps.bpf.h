@@ -12,7 +12,7 @@
  *   class_counters     datapath   struct spw_class_counter, by class identity
  *   anomaly_counters   datapath   struct spw_anomaly_counter, by enum spw_anomaly
  *   work_counters      datapath   struct spw_work_counter, by spw_work_index(): service and class
- *   orders             agent      struct spw_service_order, by service identity
+ *   orders             agent      struct spw_service_admission, by service identity
  *   budget_cells       datapath   struct spw_budget_cell, by service identity
  *   refusals           datapath   struct spw_refusal, by spw_work_index(); not pinned
  *   fingerprints       datapath   struct spw_fingerprints, one value
@@ -22,15 +22,15 @@
  *   sampling           datapath   struct spw_sampling, one value
  *   samples            datapath   ring of struct spw_sample; read by the agent, not pinned
  *   trace              datapath   struct spw_trace; only when loaded for `simulate`
- *   entries            agent      struct spw_entry_value, by struct spw_entry_key; allocated one by one, as only the
+ *   entries            agent      struct spw_ban_value, by struct spw_ban_key; allocated one by one, as only the
  *                                 agent adds any
- *   entry_filter       agent      struct spw_entry_filter, one value
- *   entry_counts       datapath   struct spw_entry_count, by the number that an entry names
+ *   entry_filter       agent      struct spw_ban_filter, one value
+ *   entry_counts       datapath   struct spw_ban_count, by the number that an entry names
  *   list_registry      agent      struct spw_list_record     \
  *   class_registry     agent      struct spw_class_record     \ the datapath does not see these: made by user/kernel/pins.c
  *   service_registry   agent      struct spw_service_record   /
  *   agent_registry     agent      struct spw_agent_record    /
- *   entry_totals       agent      struct spw_entry_totals   /
+ *   entry_totals       agent      struct spw_ban_totals   /
  */
 #ifndef SPW_MAPS_MAPS_BPF_H
 #define SPW_MAPS_MAPS_BPF_H
@@ -97,7 +97,7 @@ struct {
 	__uint(max_entries, SPW_SERVICE_IDENTITIES);
 	__uint(map_flags, BPF_F_RDONLY_PROG);
 	__type(key, u32);
-	__type(value, struct spw_service_order);
+	__type(value, struct spw_service_admission);
 } orders SEC(".maps");
 
 struct {
@@ -165,10 +165,10 @@ struct {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, SPW_ENTRIES_MAX);
+	__uint(max_entries, SPW_BANS_MAX);
 	__uint(map_flags, BPF_F_NO_PREALLOC | BPF_F_RDONLY_PROG);
-	__type(key, struct spw_entry_key);
-	__type(value, struct spw_entry_value);
+	__type(key, struct spw_ban_key);
+	__type(value, struct spw_ban_value);
 } entries SEC(".maps");
 
 struct {
@@ -176,15 +176,15 @@ struct {
 	__uint(max_entries, 1);
 	__uint(map_flags, BPF_F_MMAPABLE); /* the kernel lets nobody map what is read-only to programs for writing */
 	__type(key, u32);
-	__type(value, struct spw_entry_filter);
+	__type(value, struct spw_ban_filter);
 } entry_filter SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, SPW_ENTRY_COUNTS);
+	__uint(max_entries, SPW_BAN_COUNTS);
 	__uint(map_flags, BPF_F_MMAPABLE);
 	__type(key, u32);
-	__type(value, struct spw_entry_count);
+	__type(value, struct spw_ban_count);
 } entry_counts SEC(".maps");
 
 #endif

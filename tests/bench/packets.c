@@ -32,8 +32,8 @@ void bench_subject_free(struct bench_subject *subject)
 /* The order of each case of new work, for all classes of service 1 alike. */
 static void give_order(const struct bench_spillway *spillway, enum bench_case which)
 {
-	u64 cost_ticks = 0;
-	struct spw_class_order class = {.room = UINT64_MAX - 1, .share = SPW_SHARE_ALL};
+	u64 interval_ticks = 0;
+	struct spw_class_admission class = {.room = UINT64_MAX - 1, .share = SPW_SHARE_ALL};
 
 	if (which == BENCH_SHARE)
 		class.share = SPW_SHARE_ALL - 1;
@@ -42,8 +42,8 @@ static void give_order(const struct bench_spillway *spillway, enum bench_case wh
 	else if (which == BENCH_OVER)
 		class.room = 0;
 	if (which != BENCH_SERVICE)
-		cost_ticks = which == BENCH_OVER ? 1ull << 50 : 1;
-	bench_spillway_order(spillway, cost_ticks, class);
+		interval_ticks = which == BENCH_OVER ? 1ull << 50 : 1;
+	bench_spillway_order(spillway, interval_ticks, class);
 }
 
 static enum spw_reason expected_reason(enum bench_case which)

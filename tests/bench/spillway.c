@@ -69,20 +69,21 @@ void bench_spillway_limit(const struct bench_spillway *spillway, const struct be
 		err(1, "cannot hand over limits");
 }
 
-void bench_spillway_order(const struct bench_spillway *spillway, u64 cost_ticks, struct spw_class_order class)
+void bench_spillway_order(const struct bench_spillway *spillway, u64 interval_ticks, struct spw_class_admission class)
 {
-	static struct spw_service_order orders[SPW_SERVICE_IDENTITIES];
+	static struct spw_service_admission orders[SPW_SERVICE_IDENTITIES];
 
-	orders[1] = (struct spw_service_order){.cost_ticks = cost_ticks, .stay_jiffies = 150000, .salt = 0x5eed};
+	orders[1] = (struct spw_service_admission){
+		.interval_ticks = interval_ticks, .stay_jiffies = 150000, .salt = 0x5eed};
 	for (u32 i = 0; i < SPW_CLASSES_MAX; i++)
 		orders[1].classes[i] = class;
-	if (spw_datapath_order(&spillway->datapath, orders))
+	if (spw_datapath_admit(&spillway->datapath, orders))
 		err(1, "cannot give orders");
 }
 
 void bench_spillway_budget(const struct bench_spillway *spillway, bool admitting)
 {
-	const struct spw_class_order class = {.room = admitting ? UINT64_MAX - 1 : 0, .share = SPW_SHARE_ALL};
+	const struct spw_class_admission class = {.room = admitting ? UINT64_MAX - 1 : 0, .share = SPW_SHARE_ALL};
 
 	bench_spillway_order(spillway, admitting ? 1 : 1ull << 50, class);
 }

@@ -38,8 +38,8 @@ void bench_spillway_free(struct bench_spillway *spillway);
  */
 void bench_spillway_limit(const struct bench_spillway *spillway, const struct bench_ruleset *ruleset);
 
-/** bench_spillway_order() - the order of service 1, the same for all classes. @cost_ticks: 0: no budget */
-void bench_spillway_order(const struct bench_spillway *spillway, u64 cost_ticks, struct spw_class_order class);
+/** bench_spillway_order() - the order of service 1, the same for all classes. @interval_ticks: 0: no budget */
+void bench_spillway_order(const struct bench_spillway *spillway, u64 interval_ticks, struct spw_class_admission class);
 
 /** bench_spillway_budget() - service 1 has a budget, which admits everybody or nobody. */
 void bench_spillway_budget(const struct bench_spillway *spillway, bool admitting);

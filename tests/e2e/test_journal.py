@@ -1,97 +1,103 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""What a journal is told when the level changes: a line, and fields that a filter or an alert can go by.
+"""What the running agent tells of its decisions: explain, events, hooks, the level file, replay; and what operators say."""
+import json
+import signal
+import time
 
-The journal is a datagram socket of ours, laid over the place of the journal's in a mount namespace of the agent's own."""
-import socket
-import struct
-
-from world import CLASSES, run_tests, wait_for
+from world import CLASSES, request, run_tests, wait_for
 
 SERVICES = "services: { shop: { tcp: [80], capacity: 950/s } }\n"
-# /run is hidden as a whole, so that nothing has to be made in the host's where there is no systemd. (TMPDIR is elsewhere.)
-LAY_OVER = ('mount -t tmpfs none /run && mkdir -p /run/systemd/journal && mount --bind "$0" /run/systemd/journal && '
-            'export JOURNAL_STREAM=1:1 && exec "$@"')
 
 
-class Journal:
-    def __init__(self, world):
-        self.folder = world.folder / "journal"
-        self.folder.mkdir(mode=0o755)
-        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        world.on_exit(self.socket.close)
-        self.socket.bind(str(self.folder / "socket"))
-        self.socket.setblocking(False)
-        self.entries = []
-
-    def before(self):
-        """What to start a program through, for which this is the journal."""
-        return ("unshare", "--mount", "--propagation", "private", "sh", "-c", LAY_OVER, self.folder)
-
-    def read(self):
-        """All entries so far."""
-        while True:
-            try:
-                self.entries.append(parse(self.socket.recv(1 << 16)))
-            except BlockingIOError:
-                return self.entries
-
-    def changes(self):
-        return [entry for entry in self.read() if "SPILLWAY_LEVEL" in entry]
-
-
-def parse(datagram):
-    """The journal's own protocol: NAME=VALUE and a newline, or NAME, a newline, the length in 8 bytes, VALUE, a newline."""
-    fields = {}
-    while datagram:
-        line, _, rest = datagram.partition(b"\n")
-        name, equals, value = line.partition(b"=")
-        if not equals:
-            length = struct.unpack_from("<Q", rest)[0]
-            value, rest = rest[8:8 + length], rest[8 + length + 1:]
-        fields[name.decode()] = value.decode()
-        datagram = rest
-    return fields
-
-
-def fields_of_a_change(tap, world):
-    shop = world.shop()
+def build(world, body=SERVICES + CLASSES):
+    """A shop with a hook that notes what it was called with."""
+    shop, client = world.shop(), world.client("abroad", 3)
     world.nginx(shop)
-    journal = Journal(world)
-    agent = world.agent(shop, SERVICES + CLASSES)
-    agent.start(*journal.before())
-    tap.equal(journal.changes(), [], "no change of the level, no entry")
-    agent.cli("level", "set", "orange")
-    wait_for(journal.changes, 5, "an entry of the change")
-    entry = journal.changes()[0]
-    tap.equal({name: entry.get(name) for name in ("PRIORITY", "SPILLWAY_LEVEL", "SPILLWAY_FORMER", "SPILLWAY_LEVEL_NUMBER",
-                                                  "SPILLWAY_RULE", "SPILLWAY_SERVICE", "SPILLWAY_CAPACITY")},
-              {"PRIORITY": "5", "SPILLWAY_LEVEL": "orange", "SPILLWAY_FORMER": "green", "SPILLWAY_LEVEL_NUMBER": "2",
-               "SPILLWAY_RULE": "10", "SPILLWAY_SERVICE": "", "SPILLWAY_CAPACITY": "950.0"}, "what changed, from what, by whom")
-    tap.ok(all(float(entry[f"SPILLWAY_{name}"]) >= 0 for name in ("DEMAND", "BUDGET", "EXCESS")), "its numbers are numbers", entry)
-    tap.equal(entry["MESSAGE"], f"level orange, was green: {entry['SPILLWAY_REASON']}", "the line says the same to people")
-    tap.ok("level orange" not in agent.process.log(), "and is not said twice")
+    hooks = world.folder / "hooks.d"
+    hooks.mkdir(mode=0o755)
+    notes = world.folder / "notes"
+    (hooks / "10-note").write_text(f'#!/bin/sh\necho "$SPILLWAY_FORMER $SPILLWAY_LEVEL $SPILLWAY_LEVEL_NUMBER" >>{notes}\n')
+    (hooks / "10-note").chmod(0o755)
+    agent = world.agent(shop, f"hooks: {{ dir: {hooks} }}\n{body}")
+    agent.start()
+    return client, agent, notes
+
+
+def events(agent):
+    return [json.loads(line) for line in agent.cli("-j", "events").stdout.splitlines()]
+
+
+def explained(agent):
+    return json.loads(agent.cli("-j", "explain").stdout)
+
+
+def told(tap, world):
+    client, agent, notes = build(world)
+    for _ in range(5):
+        request(client)
+    wait_for(lambda: "read-wait" in agent.cli("explain").stdout, 5, "the wait is known")
+    tap.ok("GREEN" in agent.cli("explain").stdout, "explain begins with the level", agent.cli("explain").stdout)
+    answer = agent.cli("level", "set", "orange")
+    tap.ok(answer.stdout.startswith("orange"), "the level is in force when the answer comes", answer.stdout)
+    wait_for(lambda: notes.exists() and notes.read_text() == "green orange 2\n", 5, "the hook ran")
+    tap.ok(True, "a hook ran with the level, its number and the former one")
+    tap.equal((agent.run_dir / "level").read_text(), "orange\n", "the level file follows")
     agent.cli("level", "auto")
-    wait_for(lambda: len(journal.changes()) == 2, 5, "an entry of the way back")
-    entry = journal.changes()[1]
-    tap.equal((entry["SPILLWAY_LEVEL"], entry["SPILLWAY_FORMER"]), ("green", "orange"), "so is the way back")
+    wait_for(lambda: notes.read_text().splitlines() == ["green orange 2", "orange green 0"], 5, "the hook ran again")
+    tap.equal((agent.run_dir / "level").read_text(), "green\n", "the level file follows back")
+    wait_for(lambda: sum(event["event"] == "hook" and event["ok"] for event in events(agent)) == 2, 5, "hooks are events")
+    levels = [(event["former"], event["level"]) for event in events(agent) if event["event"] == "level"]
+    tap.equal(levels, [("green", "orange"), ("orange", "green")], "both changes are events")
+    agent.write(f"nonsense: 1\n{CLASSES}")
+    agent.cli("apply", check=False)
+    agent.write(SERVICES + CLASSES)
+    agent.cli("apply")
+    tap.equal([event["ok"] for event in events(agent) if event["event"] == "reload"], [False, True],
+              "reloads are events, refused ones too (fault 41)")
     agent.stop()
-    tap.ok("<6>" in agent.process.log() or "<5>" in agent.process.log(), "all other lines carry their priority",
-           agent.process.log())
+    dead = agent.cli("explain").stdout
+    tap.ok("no agent" in dead and "GREEN" in dead, "without an agent explain tells the last decision, and says so", dead)
+    replayed = json.loads(agent.cli("-j", "replay").stdout)
+    tap.ok(isinstance(replayed, (dict, list)) and replayed, "replay reads the history of a real run", str(replayed)[:200])
 
 
-def journal_that_is_gone(tap, world):
-    """A journal that takes nothing: the line goes where all others go, and the agent goes on."""
-    shop = world.shop()
-    journal = Journal(world)
-    agent = world.agent(shop, SERVICES + CLASSES)
-    agent.start(*journal.before())
-    journal.socket.close()
-    (journal.folder / "socket").unlink()
-    agent.cli("level", "set", "red")
-    wait_for(lambda: "<5>level red, was green" in agent.process.log(), 5, "the line in the log")
-    tap.ok(agent.ticking(), "without a journal the line is in the log, and the agent goes on")
+def operators(tap, world):
+    _, agent, _ = build(world)
+    agent.cli("level", "bound", "yellow", "orange")
+    wait_for(lambda: agent.status()["level"] == "yellow", 2, "the lower bound holds")
+    tap.equal((agent.status()["least_level"], agent.status()["most_level"]), ("yellow", "orange"), "status shows the bounds")
+    agent.cli("capacity", "shop", "500/s")
+    wait_for(lambda: "500/s, set" in agent.cli("explain").stdout, 2, "the capacity that was said")
+    agent.process.signal(signal.SIGKILL)
+    agent.process.wait()
+    agent.start()
+    wait_for(lambda: agent.status()["level"] == "yellow", 2, "the bound is kept")
+    wait_for(lambda: "500/s, set" in agent.cli("explain").stdout, 2, "the capacity is kept")
+    tap.ok(True, "bounds and capacity survive kill -9")
+    agent.cli("level", "auto")
+    agent.cli("capacity", "shop", "auto")
+    wait_for(lambda: agent.status()["level"] == "green" and "950/s, set" in agent.cli("explain").stdout, 12, "given back")
+    tap.ok(True, "both are given back")
+    wrong = [agent.cli(*argv, check=False) for argv in (("capacity", "nosuch", "5/s"), ("capacity", "shop", "5"),
+                                                        ("level", "bound", "red", "green"))]
+    tap.equal([done.returncode for done in wrong], [1, 2, 2], "what makes no sense is refused")
     agent.stop()
 
 
-run_tests(fields_of_a_change, journal_that_is_gone)
+def stopped_and_gone_on(tap, world):
+    """23: SIGSTOP, the lease runs out; SIGCONT: it decides from fresh samples, without a false red (34)."""
+    client, agent, _ = build(world)
+    request(client)
+    agent.process.signal(signal.SIGSTOP)
+    wait_for(lambda: agent.status()["lease_remaining_s"] == 0, 6, "the lease is over")
+    for _ in range(5):
+        request(client)
+    agent.process.signal(signal.SIGCONT)
+    wait_for(lambda: agent.status()["lease_remaining_s"] > 1, 3, "it renews the lease")
+    time.sleep(0.5)
+    tap.equal([event for event in events(agent) if event["event"] == "level"], [], "SIGCONT: no false alarm (faults 23, 34)")
+    tap.equal(explained(agent)["level"], "green", "and the level is green")
+
+
+run_tests(told, operators, stopped_and_gone_on)

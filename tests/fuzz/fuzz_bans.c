@@ -12,29 +12,29 @@
 
 #define BOOT_ID "5f0c3c0e-7a6b-4a3e-9f2d-000000000001"
 
-static void check(const struct spw_entry_line *line, const struct spw_entry_moment *moment)
+static void check(const struct spw_ban_line *line, const struct spw_ban_moment *moment)
 {
 	require(*line->list && strlen(line->list) < SPW_NAME_MAX && spw_text_printable(line->list));
-	require(strlen(line->note) < SPW_ENTRY_NOTE_MAX && spw_text_printable(line->note));
+	require(strlen(line->note) < SPW_BAN_NOTE_MAX && spw_text_printable(line->note));
 	require(line->prefix.family == 4 ? line->prefix.len <= 32
 					 : line->prefix.family == 6 && line->prefix.len <= 128);
-	if (!moment->same_boot && line->until_ns != SPW_ENTRY_FOREVER)
+	if (!moment->same_boot && line->until_ns != SPW_BAN_FOREVER)
 		require(line->until_ns >= moment->now_ns &&
 			line->until_ns - moment->now_ns <= 400 * 86400 * 1000000000ull);
 }
 
-static void check_written(const struct spw_entry_line *line, struct spw_entry_moment moment)
+static void check_written(const struct spw_ban_line *line, struct spw_ban_moment moment)
 {
-	struct spw_entry_line again;
+	struct spw_ban_line again;
 	size_t bytes = 0;
 	char *text = NULL;
 	FILE *out = open_memstream(&text, &bytes);
 
 	require(out);
 	moment.same_boot = true;
-	spw_entry_write_line(out, line, &moment);
+	spw_ban_write_line(out, line, &moment);
 	require(!fclose(out) && bytes && text[bytes - 1] == '\n' && !memchr(text, '\n', bytes - 1));
-	require(spw_entry_read_line(text, bytes - 1, &moment, &again));
+	require(spw_ban_read_line(text, bytes - 1, &moment, &again));
 	require(!strcmp(again.list, line->list) && !strcmp(again.note, line->note));
 	require(spw_prefix_contains(&again.prefix, &line->prefix) && again.prefix.len == line->prefix.len);
 	require(again.until_ns == line->until_ns);
@@ -44,9 +44,9 @@ static void check_written(const struct spw_entry_line *line, struct spw_entry_mo
 
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 {
-	struct spw_entry_moment moment = {.now = 1.8e9, .now_ns = 1000000000};
+	struct spw_ban_moment moment = {.now = 1.8e9, .now_ns = 1000000000};
 	const char *text = (const char *)data, *end = text + size;
-	struct spw_entry_line line;
+	struct spw_ban_line line;
 	bool first = true;
 
 	while (text < end) {
@@ -54,8 +54,8 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 		size_t length = (size_t)((stop ? stop : end) - text);
 
 		if (first) {
-			spw_entry_read_head(text, length, BOOT_ID, &moment);
-		} else if (spw_entry_read_line(text, length, &moment, &line)) {
+			spw_ban_read_head(text, length, BOOT_ID, &moment);
+		} else if (spw_ban_read_line(text, length, &moment, &line)) {
 			check(&line, &moment);
 			check_written(&line, moment);
 		}

@@ -6,7 +6,7 @@
 #include "fuzz.h"
 #include "user/lists/lists.h"
 
-static void check_entry(const struct spw_entry *entry, u32 lines)
+static void check_entry(const struct spw_list_entry *entry, u32 lines)
 {
 	char text[SPW_PREFIX_TEXT];
 	struct spw_prefix again;

@@ -107,12 +107,12 @@ static void read_all(void)
 	while ((more = spw_history_next(reader, &tick)) == 1) {
 		check_policy(tick.policy);
 		check_decision(&tick.record->decision, &tick.policy->policy);
-		require(tick.record->wish.pinned <= SPW_RED || tick.record->wish.pinned == SPW_LEVEL_NEVER);
+		require(tick.record->override.pinned <= SPW_RED || tick.record->override.pinned == SPW_LEVEL_NEVER);
 		if (decided++ >= DECIDED_MAX)
 			continue;
 		if (tick.begins)
 			spw_memory_forget_rates(memory);
-		spw_decide(memory, &tick.policy->policy, &tick.record->wish, &tick.record->facts, &again);
+		spw_decide(memory, &tick.policy->policy, &tick.record->override, &tick.record->facts, &again);
 		check_decision(&again, &tick.policy->policy);
 	}
 	require(!more);

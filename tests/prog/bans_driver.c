@@ -29,7 +29,7 @@
 enum { FRAME_MAX = 256 };
 
 static struct spw_datapath datapath;
-static struct agent_entries entries;
+static struct agent_bans entries;
 
 static struct spw_prefix parse_prefix(const char *text)
 {
@@ -67,14 +67,14 @@ static void open_entries(const struct spw_lists *lists)
 	const u32 key = 0;
 	const struct spw_control control = {.lease_until_jiffies = UINT64_MAX, .level = SPW_GREEN};
 
-	pins.fds[SPW_PIN_ENTRIES] = bpf_map__fd(datapath.skeleton->maps.entries);
-	pins.fds[SPW_PIN_ENTRY_FILTER] = bpf_map__fd(datapath.skeleton->maps.entry_filter);
-	pins.fds[SPW_PIN_ENTRY_COUNTS] = bpf_map__fd(datapath.skeleton->maps.entry_counts);
-	pins.fds[SPW_PIN_ENTRY_TOTALS] = -1;
+	pins.fds[SPW_PIN_BANS] = bpf_map__fd(datapath.skeleton->maps.entries);
+	pins.fds[SPW_PIN_BAN_FILTER] = bpf_map__fd(datapath.skeleton->maps.entry_filter);
+	pins.fds[SPW_PIN_BAN_COUNTS] = bpf_map__fd(datapath.skeleton->maps.entry_counts);
+	pins.fds[SPW_PIN_BAN_TOTALS] = -1;
 	entries.totals = calloc(SPW_LISTS_MAX, sizeof(*entries.totals));
 	entries.totals_changed = calloc(SPW_LISTS_MAX, sizeof(*entries.totals_changed));
-	if (spw_entry_maps_open(&pins, true, &entries.maps) || spw_entry_maps_seed(&entries.maps) ||
-	    spw_entry_set_init(&entries.set, 4711) ||
+	if (spw_ban_maps_open(&pins, true, &entries.maps) || spw_ban_maps_seed(&entries.maps) ||
+	    spw_ban_set_init(&entries.set, 4711) ||
 	    bpf_map_update_elem(bpf_map__fd(datapath.skeleton->maps.control), &key, &control, BPF_ANY))
 		errx(1, "cannot open the maps of entries");
 	make_rows(lists);
@@ -83,12 +83,12 @@ static void open_entries(const struct spw_lists *lists)
 static void read_clock(void)
 {
 	entries.now_ns = spw_monotonic_ns();
-	entries.clock = (struct spw_entry_clock){spw_datapath_lease(&datapath, 0), entries.now_ns, 250};
+	entries.clock = (struct spw_ban_clock){spw_datapath_lease(&datapath, 0), entries.now_ns, 250};
 }
 
 static void hold(const char *arguments)
 {
-	struct entry_terms terms = {.note = "", .until_ns = SPW_ENTRY_FOREVER};
+	struct ban_terms terms = {.note = "", .until_ns = SPW_BAN_FOREVER};
 	unsigned int list, ms;
 	struct spw_prefix prefix;
 	int outcome, err = 0;
@@ -101,22 +101,22 @@ static void hold(const char *arguments)
 	terms.list = (u16)list;
 	if (ms)
 		terms.until_ns = entries.now_ns + ms * 1000000ull;
-	outcome = entry_hold(&entries, &prefix, &terms);
+	outcome = ban_hold(&entries, &prefix, &terms);
 	if (outcome >= 0)
-		err = entries_flush(&entries);
+		err = bans_flush(&entries);
 	if (outcome >= 0 && !err)
-		err = entry_write(&entries, &prefix, &terms);
+		err = ban_write(&entries, &prefix, &terms);
 	printf("%d\n", err ? err : outcome);
 }
 
 static void release(const char *arguments)
 {
 	struct spw_prefix prefix = parse_prefix(arguments);
-	struct spw_held *held = spw_entry_set_find(&entries.set, &prefix);
+	struct spw_ban *ban = spw_ban_set_find(&entries.set, &prefix);
 
-	if (held && held->list)
-		entry_release(&entries, held);
-	puts(held ? "ok" : "absent");
+	if (ban && ban->list)
+		ban_release(&entries, ban);
+	puts(ban ? "ok" : "absent");
 }
 
 static u32 parse_hex(const char *text, u8 frame[FRAME_MAX])
@@ -153,13 +153,13 @@ static void show_whose(const char *hex)
 static void show_counted(const char *arguments)
 {
 	struct spw_prefix prefix = parse_prefix(arguments);
-	struct spw_entry_key key = spw_entry_key(&prefix);
-	struct spw_entry_value value;
-	struct spw_entry_count counted;
+	struct spw_ban_key key = spw_ban_key(&prefix);
+	struct spw_ban_value value;
+	struct spw_ban_count counted;
 
 	if (bpf_map_lookup_elem(entries.maps.entries_fd, &key, &value))
 		err(1, "%s", arguments);
-	counted = spw_entry_counted(&entries.maps, &value);
+	counted = spw_ban_counted(&entries.maps, &value);
 	printf("%llu %llu\n", (unsigned long long)counted.packets, (unsigned long long)counted.bytes);
 }
 

@@ -8,7 +8,7 @@
  *   hello                      HZ
  *   control LEVEL MODE LEASE   LEASE: 1 valid, 0 expired
  *   order SERVICE COST STAY SALT DEBT WITHHELD {ROOM SHARE}
- *                              one pair a class, WITHHELD of all; numbers as in struct spw_service_order
+ *                              one pair a class, WITHHELD of all; numbers as in struct spw_service_admission
  *   run HEX                    verdict reason jiffies-before jiffies-after arrival (of service 1)
  *   flood HEX COUNT THREADS KIND
  *                              ns jiffies-before jiffies-after, of COUNT frames a thread, each with another sequence
@@ -142,22 +142,22 @@ static void set_control(const char *arguments)
 
 static void set_order(const char *arguments)
 {
-	static struct spw_service_order orders[SPW_SERVICE_IDENTITIES];
+	static struct spw_service_admission orders[SPW_SERVICE_IDENTITIES];
 	unsigned long long numbers[5 + 2 * SPW_CLASSES_MAX];
 	char *end = (char *)arguments;
 	u32 service = (u32)strtoul(arguments, &end, 10), count = 0;
-	struct spw_service_order *order = &orders[service];
+	struct spw_service_admission *order = &orders[service];
 
 	while (*end && *end != '\n' && count < sizeof(numbers) / sizeof(*numbers))
 		numbers[count++] = strtoull(end, &end, 10);
 	if (count < 5 || service >= SPW_SERVICE_IDENTITIES)
 		errx(2, "order: %s", arguments);
-	*order = (struct spw_service_order){
-		.cost_ticks = numbers[0], .stay_jiffies = numbers[1], .salt = numbers[2], .debt_ticks = numbers[3]};
+	*order = (struct spw_service_admission){
+		.interval_ticks = numbers[0], .stay_jiffies = numbers[1], .salt = numbers[2], .debt_ticks = numbers[3]};
 	for (u32 i = 0; i < (count - 5) / 2; i++)
 		order->classes[i] =
-			(struct spw_class_order){numbers[5 + 2 * i], (u32)numbers[6 + 2 * i], (u32)numbers[4]};
-	if (spw_datapath_order(&datapath, orders))
+			(struct spw_class_admission){numbers[5 + 2 * i], (u32)numbers[6 + 2 * i], (u32)numbers[4]};
+	if (spw_datapath_admit(&datapath, orders))
 		err(1, "order");
 	puts("ok");
 }

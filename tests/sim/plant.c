@@ -123,14 +123,14 @@ static u64 backlog_of(const struct sim *sim, const struct sim_site *site)
 }
 
 /* Rules 9 and 10 without the charge, for somebody who is in the share: would it be refused now? */
-static bool crowded_out(const struct sim *sim, const struct sim_site *site, const struct spw_class_order *class,
+static bool crowded_out(const struct sim *sim, const struct sim_site *site, const struct spw_class_admission *class,
 			bool resent)
 {
-	return class->room != SPW_ROOM_ALL && backlog_of(sim, site) > spw_room(class, resent);
+	return class->room != SPW_TOLERANCE_ALL && backlog_of(sim, site) > spw_tolerance(class, resent);
 }
 
 /* What is refused at an instant is refused to every lower class too, whatever place its source has. */
-static void check_priority(struct sim *sim, const struct sim_site *site, const struct spw_service_order *order,
+static void check_priority(struct sim *sim, const struct sim_site *site, const struct spw_service_admission *order,
 			   u32 rank)
 {
 	const struct spw_policy *policy = &sim->setup.policy;
@@ -142,16 +142,16 @@ static void check_priority(struct sim *sim, const struct sim_site *site, const s
 			break_rule(sim, "a class was refused while a lower one was not");
 }
 
-static void charge(struct sim *sim, struct sim_site *site, const struct spw_service_order *order, u64 room)
+static void charge(struct sim *sim, struct sim_site *site, const struct spw_service_admission *order, u64 room)
 {
 	u64 now = spw_meter_ticks(jiffies_now(sim));
-	double cost = (double)order->cost_ticks, jiffy = (double)spw_meter_ticks(1);
+	double cost = (double)order->interval_ticks, jiffy = (double)spw_meter_ticks(1);
 
-	if (room == SPW_ROOM_ALL) {
-		spw_meter_charge(&site->arrival_ticks, now, order->cost_ticks, order->debt_ticks);
+	if (room == SPW_TOLERANCE_ALL) {
+		spw_meter_charge(&site->arrival_ticks, now, order->interval_ticks, order->debt_ticks);
 		return;
 	}
-	spw_meter_admit(&site->arrival_ticks, now, order->cost_ticks, room, &(u64){0});
+	spw_meter_admit(&site->arrival_ticks, now, order->interval_ticks, room, &(u64){0});
 	/* One unit may begin within the room, and the clock has steps. */
 	site->backlog_s += cost / jiffy / JIFFIES_PER_S;
 	if (site->backlog_s * JIFFIES_PER_S * jiffy > (double)room + jiffy + 2 * cost)
@@ -162,15 +162,15 @@ static void charge(struct sim *sim, struct sim_site *site, const struct spw_serv
 static bool is_refused(struct sim *sim, struct sim_site *site, const struct shopper *shopper)
 {
 	const struct spw_class_policy *class = &sim->setup.policy.classes[shopper->class];
-	const struct spw_service_order *order = &sim->orders[sim->setup.policy.services[shopper->site].id];
-	const struct spw_class_order *to;
+	const struct spw_service_admission *order = &sim->orders[sim->setup.policy.services[shopper->site].id];
+	const struct spw_class_admission *to;
 	bool out;
 
 	if (sim->now_ns >= sim->lease_until_ns)
 		return false;
 	if (sim->decision.level >= class->cut_from)
 		return true;
-	if (!order->cost_ticks)
+	if (!order->interval_ticks)
 		return false;
 	to = &order->classes[class->id];
 	out = !spw_is_in(to->share, address_of(shopper), order, jiffies_now(sim));
@@ -179,7 +179,7 @@ static bool is_refused(struct sim *sim, struct sim_site *site, const struct shop
 		site->facts.crowded[shopper->class] += !out && !shopper->attempt;
 		return true;
 	}
-	charge(sim, site, order, spw_room(to, shopper->attempt));
+	charge(sim, site, order, spw_tolerance(to, shopper->attempt));
 	return false;
 }
 
@@ -353,15 +353,16 @@ static void tell_facts(struct sim *sim)
 static void check_orders(struct sim *sim, u32 i)
 {
 	const struct spw_policy *policy = &sim->setup.policy;
-	const struct spw_service_order *order = &sim->orders[policy->services[i].id];
-	const struct spw_class_order *above = NULL;
+	const struct spw_service_admission *order = &sim->orders[policy->services[i].id];
+	const struct spw_class_admission *above = NULL;
 
-	for (u32 rank = 0; order->cost_ticks && rank < policy->classes_count; rank++) {
-		const struct spw_class_order *class = &order->classes[policy->classes[rank].id];
+	for (u32 rank = 0; order->interval_ticks && rank < policy->classes_count; rank++) {
+		const struct spw_class_admission *class = &order->classes[policy->classes[rank].id];
 
 		if (policy->classes[rank].cut_from <= sim->decision.level)
 			continue;
-		if (above && (above->room < class->room || (above->room == class->room && class->room != SPW_ROOM_ALL)))
+		if (above &&
+		    (above->room < class->room || (above->room == class->room && class->room != SPW_TOLERANCE_ALL)))
 			break_rule(sim, "rooms don't fall with rank");
 		if (above && above->share != SPW_SHARE_ALL && class->share)
 			break_rule(sim, "a share below a class that is not whole");
@@ -393,7 +394,7 @@ static void tick(struct sim *sim)
 	tell_facts(sim);
 	if (sim->setup.tamper && !sim->setup.tamper(sim, &sim->facts))
 		return;
-	spw_decide(sim->memory, &sim->setup.policy, &sim->wish, &sim->facts, &sim->decision);
+	spw_decide(sim->memory, &sim->setup.policy, &sim->override, &sim->facts, &sim->decision);
 	spw_plan(&sim->setup.policy, &sim->decision, JIFFIES_PER_S, sim->setup.seed, sim->orders);
 	sim->lease_until_ns = sim->now_ns + LEASE_NS;
 	for (u32 i = 0; i < sim->setup.sites_count; i++) {
@@ -479,7 +480,7 @@ struct sim *sim_new(const struct sim_setup *setup)
 	sim->random = setup->seed * 0x9e3779b97f4a7c15ULL + 1;
 	sim->now_ns = 1000 * SECOND_NS;
 	sim->tick_ns = sim->now_ns + SPW_TICK_NS;
-	sim->wish = (struct spw_wish){.pinned = SPW_LEVEL_NEVER, .least = SPW_GREEN, .most = SPW_RED};
+	sim->override = (struct spw_override){.pinned = SPW_LEVEL_NEVER, .least = SPW_GREEN, .most = SPW_RED};
 	sim->least_floor = sim->most_ceiling = 1;
 	for (u32 i = 0; i < setup->sites_count; i++) {
 		sim->sites[i].queue = calloc(1, sizeof(*sim->sites[i].queue));

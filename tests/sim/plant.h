@@ -82,10 +82,10 @@ struct sim {
 	u64 random;
 	struct sim_site sites[SIM_SERVICES_MAX];
 	struct spw_memory *memory;
-	struct spw_wish wish;
+	struct spw_override override;
 	struct spw_facts facts; /* as the agent last saw them */
 	struct spw_decision decision;
-	struct spw_service_order orders[SPW_SERVICES_MAX + 1];
+	struct spw_service_admission orders[SPW_SERVICES_MAX + 1];
 	u64 lease_until_ns;
 	struct sim_retries *retries;
 	u32 changes_count; /* of the host's level */

@@ -113,27 +113,27 @@ enum { MODEL = 3000 };
 static void the_set_keeps_what_was_put(void **unused)
 {
 	static struct spw_prefix model[MODEL];
-	static bool there[MODEL], seen[SPW_ENTRY_COUNTS];
-	struct spw_entry_set set;
+	static bool there[MODEL], seen[SPW_BAN_COUNTS];
+	struct spw_ban_set set;
 	u32 count = 0;
 
 	(void)unused;
-	assert_int_equal(spw_entry_set_init(&set, 4711), 0);
+	assert_int_equal(spw_ban_set_init(&set, 4711), 0);
 	for (u32 i = 0; i < MODEL; i++)
 		model[i] = (struct spw_prefix){{(u64)i << 40, 0}, i & 1 ? 4 : 6, 32};
 	for (u32 round = 0; round < 60000; round++) {
 		u32 i = (u32)(draw() % MODEL);
-		struct spw_held *held = spw_entry_set_find(&set, &model[i]);
+		struct spw_ban *ban = spw_ban_set_find(&set, &model[i]);
 
-		assert_int_equal(held != NULL, there[i]);
-		if (held) {
-			assert_true(!spw_addr_compare(&held->addr, &model[i].addr));
-			spw_entry_set_drop(&set, held);
+		assert_int_equal(ban != NULL, there[i]);
+		if (ban) {
+			assert_true(!spw_addr_compare(&ban->addr, &model[i].addr));
+			spw_ban_set_drop(&set, ban);
 		} else {
-			spw_entry_set_name(&set, spw_entry_set_put(&set, &model[i]), (u16)(1 + i % 7));
+			spw_ban_set_name(&set, spw_ban_set_put(&set, &model[i]), (u16)(1 + i % 7));
 		}
-		there[i] = !held;
-		count += held ? -1 : 1;
+		there[i] = !ban;
+		count += ban ? -1 : 1;
 		assert_int_equal(set.count, count);
 		assert_int_equal(set.entries, count);
 	}
@@ -142,48 +142,48 @@ static void the_set_keeps_what_was_put(void **unused)
 		assert_false(seen[set.items[i].counter]);
 		seen[set.items[i].counter] = true;
 	}
-	spw_entry_set_free(&set);
+	spw_ban_set_free(&set);
 }
 
 /* A number that was given back comes again only behind all others. */
 static void counters_rest_before_they_are_used_again(void **unused)
 {
 	struct spw_prefix prefix = {{1ull << 40, 0}, 4, 32};
-	struct spw_entry_set set;
+	struct spw_ban_set set;
 	u32 first, rounds = 0;
 
 	(void)unused;
-	assert_int_equal(spw_entry_set_init(&set, 1), 0);
-	spw_entry_set_name(&set, spw_entry_set_put(&set, &prefix), 1);
-	first = spw_entry_set_find(&set, &prefix)->counter;
+	assert_int_equal(spw_ban_set_init(&set, 1), 0);
+	spw_ban_set_name(&set, spw_ban_set_put(&set, &prefix), 1);
+	first = spw_ban_set_find(&set, &prefix)->counter;
 	do {
-		spw_entry_set_drop(&set, spw_entry_set_find(&set, &prefix));
-		spw_entry_set_name(&set, spw_entry_set_put(&set, &prefix), 1);
+		spw_ban_set_drop(&set, spw_ban_set_find(&set, &prefix));
+		spw_ban_set_name(&set, spw_ban_set_put(&set, &prefix), 1);
 		rounds++;
-	} while (spw_entry_set_find(&set, &prefix)->counter != first);
-	assert_true(rounds >= SPW_ENTRY_COUNTS_SPARE);
-	spw_entry_set_free(&set);
+	} while (spw_ban_set_find(&set, &prefix)->counter != first);
+	assert_true(rounds >= SPW_BAN_COUNTS_SPARE);
+	spw_ban_set_free(&set);
 }
 
 static void the_set_ends_at_its_bound(void **unused)
 {
-	struct spw_entry_set set;
+	struct spw_ban_set set;
 
 	(void)unused;
-	assert_int_equal(spw_entry_set_init(&set, 1), 0);
-	for (u64 i = 0; i < SPW_ENTRIES_MAX; i++) {
+	assert_int_equal(spw_ban_set_init(&set, 1), 0);
+	for (u64 i = 0; i < SPW_BANS_MAX; i++) {
 		struct spw_prefix prefix = {{i << 32, 0}, 4, 32};
 
-		spw_entry_set_name(&set, spw_entry_set_put(&set, &prefix), 1);
+		spw_ban_set_name(&set, spw_ban_set_put(&set, &prefix), 1);
 	}
-	assert_null(spw_entry_set_put(&set, &(struct spw_prefix){{~0ull << 32, 0}, 4, 32}));
-	assert_int_equal(set.counters_free, SPW_ENTRY_COUNTS_SPARE);
-	spw_entry_set_free(&set);
+	assert_null(spw_ban_set_put(&set, &(struct spw_prefix){{~0ull << 32, 0}, 4, 32}));
+	assert_int_equal(set.counters_free, SPW_BAN_COUNTS_SPARE);
+	spw_ban_set_free(&set);
 }
 
-static struct spw_entry_filter *make_filter(void)
+static struct spw_ban_filter *make_filter(void)
 {
-	struct spw_entry_filter *filter = calloc(1, sizeof(*filter));
+	struct spw_ban_filter *filter = calloc(1, sizeof(*filter));
 
 	assert_non_null(filter);
 	filter->seed[0] = draw() | 1;
@@ -191,26 +191,26 @@ static struct spw_entry_filter *make_filter(void)
 	return filter;
 }
 
-static const struct spw_entry_part *active(const struct spw_entry_filter *filter)
+static const struct spw_ban_part *active(const struct spw_ban_filter *filter)
 {
 	return &filter->parts[filter->active - 1];
 }
 
 /* Whether the datapath's probes for this source come to the key of @prefix. */
-static bool passes(const struct spw_entry_filter *filter, const struct spw_prefix *prefix, struct spw_addr source)
+static bool passes(const struct spw_ban_filter *filter, const struct spw_prefix *prefix, struct spw_addr source)
 {
-	const struct spw_entry_part *part = active(filter);
-	const struct spw_entry_probe *probe = &part->probes[prefix->family == 4 ? 0 : SPW_ENTRY_LENGTHS4 + 1];
+	const struct spw_ban_part *part = active(filter);
+	const struct spw_ban_probe *probe = &part->probes[prefix->family == 4 ? 0 : SPW_BAN_LENGTHS4 + 1];
 
-	if (!spw_entry_near(filter, part, prefix->family, source.hi))
+	if (!spw_ban_near(filter, part, prefix->family, source.hi))
 		return false;
 	for (u32 before = 129; probe->used; before = probe++->length) {
 		assert_true(probe->length < before);
 		if (probe->length == prefix->len)
 			return (source.hi & probe->mask_hi) == prefix->addr.hi &&
 			       (source.lo & probe->mask_lo) == prefix->addr.lo &&
-			       spw_entry_perhaps(part->keys,
-						 spw_entry_hash(filter, prefix->addr.hi, prefix->addr.lo, probe->tag));
+			       spw_ban_perhaps(part->keys,
+					       spw_ban_hash(filter, prefix->addr.hi, prefix->addr.lo, probe->tag));
 	}
 	return false;
 }
@@ -231,52 +231,52 @@ static void the_filter_hides_no_entry(void **unused)
 {
 	(void)unused;
 	for (u32 round = 0; round < 30; round++) {
-		struct spw_entry_filter *filter = make_filter();
-		struct spw_entry_set set;
+		struct spw_ban_filter *filter = make_filter();
+		struct spw_ban_set set;
 		u32 count = (u32)(draw() % 300) + 1;
 
-		assert_int_equal(spw_entry_set_init(&set, 1), 0);
+		assert_int_equal(spw_ban_set_init(&set, 1), 0);
 		for (u32 i = 0; i < count; i++) {
 			struct spw_prefix prefix = draw_prefix();
 
-			if (filter->active && spw_entry_filter_add(filter, &prefix)) {
+			if (filter->active && spw_ban_filter_add(filter, &prefix)) {
 				assert_true(passes(filter, &prefix, draw_inside(&prefix)));
-				spw_entry_set_put(&set, &prefix);
+				spw_ban_set_put(&set, &prefix);
 				continue;
 			}
-			spw_entry_set_put(&set, &prefix);
-			filter->active = spw_entry_filter_make(filter, &set);
+			spw_ban_set_put(&set, &prefix);
+			filter->active = spw_ban_filter_make(filter, &set);
 		}
 		for (u32 i = 0; i < set.count; i++) {
-			struct spw_prefix prefix = spw_held_prefix(&set.items[i]);
+			struct spw_prefix prefix = spw_ban_prefix(&set.items[i]);
 
 			assert_true(passes(filter, &prefix, draw_inside(&prefix)));
 		}
-		spw_entry_set_free(&set);
+		spw_ban_set_free(&set);
 		free(filter);
 	}
 }
 
 static void the_filter_hides_most_others(void **unused)
 {
-	struct spw_entry_filter *filter = make_filter();
-	struct spw_entry_set set;
+	struct spw_ban_filter *filter = make_filter();
+	struct spw_ban_set set;
 	u32 near = 0;
 
 	(void)unused;
-	assert_int_equal(spw_entry_set_init(&set, 1), 0);
-	assert_int_equal(spw_entry_filter_make(filter, &set), 0);
+	assert_int_equal(spw_ban_set_init(&set, 1), 0);
+	assert_int_equal(spw_ban_filter_make(filter, &set), 0);
 	for (u64 i = 0; i < 100000; i++)
-		spw_entry_set_put(&set, &(struct spw_prefix){{(draw() | 1ull << 63) & ~0xffffffffull, 0}, 4, 32});
-	filter->active = spw_entry_filter_make(filter, &set);
+		spw_ban_set_put(&set, &(struct spw_prefix){{(draw() | 1ull << 63) & ~0xffffffffull, 0}, 4, 32});
+	filter->active = spw_ban_filter_make(filter, &set);
 	for (u64 i = 0; i < 100000; i++)
-		near += spw_entry_near(filter, active(filter), 4, draw() & ~(1ull << 63) & ~0xffffffffull);
+		near += spw_ban_near(filter, active(filter), 4, draw() & ~(1ull << 63) & ~0xffffffffull);
 	assert_in_range(near, 100, 6000);
 	/* A short one among many: blocks become shorter, never too many. */
-	spw_entry_set_put(&set, &(struct spw_prefix){{0, 0}, 4, 2});
-	filter->active = spw_entry_filter_make(filter, &set);
-	assert_true(spw_entry_near(filter, active(filter), 4, draw() >> 2 & ~0xffffffffull));
-	spw_entry_set_free(&set);
+	spw_ban_set_put(&set, &(struct spw_prefix){{0, 0}, 4, 2});
+	filter->active = spw_ban_filter_make(filter, &set);
+	assert_true(spw_ban_near(filter, active(filter), 4, draw() >> 2 & ~0xffffffffull));
+	spw_ban_set_free(&set);
 	free(filter);
 }
 
@@ -286,15 +286,15 @@ static void an_end_in_jiffies_is_never_early(void **unused)
 
 	(void)unused;
 	for (u32 round = 0; round < 20000; round++) {
-		struct spw_entry_clock clock = {draw() >> 20, draw() >> 8, rates[draw() % 5]};
+		struct spw_ban_clock clock = {draw() >> 20, draw() >> 8, rates[draw() % 5]};
 		u64 left = draw() % (400ull * 86400 * 1000000000);
-		u64 jiffies = spw_entry_jiffies(&clock, clock.now_ns + left) - clock.now_jiffies;
+		u64 jiffies = spw_ban_jiffies(&clock, clock.now_ns + left) - clock.now_jiffies;
 		double exact = (double)left * clock.jiffies_per_second / 1e9;
 
 		assert_true((double)jiffies > exact - 0.01 && (double)jiffies < exact + 1.01);
 	}
-	assert_true(spw_entry_jiffies(&(struct spw_entry_clock){5, 7, 250}, SPW_ENTRY_FOREVER) == SPW_ENTRY_FOREVER);
-	assert_int_equal(spw_entry_jiffies(&(struct spw_entry_clock){5, 7, 250}, 3), 5);
+	assert_true(spw_ban_jiffies(&(struct spw_ban_clock){5, 7, 250}, SPW_BAN_FOREVER) == SPW_BAN_FOREVER);
+	assert_int_equal(spw_ban_jiffies(&(struct spw_ban_clock){5, 7, 250}, 3), 5);
 }
 
 int main(void)

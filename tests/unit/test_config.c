@@ -896,10 +896,8 @@ static void test_bombs(void **state)
 /* More wrong than is told: all of it is counted, and errors push out warnings. */
 static void test_many_errors(void **state)
 {
-	char *text = repeat(
-		TOP
-		"lists:\n  a: {inline: []}\nclasses: [{name: all, cut: all}]\nmanagement: {prefixes: [",
-		"foo, ", 1000, "]}\n");
+	char *text = repeat(TOP "lists:\n  a: {inline: []}\nclasses: [{name: all, cut: all}]\nmanagement: {prefixes: [",
+			    "foo, ", 1000, "]}\n");
 	struct parsed parsed;
 
 	(void)state;

@@ -22,7 +22,7 @@
 /* Four classes as in the manual; one service of 1000/s. */
 struct bench {
 	struct spw_policy policy;
-	struct spw_wish wish;
+	struct spw_override override;
 	struct spw_facts facts;
 	struct spw_decision decision;
 	struct spw_memory *memory;
@@ -47,13 +47,13 @@ static void begin(struct bench *bench, double capacity_per_s)
 								     .shed_from = shed_from[i],
 								     .cut_from = NOBODY,
 								     .reserve = spw_default_reserve(i, 4)};
-	bench->wish = (struct spw_wish){.pinned = NOBODY, .least = SPW_GREEN, .most = SPW_RED};
+	bench->override = (struct spw_override){.pinned = NOBODY, .least = SPW_GREEN, .most = SPW_RED};
 	bench->facts.now_ns = 1000 * SPW_TICK_NS;
 	bench->facts.services_count = 1;
 	bench->facts.services[0].waits_present = true;
 	bench->memory = spw_memory_new();
 	assert_non_null(bench->memory);
-	spw_decide(bench->memory, &bench->policy, &bench->wish, &bench->facts, &bench->decision);
+	spw_decide(bench->memory, &bench->policy, &bench->override, &bench->facts, &bench->decision);
 }
 
 static void load(struct bench *bench, double a, double b, double c, double d)
@@ -78,7 +78,7 @@ static void tick_after(struct bench *bench, u64 time_ns)
 	its->first_reads += (u64)bench->served;
 	if (bench->wait_ns)
 		its->waits[spw_wait_bucket(bench->wait_ns)] += (u64)bench->served;
-	spw_decide(bench->memory, &bench->policy, &bench->wish, &bench->facts, &bench->decision);
+	spw_decide(bench->memory, &bench->policy, &bench->override, &bench->facts, &bench->decision);
 }
 
 static void ticks(struct bench *bench, u32 count)
@@ -278,7 +278,7 @@ static void test_another_order(void **state)
 	memset(&bench.facts.services[0], 0, sizeof(bench.facts.services[0]));
 	spw_memory_follow(bench.memory, &former, &bench.policy);
 	bench.facts.now_ns += SPW_TICK_NS;
-	spw_decide(bench.memory, &bench.policy, &bench.wish, &bench.facts, &bench.decision);
+	spw_decide(bench.memory, &bench.policy, &bench.override, &bench.facts, &bench.decision);
 	assert_int_equal(bench.decision.level, SPW_ORANGE);
 	assert_int_equal(bench.decision.service, 1);
 	assert_int_equal(bench.decision.services[0].level, SPW_GREEN);
@@ -439,20 +439,20 @@ static void test_rules_9_and_10_wishes(void **state)
 	(void)state;
 	begin(&bench, 1000);
 	load(&bench, 20, 100, 100, 100);
-	bench.wish.most = SPW_ORANGE;
+	bench.override.most = SPW_ORANGE;
 	ticks(&bench, 10);
 	assert_int_equal(bench.decision.level, SPW_ORANGE);
 	assert_int_equal(bench.decision.rule, SPW_RULE_BOUNDED);
-	bench.wish.pinned = SPW_GREEN;
+	bench.override.pinned = SPW_GREEN;
 	ticks(&bench, 1);
 	assert_int_equal(bench.decision.level, SPW_GREEN);
 	assert_int_equal(bench.decision.rule, SPW_RULE_PINNED);
 	assert_true(its(&bench)->budget_per_s == 0 && !its(&bench)->armed);
 	/* The automatic went on beneath. */
-	bench.wish = (struct spw_wish){.pinned = NOBODY, .least = SPW_GREEN, .most = SPW_RED};
+	bench.override = (struct spw_override){.pinned = NOBODY, .least = SPW_GREEN, .most = SPW_RED};
 	ticks(&bench, 1);
 	assert_int_equal(bench.decision.level, SPW_RED);
-	bench.wish.pinned = SPW_YELLOW;
+	bench.override.pinned = SPW_YELLOW;
 	ticks(&bench, 1);
 	assert_int_equal(bench.decision.level, SPW_YELLOW);
 	assert_int_equal(bench.decision.pinned, SPW_YELLOW);
@@ -622,7 +622,7 @@ static void test_rules_19_to_21_shares(void **state)
 	begin(&bench, 1000);
 	/* At red: 200 for the highest, 750 left; the second brings 500, the third has half of its 500. */
 	load(&bench, 20, 50, 50, 50);
-	bench.wish.pinned = SPW_RED;
+	bench.override.pinned = SPW_RED;
 	for (u32 i = 0; i < 100; i++) {
 		for (u32 rank = 0; rank < 4; rank++)
 			bench.passed[rank] = bench.fresh[rank] * its(&bench)->classes[rank].share;
@@ -642,8 +642,8 @@ static void test_rules_19_to_21_shares(void **state)
 
 static void test_plan(void **state)
 {
-	struct spw_service_order orders[SPW_SERVICES_MAX + 1];
-	const struct spw_service_order *order = &orders[2];
+	struct spw_service_admission orders[SPW_SERVICES_MAX + 1];
+	const struct spw_service_admission *order = &orders[2];
 	struct bench bench;
 
 	(void)state;
@@ -651,13 +651,13 @@ static void test_plan(void **state)
 	load(&bench, 20, 20, 20, 20);
 	ticks(&bench, 10);
 	spw_plan(&bench.policy, &bench.decision, 250, 77, orders);
-	assert_true(fabs((double)order->cost_ticks - 250.0 / 1100 * TICK_TICKS) < 2);
+	assert_true(fabs((double)order->interval_ticks - 250.0 / 1100 * TICK_TICKS) < 2);
 	assert_int_equal(order->stay_jiffies, 600 * 250);
 	assert_int_equal(order->salt, 77);
 	assert_true(order->debt_ticks > order->classes[6].room);
-	assert_true(orders[1].cost_ticks == 0 && orders[3].cost_ticks == 0);
+	assert_true(orders[1].interval_ticks == 0 && orders[3].interval_ticks == 0);
 	/* By class identity; all are in, and the highest is only charged. */
-	assert_true(order->classes[5].room == SPW_ROOM_ALL);
+	assert_true(order->classes[5].room == SPW_TOLERANCE_ALL);
 	for (u32 id = 6; id <= 8; id++)
 		assert_true(order->classes[id].share == SPW_SHARE_ALL);
 	assert_true(fabs((double)order->classes[6].room - 0.88 * 25 * TICK_TICKS) < 2);
@@ -670,19 +670,19 @@ static void test_plan(void **state)
 	bench.decision.services[0].classes[3].share = 0;
 	spw_plan(&bench.policy, &bench.decision, 250, 77, orders);
 	assert_int_equal(order->classes[7].withheld, 192);
-	assert_in_range(spw_room(&order->classes[6], true), order->classes[7].room, order->classes[6].room);
+	assert_in_range(spw_tolerance(&order->classes[6], true), order->classes[7].room, order->classes[6].room);
 	for (u32 rank = 1; rank < 4; rank++)
 		bench.decision.services[0].classes[rank].sheds = false;
 	bench.decision.services[0].classes[3].share = 1;
 	/* Few units in the depth: the lowest class still has room for some, and the others for more. */
 	bench.decision.services[0].budget_per_s = 10;
 	spw_plan(&bench.policy, &bench.decision, 250, 77, orders);
-	assert_true(order->classes[8].room >= 24 * order->cost_ticks);
+	assert_true(order->classes[8].room >= 24 * order->interval_ticks);
 	assert_true(order->classes[6].room > order->classes[7].room && order->classes[7].room > order->classes[8].room);
 	bench.decision.services[0].classes[3].share = 0.25;
 	bench.decision.services[0].budget_per_s = 0;
 	spw_plan(&bench.policy, &bench.decision, 250, 77, orders);
-	assert_true(order->cost_ticks == 0);
+	assert_true(order->interval_ticks == 0);
 	end(&bench);
 }
 

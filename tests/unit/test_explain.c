@@ -20,7 +20,7 @@
 struct scene {
 	struct spw_named_policy policy;
 	struct spw_decision decision;
-	struct spw_wish wish;
+	struct spw_override override;
 	struct spw_changes changes;
 	struct spw_explanation explanation;
 };
@@ -71,11 +71,11 @@ static void set_the_scene(void)
 	service->wait_p90_ns = 34 * MS;
 	service->wait_p99_ns = 80 * MS;
 	service->wait_target_ns = 20 * MS;
-	scene.wish = (struct spw_wish){SPW_LEVEL_NEVER, SPW_GREEN, SPW_RED};
+	scene.override = (struct spw_override){SPW_LEVEL_NEVER, SPW_GREEN, SPW_RED};
 	scene.explanation = (struct spw_explanation){
 		.policy = &scene.policy,
 		.decision = &scene.decision,
-		.wish = &scene.wish,
+		.override = &scene.override,
 		.changes = &scene.changes,
 		.wall_ns = 1700000000 * S,
 		.since_wall_ns = (1700000000 - 250) * S,

@@ -79,15 +79,15 @@ static void advance(struct spw_facts *facts, double load)
 static void run_ticks(struct spw_history *history, const struct spw_named_policy *policy, u32 count, double load,
 		      struct spw_memory *memory, struct spw_facts *facts, struct spw_record *records)
 {
-	static const struct spw_wish wish = {SPW_LEVEL_NEVER, SPW_GREEN, SPW_RED};
+	static const struct spw_override override = {SPW_LEVEL_NEVER, SPW_GREEN, SPW_RED};
 	static struct spw_decision decision;
 
 	for (u32 i = 0; i < count; i++) {
 		advance(facts, load);
-		spw_decide(memory, &policy->policy, &wish, facts, &decision);
-		spw_history_tick(history, &wish, facts, &decision);
+		spw_decide(memory, &policy->policy, &override, facts, &decision);
+		spw_history_tick(history, &override, facts, &decision);
 		if (records)
-			records[i] = (struct spw_record){wish, *facts, decision};
+			records[i] = (struct spw_record){override, *facts, decision};
 	}
 }
 
@@ -197,13 +197,13 @@ static void impossible_records_are_refused(void **state)
 		u8 *fields[] = {&record.decision.level,
 				&record.decision.former,
 				&record.decision.service,
-				&record.wish.least,
+				&record.override.least,
 				&record.decision.services[0].level,
-				&record.wish.pinned,
+				&record.override.pinned,
 				&record.decision.pinned};
 
 		record = zero;
-		record.wish.pinned = record.decision.pinned = SPW_LEVEL_NEVER;
+		record.override.pinned = record.decision.pinned = SPW_LEVEL_NEVER;
 		if (i < 7)
 			*fields[i] = i < 5 ? SPW_LEVEL_NEVER : SPW_RED + 1;
 		used = spw_record_put(&record, &zero, 1, 1, bytes, sizeof(bytes));
@@ -211,12 +211,12 @@ static void impossible_records_are_refused(void **state)
 		read = zero;
 		assert_int_equal(spw_record_get(&read, 1, 1, bytes, used), i < 7 ? 0 : used);
 	}
-	assert_int_equal(read.wish.pinned, SPW_LEVEL_NEVER);
+	assert_int_equal(read.override.pinned, SPW_LEVEL_NEVER);
 }
 
 static void assert_facts_same(const struct spw_record *read, const struct spw_record *written)
 {
-	assert_memory_equal(&read->wish, &written->wish, sizeof(read->wish));
+	assert_memory_equal(&read->override, &written->override, sizeof(read->override));
 	assert_int_equal(read->facts.now_ns, written->facts.now_ns);
 	for (u32 i = 0; i < SPW_HOST_SIGNALS; i++) {
 		assert_int_equal(read->facts.host[i].present, written->facts.host[i].present);
@@ -281,7 +281,7 @@ static void facts_come_back_exactly(void **state)
 /* What replay is for: the same policy over the same facts decides the same. */
 static void deciding_again_is_the_same(void **state)
 {
-	const struct spw_wish wish = {SPW_LEVEL_NEVER, SPW_GREEN, SPW_RED};
+	const struct spw_override override = {SPW_LEVEL_NEVER, SPW_GREEN, SPW_RED};
 	struct spw_memory *memory = spw_memory_new(), *again = spw_memory_new();
 	struct spw_facts *facts = calloc(1, sizeof(*facts));
 	struct spw_decision *decision = calloc(1, sizeof(*decision));
@@ -303,7 +303,7 @@ static void deciding_again_is_the_same(void **state)
 	spw_history_close(history);
 	assert_int_equal(spw_history_read(folder, &reader, message), 0);
 	for (; spw_history_next(reader, &tick) == 1; count++) {
-		spw_decide(again, &tick.policy->policy, &wish, &tick.record->facts, decision);
+		spw_decide(again, &tick.policy->policy, &override, &tick.record->facts, decision);
 		assert_int_equal(decision->level, tick.record->decision.level);
 		assert_int_equal(decision->rule, tick.record->decision.rule);
 		if (count >= 100 && count < 300)

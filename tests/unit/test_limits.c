@@ -208,7 +208,7 @@ static void one_crowd(u32 heavy)
 	}
 	for (u32 i = 0; i < SPW_SOURCE_PAGES; i += 128)
 		spw_fill_scan(&fill, meters->source, SPW_SOURCE_PAGES, 128, jiffy << SPW_TICK_SHIFT,
-			      spw_least_room(&limits, SPW_SCOPE_SOURCE, SPW_GREEN));
+			      spw_least_tolerance(&limits, SPW_SCOPE_SOURCE, SPW_GREEN));
 	assert_int_equal(fill.scans, 1);
 	expected = spw_fill_wrong(&fill, limits.blind);
 	for (u32 i = 0; i < asked; i++) {

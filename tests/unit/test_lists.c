@@ -218,7 +218,7 @@ static void test_cidr_many_errors(void **state)
 
 static void test_append_bound(void **state)
 {
-	static struct spw_entry few[1];
+	static struct spw_list_entry few[1];
 	struct spw_prefix prefix = {.family = 4, .len = 32};
 	struct spw_list list = {.entries = few, .count = SPW_LIST_ENTRIES_MAX, .capacity = SPW_LIST_ENTRIES_MAX};
 

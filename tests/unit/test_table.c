@@ -53,7 +53,7 @@ static bool holds(const struct spw_prefix *prefix, u8 family, u64 hi, u64 lo)
 /* A world of lists in one class, and its compiled form. */
 struct world {
 	struct spw_ruleset_list lists[8];
-	struct spw_entry *entries[8];
+	struct spw_list_entry *entries[8];
 	struct spw_ruleset_class classes[2];
 	struct spw_ruleset_source source;
 	struct spw_ruleset_image image;
@@ -77,8 +77,8 @@ static void add(struct world *world, size_t list, struct spw_prefix prefix)
 {
 	struct spw_ruleset_list *to = &world->lists[list];
 
-	world->entries[list] = realloc(world->entries[list], (to->count + 1) * sizeof(struct spw_entry));
-	world->entries[list][to->count++] = (struct spw_entry){prefix, (u32)to->count, 1};
+	world->entries[list] = realloc(world->entries[list], (to->count + 1) * sizeof(struct spw_list_entry));
+	world->entries[list][to->count++] = (struct spw_list_entry){prefix, (u32)to->count, 1};
 	to->entries = world->entries[list];
 }
 

@@ -46,7 +46,7 @@ static struct spw_packet syn(void)
 static struct spw_judgement judge(struct spw_packet packet, struct spw_slot slot, u32 level, bool leased,
 				  bool observing)
 {
-	const struct spw_order order = {level, leased, observing};
+	const struct spw_admission order = {level, leased, observing};
 
 	return spw_judge(&packet, &slot, ruleset, &order, spw_is_new_work(&packet, ruleset));
 }

@@ -149,7 +149,7 @@ static void test_share_uniform(void **state)
 /* Sets nest: who is in stays in as the share grows. */
 static void test_share_nested(void **state)
 {
-	const struct spw_service_order order = {.salt = 42, .stay_jiffies = 150000};
+	const struct spw_service_admission order = {.salt = 42, .stay_jiffies = 150000};
 	u32 shares[] = {0, 1u << 20, 1u << 28, 1u << 31, SPW_SHARE_ALL - 1, SPW_SHARE_ALL};
 
 	(void)state;
@@ -218,13 +218,13 @@ static int free_words(void **state)
 	return 0;
 }
 
-static struct spw_sight see(u64 flow, bool quic, bool admitted)
+static struct spw_flow_lookup see(u64 flow, bool quic, bool admitted)
 {
 	u64 *word = &words[spw_fingerprint_index(flow)];
-	struct spw_sight sight = spw_sight(*word, flow, quic);
+	struct spw_flow_lookup lookup = spw_flow_lookup(*word, flow, quic);
 
-	*word = spw_sight_kept(*word, flow, quic, admitted || sight.continuing);
-	return sight;
+	*word = spw_flow_remember(*word, flow, quic, admitted || lookup.continuing);
+	return lookup;
 }
 
 /* 9,500 fresh SYNs a second, all refused and sent again after 1, 2, 3, 4, 5, 7 and 11 s, as Linux clients do. */
@@ -258,28 +258,28 @@ static void test_fresh_horizon(void **state)
 static void test_fresh_quic(void **state)
 {
 	u64 flow = draw() | 1, other = flow ^ 1ull << 9;
-	struct spw_sight sight = see(flow, true, true);
+	struct spw_flow_lookup lookup = see(flow, true, true);
 
 	(void)state;
-	assert_false(sight.resent || sight.continuing);
+	assert_false(lookup.resent || lookup.continuing);
 	for (u32 i = 1; i < SPW_LANE_SEEN; i++) {
 		/* Others come to the same word meanwhile. */
 		see(flow ^ (u64)i << 5, i % 2, false);
-		sight = see(flow, true, true);
+		lookup = see(flow, true, true);
 		if (i <= 3)
-			assert_true(sight.resent && sight.continuing);
+			assert_true(lookup.resent && lookup.continuing);
 	}
 	flow = draw() | 1;
 	for (u32 round = 0; round < 3; round++)
 		for (u32 i = 0; i < SPW_LANE_SEEN; i++) {
-			sight = see(flow, true, true);
-			assert_int_equal(sight.resent, i > 0);
-			assert_int_equal(sight.continuing, i > 0);
+			lookup = see(flow, true, true);
+			assert_int_equal(lookup.resent, i > 0);
+			assert_int_equal(lookup.continuing, i > 0);
 		}
 	see(other, true, false);
-	sight = see(other, true, false);
-	assert_true(sight.resent);
-	assert_false(sight.continuing);
+	lookup = see(other, true, false);
+	assert_true(lookup.resent);
+	assert_false(lookup.continuing);
 }
 
 /* Of a frame: another source, destination, port or sequence number is another flow; the same one is the same. */
@@ -321,7 +321,7 @@ static void test_flow(void **state)
 /* A refusal is remembered until the backlog has drained, and forgotten where the agent gives more room. */
 static void test_rule_10_memory(void **state)
 {
-	struct spw_service_order order = {.cost_ticks = JIFFY, .debt_ticks = 200 * JIFFY};
+	struct spw_service_admission order = {.interval_ticks = JIFFY, .debt_ticks = 200 * JIFFY};
 	struct spw_refusal refusal = {0};
 	u64 cell = 0, now = 1000 * JIFFY, full;
 
@@ -338,7 +338,7 @@ static void test_rule_10_memory(void **state)
 	assert_true(spw_is_over(&order, 10 * JIFFY, &cell, &refusal, now + JIFFY));
 	assert_false(spw_is_over(&order, 10 * JIFFY, &cell, &refusal, now + 2 * JIFFY));
 	for (int i = 0; i < 1000; i++)
-		assert_false(spw_is_over(&order, SPW_ROOM_ALL, &cell, &refusal, now));
+		assert_false(spw_is_over(&order, SPW_TOLERANCE_ALL, &cell, &refusal, now));
 	assert_int_equal(spw_meter_backlog(cell, now), 200 * JIFFY);
 }
 

@@ -59,7 +59,7 @@ void agent_renew_lease(struct agent *agent, u64 now)
 	agent->control.lease_until_ns = agent->control.lease_until_jiffies ? now + agent->config.lease_ns : 0;
 }
 
-void agent_follow_wishes(struct agent *agent, u64 now)
+void agent_follow_overrides(struct agent *agent, u64 now)
 {
 	struct spw_control *control = &agent->control;
 
@@ -84,7 +84,7 @@ static int on_tick(sd_event_source *source, uint64_t usec, void *context)
 
 	(void)usec;
 	agent->ticks++;
-	agent_follow_wishes(agent, now);
+	agent_follow_overrides(agent, now);
 	agent_take_samples(agent, now);
 	agent_decide(agent, now);
 	agent_renew_lease(agent, now);
@@ -95,7 +95,7 @@ static int on_tick(sd_event_source *source, uint64_t usec, void *context)
 	agent_answer_level(agent);
 	agent_watch_links(agent);
 	agent_check_confirmation(agent, now);
-	agent_tick_entries(agent, now);
+	agent_tick_bans(agent, now);
 	if (agent->metrics)
 		spw_metrics_server_tick(agent->metrics);
 	if (agent->socket)
@@ -112,7 +112,7 @@ static int on_signal(sd_event_source *source, const struct signalfd_siginfo *sig
 
 	(void)source;
 	if (signal->ssi_signo == SIGHUP) {
-		agent_start_reload(agent, &(struct agent_order){.path = agent->config_path});
+		agent_start_reload(agent, &(struct reload_request){.path = agent->config_path});
 		return 0;
 	}
 	return sd_event_exit(agent->loop, 0);
@@ -171,7 +171,7 @@ static int open_state(struct agent *agent)
 		agent->control.most_level = SPW_RED;
 	}
 	agent->control.mode = agent->config.mode;
-	err = agent_open_entries(agent);
+	err = agent_open_bans(agent);
 	if (err)
 		return spw_fail("cannot read the entries in %s: %s", agent->pins.dir, strerror(-err));
 	agent->record.layout = SPW_LAYOUT;
@@ -207,7 +207,7 @@ static int open_loop(struct agent *agent)
 
 static int begin_entries(struct agent *agent)
 {
-	int err = agent_begin_entries(agent);
+	int err = agent_begin_bans(agent);
 
 	return err ? spw_fail("cannot begin with entries: %s", strerror(-err)) : 0;
 }
@@ -263,7 +263,7 @@ static void release(struct agent *agent)
 	agent_end_samples(agent);
 	agent_end_deciding(agent);
 	agent_end_limiting(agent);
-	agent_end_entries(agent);
+	agent_end_bans(agent);
 	spw_metrics_server_stop(agent->metrics);
 	spw_control_server_stop(agent->socket);
 	sd_event_source_disable_unref(agent->reload.source);

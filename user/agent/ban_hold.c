@@ -13,7 +13,7 @@ static bool has_room_inside(const struct spw_prefix *prefix)
 	return prefix->len < (prefix->family == 4 ? 32 : 128);
 }
 
-long entry_holes(const struct agent_entries *entries, const struct spw_prefix *prefix)
+long ban_holes(const struct agent_bans *entries, const struct spw_prefix *prefix)
 {
 	struct spw_prefix_walk walk;
 	struct spw_prefix inner;
@@ -24,12 +24,12 @@ long entry_holes(const struct agent_entries *entries, const struct spw_prefix *p
 	if (!entries->rows.memory)
 		return -1;
 	spw_prefix_walk_begin(&walk, &entries->rows.rows, prefix);
-	while (count <= SPW_ENTRY_HOLES_MAX && spw_prefix_walk_next(&walk, &inner))
+	while (count <= SPW_BAN_HOLES_MAX && spw_prefix_walk_next(&walk, &inner))
 		count++;
 	return count;
 }
 
-static int remember_write(struct agent_entries *entries, const struct spw_prefix *prefix)
+static int remember_write(struct agent_bans *entries, const struct spw_prefix *prefix)
 {
 	if (entries->writes_count == entries->writes_capacity) {
 		size_t capacity = entries->writes_capacity ? entries->writes_capacity * 2 : 256;
@@ -44,53 +44,53 @@ static int remember_write(struct agent_entries *entries, const struct spw_prefix
 	return 0;
 }
 
-static void let_pass(struct agent_entries *entries, const struct spw_prefix *prefix)
+static void let_pass(struct agent_bans *entries, const struct spw_prefix *prefix)
 {
-	if (!spw_entry_filter_add(entries->maps.filter, prefix))
+	if (!spw_ban_filter_add(entries->maps.filter, prefix))
 		entries->filter_short = true;
 }
 
-static int want_hole(struct agent_entries *entries, const struct spw_prefix *prefix)
+static int want_hole(struct agent_bans *entries, const struct spw_prefix *prefix)
 {
-	struct spw_held *held = spw_entry_set_put(&entries->set, prefix);
+	struct spw_ban *ban = spw_ban_set_put(&entries->set, prefix);
 
-	if (!held)
+	if (!ban)
 		return -ENOSPC;
-	if (held->wanted_by++ || held->hole)
+	if (ban->wanted_by++ || ban->hole)
 		return 0;
 	let_pass(entries, prefix);
 	return remember_write(entries, prefix);
 }
 
-int entry_settle_hole(struct agent_entries *entries, struct spw_held *held)
+int ban_settle_hole(struct agent_bans *entries, struct spw_ban *ban)
 {
 	int err;
 
-	if (!held->wanted_by && !held->list) {
-		err = spw_entry_maps_remove(&entries->maps, held);
+	if (!ban->wanted_by && !ban->list) {
+		err = spw_ban_maps_remove(&entries->maps, ban);
 		if (err)
 			return err;
-		spw_entry_set_drop(&entries->set, held);
+		spw_ban_set_drop(&entries->set, ban);
 		entries->filter_wide = true;
 		return 1;
 	}
-	if (held->hole == !!held->wanted_by)
+	if (ban->hole == !!ban->wanted_by)
 		return 0;
-	held->hole = !!held->wanted_by;
-	return spw_entry_maps_mark(&entries->maps, held);
+	ban->hole = !!ban->wanted_by;
+	return spw_ban_maps_mark(&entries->maps, ban);
 }
 
-static void unwant_hole(struct agent_entries *entries, const struct spw_prefix *prefix)
+static void unwant_hole(struct agent_bans *entries, const struct spw_prefix *prefix)
 {
-	struct spw_held *held = spw_entry_set_find(&entries->set, prefix);
+	struct spw_ban *ban = spw_ban_set_find(&entries->set, prefix);
 
-	if (!held || !held->wanted_by)
+	if (!ban || !ban->wanted_by)
 		return;
-	held->wanted_by--;
-	entry_settle_hole(entries, held);
+	ban->wanted_by--;
+	ban_settle_hole(entries, ban);
 }
 
-int entry_want_holes(struct agent_entries *entries, const struct spw_prefix *prefix, int by)
+int ban_want_holes(struct agent_bans *entries, const struct spw_prefix *prefix, int by)
 {
 	struct spw_prefix_walk walk;
 	struct spw_prefix inner;
@@ -108,7 +108,7 @@ int entry_want_holes(struct agent_entries *entries, const struct spw_prefix *pre
 	return err;
 }
 
-static void count_outcome(struct agent_entries *entries, u16 former, u16 list)
+static void count_outcome(struct agent_bans *entries, u16 former, u16 list)
 {
 	if (former == list)
 		return;
@@ -122,43 +122,43 @@ static void count_outcome(struct agent_entries *entries, u16 former, u16 list)
 	entries->totals_changed[former] = true;
 }
 
-int entry_hold(struct agent_entries *entries, const struct spw_prefix *prefix, const struct entry_terms *terms)
+int ban_hold(struct agent_bans *entries, const struct spw_prefix *prefix, const struct ban_terms *terms)
 {
-	struct spw_held *held = spw_entry_set_find(&entries->set, prefix);
-	u16 former = held ? held->list : 0;
-	int err = former ? 0 : entry_want_holes(entries, prefix, 1);
+	struct spw_ban *ban = spw_ban_set_find(&entries->set, prefix);
+	u16 former = ban ? ban->list : 0;
+	int err = former ? 0 : ban_want_holes(entries, prefix, 1);
 
-	held = err ? NULL : spw_entry_set_put(&entries->set, prefix);
-	if (!held) {
+	ban = err ? NULL : spw_ban_set_put(&entries->set, prefix);
+	if (!ban) {
 		if (!former)
-			entry_want_holes(entries, prefix, -1);
+			ban_want_holes(entries, prefix, -1);
 		return err ? err : -ENOSPC;
 	}
 	/* In another list it counts from zero. */
 	if (former && former != terms->list)
-		spw_entry_set_name(&entries->set, held, 0);
-	spw_entry_set_name(&entries->set, held, terms->list);
-	held->until_ns = terms->until_ns;
+		spw_ban_set_name(&entries->set, ban, 0);
+	spw_ban_set_name(&entries->set, ban, terms->list);
+	ban->until_ns = terms->until_ns;
 	count_outcome(entries, former, terms->list);
 	let_pass(entries, prefix);
-	return !former ? ENTRY_ADDED : former == terms->list ? ENTRY_CHANGED : ENTRY_MOVED;
+	return !former ? BAN_ADDED : former == terms->list ? BAN_CHANGED : BAN_MOVED;
 }
 
-int entries_flush(struct agent_entries *entries)
+int bans_flush(struct agent_bans *entries)
 {
 	int err = 0;
 
 	if (entries->filter_short || (!entries->set.count && entries->maps.filter->active)) {
-		spw_entry_maps_publish(&entries->maps, &entries->set);
+		spw_ban_maps_publish(&entries->maps, &entries->set);
 		entries->filter_short = entries->filter_wide = false;
 		entries->filtered_ns = entries->now_ns;
 	}
 	for (size_t i = 0; i < entries->writes_count; i++) {
-		struct spw_held *held = spw_entry_set_find(&entries->set, &entries->writes[i]);
-		int failed = held ? entry_settle_hole(entries, held) : 0;
+		struct spw_ban *ban = spw_ban_set_find(&entries->set, &entries->writes[i]);
+		int failed = ban ? ban_settle_hole(entries, ban) : 0;
 
 		if (failed < 0 && !err) {
-			held->hole = false;
+			ban->hole = false;
 			err = failed;
 		}
 	}
@@ -166,35 +166,35 @@ int entries_flush(struct agent_entries *entries)
 	return err;
 }
 
-int entry_write(struct agent_entries *entries, const struct spw_prefix *prefix, const struct entry_terms *terms)
+int ban_write(struct agent_bans *entries, const struct spw_prefix *prefix, const struct ban_terms *terms)
 {
-	struct spw_held *held = spw_entry_set_find(&entries->set, prefix);
-	int err = held && held->list
-			  ? spw_entry_maps_write(&entries->maps, held, &entries->clock, terms->note, terms->carried)
+	struct spw_ban *ban = spw_ban_set_find(&entries->set, prefix);
+	int err = ban && ban->list
+			  ? spw_ban_maps_write(&entries->maps, ban, &entries->clock, terms->note, terms->carried)
 			  : 0;
 
 	entries->unsaved = true;
 	if (err)
-		entry_release(entries, held);
+		ban_release(entries, ban);
 	return err;
 }
 
-void entry_release(struct agent_entries *entries, struct spw_held *held)
+void ban_release(struct agent_bans *entries, struct spw_ban *ban)
 {
-	struct spw_prefix prefix = spw_held_prefix(held);
+	struct spw_prefix prefix = spw_ban_prefix(ban);
 
-	entries->totals[held->list].entries--;
-	entries->totals_changed[held->list] = true;
+	entries->totals[ban->list].entries--;
+	entries->totals_changed[ban->list] = true;
 	entries->unsaved = true;
-	spw_entry_set_name(&entries->set, held, 0);
-	if (held->wanted_by) {
+	spw_ban_set_name(&entries->set, ban, 0);
+	if (ban->wanted_by) {
 		/* The key stays, as a hole in an entry around it. */
-		held->hole = true;
-		spw_entry_maps_mark(&entries->maps, held);
+		ban->hole = true;
+		spw_ban_maps_mark(&entries->maps, ban);
 	} else {
-		spw_entry_maps_remove(&entries->maps, held);
-		spw_entry_set_drop(&entries->set, held);
+		spw_ban_maps_remove(&entries->maps, ban);
+		spw_ban_set_drop(&entries->set, ban);
 		entries->filter_wide = true;
 	}
-	entry_want_holes(entries, &prefix, -1);
+	ban_want_holes(entries, &prefix, -1);
 }

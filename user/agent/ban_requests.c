@@ -15,22 +15,22 @@
 
 #define FOR_SECONDS_MAX (366 * 86400.0)
 
-static struct entry_stage *find_stage(struct agent_entries *entries, u64 client)
+static struct ban_stage *find_stage(struct agent_bans *entries, u64 client)
 {
-	for (u32 i = 0; i < ENTRY_STAGES; i++)
+	for (u32 i = 0; i < BAN_STAGES; i++)
 		if (entries->stages[i].client == client)
 			return &entries->stages[i];
 	return NULL;
 }
 
 /* The job that this client has begun; else a new one. */
-static struct entry_job *take_job(struct agent_entries *entries, u64 client)
+static struct ban_job *take_job(struct agent_bans *entries, u64 client)
 {
-	struct entry_stage *stage = find_stage(entries, client);
-	struct entry_job *job = stage ? stage->job : calloc(1, sizeof(*job));
+	struct ban_stage *stage = find_stage(entries, client);
+	struct ban_job *job = stage ? stage->job : calloc(1, sizeof(*job));
 
 	if (stage)
-		*stage = (struct entry_stage){0};
+		*stage = (struct ban_stage){0};
 	return job;
 }
 
@@ -60,7 +60,7 @@ static bool is_used(const struct spw_config *config, size_t list)
 	return false;
 }
 
-static bool read_list(const struct agent *agent, const json_t *request, struct entry_job *job)
+static bool read_list(const struct agent *agent, const json_t *request, struct ban_job *job)
 {
 	const char *name = json_string_value(json_object_get(request, "list"));
 	long list = name ? find_config_list(&agent->config, name) : -1;
@@ -82,7 +82,7 @@ static bool read_list(const struct agent *agent, const json_t *request, struct e
 	return true;
 }
 
-static bool read_prefix(struct entry_job *job, const json_t *value)
+static bool read_prefix(struct ban_job *job, const json_t *value)
 {
 	struct spw_item_error error = {.text = "not a string"};
 	const char *text = json_string_value(value);
@@ -96,7 +96,7 @@ static bool read_prefix(struct entry_job *job, const json_t *value)
 		return false;
 	}
 	while (!err && spw_range_next(&item.first, &item.last, item.family, &ended, &prefix))
-		err = job->prefixes.count < SPW_ENTRIES_MAX ? spw_list_append(&job->prefixes, &prefix, 0, 0) : -E2BIG;
+		err = job->prefixes.count < SPW_BANS_MAX ? spw_list_append(&job->prefixes, &prefix, 0, 0) : -E2BIG;
 	if (err)
 		snprintf(job->error, sizeof(job->error), "%s; nothing was changed",
 			 err == -E2BIG ? "more than 131072 prefixes" : "out of memory");
@@ -104,7 +104,7 @@ static bool read_prefix(struct entry_job *job, const json_t *value)
 }
 
 /* Fault 38, as for lists of the configuration; only for what this request brings. */
-static bool check_prefixes(const struct agent *agent, struct entry_job *job, size_t from)
+static bool check_prefixes(const struct agent *agent, struct ban_job *job, size_t from)
 {
 	struct spw_list brought = {.entries = job->prefixes.entries + from, .count = job->prefixes.count - from};
 	long list = find_config_list(&agent->config, job->list_name);
@@ -118,7 +118,7 @@ static bool check_prefixes(const struct agent *agent, struct entry_job *job, siz
 	return !err;
 }
 
-static bool read_prefixes(const struct agent *agent, const json_t *request, struct entry_job *job)
+static bool read_prefixes(const struct agent *agent, const json_t *request, struct ban_job *job)
 {
 	const json_t *prefixes = json_object_get(request, "prefixes"), *value;
 	size_t from = job->prefixes.count, i;
@@ -132,11 +132,11 @@ static bool read_prefixes(const struct agent *agent, const json_t *request, stru
 		if (!read_prefix(job, value))
 			return false;
 	}
-	return job->kind == ENTRY_REMOVE || json_is_true(json_object_get(request, "force")) ||
+	return job->kind == BAN_REMOVE || json_is_true(json_object_get(request, "force")) ||
 	       check_prefixes(agent, job, from);
 }
 
-static bool read_terms(const json_t *request, struct entry_job *job)
+static bool read_terms(const json_t *request, struct ban_job *job)
 {
 	const json_t *seconds = json_object_get(request, "for_s"), *noted = json_object_get(request, "note");
 	const char *note = noted ? json_string_value(noted) : "";
@@ -152,22 +152,22 @@ static bool read_terms(const json_t *request, struct entry_job *job)
 		return false;
 	}
 	snprintf(job->note, sizeof(job->note), "%s", note);
-	job->until_ns = seconds ? spw_monotonic_ns() + (u64)(json_number_value(seconds) * 1e9) : SPW_ENTRY_FOREVER;
+	job->until_ns = seconds ? spw_monotonic_ns() + (u64)(json_number_value(seconds) * 1e9) : SPW_BAN_FOREVER;
 	return true;
 }
 
-static json_t *refuse(struct entry_job *job)
+static json_t *refuse(struct ban_job *job)
 {
 	json_t *answer = agent_failure(job ? job->error : "out of memory");
 
-	entry_job_free(job);
+	ban_job_free(job);
 	return answer;
 }
 
 /* Until the last piece comes, which names the same verb and list. */
-static json_t *put_aside(struct agent_entries *entries, u64 client, struct entry_job *job)
+static json_t *put_aside(struct agent_bans *entries, u64 client, struct ban_job *job)
 {
-	struct entry_stage *stage = find_stage(entries, 0);
+	struct ban_stage *stage = find_stage(entries, 0);
 	json_t *answer = json_pack("{s:b,s:I}", "ok", 1, "waiting", (json_int_t)job->prefixes.count);
 
 	if (!stage) {
@@ -175,24 +175,24 @@ static json_t *put_aside(struct agent_entries *entries, u64 client, struct entry
 		json_decref(answer);
 		return refuse(job);
 	}
-	*stage = (struct entry_stage){client, job};
+	*stage = (struct ban_stage){client, job};
 	return answer;
 }
 
 json_t *agent_list_request(struct agent *agent, u64 client, const json_t *request, bool add)
 {
-	struct agent_entries *entries = agent->entries;
-	struct entry_job *job = take_job(entries, client);
+	struct agent_bans *entries = agent->entries;
+	struct ban_job *job = take_job(entries, client);
 	char name[SPW_NAME_MAX];
 
 	if (!job)
 		return refuse(NULL);
 	snprintf(name, sizeof(name), "%s", job->list_name);
-	if (*name && job->kind != (add ? ENTRY_ADD : ENTRY_REMOVE)) {
+	if (*name && job->kind != (add ? BAN_ADD : BAN_REMOVE)) {
 		snprintf(job->error, sizeof(job->error), "the pieces of a call have one verb; nothing was changed");
 		return refuse(job);
 	}
-	job->kind = add ? ENTRY_ADD : ENTRY_REMOVE;
+	job->kind = add ? BAN_ADD : BAN_REMOVE;
 	if (!read_list(agent, request, job) || !read_terms(request, job) || !read_prefixes(agent, request, job))
 		return refuse(job);
 	if (*name && strcmp(name, job->list_name)) {
@@ -202,7 +202,7 @@ json_t *agent_list_request(struct agent *agent, u64 client, const json_t *reques
 	if (json_is_true(json_object_get(request, "more")))
 		return put_aside(entries, client, job);
 	job->client = client;
-	job->phase = add ? ENTRY_CHECK : ENTRY_DO;
-	entries_queue(entries, job);
+	job->phase = add ? BAN_CHECK : BAN_DO;
+	bans_queue(entries, job);
 	return NULL;
 }

@@ -4,7 +4,7 @@
  * the other in slices of a few milliseconds between two ticks, and what was done is saved beside the loop.
  *
  *   entries.c         what is held: opening, slices of jobs, ends, saving
- *   entry_hold.c      one entry with its holes, in and out
+ *   ban_hold.c      one entry with its holes, in and out
  *   entry_requests.c  list-add and list-remove
  */
 #ifndef SPW_AGENT_ENTRIES_H
@@ -19,59 +19,59 @@
 
 struct agent;
 
-enum entry_job_kind {
-	ENTRY_ADD,
-	ENTRY_REMOVE,
-	ENTRY_RELOOK, /* other prefixes in the lists: other holes */
+enum ban_job_kind {
+	BAN_ADD,
+	BAN_REMOVE,
+	BAN_RELOOK, /* other prefixes in the lists: other holes */
 };
 
-enum entry_phase {
-	ENTRY_CHECK, /* ADD: is there room; RELOOK: nobody wants a hole any more */
-	ENTRY_DO,
-	ENTRY_SETTLE, /* ADD that failed: out with what it brought; RELOOK: holes that nobody wants go */
+enum ban_phase {
+	BAN_CHECK, /* ADD: is there room; RELOOK: nobody wants a hole any more */
+	BAN_DO,
+	BAN_SETTLE, /* ADD that failed: out with what it brought; RELOOK: holes that nobody wants go */
 };
 
-struct entry_job {
-	enum entry_job_kind kind;
-	enum entry_phase phase;
+struct ban_job {
+	enum ban_job_kind kind;
+	enum ban_phase phase;
 	u64 client; /* who waits for the answer; 0: nobody */
 	u16 list;   /* identity */
 	char list_name[SPW_NAME_MAX];
 	u64 until_ns;
-	char note[SPW_ENTRY_NOTE_MAX];
+	char note[SPW_BAN_NOTE_MAX];
 	struct spw_list prefixes;
 	size_t at;
 	size_t room; /* CHECK: keys that it will need at most */
 	u32 added, changed, moved, removed, absent;
 	char *fresh;		     /* ADD: by prefix, 1: it was not there before */
 	char error[SPW_MESSAGE_MAX]; /* empty: it goes well */
-	struct entry_job *next;
+	struct ban_job *next;
 };
 
 /* Prefixes that came with `more`, until the request that ends them. */
-struct entry_stage {
+struct ban_stage {
 	u64 client; /* 0: free */
-	struct entry_job *job;
+	struct ban_job *job;
 };
 
-#define ENTRY_STAGES 16
+#define BAN_STAGES 16
 
-struct agent_entries {
-	struct spw_entry_maps maps;
-	struct spw_entry_set set;
+struct agent_bans {
+	struct spw_ban_maps maps;
+	struct spw_ban_set set;
 	struct spw_rows_mapping rows;
-	int rows_fd;			 /* of the ruleset in force, which the next RELOOK maps; -1: not known */
-	int kept_rows_fd;		 /* of the one that waits to be given back; -1: none */
-	struct spw_entry_totals *totals; /* by list identity */
+	int rows_fd;		       /* of the ruleset in force, which the next RELOOK maps; -1: not known */
+	int kept_rows_fd;	       /* of the one that waits to be given back; -1: none */
+	struct spw_ban_totals *totals; /* by list identity */
 	bool *totals_changed;
-	struct entry_job *jobs, **last_job;
-	struct entry_stage stages[ENTRY_STAGES];
+	struct ban_job *jobs, **last_job;
+	struct ban_stage stages[BAN_STAGES];
 	sd_event_source *work;
-	struct spw_entry_clock clock; /* both clocks at a moment of the last second */
-	u64 now_ns;		      /* of this slice */
-	u32 ended;		      /* not told yet */
+	struct spw_ban_clock clock; /* both clocks at a moment of the last second */
+	u64 now_ns;		    /* of this slice */
+	u32 ended;		    /* not told yet */
 	/* What a slice is to write when the filter lets it pass. */
-	struct spw_entry_batch *batch; /* owned */
+	struct spw_ban_batch *batch; /* owned */
 	struct spw_prefix *writes;
 	size_t writes_count, writes_capacity;
 	bool filter_short; /* something in the set does not pass the filter */
@@ -81,72 +81,72 @@ struct agent_entries {
 	u64 saved_ns, filtered_ns;
 };
 
-/** agent_open_entries() - from the pins, and what an earlier boot has left. Returns 0 or -errno; logged. */
-int agent_open_entries(struct agent *agent);
+/** agent_open_bans() - from the pins, and what an earlier boot has left. Returns 0 or -errno; logged. */
+int agent_open_bans(struct agent *agent);
 
-/** agent_begin_entries() - the loop is there: work in slices from here on. Returns 0 or -errno. */
-int agent_begin_entries(struct agent *agent);
+/** agent_begin_bans() - the loop is there: work in slices from here on. Returns 0 or -errno. */
+int agent_begin_bans(struct agent *agent);
 
-/** agent_end_entries() - save, and give everything back. */
-void agent_end_entries(struct agent *agent);
+/** agent_end_bans() - save, and give everything back. */
+void agent_end_bans(struct agent *agent);
 
-/** agent_entries_adopt() - a ruleset was published; @rows_file: its prefixes, -1: not known. Keeps a copy of it. */
-void agent_entries_adopt(struct agent *agent, int rows_file);
+/** agent_bans_adopt() - a ruleset was published; @rows_file: its prefixes, -1: not known. Keeps a copy of it. */
+void agent_bans_adopt(struct agent *agent, int rows_file);
 
-/** agent_entries_keep_rows(), agent_entries_kept_rows() - those of the ruleset that may have to be given back; the
+/** agent_bans_keep_rows(), agent_bans_kept_rows() - those of the ruleset that may have to be given back; the
  * latter returns a copy, -1: not known. */
-void agent_entries_keep_rows(struct agent *agent);
-int agent_entries_kept_rows(struct agent *agent);
+void agent_bans_keep_rows(struct agent *agent);
+int agent_bans_kept_rows(struct agent *agent);
 
-/** agent_tick_entries() - what ended goes, in bounded pieces; what changed is saved, at most once a second. */
-void agent_tick_entries(struct agent *agent, u64 now);
+/** agent_tick_bans() - what ended goes, in bounded pieces; what changed is saved, at most once a second. */
+void agent_tick_bans(struct agent *agent, u64 now);
 
 /** agent_list_request() - the answer to list-add and list-remove, or NULL: it comes when the job is done. */
 json_t *agent_list_request(struct agent *agent, u64 client, const json_t *request, bool add);
 
 /* ---- between the three files ---- */
 
-/** entries_queue() - takes @job. */
-void entries_queue(struct agent_entries *entries, struct entry_job *job);
-void entry_job_free(struct entry_job *job);
+/** bans_queue() - takes @job. */
+void bans_queue(struct agent_bans *entries, struct ban_job *job);
+void ban_job_free(struct ban_job *job);
 
-/** entry_holes() - prefixes of lists in @prefix; above SPW_ENTRY_HOLES_MAX: too many; below 0: not known. */
-long entry_holes(const struct agent_entries *entries, const struct spw_prefix *prefix);
+/** ban_holes() - prefixes of lists in @prefix; above SPW_BAN_HOLES_MAX: too many; below 0: not known. */
+long ban_holes(const struct agent_bans *entries, const struct spw_prefix *prefix);
 
 /* An entry to be. */
-struct entry_terms {
+struct ban_terms {
 	u16 list;
 	u64 until_ns;
 	const char *note;
-	const struct spw_entry_count *carried;
+	const struct spw_ban_count *carried;
 };
 
-enum entry_outcome {
-	ENTRY_ADDED,
-	ENTRY_CHANGED,
-	ENTRY_MOVED, /* was in another list */
+enum ban_outcome {
+	BAN_ADDED,
+	BAN_CHANGED,
+	BAN_MOVED, /* was in another list */
 };
 
 /**
- * entry_hold() - into the set and the filter, with its holes; holes are to be written by entries_flush(), then the
- * entry by entry_write(). Returns enum entry_outcome, or -ENOSPC, -ENOMEM.
+ * ban_hold() - into the set and the filter, with its holes; holes are to be written by bans_flush(), then the
+ * entry by ban_write(). Returns enum ban_outcome, or -ENOSPC, -ENOMEM.
  */
-int entry_hold(struct agent_entries *entries, const struct spw_prefix *prefix, const struct entry_terms *terms);
+int ban_hold(struct agent_bans *entries, const struct spw_prefix *prefix, const struct ban_terms *terms);
 
-/** entries_flush() - the filter, then the holes that entry_hold() put. Returns 0 or -errno. */
-int entries_flush(struct agent_entries *entries);
+/** bans_flush() - the filter, then the holes that ban_hold() put. Returns 0 or -errno. */
+int bans_flush(struct agent_bans *entries);
 
-/** entry_write() - the entry itself; on an error it is let go again. */
-int entry_write(struct agent_entries *entries, const struct spw_prefix *prefix, const struct entry_terms *terms);
+/** ban_write() - the entry itself; on an error it is let go again. */
+int ban_write(struct agent_bans *entries, const struct spw_prefix *prefix, const struct ban_terms *terms);
 
-/** entry_release() - out of the map, with the holes that nobody else wants; @held is gone or a hole afterwards. */
-void entry_release(struct agent_entries *entries, struct spw_held *held);
+/** ban_release() - out of the map, with the holes that nobody else wants; @held is gone or a hole afterwards. */
+void ban_release(struct agent_bans *entries, struct spw_ban *ban);
 
-/** entry_want_holes() - each prefix of a list in an entry is wanted by one more (@by 1) or one less (-1). */
-int entry_want_holes(struct agent_entries *entries, const struct spw_prefix *prefix, int by);
+/** ban_want_holes() - each prefix of a list in an entry is wanted by one more (@by 1) or one less (-1). */
+int ban_want_holes(struct agent_bans *entries, const struct spw_prefix *prefix, int by);
 
-/** entry_settle_hole() - the map learns whether @held is a hole; one that is nothing any more goes. Returns 1 if it
+/** ban_settle_hole() - the map learns whether @held is a hole; one that is nothing any more goes. Returns 1 if it
  * went, 0, or -errno. */
-int entry_settle_hole(struct agent_entries *entries, struct spw_held *held);
+int ban_settle_hole(struct agent_bans *entries, struct spw_ban *ban);
 
 #endif

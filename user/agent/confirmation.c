@@ -39,7 +39,7 @@ int agent_keep_in_force(struct agent *agent, char *message)
 	}
 	err = spw_unconfirmed_keep(&agent->pins, kept, agent->config.text, agent->datapath.published_fd, message);
 	if (!err)
-		agent_entries_keep_rows(agent);
+		agent_bans_keep_rows(agent);
 	/* Something is kept already: what is in force was not confirmed either, and what was before it will be given
 	 * back. */
 	return err == -EEXIST ? 0 : err;
@@ -93,7 +93,7 @@ static int find_kept(struct agent *agent, struct spw_unconfirmed **kept, struct 
 	int ruleset_map = -1, err = spw_unconfirmed_find(&agent->pins, kept, &ruleset_map);
 
 	*config = (struct spw_config){0};
-	*report = (struct spw_compile_report){.ruleset_map = ruleset_map, .rows_file = agent_entries_kept_rows(agent)};
+	*report = (struct spw_compile_report){.ruleset_map = ruleset_map, .rows_file = agent_bans_kept_rows(agent)};
 	if (err)
 		return err;
 	report->result.units_capacity = (*kept)->units_capacity;

@@ -144,12 +144,13 @@ json_t *agent_handle_request(void *context, u64 client, const json_t *request)
 		if (confirm && (!json_is_number(confirm) || !(json_number_value(confirm) >= 1) ||
 				json_number_value(confirm) > 86400.0))
 			return agent_failure("confirm_s: seconds, 1 to 86400");
-		agent_start_reload(agent, &(struct agent_order){path ? path : agent->config_path, json_is_true(force),
-								client, (u64)(json_number_value(confirm) * 1e9)});
+		agent_start_reload(agent,
+				   &(struct reload_request){path ? path : agent->config_path, json_is_true(force),
+							    client, (u64)(json_number_value(confirm) * 1e9)});
 		return NULL;
 	}
 	if (verb && !strcmp(verb, "explain"))
-		return spw_story_explain(agent->deciding.story, json_is_true(json_object_get(request, "colour")));
+		return spw_journal_explain(agent->deciding.journal, json_is_true(json_object_get(request, "colour")));
 	if (verb && !strcmp(verb, "capacity"))
 		return handle_capacity(agent, request);
 	if (verb && (!strcmp(verb, "list-add") || !strcmp(verb, "list-remove")))
@@ -183,7 +184,7 @@ static int write_metrics(void *context, FILE *out)
 							  &deciding->facts,
 							  &deciding->decision,
 							  &deciding->pace,
-							  spw_story_history(deciding->story),
+							  spw_journal_history(deciding->journal),
 							  &agent->limiting.state};
 
 		spw_view_governance_metrics(out, &governance);

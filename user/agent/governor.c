@@ -11,9 +11,9 @@
 #define PLACE_SALT                                                                                                     \
 	0x9e3779b97f4a7c15ull /* tells the places of sources from the hashes of flows: one seed serves both */
 
-static struct spw_story_places places_of(const struct agent *agent)
+static struct spw_journal_places places_of(const struct agent *agent)
 {
-	return (struct spw_story_places){
+	return (struct spw_journal_places){
 		.state_dir = agent->config.state_dir,
 		.run_dir = agent->config.run_dir,
 		.hooks_dir = agent->config.hooks_dir,
@@ -25,11 +25,11 @@ static struct spw_story_places places_of(const struct agent *agent)
 int agent_begin_deciding(struct agent *agent)
 {
 	struct agent_deciding *deciding = &agent->deciding;
-	const struct spw_story_places places = places_of(agent);
+	const struct spw_journal_places places = places_of(agent);
 
 	deciding->memory = spw_memory_new();
-	deciding->story = spw_story_begin(agent->loop, &places);
-	if (!deciding->memory || !deciding->story || spw_signals_open(agent->loop, &deciding->signals))
+	deciding->journal = spw_journal_begin(agent->loop, &places);
+	if (!deciding->memory || !deciding->journal || spw_signals_open(agent->loop, &deciding->signals))
 		return -ENOMEM;
 	return agent_follow_policy(agent);
 }
@@ -50,7 +50,7 @@ static void take_capacities(struct agent *agent)
 int agent_follow_policy(struct agent *agent)
 {
 	struct agent_deciding *deciding = &agent->deciding;
-	const struct spw_story_places places = places_of(agent);
+	const struct spw_journal_places places = places_of(agent);
 
 	spw_policy_make(&agent->config, agent->identities.classes, agent->identities.services, &deciding->policy);
 	take_capacities(agent);
@@ -60,7 +60,7 @@ int agent_follow_policy(struct agent *agent)
 		if (deciding->policy.policy.classes[i].id >= deciding->classes_read)
 			deciding->classes_read = deciding->policy.policy.classes[i].id + 1u;
 	deciding->held_back_known = false;
-	spw_story_policy(deciding->story, &deciding->policy, deciding->memory, &places);
+	spw_journal_policy(deciding->journal, &deciding->policy, deciding->memory, &places);
 	return spw_signals_follow(deciding->signals, &agent->config, agent->identities.services);
 }
 
@@ -105,9 +105,9 @@ static int read_work(struct agent *agent)
 	return 0;
 }
 
-static struct spw_wish operator_wish(const struct agent *agent)
+static struct spw_override operator_override(const struct agent *agent)
 {
-	return (struct spw_wish){
+	return (struct spw_override){
 		.pinned = agent->control.pinned_level < SPW_LEVELS ? (u8)agent->control.pinned_level : SPW_LEVEL_NEVER,
 		.least = agent->control.least_level,
 		.most = agent->control.most_level,
@@ -121,11 +121,11 @@ static void give_orders(struct agent *agent)
 
 	spw_plan(&deciding->policy.policy, &deciding->decision, agent->datapath.jiffies_per_second,
 		 agent->control.seed ^ PLACE_SALT, deciding->orders);
-	err = spw_datapath_order(&agent->datapath, deciding->orders);
-	if (err && !deciding->orders_alarmed)
+	err = spw_datapath_admit(&agent->datapath, deciding->orders);
+	if (err && !deciding->admission_alarmed)
 		spw_log(LOG_ERR, "cannot write the orders: %s; the former ones stand while the lease is renewed",
 			strerror(-err));
-	deciding->orders_alarmed = err;
+	deciding->admission_alarmed = err;
 }
 
 static void note_pace(struct spw_deciding_pace *pace, const struct spw_decision *decision, u64 took_ns)
@@ -142,7 +142,7 @@ static void note_pace(struct spw_deciding_pace *pace, const struct spw_decision 
 void agent_decide(struct agent *agent, u64 now)
 {
 	struct agent_deciding *deciding = &agent->deciding;
-	const struct spw_wish wish = operator_wish(agent);
+	const struct spw_override override = operator_override(agent);
 	int err;
 
 	deciding->facts.now_ns = now;
@@ -155,18 +155,18 @@ void agent_decide(struct agent *agent, u64 now)
 		return;
 	}
 	spw_signals_read(deciding->signals, now, &deciding->facts);
-	spw_decide(deciding->memory, &deciding->policy.policy, &wish, &deciding->facts, &deciding->decision);
+	spw_decide(deciding->memory, &deciding->policy.policy, &override, &deciding->facts, &deciding->decision);
 	give_orders(agent);
 	agent->control.level = deciding->decision.level;
 	note_pace(&deciding->pace, &deciding->decision, spw_monotonic_ns() - now);
-	spw_story_tick(deciding->story, deciding->memory, &wish, &deciding->facts, &deciding->decision,
-		       agent->control.mode == SPW_OBSERVE);
+	spw_journal_tick(deciding->journal, deciding->memory, &override, &deciding->facts, &deciding->decision,
+			 agent->control.mode == SPW_OBSERVE);
 }
 
 void agent_tell(struct agent *agent, const char *event, json_t *fields)
 {
-	if (agent->deciding.story)
-		spw_story_event(agent->deciding.story, event, fields);
+	if (agent->deciding.journal)
+		spw_journal_event(agent->deciding.journal, event, fields);
 	else
 		json_decref(fields);
 }
@@ -175,10 +175,10 @@ void agent_end_deciding(struct agent *agent)
 {
 	struct agent_deciding *deciding = &agent->deciding;
 
-	spw_story_end(deciding->story, deciding->memory);
+	spw_journal_end(deciding->journal, deciding->memory);
 	spw_signals_close(deciding->signals);
 	spw_memory_free(deciding->memory);
-	deciding->story = NULL;
+	deciding->journal = NULL;
 	deciding->signals = NULL;
 	deciding->memory = NULL;
 }

@@ -22,15 +22,15 @@ struct agent_held_back {
 /* All that one decision is made of, and where it goes. */
 struct agent_deciding {
 	struct spw_signals *signals;
-	struct spw_story *story;
+	struct spw_journal *journal;
 	struct spw_memory *memory;
 	struct spw_named_policy policy;
 	struct spw_facts facts;
 	struct spw_decision decision;
-	struct spw_service_order orders[SPW_SERVICE_IDENTITIES];
+	struct spw_service_admission orders[SPW_SERVICE_IDENTITIES];
 	u32 classes_read; /* identities of classes below this are in use */
 	struct spw_deciding_pace pace;
-	bool orders_alarmed;
+	bool admission_alarmed;
 	struct agent_held_back held_back[SPW_SERVICES_MAX][SPW_CLASSES_MAX]; /* by rank of the class */
 	bool held_back_known;
 };

@@ -26,7 +26,7 @@ struct told {
 	u64 at_ns;
 };
 
-struct spw_story {
+struct spw_journal {
 	char *state_dir;
 	char *run_dir;
 	char *config;
@@ -36,7 +36,7 @@ struct spw_story {
 	struct spw_learned_all learned;
 	struct spw_named_policy policy;
 	bool policy_known;
-	struct spw_wish wish;
+	struct spw_override override;
 	struct spw_decision decision; /* the last one */
 	bool decided;
 	bool observing;
@@ -59,9 +59,9 @@ static u64 wall_ns(void)
 	return (u64)now.tv_sec * NS_PER_S + (u64)now.tv_nsec;
 }
 
-void spw_story_event(struct spw_story *story, const char *event, json_t *fields)
+void spw_journal_event(struct spw_journal *journal, const char *event, json_t *fields)
 {
-	spw_events_append(story->events, wall_ns(), event, fields);
+	spw_events_append(journal->events, wall_ns(), event, fields);
 }
 
 static json_t *text_or_null(const char *text)
@@ -91,7 +91,7 @@ static void on_hook(void *context, const struct spw_hook_result *result)
 	json_object_set_new(fields, "signal", result->signal ? json_integer(result->signal) : json_null());
 	json_object_set_new(fields, "refused", text_or_null(result->refused));
 	json_object_set_new(fields, "output", any_text(result->output));
-	spw_story_event(context, "hook", fields);
+	spw_journal_event(context, "hook", fields);
 }
 
 /* ---- begin and end ---- */
@@ -112,49 +112,49 @@ static u8 read_level_file(const char *run_dir)
 	return level < 0 ? SPW_GREEN : (u8)level;
 }
 
-static void take_places(struct spw_story *story, const struct spw_story_places *places)
+static void take_places(struct spw_journal *journal, const struct spw_journal_places *places)
 {
-	free(story->config);
-	story->config = strdup(places->config ? places->config : "");
-	if (story->hooks)
-		spw_hooks_set(story->hooks, places->hooks_dir, places->hook_timeout_ns);
+	free(journal->config);
+	journal->config = strdup(places->config ? places->config : "");
+	if (journal->hooks)
+		spw_hooks_set(journal->hooks, places->hooks_dir, places->hook_timeout_ns);
 }
 
-static void open_all(struct spw_story *story, sd_event *loop)
+static void open_all(struct spw_journal *journal, sd_event *loop)
 {
 	char message[SPW_MESSAGE_MAX];
 
-	if (spw_history_open(story->state_dir, 0, &story->history, message))
+	if (spw_history_open(journal->state_dir, 0, &journal->history, message))
 		spw_log(LOG_ERR, "%s; 'explain' without an agent and 'replay' will know nothing of this run", message);
-	if (spw_events_open(story->state_dir, &story->events, message))
+	if (spw_events_open(journal->state_dir, &journal->events, message))
 		spw_log(LOG_ERR, "%s", message);
-	if (spw_hooks_new(loop, on_hook, story, &story->hooks))
+	if (spw_hooks_new(loop, on_hook, journal, &journal->hooks))
 		spw_log(LOG_ERR, "no hooks: out of memory");
-	spw_learned_load(story->state_dir, &story->learned, message);
+	spw_learned_load(journal->state_dir, &journal->learned, message);
 	if (*message)
 		spw_log(LOG_WARNING, "%s", message);
 }
 
-struct spw_story *spw_story_begin(sd_event *loop, const struct spw_story_places *places)
+struct spw_journal *spw_journal_begin(sd_event *loop, const struct spw_journal_places *places)
 {
-	struct spw_story *story = calloc(1, sizeof(*story));
+	struct spw_journal *journal = calloc(1, sizeof(*journal));
 
-	if (!story)
+	if (!journal)
 		return NULL;
-	story->state_dir = strdup(places->state_dir);
-	story->run_dir = strdup(places->run_dir);
-	if (!story->state_dir || !story->run_dir) {
-		spw_story_end(story, NULL);
+	journal->state_dir = strdup(places->state_dir);
+	journal->run_dir = strdup(places->run_dir);
+	if (!journal->state_dir || !journal->run_dir) {
+		spw_journal_end(journal, NULL);
 		return NULL;
 	}
-	open_all(story, loop);
-	take_places(story, places);
-	story->level = read_level_file(story->run_dir);
-	story->since_wall_ns = wall_ns();
-	if (spw_level_file(story->run_dir, story->level))
-		spw_log(LOG_WARNING, "%s/level cannot be written", story->run_dir);
-	spw_story_event(story, "start", json_pack("{s:i,s:s}", "pid", (int)getpid(), "version", SPW_VERSION));
-	return story;
+	open_all(journal, loop);
+	take_places(journal, places);
+	journal->level = read_level_file(journal->run_dir);
+	journal->since_wall_ns = wall_ns();
+	if (spw_level_file(journal->run_dir, journal->level))
+		spw_log(LOG_WARNING, "%s/level cannot be written", journal->run_dir);
+	spw_journal_event(journal, "start", json_pack("{s:i,s:s}", "pid", (int)getpid(), "version", SPW_VERSION));
+	return journal;
 }
 
 /* ---- what was learned ---- */
@@ -171,67 +171,67 @@ static struct spw_learned *place_of(struct spw_learned_all *all, const char *nam
 	return &all->services[all->count++].learned;
 }
 
-static void gather_learned(struct spw_story *story, struct spw_memory *memory)
+static void gather_learned(struct spw_journal *journal, struct spw_memory *memory)
 {
-	for (u32 i = 0; memory && story->policy_known && i < story->policy.policy.services_count; i++) {
+	for (u32 i = 0; memory && journal->policy_known && i < journal->policy.policy.services_count; i++) {
 		const struct spw_learned *learned = spw_memory_learned(memory, i);
 
 		if (spw_learned_check(learned) && learned->capacity_per_s > 0)
-			*place_of(&story->learned, story->policy.services[i]) = *learned;
+			*place_of(&journal->learned, journal->policy.services[i]) = *learned;
 	}
 }
 
-static void hand_out_learned(const struct spw_story *story, const struct spw_named_policy *policy,
+static void hand_out_learned(const struct spw_journal *journal, const struct spw_named_policy *policy,
 			     struct spw_memory *memory)
 {
 	for (u32 i = 0; i < policy->policy.services_count; i++) {
-		const struct spw_learned *known = spw_learned_find(&story->learned, policy->services[i]);
+		const struct spw_learned *known = spw_learned_find(&journal->learned, policy->services[i]);
 
-		if (!story->policy_known || spw_policy_service(&story->policy, policy->services[i]) < 0)
+		if (!journal->policy_known || spw_policy_service(&journal->policy, policy->services[i]) < 0)
 			*spw_memory_learned(memory, i) = known ? *known : (struct spw_learned){0};
 	}
 }
 
-void spw_story_end(struct spw_story *story, struct spw_memory *memory)
+void spw_journal_end(struct spw_journal *journal, struct spw_memory *memory)
 {
 	char message[SPW_MESSAGE_MAX];
 
-	if (!story)
+	if (!journal)
 		return;
-	gather_learned(story, memory);
-	if (story->policy_known && spw_learned_save(story->state_dir, &story->learned, message))
+	gather_learned(journal, memory);
+	if (journal->policy_known && spw_learned_save(journal->state_dir, &journal->learned, message))
 		spw_log(LOG_ERR, "%s", message);
-	spw_story_event(story, "stop", json_pack("{s:i}", "pid", (int)getpid()));
-	spw_hooks_free(story->hooks);
-	spw_history_close(story->history);
-	spw_events_close(story->events);
-	free(story->state_dir);
-	free(story->run_dir);
-	free(story->config);
-	free(story);
+	spw_journal_event(journal, "stop", json_pack("{s:i}", "pid", (int)getpid()));
+	spw_hooks_free(journal->hooks);
+	spw_history_close(journal->history);
+	spw_events_close(journal->events);
+	free(journal->state_dir);
+	free(journal->run_dir);
+	free(journal->config);
+	free(journal);
 }
 
-void spw_story_policy(struct spw_story *story, const struct spw_named_policy *policy, struct spw_memory *memory,
-		      const struct spw_story_places *places)
+void spw_journal_policy(struct spw_journal *journal, const struct spw_named_policy *policy, struct spw_memory *memory,
+			const struct spw_journal_places *places)
 {
 	struct spw_learned learned[SPW_SERVICES_MAX] = {0};
 
-	gather_learned(story, memory);
-	if (story->policy_known)
-		spw_memory_follow(memory, &story->policy.policy, &policy->policy);
-	hand_out_learned(story, policy, memory);
+	gather_learned(journal, memory);
+	if (journal->policy_known)
+		spw_memory_follow(memory, &journal->policy.policy, &policy->policy);
+	hand_out_learned(journal, policy, memory);
 	for (u32 i = 0; i < policy->policy.services_count; i++)
 		learned[i] = *spw_memory_learned(memory, i);
-	if (!story->policy_known || !spw_policy_same(&story->policy, policy)) {
-		memset(story->waits, 0, sizeof(story->waits));
-		memset(story->helpless, 0, sizeof(story->helpless));
-		story->decided = false; /* its indexes mean something else now */
+	if (!journal->policy_known || !spw_policy_same(&journal->policy, policy)) {
+		memset(journal->waits, 0, sizeof(journal->waits));
+		memset(journal->helpless, 0, sizeof(journal->helpless));
+		journal->decided = false; /* its indexes mean something else now */
 	}
-	story->policy = *policy;
-	story->policy_known = true;
-	take_places(story, places);
-	if (story->history)
-		spw_history_policy(story->history, policy, learned, story->config, spw_monotonic_ns(), wall_ns());
+	journal->policy = *policy;
+	journal->policy_known = true;
+	take_places(journal, places);
+	if (journal->history)
+		spw_history_policy(journal->history, policy, learned, journal->config, spw_monotonic_ns(), wall_ns());
 }
 
 /* ---- a tick ---- */
@@ -272,28 +272,31 @@ static json_t *change_fields(const struct spw_change *change, const struct spw_d
 }
 
 /* In mode observe nothing is shed, so nothing that a hook does would be right: it is told, no more. */
-static void tell_change(struct spw_story *story, const struct spw_decision *decision)
+static void tell_change(struct spw_journal *journal, const struct spw_decision *decision)
 {
-	const char *service = decision->service < decision->services_count ? story->policy.services[decision->service]
+	const char *service = decision->service < decision->services_count ? journal->policy.services[decision->service]
 									   : "";
-	struct spw_change change = {
-		.wall_ns = story->wall_ns, .level = decision->level, .former = story->level, .rule = decision->rule};
+	struct spw_change change = {.wall_ns = journal->wall_ns,
+				    .level = decision->level,
+				    .former = journal->level,
+				    .rule = decision->rule};
 	struct spw_hook_occasion occasion = {change.level, change.former, change.service, change.reason};
 
 	if (decision->pinned >= SPW_LEVELS)
 		snprintf(change.service, sizeof(change.service), "%s", service);
-	spw_reason(&story->policy, decision, change.reason, sizeof(change.reason));
-	story->level = decision->level;
-	story->since_wall_ns = story->wall_ns;
-	spw_changes_add(&story->changes, &change);
+	spw_reason(&journal->policy, decision, change.reason, sizeof(change.reason));
+	journal->level = decision->level;
+	journal->since_wall_ns = journal->wall_ns;
+	spw_changes_add(&journal->changes, &change);
 	log_change(&change, decision);
-	spw_events_append(story->events, story->wall_ns, "level", change_fields(&change, decision, story->observing));
-	if (story->observing)
+	spw_events_append(journal->events, journal->wall_ns, "level",
+			  change_fields(&change, decision, journal->observing));
+	if (journal->observing)
 		return;
-	if (spw_level_file(story->run_dir, decision->level))
-		spw_log(LOG_WARNING, "%s/level cannot be written", story->run_dir);
-	if (story->hooks)
-		spw_hooks_level(story->hooks, &occasion);
+	if (spw_level_file(journal->run_dir, decision->level))
+		spw_log(LOG_WARNING, "%s/level cannot be written", journal->run_dir);
+	if (journal->hooks)
+		spw_hooks_level(journal->hooks, &occasion);
 }
 
 /* Whether a state is worth an event: it is another, and the last one was not just told. The first one is none. */
@@ -309,60 +312,61 @@ static bool is_news(struct told *told, u8 state, u64 now)
 	return news;
 }
 
-static void tell_signals(struct spw_story *story, const struct spw_decision *decision, u64 now)
+static void tell_signals(struct spw_journal *journal, const struct spw_decision *decision, u64 now)
 {
 	for (u32 i = 0; i < SPW_HOST_SIGNALS; i++)
-		if (is_news(&story->host[i], decision->host[i].present, now))
-			spw_story_event(story, "signal",
-					json_pack("{s:s,s:n,s:b}", "signal", spw_signal_name(i), "service", "present",
-						  decision->host[i].present));
+		if (is_news(&journal->host[i], decision->host[i].present, now))
+			spw_journal_event(journal, "signal",
+					  json_pack("{s:s,s:n,s:b}", "signal", spw_signal_name(i), "service", "present",
+						    decision->host[i].present));
 	for (u32 i = 0; i < decision->services_count; i++) {
 		static const char *const sources[] = {"none", "read-wait", "accept wait"};
 		const struct spw_service_decision *service = &decision->services[i];
 
-		if (is_news(&story->waits[i], service->wait_source, now))
-			spw_story_event(story, "signal",
-					json_pack("{s:s,s:s,s:s,s:b}", "signal", "wait", "service",
-						  story->policy.services[i], "source",
-						  sources[service->wait_source % 3], "present",
-						  service->wait_source != SPW_WAIT_NONE));
-		if (is_news(&story->helpless[i], service->helpless, now))
-			spw_story_event(story, "helpless",
-					json_pack("{s:s,s:b}", "service", story->policy.services[i], "helpless",
-						  service->helpless));
+		if (is_news(&journal->waits[i], service->wait_source, now))
+			spw_journal_event(journal, "signal",
+					  json_pack("{s:s,s:s,s:s,s:b}", "signal", "wait", "service",
+						    journal->policy.services[i], "source",
+						    sources[service->wait_source % 3], "present",
+						    service->wait_source != SPW_WAIT_NONE));
+		if (is_news(&journal->helpless[i], service->helpless, now))
+			spw_journal_event(journal, "helpless",
+					  json_pack("{s:s,s:b}", "service", journal->policy.services[i], "helpless",
+						    service->helpless));
 	}
-	if (story->pin.known && story->pin.state != decision->pinned)
-		spw_story_event(story, "pin",
-				json_pack("{s:o}", "level",
-					  decision->pinned < SPW_LEVELS ? json_string(spw_level_name(decision->pinned))
-									: json_null()));
-	story->pin = (struct told){.state = decision->pinned, .known = true};
+	if (journal->pin.known && journal->pin.state != decision->pinned)
+		spw_journal_event(journal, "pin",
+				  json_pack("{s:o}", "level",
+					    decision->pinned < SPW_LEVELS
+						    ? json_string(spw_level_name(decision->pinned))
+						    : json_null()));
+	journal->pin = (struct told){.state = decision->pinned, .known = true};
 }
 
-static void save_learned(struct spw_story *story, struct spw_memory *memory, u64 now)
+static void save_learned(struct spw_journal *journal, struct spw_memory *memory, u64 now)
 {
-	if (!story->saved_ns)
-		story->saved_ns = now;
-	if (now - story->saved_ns < SAVE_NS)
+	if (!journal->saved_ns)
+		journal->saved_ns = now;
+	if (now - journal->saved_ns < SAVE_NS)
 		return;
-	story->saved_ns = now;
-	gather_learned(story, memory);
-	spw_learned_save_soon(story->state_dir, &story->learned);
+	journal->saved_ns = now;
+	gather_learned(journal, memory);
+	spw_learned_save_soon(journal->state_dir, &journal->learned);
 }
 
-void spw_story_tick(struct spw_story *story, struct spw_memory *memory, const struct spw_wish *wish,
-		    const struct spw_facts *facts, const struct spw_decision *decision, bool observing)
+void spw_journal_tick(struct spw_journal *journal, struct spw_memory *memory, const struct spw_override *override,
+		      const struct spw_facts *facts, const struct spw_decision *decision, bool observing)
 {
-	story->wish = *wish;
-	memcpy(&story->decision, decision, offsetof(struct spw_decision, services[decision->services_count]));
-	story->decided = true;
-	story->observing = observing;
-	story->wall_ns = wall_ns();
-	spw_history_tick(story->history, wish, facts, decision);
-	if (decision->level != story->level)
-		tell_change(story, decision);
-	tell_signals(story, decision, facts->now_ns);
-	save_learned(story, memory, facts->now_ns);
+	journal->override = *override;
+	memcpy(&journal->decision, decision, offsetof(struct spw_decision, services[decision->services_count]));
+	journal->decided = true;
+	journal->observing = observing;
+	journal->wall_ns = wall_ns();
+	spw_history_tick(journal->history, override, facts, decision);
+	if (decision->level != journal->level)
+		tell_change(journal, decision);
+	tell_signals(journal, decision, facts->now_ns);
+	save_learned(journal, memory, facts->now_ns);
 }
 
 /* ---- explain ---- */
@@ -380,21 +384,21 @@ static char *render(const struct spw_explanation *explanation, bool colour)
 	return text;
 }
 
-json_t *spw_story_explain(const struct spw_story *story, bool colour)
+json_t *spw_journal_explain(const struct spw_journal *journal, bool colour)
 {
 	const struct spw_explanation explanation = {
-		.policy = &story->policy,
-		.decision = &story->decision,
-		.wish = &story->wish,
-		.changes = &story->changes,
-		.wall_ns = story->wall_ns,
-		.since_wall_ns = story->since_wall_ns,
-		.observing = story->observing,
+		.policy = &journal->policy,
+		.decision = &journal->decision,
+		.override = &journal->override,
+		.changes = &journal->changes,
+		.wall_ns = journal->wall_ns,
+		.since_wall_ns = journal->since_wall_ns,
+		.observing = journal->observing,
 	};
 	_cleanup_free_ char *text = NULL;
 	json_t *answer;
 
-	if (!story->decided)
+	if (!journal->decided)
 		return json_pack("{s:b,s:s}", "ok", 0, "error", "nothing was decided yet; ask again in a second");
 	text = render(&explanation, colour);
 	answer = spw_view_explain_json(&explanation);
@@ -407,7 +411,7 @@ json_t *spw_story_explain(const struct spw_story *story, bool colour)
 	return answer;
 }
 
-struct spw_history_state spw_story_history(const struct spw_story *story)
+struct spw_history_state spw_journal_history(const struct spw_journal *journal)
 {
-	return spw_history_state(story->history);
+	return spw_history_state(journal->history);
 }

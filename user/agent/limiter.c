@@ -142,10 +142,10 @@ static void look_into_meters(struct agent *agent)
 		return;
 	now <<= SPW_TICK_SHIFT;
 	spw_fill_scan(&state->fill[SPW_SCOPE_SOURCE], limiting->meters->source, SPW_SOURCE_PAGES, SCAN_PAGES, now,
-		      spw_least_room(&limiting->limits, SPW_SCOPE_SOURCE, level));
+		      spw_least_tolerance(&limiting->limits, SPW_SCOPE_SOURCE, level));
 	spw_fill_scan(&state->fill[SPW_SCOPE_PREFIX], limiting->meters->prefix, SPW_PREFIX_PAGES,
 		      SCAN_PAGES * SPW_PREFIX_PAGES / SPW_SOURCE_PAGES, now,
-		      spw_least_room(&limiting->limits, SPW_SCOPE_PREFIX, level));
+		      spw_least_tolerance(&limiting->limits, SPW_SCOPE_PREFIX, level));
 	took = spw_monotonic_ns() - began;
 	if (took > state->longest_scan_ns)
 		state->longest_scan_ns = took;

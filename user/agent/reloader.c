@@ -49,8 +49,8 @@ static void next_reload(struct agent *agent)
 {
 	struct reload *reload = &agent->reload;
 	char *path = reload->again_path;
-	const struct agent_order order = {path ? path : agent->config_path, reload->again_force, reload->again_client,
-					  reload->again_confirm_ns};
+	const struct reload_request order = {path ? path : agent->config_path, reload->again_force,
+					     reload->again_client, reload->again_confirm_ns};
 
 	reload->again_path = NULL;
 	reload->again_client = 0;
@@ -87,7 +87,7 @@ static const char *needs_restart(const struct spw_config *now, const struct spw_
 }
 
 /* Remember what was asked for while a reload is on its way; the last word wins. */
-static void ask_again(struct agent *agent, const struct agent_order *order)
+static void ask_again(struct agent *agent, const struct reload_request *order)
 {
 	struct reload *reload = &agent->reload;
 
@@ -106,7 +106,7 @@ static bool awaits_confirmation(const struct agent *agent)
 	return agent->record.unconfirmed_until_ns && agent->record.unconfirmed_until_ns != SPW_TAKEN_BACK;
 }
 
-void agent_start_reload(struct agent *agent, const struct agent_order *order)
+void agent_start_reload(struct agent *agent, const struct reload_request *order)
 {
 	struct reload *reload = &agent->reload;
 	struct spw_diagnostics diagnostics = {0};
@@ -280,7 +280,7 @@ static void adopt(struct agent *agent, struct spw_config *config, const struct s
 	*config = (struct spw_config){0};
 	agent->registry = *registry;
 	agent->identities = *identities;
-	agent_entries_adopt(agent, rows_file);
+	agent_bans_adopt(agent, rows_file);
 	agent->control.mode = agent->config.mode;
 	agent_write_control(agent);
 	if (agent_follow_policy(agent))
@@ -418,10 +418,10 @@ static int load_and_attach(struct agent *agent, const struct spw_compile_report 
 		return err;
 	}
 	agent_renew_lease(agent, begin);
-	agent_follow_wishes(agent, begin);
+	agent_follow_overrides(agent, begin);
 	agent->control.level = agent->control.pinned_level < SPW_LEVELS ? agent->control.pinned_level : SPW_GREEN;
 	agent_write_control(agent);
-	agent_entries_adopt(agent, report->rows_file);
+	agent_bans_adopt(agent, report->rows_file);
 	err = agent_attach_all(agent, &agent->config, message);
 	if (!err && agent->record.unconfirmed_until_ns != SPW_TAKEN_BACK) {
 		agent->record.publish_ns = report->result.fill_ns + spw_monotonic_ns() - begin;

@@ -67,7 +67,7 @@ struct agent {
 	int pins_lock_fd; /* pin_dir is locked too: two run directories must not share one */
 	u64 ticks;
 	struct agent_deciding deciding;
-	struct agent_entries *entries; /* NULL: not opened yet */
+	struct agent_bans *entries; /* NULL: not opened yet */
 	struct agent_limiting limiting;
 	struct agent_samples samples;
 	/* Who asked for the level and is answered when the next tick has settled it. */
@@ -87,8 +87,8 @@ void agent_write_record(struct agent *agent);
 /** agent_renew_lease() - from @now on; takes effect with the next agent_write_control(). */
 void agent_renew_lease(struct agent *agent, u64 now);
 
-/** agent_follow_wishes() - what an operator wished for a time ends with it. */
-void agent_follow_wishes(struct agent *agent, u64 now);
+/** agent_follow_overrides() - what an operator wished for a time ends with it. */
+void agent_follow_overrides(struct agent *agent, u64 now);
 
 /* attach.c */
 
@@ -103,7 +103,7 @@ void agent_watch_links(struct agent *agent);
 /* reload.c */
 
 /* What is to be read. */
-struct agent_order {
+struct reload_request {
 	const char *path;
 	bool force;
 	u64 client;	/* who is to be answered; 0: nobody */
@@ -111,7 +111,7 @@ struct agent_order {
 };
 
 /** agent_start_reload() - read a configuration and publish it; one at a time, the last word wins. */
-void agent_start_reload(struct agent *agent, const struct agent_order *order);
+void agent_start_reload(struct agent *agent, const struct reload_request *order);
 
 /**
  * agent_put_in_force() - publish @report and what belongs to it; @config is taken over, and how long it took is in the

@@ -16,7 +16,7 @@
 #include "view/talkers.h"
 #include "state.h"
 
-#define READ_MOST	4096u	      /* a tick: twice what the ring holds */
+#define READ_MOST	4096u	       /* a tick: twice what the ring holds */
 #define LOOK_AGAIN_NS	10000000000ull /* own addresses change rarely */
 #define TOP_MOST	100
 #define NAME_OF(record) ((record).state != SPW_RECORD_FREE ? (record).name : NULL)

@@ -13,20 +13,20 @@
 enum { ANSWER_SECONDS = 170 };
 
 /* What stands behind the verb. */
-struct wish {
+struct options {
 	bool force;
 	double confirm_s; /* 0: no confirmation is asked for */
 };
 
-static json_t *make_request(const struct spw_call *call, const struct wish *wish)
+static json_t *make_request(const struct spw_call *call, const struct options *options)
 {
 	_cleanup_free_ char *path = call->config_given ? realpath(call->config_path, NULL) : NULL;
 	json_t *request = json_pack("{s:s}", "verb", "apply");
 
-	if (wish->force)
+	if (options->force)
 		json_object_set_new(request, "force", json_true());
-	if (wish->confirm_s > 0)
-		json_object_set_new(request, "confirm_s", json_real(wish->confirm_s));
+	if (options->confirm_s > 0)
+		json_object_set_new(request, "confirm_s", json_real(options->confirm_s));
 	if (path)
 		json_object_set_new(request, "config", json_string(path));
 	return request;
@@ -38,7 +38,7 @@ static void print_lines(FILE *out, const char *text)
 		fprintf(out, "%s%s", text, text[strlen(text) - 1] == '\n' ? "" : "\n");
 }
 
-static int print_answer(const struct spw_call *call, const struct wish *wish, const json_t *answer)
+static int print_answer(const struct spw_call *call, const struct options *options, const json_t *answer)
 {
 	bool ok = json_is_true(json_object_get(answer, "ok"));
 
@@ -53,8 +53,8 @@ static int print_answer(const struct spw_call *call, const struct wish *wish, co
 		       (long long)json_integer_value(json_object_get(answer, "prefixes6")),
 		       1e3 * json_number_value(json_object_get(answer, "compile_seconds")),
 		       1e3 * json_number_value(json_object_get(answer, "publish_seconds")));
-		if (wish->confirm_s > 0)
-			printf("taken back in %.0f s, unless you say: spillway confirm\n", wish->confirm_s);
+		if (options->confirm_s > 0)
+			printf("taken back in %.0f s, unless you say: spillway confirm\n", options->confirm_s);
 	}
 	return ok ? SPW_EXIT_DONE : spw_fail("nothing was changed; the ruleset that was in force still is");
 }
@@ -75,7 +75,7 @@ static int explain_silence(const struct spw_call *call, const char *message)
 }
 
 /* "60", as seconds, or a duration. */
-static int read_confirm(const char *text, struct wish *wish)
+static int read_confirm(const char *text, struct options *options)
 {
 	char with_unit[32];
 	const char *wrong;
@@ -89,22 +89,22 @@ static int read_confirm(const char *text, struct wish *wish)
 	}
 	if (ns < 1000000000ull || ns > 86400 * 1000000000ull)
 		return spw_usage(&spw_verb_apply, "--confirm '%s': from 1 s to 24h", text);
-	wish->confirm_s = (double)ns / 1e9;
+	options->confirm_s = (double)ns / 1e9;
 	return SPW_EXIT_DONE;
 }
 
-static int read_arguments(int argc, char **argv, struct wish *wish)
+static int read_arguments(int argc, char **argv, struct options *options)
 {
 	int status = SPW_EXIT_DONE;
 
-	*wish = (struct wish){0};
+	*options = (struct options){0};
 	for (int i = 1; i < argc && status == SPW_EXIT_DONE; i++) {
 		if (!strcmp(argv[i], "--force"))
-			wish->force = true;
+			options->force = true;
 		else if (!strcmp(argv[i], "--confirm") && i + 1 < argc)
-			status = read_confirm(argv[++i], wish);
+			status = read_confirm(argv[++i], options);
 		else if (!strncmp(argv[i], "--confirm=", 10))
-			status = read_confirm(argv[i] + 10, wish);
+			status = read_confirm(argv[i] + 10, options);
 		else
 			status = spw_usage(&spw_verb_apply, "unexpected '%s'", argv[i]);
 	}
@@ -116,15 +116,15 @@ static int run(const struct spw_call *call, int argc, char **argv)
 	char message[SPW_MESSAGE_MAX];
 	struct spw_config config;
 	json_t *answer;
-	struct wish wish;
-	int status = read_arguments(argc, argv, &wish);
+	struct options options;
+	int status = read_arguments(argc, argv, &options);
 
 	if (status != SPW_EXIT_DONE)
 		return status;
 	status = spw_where(call, &config);
 	if (status == SPW_EXIT_DONE) {
-		answer = spw_control_call(config.run_dir, make_request(call, &wish), ANSWER_SECONDS, message);
-		status = answer ? print_answer(call, &wish, answer) : explain_silence(call, message);
+		answer = spw_control_call(config.run_dir, make_request(call, &options), ANSWER_SECONDS, message);
+		status = answer ? print_answer(call, &options, answer) : explain_silence(call, message);
 		json_decref(answer);
 	}
 	spw_config_free(&config);

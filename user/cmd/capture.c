@@ -45,7 +45,8 @@ static bool on_drop(void *context, const json_t *drop)
 	return ++capture->count != capture->count_most && !ferror(capture->out);
 }
 
-static int capture_to(const struct spw_call *call, const struct spw_drops_wish *wish, const char *path, u64 count_most)
+static int capture_to(const struct spw_call *call, const struct spw_drops_request *options, const char *path,
+		      u64 count_most)
 {
 	bool to_stdout = !strcmp(path, "-");
 	_cleanup_file_ FILE *file = to_stdout ? NULL : fopen(path, "we");
@@ -57,7 +58,7 @@ static int capture_to(const struct spw_call *call, const struct spw_drops_wish *
 	if (!capture.out)
 		return spw_fail("cannot write %s: %s", path, strerror(errno));
 	spw_pcapng_begin(capture.out, "spillway " SPW_VERSION, SPW_SAMPLE_HEADER);
-	status = spw_drops(call, wish, on_drop, &capture, &lost);
+	status = spw_drops(call, options, on_drop, &capture, &lost);
 	if (fflush(capture.out) || ferror(capture.out))
 		status = spw_fail("cannot write %s: %s", path, strerror(errno));
 	if (status == SPW_EXIT_DONE || capture.count)
@@ -77,46 +78,46 @@ static double above_zero(const char *text)
 	return end > text && !*end && number > 0 && number < 1e15 ? number : -1;
 }
 
-struct wish {
-	struct spw_drops_wish drops;
+struct options {
+	struct spw_drops_request drops;
 	const char *path;
 	double count;
 };
 
 /* Returns 0, or SPW_EXIT_USAGE after it was said why. */
-static int take_option(struct wish *wish, const char *option, const char *value)
+static int take_option(struct options *options, const char *option, const char *value)
 {
 	if (!value)
 		return spw_usage(&spw_verb_capture, "%s wants something behind it", option);
 	if (!strcmp(option, "-w") || !strcmp(option, "--write"))
-		wish->path = value;
+		options->path = value;
 	else if (!strcmp(option, "--count"))
-		wish->count = above_zero(value);
+		options->count = above_zero(value);
 	else if (!strcmp(option, "--seconds"))
-		wish->drops.seconds = above_zero(value);
+		options->drops.seconds = above_zero(value);
 	else if (!strcmp(option, "--reason"))
-		wish->drops.reason = value;
+		options->drops.reason = value;
 	else if (!strcmp(option, "--class"))
-		wish->drops.class_name = value;
+		options->drops.class_name = value;
 	else
 		return spw_usage(&spw_verb_capture, "unexpected '%s'", option);
-	return wish->count < 0 || wish->drops.seconds < 0
+	return options->count < 0 || options->drops.seconds < 0
 		       ? spw_usage(&spw_verb_capture, "%s wants a number above 0", option)
 		       : 0;
 }
 
 static int run(const struct spw_call *call, int argc, char **argv)
 {
-	struct wish wish = {.drops.follow = true};
+	struct options options = {.drops.follow = true};
 
 	for (int i = 1; i < argc; i += 2)
-		if (take_option(&wish, argv[i], argv[i + 1]))
+		if (take_option(&options, argv[i], argv[i + 1]))
 			return SPW_EXIT_USAGE;
-	if (!wish.path)
+	if (!options.path)
 		return spw_usage(&spw_verb_capture, "into which file? -w FILE");
-	if (!strcmp(wish.path, "-") && isatty(STDOUT_FILENO))
+	if (!strcmp(options.path, "-") && isatty(STDOUT_FILENO))
 		return spw_fail("a capture is not for a terminal; write it to a file, or into a pipe");
-	return capture_to(call, &wish.drops, wish.path, (u64)wish.count);
+	return capture_to(call, &options.drops, options.path, (u64)options.count);
 }
 
 const struct spw_verb spw_verb_capture = {

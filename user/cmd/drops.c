@@ -101,19 +101,19 @@ static int read_all(struct reading *reading, bool follow)
 	return status < 0 ? SPW_EXIT_DONE : status;
 }
 
-static json_t *request_of(const struct spw_drops_wish *wish)
+static json_t *request_of(const struct spw_drops_request *override)
 {
-	json_t *request = json_pack("{s:s,s:b}", "verb", "drops", "follow", wish->follow);
+	json_t *request = json_pack("{s:s,s:b}", "verb", "drops", "follow", override->follow);
 
-	if (wish->reason)
-		json_object_set_new(request, "reason", json_string(wish->reason));
-	if (wish->class_name)
-		json_object_set_new(request, "class", json_string(wish->class_name));
+	if (override->reason)
+		json_object_set_new(request, "reason", json_string(override->reason));
+	if (override->class_name)
+		json_object_set_new(request, "class", json_string(override->class_name));
 	return request;
 }
 
-int spw_drops(const struct spw_call *call, const struct spw_drops_wish *wish, spw_drop_handler *handler, void *context,
-	      u64 *lost)
+int spw_drops(const struct spw_call *call, const struct spw_drops_request *override, spw_drop_handler *handler,
+	      void *context, u64 *lost)
 {
 	const struct sigaction ending = {.sa_handler = on_end};
 	char message[SPW_MESSAGE_MAX];
@@ -125,7 +125,7 @@ int spw_drops(const struct spw_call *call, const struct spw_drops_wish *wish, sp
 	if (!reading) {
 		status = spw_fail("out of memory");
 	} else if (status == SPW_EXIT_DONE) {
-		_cleanup_fd_ int fd = spw_control_open(config.run_dir, request_of(wish), message);
+		_cleanup_fd_ int fd = spw_control_open(config.run_dir, request_of(override), message);
 
 		sigaction(SIGINT, &ending, NULL);
 		sigaction(SIGTERM, &ending, NULL);
@@ -133,9 +133,9 @@ int spw_drops(const struct spw_call *call, const struct spw_drops_wish *wish, sp
 		reading->handler = handler;
 		reading->context = context;
 		reading->lost = lost ? lost : &nobody_asks;
-		if (wish->seconds > 0)
-			reading->until_ns = spw_monotonic_ns() + (u64)(wish->seconds * 1e9);
-		status = fd < 0 ? spw_fail("%s", message) : read_all(reading, wish->follow);
+		if (override->seconds > 0)
+			reading->until_ns = spw_monotonic_ns() + (u64)(override->seconds * 1e9);
+		status = fd < 0 ? spw_fail("%s", message) : read_all(reading, override->follow);
 	}
 	spw_config_free(&config);
 	return status;

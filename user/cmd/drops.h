@@ -8,7 +8,7 @@
 #include "cmd.h"
 
 /* Whose drops, and for how long. */
-struct spw_drops_wish {
+struct spw_drops_request {
 	const char *reason;	/* NULL: any */
 	const char *class_name; /* NULL: any */
 	bool follow;		/* what comes from now on; otherwise the latest few */
@@ -23,7 +23,7 @@ typedef bool spw_drop_handler(void *context, const json_t *drop);
  * @lost: drops that the agent had no room for, as this was read too slowly; may be NULL
  * SIGINT and SIGTERM end it as the time does. Returns enum spw_exit; what went wrong was said on stderr.
  */
-int spw_drops(const struct spw_call *call, const struct spw_drops_wish *wish, spw_drop_handler *handler, void *context,
-	      u64 *lost);
+int spw_drops(const struct spw_call *call, const struct spw_drops_request *override, spw_drop_handler *handler,
+	      void *context, u64 *lost);
 
 #endif

@@ -73,7 +73,7 @@ static int print_ending(const struct spw_call *call, const struct ending *ending
 	const struct spw_explanation explanation = {
 		.policy = &ending->policy,
 		.decision = &ending->record.decision,
-		.wish = &ending->record.wish,
+		.override = &ending->record.override,
 		.changes = &ending->changes,
 		.wall_ns = ending->wall_ns,
 		.since_wall_ns = ending->since_wall_ns,

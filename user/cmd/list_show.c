@@ -11,23 +11,23 @@
 #include "look.h"
 
 struct gathering {
-	const struct spw_entry_maps *maps;
+	const struct spw_ban_maps *maps;
 	u16 list;
 	u64 now_ns;
-	struct spw_entry_view *items;
+	struct spw_ban_view *items;
 	size_t count, capacity;
 };
 
-static int gather(void *context, const struct spw_entry_key *key, const struct spw_entry_value *value)
+static int gather(void *context, const struct spw_ban_key *key, const struct spw_ban_value *value)
 {
 	struct gathering *gathering = context;
-	struct spw_entry_view *item;
+	struct spw_ban_view *item;
 
 	if (value->list != gathering->list || value->until_ns <= gathering->now_ns)
 		return 0;
 	if (gathering->count == gathering->capacity) {
 		size_t capacity = gathering->capacity ? gathering->capacity * 2 : 256;
-		struct spw_entry_view *items = reallocarray(gathering->items, capacity, sizeof(*items));
+		struct spw_ban_view *items = reallocarray(gathering->items, capacity, sizeof(*items));
 
 		if (!items)
 			return -ENOMEM;
@@ -35,11 +35,10 @@ static int gather(void *context, const struct spw_entry_key *key, const struct s
 		gathering->capacity = capacity;
 	}
 	item = &gathering->items[gathering->count++];
-	*item = (struct spw_entry_view){
+	*item = (struct spw_ban_view){
 		.prefix = {{key->source_hi, key->source_lo}, (u8)key->family, (u8)key->length},
-		.left_ns = value->until_ns == SPW_ENTRY_FOREVER ? SPW_ENTRY_FOREVER
-								: value->until_ns - gathering->now_ns,
-		.counted = spw_entry_counted(gathering->maps, value),
+		.left_ns = value->until_ns == SPW_BAN_FOREVER ? SPW_BAN_FOREVER : value->until_ns - gathering->now_ns,
+		.counted = spw_ban_counted(gathering->maps, value),
 	};
 	memcpy(item->note, value->note, sizeof(item->note));
 	item->note[sizeof(item->note) - 1] = '\0';
@@ -48,8 +47,8 @@ static int gather(void *context, const struct spw_entry_key *key, const struct s
 
 static int compare(const void *left_item, const void *right_item)
 {
-	const struct spw_prefix *left = &((const struct spw_entry_view *)left_item)->prefix;
-	const struct spw_prefix *right = &((const struct spw_entry_view *)right_item)->prefix;
+	const struct spw_prefix *left = &((const struct spw_ban_view *)left_item)->prefix;
+	const struct spw_prefix *right = &((const struct spw_ban_view *)right_item)->prefix;
 	int order = left->family - right->family;
 
 	if (!order)
@@ -59,15 +58,15 @@ static int compare(const void *left_item, const void *right_item)
 
 static int read_entries(const struct spw_pins *pins, struct gathering *gathering)
 {
-	struct spw_entry_maps maps;
-	int err = spw_entry_maps_open(pins, false, &maps);
+	struct spw_ban_maps maps;
+	int err = spw_ban_maps_open(pins, false, &maps);
 
 	if (err)
 		return err;
 	gathering->maps = &maps;
 	gathering->now_ns = spw_monotonic_ns();
-	err = spw_entry_maps_read(&maps, gather, gathering);
-	spw_entry_maps_close(&maps);
+	err = spw_ban_maps_read(&maps, gather, gathering);
+	spw_ban_maps_close(&maps);
 	if (gathering->count)
 		qsort(gathering->items, gathering->count, sizeof(*gathering->items), compare);
 	return err;
@@ -103,7 +102,7 @@ static const struct spw_list_sample *find(const struct spw_snapshot *snapshot, c
 static int print_json(const struct spw_snapshot *snapshot, const char *name, const struct gathering *gathering)
 {
 	json_t *lists = spw_view_lists_json(snapshot, name);
-	json_t *entries = name ? spw_view_entries_json(gathering->items, gathering->count) : NULL;
+	json_t *entries = name ? spw_view_bans_json(gathering->items, gathering->count) : NULL;
 
 	if (name && (!entries || json_object_set_new(json_array_get(lists, 0), "entries", entries))) {
 		json_decref(lists);
@@ -127,7 +126,7 @@ static int show(const struct spw_call *call, const struct spw_snapshot *snapshot
 	} else if (status == SPW_EXIT_DONE) {
 		spw_view_lists(stdout, snapshot, name, (struct spw_style){spw_colour()});
 		if (list)
-			spw_view_entries(stdout, gathering.items, gathering.count);
+			spw_view_bans(stdout, gathering.items, gathering.count);
 	}
 	free(gathering.items);
 	return status;

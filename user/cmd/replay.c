@@ -212,7 +212,7 @@ static int replay_tick(struct replay *replay, const struct spw_history_tick *tic
 	if (tick->after_gap && !tick->begins)
 		spw_memory_forget_rates(replay->memory);
 	map_facts(replay, tick->record, tick->policy->policy.classes_count);
-	spw_decide(replay->memory, &replay->policy.policy, &tick->record->wish, &replay->facts, &replay->decision);
+	spw_decide(replay->memory, &replay->policy.policy, &tick->record->override, &replay->facts, &replay->decision);
 	count_time(replay, tick);
 	show(replay, tick);
 	return 0;

@@ -24,7 +24,7 @@ struct spw_list_sample {
 	u16 id;
 	struct spw_list_record record;
 	struct spw_sum counter; /* of packets with an IP source */
-	struct spw_entry_totals entries;
+	struct spw_ban_totals entries;
 };
 
 struct spw_class_sample {

@@ -21,15 +21,15 @@ static size_t page_up(size_t bytes)
 	return (bytes + page - 1) / page * page;
 }
 
-static const size_t counts_bytes = SPW_ENTRY_COUNTS * sizeof(struct spw_entry_count);
+static const size_t counts_bytes = SPW_BAN_COUNTS * sizeof(struct spw_ban_count);
 
-int spw_entry_maps_open(const struct spw_pins *pins, bool writable, struct spw_entry_maps *maps)
+int spw_ban_maps_open(const struct spw_pins *pins, bool writable, struct spw_ban_maps *maps)
 {
 	void *filter, *counts;
 
-	*maps = (struct spw_entry_maps){.entries_fd = pins->fds[SPW_PIN_ENTRIES],
-					.totals_fd = pins->fds[SPW_PIN_ENTRY_TOTALS],
-					.counts_fd = pins->fds[SPW_PIN_ENTRY_COUNTS]};
+	*maps = (struct spw_ban_maps){.entries_fd = pins->fds[SPW_PIN_BANS],
+				      .totals_fd = pins->fds[SPW_PIN_BAN_TOTALS],
+				      .counts_fd = pins->fds[SPW_PIN_BAN_COUNTS]};
 	if (!writable)
 		return 0;
 	counts = mmap(NULL, page_up(counts_bytes), PROT_READ, MAP_SHARED, maps->counts_fd, 0);
@@ -37,18 +37,18 @@ int spw_entry_maps_open(const struct spw_pins *pins, bool writable, struct spw_e
 		return -errno;
 	maps->counts = counts;
 	filter = mmap(NULL, page_up(sizeof(*maps->filter)), PROT_READ | PROT_WRITE, MAP_SHARED,
-		      pins->fds[SPW_PIN_ENTRY_FILTER], 0);
+		      pins->fds[SPW_PIN_BAN_FILTER], 0);
 	if (filter == MAP_FAILED) {
 		int err = -errno;
 
-		spw_entry_maps_close(maps);
+		spw_ban_maps_close(maps);
 		return err;
 	}
 	maps->filter = filter;
 	return 0;
 }
 
-void spw_entry_maps_close(struct spw_entry_maps *maps)
+void spw_ban_maps_close(struct spw_ban_maps *maps)
 {
 	if (maps->counts)
 		munmap((void *)maps->counts, page_up(counts_bytes));
@@ -58,85 +58,85 @@ void spw_entry_maps_close(struct spw_entry_maps *maps)
 	maps->filter = NULL;
 }
 
-int spw_entry_maps_seed(struct spw_entry_maps *maps)
+int spw_ban_maps_seed(struct spw_ban_maps *maps)
 {
-	struct spw_entry_filter *filter = maps->filter;
+	struct spw_ban_filter *filter = maps->filter;
 
-	if (filter->magic == SPW_ENTRY_MAGIC)
+	if (filter->magic == SPW_BAN_MAGIC)
 		return 0;
 	if (getrandom(filter->seed, sizeof(filter->seed), 0) != sizeof(filter->seed))
 		return -errno;
 	filter->seed[0] |= 1;
 	filter->seed[1] |= 1;
-	filter->magic = SPW_ENTRY_MAGIC;
+	filter->magic = SPW_BAN_MAGIC;
 	return 0;
 }
 
-void spw_entry_maps_publish(struct spw_entry_maps *maps, const struct spw_entry_set *set)
+void spw_ban_maps_publish(struct spw_ban_maps *maps, const struct spw_ban_set *set)
 {
-	u32 active = spw_entry_filter_make(maps->filter, set);
+	u32 active = spw_ban_filter_make(maps->filter, set);
 
 	__atomic_store_n(&maps->filter->active, active, __ATOMIC_SEQ_CST);
 }
 
-static int read_value(const struct spw_entry_maps *maps, const struct spw_entry_key *key, struct spw_entry_value *value)
+static int read_value(const struct spw_ban_maps *maps, const struct spw_ban_key *key, struct spw_ban_value *value)
 {
 	return bpf_map_lookup_elem(maps->entries_fd, key, value) ? -errno : 0;
 }
 
-static struct spw_entry_count read_count(const struct spw_entry_maps *maps, u32 counter)
+static struct spw_ban_count read_count(const struct spw_ban_maps *maps, u32 counter)
 {
-	return (struct spw_entry_count){__atomic_load_n(&maps->counts[counter].packets, __ATOMIC_RELAXED),
-					__atomic_load_n(&maps->counts[counter].bytes, __ATOMIC_RELAXED)};
+	return (struct spw_ban_count){__atomic_load_n(&maps->counts[counter].packets, __ATOMIC_RELAXED),
+				      __atomic_load_n(&maps->counts[counter].bytes, __ATOMIC_RELAXED)};
 }
 
 /* The value of an entry that counts from now on. */
-static struct spw_entry_value begin_value(const struct spw_entry_maps *maps, u32 counter)
+static struct spw_ban_value begin_value(const struct spw_ban_maps *maps, u32 counter)
 {
-	struct spw_entry_count before = read_count(maps, counter);
+	struct spw_ban_count before = read_count(maps, counter);
 
-	return (struct spw_entry_value){
+	return (struct spw_ban_value){
 		.counter = counter, .packets_before = before.packets, .bytes_before = before.bytes};
 }
 
-static void fill_value(struct spw_entry_value *value, const struct spw_held *held, const struct spw_entry_clock *clock,
+static void fill_value(struct spw_ban_value *value, const struct spw_ban *ban, const struct spw_ban_clock *clock,
 		       const char *note)
 {
-	value->list = held->list;
-	value->hole = held->hole;
-	value->until_ns = held->until_ns;
-	value->until_jiffies = spw_entry_jiffies(clock, held->until_ns);
+	value->list = ban->list;
+	value->hole = ban->hole;
+	value->until_ns = ban->until_ns;
+	value->until_jiffies = spw_ban_jiffies(clock, ban->until_ns);
 	memset(value->note, 0, sizeof(value->note));
 	memcpy(value->note, note, strnlen(note, sizeof(value->note) - 1));
 }
 
-int spw_entry_maps_write(const struct spw_entry_maps *maps, const struct spw_held *held,
-			 const struct spw_entry_clock *clock, const char *note, const struct spw_entry_count *carried)
+int spw_ban_maps_write(const struct spw_ban_maps *maps, const struct spw_ban *ban, const struct spw_ban_clock *clock,
+		       const char *note, const struct spw_ban_count *carried)
 {
-	struct spw_prefix prefix = spw_held_prefix(held);
-	struct spw_entry_key key = spw_entry_key(&prefix);
-	struct spw_entry_value value = {0};
+	struct spw_prefix prefix = spw_ban_prefix(ban);
+	struct spw_ban_key key = spw_ban_key(&prefix);
+	struct spw_ban_value value = {0};
 
-	if (read_value(maps, &key, &value) || !value.list || value.counter != held->counter) {
-		value = begin_value(maps, held->counter);
+	if (read_value(maps, &key, &value) || !value.list || value.counter != ban->counter) {
+		value = begin_value(maps, ban->counter);
 		value.packets_before -= carried ? carried->packets : 0;
 		value.bytes_before -= carried ? carried->bytes : 0;
 	}
-	fill_value(&value, held, clock, note);
+	fill_value(&value, ban, clock, note);
 	return bpf_map_update_elem(maps->entries_fd, &key, &value, BPF_ANY) ? -errno : 0;
 }
 
-void spw_entry_batch_add(const struct spw_entry_maps *maps, struct spw_entry_batch *batch, const struct spw_held *held,
-			 const struct spw_entry_clock *clock, const char *note)
+void spw_ban_batch_add(const struct spw_ban_maps *maps, struct spw_ban_batch *batch, const struct spw_ban *ban,
+		       const struct spw_ban_clock *clock, const char *note)
 {
-	struct spw_prefix prefix = spw_held_prefix(held);
+	struct spw_prefix prefix = spw_ban_prefix(ban);
 
-	batch->keys[batch->count] = spw_entry_key(&prefix);
-	batch->values[batch->count] = begin_value(maps, held->counter);
-	fill_value(&batch->values[batch->count++], held, clock, note);
+	batch->keys[batch->count] = spw_ban_key(&prefix);
+	batch->values[batch->count] = begin_value(maps, ban->counter);
+	fill_value(&batch->values[batch->count++], ban, clock, note);
 }
 
-int spw_entry_batch_write(const struct spw_entry_maps *maps, struct spw_entry_batch *batch)
+int spw_ban_batch_write(const struct spw_ban_maps *maps, struct spw_ban_batch *batch)
 {
 	u32 count = batch->count;
 
@@ -146,35 +146,35 @@ int spw_entry_batch_write(const struct spw_entry_maps *maps, struct spw_entry_ba
 	return bpf_map_update_batch(maps->entries_fd, batch->keys, batch->values, &count, NULL) ? -errno : 0;
 }
 
-int spw_entry_maps_mark(const struct spw_entry_maps *maps, const struct spw_held *held)
+int spw_ban_maps_mark(const struct spw_ban_maps *maps, const struct spw_ban *ban)
 {
-	struct spw_prefix prefix = spw_held_prefix(held);
-	struct spw_entry_key key = spw_entry_key(&prefix);
-	struct spw_entry_value value = {0};
+	struct spw_prefix prefix = spw_ban_prefix(ban);
+	struct spw_ban_key key = spw_ban_key(&prefix);
+	struct spw_ban_value value = {0};
 
-	if (held->list) {
+	if (ban->list) {
 		/* One that is about to be written begins as a hole. */
 		int err = read_value(maps, &key, &value);
 
 		if (err && err != -ENOENT)
 			return err;
 	}
-	value.hole = held->hole;
+	value.hole = ban->hole;
 	return bpf_map_update_elem(maps->entries_fd, &key, &value, BPF_ANY) ? -errno : 0;
 }
 
-int spw_entry_maps_remove(const struct spw_entry_maps *maps, const struct spw_held *held)
+int spw_ban_maps_remove(const struct spw_ban_maps *maps, const struct spw_ban *ban)
 {
-	struct spw_prefix prefix = spw_held_prefix(held);
-	struct spw_entry_key key = spw_entry_key(&prefix);
+	struct spw_prefix prefix = spw_ban_prefix(ban);
+	struct spw_ban_key key = spw_ban_key(&prefix);
 
 	return bpf_map_delete_elem(maps->entries_fd, &key) && errno != ENOENT ? -errno : 0;
 }
 
-int spw_entry_maps_read(const struct spw_entry_maps *maps, spw_entry_visit *visit, void *context)
+int spw_ban_maps_read(const struct spw_ban_maps *maps, spw_ban_visit *visit, void *context)
 {
-	_cleanup_free_ struct spw_entry_key *keys = calloc(READ_AT_ONCE, sizeof(*keys));
-	_cleanup_free_ struct spw_entry_value *values = calloc(READ_AT_ONCE, sizeof(*values));
+	_cleanup_free_ struct spw_ban_key *keys = calloc(READ_AT_ONCE, sizeof(*keys));
+	_cleanup_free_ struct spw_ban_value *values = calloc(READ_AT_ONCE, sizeof(*values));
 	u32 position = 0;
 	bool begun = false, more = true;
 
@@ -200,14 +200,14 @@ int spw_entry_maps_read(const struct spw_entry_maps *maps, spw_entry_visit *visi
 	return 0;
 }
 
-struct spw_entry_count spw_entry_counted(const struct spw_entry_maps *maps, const struct spw_entry_value *value)
+struct spw_ban_count spw_ban_counted(const struct spw_ban_maps *maps, const struct spw_ban_value *value)
 {
-	struct spw_entry_count count = {0};
-	u32 counter = value->counter % SPW_ENTRY_COUNTS;
+	struct spw_ban_count count = {0};
+	u32 counter = value->counter % SPW_BAN_COUNTS;
 
 	if (maps->counts)
 		count = read_count(maps, counter);
 	else if (bpf_map_lookup_elem(maps->counts_fd, &counter, &count))
-		return (struct spw_entry_count){0};
-	return (struct spw_entry_count){count.packets - value->packets_before, count.bytes - value->bytes_before};
+		return (struct spw_ban_count){0};
+	return (struct spw_ban_count){count.packets - value->packets_before, count.bytes - value->bytes_before};
 }

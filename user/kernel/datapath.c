@@ -111,15 +111,15 @@ static int share_pins(struct spillway_bpf *skeleton, const struct spw_pins *pins
 		{skeleton->maps.class_counters, SPW_PIN_CLASS_COUNTERS},
 		{skeleton->maps.anomaly_counters, SPW_PIN_ANOMALY_COUNTERS},
 		{skeleton->maps.work_counters, SPW_PIN_WORK_COUNTERS},
-		{skeleton->maps.orders, SPW_PIN_ORDERS},
+		{skeleton->maps.orders, SPW_PIN_ADMISSION},
 		{skeleton->maps.budget_cells, SPW_PIN_BUDGET_CELLS},
 		{skeleton->maps.fingerprints, SPW_PIN_FINGERPRINTS},
 		{skeleton->maps.limits, SPW_PIN_LIMITS},
 		{skeleton->maps.meters, SPW_PIN_METERS},
 		{skeleton->maps.sampling, SPW_PIN_SAMPLING},
-		{skeleton->maps.entries, SPW_PIN_ENTRIES},
-		{skeleton->maps.entry_filter, SPW_PIN_ENTRY_FILTER},
-		{skeleton->maps.entry_counts, SPW_PIN_ENTRY_COUNTS},
+		{skeleton->maps.entries, SPW_PIN_BANS},
+		{skeleton->maps.entry_filter, SPW_PIN_BAN_FILTER},
+		{skeleton->maps.entry_counts, SPW_PIN_BAN_COUNTS},
 	};
 
 	for (size_t i = 0; i < sizeof(shared) / sizeof(*shared); i++) {
@@ -173,7 +173,7 @@ int spw_datapath_load(const struct spw_pins *pins, int ruleset_map, u32 units_ca
 			.program_fd = bpf_program__fd(skeleton->progs.spillway),
 			.ruleset_fd = bpf_map__fd(skeleton->maps.ruleset),
 			.published_fd = -1,
-			.orders_fd = bpf_map__fd(skeleton->maps.orders),
+			.admission_fd = bpf_map__fd(skeleton->maps.orders),
 			.limits_fd = bpf_map__fd(skeleton->maps.limits),
 			.meters_fd = bpf_map__fd(skeleton->maps.meters),
 			.samples_fd = bpf_map__fd(skeleton->maps.samples),
@@ -207,13 +207,13 @@ int spw_datapath_publish(struct spw_datapath *datapath, int ruleset_map)
 	return 0;
 }
 
-int spw_datapath_order(const struct spw_datapath *datapath, const struct spw_service_order *orders)
+int spw_datapath_admit(const struct spw_datapath *datapath, const struct spw_service_admission *orders)
 {
 	u32 keys[SPW_SERVICE_IDENTITIES], count = SPW_SERVICE_IDENTITIES;
 
 	for (u32 i = 0; i < SPW_SERVICE_IDENTITIES; i++)
 		keys[i] = i;
-	return bpf_map_update_batch(datapath->orders_fd, keys, orders, &count, NULL) ? -errno : 0;
+	return bpf_map_update_batch(datapath->admission_fd, keys, orders, &count, NULL) ? -errno : 0;
 }
 
 int spw_datapath_limit(const struct spw_datapath *datapath, const struct spw_limits *limits)

@@ -22,7 +22,7 @@ struct spw_datapath {
 	int published_fd;	       /* the ruleset in it; owned; -1: none */
 	u32 units_capacity;	       /* every ruleset it takes has just this capacity */
 	int clock_fd;		       /* program that tells the time in jiffies; borrowed */
-	int orders_fd;		       /* borrowed */
+	int admission_fd;	       /* borrowed */
 	int limits_fd;		       /* borrowed */
 	int meters_fd;		       /* borrowed */
 	int samples_fd;		       /* ring of samples; borrowed */
@@ -60,11 +60,11 @@ int spw_datapath_publish(struct spw_datapath *datapath, int ruleset_map);
 u64 spw_datapath_lease(const struct spw_datapath *datapath, u64 lease_ns);
 
 /**
- * spw_datapath_order() - hand the datapath its orders: who is admitted, and how much; in force at once.
+ * spw_datapath_admit() - hand the datapath its orders: who is admitted, and how much; in force at once.
  * @orders: by service identity, SPW_SERVICE_IDENTITIES of them, written whole: services that are no more get none
  * Returns 0 or -errno; on an error some may be old and some new, each of them valid.
  */
-int spw_datapath_order(const struct spw_datapath *datapath, const struct spw_service_order *orders);
+int spw_datapath_admit(const struct spw_datapath *datapath, const struct spw_service_admission *orders);
 
 /** spw_datapath_limit() - hand the datapath its limits, in force at once. Returns 0 or -errno. */
 int spw_datapath_limit(const struct spw_datapath *datapath, const struct spw_limits *limits);

@@ -119,7 +119,7 @@ static int sample_lists(const struct spw_pins *pins, struct spw_snapshot *snapsh
 {
 	_cleanup_free_ struct spw_list_record *records = calloc(SPW_LISTS_MAX, sizeof(*records));
 	_cleanup_free_ struct spw_list_tally *tallies = calloc(SPW_LISTS_MAX, sizeof(*tallies));
-	_cleanup_free_ struct spw_entry_totals *entries = calloc(SPW_LISTS_MAX, sizeof(*entries));
+	_cleanup_free_ struct spw_ban_totals *entries = calloc(SPW_LISTS_MAX, sizeof(*entries));
 	int err;
 
 	snapshot->lists = calloc(SPW_LISTS_MAX, sizeof(*snapshot->lists));
@@ -129,7 +129,7 @@ static int sample_lists(const struct spw_pins *pins, struct spw_snapshot *snapsh
 	if (!err)
 		err = read_counters(pins->fds[SPW_PIN_LIST_COUNTERS], SPW_LISTS_MAX, sizeof(*tallies), tallies);
 	if (!err)
-		err = read_array(pins->fds[SPW_PIN_ENTRY_TOTALS], SPW_LISTS_MAX, sizeof(*entries), entries);
+		err = read_array(pins->fds[SPW_PIN_BAN_TOTALS], SPW_LISTS_MAX, sizeof(*entries), entries);
 	for (u32 i = 0; i < SPW_LISTS_MAX && !err; i++) {
 		add_reasons(&tallies[i], snapshot->reasons);
 		records[i].name[SPW_NAME_MAX - 1] = '\0';

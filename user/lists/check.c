@@ -18,7 +18,7 @@ struct check {
 };
 
 /* Past the bound it is only counted: a wrong list is wrong in thousands of lines. */
-__attribute__((format(printf, 3, 4))) static void report(struct check *check, const struct spw_entry *entry,
+__attribute__((format(printf, 3, 4))) static void report(struct check *check, const struct spw_list_entry *entry,
 							 const char *format, ...)
 {
 	struct spw_place place = {check->list->file, entry->line, entry->column};
@@ -47,7 +47,7 @@ static const struct spw_config_prefix *find_management(const struct spw_config *
 	return NULL;
 }
 
-static void check_entry(struct check *check, const struct spw_entry *entry)
+static void check_entry(struct check *check, const struct spw_list_entry *entry)
 {
 	const struct spw_config_prefix *management;
 	char text[SPW_PREFIX_TEXT], management_text[SPW_PREFIX_TEXT];
@@ -72,7 +72,7 @@ static void check_entry(struct check *check, const struct spw_entry *entry)
 
 static bool check_list(struct check *check)
 {
-	static const struct spw_entry whole_list;
+	static const struct spw_list_entry whole_list;
 	u32 untold;
 
 	check->found = 0;

@@ -10,7 +10,7 @@
 static int grow(struct spw_list *list)
 {
 	size_t capacity = list->capacity ? list->capacity + list->capacity / 2 : FIRST_CAPACITY;
-	struct spw_entry *entries;
+	struct spw_list_entry *entries;
 
 	if (capacity > SPW_LIST_ENTRIES_MAX)
 		capacity = SPW_LIST_ENTRIES_MAX;
@@ -32,7 +32,7 @@ int spw_list_append(struct spw_list *list, const struct spw_prefix *prefix, u32 
 		if (err)
 			return err;
 	}
-	list->entries[list->count++] = (struct spw_entry){*prefix, line, column};
+	list->entries[list->count++] = (struct spw_list_entry){*prefix, line, column};
 	if (prefix->family == 4)
 		list->count4++;
 	else

@@ -11,7 +11,7 @@
 
 /* The prefixes of one list, in the order of its source. */
 struct spw_list {
-	struct spw_entry *entries; /* owned */
+	struct spw_list_entry *entries; /* owned */
 	size_t count;
 	size_t capacity;
 	const char *file; /* borrowed from the configuration: what entries' lines are lines of */

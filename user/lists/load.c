@@ -63,7 +63,7 @@ static int load_list(const struct spw_config *config, size_t index, struct spw_l
 /* Give back the room that growing left over. */
 static void shrink(struct spw_list *list)
 {
-	struct spw_entry *entries;
+	struct spw_list_entry *entries;
 
 	if (!list->count || list->count == list->capacity)
 		return;

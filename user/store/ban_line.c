@@ -30,12 +30,12 @@ static u64 get_count(const json_t *object, const char *key)
 }
 
 /* In the time of this boot. */
-static bool get_end(const json_t *object, const struct spw_entry_moment *moment, u64 *until_ns)
+static bool get_end(const json_t *object, const struct spw_ban_moment *moment, u64 *until_ns)
 {
 	const json_t *same = json_object_get(object, "until_ns"), *wall = json_object_get(object, "until");
 	double left, most;
 
-	*until_ns = SPW_ENTRY_FOREVER;
+	*until_ns = SPW_BAN_FOREVER;
 	if (json_is_null(same) && json_is_null(wall))
 		return true;
 	if (!json_is_integer(same) || json_integer_value(same) < 0 || !json_is_number(wall))
@@ -52,8 +52,7 @@ static bool get_end(const json_t *object, const struct spw_entry_moment *moment,
 	return true;
 }
 
-bool spw_entry_read_line(const char *text, size_t length, const struct spw_entry_moment *moment,
-			 struct spw_entry_line *line)
+bool spw_ban_read_line(const char *text, size_t length, const struct spw_ban_moment *moment, struct spw_ban_line *line)
 {
 	json_t *object = json_loadb(text, length, JSON_REJECT_DUPLICATES, NULL);
 	char prefix[SPW_PREFIX_TEXT];
@@ -63,12 +62,12 @@ bool spw_entry_read_line(const char *text, size_t length, const struct spw_entry
 		     get_text(object, "note", line->note, sizeof(line->note)) &&
 		     get_end(object, moment, &line->until_ns);
 
-	line->counted = (struct spw_entry_count){get_count(object, "packets"), get_count(object, "bytes")};
+	line->counted = (struct spw_ban_count){get_count(object, "packets"), get_count(object, "bytes")};
 	json_decref(object);
 	return right;
 }
 
-const char *spw_entry_read_head(const char *text, size_t length, const char *boot_id, struct spw_entry_moment *moment)
+const char *spw_ban_read_head(const char *text, size_t length, const char *boot_id, struct spw_ban_moment *moment)
 {
 	json_t *object = json_loadb(text, length, JSON_REJECT_DUPLICATES, NULL);
 	const char *kind = json_string_value(json_object_get(object, "spillway"));
@@ -99,20 +98,20 @@ static void put_quoted(FILE *out, const char *text)
 	putc_unlocked('"', out);
 }
 
-void spw_entry_write_head(FILE *out, const char *boot_id, double saved)
+void spw_ban_write_head(FILE *out, const char *boot_id, double saved)
 {
 	fprintf(out, "{\"spillway\":\"entries\",\"version\":%d,\"boot_id\":\"%s\",\"saved\":%.3f}\n", VERSION, boot_id,
 		saved);
 }
 
-void spw_entry_write_line(FILE *out, const struct spw_entry_line *line, const struct spw_entry_moment *moment)
+void spw_ban_write_line(FILE *out, const struct spw_ban_line *line, const struct spw_ban_moment *moment)
 {
 	char text[SPW_PREFIX_TEXT];
 
 	fputs("{\"list\":", out);
 	put_quoted(out, line->list);
 	fprintf(out, ",\"prefix\":\"%s\"", spw_prefix_format(&line->prefix, text));
-	if (line->until_ns == SPW_ENTRY_FOREVER)
+	if (line->until_ns == SPW_BAN_FOREVER)
 		fputs(",\"until_ns\":null,\"until\":null,\"note\":", out);
 	else
 		fprintf(out, ",\"until_ns\":%llu,\"until\":%.3f,\"note\":", (unsigned long long)line->until_ns,

@@ -43,25 +43,24 @@ static double wall_seconds(void)
 /* What cannot be read is kept; the next save replaces the file itself. */
 static const char *keep_beside(const char *state_dir)
 {
-	return spw_state_put_aside(state_dir, SPW_ENTRIES_FILE) ? "; the file was moved to " SPW_ENTRIES_FILE ".bad"
-								: "";
+	return spw_state_put_aside(state_dir, SPW_BANS_FILE) ? "; the file was moved to " SPW_BANS_FILE ".bad" : "";
 }
 
 struct reading {
-	spw_entry_line_visit *visit;
+	spw_ban_line_visit *visit;
 	void *context;
-	struct spw_entry_moment moment;
+	struct spw_ban_moment moment;
 	u32 expired, lines, bad, first_bad;
 };
 
 static void read_line(struct reading *reading, const char *text, size_t length)
 {
-	struct spw_entry_line line;
+	struct spw_ban_line line;
 
 	reading->lines++;
 	if (!length)
 		return;
-	if (!spw_entry_read_line(text, length, &reading->moment, &line)) {
+	if (!spw_ban_read_line(text, length, &reading->moment, &line)) {
 		if (!reading->bad++)
 			reading->first_bad = reading->lines;
 		return;
@@ -74,7 +73,7 @@ static void read_line(struct reading *reading, const char *text, size_t length)
 
 static const char *read_lines(struct reading *reading, FILE *file)
 {
-	char text[SPW_ENTRIES_LINE_BYTES], boot_id[BOOT_ID_BYTES];
+	char text[SPW_BANS_LINE_BYTES], boot_id[BOOT_ID_BYTES];
 	const char *wrong = NULL;
 	bool whole = true;
 
@@ -85,7 +84,7 @@ static const char *read_lines(struct reading *reading, FILE *file)
 
 		whole = text[length] == '\n';
 		if (!reading->lines && !continued) {
-			wrong = spw_entry_read_head(text, length, boot_id, &reading->moment);
+			wrong = spw_ban_read_head(text, length, boot_id, &reading->moment);
 			reading->lines = 1;
 		} else if (!continued) {
 			read_line(reading, text, length);
@@ -94,8 +93,8 @@ static const char *read_lines(struct reading *reading, FILE *file)
 	return !reading->lines ? "it is empty" : wrong;
 }
 
-int spw_entries_load(const char *state_dir, spw_entry_line_visit *visit, void *context, u32 *expired,
-		     char message[SPW_MESSAGE_MAX])
+int spw_bans_load(const char *state_dir, spw_ban_line_visit *visit, void *context, u32 *expired,
+		  char message[SPW_MESSAGE_MAX])
 {
 	struct reading reading = {
 		.visit = visit, .context = context, .moment = {.now = wall_seconds(), .now_ns = spw_monotonic_ns()}};
@@ -107,7 +106,7 @@ int spw_entries_load(const char *state_dir, spw_entry_line_visit *visit, void *c
 
 	*message = '\0';
 	*expired = 0;
-	spw_state_path(path, state_dir, SPW_ENTRIES_FILE, "");
+	spw_state_path(path, state_dir, SPW_BANS_FILE, "");
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	if (fd < 0 && errno == ENOENT)
 		return 0;
@@ -118,7 +117,7 @@ int spw_entries_load(const char *state_dir, spw_entry_line_visit *visit, void *c
 			 strerror(-err));
 		return err;
 	}
-	if (!S_ISREG(status.st_mode) || status.st_size > SPW_ENTRIES_BYTES_MAX)
+	if (!S_ISREG(status.st_mode) || status.st_size > SPW_BANS_BYTES_MAX)
 		wrong = "it is no regular file, or too large";
 	else
 		wrong = read_lines(&reading, file);
@@ -136,15 +135,15 @@ int spw_entries_load(const char *state_dir, spw_entry_line_visit *visit, void *c
 
 struct writing {
 	FILE *out;
-	const struct spw_entry_maps *maps;
+	const struct spw_ban_maps *maps;
 	const char (*names)[SPW_NAME_MAX]; /* by list identity */
-	struct spw_entry_moment moment;
+	struct spw_ban_moment moment;
 };
 
-static int write_entry(void *context, const struct spw_entry_key *key, const struct spw_entry_value *value)
+static int write_entry(void *context, const struct spw_ban_key *key, const struct spw_ban_value *value)
 {
 	const struct writing *writing = context;
-	struct spw_entry_line line = {
+	struct spw_ban_line line = {
 		.prefix = {{key->source_hi, key->source_lo}, (u8)key->family, (u8)key->length},
 		.until_ns = value->until_ns,
 	};
@@ -153,8 +152,8 @@ static int write_entry(void *context, const struct spw_entry_key *key, const str
 		return 0;
 	memcpy(line.list, writing->names[value->list], sizeof(line.list) - 1);
 	memcpy(line.note, value->note, sizeof(line.note) - 1);
-	line.counted = spw_entry_counted(writing->maps, value);
-	spw_entry_write_line(writing->out, &line, &writing->moment);
+	line.counted = spw_ban_counted(writing->maps, value);
+	spw_ban_write_line(writing->out, &line, &writing->moment);
 	return ferror(writing->out) ? -EIO : 0;
 }
 
@@ -165,8 +164,8 @@ static int write_all(FILE *out, void *context)
 
 	writing->out = out;
 	read_boot_id(boot_id);
-	spw_entry_write_head(out, boot_id, writing->moment.saved);
-	return spw_entry_maps_read(writing->maps, write_entry, writing);
+	spw_ban_write_head(out, boot_id, writing->moment.saved);
+	return spw_ban_maps_read(writing->maps, write_entry, writing);
 }
 
 static void copy_names(const struct spw_registry *registry, char names[SPW_LISTS_MAX][SPW_NAME_MAX])
@@ -175,7 +174,7 @@ static void copy_names(const struct spw_registry *registry, char names[SPW_LISTS
 		memcpy(names[i], registry->lists[i].name, SPW_NAME_MAX);
 }
 
-static int save(const char *state_dir, const struct spw_entry_maps *maps, const char (*names)[SPW_NAME_MAX],
+static int save(const char *state_dir, const struct spw_ban_maps *maps, const char (*names)[SPW_NAME_MAX],
 		char *message)
 {
 	const double now = wall_seconds();
@@ -183,18 +182,18 @@ static int save(const char *state_dir, const struct spw_entry_maps *maps, const 
 		.maps = maps,
 		.names = names,
 		.moment = {.same_boot = true, .saved = now, .now = now, .now_ns = spw_monotonic_ns()}};
-	int err = spw_state_replace(state_dir, SPW_ENTRIES_FILE, write_all, &writing);
+	int err = spw_state_replace(state_dir, SPW_BANS_FILE, write_all, &writing);
 
 	*message = '\0';
 	if (err)
 		snprintf(message, SPW_MESSAGE_MAX,
 			 "entries could not be saved in %.200s: %s; they hold, but a reboot would lose the latest",
-			 state_dir, err == -ELOOP ? SPW_ENTRIES_FILE " is a symbolic link" : strerror(-err));
+			 state_dir, err == -ELOOP ? SPW_BANS_FILE " is a symbolic link" : strerror(-err));
 	return err;
 }
 
-int spw_entries_save(const char *state_dir, const struct spw_entry_maps *maps, const struct spw_registry *registry,
-		     char message[SPW_MESSAGE_MAX])
+int spw_bans_save(const char *state_dir, const struct spw_ban_maps *maps, const struct spw_registry *registry,
+		  char message[SPW_MESSAGE_MAX])
 {
 	_cleanup_free_ char(*names)[SPW_NAME_MAX] = calloc(SPW_LISTS_MAX, sizeof(*names));
 
@@ -210,7 +209,7 @@ int spw_entries_save(const char *state_dir, const struct spw_entry_maps *maps, c
 
 struct job {
 	char state_dir[SPW_STATE_PATH_BYTES];
-	const struct spw_entry_maps *maps;
+	const struct spw_ban_maps *maps;
 	char names[SPW_LISTS_MAX][SPW_NAME_MAX];
 };
 
@@ -231,7 +230,7 @@ static void *save_beside(void *context)
 	return NULL;
 }
 
-int spw_entries_save_soon(const char *state_dir, const struct spw_entry_maps *maps, const struct spw_registry *registry)
+int spw_bans_save_soon(const char *state_dir, const struct spw_ban_maps *maps, const struct spw_registry *registry)
 {
 	struct job *job;
 	pthread_attr_t attributes;
@@ -260,7 +259,7 @@ int spw_entries_save_soon(const char *state_dir, const struct spw_entry_maps *ma
 	return -err;
 }
 
-void spw_entries_save_wait(void)
+void spw_bans_save_wait(void)
 {
 	while (atomic_load(&saving))
 		usleep(1000);

@@ -14,35 +14,34 @@
 #include "ban_line.h"
 #include "kernel/registry.h"
 
-#define SPW_ENTRIES_FILE       "entries.jsonl"
-#define SPW_ENTRIES_BYTES_MAX  (64u << 20)
-#define SPW_ENTRIES_LINE_BYTES 1024
+#define SPW_BANS_FILE	    "entries.jsonl"
+#define SPW_BANS_BYTES_MAX  (64u << 20)
+#define SPW_BANS_LINE_BYTES 1024
 
-typedef void spw_entry_line_visit(void *context, const struct spw_entry_line *line);
+typedef void spw_ban_line_visit(void *context, const struct spw_ban_line *line);
 
 /**
- * spw_entries_load() - read what is there, one entry after the other.
+ * spw_bans_load() - read what is there, one entry after the other.
  * @expired: how many have ended since
  * @message: empty, or what could not be read: that is passed over, and the file is kept beside as entries.jsonl.bad
  * After another boot no entry has more time left than it had when it was saved, wherever the wall clock stands. A file
  * that is not there is no error. Returns 0 or -errno.
  */
-int spw_entries_load(const char *state_dir, spw_entry_line_visit *visit, void *context, u32 *expired,
-		     char message[SPW_MESSAGE_MAX]);
+int spw_bans_load(const char *state_dir, spw_ban_line_visit *visit, void *context, u32 *expired,
+		  char message[SPW_MESSAGE_MAX]);
 
-/** spw_entries_save() - write all that the maps hold. Returns 0, or -errno and @message: the old file is intact. */
-int spw_entries_save(const char *state_dir, const struct spw_entry_maps *maps, const struct spw_registry *registry,
-		     char message[SPW_MESSAGE_MAX]);
+/** spw_bans_save() - write all that the maps hold. Returns 0, or -errno and @message: the old file is intact. */
+int spw_bans_save(const char *state_dir, const struct spw_ban_maps *maps, const struct spw_registry *registry,
+		  char message[SPW_MESSAGE_MAX]);
 
 /**
- * spw_entries_save_soon() - the same beside the loop; an error is logged, once until it goes well.
- * @maps: must stay until spw_entries_save_wait(); what else is needed is copied
+ * spw_bans_save_soon() - the same beside the loop; an error is logged, once until it goes well.
+ * @maps: must stay until spw_bans_save_wait(); what else is needed is copied
  * Returns 0, -EBUSY (one is under way), -ENOMEM or -EAGAIN.
  */
-int spw_entries_save_soon(const char *state_dir, const struct spw_entry_maps *maps,
-			  const struct spw_registry *registry);
+int spw_bans_save_soon(const char *state_dir, const struct spw_ban_maps *maps, const struct spw_registry *registry);
 
-/** spw_entries_save_wait() - until none is under way. */
-void spw_entries_save_wait(void);
+/** spw_bans_save_wait() - until none is under way. */
+void spw_bans_save_wait(void);
 
 #endif

@@ -318,7 +318,7 @@ static void put_tick(struct spw_history *history)
 	history->before = now;
 }
 
-void spw_history_tick(struct spw_history *history, const struct spw_wish *wish, const struct spw_facts *facts,
+void spw_history_tick(struct spw_history *history, const struct spw_override *override, const struct spw_facts *facts,
 		      const struct spw_decision *decision)
 {
 	struct spw_record *now = history ? history->now : NULL;
@@ -340,7 +340,7 @@ void spw_history_tick(struct spw_history *history, const struct spw_wish *wish, 
 		history->lost_since++;
 		return;
 	}
-	now->wish = *wish;
+	now->override = *override;
 	memcpy(&now->facts, facts, offsetof(struct spw_facts, services[services]));
 	memcpy(&now->decision, decision, offsetof(struct spw_decision, services[services]));
 	put_tick(history);

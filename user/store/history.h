@@ -20,7 +20,7 @@
  *
  * BOUNDS. Segments of an eighth of what was asked for (64 MiB in all); the oldest go. The segment that is written holds
  * every tick. A segment that is full is thinned in the background, some ticks at each tick: where nothing moved (green,
- * nothing saturated, no operator's wish) and no level changed within 60 s before or after, each fifth tick is kept.
+ * nothing saturated, no operator's override) and no level changed within 60 s before or after, each fifth tick is kept.
  * Counts of the facts are sums, so nothing goes missing; times are told to half a second there.
  */
 #ifndef SPW_IO_HISTORY_H
@@ -47,7 +47,7 @@ void spw_history_policy(struct spw_history *history, const struct spw_named_poli
 			const struct spw_learned *learned, const char *config, u64 now_ns, u64 wall_ns);
 
 /** spw_history_tick() - keep a tick. Writes once a second, never waits for the disk (no fsync); NULL: no-op. */
-void spw_history_tick(struct spw_history *history, const struct spw_wish *wish, const struct spw_facts *facts,
+void spw_history_tick(struct spw_history *history, const struct spw_override *override, const struct spw_facts *facts,
 		      const struct spw_decision *decision);
 
 /* For metrics. */

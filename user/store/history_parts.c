@@ -100,7 +100,7 @@ void spw_history_copy(struct spw_record *to, const struct spw_record *from)
 {
 	u32 services = from->facts.services_count;
 
-	to->wish = from->wish;
+	to->override = from->override;
 	memcpy(&to->facts, &from->facts, offsetof(struct spw_facts, services[services]));
 	memcpy(&to->decision, &from->decision, offsetof(struct spw_decision, services[services]));
 }

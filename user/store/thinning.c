@@ -71,8 +71,8 @@ static bool is_quiet(const struct spw_record *record)
 		if (decision->services[i].saturated || decision->services[i].level != SPW_GREEN)
 			return false;
 	return decision->level == SPW_GREEN && decision->former == SPW_GREEN &&
-	       record->wish.pinned == SPW_LEVEL_NEVER && record->wish.least == SPW_GREEN &&
-	       record->wish.most == SPW_RED;
+	       record->override.pinned == SPW_LEVEL_NEVER && record->override.least == SPW_GREEN &&
+	       record->override.most == SPW_RED;
 }
 
 static bool is_near(const struct spw_thinning *thinning, u64 at_ns)

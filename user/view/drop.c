@@ -60,8 +60,7 @@ static void put_ports(FILE *out, const json_t *drop)
 	char ports[SPW_SHORT_TEXT] = "";
 
 	if (json_is_integer(json_object_get(drop, "sport")))
-		snprintf(ports, sizeof(ports), "%u > %u", (u16)number_of(drop, "sport"),
-			 (u16)number_of(drop, "dport"));
+		snprintf(ports, sizeof(ports), "%u > %u", (u16)number_of(drop, "sport"), (u16)number_of(drop, "dport"));
 	fprintf(out, " %-13s", ports);
 }
 

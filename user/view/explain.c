@@ -76,17 +76,17 @@ static void put_condition(FILE *out, const struct spw_explanation *explanation)
 static void put_outlook(FILE *out, const struct spw_explanation *explanation)
 {
 	const struct spw_decision *decision = explanation->decision;
-	const struct spw_wish *wish = explanation->wish;
+	const struct spw_override *override = explanation->override;
 	char time_text[SPW_SHORT_TEXT];
 
 	if (decision->pinned < SPW_LEVELS) {
 		fputs("It stays until the operator's time is over, or until: spillway level auto\n", out);
 		return;
 	}
-	if (wish && (wish->least > SPW_GREEN || wish->most < SPW_RED))
-		fprintf(out, "An operator keeps it between %s and %s.\n", spw_level_name(wish->least),
-			spw_level_name(wish->most));
-	if (decision->level == SPW_GREEN || (wish && wish->least >= decision->level))
+	if (override && (override->least > SPW_GREEN || override->most < SPW_RED))
+		fprintf(out, "An operator keeps it between %s and %s.\n", spw_level_name(override->least),
+			spw_level_name(override->most));
+	if (decision->level == SPW_GREEN || (override && override->least >= decision->level))
 		return;
 	fprintf(out, "It goes down to %s", spw_level_name(decision->level - 1u));
 	if (decision->hold_left_ns)

@@ -33,7 +33,7 @@ void spw_changes_add(struct spw_changes *changes, const struct spw_change *chang
 struct spw_explanation {
 	const struct spw_named_policy *policy;
 	const struct spw_decision *decision;
-	const struct spw_wish *wish;
+	const struct spw_override *override;
 	const struct spw_changes *changes; /* may be NULL */
 	u64 wall_ns;			   /* CLOCK_REALTIME of the decision */
 	u64 since_wall_ns;		   /* from when on this level holds; 0: not known */

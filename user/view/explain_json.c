@@ -141,8 +141,9 @@ json_t *spw_view_explain_json(const struct spw_explanation *explanation)
 	spw_json_set(&object, "rule", rule(decision->rule));
 	spw_json_set(&object, "service", spw_json_text_or_null(spw_deciding_service(explanation->policy, decision)));
 	spw_json_set(&object, "pinned", spw_json_level(decision->pinned));
-	spw_json_set(&object, "least", spw_json_level(explanation->wish ? explanation->wish->least : SPW_GREEN));
-	spw_json_set(&object, "most", spw_json_level(explanation->wish ? explanation->wish->most : SPW_RED));
+	spw_json_set(&object, "least",
+		     spw_json_level(explanation->override ? explanation->override->least : SPW_GREEN));
+	spw_json_set(&object, "most", spw_json_level(explanation->override ? explanation->override->most : SPW_RED));
 	spw_json_set(&object, "blind", json_boolean(decision->blind));
 	spw_json_set(&object, "observing", json_boolean(explanation->observing));
 	spw_json_set(&object, "hold_left_seconds", spw_json_seconds(decision->hold_left_ns));

@@ -27,16 +27,16 @@ bool spw_view_lists(FILE *out, const struct spw_snapshot *snapshot, const char *
 json_t *spw_view_lists_json(const struct spw_snapshot *snapshot, const char *name);
 
 /* An entry of a list. */
-struct spw_entry_view {
+struct spw_ban_view {
 	struct spw_prefix prefix;
-	u64 left_ns; /* SPW_ENTRY_FOREVER: until it is removed */
-	struct spw_entry_count counted;
-	char note[SPW_ENTRY_NOTE_MAX];
+	u64 left_ns; /* SPW_BAN_FOREVER: until it is removed */
+	struct spw_ban_count counted;
+	char note[SPW_BAN_NOTE_MAX];
 };
 
 /** Entries of one list, behind it: as text, and as the array that becomes "entries" of its JSON. */
-void spw_view_entries(FILE *out, const struct spw_entry_view *entries, size_t count);
-json_t *spw_view_entries_json(const struct spw_entry_view *entries, size_t count);
+void spw_view_bans(FILE *out, const struct spw_ban_view *entries, size_t count);
+json_t *spw_view_bans_json(const struct spw_ban_view *entries, size_t count);
 
 /** /metrics: Prometheus text format 0.0.4. */
 void spw_view_metrics(FILE *out, const struct spw_snapshot *snapshot);

@@ -8,30 +8,30 @@
 
 #include "bpf/mix.h"
 
-#define INDEX_SLOTS    (2 * SPW_ENTRIES_MAX)
+#define INDEX_SLOTS    (2 * SPW_BANS_MAX)
 #define FIRST_CAPACITY 256
-#define PROBES6	       (SPW_ENTRY_LENGTHS4 + 1)
+#define PROBES6	       (SPW_BAN_LENGTHS4 + 1)
 
-int spw_entry_set_init(struct spw_entry_set *set, u64 seed)
+int spw_ban_set_init(struct spw_ban_set *set, u64 seed)
 {
-	*set = (struct spw_entry_set){.seed = seed, .index_mask = INDEX_SLOTS - 1};
+	*set = (struct spw_ban_set){.seed = seed, .index_mask = INDEX_SLOTS - 1};
 	set->index = calloc(INDEX_SLOTS, sizeof(*set->index));
-	set->counters = calloc(SPW_ENTRY_COUNTS, sizeof(*set->counters));
-	if (set->index && set->counters && !spw_entry_set_take_counters(set))
+	set->counters = calloc(SPW_BAN_COUNTS, sizeof(*set->counters));
+	if (set->index && set->counters && !spw_ban_set_take_counters(set))
 		return 0;
-	spw_entry_set_free(set);
+	spw_ban_set_free(set);
 	return -ENOMEM;
 }
 
-void spw_entry_set_free(struct spw_entry_set *set)
+void spw_ban_set_free(struct spw_ban_set *set)
 {
 	free(set->items);
 	free(set->index);
 	free(set->counters);
-	*set = (struct spw_entry_set){0};
+	*set = (struct spw_ban_set){0};
 }
 
-static u32 first_slot(const struct spw_entry_set *set, const struct spw_addr *addr, u8 family, u8 len)
+static u32 first_slot(const struct spw_ban_set *set, const struct spw_addr *addr, u8 family, u8 len)
 {
 	u64 state = spw_mix_in(set->seed, addr->hi);
 
@@ -39,14 +39,13 @@ static u32 first_slot(const struct spw_entry_set *set, const struct spw_addr *ad
 	return (u32)spw_mix(state ^ ((u64)family << 8 | len)) & set->index_mask;
 }
 
-static bool is_at(const struct spw_held *held, const struct spw_prefix *prefix)
+static bool is_at(const struct spw_ban *ban, const struct spw_prefix *prefix)
 {
-	return held->len == prefix->len && held->family == prefix->family &&
-	       !spw_addr_compare(&held->addr, &prefix->addr);
+	return ban->len == prefix->len && ban->family == prefix->family && !spw_addr_compare(&ban->addr, &prefix->addr);
 }
 
 /* The slot that names the item of @prefix, or the free one where it belongs. */
-static u32 find_slot(const struct spw_entry_set *set, const struct spw_prefix *prefix)
+static u32 find_slot(const struct spw_ban_set *set, const struct spw_prefix *prefix)
 {
 	u32 slot = first_slot(set, &prefix->addr, prefix->family, prefix->len);
 
@@ -55,34 +54,34 @@ static u32 find_slot(const struct spw_entry_set *set, const struct spw_prefix *p
 	return slot;
 }
 
-struct spw_prefix spw_held_prefix(const struct spw_held *held)
+struct spw_prefix spw_ban_prefix(const struct spw_ban *ban)
 {
-	return (struct spw_prefix){held->addr, held->family, held->len};
+	return (struct spw_prefix){ban->addr, ban->family, ban->len};
 }
 
-struct spw_held *spw_entry_set_find(const struct spw_entry_set *set, const struct spw_prefix *prefix)
+struct spw_ban *spw_ban_set_find(const struct spw_ban_set *set, const struct spw_prefix *prefix)
 {
 	u32 number = set->index[find_slot(set, prefix)];
 
 	return number ? &set->items[number - 1] : NULL;
 }
 
-static u32 *length_count(struct spw_entry_set *set, u8 family, u8 len)
+static u32 *length_count(struct spw_ban_set *set, u8 family, u8 len)
 {
 	return family == 4 ? &set->by_length4[len] : &set->by_length6[len];
 }
 
-static bool grow(struct spw_entry_set *set)
+static bool grow(struct spw_ban_set *set)
 {
 	u32 capacity = set->capacity ? set->capacity * 2 : FIRST_CAPACITY;
-	struct spw_held *items;
+	struct spw_ban *items;
 
 	if (set->count < set->capacity)
 		return true;
-	if (set->count == SPW_ENTRIES_MAX)
+	if (set->count == SPW_BANS_MAX)
 		return false;
-	if (capacity > SPW_ENTRIES_MAX)
-		capacity = SPW_ENTRIES_MAX;
+	if (capacity > SPW_BANS_MAX)
+		capacity = SPW_BANS_MAX;
 	items = realloc(set->items, capacity * sizeof(*items));
 	if (!items)
 		return false;
@@ -91,7 +90,7 @@ static bool grow(struct spw_entry_set *set)
 	return true;
 }
 
-struct spw_held *spw_entry_set_put(struct spw_entry_set *set, const struct spw_prefix *prefix)
+struct spw_ban *spw_ban_set_put(struct spw_ban_set *set, const struct spw_prefix *prefix)
 {
 	u32 slot = find_slot(set, prefix);
 
@@ -99,11 +98,11 @@ struct spw_held *spw_entry_set_put(struct spw_entry_set *set, const struct spw_p
 		return &set->items[set->index[slot] - 1];
 	if (!grow(set))
 		return NULL;
-	set->items[set->count++] = (struct spw_held){
+	set->items[set->count++] = (struct spw_ban){
 		.addr = prefix->addr,
 		.family = prefix->family,
 		.len = prefix->len,
-		.counter = SPW_ENTRY_NO_COUNTER,
+		.counter = SPW_BAN_NO_COUNTER,
 	};
 	set->index[slot] = set->count;
 	++*length_count(set, prefix->family, prefix->len);
@@ -114,12 +113,12 @@ struct spw_held *spw_entry_set_put(struct spw_entry_set *set, const struct spw_p
  * Close the gap at @slot, so that no search ends too early: those behind it move up unless that would put them before
  * the slot where their search begins (Knuth, The Art of Computer Programming 3, 6.4, algorithm R).
  */
-static void close_gap(struct spw_entry_set *set, u32 slot)
+static void close_gap(struct spw_ban_set *set, u32 slot)
 {
 	u32 next = slot;
 
 	for (;;) {
-		const struct spw_held *held;
+		const struct spw_ban *ban;
 		u32 home;
 
 		set->index[slot] = 0;
@@ -127,92 +126,92 @@ static void close_gap(struct spw_entry_set *set, u32 slot)
 			next = (next + 1) & set->index_mask;
 			if (!set->index[next])
 				return;
-			held = &set->items[set->index[next] - 1];
-			home = first_slot(set, &held->addr, held->family, held->len);
+			ban = &set->items[set->index[next] - 1];
+			home = first_slot(set, &ban->addr, ban->family, ban->len);
 		} while (((next - home) & set->index_mask) < ((next - slot) & set->index_mask));
 		set->index[slot] = set->index[next];
 		slot = next;
 	}
 }
 
-static void give_back(struct spw_entry_set *set, u32 counter)
+static void give_back(struct spw_ban_set *set, u32 counter)
 {
-	set->counters[(set->counters_head + set->counters_free++) % SPW_ENTRY_COUNTS] = counter;
+	set->counters[(set->counters_head + set->counters_free++) % SPW_BAN_COUNTS] = counter;
 }
 
-static u32 take_counter(struct spw_entry_set *set)
+static u32 take_counter(struct spw_ban_set *set)
 {
 	u32 counter = set->counters[set->counters_head];
 
-	set->counters_head = (set->counters_head + 1) % SPW_ENTRY_COUNTS;
+	set->counters_head = (set->counters_head + 1) % SPW_BAN_COUNTS;
 	set->counters_free--;
 	return counter;
 }
 
-void spw_entry_set_name(struct spw_entry_set *set, struct spw_held *held, u16 list)
+void spw_ban_set_name(struct spw_ban_set *set, struct spw_ban *ban, u16 list)
 {
-	if (list && held->counter == SPW_ENTRY_NO_COUNTER) {
-		held->counter = take_counter(set);
+	if (list && ban->counter == SPW_BAN_NO_COUNTER) {
+		ban->counter = take_counter(set);
 		set->entries++;
-	} else if (!list && held->counter != SPW_ENTRY_NO_COUNTER) {
-		give_back(set, held->counter);
-		held->counter = SPW_ENTRY_NO_COUNTER;
+	} else if (!list && ban->counter != SPW_BAN_NO_COUNTER) {
+		give_back(set, ban->counter);
+		ban->counter = SPW_BAN_NO_COUNTER;
 		set->entries--;
 	}
-	held->list = list;
+	ban->list = list;
 }
 
-void spw_entry_set_drop(struct spw_entry_set *set, struct spw_held *held)
+void spw_ban_set_drop(struct spw_ban_set *set, struct spw_ban *ban)
 {
-	struct spw_prefix prefix = spw_held_prefix(held), last_prefix;
-	u32 number = (u32)(held - set->items), last = set->count - 1;
+	struct spw_prefix prefix = spw_ban_prefix(ban), last_prefix;
+	u32 number = (u32)(ban - set->items), last = set->count - 1;
 
-	spw_entry_set_name(set, held, 0);
-	--*length_count(set, held->family, held->len);
+	spw_ban_set_name(set, ban, 0);
+	--*length_count(set, ban->family, ban->len);
 	close_gap(set, find_slot(set, &prefix));
 	if (number != last) {
-		last_prefix = spw_held_prefix(&set->items[last]);
+		last_prefix = spw_ban_prefix(&set->items[last]);
 		set->index[find_slot(set, &last_prefix)] = number + 1;
 		set->items[number] = set->items[last];
 	}
 	set->count--;
 }
 
-int spw_entry_set_take_counters(struct spw_entry_set *set)
+int spw_ban_set_take_counters(struct spw_ban_set *set)
 {
-	bool *taken = calloc(SPW_ENTRY_COUNTS, sizeof(*taken));
+	bool *taken = calloc(SPW_BAN_COUNTS, sizeof(*taken));
 
 	if (!taken)
 		return -ENOMEM;
 	set->entries = 0;
 	for (u32 i = 0; i < set->count; i++) {
-		if (set->items[i].counter == SPW_ENTRY_NO_COUNTER)
+		if (set->items[i].counter == SPW_BAN_NO_COUNTER)
 			continue;
 		taken[set->items[i].counter] = true;
 		set->entries++;
 	}
 	set->counters_head = set->counters_free = 0;
-	for (u32 counter = 0; counter < SPW_ENTRY_COUNTS; counter++)
+	for (u32 counter = 0; counter < SPW_BAN_COUNTS; counter++)
 		if (!taken[counter])
 			give_back(set, counter);
 	free(taken);
 	return 0;
 }
 
-u64 spw_entry_jiffies(const struct spw_entry_clock *clock, u64 until_ns)
+u64 spw_ban_jiffies(const struct spw_ban_clock *clock, u64 until_ns)
 {
 	u64 left = until_ns > clock->now_ns ? until_ns - clock->now_ns : 0;
 
-	if (until_ns == SPW_ENTRY_FOREVER)
-		return SPW_ENTRY_FOREVER;
+	if (until_ns == SPW_BAN_FOREVER)
+		return SPW_BAN_FOREVER;
 	/* Whole seconds apart, so that years of nanoseconds times jiffies do not wrap. */
 	return clock->now_jiffies + left / 1000000000 * clock->jiffies_per_second +
 	       (left % 1000000000 * clock->jiffies_per_second + 999999999) / 1000000000;
 }
 
-struct spw_entry_key spw_entry_key(const struct spw_prefix *prefix)
+struct spw_ban_key spw_ban_key(const struct spw_prefix *prefix)
 {
-	return (struct spw_entry_key){prefix->addr.hi, prefix->addr.lo, prefix->len, prefix->family};
+	return (struct spw_ban_key){prefix->addr.hi, prefix->addr.lo, prefix->len, prefix->family};
 }
 
 /* ---- the filter ---- */
@@ -222,15 +221,15 @@ static u64 upper_bits(u32 bits)
 	return bits ? ~0ull << (64 - bits) : 0;
 }
 
-static void add(const struct spw_entry_filter *filter, u64 *words, u64 hi, u64 lo, u64 tag)
+static void add(const struct spw_ban_filter *filter, u64 *words, u64 hi, u64 lo, u64 tag)
 {
-	u64 hash = spw_entry_hash(filter, hi, lo, tag);
+	u64 hash = spw_ban_hash(filter, hi, lo, tag);
 
 	/* Atomic: the datapath of other processors reads the word. */
-	__atomic_fetch_or(&words[spw_entry_word(hash)], spw_entry_bloom(hash), __ATOMIC_RELEASE);
+	__atomic_fetch_or(&words[spw_ban_word(hash)], spw_ban_bloom(hash), __ATOMIC_RELEASE);
 }
 
-static u32 block_bits(const struct spw_entry_part *part, u8 family)
+static u32 block_bits(const struct spw_ban_part *part, u8 family)
 {
 	u64 mask = part->block_masks[family == 6];
 	u32 bits = 0;
@@ -240,16 +239,16 @@ static u32 block_bits(const struct spw_entry_part *part, u8 family)
 	return bits;
 }
 
-/* How many blocks of @bits bits a prefix comes to; anything above SPW_ENTRY_BLOCKS_MAX is too many. */
+/* How many blocks of @bits bits a prefix comes to; anything above SPW_BAN_BLOCKS_MAX is too many. */
 static u64 blocks_of(u32 len, u32 bits)
 {
 	if (len >= bits)
 		return 1;
-	return bits - len < 32 ? 1ull << (bits - len) : SPW_ENTRY_BLOCKS_MAX + 1;
+	return bits - len < 32 ? 1ull << (bits - len) : SPW_BAN_BLOCKS_MAX + 1;
 }
 
 /* All blocks of a prefix; too many for one go: false. */
-static bool add_blocks(const struct spw_entry_filter *filter, struct spw_entry_part *part, const struct spw_addr *addr,
+static bool add_blocks(const struct spw_ban_filter *filter, struct spw_ban_part *part, const struct spw_addr *addr,
 		       u8 family, u32 len, u64 most)
 {
 	u32 bits = block_bits(part, family);
@@ -273,22 +272,22 @@ static u32 choose_block_bits(const u32 *by_length, u32 lengths, u32 most)
 	for (; bits; bits--) {
 		u64 blocks = 0;
 
-		for (u32 len = 0; len < lengths && blocks <= SPW_ENTRY_BLOCKS_MAX; len++)
+		for (u32 len = 0; len < lengths && blocks <= SPW_BAN_BLOCKS_MAX; len++)
 			blocks += by_length[len] * blocks_of(len, bits);
-		if (blocks <= SPW_ENTRY_BLOCKS_MAX)
+		if (blocks <= SPW_BAN_BLOCKS_MAX)
 			break;
 	}
 	return bits;
 }
 
-static u64 make_tag(const struct spw_entry_filter *filter, u32 kind, u8 family, u32 len)
+static u64 make_tag(const struct spw_ban_filter *filter, u32 kind, u8 family, u32 len)
 {
 	return spw_mix(filter->seed[0] ^ ((u64)kind << 16 | (u64)family << 8 | len));
 }
 
-static struct spw_entry_probe make_probe(const struct spw_entry_filter *filter, u8 family, u32 len)
+static struct spw_ban_probe make_probe(const struct spw_ban_filter *filter, u8 family, u32 len)
 {
-	return (struct spw_entry_probe){
+	return (struct spw_ban_probe){
 		.mask_hi = upper_bits(len < 64 ? len : 64),
 		.mask_lo = len > 64 ? upper_bits(len - 64) : 0,
 		.tag = make_tag(filter, 0, family, len),
@@ -297,11 +296,11 @@ static struct spw_entry_probe make_probe(const struct spw_entry_filter *filter, 
 	};
 }
 
-bool spw_entry_filter_add(struct spw_entry_filter *filter, const struct spw_prefix *prefix)
+bool spw_ban_filter_add(struct spw_ban_filter *filter, const struct spw_prefix *prefix)
 {
 	enum { AT_ONCE = 256 };
-	struct spw_entry_part *part = &filter->parts[(filter->active - 1) & 1];
-	const struct spw_entry_probe *probe = &part->probes[prefix->family == 4 ? 0 : PROBES6];
+	struct spw_ban_part *part = &filter->parts[(filter->active - 1) & 1];
+	const struct spw_ban_probe *probe = &part->probes[prefix->family == 4 ? 0 : PROBES6];
 
 	if (!filter->active)
 		return false;
@@ -313,44 +312,41 @@ bool spw_entry_filter_add(struct spw_entry_filter *filter, const struct spw_pref
 	return true;
 }
 
-static void make_lengths(const struct spw_entry_filter *filter, const struct spw_entry_set *set,
-			 struct spw_entry_part *part)
+static void make_lengths(const struct spw_ban_filter *filter, const struct spw_ban_set *set, struct spw_ban_part *part)
 {
-	struct spw_entry_probe *probe4 = part->probes, *probe6 = &part->probes[PROBES6];
+	struct spw_ban_probe *probe4 = part->probes, *probe6 = &part->probes[PROBES6];
 
-	part->block_masks[0] =
-		upper_bits(choose_block_bits(set->by_length4, SPW_ENTRY_LENGTHS4, SPW_ENTRY_BLOCK_BITS4));
-	part->block_masks[1] =
-		upper_bits(choose_block_bits(set->by_length6, SPW_ENTRY_LENGTHS6, SPW_ENTRY_BLOCK_BITS6));
+	part->block_masks[0] = upper_bits(choose_block_bits(set->by_length4, SPW_BAN_LENGTHS4, SPW_BAN_BLOCK_BITS4));
+	part->block_masks[1] = upper_bits(choose_block_bits(set->by_length6, SPW_BAN_LENGTHS6, SPW_BAN_BLOCK_BITS6));
 	part->block_tags[0] = make_tag(filter, 1, 4, 0);
 	part->block_tags[1] = make_tag(filter, 1, 6, 0);
-	for (u32 len = SPW_ENTRY_LENGTHS6; len--;) {
-		if (len < SPW_ENTRY_LENGTHS4 && set->by_length4[len])
+	for (u32 len = SPW_BAN_LENGTHS6; len--;) {
+		if (len < SPW_BAN_LENGTHS4 && set->by_length4[len])
 			*probe4++ = make_probe(filter, 4, len);
 		if (set->by_length6[len])
 			*probe6++ = make_probe(filter, 6, len);
 	}
 }
 
-u32 spw_entry_filter_make(struct spw_entry_filter *filter, const struct spw_entry_set *set)
+u32 spw_ban_filter_make(struct spw_ban_filter *filter, const struct spw_ban_set *set)
 {
 	u32 next = filter->active == 1 ? 2 : 1;
-	struct spw_entry_part *part = &filter->parts[next - 1];
-	u64 tags[2][SPW_ENTRY_LENGTHS6];
+	struct spw_ban_part *part = &filter->parts[next - 1];
+	u64 tags[2][SPW_BAN_LENGTHS6];
 
 	if (!set->count)
 		return 0;
 	memset(part, 0, sizeof(*part));
 	make_lengths(filter, set, part);
-	for (u32 len = 0; len < SPW_ENTRY_LENGTHS6; len++) {
+	for (u32 len = 0; len < SPW_BAN_LENGTHS6; len++) {
 		tags[0][len] = make_tag(filter, 0, 4, len);
 		tags[1][len] = make_tag(filter, 0, 6, len);
 	}
 	for (u32 i = 0; i < set->count; i++) {
-		const struct spw_held *held = &set->items[i];
+		const struct spw_ban *ban = &set->items[i];
 
-		add(filter, part->keys, held->addr.hi, held->addr.lo, tags[held->family == 6][held->len]);
-		add_blocks(filter, part, &held->addr, held->family, held->len, SPW_ENTRY_BLOCKS_MAX);
+		add(filter, part->keys, ban->addr.hi, ban->addr.lo, tags[ban->family == 6][ban->len]);
+		add_blocks(filter, part, &ban->addr, ban->family, ban->len, SPW_BAN_BLOCKS_MAX);
 	}
 	return next;
 }

@@ -13,15 +13,15 @@
 #include "core/table/prefix.h"
 
 /* Prefixes of lists within one entry; an entry with more is refused. */
-#define SPW_ENTRY_HOLES_MAX 4096
+#define SPW_BAN_HOLES_MAX 4096
 
-#define SPW_ENTRY_NO_COUNTER UINT32_MAX
+#define SPW_BAN_NO_COUNTER UINT32_MAX
 
 /* One key of the map. */
-struct spw_held {
+struct spw_ban {
 	struct spw_addr addr;
-	u64 until_ns;  /* CLOCK_MONOTONIC; SPW_ENTRY_FOREVER; of an entry */
-	u32 counter;   /* SPW_ENTRY_NO_COUNTER: a hole alone */
+	u64 until_ns;  /* CLOCK_MONOTONIC; SPW_BAN_FOREVER; of an entry */
+	u32 counter;   /* SPW_BAN_NO_COUNTER: a hole alone */
 	u32 wanted_by; /* entries that this prefix of a list lies in: above 0 it is a hole */
 	u16 list;      /* identity; 0: a hole alone */
 	u8 family;
@@ -29,72 +29,72 @@ struct spw_held {
 	bool hole; /* the map says that it is one; follows wanted_by */
 };
 
-struct spw_entry_set {
-	struct spw_held *items; /* owned; packed: the last one takes the place of one that goes */
+struct spw_ban_set {
+	struct spw_ban *items; /* owned; packed: the last one takes the place of one that goes */
 	u32 count;
 	u32 capacity;
 	u32 *index; /* owned; item number + 1 by hash, open addressing; 0: free */
 	u32 index_mask;
-	u32 entries;			    /* items that are not holes alone */
-	u32 by_length4[SPW_ENTRY_LENGTHS4]; /* items */
-	u32 by_length6[SPW_ENTRY_LENGTHS6];
+	u32 entries;			  /* items that are not holes alone */
+	u32 by_length4[SPW_BAN_LENGTHS4]; /* items */
+	u32 by_length6[SPW_BAN_LENGTHS6];
 	u32 *counters; /* owned; ring of numbers that are free */
 	u32 counters_head, counters_free;
 	u64 seed;
 };
 
 /* Both clocks at one moment: the datapath's jiffies and CLOCK_MONOTONIC. */
-struct spw_entry_clock {
+struct spw_ban_clock {
 	u64 now_jiffies;
 	u64 now_ns;
 	u32 jiffies_per_second;
 };
 
-/** spw_entry_jiffies() - when @until_ns is, in jiffies; never early. */
-u64 spw_entry_jiffies(const struct spw_entry_clock *clock, u64 until_ns);
+/** spw_ban_jiffies() - when @until_ns is, in jiffies; never early. */
+u64 spw_ban_jiffies(const struct spw_ban_clock *clock, u64 until_ns);
 
-/** spw_entry_set_init() - empty, all counters free. @seed: random. Returns 0 or -ENOMEM. */
-int spw_entry_set_init(struct spw_entry_set *set, u64 seed);
-void spw_entry_set_free(struct spw_entry_set *set);
+/** spw_ban_set_init() - empty, all counters free. @seed: random. Returns 0 or -ENOMEM. */
+int spw_ban_set_init(struct spw_ban_set *set, u64 seed);
+void spw_ban_set_free(struct spw_ban_set *set);
 
-/** spw_entry_set_find() - the item of @prefix; NULL: there is none. Valid until the set changes. */
-struct spw_held *spw_entry_set_find(const struct spw_entry_set *set, const struct spw_prefix *prefix);
+/** spw_ban_set_find() - the item of @prefix; NULL: there is none. Valid until the set changes. */
+struct spw_ban *spw_ban_set_find(const struct spw_ban_set *set, const struct spw_prefix *prefix);
 
-/** spw_entry_set_put() - the item of @prefix, made as a hole that nobody wants if there is none. NULL: it is full, or
+/** spw_ban_set_put() - the item of @prefix, made as a hole that nobody wants if there is none. NULL: it is full, or
  * memory is. */
-struct spw_held *spw_entry_set_put(struct spw_entry_set *set, const struct spw_prefix *prefix);
+struct spw_ban *spw_ban_set_put(struct spw_ban_set *set, const struct spw_prefix *prefix);
 
-/** spw_entry_set_drop() - take an item out; the last one takes its index. */
-void spw_entry_set_drop(struct spw_entry_set *set, struct spw_held *held);
+/** spw_ban_set_drop() - take an item out; the last one takes its index. */
+void spw_ban_set_drop(struct spw_ban_set *set, struct spw_ban *ban);
 
-/** spw_entry_set_name() - make an item an entry of @list (0: a hole again), with a counter of its own. */
-void spw_entry_set_name(struct spw_entry_set *set, struct spw_held *held, u16 list);
+/** spw_ban_set_name() - make an item an entry of @list (0: a hole again), with a counter of its own. */
+void spw_ban_set_name(struct spw_ban_set *set, struct spw_ban *ban, u16 list);
 
-/** spw_entry_set_take_counters() - once after items were put whose counter was given: all others are free. Returns 0
+/** spw_ban_set_take_counters() - once after items were put whose counter was given: all others are free. Returns 0
  * or -ENOMEM. */
-int spw_entry_set_take_counters(struct spw_entry_set *set);
+int spw_ban_set_take_counters(struct spw_ban_set *set);
 
-struct spw_prefix spw_held_prefix(const struct spw_held *held);
+struct spw_prefix spw_ban_prefix(const struct spw_ban *ban);
 
-/** spw_entry_key() - the key of a prefix. */
-struct spw_entry_key spw_entry_key(const struct spw_prefix *prefix);
+/** spw_ban_key() - the key of a prefix. */
+struct spw_ban_key spw_ban_key(const struct spw_prefix *prefix);
 
-/** spw_held_is_over() - whether it ended by @now_ns. */
-static inline bool spw_held_is_over(const struct spw_held *held, u64 now_ns)
+/** spw_ban_is_over() - whether it ended by @now_ns. */
+static inline bool spw_ban_is_over(const struct spw_ban *ban, u64 now_ns)
 {
-	return held->list && now_ns >= held->until_ns;
+	return ban->list && now_ns >= ban->until_ns;
 }
 
 /**
- * spw_entry_filter_add() - let @prefix pass the part in use.
+ * spw_ban_filter_add() - let @prefix pass the part in use.
  * Returns false if its length is not in use there: then the filter is to be made anew.
  */
-bool spw_entry_filter_add(struct spw_entry_filter *filter, const struct spw_prefix *prefix);
+bool spw_ban_filter_add(struct spw_ban_filter *filter, const struct spw_prefix *prefix);
 
 /**
- * spw_entry_filter_make() - the filter of @set in the part that is not in use; 1 ms for 100,000.
+ * spw_ban_filter_make() - the filter of @set in the part that is not in use; 1 ms for 100,000.
  * Returns what `active` shall become: written last, by the caller, behind a barrier.
  */
-u32 spw_entry_filter_make(struct spw_entry_filter *filter, const struct spw_entry_set *set);
+u32 spw_ban_filter_make(struct spw_ban_filter *filter, const struct spw_ban_set *set);
 
 #endif

@@ -457,29 +457,29 @@ static void begin_service(struct service_memory *service, const struct spw_facts
 }
 
 /* Rules 9 and 10. Returns the rule if it moved the level. */
-static u8 bound_level(const struct spw_wish *wish, u8 *level)
+static u8 bound_level(const struct spw_override *override, u8 *level)
 {
 	u8 before = *level;
 
-	if (wish->pinned <= SPW_RED) {
-		*level = wish->pinned;
+	if (override->pinned <= SPW_RED) {
+		*level = override->pinned;
 		return SPW_RULE_PINNED;
 	}
-	if (*level > wish->most)
-		*level = wish->most;
-	if (*level < wish->least && wish->least <= SPW_RED)
-		*level = wish->least;
+	if (*level > override->most)
+		*level = override->most;
+	if (*level < override->least && override->least <= SPW_RED)
+		*level = override->least;
 	return *level == before ? SPW_RULE_NONE : SPW_RULE_BOUNDED;
 }
 
-static bool is_held_green(const struct spw_wish *wish)
+static bool is_held_green(const struct spw_override *override)
 {
-	return wish->pinned == SPW_GREEN || (wish->pinned > SPW_RED && wish->most == SPW_GREEN);
+	return override->pinned == SPW_GREEN || (override->pinned > SPW_RED && override->most == SPW_GREEN);
 }
 
 /* Rule 11. */
 static void settle_budget(struct service_memory *service, const struct spw_policy *policy,
-			  const struct spw_service_policy *own, const struct spw_wish *wish,
+			  const struct spw_service_policy *own, const struct spw_override *override,
 			  struct spw_service_decision *decision)
 {
 	double capacity = service->known.per_s, ceiling = policy->ceiling * capacity, unshed = 0;
@@ -488,7 +488,7 @@ static void settle_budget(struct service_memory *service, const struct spw_polic
 		if (!sheds_at(&policy->classes[i], decision->level) && !decision->classes[i].cut)
 			unshed += service->shares[i].fast_per_s;
 	service->capacity.unshed_per_s = unshed;
-	if (!(capacity > 0) || is_held_green(wish) || (service->blind && decision->level == SPW_GREEN))
+	if (!(capacity > 0) || is_held_green(override) || (service->blind && decision->level == SPW_GREEN))
 		return;
 	if (decision->level == SPW_GREEN) {
 		decision->armed = true;
@@ -569,19 +569,19 @@ static void tell_service(const struct service_memory *service, const struct spw_
 }
 
 static void settle_service(struct service_memory *service, const struct spw_policy *policy, u32 index,
-			   const struct spw_wish *wish, u8 host_level, double seconds,
+			   const struct spw_override *override, u8 host_level, double seconds,
 			   struct spw_service_decision *decision)
 {
 	for (u32 i = 0; i < policy->classes_count; i++)
 		decision->classes[i].cut = policy->classes[i].cut_from <= host_level;
-	settle_budget(service, policy, &policy->services[index], wish, decision);
+	settle_budget(service, policy, &policy->services[index], override, decision);
 	settle_shares(service, policy, service->now.valid ? seconds : 0, decision);
 	service->budget_per_s = decision->budget_per_s;
 	tell_service(service, policy, &policy->services[index], decision);
 }
 
 /* The host's level is the highest of its services'; the first of several names it. */
-static void settle_level(struct spw_memory *memory, const struct spw_wish *wish, struct spw_decision *decision)
+static void settle_level(struct spw_memory *memory, const struct spw_override *override, struct spw_decision *decision)
 {
 	const struct service_memory *leader = &memory->services[0];
 	u8 moved;
@@ -596,7 +596,7 @@ static void settle_level(struct spw_memory *memory, const struct spw_wish *wish,
 		decision->hurry = decision->hurry || service->hurry;
 		decision->services[i].level = service->level.level;
 		decision->services[i].rule = service->rule;
-		moved = bound_level(wish, &decision->services[i].level);
+		moved = bound_level(override, &decision->services[i].level);
 		if (moved)
 			decision->services[i].rule = moved;
 		if (service->level.level > leader->level.level) {
@@ -607,10 +607,10 @@ static void settle_level(struct spw_memory *memory, const struct spw_wish *wish,
 	}
 	if (decision->services_count)
 		decision->level = leader->level.level;
-	moved = bound_level(wish, &decision->level);
+	moved = bound_level(override, &decision->level);
 	if (moved)
 		decision->rule = moved;
-	decision->pinned = wish->pinned <= SPW_RED ? wish->pinned : SPW_LEVEL_NEVER;
+	decision->pinned = override->pinned <= SPW_RED ? override->pinned : SPW_LEVEL_NEVER;
 	decision->hold_left_ns =
 		decision->services_count ? (u64)(spw_level_hold_left(&leader->level) * (double)SECOND_NS) : 0;
 	memory->level = decision->level;
@@ -624,7 +624,7 @@ static double elapsed(const struct spw_memory *memory, const struct spw_facts *f
 	return (double)(facts->now_ns - memory->at_ns) / (double)SECOND_NS;
 }
 
-void spw_decide(struct spw_memory *memory, const struct spw_policy *policy, const struct spw_wish *wish,
+void spw_decide(struct spw_memory *memory, const struct spw_policy *policy, const struct spw_override *override,
 		const struct spw_facts *facts, struct spw_decision *decision)
 {
 	double seconds = elapsed(memory, facts);
@@ -641,9 +641,10 @@ void spw_decide(struct spw_memory *memory, const struct spw_policy *policy, cons
 			take_service(&memory->services[i], policy, i, facts, seconds);
 		else if (!again)
 			begin_service(&memory->services[i], facts, i);
-	settle_level(memory, wish, decision);
+	settle_level(memory, override, decision);
 	for (u32 i = 0; i < decision->services_count; i++)
-		settle_service(&memory->services[i], policy, i, wish, decision->level, seconds, &decision->services[i]);
+		settle_service(&memory->services[i], policy, i, override, decision->level, seconds,
+			       &decision->services[i]);
 	if (!again)
 		memory->at_ns = facts->now_ns;
 	memory->begun = true;

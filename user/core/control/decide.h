@@ -52,7 +52,7 @@ struct spw_policy {
 };
 
 /* What an operator wants of the level, and until when (the agent takes care of the time). */
-struct spw_wish {
+struct spw_override {
 	u8 pinned;	/* level; SPW_LEVEL_NEVER: none */
 	u8 least, most; /* bounds; SPW_GREEN and SPW_RED: none */
 };
@@ -190,7 +190,7 @@ void spw_memory_follow(struct spw_memory *memory, const struct spw_policy *forme
  * @decision: filled in whole
  * Any input, also NaN, infinite, stuck or wrapped, ends in a valid decision: budgets finite and not below the floor.
  */
-void spw_decide(struct spw_memory *memory, const struct spw_policy *policy, const struct spw_wish *wish,
+void spw_decide(struct spw_memory *memory, const struct spw_policy *policy, const struct spw_override *override,
 		const struct spw_facts *facts, struct spw_decision *decision);
 
 /**
@@ -200,6 +200,6 @@ void spw_decide(struct spw_memory *memory, const struct spw_policy *policy, cons
  * @orders: SPW_SERVICES_MAX + 1, by service identity; filled in whole, those without a budget with zero cost
  */
 void spw_plan(const struct spw_policy *policy, const struct spw_decision *decision, u32 jiffies_per_second, u64 salt,
-	      struct spw_service_order *orders);
+	      struct spw_service_admission *orders);
 
 #endif

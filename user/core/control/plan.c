@@ -60,7 +60,7 @@ static u32 withheld_of(double room, double below)
 }
 
 static void plan_classes(const struct spw_policy *policy, const struct spw_service_decision *decision, double depth,
-			 double cost, struct spw_service_order *order)
+			 double cost, struct spw_service_admission *order)
 {
 	double below = cost, below_open = 0;
 
@@ -68,12 +68,12 @@ static void plan_classes(const struct spw_policy *policy, const struct spw_servi
 	for (u32 rank = policy->classes_count; rank-- > 0;) {
 		const struct spw_class_policy *class = &policy->classes[rank];
 		const struct spw_class_decision *now = &decision->classes[rank];
-		struct spw_class_order *to = &order->classes[class->id % SPW_CLASSES_MAX];
+		struct spw_class_admission *to = &order->classes[class->id % SPW_CLASSES_MAX];
 		double room;
 
 		to->share = as_share(now->share);
 		if (class->shed_from > SPW_RED && !now->sheds) {
-			to->room = SPW_ROOM_ALL;
+			to->room = SPW_TOLERANCE_ALL;
 			continue;
 		}
 		room = room_of(class, now, depth, cost);
@@ -92,20 +92,20 @@ static void plan_classes(const struct spw_policy *policy, const struct spw_servi
 }
 
 void spw_plan(const struct spw_policy *policy, const struct spw_decision *decision, u32 jiffies_per_second, u64 salt,
-	      struct spw_service_order *orders)
+	      struct spw_service_admission *orders)
 {
 	memset(orders, 0, sizeof(*orders) * (SPW_SERVICES_MAX + 1));
 	for (u32 i = 0; i < decision->services_count && i < policy->services_count; i++) {
 		const struct spw_service_decision *now = &decision->services[i];
 		u8 id = policy->services[i].id;
-		struct spw_service_order *order;
+		struct spw_service_admission *order;
 		double cost;
 
 		if (!(now->budget_per_s > 0) || id > SPW_SERVICES_MAX)
 			continue;
 		order = &orders[id];
 		cost = (double)as_ticks(ticks_of(1 / now->budget_per_s, jiffies_per_second));
-		order->cost_ticks = (u64)cost;
+		order->interval_ticks = (u64)cost;
 		order->stay_jiffies = (u64)((double)policy->stay_ns / SECOND_NS * jiffies_per_second);
 		order->salt = salt;
 		plan_classes(policy, now, ticks_of((double)policy->depth_ns / SECOND_NS, jiffies_per_second), cost,

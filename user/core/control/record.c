@@ -264,9 +264,9 @@ static void walk_decision(struct walk *walk, struct spw_decision *decision, u32 
 
 static void walk_record(struct walk *walk, struct spw_record *record, u32 classes, u32 services)
 {
-	small_or(walk, &record->wish.pinned, SPW_RED, SPW_LEVEL_NEVER);
-	small(walk, &record->wish.least, SPW_RED);
-	small(walk, &record->wish.most, SPW_RED);
+	small_or(walk, &record->override.pinned, SPW_RED, SPW_LEVEL_NEVER);
+	small(walk, &record->override.least, SPW_RED);
+	small(walk, &record->override.most, SPW_RED);
 	whole(walk, &record->facts.now_ns);
 	walk_readings(walk, record->facts.host, SPW_HOST_SIGNALS);
 	for (u32 i = 0; i < services; i++)

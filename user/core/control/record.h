@@ -18,7 +18,7 @@
 #include "decide.h"
 
 struct spw_record {
-	struct spw_wish wish;
+	struct spw_override override;
 	struct spw_facts facts;
 	struct spw_decision decision;
 };

@@ -241,7 +241,7 @@ double spw_fill_wrong(const struct spw_fill *fill, const u64 *blind)
 	return fill->over_in_both;
 }
 
-u64 spw_least_room(const struct spw_limits *limits, u32 scope, u32 level)
+u64 spw_least_tolerance(const struct spw_limits *limits, u32 scope, u32 level)
 {
 	u64 least = UINT64_MAX;
 

@@ -117,7 +117,7 @@ void spw_fill_scan(struct spw_fill *fill, const struct spw_meter_page *pages, u3
  * is asked. */
 double spw_fill_wrong(const struct spw_fill *fill, const u64 *blind);
 
-/** spw_least_room() - the smallest room of a scope's limits in force at @level; UINT64_MAX: there is none. */
-u64 spw_least_room(const struct spw_limits *limits, u32 scope, u32 level);
+/** spw_least_tolerance() - the smallest room of a scope's limits in force at @level; UINT64_MAX: there is none. */
+u64 spw_least_tolerance(const struct spw_limits *limits, u32 scope, u32 level);
 
 #endif

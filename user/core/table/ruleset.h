@@ -16,7 +16,7 @@
 #define SPW_UNITS_LIMIT (1u << 23)
 
 /* One prefix of a list. `line` and `column` say where it was read; 0: nowhere that a person wrote. */
-struct spw_entry {
+struct spw_list_entry {
 	struct spw_prefix prefix;
 	u32 line;
 	u32 column;
@@ -28,7 +28,7 @@ struct spw_ruleset_list {
 	u16 id;		 /* identity: index of its counters, 1..SPW_LISTS_MAX-1 */
 	u16 class_index; /* index into spw_ruleset_source.classes */
 	u8 background;	 /* 1: from a country table: a prefix of the same length that a person wrote beats it */
-	const struct spw_entry *entries;
+	const struct spw_list_entry *entries;
 	size_t count;
 };
 
