@@ -5,7 +5,6 @@
  */
 #include "agent.h"
 
-#include <bpf/bpf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <malloc.h>
@@ -23,20 +22,20 @@
 #include "cmd/cmd.h"
 #include "core/words.h"
 #include "base/log.h"
+#include "kernel/agent_record.h"
+#include "kernel/control.h"
 #include "state.h"
 
 #define NICE (-15)
 
 int agent_write_control(struct agent *agent)
 {
-	const u32 key = 0;
-
-	return bpf_map_update_elem(agent->pins.fds[SPW_PIN_CONTROL], &key, &agent->control, BPF_ANY) ? -errno : 0;
+	return spw_control_write(&agent->pins, &agent->control);
 }
 
 void agent_write_record(struct agent *agent)
 {
-	const u32 key = 0;
+	int err;
 
 	memset(agent->record.interfaces, 0, sizeof(agent->record.interfaces));
 	for (size_t i = 0; i < agent->links_count; i++) {
@@ -48,8 +47,9 @@ void agent_write_record(struct agent *agent)
 		record->attached = link->fd >= 0;
 		record->native = link->native;
 	}
-	if (bpf_map_update_elem(agent->pins.fds[SPW_PIN_AGENT_REGISTRY], &key, &agent->record, BPF_ANY))
-		spw_log(LOG_ERR, "cannot write %s/agent_registry: %s", agent->pins.dir, strerror(errno));
+	err = spw_agent_record_write(&agent->pins, &agent->record);
+	if (err)
+		spw_log(LOG_ERR, "cannot write %s/agent_registry: %s", agent->pins.dir, strerror(-err));
 }
 
 /* The datapath reads jiffies, people read nanoseconds; both tell one moment. */
@@ -147,7 +147,6 @@ static int take_lock(struct agent *agent)
 
 static int open_state(struct agent *agent)
 {
-	const u32 key = 0;
 	char message[SPW_MESSAGE_MAX];
 	int err = spw_pins_open(agent->config.pin_dir, true, true, &agent->pins, message);
 
@@ -160,10 +159,12 @@ static int open_state(struct agent *agent)
 				agent->config.pin_dir);
 	}
 	err = spw_registry_read(&agent->pins, &agent->registry);
-	if (err || bpf_map_lookup_elem(agent->pins.fds[SPW_PIN_CONTROL], &key, &agent->control) ||
-	    bpf_map_lookup_elem(agent->pins.fds[SPW_PIN_AGENT_REGISTRY], &key, &agent->record))
-		return spw_fail("cannot read the pinned state in %s: %s", agent->pins.dir,
-				strerror(err ? -err : errno));
+	if (!err)
+		err = spw_control_read(&agent->pins, &agent->control);
+	if (!err)
+		err = spw_agent_record_read(&agent->pins, &agent->record);
+	if (err)
+		return spw_fail("cannot read the pinned state in %s: %s", agent->pins.dir, strerror(-err));
 	if (agent->control.level >= SPW_LEVELS)
 		agent->control.level = SPW_GREEN;
 	if (agent->control.most_level >= SPW_LEVELS || agent->control.least_level > agent->control.most_level) {

@@ -5,7 +5,6 @@
  */
 #include "bans.h"
 
-#include <bpf/bpf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -37,11 +36,14 @@ void ban_job_free(struct ban_job *job)
 static void write_totals(struct agent_bans *entries)
 {
 	for (u32 i = 0; i < SPW_LISTS_MAX; i++) {
+		int err;
+
 		if (!entries->totals_changed[i])
 			continue;
 		entries->totals_changed[i] = false;
-		if (bpf_map_update_elem(entries->maps.totals_fd, &i, &entries->totals[i], BPF_ANY))
-			spw_log(LOG_ERR, "cannot write the totals of entries: %s", strerror(errno));
+		err = spw_ban_maps_write_total(&entries->maps, i, &entries->totals[i]);
+		if (err)
+			spw_log(LOG_ERR, "cannot write the totals of entries: %s", strerror(-err));
 	}
 }
 
@@ -521,8 +523,7 @@ static int read_pinned(struct agent_bans *entries)
 	int err = 0;
 
 	for (u32 i = 0; i < SPW_LISTS_MAX && !err; i++) {
-		if (bpf_map_lookup_elem(entries->maps.totals_fd, &i, &entries->totals[i]))
-			err = -errno;
+		err = spw_ban_maps_read_total(&entries->maps, i, &entries->totals[i]);
 		entries->totals_changed[i] = entries->totals[i].entries;
 		entries->totals[i].entries = 0;
 	}

@@ -2,7 +2,6 @@
 /* One tick of limits. See limiting.h. */
 #include "limiter.h"
 
-#include <bpf/bpf.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,10 +38,10 @@ static void write_limits(struct agent *agent)
 int agent_begin_limiting(struct agent *agent)
 {
 	struct agent_limiting *limiting = &agent->limiting;
-	const u32 key = 0;
+	int err = spw_datapath_limits(&agent->datapath, &limiting->limits);
 
-	if (bpf_map_lookup_elem(agent->pins.fds[SPW_PIN_LIMITS], &key, &limiting->limits))
-		return -errno;
+	if (err)
+		return err;
 	if (!limiting->limits.seeds[0])
 		for (u32 i = 0; i < 2; i++) {
 			limiting->limits.seeds[i] = draw();

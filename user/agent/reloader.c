@@ -3,7 +3,6 @@
  * A configuration comes into force: read here, compiled in a process of its own, published in one step. All or nothing:
  * on any error the ruleset that was in force stays. Called at the start, by SIGHUP and by `apply`.
  */
-#include <bpf/bpf.h>
 #include <errno.h>
 #include <malloc.h>
 #include <stdio.h>
@@ -181,13 +180,13 @@ static int outgrow(struct agent *agent, const struct spw_compile_report *report,
 		return err;
 	agent->datapath = larger;
 	for (size_t i = 0; i < agent->links_count && !err; i++)
-		if (agent->links[i].fd >= 0 && bpf_link_update(agent->links[i].fd, larger.program_fd, NULL))
-			err = -errno;
+		if (agent->links[i].fd >= 0)
+			err = spw_link_replace(&agent->links[i], larger.program_fd);
 	if (err) {
 		snprintf(message, SPW_MESSAGE_MAX, "cannot replace the program in a link: %s", strerror(-err));
 		for (size_t i = 0; i < agent->links_count; i++)
 			if (agent->links[i].fd >= 0)
-				bpf_link_update(agent->links[i].fd, old.program_fd, NULL);
+				spw_link_replace(&agent->links[i], old.program_fd);
 		agent->datapath = old;
 		spw_datapath_free(&larger);
 		return err;

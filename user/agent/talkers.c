@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <time.h>
 
 #include "core/words.h"
@@ -240,7 +239,7 @@ static void send_recent(struct agent *agent, int fd, const struct spw_stream_fil
 			continue;
 		spw_sample_parse(sample, &packet);
 		line = drop_line(agent, sample, &packet, i + 1, &bytes);
-		if (line && send(fd, line, bytes, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
+		if (line && !spw_stream_send(fd, line, bytes))
 			i = samples->dropped; /* it does not read */
 		free(line);
 	}
@@ -257,7 +256,7 @@ static void answer_drops(struct agent *agent, u64 client, const struct spw_strea
 	snprintf(first, sizeof(first), "{\"ok\":true,\"one_in\":%u}\n", 1u << samples->choices[SPW_DROP].shift);
 	if (follow)
 		spw_streams_add(samples->streams, TAKE_FD(fd), filter, first);
-	else if (send(fd, first, strlen(first), MSG_NOSIGNAL | MSG_DONTWAIT) > 0)
+	else if (spw_stream_send(fd, first, strlen(first)))
 		send_recent(agent, fd, filter);
 }
 

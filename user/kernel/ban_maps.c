@@ -72,6 +72,16 @@ int spw_ban_maps_seed(struct spw_ban_maps *maps)
 	return 0;
 }
 
+int spw_ban_maps_read_total(const struct spw_ban_maps *maps, u32 list, struct spw_ban_totals *total)
+{
+	return bpf_map_lookup_elem(maps->totals_fd, &list, total) ? -errno : 0;
+}
+
+int spw_ban_maps_write_total(const struct spw_ban_maps *maps, u32 list, const struct spw_ban_totals *total)
+{
+	return bpf_map_update_elem(maps->totals_fd, &list, total, BPF_ANY) ? -errno : 0;
+}
+
 void spw_ban_maps_publish(struct spw_ban_maps *maps, const struct spw_ban_set *set)
 {
 	u32 active = spw_ban_filter_make(maps->filter, set);

@@ -35,6 +35,10 @@ void spw_ban_maps_publish(struct spw_ban_maps *maps, const struct spw_ban_set *s
 int spw_ban_maps_write(const struct spw_ban_maps *maps, const struct spw_ban *ban, const struct spw_ban_clock *clock,
 		       const char *note, const struct spw_ban_count *carried);
 
+/** spw_ban_maps_read_total(), spw_ban_maps_write_total() - the totals of list @list. Returns 0 or -errno. */
+int spw_ban_maps_read_total(const struct spw_ban_maps *maps, u32 list, struct spw_ban_totals *total);
+int spw_ban_maps_write_total(const struct spw_ban_maps *maps, u32 list, const struct spw_ban_totals *total);
+
 /* New entries on their way, so that many cost the kernel one call. */
 #define SPW_BAN_BATCH 1024
 

@@ -223,6 +223,13 @@ int spw_datapath_limit(const struct spw_datapath *datapath, const struct spw_lim
 	return bpf_map_update_elem(datapath->limits_fd, &key, limits, BPF_ANY) ? -errno : 0;
 }
 
+int spw_datapath_limits(const struct spw_datapath *datapath, struct spw_limits *limits)
+{
+	const u32 key = 0;
+
+	return bpf_map_lookup_elem(datapath->limits_fd, &key, limits) ? -errno : 0;
+}
+
 const struct spw_meters *spw_datapath_meters(const struct spw_datapath *datapath)
 {
 	void *meters = mmap(NULL, sizeof(struct spw_meters), PROT_READ, MAP_SHARED, datapath->meters_fd, 0);

@@ -69,6 +69,9 @@ int spw_datapath_admit(const struct spw_datapath *datapath, const struct spw_ser
 /** spw_datapath_limit() - hand the datapath its limits, in force at once. Returns 0 or -errno. */
 int spw_datapath_limit(const struct spw_datapath *datapath, const struct spw_limits *limits);
 
+/** spw_datapath_limits() - the limits in force, perhaps those of an earlier agent. Returns 0 or -errno. */
+int spw_datapath_limits(const struct spw_datapath *datapath, struct spw_limits *limits);
+
 /**
  * spw_datapath_meters() - the meters as they are at every moment, to be read; end with spw_meters_unmap(), also after
  * the datapath is gone. NULL and errno: they could not be mapped.

@@ -201,6 +201,11 @@ bool spw_link_alive(struct spw_link *link)
 	return true;
 }
 
+int spw_link_replace(const struct spw_link *link, int program_fd)
+{
+	return bpf_link_update(link->fd, program_fd, NULL) ? -errno : 0;
+}
+
 void spw_link_close(struct spw_link *link)
 {
 	if (link->fd >= 0)

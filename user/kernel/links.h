@@ -37,6 +37,9 @@ bool spw_link_pinned(const char *pin_dir, const char *interface);
 /** spw_link_alive() - whether the link still holds on to an interface; follows a rename. */
 bool spw_link_alive(struct spw_link *link);
 
+/** spw_link_replace() - another program into an attached link, without a gap. Returns 0 or -errno. */
+int spw_link_replace(const struct spw_link *link, int program_fd);
+
 /** spw_link_drop() - forget a dead link and its pin. */
 void spw_link_drop(struct spw_link *link, const char *pin_dir);
 void spw_link_close(struct spw_link *link);

@@ -90,6 +90,11 @@ bool spw_stream_wants(const struct spw_stream_filter *filter, u32 reason, u32 cl
 	       (filter->class_id < 0 || (u32)filter->class_id == class_id);
 }
 
+bool spw_stream_send(int fd, const char *line, size_t bytes)
+{
+	return send(fd, line, bytes, MSG_NOSIGNAL | MSG_DONTWAIT) > 0;
+}
+
 static bool wants(const struct stream *stream, u32 reason, u32 class_id)
 {
 	return stream->fd >= 0 && spw_stream_wants(&stream->filter, reason, class_id);

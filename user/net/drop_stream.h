@@ -23,6 +23,12 @@ struct spw_stream_filter {
 /** spw_stream_wants() - whether a drop of that reason and class is among them. */
 bool spw_stream_wants(const struct spw_stream_filter *filter, u32 reason, u32 class_id);
 
+/**
+ * spw_stream_send() - @bytes of @line to a connection that is not among the streams, without waiting.
+ * Returns false: it does not read, or is gone.
+ */
+bool spw_stream_send(int fd, const char *line, size_t bytes);
+
 struct spw_streams;
 
 /** spw_streams_new() - NULL: no memory. Free with spw_streams_free(), which ends all. */
