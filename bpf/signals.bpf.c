@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * How long requests wait before the application reads them: from data ready on a socket to the first read of it. Loaded
- * by user/kernel/read_wait.c, apart from the datapath: what goes wrong here costs the signal and nothing else.
+ * How long requests wait before the application reads them, and before it begins to answer them. Loaded by
+ * user/kernel/read_wait.c, apart from the datapath: a failure here costs the signal and nothing else.
  *
- *   data ready   tp_btf/sk_data_ready, or fentry/sock_def_readable where that tracepoint is missing (before 6.3)
- *   read         tp_btf/tcp_rcv_space_adjust: whenever TCP hands data to the application, by whichever call (recv,
- * read, splice, io_uring). It runs under the socket's lock, as data_ready does, so the two never race on a socket;
- * sock_recv_length comes after the lock and could take new data for those just read. the end tp_btf/tcp_destroy_sock:
- * closed, aborted or never accepted, with data unread
+ *   event       hook                         note
+ *   data ready  tp_btf/sk_data_ready         fentry/sock_def_readable where the tracepoint is missing (before 6.3)
+ *   read        tp_btf/tcp_rcv_space_adjust  any call that takes data: recv, read, splice, io_uring
+ *   end         tp_btf/tcp_destroy_sock      closed, aborted or never accepted, with data unread
  *
- * A SYN flood and idle connections leave no trace: a socket is looked at when it has data. Data that come before
+ * All of them run under the socket's lock, so they never race on a socket. (sock_recv_length does not: it could take
+ * data that came since for those just read.)
+ *
+ * SYN floods and idle connections leave no trace: a socket gets storage when it has data. Data that come before
  * accept() wait on the connection's own socket from then on. A FIN alone is not data.
  */
 #include "vmlinux.h"

@@ -172,11 +172,6 @@ const char *spw_read_wait_about(const struct spw_read_wait *wait)
 	return wait->about;
 }
 
-bool spw_read_wait_present(const struct spw_read_wait *wait)
-{
-	return wait->skeleton;
-}
-
 int spw_read_wait_follow(struct spw_read_wait *wait, const struct spw_scope *scope)
 {
 	_cleanup_free_ struct spw_signal_scope *told = calloc(1, sizeof(*told));

@@ -19,9 +19,6 @@ int spw_read_wait_open(struct spw_read_wait **wait);
 /** spw_read_wait_about() - in words: what is used, or why it is absent. */
 const char *spw_read_wait_about(const struct spw_read_wait *wait);
 
-/** spw_read_wait_present() - attached. */
-bool spw_read_wait_present(const struct spw_read_wait *wait);
-
 /** spw_read_wait_follow() - which sockets count for which service. Returns 0 or -errno. */
 int spw_read_wait_follow(struct spw_read_wait *wait, const struct spw_scope *scope);
 

@@ -109,7 +109,7 @@ void spw_signals_read(struct spw_signals *signals, u64 now_ns, struct spw_facts 
 	for (u32 i = 0; i < facts->services_count; i++) {
 		struct spw_service_facts *service = &facts->services[i];
 
-		service->waits_present = false;
+		service->waits_present = service->answers_present = false;
 		service->probe = (struct spw_reading){0};
 		if (signals->scope && !no_sockets(signals, i) && !signals->follow_err)
 			spw_read_wait_read(signals->read_wait, signals->scope->identities[i], now_ns, service);
@@ -133,6 +133,8 @@ const char *spw_signals_about(const struct spw_signals *signals, u32 service, en
 		if (service < SPW_SERVICES_MAX && signals->probes[service])
 			return spw_app_probe_about(signals->probes[service]);
 		return "none is configured";
+	case SPW_SIGNAL_ANSWER_WAIT:
+		return "not measured";
 	default:
 		return "";
 	}
@@ -141,6 +143,31 @@ const char *spw_signals_about(const struct spw_signals *signals, u32 service, en
 const char *spw_signals_about_host(const struct spw_signals *signals, enum spw_host_signal signal)
 {
 	return spw_host_signals_about(signals->host, signal);
+}
+
+static struct spw_signal_note note(bool present, const char *text)
+{
+	return (struct spw_signal_note){.present = present, .text = text};
+}
+
+void spw_signals_notes(const struct spw_signals *signals, const struct spw_facts *facts, struct spw_signal_notes *notes)
+{
+	memset(notes, 0, sizeof(*notes));
+	notes->services_count = facts->services_count;
+	for (u32 i = 0; i < SPW_HOST_SIGNALS; i++)
+		notes->host[i] = note(facts->host[i].present, spw_signals_about_host(signals, i));
+	for (u32 i = 0; i < facts->services_count; i++) {
+		const struct spw_service_facts *service = &facts->services[i];
+		const bool present[SPW_SERVICE_SIGNALS] = {
+			[SPW_SIGNAL_READ_WAIT] = service->waits_present,
+			[SPW_SIGNAL_ACCEPT_QUEUE] = service->queue_present,
+			[SPW_SIGNAL_PROBE] = service->probe.present,
+			[SPW_SIGNAL_ANSWER_WAIT] = service->answers_present,
+		};
+
+		for (u32 signal = 0; signal < SPW_SERVICE_SIGNALS; signal++)
+			notes->services[i][signal] = note(present[signal], spw_signals_about(signals, i, signal));
+	}
 }
 
 void spw_signals_close(struct spw_signals *signals)

@@ -1,42 +1,35 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Everything that the decision goes by and that the datapath does not count, behind one interface: read-wait, accept
- * queues, the host's guards, application probes. Called by the agent: opened once, told the configuration at the start
- * and after each reload, read at every tick.
+ * All inputs of the decision that the datapath does not count: read and answer waits, accept queues, host guards,
+ * application probes. Used by the agent: opened once, given the configuration at the start and after each reload, read
+ * at every tick.
  *
- * What cannot be had is absent and says why; nothing here ever stops the agent, and nothing blocks its loop.
+ * A signal that is not available is absent and says why. Nothing here stops the agent or blocks its loop.
  */
-#ifndef SPW_IO_SIGNALS_H
-#define SPW_IO_SIGNALS_H
+#ifndef SPW_SIGNALS_SIGNALS_H
+#define SPW_SIGNALS_SIGNALS_H
 
 #include <systemd/sd-event.h>
 
 #include "config/config.h"
 #include "core/control/facts.h"
+#include "core/control/signal_notes.h"
 
 struct spw_signals;
 
-/* What spw_signals_about() can be asked for, beside the host's guards. */
-enum spw_service_signal {
-	SPW_SIGNAL_READ_WAIT = 0,
-	SPW_SIGNAL_ACCEPT_QUEUE = 1,
-	SPW_SIGNAL_PROBE = 2,
-	SPW_SERVICE_SIGNALS = 3,
-};
-
 /**
- * spw_signals_open() - load and attach what there is to be had. Takes 0.1 s, and half a second where the processors are
- * busy, as the verifier reads each of its programs: it belongs before the loop begins. Needs no configuration.
+ * spw_signals_open() - load and attach whatever this kernel supports. Takes 0.1 s, up to 0.5 s on a busy host (the
+ * verifier), so call it before the loop runs. Needs no configuration.
  * @loop: probes run on it; it must outlive the signals
  * Returns 0 or -ENOMEM. Free with spw_signals_close().
  */
 int spw_signals_open(sd_event *loop, struct spw_signals **signals);
 
 /**
- * spw_signals_follow() - look at the services of @config from now on; their order is that of the facts.
+ * spw_signals_follow() - watch the services of @config from now on, in the order of the facts.
  * @identities: by index into config->services, as in struct spw_identities
- * @config may go away afterwards. Counts go on where they were as long as a service keeps its identity. Returns 0 or
- * -ENOMEM (then nothing is looked at). A namespace that is not there is absent, and looked for again.
+ * @config may be freed afterwards. Counts continue while a service keeps its identity. Returns 0 or -ENOMEM (nothing
+ * is watched then). A missing network namespace is absent and looked for again each second.
  */
 int spw_signals_follow(struct spw_signals *signals, const struct spw_config *config, const u8 *identities);
 
@@ -48,7 +41,7 @@ int spw_signals_follow(struct spw_signals *signals, const struct spw_config *con
 void spw_signals_read(struct spw_signals *signals, u64 now_ns, struct spw_facts *facts);
 
 /**
- * spw_signals_about() - what a signal of a service is taken from ("tracepoint sk_data_ready"), or why it is absent.
+ * spw_signals_about() - where a signal of a service comes from ("tracepoint sk_data_ready"), or why it is absent.
  * @service: index. Never NULL; valid until the next call of this module.
  */
 const char *spw_signals_about(const struct spw_signals *signals, u32 service, enum spw_service_signal signal);
@@ -56,7 +49,15 @@ const char *spw_signals_about(const struct spw_signals *signals, u32 service, en
 /** spw_signals_about_host() - the same for a guard. */
 const char *spw_signals_about_host(const struct spw_signals *signals, enum spw_host_signal signal);
 
-/** spw_signals_close() - detach and free; NULL is fine. Nothing of it outlives the process anyway. */
+/**
+ * spw_signals_notes() - presence, source or reason of absence of every signal: for `explain`, `doctor` and events.
+ * @facts: as spw_signals_read() has just filled them in
+ * @notes: filled in whole; its texts are borrowed from @signals until the next call of this module
+ */
+void spw_signals_notes(const struct spw_signals *signals, const struct spw_facts *facts,
+		       struct spw_signal_notes *notes);
+
+/** spw_signals_close() - detach and free; NULL is a no-op. */
 void spw_signals_close(struct spw_signals *signals);
 
 #endif

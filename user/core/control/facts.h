@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the agent knows at one tick: counts since boot and values of the moment, no rates. Filled in by io/ (sampler,
- * signals, host) on a real host and by the plant in the sim ring; read by rates.c; what the history keeps is made of
- * it.
+ * What the agent knows at one tick: cumulative counts and momentary values, no rates. Filled in by signals/ and the
+ * agent on a real host and by the plant in the sim ring; read by rates.c and kept in the history.
  *
- * Nothing that is absent is zero: whatever can be missing says whether it is there.
+ * An absent signal is not zero: whatever can be missing has a flag for it.
  */
 #ifndef SPW_CORE_FACTS_H
 #define SPW_CORE_FACTS_H
@@ -22,6 +21,15 @@ enum spw_host_signal {
 	SPW_SIGNAL_PSI_IO = 5,
 	SPW_SIGNAL_PSI_MEMORY = 6,
 	SPW_HOST_SIGNALS = 7,
+};
+
+/* Signals of one service. Add at the end. */
+enum spw_service_signal {
+	SPW_SIGNAL_READ_WAIT = 0,
+	SPW_SIGNAL_ACCEPT_QUEUE = 1,
+	SPW_SIGNAL_PROBE = 2,
+	SPW_SIGNAL_ANSWER_WAIT = 3,
+	SPW_SERVICE_SIGNALS = 4,
 };
 
 struct spw_reading {
@@ -43,6 +51,15 @@ struct spw_service_facts {
 	u64 waits[SPW_WAIT_BUCKETS]; /* reads, by bucket (spw_wait_bucket()); cumulative */
 	u64 first_reads;	     /* connections whose first data were read: new work served; cumulative */
 	u64 oldest_unread_ns;	     /* how long the oldest data wait that nobody has read yet; 0: none do */
+
+	/*
+	 * Answer wait: from the last data ready on a connection to the first byte that the application sends back. It
+	 * contains the read-wait, the service time and whatever queue the application keeps inside.
+	 */
+	bool answers_present;
+	u64 answer_waits[SPW_WAIT_BUCKETS]; /* answers, by bucket; cumulative */
+	u64 requests;			    /* data ready on a connection that owed no answer; cumulative */
+	u64 unanswered;			    /* connections that owe an answer now */
 
 	/* Accept queues of its listening sockets, from sock_diag. */
 	bool queue_present;
