@@ -32,12 +32,12 @@ SPW_INLINE const struct spw_ban_value *look_up_entry(const struct spw_ban_filter
 
 	if (!spw_ban_perhaps(part->keys, spw_ban_hash(filter, key.source_hi, key.source_lo, probe->tag)))
 		return NULL;
-	return bpf_map_lookup_elem(&entries, &key);
+	return bpf_map_lookup_elem(&bans, &key);
 }
 
 SPW_INLINE void count_entry(u32 counter, u32 bytes)
 {
-	struct spw_ban_count *count = bpf_map_lookup_elem(&entry_counts, &counter);
+	struct spw_ban_count *count = bpf_map_lookup_elem(&ban_counts, &counter);
 
 	if (!count)
 		return;
@@ -48,7 +48,7 @@ SPW_INLINE void count_entry(u32 counter, u32 bytes)
 /* Every length in use, the longest first: the first live entry, or the first hole, ends it. */
 __attribute__((noinline)) int search_entries(const struct spw_sought *sought)
 {
-	const struct spw_ban_filter *filter = bpf_map_lookup_elem(&entry_filter, &only);
+	const struct spw_ban_filter *filter = bpf_map_lookup_elem(&ban_filter, &only);
 	const struct spw_ban_part *part;
 	u32 first;
 
@@ -82,7 +82,7 @@ __attribute__((noinline)) int search_entries(const struct spw_sought *sought)
  */
 SPW_INLINE u32 spw_ban_list(const struct spw_packet *packet)
 {
-	const struct spw_ban_filter *filter = bpf_map_lookup_elem(&entry_filter, &only);
+	const struct spw_ban_filter *filter = bpf_map_lookup_elem(&ban_filter, &only);
 	struct spw_sought sought;
 
 	if (!filter || !filter->active || !packet->family)

@@ -42,7 +42,7 @@ SPW_INLINE u32 spw_ask_budget(const struct spw_packet *packet, const struct spw_
 	struct spw_refusal *refusal;
 	u64 now, room;
 
-	order = service ? bpf_map_lookup_elem(&orders, &service) : NULL;
+	order = service ? bpf_map_lookup_elem(&admission, &service) : NULL;
 	if (!order || !order->interval_ticks)
 		return SPW_REASON_ADMITTED;
 	now = bpf_jiffies64();

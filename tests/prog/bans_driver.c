@@ -67,9 +67,9 @@ static void open_entries(const struct spw_lists *lists)
 	const u32 key = 0;
 	const struct spw_control control = {.lease_until_jiffies = UINT64_MAX, .level = SPW_GREEN};
 
-	pins.fds[SPW_PIN_BANS] = bpf_map__fd(datapath.skeleton->maps.entries);
-	pins.fds[SPW_PIN_BAN_FILTER] = bpf_map__fd(datapath.skeleton->maps.entry_filter);
-	pins.fds[SPW_PIN_BAN_COUNTS] = bpf_map__fd(datapath.skeleton->maps.entry_counts);
+	pins.fds[SPW_PIN_BANS] = bpf_map__fd(datapath.skeleton->maps.bans);
+	pins.fds[SPW_PIN_BAN_FILTER] = bpf_map__fd(datapath.skeleton->maps.ban_filter);
+	pins.fds[SPW_PIN_BAN_COUNTS] = bpf_map__fd(datapath.skeleton->maps.ban_counts);
 	pins.fds[SPW_PIN_BAN_TOTALS] = -1;
 	entries.totals = calloc(SPW_LISTS_MAX, sizeof(*entries.totals));
 	entries.totals_changed = calloc(SPW_LISTS_MAX, sizeof(*entries.totals_changed));

@@ -100,27 +100,17 @@ u64 spw_datapath_lease(const struct spw_datapath *datapath, u64 lease_ns)
 	return now ? now + lease_ns * datapath->jiffies_per_second / 1000000000 : 0;
 }
 
+/* Make the program use the pinned maps in place of maps of its own. */
 static int share_pins(struct spillway_bpf *skeleton, const struct spw_pins *pins)
 {
+#define SHARED(identifier, pin, ...) {skeleton->maps.identifier, SPW_PIN_##pin},
+#define PRIVATE(...)
 	const struct {
 		struct bpf_map *map;
 		enum spw_pin pin;
-	} shared[] = {
-		{skeleton->maps.control, SPW_PIN_CONTROL},
-		{skeleton->maps.list_counters, SPW_PIN_LIST_COUNTERS},
-		{skeleton->maps.class_counters, SPW_PIN_CLASS_COUNTERS},
-		{skeleton->maps.anomaly_counters, SPW_PIN_ANOMALY_COUNTERS},
-		{skeleton->maps.work_counters, SPW_PIN_WORK_COUNTERS},
-		{skeleton->maps.orders, SPW_PIN_ADMISSION},
-		{skeleton->maps.budget_cells, SPW_PIN_BUDGET_CELLS},
-		{skeleton->maps.fingerprints, SPW_PIN_FINGERPRINTS},
-		{skeleton->maps.limits, SPW_PIN_LIMITS},
-		{skeleton->maps.meters, SPW_PIN_METERS},
-		{skeleton->maps.sampling, SPW_PIN_SAMPLING},
-		{skeleton->maps.entries, SPW_PIN_BANS},
-		{skeleton->maps.entry_filter, SPW_PIN_BAN_FILTER},
-		{skeleton->maps.entry_counts, SPW_PIN_BAN_COUNTS},
-	};
+	} shared[] = {SPW_PINNED_MAPS(SHARED, PRIVATE)};
+#undef SHARED
+#undef PRIVATE
 
 	for (size_t i = 0; i < sizeof(shared) / sizeof(*shared); i++) {
 		int err = bpf_map__reuse_fd(shared[i].map, pins->fds[shared[i].pin]);
@@ -173,7 +163,7 @@ int spw_datapath_load(const struct spw_pins *pins, int ruleset_map, u32 units_ca
 			.program_fd = bpf_program__fd(skeleton->progs.spillway),
 			.ruleset_fd = bpf_map__fd(skeleton->maps.ruleset),
 			.published_fd = -1,
-			.admission_fd = bpf_map__fd(skeleton->maps.orders),
+			.admission_fd = bpf_map__fd(skeleton->maps.admission),
 			.limits_fd = bpf_map__fd(skeleton->maps.limits),
 			.meters_fd = bpf_map__fd(skeleton->maps.meters),
 			.samples_fd = bpf_map__fd(skeleton->maps.samples),

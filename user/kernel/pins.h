@@ -8,41 +8,20 @@
 
 #include <stddef.h>
 
-#include "maps/types.h"
+#include "base/error.h"
+#include "maps/pinned.h"
 
 #define SPW_PIN_DIR_DEFAULT "/sys/fs/bpf/spillway"
 #define SPW_RUN_DIR_DEFAULT "/run/spillway"
 
-enum spw_pin {
-	SPW_PIN_CONTROL,
-	SPW_PIN_LIST_COUNTERS,
-	SPW_PIN_CLASS_COUNTERS,
-	SPW_PIN_ANOMALY_COUNTERS,
-	SPW_PIN_WORK_COUNTERS,
-	SPW_PIN_ADMISSION,
-	SPW_PIN_BUDGET_CELLS,
-	SPW_PIN_FINGERPRINTS,
-	SPW_PIN_LIMITS,
-	SPW_PIN_METERS,
-	SPW_PIN_SAMPLING,
-	SPW_PIN_LIST_REGISTRY,
-	SPW_PIN_CLASS_REGISTRY,
-	SPW_PIN_SERVICE_REGISTRY,
-	SPW_PIN_AGENT_REGISTRY,
-	SPW_PIN_BANS,
-	SPW_PIN_BAN_FILTER,
-	SPW_PIN_BAN_COUNTS,
-	SPW_PIN_BAN_TOTALS,
-	SPW_PINS,
-};
+#define SPW_PIN_ENUMERATE(identifier, pin, ...) SPW_PIN_##pin,
+
+enum spw_pin { SPW_PINNED_MAPS(SPW_PIN_ENUMERATE, SPW_PIN_ENUMERATE) SPW_PINS };
 
 struct spw_pins {
 	int fds[SPW_PINS]; /* owned */
 	char dir[200];
 };
-
-/* Room for a message of the functions below. */
-#define SPW_MESSAGE_MAX 512
 
 /**
  * spw_pins_open() - open the pinned maps.

@@ -13,7 +13,6 @@
 #include <errno.h>
 #include <microhttpd.h>
 #include <netdb.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -66,16 +65,6 @@ static const char index_text[] =
 	"spillway\n\n"
 	"/metrics   for Prometheus\n"
 	"/healthz   200 while every interface is covered and the lease is renewed, else 503 and why\n";
-
-__attribute__((format(printf, 3, 4))) static int say(char *message, int err, const char *format, ...)
-{
-	va_list arguments;
-
-	va_start(arguments, format);
-	vsnprintf(message, SPW_MESSAGE_MAX, format, arguments);
-	va_end(arguments);
-	return err;
-}
 
 /* ---- answers ---- */
 
@@ -137,7 +126,7 @@ static void refresh_page(struct spw_metrics_server *server)
 	if (server->page)
 		MHD_destroy_response(server->page);
 	if (err) {
-		say(why, err, "the counters cannot be read: %s\n", strerror(-err));
+		spw_message(why, err, "the counters cannot be read: %s\n", strerror(-err));
 		server->page = make_response(why, strlen(why), MHD_RESPMEM_MUST_COPY, content_type_text);
 		server->page_status = MHD_HTTP_SERVICE_UNAVAILABLE;
 	} else {
@@ -162,7 +151,7 @@ static enum MHD_Result send_health(const struct spw_metrics_server *server, stru
 
 	if (server->source.healthy(server->source.context, &why))
 		return send_text(connection, MHD_HTTP_OK, "ok\n", NULL);
-	say(text, 0, "%s\n", why);
+	spw_message(text, 0, "%s\n", why);
 	return send_text(connection, MHD_HTTP_SERVICE_UNAVAILABLE, text, NULL);
 }
 
@@ -313,7 +302,7 @@ static int explain(char *message, int err, const char *host, u16 port)
 			     : err == -EACCES	     ? "; ports below 1024 need CAP_NET_BIND_SERVICE"
 						     : "";
 
-	return say(message, err, "cannot listen on %s port %u: %s%s", host, port, strerror(-err), advice);
+	return spw_message(message, err, "cannot listen on %s port %u: %s%s", host, port, strerror(-err), advice);
 }
 
 /* A socket of our own, as the library would not say why it has none. */
@@ -330,7 +319,7 @@ static int listen_on(const char *host, u16 port, int *result, char *message)
 
 	snprintf(service, sizeof(service), "%u", port);
 	if (getaddrinfo(strcmp(host, "localhost") ? host : "127.0.0.1", service, &hints, &address))
-		return say(message, -EINVAL, "'%s' is not an IP address to listen on", host);
+		return spw_message(message, -EINVAL, "'%s' is not an IP address to listen on", host);
 	fd = socket(address->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) ||
 	    setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &send_bytes, sizeof(send_bytes)) || /* inherited by connections */
@@ -355,8 +344,9 @@ static int start_daemon(struct spw_metrics_server *server, int listen_fd, char *
 	server->daemon = MHD_start_daemon(MHD_USE_EPOLL, 0, NULL, NULL, on_request, server, MHD_OPTION_ARRAY, options,
 					  MHD_OPTION_END);
 	if (!server->daemon)
-		return say(message, -EIO, "libmicrohttpd has not started its server, with epoll and %u connections",
-			   CONNECTIONS_MAX);
+		return spw_message(message, -EIO,
+				   "libmicrohttpd has not started its server, with epoll and %u connections",
+				   CONNECTIONS_MAX);
 	return 0;
 }
 
@@ -370,7 +360,7 @@ int spw_metrics_server_start(sd_event *loop, const char *host, u16 port, const s
 	message[0] = '\0';
 	*result = NULL;
 	if (!server)
-		return say(message, -ENOMEM, "out of memory");
+		return spw_message(message, -ENOMEM, "out of memory");
 	server->source = *source;
 	err = listen_on(host, port, &fd, message);
 	if (!err)
@@ -379,7 +369,7 @@ int spw_metrics_server_start(sd_event *loop, const char *host, u16 port, const s
 		TAKE_FD(fd); /* the library closes it */
 		err = watch(server, loop);
 		if (err)
-			say(message, err, "cannot watch the metrics port: %s", strerror(-err));
+			spw_message(message, err, "cannot watch the metrics port: %s", strerror(-err));
 	}
 	if (err)
 		spw_metrics_server_stop(server);
