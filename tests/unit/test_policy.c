@@ -4,10 +4,13 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
 
+#include "user/base/units.h"
 #include "user/config/policy.h"
 
 static struct spw_config config;
@@ -106,6 +109,15 @@ static void test_parameters(void **state)
 	memset(&policy, 0xff, sizeof(policy));
 	spw_policy_make(&config, NULL, NULL, &policy);
 	assert_memory_equal(&policy.policy.eta, &measured.eta, sizeof(measured) - offsetof(struct spw_policy, eta));
+	assert_float_equal(policy.policy.eta, 0.95, 1e-9);
+	assert_float_equal(policy.policy.floor, 0.30, 1e-9);
+	assert_float_equal(policy.policy.ceiling, 1.10, 1e-9);
+	assert_float_equal(policy.policy.probe_per_s, 0.02, 1e-9);
+	assert_float_equal(policy.policy.cpu_limit, 0.97, 1e-9);
+	assert_int_equal(policy.policy.drain_ns, 500000000);
+	assert_int_equal(policy.policy.depth_ns, 100000000);
+	assert_int_equal(policy.policy.hold_ns, 5000000000);
+	assert_int_equal(policy.policy.stay_ns, 600000000000);
 	assert_int_equal(policy.policy.services[2].id, 0);
 	assert_string_equal(policy.classes[3], "");
 	spw_config_free(&config);
@@ -167,12 +179,68 @@ static void test_same(void **state)
 	assert_false(spw_policy_same(&policy, &other));
 }
 
+/* The section of the manual on shedding, on one line; the caller frees it. */
+static char *manual_section(void)
+{
+	FILE *file = fopen("docs/spillway.yaml.5", "r");
+	char *text = calloc(1, 1 << 17), *from, *to;
+
+	assert_non_null(file);
+	assert_non_null(text);
+	assert_in_range(fread(text, 1, (1 << 17) - 1, file), 1, (1 << 17) - 2);
+	fclose(file);
+	from = strstr(text, ".Sh SHEDDING");
+	assert_non_null(from);
+	to = strstr(from, ".Sh LISTS");
+	assert_non_null(to);
+	*to = 0;
+	memmove(text, from, (size_t)(to - from) + 1);
+	for (char *at = text; *at; at++)
+		if (*at == '\n')
+			*at = ' ';
+	return text;
+}
+
+static void format_value(const struct spw_parameter *parameter, double value, char text[SPW_DURATION_TEXT])
+{
+	if (parameter->is_time)
+		spw_units_duration_text((u64)value, text);
+	else
+		snprintf(text, SPW_DURATION_TEXT, "%g%%", 100 * value);
+}
+
+/* Every parameter stands in the manual as in the table, and no other does. */
+static void test_manual(void **state)
+{
+	char *section = manual_section();
+	u32 items = 0;
+
+	(void)state;
+	for (size_t i = 0; i < SPW_PARAMETERS; i++) {
+		const struct spw_parameter *parameter = &spw_parameters[i];
+		char standard[SPW_DURATION_TEXT], least[SPW_DURATION_TEXT], most[SPW_DURATION_TEXT], expected[512];
+
+		format_value(parameter, parameter->standard, standard);
+		format_value(parameter, parameter->least, least);
+		format_value(parameter, parameter->most, most);
+		snprintf(expected, sizeof(expected), ".It Cm %s Default: %s; from %s to %s. %s. ", parameter->key,
+			 standard, least, most, parameter->doc);
+		if (!strstr(section, expected))
+			fail_msg("spillway.yaml(5) lacks: %s", expected);
+	}
+	for (const char *at = section; (at = strstr(at, ".It Cm ")); at++)
+		items++;
+	assert_int_equal(items, SPW_PARAMETERS);
+	free(section);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_classes, begin, end),
 		cmocka_unit_test_setup_teardown(test_services, begin, end),
 		cmocka_unit_test_setup_teardown(test_parameters, begin, end),
+		cmocka_unit_test(test_manual),
 		cmocka_unit_test_setup_teardown(test_names, begin, end),
 		cmocka_unit_test_setup_teardown(test_same, begin, end),
 	};

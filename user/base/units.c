@@ -3,6 +3,7 @@
 #include "units.h"
 
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "core/words.h"
@@ -50,16 +51,18 @@ static enum fit parse_with_unit(const char *text, const struct unit *units, size
 	return WRONG_FORM;
 }
 
+static const struct unit durations[] = {
+	{"ms", SPW_MS_NS},
+	{"s", SPW_SECOND_NS},
+	{"m", 60 * SPW_SECOND_NS},
+	{"h", 3600 * SPW_SECOND_NS},
+};
+
+#define DURATIONS (sizeof(durations) / sizeof(*durations))
+
 const char *spw_units_duration(const char *text, u64 *ns)
 {
-	static const struct unit units[] = {
-		{"ms", 1000000},
-		{"s", 1000000000},
-		{"m", 60000000000},
-		{"h", 3600000000000},
-	};
-
-	switch (parse_with_unit(text, units, sizeof(units) / sizeof(*units), YEAR_NS, ns)) {
+	switch (parse_with_unit(text, durations, DURATIONS, YEAR_NS, ns)) {
 	case FITS:
 		return NULL;
 	case TOO_LARGE:
@@ -67,6 +70,16 @@ const char *spw_units_duration(const char *text, u64 *ns)
 	default:
 		return "write it as 20ms, 3s, 10m or 1h";
 	}
+}
+
+const char *spw_units_duration_text(u64 ns, char text[SPW_DURATION_TEXT])
+{
+	const struct unit *unit = &durations[DURATIONS - 1];
+
+	while (unit > durations && (!ns || ns % unit->factor))
+		unit--;
+	snprintf(text, SPW_DURATION_TEXT, "%llu%s", (unsigned long long)(ns / unit->factor), unit->name);
+	return text;
 }
 
 const char *spw_units_rate(const char *text, u64 *per_second)

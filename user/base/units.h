@@ -9,11 +9,18 @@
 
 #include "maps/types.h"
 
+#define SPW_MS_NS     1000000ull
+#define SPW_SECOND_NS (1000 * SPW_MS_NS)
+
 /* Largest rate and count: a terabit per second. */
 #define SPW_RATE_MAX 1000000000000ULL
 
 /** spw_units_duration() - "20ms", "3s", "10m", "1h" in nanoseconds; not more than a year. */
 const char *spw_units_duration(const char *text, u64 *ns);
+
+/** spw_units_duration_text() - the shortest such text for whole milliseconds up to a year: "500ms", "10m". */
+#define SPW_DURATION_TEXT 32
+const char *spw_units_duration_text(u64 ns, char text[SPW_DURATION_TEXT]);
 
 /** spw_units_rate() - "10/s", "2k/s", "1M/s", "1G/s"; at least 1/s. */
 const char *spw_units_rate(const char *text, u64 *per_second);

@@ -14,21 +14,7 @@
 #define STATE_DIR    "/var/lib/spillway"
 #define METRICS_HOST "127.0.0.1"
 #define METRICS_PORT 10010
-#define SECOND_NS    1000000000ULL
-#define LEASE_NS     (3 * SECOND_NS)
-
-/* docs/measurements.md says how far each of them may be off. */
-static const struct spw_config_shedding shedding_defaults = {
-	.eta = 0.95,
-	.floor = 0.30,
-	.ceiling = 1.10,
-	.probe_per_s = 0.02,
-	.cpu_limit = 0.97,
-	.drain_ns = SECOND_NS / 2,
-	.depth_ns = SECOND_NS / 10,
-	.hold_ns = 5 * SECOND_NS,
-	.stay_ns = 600 * SECOND_NS,
-};
+#define LEASE_NS     (3 * SPW_SECOND_NS)
 
 /* Defaults, and the name that all places point to. */
 static int start_config(struct spw_config *config, const char *name)
@@ -44,10 +30,10 @@ static int start_config(struct spw_config *config, const char *name)
 		.pin_dir = strdup(PIN_DIR),
 		.run_dir = strdup(RUN_DIR),
 		.state_dir = strdup(STATE_DIR),
-		.hooks_timeout_ns = 10 * SECOND_NS,
-		.shedding = shedding_defaults,
+		.hooks_timeout_ns = 10 * SPW_SECOND_NS,
 		.file_names = calloc(1, sizeof(*config->file_names)),
 	};
+	spw_shedding_defaults(&config->shedding);
 	if (!config->path || !config->metrics_host || !config->pin_dir || !config->run_dir || !config->state_dir ||
 	    !config->file_names)
 		return -ENOMEM;

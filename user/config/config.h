@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "core/control/parameters.h"
 #include "core/limits/limits.h"
 #include "core/table/prefix.h"
 #include "diagnostics.h"
@@ -96,12 +97,6 @@ struct spw_config_service {
 	size_t netns_count;
 };
 
-/* Parameters of the decision; what each does stands at struct spw_policy (core/decide.h). */
-struct spw_config_shedding {
-	double eta, floor, ceiling, probe_per_s, cpu_limit;
-	u64 drain_ns, depth_ns, hold_ns, stay_ns;
-};
-
 enum spw_attach_mode {
 	SPW_ATTACH_AUTO,   /* native, else generic with a warning */
 	SPW_ATTACH_NATIVE, /* native or not at all */
@@ -140,7 +135,7 @@ struct spw_config {
 	struct spw_place metrics_place;
 	char *hooks_dir;      /* NULL: none */
 	u64 hooks_timeout_ns; /* default 10 s; 1 s to 60 s */
-	struct spw_config_shedding shedding;
+	struct spw_shedding shedding;
 	char *pin_dir;	   /* default /sys/fs/bpf/spillway */
 	char *run_dir;	   /* default /run/spillway: lock, control socket, level file */
 	char *state_dir;   /* default /var/lib/spillway: what was learned, history, events */

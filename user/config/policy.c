@@ -40,25 +40,11 @@ static void make_services(const struct spw_config *config, const u8 *service_ids
 	}
 }
 
-static void take_parameters(const struct spw_config_shedding *shedding, struct spw_policy *policy)
-{
-	policy->eta = shedding->eta;
-	policy->floor = shedding->floor;
-	policy->ceiling = shedding->ceiling;
-	policy->probe_per_s = shedding->probe_per_s;
-	policy->cpu_limit = shedding->cpu_limit;
-	policy->drain_ns = shedding->drain_ns;
-	policy->depth_ns = shedding->depth_ns;
-	policy->hold_ns = shedding->hold_ns;
-	policy->stay_ns = shedding->stay_ns;
-}
-
 void spw_policy_make(const struct spw_config *config, const u8 *class_ids, const u8 *service_ids,
 		     struct spw_named_policy *policy)
 {
 	memset(policy, 0, sizeof(*policy));
-	spw_policy_defaults(&policy->policy);
-	take_parameters(&config->shedding, &policy->policy);
+	policy->policy.shedding = config->shedding;
 	make_classes(config, class_ids, policy);
 	make_services(config, service_ids, policy);
 }

@@ -9,8 +9,6 @@
 
 #include "base/units.h"
 
-#define SECOND_NS 1000000000ULL
-
 _Static_assert(SPW_INTERFACES_MAX == 16 && SPW_MANAGEMENT_PREFIXES_MAX == 64 && IFNAMSIZ == 16, "as messages say");
 
 /* What the kernel takes for a name (dev_valid_name()). */
@@ -105,7 +103,7 @@ static void read_lease(struct spw_reader *reader, const struct spw_node *value, 
 {
 	struct spw_config *config = into;
 
-	spw_read_duration(reader, value, SECOND_NS, 60 * SECOND_NS, "1s to 60s", &config->lease_ns);
+	spw_read_duration(reader, value, SPW_SECOND_NS, 60 * SPW_SECOND_NS, "1s to 60s", &config->lease_ns);
 }
 
 static void read_management_prefixes(struct spw_reader *reader, const struct spw_node *value, void *into)
@@ -226,7 +224,7 @@ static void read_hooks_dir(struct spw_reader *reader, const struct spw_node *val
 
 static void read_hooks_timeout(struct spw_reader *reader, const struct spw_node *value, void *into)
 {
-	spw_read_duration(reader, value, SECOND_NS, 60 * SECOND_NS, "1s to 60s",
+	spw_read_duration(reader, value, SPW_SECOND_NS, 60 * SPW_SECOND_NS, "1s to 60s",
 			  &((struct spw_config *)into)->hooks_timeout_ns);
 }
 

@@ -11,8 +11,6 @@
 #include "base/units.h"
 #include "url.h"
 
-#define MS_NS 1000000ULL
-
 static void set_target(struct spw_reader *reader, struct spw_config_probe *probe, enum spw_config_probe_kind kind,
 		       const struct spw_node *value)
 {
@@ -72,7 +70,7 @@ static void read_limit(struct spw_reader *reader, const struct spw_node *value, 
 	u64 number = 0;
 
 	if (probe->kind == SPW_PROBE_HTTP) {
-		if (spw_read_duration(reader, value, MS_NS, 60000 * MS_NS, "1ms to 60s", &number))
+		if (spw_read_duration(reader, value, SPW_MS_NS, 60000 * SPW_MS_NS, "1ms to 60s", &number))
 			probe->limit = (double)number / 1e9;
 	} else {
 		const char *text = spw_read_text(reader, value, "a number such as 80");
@@ -86,13 +84,13 @@ static void read_limit(struct spw_reader *reader, const struct spw_node *value, 
 
 static void read_interval(struct spw_reader *reader, const struct spw_node *value, void *into)
 {
-	spw_read_duration(reader, value, 100 * MS_NS, 60000 * MS_NS, "100ms to 60s",
+	spw_read_duration(reader, value, 100 * SPW_MS_NS, 60000 * SPW_MS_NS, "100ms to 60s",
 			  &((struct spw_config_probe *)into)->interval_ns);
 }
 
 static void read_timeout(struct spw_reader *reader, const struct spw_node *value, void *into)
 {
-	spw_read_duration(reader, value, 10 * MS_NS, 10000 * MS_NS, "10ms to 10s",
+	spw_read_duration(reader, value, 10 * SPW_MS_NS, 10000 * SPW_MS_NS, "10ms to 10s",
 			  &((struct spw_config_probe *)into)->timeout_ns);
 }
 
@@ -119,7 +117,7 @@ void spw_read_probe(struct spw_reader *reader, const struct spw_node *value, voi
 	struct spw_config_probe *probe = &((struct spw_config_service *)service)->probe;
 
 	*probe = (struct spw_config_probe){
-		.place = value->place, .interval_ns = 1000 * MS_NS, .timeout_ns = 1000 * MS_NS};
+		.place = value->place, .interval_ns = 1000 * SPW_MS_NS, .timeout_ns = 1000 * SPW_MS_NS};
 	if (!spw_find_keys(reader, value, "a probe such as { http: \"http://127.0.0.1:80/\", limit: 200ms }", keys,
 			   KEYS, found))
 		return;

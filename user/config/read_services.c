@@ -7,8 +7,6 @@
 
 #include "base/units.h"
 
-#define MS_NS 1000000ULL
-
 /* Note that the service that is being read, the last one, has @port; false: somebody has it already. */
 static bool claim_port(struct spw_reader *reader, const struct spw_node *node, const char *protocol,
 		       struct spw_port_use *uses, u16 port)
@@ -109,7 +107,7 @@ static void read_wait_target(struct spw_reader *reader, const struct spw_node *v
 {
 	struct spw_config_service *service = into;
 
-	spw_read_duration(reader, value, MS_NS, 60000 * MS_NS, "1ms to 60s", &service->wait_target_ns);
+	spw_read_duration(reader, value, SPW_MS_NS, 60000 * SPW_MS_NS, "1ms to 60s", &service->wait_target_ns);
 }
 
 static void read_netns(struct spw_reader *reader, const struct spw_node *value, void *into)
@@ -151,7 +149,7 @@ static void read_service(struct spw_reader *reader, const struct spw_node *name)
 		return;
 	config->services = service;
 	service += config->services_count++;
-	*service = (struct spw_config_service){.place = name->place, .wait_target_ns = 20 * MS_NS};
+	*service = (struct spw_config_service){.place = name->place, .wait_target_ns = 20 * SPW_MS_NS};
 	if (!spw_replace_text(reader, &service->name, NULL, name->text) ||
 	    !spw_find_keys(reader, name->next, "a service such as { tcp: [80, 443] }", keys, COUNT_OF(keys), found))
 		return;

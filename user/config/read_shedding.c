@@ -1,68 +1,48 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* shedding: the parameters of the decision. Nobody has to touch them; docs/spillway.yaml.5 says what they do. */
+/* shedding: { PARAMETER: VALUE }, as core/control/parameters.h lists them. */
 #include "reader.h"
 
-#define SECOND_NS 1000000000ULL
-#define MS_NS	  1000000ULL
+#include <stdio.h>
 
-static void read_target(struct spw_reader *reader, const struct spw_node *value, void *into)
+#include "base/units.h"
+
+static void read_time(struct spw_reader *reader, const struct spw_node *value, const struct spw_parameter *parameter,
+		      u64 *ns)
 {
-	spw_read_percent(reader, value, 0.5, 1, "50% to 100%", &((struct spw_config_shedding *)into)->eta);
+	u64 least = (u64)parameter->least, most = (u64)parameter->most;
+	char least_text[SPW_DURATION_TEXT], most_text[SPW_DURATION_TEXT], bounds[2 * SPW_DURATION_TEXT + 8];
+
+	snprintf(bounds, sizeof(bounds), "%s to %s", spw_units_duration_text(least, least_text),
+		 spw_units_duration_text(most, most_text));
+	spw_read_duration(reader, value, least, most, bounds, ns);
 }
 
-static void read_floor(struct spw_reader *reader, const struct spw_node *value, void *into)
+static void read_share(struct spw_reader *reader, const struct spw_node *value, const struct spw_parameter *parameter,
+		       double *share)
 {
-	spw_read_percent(reader, value, 0.05, 0.9, "5% to 90%", &((struct spw_config_shedding *)into)->floor);
-}
+	char bounds[32];
 
-static void read_ceiling(struct spw_reader *reader, const struct spw_node *value, void *into)
-{
-	spw_read_percent(reader, value, 1, 3, "100% to 300%", &((struct spw_config_shedding *)into)->ceiling);
-}
-
-static void read_probe_rate(struct spw_reader *reader, const struct spw_node *value, void *into)
-{
-	spw_read_percent(reader, value, 0, 0.2, "0% to 20%", &((struct spw_config_shedding *)into)->probe_per_s);
-}
-
-static void read_cpu_limit(struct spw_reader *reader, const struct spw_node *value, void *into)
-{
-	spw_read_percent(reader, value, 0.5, 1, "50% to 100%", &((struct spw_config_shedding *)into)->cpu_limit);
-}
-
-static void read_drain(struct spw_reader *reader, const struct spw_node *value, void *into)
-{
-	spw_read_duration(reader, value, 100 * MS_NS, 2 * SECOND_NS, "100ms to 2s",
-			  &((struct spw_config_shedding *)into)->drain_ns);
-}
-
-static void read_depth(struct spw_reader *reader, const struct spw_node *value, void *into)
-{
-	spw_read_duration(reader, value, 20 * MS_NS, SECOND_NS, "20ms to 1s",
-			  &((struct spw_config_shedding *)into)->depth_ns);
-}
-
-static void read_hold(struct spw_reader *reader, const struct spw_node *value, void *into)
-{
-	spw_read_duration(reader, value, SECOND_NS, 600 * SECOND_NS, "1s to 10m",
-			  &((struct spw_config_shedding *)into)->hold_ns);
-}
-
-static void read_stay(struct spw_reader *reader, const struct spw_node *value, void *into)
-{
-	spw_read_duration(reader, value, 10 * SECOND_NS, 86400 * SECOND_NS, "10s to 24h",
-			  &((struct spw_config_shedding *)into)->stay_ns);
+	snprintf(bounds, sizeof(bounds), "%g%% to %g%%", 100 * parameter->least, 100 * parameter->most);
+	spw_read_percent(reader, value, parameter->least, parameter->most, bounds, share);
 }
 
 void spw_read_shedding(struct spw_reader *reader, const struct spw_node *value, void *config)
 {
-	static const struct spw_key keys[] = {
-		{"target", read_target},    {"floor", read_floor},	   {"ceiling", read_ceiling},
-		{"probe", read_probe_rate}, {"cpu_limit", read_cpu_limit}, {"drain", read_drain},
-		{"depth", read_depth},	    {"hold", read_hold},	   {"stay", read_stay},
-	};
-	const struct spw_node *found[COUNT_OF(keys)];
+	u8 *shedding = (u8 *)&((struct spw_config *)config)->shedding;
+	const struct spw_node *found[SPW_PARAMETERS];
+	struct spw_key keys[SPW_PARAMETERS];
 
-	if (spw_find_keys(reader, value, "parameters such as { hold: 5s }", keys, COUNT_OF(keys), found))
-		spw_read_found(reader, keys, COUNT_OF(keys), found, &((struct spw_config *)config)->shedding);
+	for (size_t i = 0; i < SPW_PARAMETERS; i++)
+		keys[i] = (struct spw_key){spw_parameters[i].key, NULL};
+	if (!spw_find_keys(reader, value, "parameters such as { hold: 5s }", keys, SPW_PARAMETERS, found))
+		return;
+	for (size_t i = 0; i < SPW_PARAMETERS; i++) {
+		const struct spw_parameter *parameter = &spw_parameters[i];
+		void *into = shedding + parameter->offset;
+
+		if (found[i] && parameter->is_time)
+			read_time(reader, found[i]->next, parameter, into);
+		else if (found[i])
+			read_share(reader, found[i]->next, parameter, into);
+	}
 }

@@ -142,37 +142,20 @@ static json_t *services_json(const struct spw_history_policy *policy)
 	return array;
 }
 
-/* The plain numbers of a policy, by name: one table for both directions. */
-static const struct {
-	const char *name;
-	size_t offset;
-	bool is_time; /* u64 nanoseconds; else double */
-} parameters[] = {
-	{"eta", offsetof(struct spw_policy, eta), false},
-	{"floor", offsetof(struct spw_policy, floor), false},
-	{"ceiling", offsetof(struct spw_policy, ceiling), false},
-	{"probe_per_s", offsetof(struct spw_policy, probe_per_s), false},
-	{"drain_ns", offsetof(struct spw_policy, drain_ns), true},
-	{"depth_ns", offsetof(struct spw_policy, depth_ns), true},
-	{"hold_ns", offsetof(struct spw_policy, hold_ns), true},
-	{"stay_ns", offsetof(struct spw_policy, stay_ns), true},
-	{"cpu_limit", offsetof(struct spw_policy, cpu_limit), false},
-};
-
 json_t *spw_history_policy_json(const struct spw_history_policy *policy)
 {
 	json_t *object = json_pack("{s:s,s:s,s:I,s:I,s:o,s:o}", "version", SPW_VERSION, "config",
 				   spw_text_printable(policy->config) ? policy->config : "", "now_ns",
 				   (json_int_t)policy->now_ns, "wall_ns", (json_int_t)policy->wall_ns, "classes",
 				   classes_json(&policy->policy), "services", services_json(policy));
-	const u8 *core = (const u8 *)&policy->policy.policy;
+	const u8 *shedding = (const u8 *)&policy->policy.policy.shedding;
 
-	for (size_t i = 0; i < sizeof(parameters) / sizeof(*parameters); i++) {
-		const void *field = core + parameters[i].offset;
+	for (size_t i = 0; i < SPW_PARAMETERS; i++) {
+		const void *value = shedding + spw_parameters[i].offset;
 
-		json_object_set_new(object, parameters[i].name,
-				    parameters[i].is_time ? json_integer((json_int_t) * (const u64 *)field)
-							  : json_real(*(const double *)field));
+		json_object_set_new(object, spw_parameters[i].field,
+				    spw_parameters[i].is_time ? json_integer((json_int_t) * (const u64 *)value)
+							      : json_real(*(const double *)value));
 	}
 	return object;
 }
@@ -249,11 +232,11 @@ static bool get_service(const json_t *object, struct spw_service_policy *service
 
 static bool get_parameters(const json_t *object, struct spw_policy *core)
 {
-	for (size_t i = 0; i < sizeof(parameters) / sizeof(*parameters); i++) {
-		void *field = (u8 *)core + parameters[i].offset;
+	for (size_t i = 0; i < SPW_PARAMETERS; i++) {
+		void *value = (u8 *)&core->shedding + spw_parameters[i].offset;
 
-		if (parameters[i].is_time ? !get_time(object, parameters[i].name, field)
-					  : !get_number(object, parameters[i].name, field))
+		if (spw_parameters[i].is_time ? !get_time(object, spw_parameters[i].field, value)
+					      : !get_number(object, spw_parameters[i].field, value))
 			return false;
 	}
 	return true;

@@ -138,15 +138,7 @@ struct loads {
 void spw_policy_defaults(struct spw_policy *policy)
 {
 	memset(policy, 0, sizeof(*policy));
-	policy->eta = 0.95;
-	policy->floor = 0.30;
-	policy->ceiling = 1.10;
-	policy->probe_per_s = 0.02;
-	policy->drain_ns = SECOND_NS / 2;
-	policy->depth_ns = SECOND_NS / 10;
-	policy->hold_ns = 5 * SECOND_NS;
-	policy->stay_ns = 600 * SECOND_NS;
-	policy->cpu_limit = 0.97;
+	spw_shedding_defaults(&policy->shedding);
 }
 
 double spw_default_reserve(u32 rank, u32 count)

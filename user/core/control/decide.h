@@ -14,6 +14,7 @@
 #include "maps/control.h"
 #include "maps/admission.h"
 #include "facts.h"
+#include "parameters.h"
 
 /* How a class may be treated, from the configuration, by rank. */
 struct spw_class_policy {
@@ -32,23 +33,20 @@ struct spw_service_policy {
 };
 
 /*
- * From the configuration, the same until the next reload. The defaults are those of the measured prototype
- * (spw_policy_defaults()); docs/spillway.yaml.5 says what each does.
+ * From the configuration, the same until the next reload. What the parameters do, their ranges and defaults stand in
+ * parameters.h.
  */
 struct spw_policy {
 	u32 classes_count;
 	struct spw_class_policy classes[SPW_CLASSES_MAX];
 	u32 services_count;
 	struct spw_service_policy services[SPW_SERVICES_MAX];
-	double eta;	    /* share of the capacity that is given out while shedding: 0.95 */
-	double floor;	    /* no budget goes below this share of the capacity: 0.30 */
-	double ceiling;	    /* armed at every level, in capacities: 1.10 */
-	double probe_per_s; /* how fast a learned capacity is tried upwards, share a second: 0.02 */
-	u64 drain_ns;	    /* time in which a queue is to drain: 500 ms */
-	u64 depth_ns;	    /* of the budget's bucket: 100 ms */
-	u64 hold_ns;	    /* a level stays at least so long before it goes down one step: 5 s */
-	u64 stay_ns;	    /* how long a source keeps its place: 10 min */
-	double cpu_limit;   /* guards: above this a core is saturated, 0.97 */
+	union {
+		struct spw_shedding shedding;
+		struct {
+			SPW_SHEDDING_FIELDS
+		};
+	};
 };
 
 /* What an operator wants of the level, and until when (the agent takes care of the time). */
