@@ -28,46 +28,102 @@ PKG_LIBS   = $(shell pkg-config --libs $(PKG))
 
 WARN    := -Wall -Wextra -Werror
 CFLAGS  ?= -O2 -g
-# Includes name a file from the top ("maps/types.h") or from user/ ("core/words.h"); those beside a file by its name alone.
-INCLUDE := -iquote . -iquote user
-CFLAGS_ALL = -std=gnu11 -D_GNU_SOURCE $(WARN) $(CFLAGS) -DSPW_VERSION='"$(VERSION)"' $(INCLUDE) -I$(BUILD)/bpf $(PKG_CFLAGS) -MMD -MP
-SAN     := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
-BPF_CFLAGS := -O2 -g -target bpf -mcpu=v3 -D__TARGET_ARCH_$(ARCH) $(WARN) -Wno-unused-function -Ivmlinux -iquote .
+# Includes name a file from the top ("maps/types.h") or from user/ ("core/words.h"); files of the same folder by name alone.
+INCLUDE := -iquote . -iquote user -I$(BUILD)/bpf
+C_FLAGS  = -std=gnu11 -D_GNU_SOURCE $(WARN) -DSPW_VERSION='"$(VERSION)"' $(INCLUDE) $(PKG_CFLAGS)
+# Instrumented code misleads GCC's analysis of formats; `make matrix` has those warnings.
+SAN     := -Wno-format-truncation -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+FUZZER  := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
+BPF_CFLAGS := -O2 -g -target bpf -mcpu=v3 -D__TARGET_ARCH_$(ARCH) $(WARN) -Wno-unused-function -Ivmlinux -iquote . -iquote user
 
-SRC      := $(wildcard user/*.c user/*/*.c user/*/*/*.c)
-OBJ      := $(SRC:%.c=$(BUILD)/obj/%.o)
-# What runs in the unit ring, under ASan and UBSan: what is pure, and of io/ what works without a network and without maps.
-SAN_SRC  := $(wildcard user/base/*.c user/core/*.c user/core/*/*.c user/config/*.c user/lists/*.c user/view/*.c) \
-            $(addprefix user/signals/,answer.c proc_text.c tally.c) user/host/pcapng.c user/host/hooks.c user/kernel/registry.c \
-            $(addprefix user/store/,learned.c state_file.c history.c history_parts.c history_read.c thinning.c events.c)
-SAN_OBJ  := $(SAN_SRC:%.c=$(BUILD)/san/%.o)
-SKELS    := $(BUILD)/bpf/spillway.skel.h $(BUILD)/bpf/signals.skel.h
-SIM_OBJ  := $(patsubst %.c,$(BUILD)/san/%.o,$(filter-out tests/sim/test_%,$(wildcard tests/sim/*.c)))
-SIM      := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/sim/test_*.c))
-UNIT     := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c)) $(SIM)
+# Sources by folder. A new file needs no change here.
+SRC       := $(wildcard user/*.c user/*/*.c user/*/*/*.c)
+FOLDERS   := $(filter-out user,$(patsubst %/,%,$(sort $(dir $(SRC)))))
+OBJ       := $(SRC:%.c=$(BUILD)/obj/%.o)
+SKELS     := $(patsubst bpf/%.bpf.c,$(BUILD)/bpf/%.skel.h,$(wildcard bpf/*.bpf.c))
+# Linked by tests that run on the host without root, under ASan and UBSan: everything but the verbs.
+SAN_LIBS  := $(patsubst %,$(BUILD)/san/%.a,$(filter-out user/cmd,$(FOLDERS)))
+# Linked by fuzz targets: what reads input from outside.
+FUZZ_LIBS := $(patsubst %,$(BUILD)/fuzzobj/%.a,$(filter user/base user/core% user/config user/lists user/signals user/store,$(FOLDERS)))
+OBJ_LIBS  := $(patsubst %,$(BUILD)/obj/%.a,$(FOLDERS))
+
+SIM_OBJ   := $(patsubst %.c,$(BUILD)/san/%.o,$(filter-out tests/sim/test_%,$(wildcard tests/sim/*.c)))
+SIM       := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/sim/test_*.c))
+UNIT      := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c)) $(SIM)
+FUZZ      := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+
+# What each target runs, and which programs those scripts start. tests/unit/test_targets compares the two.
+DEMO_SCRIPTS   := tests/demo/demo
+DEMO           := $(BUILD)/spillway $(addprefix $(BUILD)/tests/,arrive upstream blast)
+TEST_SCRIPTS   := $(wildcard tests/prog/*.py tests/e2e/*.py)
+TESTS          := $(BUILD)/spillway $(UNIT) $(addprefix $(BUILD)/tests/,blast driver bans_driver signals_watch arrive upstream e2e/hooks_driver)
+VMTEST_SCRIPTS := tests/vm/run tests/vm/guest $(TEST_SCRIPTS)
+VMTEST         := $(TESTS)
+BENCH_SCRIPTS  :=
+BENCH          := $(BUILD)/bench/bench
+BENCH_FLOOD_SCRIPTS := tests/bench/flood
+BENCH_FLOOD    := $(addprefix $(BUILD)/bench/,flood feed.bpf.o) $(BUILD)/spillway $(addprefix $(BUILD)/tests/,arrive upstream blast)
+BENCH_SIGNALS_SCRIPTS := tests/bench/signals
+BENCH_SIGNALS  := $(BUILD)/spillway $(addprefix $(BUILD)/tests/,signals_watch blast)
+BENCH_LOOP_SCRIPTS := tests/loop/bench
+BENCH_LOOP     := $(BUILD)/spillway $(addprefix $(BUILD)/tests/,arrive upstream blast)
+
+# Where the caller gave no -j: one job per processor.
+JOBS = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
+build_them = @$(MAKE) --no-print-directory $(if $(filter 1,$(V)),,-s) $(JOBS)
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all help deps check test vmtest bench bench-flood bench-signals bench-loop demo install uninstall vmlinux lint format clean fuzz pure tests
+.PHONY: all objects help deps check test vmtest bench bench-flood bench-signals bench-loop demo install uninstall vmlinux \
+	lint lint-format lint-tidy lint-shell format clean fuzz pure tests debug matrix compdb FORCE
 all: $(BUILD)/spillway
 
 help:
-	@sed -n 's/^## //p' $(MAKEFILE_LIST) | sed 's,\$$(BUILD),$(BUILD),'
+	@sed -n 's/^## //p' $(firstword $(MAKEFILE_LIST)) | sed 's,\$$(BUILD),$(BUILD),'
 
 ## all      build $(BUILD)/spillway (the default)
-$(BUILD)/spillway: $(OBJ) $(BUILD)/pure.stamp
+# Calls of the core are checked here, in the ordinary build. Sanitizers add calls of their own.
+CHECKS := $(if $(findstring -fsanitize,$(CFLAGS)),,$(BUILD)/pure.stamp)
+$(BUILD)/spillway: $(OBJ) $(BUILD)/sources | $(CHECKS)
 	$(say) LINK $@
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(OBJ) $(PKG_LIBS)
 
+# Written when a source file comes or goes: then everything is archived and linked again.
+$(BUILD)/sources: FORCE
+	@mkdir -p $(@D)
+	@echo '$(sort $(SRC))' | cmp -s - $@ || echo '$(sort $(SRC))' >$@
+
+# Three kinds of objects, each in a folder of its own: of the product, with sanitizers, for the fuzzer.
 $(BUILD)/obj/%.o: %.c | $(SKELS)
 	$(say) CC $<
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(CFLAGS_ALL) -c -o $@ $<
+	$(Q)$(CC) $(C_FLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 $(BUILD)/san/%.o: %.c | $(SKELS)
 	$(say) CC-SAN $<
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(CFLAGS_ALL) $(SAN) -c -o $@ $<
+	$(Q)$(CC) $(C_FLAGS) $(CFLAGS) $(SAN) -MMD -MP -c -o $@ $<
+
+$(BUILD)/fuzzobj/%.o: %.c | $(SKELS)
+	$(say) CC-FUZZ $<
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CLANG) $(C_FLAGS) $(FUZZER) -MMD -MP -c -o $@ $<
+
+# Thin archives, one a folder, so that a test links what it needs and no more.
+define archive # KIND, FOLDER
+$(BUILD)/$(1)/$(2).a: $(patsubst %.c,$(BUILD)/$(1)/%.o,$(wildcard $(2)/*.c)) $(BUILD)/sources
+	$$(Q)rm -f $$@; ar rcsT $$@ $$(filter %.o,$$^)
+endef
+$(foreach kind,obj san fuzzobj,$(foreach folder,$(FOLDERS),$(eval $(call archive,$(kind),$(folder)))))
+
+# Link a program with what it needs of the archives, and note in $@.d which objects that was, so that it is linked again
+# only when one of those has changed. The archives themselves are order-only prerequisites.
+define link # COMPILER, OBJECTS, ARCHIVES, LIBRARIES
+$(say) LINK $@
+$(Q)mkdir -p $(@D)
+$(Q)$(1) $(LDFLAGS) -o $@ $(2) -Wl,-t -Wl,--start-group $(3) -Wl,--end-group $(4) >$@.trace
+$(Q)grep '^$(BUILD)/.*\.o$$' $@.trace | sort -u | sed 's,.*,$@: &\n&:,' >$@.d; rm $@.trace
+endef
 
 $(BUILD)/bpf/%.bpf.o: bpf/%.bpf.c vmlinux/vmlinux.h
 	$(say) BPF $<
@@ -90,111 +146,86 @@ $(BUILD)/pure.stamp: $(CORE_OBJ) tests/pure
 ## pure     check that user/core calls nothing but memory and comparison
 pure: $(BUILD)/pure.stamp
 
-$(filter-out $(SIM),$(UNIT)) $(BUILD)/tests/e2e/hooks_driver: $(BUILD)/tests/%: tests/%.c $(SAN_OBJ)
-	$(say) TEST $@
-	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(CFLAGS_ALL) $(SAN) -o $@ $< $(SAN_OBJ) $(PKG_LIBS) -lcmocka -lm
+SAN_CC = $(CC) $(CFLAGS) $(SAN)
+$(BUILD)/tests/unit/%: $(BUILD)/san/tests/unit/%.o $(BUILD)/sources | $(SAN_LIBS)
+	$(call link,$(SAN_CC),$<,$(SAN_LIBS),$(PKG_LIBS) -lcmocka -lm)
 
 # The plant that the sim ring shares.
-$(SIM): $(BUILD)/tests/%: tests/%.c $(SAN_OBJ) $(SIM_OBJ)
-	$(say) TEST $@
-	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(CFLAGS_ALL) $(SAN) -o $@ $< $(SIM_OBJ) $(SAN_OBJ) $(PKG_LIBS) -lcmocka -lm
+$(BUILD)/tests/sim/%: $(BUILD)/san/tests/sim/%.o $(SIM_OBJ) $(BUILD)/sources | $(SAN_LIBS)
+	$(call link,$(SAN_CC),$< $(SIM_OBJ),$(SAN_LIBS),$(PKG_LIBS) -lcmocka -lm)
+
+$(BUILD)/tests/e2e/hooks_driver: $(BUILD)/san/tests/e2e/hooks_driver.o $(BUILD)/sources | $(SAN_LIBS)
+	$(call link,$(SAN_CC),$<,$(SAN_LIBS),$(PKG_LIBS) -lm)
 
 ## tests    build what the rings run
-tests: $(BUILD)/spillway $(UNIT) $(addprefix $(BUILD)/tests/,blast driver bans_driver signals_watch arrive upstream e2e/hooks_driver)
+tests: $(TESTS)
 
-$(BUILD)/tests/driver: tests/prog/driver.c $(OBJ)
-	$(say) TEST $@
-	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(CFLAGS_ALL) -o $@ $< $(filter-out %/user/main.o,$(OBJ)) $(PKG_LIBS) -lpthread
+# Parts of the product behind a pipe: the ruleset and limits, the bans, the signals.
+$(BUILD)/tests/driver $(BUILD)/tests/bans_driver: $(BUILD)/tests/%: $(BUILD)/obj/tests/prog/%.o $(BUILD)/sources | $(OBJ_LIBS)
+	$(call link,$(CC) $(CFLAGS),$<,$(OBJ_LIBS),$(PKG_LIBS) -lpthread -lm)
 
-# The same for entries, as the agent holds them.
-$(BUILD)/tests/bans_driver: tests/prog/bans_driver.c $(OBJ)
-	$(say) TEST $@
-	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(CFLAGS_ALL) -o $@ $< $(filter-out %/user/main.o,$(OBJ)) $(PKG_LIBS) -lpthread
+$(BUILD)/tests/signals_watch: $(BUILD)/obj/tests/e2e/signals_watch.o $(BUILD)/sources | $(OBJ_LIBS)
+	$(call link,$(CC) $(CFLAGS),$<,$(OBJ_LIBS),$(PKG_LIBS) -lm)
 
-$(BUILD)/tests/blast: tests/e2e/blast.c
-	$(say) CC $<
+# Generators of load and a server behind a proxy. They share nothing with the product.
+ARRIVE := $(patsubst %,$(BUILD)/obj/tests/loop/%.o,arrive schedule client answer tally)
+$(BUILD)/tests/arrive: $(ARRIVE)
+$(BUILD)/tests/upstream: $(BUILD)/obj/tests/loop/upstream.o
+$(BUILD)/tests/blast: $(BUILD)/obj/tests/e2e/blast.o
+$(BUILD)/tests/arrive $(BUILD)/tests/upstream $(BUILD)/tests/blast:
+	$(say) LINK $@
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE $(WARN) -O2 -o $@ $<
-
-# Prints what the agent would know at each tick, without an agent.
-WATCH_OBJ := $(filter-out $(BUILD)/obj/user/main.o $(BUILD)/obj/user/agent/% $(BUILD)/obj/user/cmd/%,$(OBJ))
-$(BUILD)/tests/signals_watch: tests/e2e/signals_watch.c $(WATCH_OBJ)
-	$(say) CC $<
-	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(CFLAGS_ALL) -o $@ $< $(WATCH_OBJ) $(PKG_LIBS) -lm
-
-ARRIVE := $(addprefix tests/loop/,arrive.c schedule.c client.c answer.c tally.c)
-$(BUILD)/tests/arrive: $(ARRIVE) $(wildcard tests/loop/*.h)
-	$(say) CC tests/loop/arrive.c
-	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE $(WARN) -O2 -g -o $@ $(ARRIVE) -lm
-
-$(BUILD)/tests/upstream: tests/loop/upstream.c
-	$(say) CC $<
-	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE $(WARN) -O2 -o $@ $<
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lm
 
 ## check    what needs no root: unit and sim rings under ASan and UBSan, purity of the core
-check: $(BUILD)/spillway $(UNIT)
-	@tests/run unit sim
-
-# Where nobody has said how many at a time, as many as there are processors.
-JOBS = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
+check:
+	$(build_them) $(BUILD)/spillway $(UNIT)
+	@tests/run -j $(shell nproc) sim unit
 
 ## test     all rings on this host: unit, sim, prog, e2e (root; installs what is missing)
 test:
 	@packaging/deps build test
-	@$(MAKE) --no-print-directory $(JOBS) tests
+	$(build_them) $(TESTS)
 	@tests/run unit sim prog e2e
 
 ## vmtest   the root rings inside virtual machines, on Debian's kernels 6.1 and 6.12 (root)
 vmtest:
 	@packaging/deps build test vm
-	@$(MAKE) --no-print-directory $(JOBS) tests
+	$(build_them) $(VMTEST)
 	@tests/vm/run
 
 ## bench    cost per packet, in BPF_PROG_TEST_RUN and on a veth (root)
 bench:
 	@packaging/deps build test loop
-	@$(MAKE) --no-print-directory $(BUILD)/spillway
-	@$(MAKE) --no-print-directory -f tests/bench/Makefile BUILD=$(BUILD) bench
+	$(build_them) $(BENCH)
+	@$(BUILD)/bench/bench --out $(BUILD) $(BENCH_FLAGS)
 
 ## bench-flood  what a SYN flood leaves of nginx, beside nftables (root, 5 min)
 bench-flood:
 	@packaging/deps build test loop
-	@$(MAKE) --no-print-directory $(BUILD)/spillway
-	@$(MAKE) --no-print-directory -f tests/bench/Makefile BUILD=$(BUILD) build
+	$(build_them) $(BENCH_FLOOD)
 	@tests/bench/flood $(FLOOD_FLAGS)
 
 ## bench-signals  what the signals cost a request (root, 1 min)
 bench-signals:
 	@packaging/deps build test
-	@$(MAKE) --no-print-directory $(BUILD)/tests/signals_watch
-	@tests/bench/signals
+	$(build_them) $(BENCH_SIGNALS)
+	@tests/bench/signals $(SIGNALS_FLAGS)
 
 ## bench-loop  the closed loop: real servers in overload, with spillway and without it (root, 40 min; LOOP_FLAGS=--quick: 3 min)
 bench-loop:
 	@packaging/deps build test loop
-	@$(MAKE) --no-print-directory $(BUILD)/spillway $(BUILD)/tests/arrive $(BUILD)/tests/upstream
+	$(build_them) $(BENCH_LOOP)
 	@tests/loop/bench $(LOOP_FLAGS)
 
 ## fuzz     each parser of outside input for FUZZ_SECONDS (60)
 FUZZ_SECONDS ?= 60
-FUZZ     := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
-FUZZ_SRC := $(wildcard user/base/*.c user/core/*.c user/core/*/*.c user/config/*.c user/lists/*.c) \
-            $(addprefix user/signals/,answer.c proc_text.c) $(addprefix user/store/,history_parts.c history_read.c ban_line.c)
-$(BUILD)/fuzz/%: tests/fuzz/%.c tests/fuzz/fuzz.h $(FUZZ_SRC)
-	$(say) FUZZ $@
-	$(Q)mkdir -p $(@D)
-	$(Q)$(CLANG) -std=gnu11 -D_GNU_SOURCE -DSPW_VERSION='"$(VERSION)"' -g -O1 $(INCLUDE) \
-	  -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
-	  -o $@ $< $(FUZZ_SRC) $(shell pkg-config --cflags --libs yaml-0.1 jansson libsystemd) -lm
+$(BUILD)/fuzz/%: $(BUILD)/fuzzobj/tests/fuzz/%.o $(BUILD)/sources | $(FUZZ_LIBS)
+	$(call link,$(CLANG) $(FUZZER) -fsanitize=fuzzer,$<,$(FUZZ_LIBS),$(PKG_LIBS) -lm)
 
-fuzz: $(FUZZ)
+fuzz:
+	@packaging/deps build fuzz
+	$(build_them) $(FUZZ)
 	@for target in $(FUZZ); do \
 	  name=$${target##*/fuzz_}; mkdir -p $(BUILD)/fuzz/corpus/$$name; \
 	  echo "fuzz $$name for $(FUZZ_SECONDS) s"; \
@@ -204,10 +235,10 @@ fuzz: $(FUZZ)
 	  tail -n 1 $(BUILD)/fuzz/$$name.log; \
 	done
 
-## demo     a shop, four kinds of clients, the level goes to red: what is refused and what is served (root, 60 s)
+## demo     one shop and a flood of visitors, without spillway and with it (root, 90 s)
 demo:
-	@packaging/deps build test
-	@$(MAKE) --no-print-directory $(JOBS) $(BUILD)/spillway $(BUILD)/tests/arrive
+	@packaging/deps build test loop
+	$(build_them) $(DEMO)
 	@tests/demo/demo
 
 ## deps     install what the build needs (Debian), or name it (elsewhere)
@@ -239,20 +270,86 @@ vmlinux:
 	CLANG=$(CLANG) BPF_CFLAGS="$(filter-out -Ivmlinux,$(BPF_CFLAGS))" \
 	  vmlinux/generate $(BPFTOOL) vmlinux/vmlinux.h vmlinux/compile-all
 
-## lint     clang-tidy over user/, shell syntax
-SHELL_SRC = $(shell grep -lIrE '^\#!.*\b(ba)?sh\b' packaging tests vmlinux)
+# Everything that is written in C here, by how it is compiled.
+C_SRC   := $(SRC) $(wildcard tests/*/*.c)
+BPF_SRC := $(filter %.bpf.c,$(C_SRC)) $(wildcard bpf/*.bpf.c)
+C_SRC   := $(filter-out %.bpf.c,$(C_SRC))
+C_ALL   := $(C_SRC) $(BPF_SRC) $(wildcard bpf/*.h maps/*.h user/*/*.h user/*/*/*.h tests/*/*.h)
+SHELL_SRC = .ci/run $(shell grep -lIrE '^\#!.*\b(ba|da)?sh\b' packaging tests vmlinux)
+BENCH_C := $(filter tests/bench/%,$(C_SRC))
+
+## lint     clang-format, clang-tidy and shellcheck over all C, BPF and shell
 lint:
 	@packaging/deps build lint
-	@$(MAKE) --no-print-directory $(SKELS)
-	bash -n $(SHELL_SRC)
-	clang-tidy --quiet --warnings-as-errors='*' $(SRC) -- $(filter-out -MMD -MP,$(CFLAGS_ALL))
+	$(build_them) lint-format lint-shell lint-tidy
+
+lint-format:
+	$(say) FORMAT "$(words $(C_ALL)) files"
+	$(Q)clang-format --dry-run -Werror $(C_ALL)
+
+lint-shell:
+	$(say) SHELL "$(words $(SHELL_SRC)) files"
+	$(Q)shellcheck -x $(SHELL_SRC)
+
+# A file is checked again when its object has been built again.
+TIDY := clang-tidy --quiet --warnings-as-errors='*'
+quiet_tidy = 2>&1 | { grep -vE '^[0-9]+ warnings? (generated|treated)|^Suppressed|^Use -' || true; }
+lint-tidy: $(C_SRC:%.c=$(BUILD)/lint/%.tidy) $(BPF_SRC:%.c=$(BUILD)/lint/%.tidy)
+
+$(BUILD)/lint/bpf/%.bpf.tidy: $(BUILD)/bpf/%.bpf.o .clang-tidy
+	$(say) TIDY bpf/$*.bpf.c
+	$(Q)mkdir -p $(@D)
+	$(Q)$(TIDY) bpf/$*.bpf.c -- $(BPF_CFLAGS)
+	$(Q)touch $@
+
+$(BUILD)/lint/tests/bench/%.bpf.tidy: $(BUILD)/bench/%.bpf.o .clang-tidy
+	$(say) TIDY tests/bench/$*.bpf.c
+	$(Q)mkdir -p $(@D)
+	$(Q)$(TIDY) tests/bench/$*.bpf.c -- $(BPF_CFLAGS)
+	$(Q)touch $@
+
+$(BUILD)/lint/tests/bench/%.tidy: $(BUILD)/bench/%.o .clang-tidy
+	$(say) TIDY tests/bench/$*.c
+	$(Q)mkdir -p $(@D)
+	$(Q)$(TIDY) tests/bench/$*.c -- $(C_FLAGS) -I$(BUILD)/bench
+	$(Q)touch $@
+
+$(BUILD)/lint/%.tidy: $(BUILD)/obj/%.o .clang-tidy
+	$(say) TIDY $*.c
+	$(Q)mkdir -p $(@D)
+	$(Q)$(TIDY) $*.c -- $(C_FLAGS)
+	$(Q)touch $@
 
 ## format   clang-format over everything that is ours
 format:
-	clang-format -i $(wildcard bpf/*.[ch] maps/*.h user/*.[ch] user/*/*.[ch] user/*/*/*.[ch] tests/*/*.[ch])
+	clang-format -i $(C_ALL)
+
+## debug    $(BUILD)/debug/spillway: -O0 -g3 with sanitizers
+debug:
+	$(build_them) BUILD=$(BUILD)/debug CFLAGS="-Wno-format-truncation -O0 -g3 -fsanitize=address,undefined -fno-omit-frame-pointer" all
+
+## objects  compile all C: the product, the tests, the bench
+objects: $(OBJ) $(patsubst %.c,$(BUILD)/obj/%.o,$(filter tests/%,$(filter-out $(BENCH_C),$(C_SRC)))) $(BENCH_C:tests/%.c=$(BUILD)/%.o)
+
+## matrix   compile all C without a warning by gcc and clang at -O0, -O1 and -O3; MATRIX="gcc-O0 ..." for some of them
+MATRIX ?= gcc-O0 gcc-O1 gcc-O3 clang-O0 clang-O1 clang-O3
+matrix:
+	@for build in $(MATRIX); do \
+	  echo "matrix $$build"; \
+	  $(MAKE) --no-print-directory $(JOBS) BUILD=$(BUILD)/matrix/$$build CC=$${build%-*} CFLAGS="-$${build#*-} -g" all objects >$(BUILD)/matrix.log 2>&1 || \
+	    { grep -v '^  [A-Z]' $(BUILD)/matrix.log; exit 1; }; \
+	  rm -rf $(BUILD)/matrix/$$build; \
+	done
+
+## compdb   $(BUILD)/compile_commands.json for editors and clangd
+compdb: $(SKELS)
+	$(build_them) $(BENCH_SKELS)
+	$(say) COMPDB $(BUILD)/compile_commands.json
+	$(Q)packaging/compdb "$(CLANG) $(BPF_CFLAGS)" $(BPF_SRC) -- "$(CC) $$(echo '$(subst ','\'',$(C_FLAGS))') $(CFLAGS) -I$(BUILD)/bench" $(C_SRC) >$(BUILD)/compile_commands.json
 
 ## clean    remove $(BUILD)
 clean:
 	rm -rf $(BUILD)
 
--include $(OBJ:.o=.d) $(SAN_OBJ:.o=.d) $(SIM_OBJ:.o=.d) $(UNIT:=.d) $(wildcard $(BUILD)/bpf/*.d)
+include tests/bench/Makefile
+-include $(shell find $(BUILD) -name '*.d' -not -path '$(BUILD)/debug/*' -not -path '$(BUILD)/matrix/*' 2>/dev/null)
