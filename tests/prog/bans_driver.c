@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Entries at the end of a pipe: the real program, loaded with nothing pinned and nothing attached, and entries held in
- * its maps by the agent's own code, so that a test in another language can hold what comes out against its own idea.
+ * Bans at the end of a pipe: the real program, loaded with nothing pinned and nothing attached, and bans put into its
+ * maps by the agent's own code, so that a test in another language can compare the outcome with its own model.
  * Started by tests/prog/test_bans.py; every command is answered by one line.
  *
  * bans_driver CONFIG.yaml    lists are numbered from 1 on, in the order of the configuration
@@ -9,7 +9,7 @@
  *   release PREFIX              ok
  *   whose HEX                   list verdict reason, of a frame
  *   counted PREFIX              packets bytes
- *   size                        entries, entries and holes
+ *   size                        bans, bans and holes
  *   time HEX REPEAT             ns a frame
  */
 #include <bpf/bpf.h>
@@ -20,7 +20,7 @@
 #include <string.h>
 
 #include "maps/trace.h"
-#include "user/agent/bans.h"
+#include "user/agent/ban_table.h"
 #include "user/cmd/reading.h"
 #include "user/kernel/datapath.h"
 #include "user/kernel/sampler.h"
@@ -29,7 +29,7 @@
 enum { FRAME_MAX = 256 };
 
 static struct spw_datapath datapath;
-static struct agent_bans entries;
+static struct ban_table table;
 
 static struct spw_prefix parse_prefix(const char *text)
 {
@@ -53,15 +53,15 @@ static void make_rows(const struct spw_lists *lists)
 					spans[count++] = (struct spw_span){lists->lists[i].entries[j].prefix.addr, 0,
 									   lists->lists[i].entries[j].prefix.len};
 		if (spw_intervals_make(spans, count, family, &intervals) ||
-		    spw_prefix_rows_add(&entries.rows.rows, family, spans, count))
+		    spw_prefix_rows_add(&table.rows.rows, family, spans, count))
 			errx(1, "out of memory");
 		spw_intervals_free(&intervals);
 		free(spans);
 	}
-	entries.rows.memory = entries.rows.rows.rows4;
+	table.rows.memory = table.rows.rows.rows4;
 }
 
-static void open_entries(const struct spw_lists *lists)
+static void open_bans(const struct spw_lists *lists)
 {
 	struct spw_pins pins = {0};
 	const u32 key = 0;
@@ -71,19 +71,19 @@ static void open_entries(const struct spw_lists *lists)
 	pins.fds[SPW_PIN_BAN_FILTER] = bpf_map__fd(datapath.skeleton->maps.ban_filter);
 	pins.fds[SPW_PIN_BAN_COUNTS] = bpf_map__fd(datapath.skeleton->maps.ban_counts);
 	pins.fds[SPW_PIN_BAN_TOTALS] = -1;
-	entries.totals = calloc(SPW_LISTS_MAX, sizeof(*entries.totals));
-	entries.totals_changed = calloc(SPW_LISTS_MAX, sizeof(*entries.totals_changed));
-	if (spw_ban_maps_open(&pins, true, &entries.maps) || spw_ban_maps_seed(&entries.maps) ||
-	    spw_ban_set_init(&entries.set, 4711) ||
+	table.totals = calloc(SPW_LISTS_MAX, sizeof(*table.totals));
+	table.totals_changed = calloc(SPW_LISTS_MAX, sizeof(*table.totals_changed));
+	if (spw_ban_maps_open(&pins, true, &table.maps) || spw_ban_maps_seed(&table.maps) ||
+	    spw_ban_set_init(&table.set, 4711) ||
 	    bpf_map_update_elem(bpf_map__fd(datapath.skeleton->maps.control), &key, &control, BPF_ANY))
-		errx(1, "cannot open the maps of entries");
+		errx(1, "cannot open the maps of bans");
 	make_rows(lists);
 }
 
 static void read_clock(void)
 {
-	entries.now_ns = spw_monotonic_ns();
-	entries.clock = (struct spw_ban_clock){spw_datapath_lease(&datapath, 0), entries.now_ns, 250};
+	table.now_ns = spw_monotonic_ns();
+	table.clock = (struct spw_ban_clock){spw_datapath_lease(&datapath, 0), table.now_ns, 250};
 }
 
 static void hold(const char *arguments)
@@ -100,22 +100,22 @@ static void hold(const char *arguments)
 	read_clock();
 	terms.list = (u16)list;
 	if (ms)
-		terms.until_ns = entries.now_ns + ms * 1000000ull;
-	outcome = ban_hold(&entries, &prefix, &terms);
+		terms.until_ns = table.now_ns + ms * 1000000ull;
+	outcome = ban_table_put(&table, &prefix, &terms);
 	if (outcome >= 0)
-		err = bans_flush(&entries);
+		err = ban_table_flush(&table);
 	if (outcome >= 0 && !err)
-		err = ban_write(&entries, &prefix, &terms);
+		err = ban_table_write(&table, &prefix, &terms);
 	printf("%d\n", err ? err : outcome);
 }
 
 static void release(const char *arguments)
 {
 	struct spw_prefix prefix = parse_prefix(arguments);
-	struct spw_ban *ban = spw_ban_set_find(&entries.set, &prefix);
+	struct spw_ban *ban = spw_ban_set_find(&table.set, &prefix);
 
 	if (ban && ban->list)
-		ban_release(&entries, ban);
+		ban_table_remove(&table, ban);
 	puts(ban ? "ok" : "absent");
 }
 
@@ -157,9 +157,9 @@ static void show_counted(const char *arguments)
 	struct spw_ban_value value;
 	struct spw_ban_count counted;
 
-	if (bpf_map_lookup_elem(entries.maps.entries_fd, &key, &value))
+	if (bpf_map_lookup_elem(table.maps.entries_fd, &key, &value))
 		err(1, "%s", arguments);
-	counted = spw_ban_counted(&entries.maps, &value);
+	counted = spw_ban_counted(&table.maps, &value);
 	printf("%llu %llu\n", (unsigned long long)counted.packets, (unsigned long long)counted.bytes);
 }
 
@@ -182,7 +182,7 @@ static void obey(char *line)
 	if (arguments)
 		*arguments++ = '\0';
 	if (!strcmp(line, "size"))
-		printf("%u %u\n", entries.set.entries, entries.set.count);
+		printf("%u %u\n", table.set.entries, table.set.count);
 	else if (!arguments)
 		errx(2, "%s?", line);
 	else if (!strcmp(line, "hold"))
@@ -218,7 +218,7 @@ int main(int argc, char **argv)
 	if (spw_datapath_load(NULL, map, reading.image.ruleset->units_capacity, !getenv("NO_TRACE"), &datapath,
 			      message))
 		errx(1, "%s", message);
-	open_entries(&reading.lists);
+	open_bans(&reading.lists);
 	while (fgets(line, sizeof(line), stdin))
 		obey(line);
 	return 0;

@@ -21,6 +21,7 @@
 
 #include "cmd/cmd.h"
 #include "core/words.h"
+#include "base/cleanup.h"
 #include "base/log.h"
 #include "kernel/agent_record.h"
 #include "kernel/control.h"
@@ -95,7 +96,7 @@ static int on_tick(sd_event_source *source, uint64_t usec, void *context)
 	agent_answer_level(agent);
 	agent_watch_links(agent);
 	agent_check_confirmation(agent, now);
-	agent_tick_bans(agent, now);
+	bans_tick(agent->bans, now);
 	if (agent->metrics)
 		spw_metrics_server_tick(agent->metrics);
 	if (agent->socket)
@@ -172,7 +173,7 @@ static int open_state(struct agent *agent)
 		agent->control.most_level = SPW_RED;
 	}
 	agent->control.mode = agent->config.mode;
-	err = agent_open_bans(agent);
+	err = bans_new(&agent->in_force, &agent->bans);
 	if (err)
 		return spw_fail("cannot read the entries in %s: %s", agent->pins.dir, strerror(-err));
 	agent->record.layout = SPW_LAYOUT;
@@ -208,7 +209,7 @@ static int open_loop(struct agent *agent)
 
 static int begin_entries(struct agent *agent)
 {
-	int err = agent_begin_bans(agent);
+	int err = bans_start(agent->bans, agent->loop);
 
 	return err ? spw_fail("cannot begin with entries: %s", strerror(-err)) : 0;
 }
@@ -264,7 +265,9 @@ static void release(struct agent *agent)
 	agent_end_samples(agent);
 	agent_end_deciding(agent);
 	agent_end_limiting(agent);
-	agent_end_bans(agent);
+	bans_free(agent->bans);
+	spw_close_fd(&agent->in_force.rows_file);
+	spw_close_fd(&agent->kept_rows);
 	spw_metrics_server_stop(agent->metrics);
 	spw_control_server_stop(agent->socket);
 	sd_event_source_disable_unref(agent->reload.source);
@@ -307,7 +310,9 @@ int spw_agent_run(const char *config_path, bool force)
 
 	if (!agent)
 		return spw_fail("out of memory");
-	agent->lock_fd = agent->pins_lock_fd = -1;
+	agent->lock_fd = agent->pins_lock_fd = agent->kept_rows = -1;
+	agent->in_force = (struct in_force){&agent->pins,     &agent->datapath,	  &agent->config,
+					    &agent->registry, &agent->identities, -1};
 	agent->reload.job.socket = -1;
 	memset(agent->pins.fds, -1, sizeof(agent->pins.fds));
 	agent->force = force;

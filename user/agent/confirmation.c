@@ -6,6 +6,7 @@
  * in force over restarts until the next `apply`.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,8 +39,10 @@ int agent_keep_in_force(struct agent *agent, char *message)
 		return -ENAMETOOLONG;
 	}
 	err = spw_unconfirmed_keep(&agent->pins, kept, agent->config.text, agent->datapath.published_fd, message);
-	if (!err)
-		agent_bans_keep_rows(agent);
+	if (!err) {
+		spw_close_fd(&agent->kept_rows);
+		agent->kept_rows = fcntl(agent->in_force.rows_file, F_DUPFD_CLOEXEC, 3);
+	}
 	/* Something is kept already: what is in force was not confirmed either, and what was before it will be given
 	 * back. */
 	return err == -EEXIST ? 0 : err;
@@ -93,7 +96,8 @@ static int find_kept(struct agent *agent, struct spw_unconfirmed **kept, struct 
 	int ruleset_map = -1, err = spw_unconfirmed_find(&agent->pins, kept, &ruleset_map);
 
 	*config = (struct spw_config){0};
-	*report = (struct spw_compile_report){.ruleset_map = ruleset_map, .rows_file = agent_bans_kept_rows(agent)};
+	*report = (struct spw_compile_report){.ruleset_map = ruleset_map,
+					      .rows_file = fcntl(agent->kept_rows, F_DUPFD_CLOEXEC, 3)};
 	if (err)
 		return err;
 	report->result.units_capacity = (*kept)->units_capacity;

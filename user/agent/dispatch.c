@@ -154,7 +154,8 @@ json_t *agent_handle_request(void *context, u64 client, const json_t *request)
 	if (verb && !strcmp(verb, "capacity"))
 		return handle_capacity(agent, request);
 	if (verb && (!strcmp(verb, "list-add") || !strcmp(verb, "list-remove")))
-		return agent_list_request(agent, client, request, !strcmp(verb, "list-add"));
+		return bans_request(agent->bans, &(struct spw_reply_to){agent->socket, client}, request,
+				    !strcmp(verb, "list-add"));
 	if (verb && !strcmp(verb, "confirm"))
 		return agent_confirm(agent);
 	if (verb && !strcmp(verb, "drops"))

@@ -4,6 +4,7 @@
  * on any error the ruleset that was in force stays. Called at the start, by SIGHUP and by `apply`.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -279,7 +280,9 @@ static void adopt(struct agent *agent, struct spw_config *config, const struct s
 	*config = (struct spw_config){0};
 	agent->registry = *registry;
 	agent->identities = *identities;
-	agent_bans_adopt(agent, rows_file);
+	spw_close_fd(&agent->in_force.rows_file);
+	agent->in_force.rows_file = fcntl(rows_file, F_DUPFD_CLOEXEC, 3);
+	bans_follow(agent->bans);
 	agent->control.mode = agent->config.mode;
 	agent_write_control(agent);
 	if (agent_follow_policy(agent))
@@ -420,7 +423,9 @@ static int load_and_attach(struct agent *agent, const struct spw_compile_report 
 	agent_follow_overrides(agent, begin);
 	agent->control.level = agent->control.pinned_level < SPW_LEVELS ? agent->control.pinned_level : SPW_GREEN;
 	agent_write_control(agent);
-	agent_bans_adopt(agent, report->rows_file);
+	spw_close_fd(&agent->in_force.rows_file);
+	agent->in_force.rows_file = fcntl(report->rows_file, F_DUPFD_CLOEXEC, 3);
+	bans_follow(agent->bans);
 	err = agent_attach_all(agent, &agent->config, message);
 	if (!err && agent->record.unconfirmed_until_ns != SPW_TAKEN_BACK) {
 		agent->record.publish_ns = report->result.fill_ns + spw_monotonic_ns() - begin;

@@ -67,7 +67,9 @@ struct agent {
 	int pins_lock_fd; /* pin_dir is locked too: two run directories must not share one */
 	u64 ticks;
 	struct agent_deciding deciding;
-	struct agent_bans *entries; /* NULL: not opened yet */
+	struct bans *bans; /* NULL: not opened yet */
+	struct in_force in_force;
+	int kept_rows; /* prefixes of the ruleset that may have to be given back; -1: not known */
 	struct agent_limiting limiting;
 	struct agent_samples samples;
 	/* Who asked for the level and is answered when the next tick has settled it. */

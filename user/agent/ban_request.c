@@ -1,38 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/*
- * list-add and list-remove of the control socket. What can be said at once, of a name or a prefix, is said at once; the
- * rest becomes a job. Long calls come in pieces (`more`) that are put aside until the last: all or nothing.
- */
+#include "ban_request.h"
+
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "config/item.h"
 #include "base/text.h"
-#include "bans.h"
-#include "state.h"
+#include "config/item.h"
+#include "kernel/sampler.h"
 
 #define FOR_SECONDS_MAX (366 * 86400.0)
-
-static struct ban_stage *find_stage(struct agent_bans *entries, u64 client)
-{
-	for (u32 i = 0; i < BAN_STAGES; i++)
-		if (entries->stages[i].client == client)
-			return &entries->stages[i];
-	return NULL;
-}
-
-/* The job that this client has begun; else a new one. */
-static struct ban_job *take_job(struct agent_bans *entries, u64 client)
-{
-	struct ban_stage *stage = find_stage(entries, client);
-	struct ban_job *job = stage ? stage->job : calloc(1, sizeof(*job));
-
-	if (stage)
-		*stage = (struct ban_stage){0};
-	return job;
-}
 
 static long find_config_list(const struct spw_config *config, const char *name)
 {
@@ -42,11 +19,11 @@ static long find_config_list(const struct spw_config *config, const char *name)
 	return -1;
 }
 
-/* Identity of the list in the ruleset in force. */
-static u16 find_identity(const struct agent *agent, const char *name)
+/* Identity of a list in the ruleset in force; 0: none. */
+static u16 find_identity(const struct spw_registry *registry, const char *name)
 {
 	for (u32 i = 1; i < SPW_LISTS_MAX; i++)
-		if (agent->registry.lists[i].state == SPW_RECORD_ACTIVE && !strcmp(agent->registry.lists[i].name, name))
+		if (registry->lists[i].state == SPW_RECORD_ACTIVE && !strcmp(registry->lists[i].name, name))
 			return (u16)i;
 	return 0;
 }
@@ -60,12 +37,12 @@ static bool is_used(const struct spw_config *config, size_t list)
 	return false;
 }
 
-static bool read_list(const struct agent *agent, const json_t *request, struct ban_job *job)
+static bool read_list(const struct in_force *in_force, const json_t *request, struct ban_job *job)
 {
 	const char *name = json_string_value(json_object_get(request, "list"));
-	long list = name ? find_config_list(&agent->config, name) : -1;
+	long list = name ? find_config_list(in_force->config, name) : -1;
 
-	job->list = list < 0 ? 0 : find_identity(agent, name);
+	job->list = list < 0 ? 0 : find_identity(in_force->registry, name);
 	if (!job->list) {
 		snprintf(job->error, sizeof(job->error),
 			 "list: '%.80s' is no list of the configuration in force; one for entries alone is written as: "
@@ -73,7 +50,7 @@ static bool read_list(const struct agent *agent, const json_t *request, struct b
 			 name ? name : "");
 		return false;
 	}
-	if (!is_used(&agent->config, (size_t)list)) {
+	if (!is_used(in_force->config, (size_t)list)) {
 		snprintf(job->error, sizeof(job->error), "list '%s' is in no class, so an entry would do nothing",
 			 name);
 		return false;
@@ -103,13 +80,13 @@ static bool read_prefix(struct ban_job *job, const json_t *value)
 	return !err;
 }
 
-/* Fault 38, as for lists of the configuration; only for what this request brings. */
-static bool check_prefixes(const struct agent *agent, struct ban_job *job, size_t from)
+/* Fault 38, as for lists of the configuration. @from: the first prefix of this request. */
+static bool check_prefixes(const struct spw_config *config, struct ban_job *job, size_t from)
 {
 	struct spw_list brought = {.entries = job->prefixes.entries + from, .count = job->prefixes.count - from};
-	long list = find_config_list(&agent->config, job->list_name);
+	long list = find_config_list(config, job->list_name);
 	struct spw_diagnostics diagnostics = {0};
-	int err = spw_list_check(&agent->config, (size_t)list, &brought, false, &diagnostics);
+	int err = spw_list_check(config, (size_t)list, &brought, false, &diagnostics);
 
 	if (err)
 		snprintf(job->error, sizeof(job->error), "%.400s; nothing was changed, --force adds it all the same",
@@ -118,7 +95,7 @@ static bool check_prefixes(const struct agent *agent, struct ban_job *job, size_
 	return !err;
 }
 
-static bool read_prefixes(const struct agent *agent, const json_t *request, struct ban_job *job)
+static bool read_prefixes(const struct in_force *in_force, const json_t *request, struct ban_job *job)
 {
 	const json_t *prefixes = json_object_get(request, "prefixes"), *value;
 	size_t from = job->prefixes.count, i;
@@ -133,7 +110,7 @@ static bool read_prefixes(const struct agent *agent, const json_t *request, stru
 			return false;
 	}
 	return job->kind == BAN_REMOVE || json_is_true(json_object_get(request, "force")) ||
-	       check_prefixes(agent, job, from);
+	       check_prefixes(in_force->config, job, from);
 }
 
 static bool read_terms(const json_t *request, struct ban_job *job)
@@ -156,53 +133,22 @@ static bool read_terms(const json_t *request, struct ban_job *job)
 	return true;
 }
 
-static json_t *refuse(struct ban_job *job)
+bool ban_request_read(const struct in_force *in_force, const json_t *request, enum ban_job_kind kind,
+		      struct ban_job *job)
 {
-	json_t *answer = agent_failure(job ? job->error : "out of memory");
+	char name[SPW_NAME_MAX]; /* of the pieces before; empty: this is the first */
 
-	ban_job_free(job);
-	return answer;
-}
-
-/* Until the last piece comes, which names the same verb and list. */
-static json_t *put_aside(struct agent_bans *entries, u64 client, struct ban_job *job)
-{
-	struct ban_stage *stage = find_stage(entries, 0);
-	json_t *answer = json_pack("{s:b,s:I}", "ok", 1, "waiting", (json_int_t)job->prefixes.count);
-
-	if (!stage) {
-		snprintf(job->error, sizeof(job->error), "too many calls wait for their last piece");
-		json_decref(answer);
-		return refuse(job);
-	}
-	*stage = (struct ban_stage){client, job};
-	return answer;
-}
-
-json_t *agent_list_request(struct agent *agent, u64 client, const json_t *request, bool add)
-{
-	struct agent_bans *entries = agent->entries;
-	struct ban_job *job = take_job(entries, client);
-	char name[SPW_NAME_MAX];
-
-	if (!job)
-		return refuse(NULL);
 	snprintf(name, sizeof(name), "%s", job->list_name);
-	if (*name && job->kind != (add ? BAN_ADD : BAN_REMOVE)) {
+	if (*name && job->kind != kind) {
 		snprintf(job->error, sizeof(job->error), "the pieces of a call have one verb; nothing was changed");
-		return refuse(job);
+		return false;
 	}
-	job->kind = add ? BAN_ADD : BAN_REMOVE;
-	if (!read_list(agent, request, job) || !read_terms(request, job) || !read_prefixes(agent, request, job))
-		return refuse(job);
+	job->kind = kind;
+	if (!read_list(in_force, request, job) || !read_terms(request, job) || !read_prefixes(in_force, request, job))
+		return false;
 	if (*name && strcmp(name, job->list_name)) {
 		snprintf(job->error, sizeof(job->error), "the pieces of a call name one list; nothing was changed");
-		return refuse(job);
+		return false;
 	}
-	if (json_is_true(json_object_get(request, "more")))
-		return put_aside(entries, client, job);
-	job->client = client;
-	job->phase = add ? BAN_CHECK : BAN_DO;
-	bans_queue(entries, job);
-	return NULL;
+	return true;
 }

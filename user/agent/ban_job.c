@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include "ban_job.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "kernel/sampler.h"
+
+enum {
+	SLICE_PREFIXES = 1024, /* of add and remove */
+	SLICE_NS = 3000000,    /* of refit, looked at every 64 items */
+};
+
+_Static_assert(SLICE_PREFIXES <= SPW_BAN_BATCH, "a slice fits a batch");
+
+void ban_job_free(struct ban_job *job)
+{
+	if (!job)
+		return;
+	free(job->prefixes.entries);
+	free(job->fresh);
+	free(job);
+}
+
+static size_t slice_end(const struct ban_job *job)
+{
+	return job->at + SLICE_PREFIXES < job->prefixes.count ? job->at + SLICE_PREFIXES : job->prefixes.count;
+}
+
+/* ---- add ---- */
+
+static void fail(struct ban_job *job, int err)
+{
+	if (!*job->error)
+		snprintf(job->error, sizeof(job->error), "%s",
+			 err == -ENOSPC || err == -E2BIG ? "no room: there can be 131072 entries and holes in all"
+							 : "the kernel took no more entries: out of memory");
+	job->phase = BAN_SETTLE;
+	job->at = 0;
+}
+
+static void refuse(struct ban_job *job, const struct spw_prefix *prefix, const char *why)
+{
+	char text[SPW_PREFIX_TEXT];
+
+	snprintf(job->error, sizeof(job->error), "%s: %s; nothing was changed", spw_prefix_format(prefix, text), why);
+}
+
+/* All of them are checked before the first one is put. */
+static void check_some(struct ban_job *job, struct ban_table *table)
+{
+	for (size_t end = slice_end(job); job->at < end && !*job->error; job->at++) {
+		const struct spw_prefix *prefix = &job->prefixes.entries[job->at].prefix;
+		const struct spw_ban *ban = spw_ban_set_find(&table->set, prefix);
+		long holes = ban && ban->list ? 0 : ban_table_holes(table, prefix);
+
+		if (holes > SPW_BAN_HOLES_MAX)
+			refuse(job, prefix,
+			       "more than 4096 prefixes of the lists lie in it, and each is more specific and would win; add "
+			       "narrower prefixes");
+		else if (holes < 0)
+			refuse(job, prefix,
+			       "what the lists hold within it is not known, since the ruleset in force was given back before "
+			       "this agent was started; 'spillway apply' first");
+		job->room += (size_t)(ban ? 0 : 1) + (size_t)(holes > 0 ? holes : 0);
+	}
+	if (!*job->error && table->set.count + job->room > SPW_BANS_MAX)
+		snprintf(job->error, sizeof(job->error),
+			 "no room: there are %u entries and holes, and there can be %d; nothing was changed",
+			 table->set.count, SPW_BANS_MAX);
+	if (!*job->error && job->at == job->prefixes.count) {
+		job->phase = BAN_DO;
+		job->at = 0;
+	}
+}
+
+static int put_one(struct ban_job *job, struct ban_table *table, size_t at, const struct ban_terms *terms)
+{
+	const struct spw_prefix *prefix = &job->prefixes.entries[at].prefix;
+	struct spw_ban *ban = spw_ban_set_find(&table->set, prefix);
+	int outcome;
+
+	if (ban && spw_ban_is_over(ban, table->now_ns))
+		ban_table_expire(table, ban);
+	outcome = ban_table_put(table, prefix, terms);
+	job->fresh[at] = outcome == BAN_ADDED;
+	job->added += outcome == BAN_ADDED;
+	job->changed += outcome == BAN_CHANGED;
+	job->moved += outcome == BAN_MOVED;
+	return outcome < 0 ? outcome : 0;
+}
+
+/* New bans are written in one batch. One that stands goes on counting, so its value is read first. */
+static int write_one(struct ban_job *job, struct ban_table *table, size_t at, const struct ban_terms *terms)
+{
+	const struct spw_prefix *prefix = &job->prefixes.entries[at].prefix;
+	const struct spw_ban *ban = job->fresh[at] ? spw_ban_set_find(&table->set, prefix) : NULL;
+
+	if (!ban)
+		return ban_table_write(table, prefix, terms);
+	spw_ban_batch_add(&table->maps, table->batch, ban, &table->clock, terms->note);
+	table->unsaved = true;
+	return 0;
+}
+
+static void add_some(struct ban_job *job, struct ban_table *table)
+{
+	const struct ban_terms terms = {job->list, job->until_ns, job->note, NULL};
+	size_t begin = job->at;
+	int err = 0;
+
+	for (size_t end = slice_end(job); job->at < end && !err; job->at++)
+		err = put_one(job, table, job->at, &terms);
+	if (!err)
+		err = ban_table_flush(table);
+	for (size_t i = begin; i < job->at && !err; i++)
+		err = write_one(job, table, i, &terms);
+	if (!err)
+		err = spw_ban_batch_write(&table->maps, table->batch);
+	if (err)
+		fail(job, err);
+}
+
+/* Remove what a failed job added. What it changed stays changed, and the counts in the answer say so. */
+static void take_back_some(struct ban_job *job, struct ban_table *table)
+{
+	for (size_t end = slice_end(job); job->at < end; job->at++) {
+		const struct spw_prefix *prefix = &job->prefixes.entries[job->at].prefix;
+		struct spw_ban *ban = job->fresh[job->at] == 1 ? spw_ban_set_find(&table->set, prefix) : NULL;
+
+		if (!ban || !ban->list)
+			continue;
+		table->totals[ban->list].removed++;
+		ban_table_remove(table, ban);
+	}
+}
+
+/* ---- remove ---- */
+
+static void remove_some(struct ban_job *job, struct ban_table *table)
+{
+	for (size_t end = slice_end(job); job->at < end; job->at++) {
+		struct spw_ban *ban = spw_ban_set_find(&table->set, &job->prefixes.entries[job->at].prefix);
+
+		if (!ban || ban->list != job->list || spw_ban_is_over(ban, table->now_ns)) {
+			job->absent++;
+			continue;
+		}
+		table->totals[ban->list].removed++;
+		ban_table_remove(table, ban);
+		job->removed++;
+	}
+}
+
+/* ---- refit: no hole is wanted, then each ban says which it wants, then the map is brought up to date ---- */
+
+static void begin_refit(struct ban_job *job, struct ban_table *table, int rows_file)
+{
+	int err = 0;
+
+	spw_rows_unmap(&table->rows);
+	if (rows_file >= 0)
+		err = spw_rows_map(rows_file, &table->rows);
+	if (err)
+		spw_log(LOG_ERR, "cannot map the prefixes of the ruleset: %s", strerror(-err));
+	/* Without the prefixes holes stay as they are. */
+	for (u32 i = 0; i < table->set.count && table->rows.memory; i++)
+		table->set.items[i].wanted_by = 0;
+	job->at = 0;
+	job->phase = table->rows.memory ? BAN_DO : BAN_SETTLE;
+}
+
+static void drop_crowded(struct ban_table *table, struct spw_ban *ban)
+{
+	struct spw_prefix prefix = spw_ban_prefix(ban);
+	char text[SPW_PREFIX_TEXT];
+
+	spw_log(LOG_ERR, "entry %s is removed: more than %d prefixes of the new lists lie in it",
+		spw_prefix_format(&prefix, text), SPW_BAN_HOLES_MAX);
+	ban_table_drop_crowded(table, ban);
+}
+
+/* Holes put meanwhile stand at the end of the set, and are passed over. */
+static void refit_some(struct ban_job *job, struct ban_table *table)
+{
+	u64 begin = spw_monotonic_ns();
+	int err = 0;
+
+	for (u32 looks = 0; job->at < table->set.count && !err; job->at++) {
+		struct spw_ban *ban = &table->set.items[job->at];
+		struct spw_prefix prefix = spw_ban_prefix(ban);
+
+		if (ban->list && ban_table_holes(table, &prefix) > SPW_BAN_HOLES_MAX)
+			drop_crowded(table, ban);
+		else if (ban->list)
+			err = ban_table_want_holes(table, &prefix, 1);
+		if (++looks % 64 == 0 && spw_monotonic_ns() - begin > SLICE_NS)
+			break;
+	}
+	if (!err)
+		err = ban_table_flush(table);
+	if (err)
+		spw_log(LOG_ERR,
+			"some prefixes of lists within entries could not be written (%s): there the entries win",
+			strerror(-err));
+	if (job->at == table->set.count || err) {
+		job->phase = BAN_SETTLE;
+		job->at = 0;
+	}
+}
+
+static void settle_some(struct ban_job *job, struct ban_table *table)
+{
+	u64 begin = spw_monotonic_ns();
+
+	for (u32 looks = 0; job->at < table->set.count;) {
+		/* The last item takes the place of one that is dropped. */
+		if (ban_table_settle(table, &table->set.items[job->at]) != 1)
+			job->at++;
+		if (++looks % 64 == 0 && spw_monotonic_ns() - begin > SLICE_NS)
+			return;
+	}
+}
+
+/* ---- any job ---- */
+
+static bool is_done(const struct ban_job *job, const struct ban_table *table)
+{
+	if (job->kind == BAN_REFIT)
+		return job->phase == BAN_SETTLE && job->at == table->set.count;
+	if (*job->error && (job->kind == BAN_REMOVE || job->phase == BAN_CHECK))
+		return true;
+	return job->phase != BAN_CHECK && job->at == job->prefixes.count;
+}
+
+static void work_on(struct ban_job *job, struct ban_table *table, int rows_file)
+{
+	if (job->kind == BAN_REFIT && job->phase == BAN_CHECK)
+		begin_refit(job, table, rows_file);
+	else if (job->kind == BAN_REFIT && job->phase == BAN_DO)
+		refit_some(job, table);
+	else if (job->kind == BAN_REFIT)
+		settle_some(job, table);
+	else if (job->kind == BAN_REMOVE)
+		remove_some(job, table);
+	else if (job->phase == BAN_CHECK)
+		check_some(job, table);
+	else if (job->phase == BAN_DO)
+		add_some(job, table);
+	else
+		take_back_some(job, table);
+}
+
+bool ban_job_work(struct ban_job *job, struct ban_table *table, int rows_file)
+{
+	if (job->phase == BAN_CHECK && job->kind == BAN_ADD && !job->fresh) {
+		job->fresh = calloc(job->prefixes.count + 1, 1);
+		if (!job->fresh)
+			snprintf(job->error, sizeof(job->error), "out of memory");
+	}
+	if (!is_done(job, table))
+		work_on(job, table, rows_file);
+	ban_table_write_totals(table);
+	return is_done(job, table);
+}
+
+void ban_job_report(const struct ban_job *job)
+{
+	json_t *answer;
+
+	if (*job->error && job->kind == BAN_ADD)
+		spw_log(LOG_ERR, "list-add to '%s' failed: %s", job->list_name, job->error);
+	else if (job->kind == BAN_ADD)
+		spw_log(LOG_INFO, "list '%s': %u %s added, %u changed, %u moved here", job->list_name, job->added,
+			job->added == 1 ? "entry" : "entries", job->changed, job->moved);
+	else if (job->kind == BAN_REMOVE)
+		spw_log(LOG_INFO, "list '%s': %u %s removed", job->list_name, job->removed,
+			job->removed == 1 ? "entry" : "entries");
+	if (*job->error)
+		answer = spw_reply_failure(job->error);
+	else if (job->kind == BAN_ADD)
+		answer = json_pack("{s:b,s:i,s:i,s:i}", "ok", 1, "added", job->added, "changed", job->changed, "moved",
+				   job->moved);
+	else
+		answer = json_pack("{s:b,s:i,s:i}", "ok", 1, "removed", job->removed, "absent", job->absent);
+	spw_reply(&job->client, answer);
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Work on many bans, done in slices of a few milliseconds so that ticks are not delayed. Only for the files of the
+ * component bans.
+ */
+#ifndef SPW_AGENT_BAN_JOB_H
+#define SPW_AGENT_BAN_JOB_H
+
+#include "ban_table.h"
+#include "lists/lists.h"
+#include "net/reply.h"
+
+enum ban_job_kind {
+	BAN_ADD,
+	BAN_REMOVE,
+	BAN_REFIT, /* another ruleset is in force: other holes */
+};
+
+enum ban_phase {
+	BAN_CHECK, /* ADD: is there room; REFIT: map the new prefixes */
+	BAN_DO,
+	BAN_SETTLE, /* ADD that failed: take back; REFIT: write which holes came and went */
+};
+
+struct ban_job {
+	enum ban_job_kind kind;
+	enum ban_phase phase;
+	struct spw_reply_to client;
+	u16 list; /* identity */
+	char list_name[SPW_NAME_MAX];
+	u64 until_ns; /* CLOCK_MONOTONIC; SPW_BAN_FOREVER */
+	char note[SPW_BAN_NOTE_MAX];
+	struct spw_list prefixes;
+	size_t at;   /* next prefix, or next item of the set */
+	size_t room; /* CHECK: keys needed at most */
+	u32 added, changed, moved, removed, absent;
+	char *fresh;		     /* ADD: by prefix, 1: it was no ban before */
+	char error[SPW_MESSAGE_MAX]; /* empty: none */
+	struct ban_job *next;
+};
+
+/** ban_job_work() - one slice. @rows_file: see struct in_force. Returns true when the job is done. */
+bool ban_job_work(struct ban_job *job, struct ban_table *table, int rows_file);
+
+/** ban_job_report() - log what was done, and answer the client. */
+void ban_job_report(const struct ban_job *job);
+
+/** ban_job_free() - NULL: no-op. */
+void ban_job_free(struct ban_job *job);
+
+#endif

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* list-add and list-remove (docs/control-socket.md) into jobs. Only for bans.c. */
+#ifndef SPW_AGENT_BAN_REQUEST_H
+#define SPW_AGENT_BAN_REQUEST_H
+
+#include <jansson.h>
+
+#include "ban_job.h"
+#include "in_force.h"
+
+/**
+ * ban_request_read() - add what @request says to @job.
+ * @job: all zero, or what earlier pieces of the same call came to
+ * Returns false with job->error: the call is refused.
+ */
+bool ban_request_read(const struct in_force *in_force, const json_t *request, enum ban_job_kind kind,
+		      struct ban_job *job);
+
+#endif
