@@ -12,21 +12,25 @@
 
 enum { ANSWER_SECONDS = 170 };
 
-/* What stands behind the verb. */
-struct options {
-	bool force;
-	double confirm_s; /* 0: no confirmation is asked for */
+enum option { CONFIRM, FORCE };
+
+static const struct spw_option options[] = {
+	[CONFIRM] = {"confirm", 0, "SECONDS",
+		     "go back in SECONDS (or a duration up to 24h) unless 'spillway confirm' comes"},
+	[FORCE] = {"force", 0, NULL, "accept a configuration that 'check' refuses without it"},
+	{0},
 };
 
-static json_t *make_request(const struct spw_call *call, const struct options *options)
+/* @confirm_s: 0: no confirmation is asked for */
+static json_t *make_request(const struct spw_call *call, double confirm_s)
 {
 	_cleanup_free_ char *path = call->config_given ? realpath(call->config_path, NULL) : NULL;
 	json_t *request = json_pack("{s:s}", "verb", "apply");
 
-	if (options->force)
+	if (call->options[FORCE])
 		json_object_set_new(request, "force", json_true());
-	if (options->confirm_s > 0)
-		json_object_set_new(request, "confirm_s", json_real(options->confirm_s));
+	if (confirm_s > 0)
+		json_object_set_new(request, "confirm_s", json_real(confirm_s));
 	if (path)
 		json_object_set_new(request, "config", json_string(path));
 	return request;
@@ -38,7 +42,7 @@ static void print_lines(FILE *out, const char *text)
 		fprintf(out, "%s%s", text, text[strlen(text) - 1] == '\n' ? "" : "\n");
 }
 
-static int print_answer(const struct spw_call *call, const struct options *options, const json_t *answer)
+static int print_answer(const struct spw_call *call, double confirm_s, const json_t *answer)
 {
 	bool ok = json_is_true(json_object_get(answer, "ok"));
 
@@ -53,14 +57,13 @@ static int print_answer(const struct spw_call *call, const struct options *optio
 		       (long long)json_integer_value(json_object_get(answer, "prefixes6")),
 		       1e3 * json_number_value(json_object_get(answer, "compile_seconds")),
 		       1e3 * json_number_value(json_object_get(answer, "publish_seconds")));
-		if (options->confirm_s > 0)
-			printf("taken back in %.0f s, unless you say: spillway confirm\n", options->confirm_s);
+		if (confirm_s > 0)
+			printf("taken back in %.0f s, unless you say: spillway confirm\n", confirm_s);
 	}
 	return ok ? SPW_EXIT_DONE : spw_fail("nothing was changed; the ruleset that was in force still is");
 }
 
-/* No agent was asked, perhaps as the configuration does not even say where one listens: then its errors are the answer.
- */
+/* No agent answered; a broken configuration, which also says where the agent listens, is the likelier cause: show it. */
 static int explain_silence(const struct spw_call *call, const char *message)
 {
 	struct spw_diagnostics diagnostics = {0};
@@ -75,7 +78,7 @@ static int explain_silence(const struct spw_call *call, const char *message)
 }
 
 /* "60", as seconds, or a duration. */
-static int read_confirm(const char *text, struct options *options)
+static int read_confirm(const char *text, double *confirm_s)
 {
 	char with_unit[32];
 	const char *wrong;
@@ -89,26 +92,8 @@ static int read_confirm(const char *text, struct options *options)
 	}
 	if (ns < 1000000000ull || ns > 86400 * 1000000000ull)
 		return spw_usage(&spw_verb_apply, "--confirm '%s': from 1 s to 24h", text);
-	options->confirm_s = (double)ns / 1e9;
+	*confirm_s = (double)ns / 1e9;
 	return SPW_EXIT_DONE;
-}
-
-static int read_arguments(int argc, char **argv, struct options *options)
-{
-	int status = SPW_EXIT_DONE;
-
-	*options = (struct options){0};
-	for (int i = 1; i < argc && status == SPW_EXIT_DONE; i++) {
-		if (!strcmp(argv[i], "--force"))
-			options->force = true;
-		else if (!strcmp(argv[i], "--confirm") && i + 1 < argc)
-			status = read_confirm(argv[++i], options);
-		else if (!strncmp(argv[i], "--confirm=", 10))
-			status = read_confirm(argv[i] + 10, options);
-		else
-			status = spw_usage(&spw_verb_apply, "unexpected '%s'", argv[i]);
-	}
-	return status;
 }
 
 static int run(const struct spw_call *call, int argc, char **argv)
@@ -116,15 +101,20 @@ static int run(const struct spw_call *call, int argc, char **argv)
 	char message[SPW_MESSAGE_MAX];
 	struct spw_config config;
 	json_t *answer;
-	struct options options;
-	int status = read_arguments(argc, argv, &options);
+	double confirm_s = 0;
+	int status = SPW_EXIT_DONE;
+
+	if (argc > 1)
+		return spw_usage(&spw_verb_apply, "unexpected '%s'", argv[1]);
+	if (call->options[CONFIRM])
+		status = read_confirm(call->options[CONFIRM], &confirm_s);
 
 	if (status != SPW_EXIT_DONE)
 		return status;
 	status = spw_where(call, &config);
 	if (status == SPW_EXIT_DONE) {
-		answer = spw_control_call(config.run_dir, make_request(call, &options), ANSWER_SECONDS, message);
-		status = answer ? print_answer(call, &options, answer) : explain_silence(call, message);
+		answer = spw_control_call(config.run_dir, make_request(call, confirm_s), ANSWER_SECONDS, message);
+		status = answer ? print_answer(call, confirm_s, answer) : explain_silence(call, message);
 		json_decref(answer);
 	}
 	spw_config_free(&config);
@@ -133,11 +123,12 @@ static int run(const struct spw_call *call, int argc, char **argv)
 
 const struct spw_verb spw_verb_apply = {
 	.name = "apply",
-	.usage = "[--confirm SECONDS] [--force]",
+	.usage = "",
 	.summary = "Have the agent read its configuration again; all or nothing",
-	.help = "With -c FILE the agent takes that file from now on. On any error the ruleset that was in force stays, and the exit\n"
-		"status is 1. SIGHUP to the agent does the same. --force takes a configuration that 'check' refuses without it.\n\n"
-		"  spillway apply --confirm 60    taken back in 60 s, exactly as it was, unless 'spillway confirm' comes;\n"
-		"                                 also if the agent is killed or started anew in between\n",
+	.options = options,
+	.help = "With -c FILE the agent uses that file from now on. On any error the ruleset in force stays, and the exit\n"
+		"status is 1. SIGHUP to the agent does the same.\n\n"
+		"  spillway apply --confirm 60    in 60 s everything is again exactly as before, unless 'spillway confirm'\n"
+		"                                 comes; also if the agent is killed or restarted meanwhile\n",
 	.run = run,
 };

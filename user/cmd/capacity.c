@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* capacity: say by hand what a service can serve, or give it back to the configuration. */
+/* capacity: set by hand what a service can serve, or return to what is configured or learned. */
 #include <jansson.h>
 #include <stdio.h>
 #include <string.h>
@@ -28,10 +28,10 @@ static int run(const struct spw_call *call, int argc, char **argv)
 	u64 per_second = 0;
 
 	if (argc != 3)
-		return spw_usage(&spw_verb_capacity, "a service and its capacity are wanted");
+		return spw_usage(&spw_verb_capacity, "needs a service and its capacity, such as: capacity shop 950/s");
 	wrong = strcmp(argv[2], "auto") ? spw_units_rate(argv[2], &per_second) : NULL;
 	if (wrong)
-		return spw_usage(&spw_verb_capacity, "'%s' is not a capacity: %s, or auto", argv[2], wrong);
+		return spw_usage(&spw_verb_capacity, "'%s' is not a capacity: %s; or auto", argv[2], wrong);
 	return spw_ask(call,
 		       json_pack("{s:s,s:s,s:o}", "verb", "capacity", "service", argv[1], "capacity_per_s",
 				 per_second ? json_integer((json_int_t)per_second) : json_null()),
@@ -41,9 +41,9 @@ static int run(const struct spw_call *call, int argc, char **argv)
 const struct spw_verb spw_verb_capacity = {
 	.name = "capacity",
 	.usage = "SERVICE RATE|auto",
-	.summary = "Say by hand what a service can serve, or give that back to the configuration",
-	.help = "  spillway capacity shop 950/s    from now on, over restarts too\n"
-		"  spillway capacity shop auto     as configured: set there, or learned\n\n"
-		"'spillway explain' shows the capacity that is gone by, and where it comes from.\n",
+	.summary = "Set by hand what a service can serve, or return to what is configured or learned",
+	.help = "  spillway capacity shop 950/s    from now on, also after restarts\n"
+		"  spillway capacity shop auto     as configured, or learned\n\n"
+		"'spillway explain' shows the capacity in use and where it comes from.\n",
 	.run = run,
 };

@@ -69,7 +69,7 @@ static int capture_to(const struct spw_call *call, const struct spw_drops_reques
 	return status;
 }
 
-/* A number above 0; -1: it is none. */
+/* A number above 0; -1: it is not one. */
 static double above_zero(const char *text)
 {
 	char *end;
@@ -78,58 +78,47 @@ static double above_zero(const char *text)
 	return end > text && !*end && number > 0 && number < 1e15 ? number : -1;
 }
 
-struct options {
-	struct spw_drops_request drops;
-	const char *path;
-	double count;
-};
+enum option { WRITE, COUNT, SECONDS, REASON, CLASS };
 
-/* Returns 0, or SPW_EXIT_USAGE after it was said why. */
-static int take_option(struct options *options, const char *option, const char *value)
-{
-	if (!value)
-		return spw_usage(&spw_verb_capture, "%s wants something behind it", option);
-	if (!strcmp(option, "-w") || !strcmp(option, "--write"))
-		options->path = value;
-	else if (!strcmp(option, "--count"))
-		options->count = above_zero(value);
-	else if (!strcmp(option, "--seconds"))
-		options->drops.seconds = above_zero(value);
-	else if (!strcmp(option, "--reason"))
-		options->drops.reason = value;
-	else if (!strcmp(option, "--class"))
-		options->drops.class_name = value;
-	else
-		return spw_usage(&spw_verb_capture, "unexpected '%s'", option);
-	return options->count < 0 || options->drops.seconds < 0
-		       ? spw_usage(&spw_verb_capture, "%s wants a number above 0", option)
-		       : 0;
-}
+static const struct spw_option options[] = {
+	[WRITE] = {"write", 'w', "FILE", "where to; -: standard output, for 'tshark -r -'"},
+	[COUNT] = {"count", 0, "N", "end after N drops"},
+	[SECONDS] = {"seconds", 0, "S", "end after S seconds"},
+	[REASON] = {"reason", 0, "REASON",
+		    "only with this reason: cut, share, budget, ... ('spillway status' shows them)"},
+	[CLASS] = {"class", 0, "CLASS", "only of this class"},
+	{0},
+};
 
 static int run(const struct spw_call *call, int argc, char **argv)
 {
-	struct options options = {.drops.follow = true};
+	const char *path = call->options[WRITE];
+	double count = call->options[COUNT] ? above_zero(call->options[COUNT]) : 0;
+	double seconds = call->options[SECONDS] ? above_zero(call->options[SECONDS]) : 0;
+	const struct spw_drops_request drops = {
+		.follow = true,
+		.seconds = seconds,
+		.reason = call->options[REASON],
+		.class_name = call->options[CLASS],
+	};
 
-	for (int i = 1; i < argc; i += 2)
-		if (take_option(&options, argv[i], argv[i + 1]))
-			return SPW_EXIT_USAGE;
-	if (!options.path)
-		return spw_usage(&spw_verb_capture, "into which file? -w FILE");
-	if (!strcmp(options.path, "-") && isatty(STDOUT_FILENO))
-		return spw_fail("a capture is not for a terminal; write it to a file, or into a pipe");
-	return capture_to(call, &options.drops, options.path, (u64)options.count);
+	if (argc > 1)
+		return spw_usage(&spw_verb_capture, "unexpected '%s'", argv[1]);
+	if (count < 0 || seconds < 0)
+		return spw_usage(&spw_verb_capture, "%s needs a number above 0", count < 0 ? "--count" : "--seconds");
+	if (!path)
+		return spw_usage(&spw_verb_capture, "-w FILE is missing: the file to write to");
+	if (!strcmp(path, "-") && isatty(STDOUT_FILENO))
+		return spw_fail("standard output is a terminal; write to a file, or into a pipe");
+	return capture_to(call, &drops, path, (u64)count);
 }
 
 const struct spw_verb spw_verb_capture = {
 	.name = "capture",
-	.usage = "-w FILE [--count N] [--seconds S] [--reason REASON] [--class CLASS]",
-	.summary = "Write sampled drops to a file of pcapng, each with its reason as comment",
-	.help = "  -w, --write FILE   -: standard output, for 'tshark -r -'\n"
-		"  --count N          end after so many\n"
-		"  --seconds S        end after so long\n"
-		"  --reason REASON    only these: cut, share, budget, ... ('spillway status' has the names)\n"
-		"  --class CLASS      only of this class\n\n"
-		"The first 100 bytes of each frame. Without an end it goes on until Ctrl-C; the file is whole then too.\n"
-		"'spillway simulate' reads it.\n",
+	.usage = "-w FILE",
+	.summary = "Write sampled drops to a pcapng file, each with its reason as a comment",
+	.options = options,
+	.help = "Holds the first 100 bytes of each frame. Without --count and --seconds it goes on until Ctrl-C; the file is\n"
+		"complete then too. 'spillway simulate' reads it.\n",
 	.run = run,
 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* check: whether a configuration is right, and what it means. Touches nothing that runs. */
+/* check: whether a configuration is valid, and what it means. Touches nothing that runs. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,25 +52,26 @@ static int check(const struct spw_call *call, bool force)
 	return status;
 }
 
+enum option { FORCE };
+
+static const struct spw_option options[] = {
+	[FORCE] = {"force", 0, NULL, "only warn of a class that could cut everybody or a management prefix"},
+	{0},
+};
+
 static int run(const struct spw_call *call, int argc, char **argv)
 {
-	bool force = false;
-
-	for (int i = 1; i < argc; i++) {
-		if (strcmp(argv[i], "--force"))
-			return spw_usage(&spw_verb_check, "unexpected '%s'", argv[i]);
-		force = true;
-	}
-	return check(call, force);
+	if (argc > 1)
+		return spw_usage(&spw_verb_check, "unexpected '%s'", argv[1]);
+	return check(call, call->options[FORCE]);
 }
 
 const struct spw_verb spw_verb_check = {
 	.name = "check",
-	.usage = "[--force]",
+	.usage = "",
 	.summary = "Check the configuration and its lists, and show what they mean",
-	.help = "  --force   only warn of a class that may cut everybody or a management prefix\n\n"
-		"Errors go to stderr as file:line:column: message, and the exit status is then 1. What it means goes "
-		"to\n"
-		"stdout: classes by priority with their lists, and what each level does to them. Nothing is loaded.\n",
+	.options = options,
+	.help = "Errors go to stderr as file:line:column: message, and the exit status is then 1. The meaning goes to stdout:\n"
+		"classes by priority with their lists, and what each level does to them. Nothing is loaded.\n",
 	.run = run,
 };

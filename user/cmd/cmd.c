@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What all verbs share: how they complain, and where the state is. */
+/* What all verbs share: error messages, and where the state is. */
 #include "cmd.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,7 +19,7 @@ int spw_usage(const struct spw_verb *verb, const char *format, ...)
 	va_start(arguments, format);
 	vfprintf(stderr, format, arguments);
 	va_end(arguments);
-	fprintf(stderr, "\nusage: spillway [-c FILE] [-j] %s %s\n", verb->name, verb->usage);
+	fprintf(stderr, "; see spillway %s --help\n", verb->name);
 	return SPW_EXIT_USAGE;
 }
 
@@ -26,7 +27,7 @@ int spw_fail(const char *format, ...)
 {
 	va_list arguments;
 
-	/* Under systemd the journal wants to know that it is an error (sd-daemon(3)). */
+	/* For the systemd journal: priority "error" (sd-daemon(3)). */
 	fputs(getenv("JOURNAL_STREAM") && !isatty(STDERR_FILENO) ? "<3>spillway: " : "spillway: ", stderr);
 	va_start(arguments, format);
 	vfprintf(stderr, format, arguments);
@@ -53,14 +54,18 @@ bool spw_colour(void)
 	return isatty(STDOUT_FILENO) && !(no_color && *no_color) && !(term && !strcmp(term, "dumb"));
 }
 
+bool spw_no_config(const struct spw_call *call)
+{
+	return !call->config_given && access(call->config_path, F_OK) && errno == ENOENT;
+}
+
 int spw_where(const struct spw_call *call, struct spw_config *config)
 {
 	struct spw_diagnostics diagnostics = {0};
 	int err = spw_config_load(call->config_path, config, &diagnostics);
 	int status = SPW_EXIT_DONE;
 
-	/* What could be read of a broken one is kept, and stands beside defaults; a file that is not there says
-	 * nothing. */
+	/* Of a broken file, keep what could be read; a file that does not exist is not worth a message. */
 	if (err && config->pin_dir && config->run_dir) {
 		fprintf(stderr, "spillway: %s cannot be used ('spillway check' says why); looking in %s\n",
 			call->config_path, config->pin_dir);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Verbs: one a file, one row each in the table of main.c. A verb gets what stands behind its name, with -c, -j and
- * --help already taken out wherever they stood.
+ * Verbs: one in each file, one row each in the table of main.c. main.c reads the options before it calls a verb.
  */
 #ifndef SPW_CMD_CMD_H
 #define SPW_CMD_CMD_H
@@ -10,6 +9,7 @@
 
 #include "config/config.h"
 #include "kernel/pins.h"
+#include "options.h"
 
 enum spw_exit {
 	SPW_EXIT_DONE = 0,
@@ -20,23 +20,29 @@ enum spw_exit {
 /* How a verb was called. */
 struct spw_call {
 	const char *config_path; /* SPW_CONFIG_DEFAULT_PATH unless -c */
-	bool config_given;	 /* -c was there */
-	bool json;		 /* -j */
+	bool config_given;	 /* -c was given */
+	bool json;
+	bool help;
+	bool version;
+	const char *options[SPW_OPTIONS_MAX]; /* by index in the verb's table: the value, "" if it takes none; NULL: not
+						 given */
 };
 
 struct spw_verb {
 	const char *name;
-	const char *usage;						/* what stands behind the name: "[NAME]" */
-	const char *summary;						/* one line */
-	const char *help;						/* the rest of --help; may be NULL */
-	int (*run)(const struct spw_call *call, int argc, char **argv); /* argv[0] is the verb; returns enum spw_exit */
+	const char *usage;		  /* the words behind the name: "[NAME]" */
+	const char *summary;		  /* one line */
+	const char *help;		  /* the text of --help below the options; may be NULL */
+	const struct spw_option *options; /* ends with a row without a name; NULL: none */
+	int (*run)(const struct spw_call *call, int argc,
+		   char **argv); /* argv[0] is the verb, then all words that are no options; returns enum spw_exit */
 };
 
 extern const struct spw_verb spw_verb_run, spw_verb_check, spw_verb_apply, spw_verb_confirm, spw_verb_status,
 	spw_verb_level, spw_verb_capacity, spw_verb_list, spw_verb_simulate, spw_verb_doctor, spw_verb_detach,
 	spw_verb_top, spw_verb_capture, spw_verb_version, spw_verb_explain, spw_verb_events, spw_verb_replay;
 
-/** spw_usage() - "spillway: VERB: message" and the verb's usage line, on stderr; returns SPW_EXIT_USAGE. */
+/** spw_usage() - "spillway: VERB: message; see spillway VERB --help" on stderr; returns SPW_EXIT_USAGE. */
 __attribute__((format(printf, 2, 3))) int spw_usage(const struct spw_verb *verb, const char *format, ...);
 
 /** spw_fail() - "spillway: message" on stderr; returns SPW_EXIT_FAILED. */
@@ -48,11 +54,14 @@ void spw_print_diagnostics(const struct spw_diagnostics *diagnostics);
 /** spw_colour() - whether standard output may be coloured: a terminal, and NO_COLOR is not set (no-color.org). */
 bool spw_colour(void);
 
+/** spw_no_config() - whether -c was not given and there is no file at the default path. */
+bool spw_no_config(const struct spw_call *call);
+
 /**
- * spw_where() - pin and run directories for verbs that do not need the rest: from the configuration as far as it can be
- * read, otherwise the defaults, as `status` must work on the day when the configuration is broken.
+ * spw_where() - pin and run directories for verbs that need nothing else: from the configuration as far as it can be
+ * read, otherwise the defaults, since `status` must work while the configuration is broken.
  * @config: filled in, at least with pin_dir and run_dir; free with spw_config_free()
- * Returns SPW_EXIT_DONE, or SPW_EXIT_FAILED when -c named a file that cannot be read (said on stderr).
+ * Returns SPW_EXIT_DONE, or SPW_EXIT_FAILED when -c named a file that cannot be read (printed on stderr).
  */
 int spw_where(const struct spw_call *call, struct spw_config *config);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* confirm: keep what `apply --confirm` has put in force. */
+/* confirm: keep what `apply --confirm` put in force. */
 #include <jansson.h>
 #include <stdio.h>
 
@@ -24,7 +24,7 @@ static int run(const struct spw_call *call, int argc, char **argv)
 const struct spw_verb spw_verb_confirm = {
 	.name = "confirm",
 	.usage = "",
-	.summary = "Keep what 'apply --confirm' has put in force",
-	.help = "Without it, what was in force before is given back when the time is over.\n",
+	.summary = "Keep what 'apply --confirm' put in force",
+	.help = "Without it, the agent goes back to what was in force before when the time is over.\n",
 	.run = run,
 };

@@ -14,7 +14,7 @@ static void print_line(const char *line)
 	printf("%s\n", line);
 }
 
-/* The pid of an agent that lives from these pins; 0: none does. */
+/* The pid of the agent that uses these pins; 0: none. */
 static u32 living_agent(const char *pin_dir)
 {
 	char message[SPW_MESSAGE_MAX];
@@ -32,20 +32,26 @@ static u32 living_agent(const char *pin_dir)
 	return pid;
 }
 
+enum option { FORCE };
+
+static const struct spw_option options[] = {
+	[FORCE] = {"force", 0, NULL, "even while an agent runs"},
+	{0},
+};
+
 static int run(const struct spw_call *call, int argc, char **argv)
 {
-	bool force = argc == 2 && !strcmp(argv[1], "--force");
 	char message[SPW_MESSAGE_MAX];
 	struct spw_config config;
 	int status, count;
 	u32 pid;
 
-	if (argc > 1 && !force)
+	if (argc > 1)
 		return spw_usage(&spw_verb_detach, "unexpected '%s'", argv[1]);
 	status = spw_where(call, &config);
 	if (status != SPW_EXIT_DONE)
 		goto out;
-	pid = force ? 0 : living_agent(config.pin_dir);
+	pid = call->options[FORCE] ? 0 : living_agent(config.pin_dir);
 	if (pid) {
 		status = spw_fail("the agent runs (pid %u) and would attach again: stop it first, or use --force", pid);
 		goto out;
@@ -65,9 +71,10 @@ out:
 
 const struct spw_verb spw_verb_detach = {
 	.name = "detach",
-	.usage = "[--force]",
+	.usage = "",
 	.summary = "Take the program off every interface and remove all pinned state",
-	.help = "The agent has to be stopped first. Some drivers stop for seconds when a native program goes, so do it in a calm hour;\n"
-		"to only stop shedding, 'spillway level set green' or stopping the agent is enough.\n",
+	.options = options,
+	.help = "Stop the agent first. Some drivers stop for seconds when a native program is removed, so choose a calm hour. To\n"
+		"only stop shedding, 'spillway level set green' or stopping the agent is enough.\n",
 	.run = run,
 };

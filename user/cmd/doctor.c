@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * doctor: would `run` work here, and how well? One line a check, and where something is wrong one more that says what
- * to do. Looks and judges; changes nothing.
+ * doctor: would `run` work here, and how well? One line for each check, and where something is wrong a second line that
+ * says what to do. Changes nothing.
  */
 #include <errno.h>
+#include <net/if.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,14 +17,13 @@
 #include "look.h"
 #include "reading.h"
 
-#define CHECK_COLUMNS 15
-#define PAGE_BYTES_XDP                                                                                                 \
-	3506 /* frames above do not fit one page with XDP's headroom; some drivers then want fragments                 \
-	      */
+#define CHECK_COLUMNS  15
+#define PAGE_BYTES_XDP 3506 /* a larger frame does not fit one page with XDP's headroom; some drivers need fragments */
+#define GUESSED_MAX    8    /* interfaces looked at without a configuration */
 
 enum outcome {
 	OK,
-	WARN, /* `run` works, but worse than it could */
+	WARN, /* `run` works, but not as well as it could */
 	FAIL, /* `run` would not work */
 };
 
@@ -46,7 +46,7 @@ static void print_check(const struct doctor *doctor, enum outcome outcome, const
 		printf("%*s-> %s\n", 4 + 2 + CHECK_COLUMNS + 1, "", advice);
 }
 
-/* One finding. @advice: what to do, NULL where all is well. */
+/* One finding. @advice: what to do; NULL: nothing. */
 __attribute__((format(printf, 5, 6))) static void find(struct doctor *doctor, enum outcome outcome, const char *check,
 						       const char *advice, const char *format, ...)
 {
@@ -99,10 +99,10 @@ static void check_kernel(struct doctor *doctor)
 		     "%s; the program handles frames larger than a page (xdp.frags), which 5.18 brought%s", release,
 		     version < SPW_KERNEL(5, 15) ? "; below 5.15 much else is missing too" : "");
 	if (version >= SPW_KERNEL(5, 11))
-		find(doctor, OK, "memlock", NULL, "the limit does not count here: since 5.11 the cgroup pays for maps");
+		find(doctor, OK, "memlock", NULL, "no limit: since 5.11 maps are charged to the cgroup");
 	else
 		find(doctor, FAIL, "memlock", "ulimit -l unlimited (LimitMEMLOCK=infinity), or kernel 5.11 or newer",
-		     "this kernel counts maps against the limit of locked memory");
+		     "this kernel charges maps to the limit of locked memory");
 }
 
 static void check_btf(struct doctor *doctor)
@@ -110,8 +110,7 @@ static void check_btf(struct doctor *doctor)
 	if (spw_probe_btf())
 		find(doctor, OK, "btf", NULL, "/sys/kernel/btf/vmlinux");
 	else
-		find(doctor, FAIL, "btf",
-		     "use a kernel with CONFIG_DEBUG_INFO_BTF=y; every large distribution's has it",
+		find(doctor, FAIL, "btf", "use a kernel with CONFIG_DEBUG_INFO_BTF=y, as large distributions have",
 		     "/sys/kernel/btf/vmlinux is not there, and the program cannot be loaded without it");
 }
 
@@ -125,7 +124,7 @@ static void check_jit(struct doctor *doctor)
 		find(doctor, WARN, "jit", "sysctl -w net.core.bpf_jit_enable=1",
 		     "off: the program is interpreted, and each packet costs several times as much");
 	else
-		find(doctor, OK, "jit", NULL, "not to be seen from here (it is only in the host's network namespace)");
+		find(doctor, OK, "jit", NULL, "cannot be seen from this network namespace, only from the host's");
 }
 
 /* ---- folders ---- */
@@ -169,23 +168,39 @@ static void check_run_dir(struct doctor *doctor, const char *run_dir)
 
 /* ---- configuration ---- */
 
-/* Returns whether the configuration could be read at least. */
+static void report_configuration(struct doctor *doctor, const struct spw_call *call, int err,
+				 const struct spw_diagnostics *diagnostics)
+{
+	size_t first = 0;
+
+	while (first < diagnostics->count && diagnostics->items[first].severity != SPW_ERROR)
+		first++;
+	if (err || diagnostics->errors)
+		find(doctor, FAIL, "configuration", "'spillway check' shows all errors", "%s",
+		     first < diagnostics->count ? diagnostics->items[first].text : strerror(-err));
+	else if (diagnostics->warnings)
+		find(doctor, WARN, "configuration", "'spillway check' shows them", "%s: %zu warnings",
+		     call->config_path, diagnostics->warnings);
+	else
+		find(doctor, OK, "configuration", NULL, "%s", call->config_path);
+}
+
+/* Returns whether the folders that the configuration names are known. */
 static bool check_configuration(struct doctor *doctor, const struct spw_call *call, struct spw_reading *reading)
 {
 	struct spw_diagnostics diagnostics = {0};
-	int err = spw_reading_make(call->config_path, false, reading, &diagnostics);
-	size_t first = 0;
 
-	while (first < diagnostics.count && diagnostics.items[first].severity != SPW_ERROR)
-		first++;
-	if (err || diagnostics.errors)
-		find(doctor, FAIL, "configuration", "'spillway check' shows all that is wrong", "%s",
-		     first < diagnostics.count ? diagnostics.items[first].text : strerror(-err));
-	else if (diagnostics.warnings)
-		find(doctor, WARN, "configuration", "'spillway check' shows them", "%s: %zu warnings",
-		     call->config_path, diagnostics.warnings);
-	else
-		find(doctor, OK, "configuration", NULL, "%s", call->config_path);
+	if (spw_no_config(call)) {
+		fprintf(stderr, "note: there is no %s; using a built-in configuration\n", call->config_path);
+		spw_reading_builtin(reading, &diagnostics);
+		find(doctor, WARN, "configuration",
+		     "write one: see spillway.yaml(5), and the example in share/doc/spillway/spillway.yaml",
+		     "there is no %s yet, and 'spillway run' needs one", call->config_path);
+	} else {
+		int err = spw_reading_make(call->config_path, false, reading, &diagnostics);
+
+		report_configuration(doctor, call, err, &diagnostics);
+	}
 	spw_diagnostics_free(&diagnostics);
 	return reading->config.pin_dir && reading->config.run_dir;
 }
@@ -198,18 +213,18 @@ static void check_program(struct doctor *doctor, const char *check, const struct
 	const char *mode = interface->native ? "native" : "generic";
 
 	if (interface->xdp_err)
-		find(doctor, WARN, check, "ask as root", "whether an XDP program is attached cannot be seen: %s",
+		find(doctor, WARN, check, "run as root", "cannot see whether an XDP program is attached: %s",
 		     strerror(-interface->xdp_err));
 	else if (!interface->program_id)
 		find(doctor, OK, check, NULL, "no XDP program is attached; %s",
-		     attach == SPW_ATTACH_GENERIC ? "generic mode always can be"
-						  : "whether the driver can do native mode shows only on attaching");
+		     attach == SPW_ATTACH_GENERIC ? "generic mode works with every driver"
+						  : "whether the driver has native mode shows only on attaching");
 	else if (!interface->ours && !strcmp(interface->program, "spillway"))
-		find(doctor, FAIL, check, "use the configuration that it was started with, or 'detach' with that one",
-		     "a spillway with pins elsewhere is attached (id %u, %s mode)", interface->program_id, mode);
+		find(doctor, FAIL, check, "use the configuration it was started with, or run 'detach' with that one",
+		     "a spillway with another pin_dir is attached (id %u, %s mode)", interface->program_id, mode);
 	else if (!interface->ours)
 		find(doctor, FAIL, check,
-		     "if nobody needs it, end the program that holds it, or: ip link set dev NAME xdp off",
+		     "if it is not needed, stop the program that owns it, or: ip link set dev NAME xdp off",
 		     "another XDP program is attached: '%s' (id %u, %s mode)", interface->program,
 		     interface->program_id, mode);
 	else if (interface->native)
@@ -230,27 +245,52 @@ static void check_link(struct doctor *doctor, const char *check, const struct sp
 		find(doctor, WARN, check, "plug in the cable, or look at the other end",
 		     "has no carrier; driver %s, MTU %u", driver, interface->mtu);
 	else if (interface->mtu > PAGE_BYTES_XDP)
-		find(doctor, WARN, check, "should attaching fail with an error about the MTU, make it 3498 or less",
-		     "is up; driver %s; MTU %u needs a driver that does XDP fragments", driver, interface->mtu);
+		find(doctor, WARN, check, "if attaching fails with an error about the MTU, set it to 3498 or less",
+		     "is up; driver %s; MTU %u needs a driver with XDP fragments", driver, interface->mtu);
 	else
 		find(doctor, OK, check, NULL, "is up; driver %s, MTU %u", driver, interface->mtu);
 }
 
-static void check_interfaces(struct doctor *doctor, const struct spw_config *config)
+static void check_interface(struct doctor *doctor, const struct spw_config *config, const char *name)
 {
-	for (size_t i = 0; i < config->interfaces_count; i++) {
-		const char *name = config->interfaces[i].name;
+	struct spw_interface interface;
+
+	spw_probe_interface(name, config->pin_dir, &interface);
+	if (!interface.ifindex) {
+		find(doctor, FAIL, name, "'ip link' lists the interfaces; correct 'interfaces'",
+		     "there is no interface of that name in this network namespace");
+		return;
+	}
+	check_link(doctor, name, &interface);
+	check_program(doctor, name, &interface, config->attach);
+}
+
+/* Without a configuration: the first interfaces that are up, as these are the ones that one is likely to name. */
+static void check_likely_interfaces(struct doctor *doctor, const struct spw_config *config)
+{
+	struct if_nameindex *all = if_nameindex();
+	size_t count = 0;
+
+	for (size_t i = 0; all && all[i].if_name && count < GUESSED_MAX; i++) {
 		struct spw_interface interface;
 
-		spw_probe_interface(name, config->pin_dir, &interface);
-		if (!interface.ifindex) {
-			find(doctor, FAIL, name, "'ip link' shows those that are there; correct 'interfaces'",
-			     "there is no interface of that name in this network namespace");
+		spw_probe_interface(all[i].if_name, config->pin_dir, &interface);
+		if (!strcmp(all[i].if_name, "lo") || !interface.up)
 			continue;
-		}
-		check_link(doctor, name, &interface);
-		check_program(doctor, name, &interface, config->attach);
+		check_interface(doctor, config, all[i].if_name);
+		count++;
 	}
+	if (all)
+		if_freenameindex(all);
+}
+
+static void check_interfaces(struct doctor *doctor, const struct spw_call *call, const struct spw_config *config)
+{
+	if (spw_no_config(call))
+		check_likely_interfaces(doctor, config);
+	else
+		for (size_t i = 0; i < config->interfaces_count; i++)
+			check_interface(doctor, config, config->interfaces[i].name);
 }
 
 /* ---- agent ---- */
@@ -266,12 +306,12 @@ static void check_agent(struct doctor *doctor, const struct spw_pins *pins)
 		return;
 	}
 	if (snapshot.agent_alive)
-		find(doctor, OK, "agent", NULL, "%u is alive and renews the lease", snapshot.agent.pid);
+		find(doctor, OK, "agent", NULL, "process %u is alive and renews the lease", snapshot.agent.pid);
 	else if (snapshot.agent.pid)
-		find(doctor, WARN, "agent", "look into its log, then start it again: spillway run",
-		     "%u is dead or hangs; once its lease is over, everything passes", snapshot.agent.pid);
+		find(doctor, WARN, "agent", "see its log, then start it again: spillway run",
+		     "process %u is dead or hangs; once its lease has ended, everything passes", snapshot.agent.pid);
 	else
-		find(doctor, OK, "agent", NULL, "was stopped; everything passes until the next 'spillway run'");
+		find(doctor, OK, "agent", NULL, "is stopped; everything passes until the next 'spillway run'");
 	spw_snapshot_free(&snapshot);
 }
 
@@ -289,7 +329,7 @@ static void check_pins(struct doctor *doctor, const char *pin_dir)
 		find(doctor, OK, "pins", NULL, "nothing is pinned in %s yet", pin_dir);
 	} else {
 		find(doctor, FAIL, "pins",
-		     err == -EPROTO ? "run the version that made them, or 'spillway detach' to begin anew"
+		     err == -EPROTO ? "run the version that made them, or 'spillway detach' to start over"
 				    : "run as root",
 		     "%s", message);
 	}
@@ -306,7 +346,7 @@ static void examine(struct doctor *doctor, const struct spw_call *call)
 	if (check_configuration(doctor, call, &reading)) {
 		check_bpffs(doctor, reading.config.pin_dir);
 		check_run_dir(doctor, reading.config.run_dir);
-		check_interfaces(doctor, &reading.config);
+		check_interfaces(doctor, call, &reading.config);
 		check_pins(doctor, reading.config.pin_dir);
 	} else {
 		check_bpffs(doctor, SPW_PIN_DIR_DEFAULT);
@@ -333,8 +373,7 @@ static int run(const struct spw_call *call, int argc, char **argv)
 		return spw_print_json(all) == SPW_EXIT_DONE ? status : SPW_EXIT_FAILED;
 	}
 	json_decref(doctor.checks);
-	printf("\n%zu ok, %zu to think about, %zu in the way of 'spillway run'\n", doctor.counts[OK],
-	       doctor.counts[WARN], doctor.counts[FAIL]);
+	printf("\n%zu ok, %zu to improve, %zu failed\n", doctor.counts[OK], doctor.counts[WARN], doctor.counts[FAIL]);
 	return status;
 }
 
@@ -342,10 +381,8 @@ const struct spw_verb spw_verb_doctor = {
 	.name = "doctor",
 	.usage = "",
 	.summary = "Say whether this host can run the agent, and what to do where it cannot",
-	.help = "ok: as it should be; warn: works, but not as well as it could; FAIL: 'run' would not work, and the "
-		"exit\n"
-		"status is 1. Nothing is changed, loaded or attached, so whether a driver can do native XDP stays "
-		"open\n"
-		"until 'run' tries.\n",
+	.help = "ok: as it should be. warn: works, but not as well as it could. FAIL: 'run' would not work, and the exit status\n"
+		"is 1. Without a configuration at the default path, and without -c, it looks at the host and its interfaces.\n"
+		"Nothing is changed, loaded or attached, so only 'run' can tell whether a driver has native XDP.\n",
 	.run = run,
 };

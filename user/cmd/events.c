@@ -222,21 +222,23 @@ static int print_drops(const struct spw_call *call, bool following)
 	return status;
 }
 
+enum option { DROPS, FOLLOW };
+
+static const struct spw_option options[] = {
+	[DROPS] = {"drops", 0, NULL, "sampled packets that were dropped; asks the agent"},
+	[FOLLOW] = {"follow", 'f', NULL, "what comes from now on"},
+	{0},
+};
+
 static int run(const struct spw_call *call, int argc, char **argv)
 {
-	bool following = false, drops = false;
+	bool following = call->options[FOLLOW];
 	struct spw_config config;
 	int status;
 
-	for (int i = 1; i < argc; i++) {
-		if (!strcmp(argv[i], "-f") || !strcmp(argv[i], "--follow"))
-			following = true;
-		else if (!strcmp(argv[i], "--drops"))
-			drops = true;
-		else
-			return spw_usage(&spw_verb_events, "unexpected '%s'", argv[i]);
-	}
-	if (drops)
+	if (argc > 1)
+		return spw_usage(&spw_verb_events, "unexpected '%s'", argv[1]);
+	if (call->options[DROPS])
 		return print_drops(call, following);
 	status = spw_where(call, &config);
 	if (status == SPW_EXIT_DONE)
@@ -247,12 +249,12 @@ static int run(const struct spw_call *call, int argc, char **argv)
 
 const struct spw_verb spw_verb_events = {
 	.name = "events",
-	.usage = "[--drops] [-f|--follow]",
+	.usage = "",
 	.summary = "Show what happened: levels, reloads, interfaces, hooks, signals; or sampled drops",
-	.help = "  spillway events            what the event log holds, the oldest first\n"
+	.options = options,
+	.help = "  spillway events            the event log, oldest first; needs no agent\n"
 		"  spillway events -f         what comes from now on\n"
-		"  spillway events --drops    the latest packets that were dropped, of those that were sampled\n"
-		"  spillway -j events         one JSON object a line\n\n"
-		"The event log needs no agent, drops do.\n",
+		"  spillway events --drops    the latest hundred sampled drops\n"
+		"  spillway -j events         one JSON object a line\n",
 	.run = run,
 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* level: show or set how far down the classes shedding may reach. */
+/* level: show, set or bound how far down the classes shedding may reach. */
 #include <errno.h>
 #include <jansson.h>
 #include <stdio.h>
@@ -33,6 +33,13 @@ static int print_answer(const struct spw_call *call, const json_t *answer)
 	return SPW_EXIT_DONE;
 }
 
+enum option { FOR };
+
+static const struct spw_option options[] = {
+	[FOR] = {"for", 0, "DURATION", "with set and bound: for this long, then automatic again; such as 90s, 10m, 1h"},
+	{0},
+};
+
 static int read_duration(const char *duration, json_t *request)
 {
 	const char *wrong;
@@ -45,55 +52,51 @@ static int read_duration(const char *duration, json_t *request)
 	return SPW_EXIT_DONE;
 }
 
-/* Reads "bound LEAST MOST [--for DURATION]". */
+/* "bound LEAST MOST" */
 static int read_bounds(int argc, char **argv, json_t *request)
 {
-	int least = argc > 3 ? spw_level_parse(argv[2]) : -1, most = argc > 3 ? spw_level_parse(argv[3]) : -1;
+	int least = argc == 4 ? spw_level_parse(argv[2]) : -1, most = argc == 4 ? spw_level_parse(argv[3]) : -1;
 
-	if (least < 0 || most < least || (argc != 4 && !(argc == 6 && !strcmp(argv[4], "--for"))))
-		return spw_usage(&spw_verb_level, "bound wants two levels, as in: level bound green orange --for 1h");
+	if (least < 0 || most < least)
+		return spw_usage(&spw_verb_level, "bound needs two levels, the lower first: level bound green orange");
 	json_object_set_new(request, "least", json_string(argv[2]));
 	json_object_set_new(request, "most", json_string(argv[3]));
-	return argc == 6 ? read_duration(argv[5], request) : SPW_EXIT_DONE;
+	return SPW_EXIT_DONE;
 }
 
-/* Reads "[set] LEVEL [--for DURATION]" or "auto" into @request; returns enum spw_exit. */
-static int read_arguments(int argc, char **argv, json_t *request)
+/* "[set] LEVEL" or "auto" */
+static int read_level(int argc, char **argv, json_t *request)
 {
-	const char *name = NULL, *duration = NULL;
+	int at = !strcmp(argv[1], "set") ? 2 : 1;
 
-	if (argc > 1 && !strcmp(argv[1], "bound"))
-		return read_bounds(argc, argv, request);
+	if (argc <= at)
+		return spw_usage(&spw_verb_level, "which level? green, yellow, orange or red");
+	if (argc > at + 1)
+		return spw_usage(&spw_verb_level, "unexpected '%s'", argv[at + 1]);
+	if (strcmp(argv[at], "auto") != 0 && spw_level_parse(argv[at]) < 0)
+		return spw_usage(&spw_verb_level,
+				 "there is no level '%s'; levels are green, yellow, orange, red; or auto", argv[at]);
+	json_object_set_new(request, "level", json_string(argv[at]));
+	return SPW_EXIT_DONE;
+}
 
-	for (int i = 1; i < argc; i++) {
-		if (!strcmp(argv[i], "--for") && i + 1 < argc)
-			duration = argv[++i];
-		else if (!strncmp(argv[i], "--for=", 6))
-			duration = argv[i] + 6;
-		else if (!strcmp(argv[i], "set") && !name && i == 1 && i + 1 < argc)
-			continue;
-		else if (name || argv[i][0] == '-')
-			return spw_usage(&spw_verb_level, "unexpected '%s'", argv[i]);
-		else
-			name = argv[i];
-	}
-	if (!name && argc > 1)
-		return spw_usage(&spw_verb_level, "which level?");
-	if (name && strcmp(name, "auto") && spw_level_parse(name) < 0)
-		return spw_usage(&spw_verb_level, "no level '%s'; there are green, yellow, orange, red and auto", name);
-	if (name)
-		json_object_set_new(request, "level", json_string(name));
-	if (!duration)
-		return SPW_EXIT_DONE;
-	if (!strcmp(name ? name : "auto", "auto"))
-		return spw_usage(&spw_verb_level, "--for goes with a level");
-	return read_duration(duration, request);
+static int read_words(const struct spw_call *call, int argc, char **argv, json_t *request)
+{
+	int status = SPW_EXIT_DONE;
+
+	if (argc > 1)
+		status = !strcmp(argv[1], "bound") ? read_bounds(argc, argv, request) : read_level(argc, argv, request);
+	if (status != SPW_EXIT_DONE || !call->options[FOR])
+		return status;
+	if (argc < 2 || !strcmp(argv[argc - 1], "auto"))
+		return spw_usage(&spw_verb_level, "--for needs a level");
+	return read_duration(call->options[FOR], request);
 }
 
 static int run(const struct spw_call *call, int argc, char **argv)
 {
 	json_t *request = json_pack("{s:s}", "verb", "level");
-	int status = read_arguments(argc, argv, request);
+	int status = read_words(call, argc, argv, request);
 
 	if (status == SPW_EXIT_DONE)
 		return spw_ask(call, request, print_answer);
@@ -103,13 +106,14 @@ static int run(const struct spw_call *call, int argc, char **argv)
 
 const struct spw_verb spw_verb_level = {
 	.name = "level",
-	.usage = "[set green|yellow|orange|red [--for DURATION] | bound LEAST MOST [--for DURATION] | auto]",
-	.summary = "Show the level, set or bound it by hand for a time, or give it back",
-	.help = "  spillway level                      show\n"
+	.usage = "[set green|yellow|orange|red | bound LEAST MOST | auto]",
+	.summary = "Show the level; set or bound it by hand, or make it automatic again",
+	.options = options,
+	.help = "  spillway level                      show it\n"
 		"  spillway level set red --for 10m    for ten minutes, then automatic again\n"
 		"  spillway level set red              until 'level auto'\n"
-		"  spillway level bound green orange   decide, but no higher than orange\n"
-		"  spillway level auto                 give both back\n\n"
-		"What is set by hand survives a restart of the agent. At a green that was set by hand nothing is shed.\n",
+		"  spillway level bound green orange   automatic, but no higher than orange\n"
+		"  spillway level auto                 automatic, without bounds\n\n"
+		"A level set by hand survives a restart of the agent. At a green set by hand nothing is shed.\n",
 	.run = run,
 };

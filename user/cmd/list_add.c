@@ -13,14 +13,14 @@
 
 #define STDIN_BYTES_MAX (64u << 20)
 
-static int print_added(const struct spw_call *call, const struct spw_list_order *order, const json_t *answer)
+static int print_added(const struct spw_call *call, const struct spw_list_request *request, const json_t *answer)
 {
 	json_int_t changed = json_integer_value(json_object_get(answer, "changed"));
 	json_int_t moved = json_integer_value(json_object_get(answer, "moved"));
 
 	if (call->json)
 		return spw_print_json(json_incref((json_t *)answer));
-	printf("%s: %lld added", order->name, (long long)json_integer_value(json_object_get(answer, "added")));
+	printf("%s: %lld added", request->name, (long long)json_integer_value(json_object_get(answer, "added")));
 	if (changed)
 		printf(", %lld were there and have the new end and note", (long long)changed);
 	if (moved)
@@ -29,66 +29,33 @@ static int print_added(const struct spw_call *call, const struct spw_list_order 
 	return SPW_EXIT_DONE;
 }
 
-/* "--KEY VALUE" or "--KEY=VALUE" at argv[*at]: whether it is that; then @at moves on to what @value is in. */
-static bool takes(int argc, char **argv, int *at, const char *key, const char **value)
+/* Reads the options into @request; returns enum spw_exit. */
+static int read_options(const struct spw_call *call, struct spw_list_request *request)
 {
-	size_t length = strlen(key);
-	const char *word = argv[*at];
+	const char *duration = call->options[SPW_LIST_FOR];
+	const char *wrong = duration ? spw_units_duration(duration, &request->for_ns) : NULL;
 
-	if (!strcmp(word, key) && *at + 1 < argc) {
-		*value = argv[++*at];
-		return true;
-	}
-	if (strncmp(word, key, length) != 0 || word[length] != '=')
-		return false;
-	*value = word + length + 1;
-	return true;
-}
-
-/* Takes the options out of argv; what is left is packed behind its word. Returns how many words, -1: usage. */
-static int take_options(int argc, char **argv, struct spw_list_order *order)
-{
-	int kept = 1;
-
-	for (int i = 1; i < argc; i++) {
-		const char *value = NULL, *wrong;
-
-		if (takes(argc, argv, &i, "--for", &value)) {
-			wrong = spw_units_duration(value, &order->for_ns);
-			if (wrong || !order->for_ns) {
-				spw_usage(&spw_verb_list, "--for '%s': %s", value, wrong ? wrong : "no time at all");
-				return -1;
-			}
-		} else if (takes(argc, argv, &i, "--note", &value)) {
-			order->note = value;
-		} else if (!strcmp(argv[i], "--force")) {
-			order->force = true;
-		} else if (argv[i][0] == '-' && argv[i][1]) {
-			bool lacks = !strcmp(argv[i], "--for") || !strcmp(argv[i], "--note");
-
-			spw_usage(&spw_verb_list, lacks ? "%s: a value is missing behind it" : "unexpected '%s'",
-				  argv[i]);
-			return -1;
-		} else {
-			argv[kept++] = argv[i];
-		}
-	}
-	return kept;
+	if (duration && (wrong || !request->for_ns))
+		return spw_usage(&spw_verb_list, "--for '%s': %s", duration, wrong ? wrong : "must be above 0");
+	request->note = call->options[SPW_LIST_NOTE];
+	request->force = call->options[SPW_LIST_FORCE];
+	return SPW_EXIT_DONE;
 }
 
 int spw_list_add(const struct spw_call *call, int argc, char **argv)
 {
-	struct spw_list_order order = {.verb = "list-add"};
+	struct spw_list_request request = {.verb = "list-add"};
 	struct spw_list prefixes = {0};
-	int words = take_options(argc, argv, &order), status = SPW_EXIT_FAILED;
+	int status = read_options(call, &request);
 
-	if (words < 0)
-		return SPW_EXIT_USAGE;
-	if (words < 3)
-		return spw_usage(&spw_verb_list, "add wants a list and a prefix");
-	order.name = argv[1];
-	if (spw_list_read_words(words - 2, argv + 2, &prefixes))
-		status = spw_list_send(call, &order, &prefixes, print_added);
+	if (status != SPW_EXIT_DONE)
+		return status;
+	if (argc < 3)
+		return spw_usage(&spw_verb_list, "add needs a list and a prefix, such as: list add banned 192.0.2.7");
+	request.name = argv[1];
+	status = spw_list_read_words(argc - 2, argv + 2, &prefixes)
+			 ? spw_list_send(call, &request, &prefixes, print_added)
+			 : SPW_EXIT_FAILED;
 	free(prefixes.entries);
 	return status;
 }
@@ -143,17 +110,18 @@ static int read_file(const char *path, struct spw_list *prefixes)
 
 int spw_list_import(const struct spw_call *call, int argc, char **argv)
 {
-	struct spw_list_order order = {.verb = "list-add"};
+	struct spw_list_request request = {.verb = "list-add"};
 	struct spw_list prefixes = {0};
-	int words = take_options(argc, argv, &order), status = SPW_EXIT_FAILED;
+	int status = read_options(call, &request);
 
-	if (words < 0)
-		return SPW_EXIT_USAGE;
-	if (words != 3)
-		return spw_usage(&spw_verb_list, "import wants a list and a file");
-	order.name = argv[1];
+	if (status != SPW_EXIT_DONE)
+		return status;
+	if (argc != 3)
+		return spw_usage(&spw_verb_list, "import needs a list and a file");
+	request.name = argv[1];
+	status = SPW_EXIT_FAILED;
 	if (!read_file(argv[2], &prefixes))
-		status = prefixes.count ? spw_list_send(call, &order, &prefixes, print_added)
+		status = prefixes.count ? spw_list_send(call, &request, &prefixes, print_added)
 					: spw_fail("%s: no prefix in it; nothing was changed", argv[2]);
 	free(prefixes.entries);
 	return status;

@@ -13,24 +13,26 @@ enum {
 	ANSWER_SECONDS = 30,
 };
 
-static json_t *make_piece(const struct spw_list_order *order, const struct spw_list *prefixes, size_t begin, size_t end)
+static json_t *make_piece(const struct spw_list_request *request, const struct spw_list *prefixes, size_t begin,
+			  size_t end)
 {
 	json_t *array = json_array(),
-	       *request = json_pack("{s:s,s:s,s:b,s:b,s:o}", "verb", order->verb, "list", order->name, "force",
-				    order->force, "more", end < prefixes->count, "prefixes", array);
+	       *piece = json_pack("{s:s,s:s,s:b,s:b,s:o}", "verb", request->verb, "list", request->name, "force",
+				  request->force, "more", end < prefixes->count, "prefixes", array);
 	char text[SPW_PREFIX_TEXT];
 
 	for (size_t i = begin; i < end; i++)
 		json_array_append_new(array, json_string(spw_prefix_format(&prefixes->entries[i].prefix, text)));
-	if (order->for_ns)
-		json_object_set_new(request, "for_s", json_real((double)order->for_ns / 1e9));
-	if (order->note)
-		json_object_set_new(request, "note", json_string(order->note));
-	return request;
+	if (request->for_ns)
+		json_object_set_new(piece, "for_s", json_real((double)request->for_ns / 1e9));
+	if (request->note)
+		json_object_set_new(piece, "note", json_string(request->note));
+	return piece;
 }
 
 /* The answer to the last piece, or to the first that is refused; NULL: @message. */
-static json_t *send_pieces(int fd, const struct spw_list_order *order, const struct spw_list *prefixes, char *message)
+static json_t *send_pieces(int fd, const struct spw_list_request *request, const struct spw_list *prefixes,
+			   char *message)
 {
 	json_t *answer = NULL;
 	size_t begin = 0, end;
@@ -38,20 +40,21 @@ static json_t *send_pieces(int fd, const struct spw_list_order *order, const str
 	do {
 		end = begin + PIECE_PREFIXES < prefixes->count ? begin + PIECE_PREFIXES : prefixes->count;
 		json_decref(answer);
-		answer = spw_control_exchange(fd, make_piece(order, prefixes, begin, end), ANSWER_SECONDS, message);
+		answer = spw_control_exchange(fd, make_piece(request, prefixes, begin, end), ANSWER_SECONDS, message);
 		begin = end;
 	} while (answer && end < prefixes->count && json_is_true(json_object_get(answer, "ok")));
 	return answer;
 }
 
-int spw_list_send(const struct spw_call *call, const struct spw_list_order *order, const struct spw_list *prefixes,
-		  int (*print)(const struct spw_call *call, const struct spw_list_order *order, const json_t *answer))
+int spw_list_send(const struct spw_call *call, const struct spw_list_request *request, const struct spw_list *prefixes,
+		  int (*print)(const struct spw_call *call, const struct spw_list_request *request,
+			       const json_t *answer))
 {
 	char message[SPW_MESSAGE_MAX];
 	struct spw_config config;
 	int status = spw_where(call, &config);
 	_cleanup_fd_ int fd = status == SPW_EXIT_DONE ? spw_control_connect(config.run_dir, message) : -1;
-	json_t *answer = fd >= 0 ? send_pieces(fd, order, prefixes, message) : NULL;
+	json_t *answer = fd >= 0 ? send_pieces(fd, request, prefixes, message) : NULL;
 
 	spw_config_free(&config);
 	if (status != SPW_EXIT_DONE)
@@ -59,7 +62,7 @@ int spw_list_send(const struct spw_call *call, const struct spw_list_order *orde
 	if (!answer)
 		return spw_fail("%s", message);
 	if (json_is_true(json_object_get(answer, "ok")))
-		status = print(call, order, answer);
+		status = print(call, request, answer);
 	else
 		status = spw_fail("%s", json_string_value(json_object_get(answer, "error")));
 	json_decref(answer);

@@ -7,6 +7,17 @@
 #include "kernel/sampler.h"
 #include "lists/assemble.h"
 
+static const char builtin[] =
+	"interfaces: [lo]\n"
+	"mode: enforce\n"
+	"services: { web: { tcp: [80, 443], quic: [443] } }\n"
+	"lists:\n"
+	"  private: { inline: [10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16, 100.64.0.0/10, 127.0.0.0/8, 169.254.0.0/16,\n"
+	"    \"::1\", \"fc00::/7\", \"fe80::/10\"] }\n"
+	"classes:\n"
+	"  - { name: private, lists: [private] }\n"
+	"  - { name: public, cut_from: red }\n";
+
 static double seconds_since(u64 began_ns)
 {
 	return (double)(spw_monotonic_ns() - began_ns) / 1e9;
@@ -34,19 +45,14 @@ static int compile(struct spw_reading *reading, struct spw_diagnostics *diagnost
 	return err;
 }
 
-int spw_reading_make(const char *path, bool force, struct spw_reading *reading, struct spw_diagnostics *diagnostics)
+/* Lists and ruleset of a configuration that was read. */
+static int finish(struct spw_reading *reading, bool force, struct spw_diagnostics *diagnostics)
 {
-	u64 began_ns;
-	int err;
+	u64 began_ns = spw_monotonic_ns();
+	int err = spw_lists_load(&reading->config, &reading->lists, diagnostics);
 
-	*reading = (struct spw_reading){0};
-	err = spw_config_load(path, &reading->config, diagnostics);
-	if (err)
-		return err;
-	began_ns = spw_monotonic_ns();
-	err = spw_lists_load(&reading->config, &reading->lists, diagnostics);
 	reading->read_seconds = seconds_since(began_ns);
-	/* Both are wanted, for one round of corrections instead of two. */
+	/* Report the errors of both, so that one round of corrections is enough. */
 	if (!err) {
 		int refused = spw_lists_check(&reading->config, &reading->lists, force, diagnostics);
 
@@ -54,6 +60,25 @@ int spw_reading_make(const char *path, bool force, struct spw_reading *reading, 
 		err = refused ? refused : err;
 	}
 	return err;
+}
+
+int spw_reading_make(const char *path, bool force, struct spw_reading *reading, struct spw_diagnostics *diagnostics)
+{
+	int err;
+
+	*reading = (struct spw_reading){0};
+	err = spw_config_load(path, &reading->config, diagnostics);
+	return err ? err : finish(reading, force, diagnostics);
+}
+
+int spw_reading_builtin(struct spw_reading *reading, struct spw_diagnostics *diagnostics)
+{
+	int err;
+
+	*reading = (struct spw_reading){0};
+	err = spw_config_parse(builtin, sizeof(builtin) - 1, "built-in configuration", &reading->config, diagnostics);
+	/* Its last class is cut at red, so this is for looking only. */
+	return err ? err : finish(reading, true, diagnostics);
 }
 
 void spw_reading_free(struct spw_reading *reading)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A configuration read, checked and compiled the way the agent would, but kept here: nothing is loaded into the
- * kernel. Called by check, which shows what came out, and by doctor, which asks whether it would.
+ * A configuration read, checked and compiled as the agent would, in this process: nothing is loaded into the kernel.
+ * Called by check, doctor and simulate.
  */
 #ifndef SPW_CMD_READING_H
 #define SPW_CMD_READING_H
@@ -18,11 +18,15 @@ struct spw_reading {
 
 /**
  * spw_reading_make() - read @path and all that it names, and compile it.
- * @force: what fault 38 is about, a class that may cut everybody or the management, is a warning only
+ * @force: a class that could cut everybody or the management (fault 38) is a warning only
  * @reading: filled in as far as it went; free with spw_reading_free(), also after an error
  * Returns 0, or -errno with at least one error in @diagnostics.
  */
 int spw_reading_make(const char *path, bool force, struct spw_reading *reading, struct spw_diagnostics *diagnostics);
+
+/** spw_reading_builtin() - the same with a configuration that needs no file: private addresses and all others. */
+int spw_reading_builtin(struct spw_reading *reading, struct spw_diagnostics *diagnostics);
+
 void spw_reading_free(struct spw_reading *reading);
 
 #endif

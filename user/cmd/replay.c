@@ -335,12 +335,12 @@ static int run(const struct spw_call *call, int argc, char **argv)
 const struct spw_verb spw_verb_replay = {
 	.name = "replay",
 	.usage = "[HISTORY]",
-	.summary = "Show what a configuration would have decided over the history",
-	.help = "  spillway -c NEW.yaml replay                        over the history in its state_dir\n"
-		"  spillway -c NEW.yaml replay /var/lib/spillway      over that of another folder\n"
-		"  spillway replay FILE                               over one segment of it\n\n"
-		"Runs the same decision over what was known at each tick. A line is printed where the recorded or the replayed level\n"
-		"changes, * marks where they differ; then the time at each level. Classes and services are matched by name.\n"
-		"What the recorded system admitted shaped what was seen, so this is a judgement of the same figures, not a forecast.\n",
+	.summary = "Show what a configuration would have decided over the recorded history",
+	.help = "  spillway -c NEW.yaml replay                      over the history in its state_dir\n"
+		"  spillway -c NEW.yaml replay /var/lib/spillway    over the history in another folder\n"
+		"  spillway replay FILE                             over one segment of it\n\n"
+		"Runs the decision over what was known at each tick. A line is printed where the recorded or the replayed level\n"
+		"changes, with * where they differ; then the time at each level. Classes and services are matched by name.\n"
+		"What the recorded system admitted shaped what was seen: this judges the same figures again, it is no forecast.\n",
 	.run = run,
 };

@@ -1,25 +1,29 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* run: the agent, in the foreground. */
-#include <string.h>
-
 #include "agent/agent.h"
 #include "cmd.h"
 
+enum option { FORCE };
+
+static const struct spw_option options[] = {
+	[FORCE] = {"force", 0, NULL, "accept a configuration that 'check' refuses without it"},
+	{0},
+};
+
 static int run(const struct spw_call *call, int argc, char **argv)
 {
-	bool force = argc == 2 && !strcmp(argv[1], "--force");
-
-	if (argc > 1 && !force)
+	if (argc > 1)
 		return spw_usage(&spw_verb_run, "unexpected '%s'", argv[1]);
-	return spw_agent_run(call->config_path, force);
+	return spw_agent_run(call->config_path, call->options[FORCE]);
 }
 
 const struct spw_verb spw_verb_run = {
 	.name = "run",
-	.usage = "[--force]",
+	.usage = "",
 	.summary = "Run the agent in the foreground: attach, renew the lease, serve metrics",
-	.help = "SIGTERM and SIGINT stop it: the program stays attached and passes everything, until the next 'run' takes over\n"
-		"or 'detach' removes it. SIGHUP reads the configuration again. Under systemd it reports readiness and feeds the\n"
-		"watchdog. --force takes a configuration that 'check' refuses without it.\n",
+	.options = options,
+	.help = "SIGTERM and SIGINT stop it: the program stays attached and passes everything until the next 'run' takes over or\n"
+		"'detach' removes it. SIGHUP reads the configuration again. Under systemd it reports readiness and feeds the\n"
+		"watchdog.\n",
 	.run = run,
 };

@@ -1,11 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/*
- * simulate: send every packet of a capture through the real program, by BPF_PROG_TEST_RUN, and show how each is read
- * and judged at a level. Nothing is attached, nothing pinned, no counter of the running datapath moves.
- */
-#include <bpf/bpf.h>
-#include <bpf/libbpf.h>
-#include <errno.h>
+/* simulate: send every packet of a capture through the real program and show how each is read and judged at a level. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,67 +7,70 @@
 
 #include "core/words.h"
 #include "host/capture.h"
-#include "kernel/datapath.h"
 #include "kernel/sampler.h"
+#include "kernel/simulation.h"
 #include "view/view.h"
 #include "cmd.h"
 #include "reading.h"
-#include "spillway.skel.h"
 
-enum {
-	FRAME_BYTES_MIN = 14,	 /* BPF_PROG_TEST_RUN takes nothing shorter, and no wire carries it */
-	FRAME_BYTES_MAX = 65557, /* and nothing longer: the longest IP packet, with Ethernet and two tags */
+enum option { LEVEL, ENFORCE, QUIET };
+
+static const struct spw_option options[] = {
+	[LEVEL] = {"level", 0, "green|yellow|orange|red", "judge at this level; green is the default"},
+	[ENFORCE] = {"enforce", 0, NULL, "judge as in mode enforce, even if the configuration says observe"},
+	[QUIET] = {"quiet", 'q', NULL, "only the totals"},
+	{0},
 };
 
 struct simulation {
 	const struct spw_call *call;
 	struct spw_reading reading;
-	struct spw_datapath datapath;
-	int trace_fd;
+	struct spw_simulation *program;
 	u32 level;
 	bool quiet;
 	bool enforce; /* whatever the configured mode */
 	u64 packets;
 	u64 cut_short; /* by the capture's snapshot length */
-	u64 refused;   /* by TEST_RUN */
+	u64 too_short; /* for a link-layer header */
+	u64 outgoing;  /* sent by the host that captured them */
 	u64 verdicts[SPW_VERDICTS];
 	u64 reasons[SPW_REASONS_MAX];
 };
 
-/* The ruleset as a map, loaded with the trace on. */
-static int load_ruleset(struct simulation *simulation)
+static int read_configuration(struct simulation *simulation)
 {
-	const struct spw_ruleset_image *image = &simulation->reading.image;
-	char message[SPW_MESSAGE_MAX];
-	int map = spw_ruleset_map(image->ruleset, image->bytes), status = SPW_EXIT_DONE;
+	const char *path = simulation->call->config_path;
+	struct spw_diagnostics diagnostics = {0};
+	int err;
 
-	if (map < 0)
-		return spw_fail("cannot make the kernel's map of the ruleset: %s%s", strerror(-map),
-				map == -EPERM ? "; this needs root" : "");
-	if (spw_datapath_load(NULL, map, image->ruleset->units_capacity, true, &simulation->datapath, message))
-		status = spw_fail("%s", message);
-	close(map);
-	return status;
+	if (spw_no_config(simulation->call)) {
+		fprintf(stderr,
+			"note: there is no %s; using a built-in configuration: a class of private addresses, and all others\n"
+			"in class 'public', whose new work is refused at level red\n",
+			path);
+		err = spw_reading_builtin(&simulation->reading, &diagnostics);
+	} else {
+		/* With force, as nothing is attached. */
+		err = spw_reading_make(path, true, &simulation->reading, &diagnostics);
+	}
+	/* The built-in one's warnings are about a host in service. */
+	if (err || !spw_no_config(simulation->call))
+		spw_print_diagnostics(&diagnostics);
+	spw_diagnostics_free(&diagnostics);
+	return err ? SPW_EXIT_FAILED : SPW_EXIT_DONE;
 }
 
 static int prepare(struct simulation *simulation)
 {
-	struct spw_diagnostics diagnostics = {0};
-	struct spw_control control = {
-		.lease_until_jiffies = UINT64_MAX, .lease_until_ns = UINT64_MAX, .level = simulation->level};
-	const u32 key = 0;
-	/* What `check` would refuse without --force may be looked at here: nothing is attached. */
-	int err = spw_reading_make(simulation->call->config_path, true, &simulation->reading, &diagnostics);
+	const struct spw_ruleset_image *image = &simulation->reading.image;
+	int status = read_configuration(simulation);
+	char message[SPW_MESSAGE_MAX];
+	u32 mode = simulation->enforce ? SPW_ENFORCE : simulation->reading.config.mode;
 
-	spw_print_diagnostics(&diagnostics);
-	spw_diagnostics_free(&diagnostics);
-	if (err || load_ruleset(simulation) != SPW_EXIT_DONE)
-		return SPW_EXIT_FAILED;
-	control.mode = simulation->enforce ? SPW_ENFORCE : simulation->reading.config.mode;
-	simulation->trace_fd = bpf_map__fd(simulation->datapath.skeleton->maps.trace);
-	if (bpf_map_update_elem(bpf_map__fd(simulation->datapath.skeleton->maps.control), &key, &control, BPF_ANY))
-		return spw_fail("cannot set the level: %s", strerror(errno));
-	return SPW_EXIT_DONE;
+	if (status == SPW_EXIT_DONE &&
+	    spw_simulation_open(image->ruleset, image->bytes, simulation->level, mode, &simulation->program, message))
+		status = spw_fail("%s", message);
+	return status;
 }
 
 static void show(struct simulation *simulation, const struct spw_trace *trace, u32 length)
@@ -95,15 +92,15 @@ static void show(struct simulation *simulation, const struct spw_trace *trace, u
 }
 
 /*
- * A frame that the capture has cut short, as `capture` does it, as long as it was: its headers tell its length, and
- * nothing behind them is judged.
+ * A frame that the capture's snapshot length cut short gets its full length back, filled with zeros: its headers state
+ * that length, and nothing behind them is judged.
  */
 static void restore_length(struct spw_frame *frame)
 {
-	static u8 whole[FRAME_BYTES_MAX];
+	static u8 whole[SPW_SIMULATED_BYTES_MAX];
 
-	if (frame->length >= frame->wire_length || frame->length < FRAME_BYTES_MIN ||
-	    frame->wire_length > FRAME_BYTES_MAX)
+	if (frame->length >= frame->wire_length || frame->length < SPW_SIMULATED_BYTES_MIN ||
+	    frame->wire_length > SPW_SIMULATED_BYTES_MAX)
 		return;
 	memcpy(whole, frame->bytes, frame->length);
 	memset(whole + frame->length, 0, frame->wire_length - frame->length);
@@ -113,29 +110,25 @@ static void restore_length(struct spw_frame *frame)
 
 static int judge(struct simulation *simulation, const struct spw_frame *frame)
 {
-	LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = frame->bytes, .data_size_in = frame->length, .repeat = 1);
+	char message[SPW_MESSAGE_MAX];
 	struct spw_trace trace;
-	const u32 key = 0;
 
 	simulation->packets++;
-	if (options.data_size_in > FRAME_BYTES_MAX)
-		options.data_size_in = FRAME_BYTES_MAX;
-	if (frame->length < FRAME_BYTES_MIN) {
-		simulation->refused++;
+	simulation->outgoing += frame->outgoing;
+	if (frame->length < SPW_SIMULATED_BYTES_MIN) {
+		simulation->too_short++;
 		simulation->verdicts[SPW_PASS]++;
 		simulation->reasons[SPW_REASON_MALFORMED]++;
 		show(simulation, NULL, frame->length);
-		return 0;
+		return SPW_EXIT_DONE;
 	}
-	if (bpf_prog_test_run_opts(simulation->datapath.program_fd, &options))
-		return spw_fail("packet %llu (%u bytes): BPF_PROG_TEST_RUN: %s",
-				(unsigned long long)simulation->packets, frame->length, strerror(errno));
-	if (bpf_map_lookup_elem(simulation->trace_fd, &key, &trace))
-		return spw_fail("cannot read the trace: %s", strerror(errno));
+	if (spw_simulation_judge(simulation->program, frame->bytes, frame->length, &trace, message))
+		return spw_fail("packet %llu (%u bytes): %s", (unsigned long long)simulation->packets, frame->length,
+				message);
 	simulation->verdicts[trace.verdict & 1]++;
 	simulation->reasons[trace.reason % SPW_REASONS_MAX]++;
 	show(simulation, &trace, frame->length);
-	return 0;
+	return SPW_EXIT_DONE;
 }
 
 static void show_progress(const struct simulation *simulation, u64 began_ns, u64 *shown_ns)
@@ -168,102 +161,99 @@ static int judge_all(struct simulation *simulation, struct spw_capture *capture,
 	if (shown_ns)
 		fputc('\n', stderr);
 	if (status == SPW_EXIT_DONE && got < 0)
-		status = spw_fail("%s: damaged after packet %llu: %s", path, (unsigned long long)simulation->packets,
-				  message);
+		status = spw_fail("%s: cannot be read after packet %llu: %s", path,
+				  (unsigned long long)simulation->packets, message);
 	return status;
 }
 
-static void sum_up(const struct simulation *simulation)
+/* On stderr, as all that explains the figures. */
+static void print_notes(const struct simulation *simulation)
 {
-	FILE *out = simulation->call->json ? stderr : stdout;
-
 	if (simulation->reading.config.mode == SPW_OBSERVE && !simulation->enforce)
 		fprintf(stderr,
 			"note: the configuration says mode observe, which drops nothing; --enforce shows what enforcing "
 			"would do\n");
-
 	if (simulation->cut_short)
 		fprintf(stderr,
-			"note: %llu packets were cut short by the capture's snapshot length; zeros stand for what is "
-			"missing\n",
+			"note: %llu packets were cut short by the capture's snapshot length; the missing bytes count as "
+			"zeros\n",
 			(unsigned long long)simulation->cut_short);
-	if (simulation->refused)
-		fprintf(stderr, "note: %llu frames are shorter than an Ethernet header; no wire carries them\n",
-			(unsigned long long)simulation->refused);
-	if (simulation->call->json)
-		return;
-	fprintf(out, "%s%llu packets at level %s: %llu passed, %llu dropped\n", simulation->quiet ? "" : "\n",
-		(unsigned long long)simulation->packets, spw_level_name(simulation->level),
-		(unsigned long long)simulation->verdicts[SPW_PASS], (unsigned long long)simulation->verdicts[SPW_DROP]);
+	if (simulation->too_short)
+		fprintf(stderr, "note: %llu packets end within their link-layer header; counted as malformed\n",
+			(unsigned long long)simulation->too_short);
+	if (simulation->outgoing)
+		fprintf(stderr,
+			"note: %llu packets were sent by the host that captured them; spillway judges only incoming packets, "
+			"so capture with: tcpdump -Q in\n",
+			(unsigned long long)simulation->outgoing);
+}
+
+static void print_totals(const struct simulation *simulation)
+{
+	printf("%s%llu packets at level %s: %llu passed, %llu dropped\n", simulation->quiet ? "" : "\n",
+	       (unsigned long long)simulation->packets, spw_level_name(simulation->level),
+	       (unsigned long long)simulation->verdicts[SPW_PASS], (unsigned long long)simulation->verdicts[SPW_DROP]);
 	for (u32 place = 0; place < SPW_REASONS; place++) {
 		u32 reason = spw_reason_in_turn(place);
 
 		if (simulation->reasons[reason])
-			fprintf(out, "  %-12s %llu\n", spw_reason_name(reason),
-				(unsigned long long)simulation->reasons[reason]);
+			printf("  %-12s %llu\n", spw_reason_name(reason),
+			       (unsigned long long)simulation->reasons[reason]);
 	}
 }
 
 static int simulate(struct simulation *simulation, const char *path)
 {
-	char message[SPW_MESSAGE_MAX] = "out of memory";
+	char message[SPW_MESSAGE_MAX];
 	struct spw_capture *capture = spw_capture_open(path, message);
 	int status;
 
 	if (!capture)
 		return spw_fail("%s", message);
 	status = prepare(simulation);
+	if (status == SPW_EXIT_DONE && spw_capture_link(capture))
+		fprintf(stderr, "note: %s has link type %s; each packet gets an Ethernet header instead\n", path,
+			spw_capture_link(capture));
 	if (status == SPW_EXIT_DONE)
 		status = judge_all(simulation, capture, path);
 	spw_capture_close(capture);
 	if (status == SPW_EXIT_DONE)
-		sum_up(simulation);
-	spw_datapath_free(&simulation->datapath);
+		print_notes(simulation);
+	if (status == SPW_EXIT_DONE && !simulation->call->json)
+		print_totals(simulation);
+	spw_simulation_close(simulation->program);
 	spw_reading_free(&simulation->reading);
 	return status;
 }
 
 static int run(const struct spw_call *call, int argc, char **argv)
 {
-	struct simulation simulation = {.call = call, .datapath = {.program_fd = -1, .ruleset_fd = -1}};
-	const char *path = NULL;
+	const char *name = call->options[LEVEL];
+	int level = name ? spw_level_parse(name) : SPW_GREEN;
+	struct simulation simulation = {
+		.call = call,
+		.enforce = call->options[ENFORCE],
+		.quiet = call->options[QUIET],
+	};
 
-	for (int i = 1; i < argc; i++) {
-		const char *level = NULL;
-
-		if (!strcmp(argv[i], "--level")) {
-			level = argv[++i];
-			if (!level)
-				return spw_usage(&spw_verb_simulate, "--level wants a level");
-		} else if (!strncmp(argv[i], "--level=", 8)) {
-			level = argv[i] + 8;
-		} else if (!strcmp(argv[i], "-q") || !strcmp(argv[i], "--quiet")) {
-			simulation.quiet = true;
-		} else if (!strcmp(argv[i], "--enforce")) {
-			simulation.enforce = true;
-		} else if ((argv[i][0] == '-' && argv[i][1]) || path) {
-			return spw_usage(&spw_verb_simulate, "unexpected '%s'", argv[i]);
-		} else {
-			path = argv[i];
-		}
-		if (level && spw_level_parse(level) < 0)
-			return spw_usage(&spw_verb_simulate, "no level '%s'; there are green, yellow, orange, red",
-					 level);
-		if (level)
-			simulation.level = (u32)spw_level_parse(level);
-	}
-	if (!path)
-		return spw_usage(&spw_verb_simulate, "which capture?");
-	return simulate(&simulation, path);
+	if (argc < 2)
+		return spw_usage(&spw_verb_simulate, "which capture? simulate FILE.pcap");
+	if (argc > 2)
+		return spw_usage(&spw_verb_simulate, "unexpected '%s'", argv[2]);
+	if (level < 0)
+		return spw_usage(&spw_verb_simulate, "there is no level '%s'; levels are green, yellow, orange, red",
+				 name);
+	simulation.level = (u32)level;
+	return simulate(&simulation, argv[1]);
 }
 
 const struct spw_verb spw_verb_simulate = {
 	.name = "simulate",
-	.usage = "FILE.pcap [--level LEVEL] [--enforce] [-q]",
+	.usage = "FILE.pcap",
 	.summary = "Send a capture through the real program and show every judgement at a level",
-	.help = "  --level LEVEL   green (default), yellow, orange or red\n"
-		"  --enforce       judge as in mode enforce, also where the configuration says observe\n"
-		"  -q, --quiet     only the sums\n\n"
-		"With -j one JSON object a packet; what was not parsed is null. Nothing is attached and no counter moves.\n",
+	.options = options,
+	.help = "Reads pcap and pcapng: Ethernet, 'tcpdump -i any', and IP without a link layer. Without a configuration at the\n"
+		"default path, and without -c, a built-in one is used. With -j one JSON object a packet; what was not parsed\n"
+		"is null. Nothing is attached and no counter moves.\n",
 	.run = run,
 };

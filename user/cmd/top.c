@@ -250,28 +250,28 @@ static int show_live(struct looking *looking)
 	return status;
 }
 
+enum option { ONCE, BY, PREFIXES };
+
+static const struct spw_option options[] = {
+	[ONCE] = {"once", 0, NULL, "print it once as text, as without a terminal"},
+	[BY] = {"by", 0, "packets|bytes|new|dropped", "sort sources by this; packets is the default"},
+	[PREFIXES] = {"prefixes", 0, NULL, "show the prefixes around the sources (/24, /48)"},
+	{0},
+};
+
 static int run(const struct spw_call *call, int argc, char **argv)
 {
 	struct looking looking = {.call = call};
 	struct spw_config config;
-	bool once = call->json || !isatty(STDOUT_FILENO) || !isatty(STDIN_FILENO);
-	int status;
+	bool once = call->options[ONCE] || call->json || !isatty(STDOUT_FILENO) || !isatty(STDIN_FILENO);
+	int status, order = call->options[BY] ? spw_talker_order_parse(call->options[BY]) : SPW_BY_PACKETS;
 
-	for (int i = 1; i < argc; i++) {
-		if (!strcmp(argv[i], "--by")) {
-			int order = argv[++i] ? spw_talker_order_parse(argv[i]) : -1;
-
-			if (order < 0)
-				return spw_usage(&spw_verb_top, "--by wants packets, bytes, new or dropped");
-			looking.order = (enum spw_talker_order)order;
-		} else if (!strcmp(argv[i], "--once")) {
-			once = true;
-		} else if (!strcmp(argv[i], "--prefixes")) {
-			looking.kind = SPW_TALKER_PREFIX;
-		} else {
-			return spw_usage(&spw_verb_top, "unexpected '%s'", argv[i]);
-		}
-	}
+	if (argc > 1)
+		return spw_usage(&spw_verb_top, "unexpected '%s'", argv[1]);
+	if (order < 0)
+		return spw_usage(&spw_verb_top, "--by '%s': packets, bytes, new or dropped", call->options[BY]);
+	looking.order = (enum spw_talker_order)order;
+	looking.kind = call->options[PREFIXES] ? SPW_TALKER_PREFIX : SPW_TALKER_SOURCE;
 	status = spw_where(call, &config);
 	if (status == SPW_EXIT_DONE) {
 		snprintf(looking.run_dir, sizeof(looking.run_dir), "%s", config.run_dir);
@@ -286,12 +286,10 @@ static int run(const struct spw_call *call, int argc, char **argv)
 
 const struct spw_verb spw_verb_top = {
 	.name = "top",
-	.usage = "[--once] [--by packets|bytes|new|dropped] [--prefixes]",
+	.usage = "",
 	.summary = "Show live who takes what: level, signals, services, classes, heaviest sources",
-	.help = "  --once       print it once, as text; so it is without a terminal\n"
-		"  --by ORDER   sort talkers by packets (default), bytes, new work or dropped packets\n"
-		"  --prefixes   the prefixes around the sources (/24, /48)\n\n"
-		"Keys: s sort, t sources or prefixes, p pause, h help, q quit. With -j one object.\n"
-		"Level and classes come from the pinned maps and need no agent; signals, services and talkers do.\n",
+	.options = options,
+	.help = "Keys: s sort, t sources or prefixes, p pause, h help, q quit. With -j one object.\n"
+		"Level and classes come from the pinned maps and need no agent; signals, services and sources do.\n",
 	.run = run,
 };

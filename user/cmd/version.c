@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* version: what this is. */
+/* version: of this program, of its layout of pinned state, of libbpf. */
 #include <bpf/libbpf.h>
 #include <stdio.h>
 
@@ -21,6 +21,6 @@ static int run(const struct spw_call *call, int argc, char **argv)
 const struct spw_verb spw_verb_version = {
 	.name = "version",
 	.usage = "",
-	.summary = "Print the version, and the layout of pinned state that it knows",
+	.summary = "Print the version, the layout of pinned state and the version of libbpf",
 	.run = run,
 };

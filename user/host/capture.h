@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Captures in pcap and pcapng, read packet by packet through libpcap. Called by `simulate`. */
-#ifndef SPW_IO_CAPTURE_H
-#define SPW_IO_CAPTURE_H
+/* Captures in pcap and pcapng, read packet by packet through libpcap, as Ethernet frames. Called by `simulate`. */
+#ifndef SPW_HOST_CAPTURE_H
+#define SPW_HOST_CAPTURE_H
+
+#include <stdbool.h>
 
 #include "maps/types.h"
 #include "kernel/pins.h"
@@ -10,14 +12,22 @@ struct spw_capture;
 
 struct spw_frame {
 	const u8 *bytes; /* until the next call */
-	u32 length;	 /* of what was captured */
+	u32 length;	 /* of what was captured; 0: it ends within its link-layer header */
 	u32 wire_length; /* of what was on the wire */
+	bool outgoing;	 /* sent by the host that captured it; false if the capture does not say */
 };
 
-/** spw_capture_open() - open @path; only Ethernet is taken. NULL and @message otherwise. */
+/**
+ * spw_capture_open() - open @path. Packets of IP without a link layer (RAW, IPV4, IPV6) and of Linux's "any" interface
+ * (LINUX_SLL, LINUX_SLL2) or BSD's loopback (NULL, LOOP) get an Ethernet header in place of their own.
+ * Returns NULL and @message for what cannot be read and for other link types.
+ */
 struct spw_capture *spw_capture_open(const char *path, char message[SPW_MESSAGE_MAX]);
 
-/** spw_capture_next() - 1: a frame; 0: the end; -EINVAL and @message: the file is damaged from here on. */
+/** spw_capture_link() - the name of the link type, if its header is replaced by an Ethernet header; otherwise NULL. */
+const char *spw_capture_link(const struct spw_capture *capture);
+
+/** spw_capture_next() - 1: a frame; 0: the end; -EINVAL or -ENOMEM and @message: the rest cannot be read. */
 int spw_capture_next(struct spw_capture *capture, struct spw_frame *frame, char message[SPW_MESSAGE_MAX]);
 void spw_capture_close(struct spw_capture *capture);
 
