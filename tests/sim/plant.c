@@ -455,7 +455,7 @@ void sim_defaults(struct sim_setup *setup)
 	setup->page = 1;
 	setup->sources = 20000;
 	setup->patience_s = 3;
-	spw_policy_defaults(&setup->policy);
+	spw_shedding_defaults(&setup->policy.shedding);
 	setup->policy.services_count = 1;
 	setup->policy.services[0] = (struct spw_service_policy){.id = 1, .wait_target_ns = 20000000};
 	setup->policy.classes_count = 4;

@@ -37,7 +37,7 @@ static void begin(struct bench *bench, double capacity_per_s)
 	static const u8 shed_from[] = {NOBODY, SPW_RED, SPW_ORANGE, SPW_YELLOW};
 
 	memset(bench, 0, sizeof(*bench));
-	spw_policy_defaults(&bench->policy);
+	spw_shedding_defaults(&bench->policy.shedding);
 	bench->policy.services_count = 1;
 	bench->policy.services[0] =
 		(struct spw_service_policy){.id = 2, .capacity_per_s = capacity_per_s, .wait_target_ns = 20 * MS_NS};

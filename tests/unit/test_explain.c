@@ -36,7 +36,7 @@ static void set_the_scene(void)
 	struct spw_service_decision *service = &scene.decision.services[0];
 
 	memset(&scene, 0, sizeof(scene));
-	spw_policy_defaults(&scene.policy.policy);
+	spw_shedding_defaults(&scene.policy.policy.shedding);
 	scene.policy.policy.classes_count = scene.decision.classes_count = 4;
 	scene.policy.policy.services_count = scene.decision.services_count = 1;
 	strcpy(scene.policy.services[0], "shop");

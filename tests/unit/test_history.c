@@ -44,7 +44,7 @@ static void make_policy(struct spw_named_policy *policy)
 	static const char *const classes[] = {"partner", "domestic", "international", "unknown"};
 
 	memset(policy, 0, sizeof(*policy));
-	spw_policy_defaults(&policy->policy);
+	spw_shedding_defaults(&policy->policy.shedding);
 	policy->policy.classes_count = 4;
 	for (u32 i = 0; i < 4; i++) {
 		snprintf(policy->classes[i], SPW_NAME_MAX, "%s", classes[i]);

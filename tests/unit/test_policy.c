@@ -105,7 +105,7 @@ static void test_parameters(void **state)
 
 	(void)state;
 	memset(&measured, 0, sizeof(measured));
-	spw_policy_defaults(&measured);
+	spw_shedding_defaults(&measured.shedding);
 	memset(&policy, 0xff, sizeof(policy));
 	spw_policy_make(&config, NULL, NULL, &policy);
 	assert_memory_equal(&policy.policy.eta, &measured.eta, sizeof(measured) - offsetof(struct spw_policy, eta));

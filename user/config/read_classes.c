@@ -10,18 +10,6 @@
 #include <string.h>
 
 #include "base/text.h"
-#include "base/units.h"
-
-void spw_read_level(struct spw_reader *reader, const struct spw_node *value, u8 *level)
-{
-	const char *text = spw_read_text(reader, value, "a level such as red"), *problem;
-
-	if (!text)
-		return;
-	problem = spw_units_level(text, level);
-	if (problem)
-		spw_error(reader->diagnostics, value->place, "'%.64s' is not a level: %s", text, problem);
-}
 
 static void read_shed_from(struct spw_reader *reader, const struct spw_node *value, void *into)
 {

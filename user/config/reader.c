@@ -270,6 +270,17 @@ bool spw_read_port(struct spw_reader *reader, const struct spw_node *node, u16 *
 	return !problem;
 }
 
+void spw_read_level(struct spw_reader *reader, const struct spw_node *value, u8 *level)
+{
+	const char *text = spw_read_text(reader, value, "a level such as red"), *problem;
+
+	if (!text)
+		return;
+	problem = spw_units_level(text, level);
+	if (problem)
+		spw_error(reader->diagnostics, value->place, "'%.64s' is not a level: %s", text, problem);
+}
+
 void spw_append_port(struct spw_reader *reader, u16 port, u16 **ports, size_t *count)
 {
 	u16 *grown = spw_grow(reader, *ports, *count, sizeof(*grown));

@@ -82,6 +82,9 @@ bool spw_read_path(struct spw_reader *reader, const struct spw_node *node, char 
 
 bool spw_read_port(struct spw_reader *reader, const struct spw_node *node, u16 *port);
 
+/** spw_read_level() - a level, or never. */
+void spw_read_level(struct spw_reader *reader, const struct spw_node *value, u8 *level);
+
 /** spw_append_port() - one more at the end of @ports. */
 void spw_append_port(struct spw_reader *reader, u16 port, u16 **ports, size_t *count);
 
@@ -114,9 +117,6 @@ void spw_read_per_prefix(struct spw_reader *reader, const struct spw_node *value
 void spw_read_total(struct spw_reader *reader, const struct spw_node *value, void *rates);
 void spw_read_fair(struct spw_reader *reader, const struct spw_node *value, void *rates);
 void spw_read_limits(struct spw_reader *reader, const struct spw_node *value, void *config);
-
-/** spw_read_level() - a level, or never. */
-void spw_read_level(struct spw_reader *reader, const struct spw_node *value, u8 *level);
 
 /** spw_read_config() - the whole tree (read.c). */
 void spw_read_config(struct spw_reader *reader, const struct spw_node *root);

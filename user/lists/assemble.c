@@ -64,7 +64,8 @@ static void fill_ports(const struct spw_config *config, const struct spw_identit
 	}
 }
 
-void spw_number_identities(const struct spw_config *config, struct spw_identities *identities)
+/* In the order of the configuration; list and service 0 stay "none". */
+static void number_identities(const struct spw_config *config, struct spw_identities *identities)
 {
 	for (size_t i = 0; i < config->lists_count && i < SPW_LISTS_MAX - 1; i++)
 		identities->lists[i] = (u16)(i + 1);
@@ -95,7 +96,7 @@ int spw_assemble(const struct spw_config *config, const struct spw_lists *lists,
 	    config->services_count > SPW_SERVICES_MAX)
 		return -E2BIG;
 	if (!identities) {
-		spw_number_identities(config, &numbered);
+		number_identities(config, &numbered);
 		identities = &numbered;
 	}
 	assembly->lists = calloc(uses, sizeof(*assembly->lists));

@@ -35,9 +35,6 @@ int spw_assemble(const struct spw_config *config, const struct spw_lists *lists,
 		 const struct spw_identities *identities, struct spw_assembly *assembly);
 void spw_assembly_free(struct spw_assembly *assembly);
 
-/** spw_number_identities() - identities in the order of the configuration; list and service 0 stay "none". */
-void spw_number_identities(const struct spw_config *config, struct spw_identities *identities);
-
 /** spw_report_overruling() - warn where country tables cut into what a person wrote; see spw_ruleset_image. */
 void spw_report_overruling(const struct spw_config *config, const struct spw_assembly *assembly,
 			   const struct spw_ruleset_image *image, struct spw_diagnostics *diagnostics);

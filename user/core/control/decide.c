@@ -135,12 +135,6 @@ struct loads {
 	double fast_total;
 };
 
-void spw_policy_defaults(struct spw_policy *policy)
-{
-	memset(policy, 0, sizeof(*policy));
-	spw_shedding_defaults(&policy->shedding);
-}
-
 double spw_default_reserve(u32 rank, u32 count)
 {
 	static const double usual[] = {0, 0.12, 0.30, 0.45, 0.60, 0.75};
@@ -266,8 +260,8 @@ static bool is_step(struct spw_share_memory *share, double load, double seconds)
 }
 
 /* Loads are means over the time since a step at first, and then smooth. */
-static void smooth_load(struct spw_share_memory *share, const struct spw_class_rates *now, bool primed, double fast,
-			double slow, double seconds)
+static void smooth_load(struct spw_share_memory *share, const struct spw_class_work_rates *now, bool primed,
+			double fast, double slow, double seconds)
 {
 	double load = now->fresh_per_s > now->admitted_per_s ? now->fresh_per_s : now->admitted_per_s;
 	double lately;

@@ -149,9 +149,6 @@ struct spw_learned {
 /* Everything that the decision carries from tick to tick. Opaque; begin with spw_memory_new(). */
 struct spw_memory;
 
-/** spw_policy_defaults() - the parameters, with no class and no service. */
-void spw_policy_defaults(struct spw_policy *policy);
-
 /** spw_default_reserve() - of the class with rank @rank (0: highest) among @count: 0, .12, .30, .45, .60, .75. */
 double spw_default_reserve(u32 rank, u32 count);
 

@@ -61,7 +61,7 @@ static bool moved(u64 now, u64 before, double seconds, double *count)
 }
 
 static bool take_class(const struct spw_service_facts *now, const struct spw_service_facts *before, u32 rank,
-		       double seconds, struct spw_class_rates *rates)
+		       double seconds, struct spw_class_work_rates *rates)
 {
 	double fresh[SPW_VERDICTS], resent[SPW_VERDICTS], crowded;
 

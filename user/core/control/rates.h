@@ -13,7 +13,7 @@
 #include "facts.h"
 
 /* New work of one class in this tick, per second. */
-struct spw_class_rates {
+struct spw_class_work_rates {
 	double fresh_per_s;
 	double admitted_per_s; /* fresh and resent */
 	double refused_per_s;  /* fresh and resent */
@@ -32,7 +32,7 @@ struct spw_service_rates {
 	double reads;				   /* in this tick, of any data */
 	double served_per_s;
 	double fresh_per_s, admitted_per_s, refused_per_s;
-	struct spw_class_rates classes[SPW_CLASSES_MAX]; /* by rank */
+	struct spw_class_work_rates classes[SPW_CLASSES_MAX]; /* by rank */
 };
 
 /* Of one service, from tick to tick. */

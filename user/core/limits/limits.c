@@ -34,7 +34,12 @@ static double within(double value, double least, double most)
 	return value > most ? most : value > least ? value : least;
 }
 
-struct spw_limit spw_limit_make(const struct spw_rate *rate, enum spw_limit_kind kind, u32 jiffies_per_second)
+/*
+ * A rate beyond what ticks can tell apart becomes the fastest that they can. A burst is never smaller than what comes in
+ * one jiffy, as all packets of a jiffy arrive at one moment. Of bits, the last packet of a burst is allowed for, so that
+ * frames of up to 1,514 bytes do not exceed it.
+ */
+static struct spw_limit make_limit(const struct spw_rate *rate, enum spw_limit_kind kind, u32 jiffies_per_second)
 {
 	double jiffy = (double)(1u << SPW_TICK_SHIFT), second = (double)jiffies_per_second * jiffy;
 	double unit = kind == SPW_KIND_BITS ? 8.0 * (1u << SPW_LIMIT_BYTES_SHIFT) : 1;
@@ -65,7 +70,7 @@ static void put_limit(struct spw_class_limits *to, u32 scope, u32 kind, const st
 {
 	if (!is_given(rate))
 		return;
-	to->limits[scope][kind] = spw_limit_make(rate, kind, jiffies_per_second);
+	to->limits[scope][kind] = make_limit(rate, kind, jiffies_per_second);
 	for (u32 level = from; level < SPW_LEVELS; level++)
 		to->active[level] |= (u16)SPW_LIMIT_BIT(scope, kind);
 }

@@ -42,15 +42,6 @@ struct spw_limit_policy {
 bool spw_class_is_limited(const struct spw_class_rates *class);
 
 /**
- * spw_limit_make() - a limit as the datapath takes it.
- * @rate: per_s above 0; a rate beyond what ticks can tell apart comes out as the fastest that they can
- * @jiffies_per_second: of this kernel
- * A burst is never smaller than what comes in one jiffy, as all packets of a jiffy come at one moment. Of bits, the
- * last packet of a burst is allowed for, so that a burst is not exceeded by frames of up to 1,514 bytes.
- */
-struct spw_limit spw_limit_make(const struct spw_rate *rate, enum spw_limit_kind kind, u32 jiffies_per_second);
-
-/**
  * spw_limits_plan() - the limits of all classes.
  * @fair_per_s: by rank, new work per second that a source, and so a prefix, may bring at most now; 0: whatever its
  * limits say

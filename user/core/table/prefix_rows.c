@@ -103,14 +103,3 @@ bool spw_prefix_walk_next(struct spw_prefix_walk *walk, struct spw_prefix *prefi
 	walk->at++;
 	return true;
 }
-
-bool spw_prefix_rows_has(const struct spw_prefix_rows *rows, const struct spw_prefix *prefix)
-{
-	size_t at = lower_bound(rows, prefix->family, &prefix->addr, prefix->len);
-	struct spw_prefix row;
-
-	if (at >= count_of(rows, prefix->family))
-		return false;
-	row = row_at(rows, prefix->family, at);
-	return row.len == prefix->len && !spw_addr_compare(&row.addr, &prefix->addr);
-}

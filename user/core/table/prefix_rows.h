@@ -45,7 +45,4 @@ void spw_prefix_walk_begin(struct spw_prefix_walk *walk, const struct spw_prefix
 /** spw_prefix_walk_next() - the next prefix that lies in the outer one and is longer; false: no more. */
 bool spw_prefix_walk_next(struct spw_prefix_walk *walk, struct spw_prefix *prefix);
 
-/** spw_prefix_rows_has() - whether a list has this very prefix. */
-bool spw_prefix_rows_has(const struct spw_prefix_rows *rows, const struct spw_prefix *prefix);
-
 #endif

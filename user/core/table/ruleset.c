@@ -39,7 +39,8 @@ struct compiler {
 	struct spw_units units;
 };
 
-size_t spw_ruleset_size(u32 units)
+/* Bytes of an image with room for @units. */
+static size_t image_bytes(u32 units)
 {
 	return sizeof(struct spw_ruleset) + (size_t)units * sizeof(union spw_unit);
 }
@@ -345,7 +346,7 @@ int spw_ruleset_compile(const struct spw_ruleset_source *source, u32 units_min, 
 	if (err)
 		goto out;
 	capacity = round_capacity(compiler->units.count, units_min);
-	image->bytes = spw_ruleset_size(capacity);
+	image->bytes = image_bytes(capacity);
 	image->ruleset = calloc(1, image->bytes);
 	if (!image->ruleset) {
 		error->kind = SPW_RULESET_NO_MEMORY;

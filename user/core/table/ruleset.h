@@ -59,7 +59,7 @@ struct spw_ruleset_source {
 
 /* The image, and what it took. */
 struct spw_ruleset_image {
-	struct spw_ruleset *ruleset; /* owned; spw_ruleset_size() bytes */
+	struct spw_ruleset *ruleset; /* owned; `bytes` long */
 	size_t bytes;
 	struct spw_prefix_rows rows; /* all prefixes of the lists, if they were to be kept; owned */
 	u32 prefixes4;		     /* distinct prefixes, as given */
@@ -86,9 +86,6 @@ struct spw_ruleset_error {
 	size_t entry[2];
 	u32 units_needed; /* TOO_LARGE: this many, or more */
 };
-
-/** spw_ruleset_size() - bytes of an image with room for @units. */
-size_t spw_ruleset_size(u32 units);
 
 /**
  * spw_ruleset_compile() - compile @source.

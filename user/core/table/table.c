@@ -373,8 +373,7 @@ static u64 fan_cost(const struct family *family, const struct cell *cell, u32 bi
 {
 	u64 cost = sizeof(u32) << bits;
 	u32 slot = cell->slot, last_slot = 0;
-	struct line line;
-	bool open = false;
+	struct line line = {.count = 0}; /* no line yet */
 
 	for (size_t from = 0; from < cell->count && cost <= limit;) {
 		struct demand demand;
@@ -387,13 +386,12 @@ static u64 fan_cost(const struct family *family, const struct cell *cell, u32 bi
 					   demand.bits, cell->level + 1);
 			continue;
 		}
-		if (open && join(family, &line, &demand, last_slot)) {
+		if (line.count && join(family, &line, &demand, last_slot)) {
 			line.count += (u32)demand.count + (last_slot != demand.slot);
 		} else {
 			begin(&line, &demand);
 			line.count = (u32)demand.count;
 			cost += SPW_UNIT_BYTES;
-			open = true;
 		}
 		last_slot = slot;
 	}

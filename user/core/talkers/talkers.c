@@ -293,18 +293,6 @@ void spw_talkers_get(const struct spw_talkers *talkers, enum spw_talker_kind kin
 	};
 }
 
-bool spw_talkers_find(const struct spw_talkers *talkers, enum spw_talker_kind kind, u8 family, u64 source_hi,
-		      struct spw_talker *talker)
-{
-	const struct table *table = &talkers->tables[kind];
-	u32 index = family == 4 || family == 6 ? find(table, family, masked(table, family, source_hi)) : NOBODY;
-
-	if (index == NOBODY)
-		return false;
-	spw_talkers_get(talkers, kind, index, talker);
-	return true;
-}
-
 double spw_talkers_bound(const struct spw_talkers *talkers, enum spw_talker_kind kind)
 {
 	const struct table *table = &talkers->tables[kind];
@@ -314,7 +302,7 @@ double spw_talkers_bound(const struct spw_talkers *talkers, enum spw_talker_kind
 	return count_at(table, 0) / talkers->seconds;
 }
 
-double spw_talker_measure(const struct spw_talker *talker, enum spw_talker_order order)
+static double measure(const struct spw_talker *talker, enum spw_talker_order order)
 {
 	switch (order) {
 	case SPW_BY_BYTES:
@@ -338,13 +326,12 @@ u32 spw_talkers_top(const struct spw_talkers *talkers, enum spw_talker_kind kind
 		u32 at;
 
 		spw_talkers_get(talkers, kind, i, &talker);
-		if (!(spw_talker_measure(&talker, order) > 0) ||
-		    (count == most && spw_talker_measure(&talker, order) <= spw_talker_measure(&top[count - 1], order)))
+		if (!(measure(&talker, order) > 0) ||
+		    (count == most && measure(&talker, order) <= measure(&top[count - 1], order)))
 			continue;
 		if (count < most)
 			count++;
-		for (at = count - 1; at && spw_talker_measure(&top[at - 1], order) < spw_talker_measure(&talker, order);
-		     at--)
+		for (at = count - 1; at && measure(&top[at - 1], order) < measure(&talker, order); at--)
 			top[at] = top[at - 1];
 		top[at] = talker;
 	}

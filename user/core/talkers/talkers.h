@@ -83,10 +83,6 @@ u32 spw_talkers_count(const struct spw_talkers *talkers, enum spw_talker_kind ki
 void spw_talkers_get(const struct spw_talkers *talkers, enum spw_talker_kind kind, u32 index,
 		     struct spw_talker *talker);
 
-/** spw_talkers_find() - the key that a source belongs to; false: it is not in the table. */
-bool spw_talkers_find(const struct spw_talkers *talkers, enum spw_talker_kind kind, u8 family, u64 source_hi,
-		      struct spw_talker *talker);
-
 /** spw_talkers_bound() - a key that is not in the table came no more often than this, packets per second. */
 double spw_talkers_bound(const struct spw_talkers *talkers, enum spw_talker_kind kind);
 
@@ -98,9 +94,6 @@ enum spw_talker_order {
 	SPW_BY_DROPPED = 3,
 	SPW_TALKER_ORDERS = 4,
 };
-
-/** spw_talker_measure() - the rate that an order goes by. */
-double spw_talker_measure(const struct spw_talker *talker, enum spw_talker_order order);
 
 /**
  * spw_talkers_top() - the heaviest of a kind, the heaviest first.
