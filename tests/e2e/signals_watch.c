@@ -10,7 +10,7 @@
 #include <string.h>
 #include <systemd/sd-event.h>
 
-#include "user/kernel/sampler.h"
+#include "user/base/clock.h"
 #include "user/signals/signals.h"
 
 struct watch {

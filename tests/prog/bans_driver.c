@@ -23,7 +23,7 @@
 #include "user/agent/ban_table.h"
 #include "user/cmd/reading.h"
 #include "user/kernel/datapath.h"
-#include "user/kernel/sampler.h"
+#include "user/base/clock.h"
 #include "spillway.skel.h"
 
 enum { FRAME_MAX = 256 };

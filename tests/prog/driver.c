@@ -47,7 +47,8 @@
 #include "user/cmd/reading.h"
 #include "user/kernel/datapath.h"
 #include "user/kernel/sample_ring.h"
-#include "user/kernel/sampler.h"
+#include "user/base/clock.h"
+#include "user/kernel/snapshot_reader.h"
 #include "spillway.skel.h"
 
 enum { FRAME_MAX = 256, REPEAT = 1000 };
@@ -242,7 +243,7 @@ static void show_work(const char *arguments)
 	struct spw_work_counter counters[SPW_CLASSES_MAX];
 	u32 service, classes;
 
-	if (sscanf(arguments, "%u %u", &service, &classes) != 2 || spw_sample_work(&pins, service, classes, counters))
+	if (sscanf(arguments, "%u %u", &service, &classes) != 2 || spw_read_work(&pins, service, classes, counters))
 		errx(2, "work: %s", arguments);
 	for (u32 i = 0; i < classes; i++)
 		printf("%llu %llu %llu %llu %llu ", (unsigned long long)counters[i].fresh[SPW_PASS],
@@ -419,7 +420,7 @@ static void show_samples(void)
 	const struct spw_sample *last = &samples.last;
 	struct spw_sampling sum;
 
-	if ((!ring && spw_samples_open(datapath.samples_fd, &ring)) || spw_sample_sampling(&pins, &sum))
+	if ((!ring && spw_samples_open(datapath.samples_fd, &ring)) || spw_read_sampling(&pins, &sum))
 		errx(1, "samples");
 	memset(&samples, 0, sizeof(samples));
 	if (spw_samples_read(ring, UINT32_MAX, note_sample, NULL) < 0)

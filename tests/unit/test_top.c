@@ -18,8 +18,8 @@
 
 struct scene {
 	struct spw_snapshot before, now;
-	struct spw_list_sample lists[2][4];
-	struct spw_service_sample services[1];
+	struct spw_list_snapshot lists[2][4];
+	struct spw_service_snapshot services[1];
 	json_t *answer;
 	struct spw_top top;
 };
@@ -37,7 +37,7 @@ struct scene {
 		.new_work = {(admitted), (refused)},                                                                   \
 	}
 
-static const struct spw_class_sample classes[] = {
+static const struct spw_class_snapshot classes[] = {
 	CLASS(0, "partner", SPW_RECORD_ACTIVE, 0, SPW_LEVEL_NEVER, SPW_LEVEL_NEVER, 40, 0),
 	CLASS(1, "domestic", SPW_RECORD_ACTIVE, 1, SPW_RED, SPW_LEVEL_NEVER, 500, 0),
 	CLASS(2, "international", SPW_RECORD_ACTIVE, 2, SPW_ORANGE, SPW_RED, 30, 70),
@@ -90,7 +90,7 @@ static void set_the_scene(struct scene *scene)
 	memcpy(before->classes, classes, sizeof(classes));
 	before->classes_count = sizeof(classes) / sizeof(*classes);
 	for (u32 i = 0; i < 4; i++)
-		scene->lists[0][i] = (struct spw_list_sample){
+		scene->lists[0][i] = (struct spw_list_snapshot){
 			(u16)i, {"", SPW_RECORD_ACTIVE, (i + 3) % 4, 0, 0}, {{1000 * (i + 1), 10}, {60000, 600}}, {0}};
 	before->lists = scene->lists[0];
 	before->lists_count = 4;

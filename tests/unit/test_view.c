@@ -22,7 +22,7 @@
 
 /* ---- what is rendered ---- */
 
-static const struct spw_list_sample some_lists[] = {
+static const struct spw_list_snapshot some_lists[] = {
 	{0, {"none", SPW_RECORD_ACTIVE, 3, 0, 0}, {{100, 0}, {10000, 0}}, {0}},
 	{1, {"partners", SPW_RECORD_ACTIVE, 0, 12, 3}, {{40, 0}, {4000, 0}}, {0}},
 	{2, {"home", SPW_RECORD_ACTIVE, 1, 123456, 7890}, {{5000, 0}, {500000, 0}}, {0}},
@@ -31,7 +31,7 @@ static const struct spw_list_sample some_lists[] = {
 	{9, {"old", SPW_RECORD_RETIRED, 9, 77, 0}, {{8, 0}, {800, 0}}, {0}},
 };
 
-static const struct spw_class_sample some_classes[] = {
+static const struct spw_class_snapshot some_classes[] = {
 	{0,
 	 {"partner", SPW_RECORD_ACTIVE, 0, SPW_LEVEL_NEVER, SPW_LEVEL_NEVER, SPW_LEVEL_NEVER, 0, {0}, 0, {{{0, 0}}}},
 	 {{0}, {0}},
@@ -57,8 +57,8 @@ static const struct spw_class_sample some_classes[] = {
 /* A host at orange, an hour after its start. */
 struct scene {
 	struct spw_snapshot snapshot;
-	struct spw_list_sample lists[COUNT(some_lists)];
-	struct spw_service_sample services[2];
+	struct spw_list_snapshot lists[COUNT(some_lists)];
+	struct spw_service_snapshot services[2];
 };
 
 static void set_the_scene(struct scene *scene)
@@ -71,9 +71,9 @@ static void set_the_scene(struct scene *scene)
 	snapshot->lists = scene->lists;
 	snapshot->lists_count = COUNT(some_lists);
 	snapshot->classes_count = COUNT(some_classes);
-	scene->services[0] = (struct spw_service_sample){.record = {.name = "none", .state = SPW_RECORD_ACTIVE}};
+	scene->services[0] = (struct spw_service_snapshot){.record = {.name = "none", .state = SPW_RECORD_ACTIVE}};
 	scene->services[1] =
-		(struct spw_service_sample){.id = 1, .record = {.name = "shop", .state = SPW_RECORD_ACTIVE}};
+		(struct spw_service_snapshot){.id = 1, .record = {.name = "shop", .state = SPW_RECORD_ACTIVE}};
 	scene->services[1].classes[1] = (struct spw_work_counter){{1, 2}, {3, 4}, 3, 5};
 	snapshot->services = scene->services;
 	snapshot->services_count = COUNT(scene->services);

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "kernel/sampler.h"
+#include "base/clock.h"
 
 enum {
 	SLICE_PREFIXES = 1024, /* of add and remove */

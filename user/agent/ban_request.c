@@ -7,7 +7,7 @@
 
 #include "base/text.h"
 #include "config/item.h"
-#include "kernel/sampler.h"
+#include "base/clock.h"
 
 #define FOR_SECONDS_MAX (366 * 86400.0)
 

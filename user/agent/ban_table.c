@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "kernel/sampler.h"
+#include "base/clock.h"
 
 #define SECOND_NS 1000000000ull
 

@@ -174,7 +174,7 @@ static int write_metrics(void *context, FILE *out)
 	const struct agent_deciding *deciding = &agent->deciding;
 	const struct spw_talkers_view talkers = agent_talkers_view(agent);
 	struct spw_snapshot snapshot;
-	int err = spw_sample(&agent->pins, &snapshot);
+	int err = spw_snapshot_read(&agent->pins, &snapshot);
 
 	if (err)
 		return err;

@@ -87,7 +87,7 @@ static int read_work(struct agent *agent)
 
 	for (u32 i = 0; i < policy->services_count; i++) {
 		struct spw_service_facts *facts = &deciding->facts.services[i];
-		int err = spw_sample_work(&agent->pins, policy->services[i].id, deciding->classes_read, counters);
+		int err = spw_read_work(&agent->pins, policy->services[i].id, deciding->classes_read, counters);
 
 		if (err)
 			return err;

@@ -13,7 +13,7 @@
 #include "store/events.h"
 #include "host/hooks.h"
 #include "base/log.h"
-#include "kernel/sampler.h"
+#include "base/clock.h"
 
 #define NS_PER_S      1000000000ull
 #define SAVE_NS	      (60 * NS_PER_S)
@@ -51,17 +51,9 @@ struct spw_journal {
 	struct told helpless[SPW_SERVICES_MAX];
 };
 
-static u64 wall_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	return (u64)now.tv_sec * NS_PER_S + (u64)now.tv_nsec;
-}
-
 void spw_journal_event(struct spw_journal *journal, const char *event, json_t *fields)
 {
-	spw_events_append(journal->events, wall_ns(), event, fields);
+	spw_events_append(journal->events, spw_wall_ns(), event, fields);
 }
 
 static json_t *text_or_null(const char *text)
@@ -150,7 +142,7 @@ struct spw_journal *spw_journal_begin(sd_event *loop, const struct spw_journal_p
 	open_all(journal, loop);
 	take_places(journal, places);
 	journal->level = read_level_file(journal->run_dir);
-	journal->since_wall_ns = wall_ns();
+	journal->since_wall_ns = spw_wall_ns();
 	if (spw_level_file(journal->run_dir, journal->level))
 		spw_log(LOG_WARNING, "%s/level cannot be written", journal->run_dir);
 	spw_journal_event(journal, "start", json_pack("{s:i,s:s}", "pid", (int)getpid(), "version", SPW_VERSION));
@@ -231,7 +223,8 @@ void spw_journal_policy(struct spw_journal *journal, const struct spw_named_poli
 	journal->policy_known = true;
 	take_places(journal, places);
 	if (journal->history)
-		spw_history_policy(journal->history, policy, learned, journal->config, spw_monotonic_ns(), wall_ns());
+		spw_history_policy(journal->history, policy, learned, journal->config, spw_monotonic_ns(),
+				   spw_wall_ns());
 }
 
 /* ---- a tick ---- */
@@ -361,7 +354,7 @@ void spw_journal_tick(struct spw_journal *journal, struct spw_memory *memory, co
 	memcpy(&journal->decision, decision, offsetof(struct spw_decision, services[decision->services_count]));
 	journal->decided = true;
 	journal->observing = observing;
-	journal->wall_ns = wall_ns();
+	journal->wall_ns = spw_wall_ns();
 	spw_history_tick(journal->history, override, facts, decision);
 	if (decision->level != journal->level)
 		tell_change(journal, decision);

@@ -10,7 +10,7 @@
 #include "config/limit_policy.h"
 #include "base/cleanup.h"
 #include "base/log.h"
-#include "kernel/sampler.h"
+#include "base/clock.h"
 #include "state.h"
 
 #define SCAN_PAGES  128u /* of sources, a tick: well below 0.2 ms, and all of them in four seconds */

@@ -120,10 +120,7 @@ static void follow_program(struct agent *agent)
 
 static void note_time(struct agent_samples *samples, u64 now)
 {
-	struct timespec wall;
-
-	clock_gettime(CLOCK_REALTIME, &wall);
-	samples->wall_offset_ns = (u64)wall.tv_sec * 1000000000 + (u64)wall.tv_nsec - spw_monotonic_ns();
+	samples->wall_offset_ns = spw_wall_ns() - spw_monotonic_ns();
 	if (samples->looked_ns && now - samples->looked_ns < LOOK_AGAIN_NS)
 		return;
 	samples->looked_ns = now;
@@ -144,7 +141,7 @@ static void choose(struct agent *agent, double seconds)
 {
 	struct agent_samples *samples = &agent->samples;
 	struct spw_sampling sum;
-	int err = spw_sample_sampling(&agent->pins, &sum);
+	int err = spw_read_sampling(&agent->pins, &sum);
 
 	alarm_once(samples, "read how many samples there were", err);
 	if (err)

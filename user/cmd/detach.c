@@ -6,7 +6,7 @@
 
 #include "core/snapshot.h"
 #include "kernel/links.h"
-#include "kernel/sampler.h"
+#include "kernel/snapshot_reader.h"
 #include "cmd.h"
 
 static void print_line(const char *line)
@@ -24,7 +24,7 @@ static u32 living_agent(const char *pin_dir)
 
 	if (spw_pins_open(pin_dir, false, false, &pins, message))
 		return 0;
-	if (!spw_sample(&pins, &snapshot)) {
+	if (!spw_snapshot_read(&pins, &snapshot)) {
 		pid = snapshot.agent_alive ? snapshot.agent.pid : 0;
 		spw_snapshot_free(&snapshot);
 	}

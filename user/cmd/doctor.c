@@ -13,7 +13,7 @@
 
 #include "base/cleanup.h"
 #include "host/probe.h"
-#include "kernel/sampler.h"
+#include "kernel/snapshot_reader.h"
 #include "look.h"
 #include "reading.h"
 
@@ -298,7 +298,7 @@ static void check_interfaces(struct doctor *doctor, const struct spw_call *call,
 static void check_agent(struct doctor *doctor, const struct spw_pins *pins)
 {
 	struct spw_snapshot snapshot;
-	int err = spw_sample(pins, &snapshot);
+	int err = spw_snapshot_read(pins, &snapshot);
 
 	if (err) {
 		find(doctor, FAIL, "agent", "run as root", "the maps in %s cannot be read: %s", pins->dir,

@@ -10,7 +10,7 @@
 
 #include "base/cleanup.h"
 #include "net/control_socket.h"
-#include "kernel/sampler.h"
+#include "base/clock.h"
 
 #define LOOK_MS	   200
 #define LINE_BYTES 65536

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "kernel/ban_maps.h"
-#include "kernel/sampler.h"
+#include "base/clock.h"
 #include "view/view.h"
 #include "list.h"
 #include "look.h"
@@ -91,7 +91,7 @@ static int look_into_entries(const struct spw_call *call, u16 list, struct gathe
 	return err ? spw_fail("cannot read the entries: %s", strerror(-err)) : SPW_EXIT_DONE;
 }
 
-static const struct spw_list_sample *find(const struct spw_snapshot *snapshot, const char *name)
+static const struct spw_list_snapshot *find(const struct spw_snapshot *snapshot, const char *name)
 {
 	for (size_t i = 0; i < snapshot->lists_count; i++)
 		if (!strcmp(snapshot->lists[i].record.name, name))
@@ -113,7 +113,7 @@ static int print_json(const struct spw_snapshot *snapshot, const char *name, con
 
 static int show(const struct spw_call *call, const struct spw_snapshot *snapshot, const char *name)
 {
-	const struct spw_list_sample *list = name ? find(snapshot, name) : NULL;
+	const struct spw_list_snapshot *list = name ? find(snapshot, name) : NULL;
 	struct gathering gathering = {0};
 	int status = SPW_EXIT_DONE;
 

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "kernel/sampler.h"
+#include "kernel/snapshot_reader.h"
 
 static int explain(const struct spw_pins *pins, int err, const char *message)
 {
@@ -28,7 +28,7 @@ static int look_into(const char *pin_dir, struct spw_snapshot *snapshot)
 
 	if (err)
 		return explain(&pins, err, message);
-	err = spw_sample(&pins, snapshot);
+	err = spw_snapshot_read(&pins, snapshot);
 	spw_pins_close(&pins);
 	return err ? spw_fail("cannot read the maps in %s: %s", pin_dir, strerror(-err)) : SPW_EXIT_DONE;
 }

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "kernel/sampler.h"
+#include "base/clock.h"
 #include "lists/assemble.h"
 
 static const char builtin[] =

@@ -7,7 +7,7 @@
 
 #include "core/words.h"
 #include "host/capture.h"
-#include "kernel/sampler.h"
+#include "base/clock.h"
 #include "kernel/simulation.h"
 #include "view/view.h"
 #include "cmd.h"

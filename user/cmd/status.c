@@ -2,7 +2,7 @@
 /* status: the whole state of the datapath, from the pinned maps; works when the agent is dead. */
 #include <stdio.h>
 
-#include "kernel/sampler.h"
+#include "core/snapshot.h"
 #include "view/view.h"
 #include "look.h"
 

@@ -14,7 +14,8 @@
 #include <time.h>
 
 #include "net/control_socket.h"
-#include "kernel/sampler.h"
+#include "base/clock.h"
+#include "kernel/snapshot_reader.h"
 #include "view/talkers.h"
 #include "view/top.h"
 #include "look.h"

@@ -9,9 +9,6 @@
 #include "file.h"
 #include "reader.h"
 
-#define PIN_DIR	     "/sys/fs/bpf/spillway"
-#define RUN_DIR	     "/run/spillway"
-#define STATE_DIR    "/var/lib/spillway"
 #define METRICS_HOST "127.0.0.1"
 #define METRICS_PORT 10010
 #define LEASE_NS     (3 * SPW_SECOND_NS)
@@ -27,9 +24,9 @@ static int start_config(struct spw_config *config, const char *name)
 		.metrics_port = METRICS_PORT,
 		.source_bits = {SPW_SOURCE_BITS4, SPW_SOURCE_BITS6},
 		.prefix_bits = {SPW_PREFIX_BITS4, SPW_PREFIX_BITS6},
-		.pin_dir = strdup(PIN_DIR),
-		.run_dir = strdup(RUN_DIR),
-		.state_dir = strdup(STATE_DIR),
+		.pin_dir = strdup(SPW_PIN_DIR_DEFAULT),
+		.run_dir = strdup(SPW_RUN_DIR_DEFAULT),
+		.state_dir = strdup(SPW_STATE_DIR_DEFAULT),
 		.hooks_timeout_ns = 10 * SPW_SECOND_NS,
 		.file_names = calloc(1, sizeof(*config->file_names)),
 	};

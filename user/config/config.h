@@ -15,6 +15,9 @@
 #include "diagnostics.h"
 
 #define SPW_CONFIG_DEFAULT_PATH "/etc/spillway/spillway.yaml"
+#define SPW_PIN_DIR_DEFAULT	"/sys/fs/bpf/spillway"
+#define SPW_RUN_DIR_DEFAULT	"/run/spillway"
+#define SPW_STATE_DIR_DEFAULT	"/var/lib/spillway"
 #define SPW_CONFIG_BYTES_MAX	(1u << 20) /* a larger configuration is refused before it is parsed */
 
 struct spw_config_prefix {

@@ -10,8 +10,6 @@
 #include "core/control/decide.h"
 #include "config.h"
 
-#define SPW_STATE_DIR_DEFAULT "/var/lib/spillway"
-
 /* The order is the policy's: classes by rank, services by index. It goes wherever facts and decisions go. */
 struct spw_named_policy {
 	struct spw_policy policy;

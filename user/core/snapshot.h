@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Everything that can be seen of the datapath and its agent at one moment, as a value: what io/sampler.c reads and
- * view/ renders. Sums run over all possible CPUs.
+ * Everything that can be seen of the datapath and its agent at one moment, as a value: read by kernel/snapshot_reader.c,
+ * rendered by view/. Sums run over all possible CPUs.
  */
 #ifndef SPW_CORE_SNAPSHOT_H
 #define SPW_CORE_SNAPSHOT_H
@@ -20,21 +20,21 @@ struct spw_sum {
 	u64 bytes[SPW_VERDICTS];
 };
 
-struct spw_list_sample {
+struct spw_list_snapshot {
 	u16 id;
 	struct spw_list_record record;
 	struct spw_sum counter; /* of packets with an IP source */
 	struct spw_ban_totals entries;
 };
 
-struct spw_class_sample {
+struct spw_class_snapshot {
 	u8 id;
 	struct spw_class_record record;
 	struct spw_class_counter counter;
 	u64 new_work[SPW_VERDICTS]; /* packets that are new work, of all services and of none */
 };
 
-struct spw_service_sample {
+struct spw_service_snapshot {
 	u8 id; /* 0: the ports that belong to no service */
 	struct spw_service_record record;
 	struct spw_work_counter classes[SPW_CLASSES_MAX]; /* by class identity */
@@ -45,11 +45,11 @@ struct spw_snapshot {
 	struct spw_control control;
 	struct spw_agent_record agent;
 	bool agent_alive;
-	struct spw_list_sample *lists; /* owned; those that have a name, by identity; lists[0] is "none" */
+	struct spw_list_snapshot *lists; /* owned; those that have a name, by identity; lists[0] is "none" */
 	size_t lists_count;
-	struct spw_class_sample classes[SPW_CLASSES_MAX]; /* active ones by rank, then retired ones */
+	struct spw_class_snapshot classes[SPW_CLASSES_MAX]; /* active ones by rank, then retired ones */
 	size_t classes_count;
-	struct spw_service_sample *services; /* owned; those that have a name, by identity; services[0] is "none" */
+	struct spw_service_snapshot *services; /* owned; those that have a name, by identity; services[0] is "none" */
 	size_t services_count;
 	struct spw_sum reasons[SPW_REASONS_MAX]; /* "malformed" of both verdicts stands under SPW_REASON_MALFORMED */
 	struct spw_anomaly_counter anomalies[SPW_ANOMALIES_MAX];
@@ -66,6 +66,9 @@ static inline u64 spw_lease_left_ns(const struct spw_snapshot *snapshot)
 }
 
 /** spw_snapshot_class() - the class of an identity; NULL: it has no name. */
-const struct spw_class_sample *spw_snapshot_class(const struct spw_snapshot *snapshot, u32 id);
+const struct spw_class_snapshot *spw_snapshot_class(const struct spw_snapshot *snapshot, u32 id);
+
+/** spw_snapshot_free() - free what the snapshot owns; it may be freed again. */
+void spw_snapshot_free(struct spw_snapshot *snapshot);
 
 #endif

@@ -17,7 +17,7 @@
 #include "base/cleanup.h"
 #include "kernel/datapath.h"
 #include "kernel/rows.h"
-#include "kernel/sampler.h"
+#include "base/clock.h"
 
 /* On the wire: a byte with the descriptors of map and rows beside it, struct spw_compile_result, its text. */
 

@@ -12,7 +12,7 @@
 #include <sys/mman.h>
 
 #include "base/cleanup.h"
-#include "sampler.h"
+#include "base/clock.h"
 #include "spillway.skel.h"
 
 /* What libbpf had to say, for the message should loading fail: the verifier's last word, else the first complaint. */

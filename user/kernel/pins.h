@@ -11,9 +11,6 @@
 #include "base/error.h"
 #include "maps/pinned.h"
 
-#define SPW_PIN_DIR_DEFAULT "/sys/fs/bpf/spillway"
-#define SPW_RUN_DIR_DEFAULT "/run/spillway"
-
 #define SPW_PIN_ENUMERATE(identifier, pin, ...) SPW_PIN_##pin,
 
 enum spw_pin { SPW_PINNED_MAPS(SPW_PIN_ENUMERATE, SPW_PIN_ENUMERATE) SPW_PINS };

@@ -14,7 +14,7 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
-#include "kernel/sampler.h"
+#include "base/clock.h"
 
 enum {
 	CLIENTS_MAX = 16,

@@ -19,7 +19,7 @@
 #include <sys/socket.h>
 
 #include "base/cleanup.h"
-#include "kernel/sampler.h"
+#include "base/clock.h"
 
 #define MS 1000000ull
 

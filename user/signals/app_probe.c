@@ -13,7 +13,7 @@
 #include "config/url.h"
 #include "answer.h"
 #include "base/cleanup.h"
-#include "kernel/sampler.h"
+#include "base/clock.h"
 
 #define LATE_USEC      1000 /* how much later than asked for a timer may fire */
 #define READS_A_WAKEUP 4

@@ -10,13 +10,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "ban_line.h"
 #include "base/log.h"
-#include "kernel/sampler.h"
+#include "base/clock.h"
 #include "state_file.h"
 
 enum { BOOT_ID_BYTES = 40 };
@@ -32,10 +31,7 @@ static void read_boot_id(char id[BOOT_ID_BYTES])
 
 static double wall_seconds(void)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+	return (double)spw_wall_ns() / SPW_SECOND_NS;
 }
 
 /* ---- reading ---- */

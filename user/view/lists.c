@@ -40,7 +40,7 @@ static void put_number(FILE *out, u64 number)
 	fprintf(out, "%9s", spw_short_count(number, text));
 }
 
-static void put_row(FILE *out, const struct spw_snapshot *snapshot, const struct spw_list_sample *list,
+static void put_row(FILE *out, const struct spw_snapshot *snapshot, const struct spw_list_snapshot *list,
 		    struct columns columns)
 {
 	spw_put_cell(out, list->record.name, columns.list);
@@ -76,7 +76,7 @@ static void put_verdict(FILE *out, const struct spw_sum *counter, enum spw_verdi
 }
 
 /* One list is looked at closely: every digit. */
-static void put_list(FILE *out, const struct spw_snapshot *snapshot, const struct spw_list_sample *list,
+static void put_list(FILE *out, const struct spw_snapshot *snapshot, const struct spw_list_snapshot *list,
 		     struct spw_style style)
 {
 	char first[SPW_SHORT_TEXT], second[SPW_SHORT_TEXT];
@@ -98,7 +98,7 @@ static void put_list(FILE *out, const struct spw_snapshot *snapshot, const struc
 	put_verdict(out, &list->counter, SPW_DROP, "dropped");
 }
 
-static const struct spw_list_sample *find(const struct spw_snapshot *snapshot, const char *name)
+static const struct spw_list_snapshot *find(const struct spw_snapshot *snapshot, const char *name)
 {
 	for (size_t i = 0; i < snapshot->lists_count; i++)
 		if (!strcmp(snapshot->lists[i].record.name, name))
@@ -108,7 +108,7 @@ static const struct spw_list_sample *find(const struct spw_snapshot *snapshot, c
 
 bool spw_view_lists(FILE *out, const struct spw_snapshot *snapshot, const char *name, struct spw_style style)
 {
-	const struct spw_list_sample *list = name ? find(snapshot, name) : NULL;
+	const struct spw_list_snapshot *list = name ? find(snapshot, name) : NULL;
 
 	if (name && !list)
 		return false;
@@ -122,7 +122,7 @@ bool spw_view_lists(FILE *out, const struct spw_snapshot *snapshot, const char *
 /* Always an array, so that a reader needs one shape only. */
 json_t *spw_view_lists_json(const struct spw_snapshot *snapshot, const char *name)
 {
-	const struct spw_list_sample *named = name ? find(snapshot, name) : NULL;
+	const struct spw_list_snapshot *named = name ? find(snapshot, name) : NULL;
 	struct spw_json array = spw_json_array();
 
 	if (name && !named)

@@ -52,7 +52,7 @@ struct family {
 	emit_family *emit;
 };
 
-static const char *list_class(const struct spw_snapshot *snapshot, const struct spw_list_sample *list)
+static const char *list_class(const struct spw_snapshot *snapshot, const struct spw_list_snapshot *list)
 {
 	return spw_class_name(snapshot, list->record.class_id);
 }
@@ -83,7 +83,7 @@ static void emit_list_bytes(struct page *page, const struct spw_snapshot *snapsh
 static void emit_service_new_work(struct page *page, const struct spw_snapshot *snapshot)
 {
 	for (size_t i = 0; i < snapshot->services_count; i++) {
-		const struct spw_service_sample *service = &snapshot->services[i];
+		const struct spw_service_snapshot *service = &snapshot->services[i];
 
 		for (size_t j = 0; service->id && j < snapshot->classes_count; j++) {
 			const struct spw_work_counter *work = &service->classes[snapshot->classes[j].id];
@@ -122,7 +122,7 @@ static void emit_class_new_work(struct page *page, const struct spw_snapshot *sn
 static void emit_limited(struct page *page, const struct spw_snapshot *snapshot)
 {
 	for (size_t i = 0; i < snapshot->classes_count; i++) {
-		const struct spw_class_sample *class = &snapshot->classes[i];
+		const struct spw_class_snapshot *class = &snapshot->classes[i];
 
 		for (u32 scope = 0; scope < SPW_SCOPES; scope++) {
 			for (u32 kind = 0; kind < SPW_KINDS; kind++) {
@@ -255,7 +255,7 @@ static void emit_generation(struct page *page, const struct spw_snapshot *snapsh
 static void emit_prefixes(struct page *page, const struct spw_snapshot *snapshot)
 {
 	for (size_t i = 0; i < snapshot->lists_count; i++) {
-		const struct spw_list_sample *list = &snapshot->lists[i];
+		const struct spw_list_snapshot *list = &snapshot->lists[i];
 
 		if (!list->id || list->record.state != SPW_RECORD_ACTIVE)
 			continue;

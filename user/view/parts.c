@@ -285,7 +285,7 @@ json_t *spw_json_verdicts(const u64 counts[SPW_VERDICTS])
 	return spw_json_finish(&object);
 }
 
-json_t *spw_json_list(const struct spw_snapshot *snapshot, const struct spw_list_sample *list)
+json_t *spw_json_list(const struct spw_snapshot *snapshot, const struct spw_list_snapshot *list)
 {
 	struct spw_json object = spw_json_object();
 
@@ -329,7 +329,7 @@ struct spw_traffic spw_class_traffic(const struct spw_snapshot *snapshot, u32 cl
 	struct spw_traffic sum = {0};
 
 	for (size_t i = 0; i < snapshot->lists_count; i++) {
-		const struct spw_list_sample *list = &snapshot->lists[i];
+		const struct spw_list_snapshot *list = &snapshot->lists[i];
 
 		if (list->record.class_id != class_id)
 			continue;
@@ -380,7 +380,7 @@ const char *spw_interface_name(const struct spw_interface_record *interface, cha
 
 const char *spw_class_name(const struct spw_snapshot *snapshot, u32 class_id)
 {
-	const struct spw_class_sample *class = spw_snapshot_class(snapshot, class_id);
+	const struct spw_class_snapshot *class = spw_snapshot_class(snapshot, class_id);
 
 	return class ? class->record.name : "?";
 }

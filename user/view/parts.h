@@ -98,7 +98,7 @@ json_t *spw_json_count(u64 count);
 json_t *spw_json_seconds(u64 ns);
 json_t *spw_json_level(u32 level); /* null: never */
 json_t *spw_json_verdicts(const u64 counts[SPW_VERDICTS]);
-json_t *spw_json_list(const struct spw_snapshot *snapshot, const struct spw_list_sample *list);
+json_t *spw_json_list(const struct spw_snapshot *snapshot, const struct spw_list_snapshot *list);
 
 /* What a level does to a class. */
 enum spw_treatment {

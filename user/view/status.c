@@ -131,8 +131,8 @@ static void put_number(FILE *out, u64 number)
 	fprintf(out, "%10s", spw_short_count(number, text));
 }
 
-static void put_class(FILE *out, const struct spw_snapshot *snapshot, const struct spw_class_sample *class, int columns,
-		      struct spw_style style)
+static void put_class(FILE *out, const struct spw_snapshot *snapshot, const struct spw_class_snapshot *class,
+		      int columns, struct spw_style style)
 {
 	struct spw_traffic traffic = spw_class_traffic(snapshot, class->id);
 	u32 level = snapshot->control.level;
@@ -182,7 +182,7 @@ static void put_limits(FILE *out, const struct spw_snapshot *snapshot)
 	char text[SPW_SHORT_TEXT];
 
 	for (size_t i = 0; i < snapshot->classes_count; i++) {
-		const struct spw_class_sample *class = &snapshot->classes[i];
+		const struct spw_class_snapshot *class = &snapshot->classes[i];
 		const struct spw_class_rates rates = spw_recorded_rates(&class->record);
 		u64 refused = 0;
 
@@ -203,7 +203,7 @@ static void put_limits(FILE *out, const struct spw_snapshot *snapshot)
 static void put_services(FILE *out, const struct spw_snapshot *snapshot)
 {
 	for (size_t i = 0; i < snapshot->services_count; i++) {
-		const struct spw_service_sample *service = &snapshot->services[i];
+		const struct spw_service_snapshot *service = &snapshot->services[i];
 		u64 fresh[SPW_VERDICTS] = {0}, resent[SPW_VERDICTS] = {0}, limited = 0;
 		char first[SPW_SHORT_TEXT], second[SPW_SHORT_TEXT], third[SPW_SHORT_TEXT];
 
@@ -473,7 +473,7 @@ static json_t *limited_json(const u64 limited[SPW_SCOPES][SPW_KINDS])
 	return spw_json_finish(&object);
 }
 
-static json_t *class_json(const struct spw_snapshot *snapshot, const struct spw_class_sample *class)
+static json_t *class_json(const struct spw_snapshot *snapshot, const struct spw_class_snapshot *class)
 {
 	const struct spw_class_record *record = &class->record;
 	struct spw_traffic traffic = spw_class_traffic(snapshot, class->id);
@@ -505,7 +505,7 @@ static json_t *classes_json(const struct spw_snapshot *snapshot)
 	return spw_json_finish(&array);
 }
 
-static json_t *service_json(const struct spw_snapshot *snapshot, const struct spw_service_sample *service)
+static json_t *service_json(const struct spw_snapshot *snapshot, const struct spw_service_snapshot *service)
 {
 	struct spw_json object = spw_json_object(), classes = spw_json_array();
 

@@ -70,9 +70,9 @@ struct class_rates {
 	double packets[SPW_VERDICTS], new_work[SPW_VERDICTS];
 };
 
-static struct class_rates class_rates(const struct spw_top *top, const struct spw_class_sample *class)
+static struct class_rates class_rates(const struct spw_top *top, const struct spw_class_snapshot *class)
 {
-	const struct spw_class_sample *earlier = spw_snapshot_class(top->before, class->id);
+	const struct spw_class_snapshot *earlier = spw_snapshot_class(top->before, class->id);
 	struct spw_traffic now = spw_class_traffic(top->now, class->id);
 	struct spw_traffic before = spw_class_traffic(top->before, class->id);
 	double seconds = earlier ? seconds_between(top) : 0;
@@ -347,7 +347,7 @@ static void put_share(struct spw_screen *screen, const struct spw_top *top, cons
 		fprintf(screen->out, "%8s", "-");
 }
 
-static void put_class(struct spw_screen *screen, const struct spw_top *top, const struct spw_class_sample *class)
+static void put_class(struct spw_screen *screen, const struct spw_top *top, const struct spw_class_snapshot *class)
 {
 	const struct spw_class_record *record = &class->record;
 	struct class_rates rates = class_rates(top, class);
@@ -591,7 +591,7 @@ int spw_view_top(const struct spw_top *top, struct spw_screen *screen)
 
 /* ---- JSON ---- */
 
-static json_t *class_json(const struct spw_top *top, const struct spw_class_sample *class)
+static json_t *class_json(const struct spw_top *top, const struct spw_class_snapshot *class)
 {
 	const struct spw_class_record *record = &class->record;
 	const json_t *shares = json_object_get(top->answer, "shares");

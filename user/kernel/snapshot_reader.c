@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Pinned maps -> snapshot: per-CPU values are added up here, over possible CPUs, so that hotplug loses nothing. */
-#include "sampler.h"
+/* Per-CPU values are summed over possible CPUs, not those online: hotplug loses no counts. */
+#include "snapshot_reader.h"
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -8,20 +8,12 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-#include "core/words.h"
 #include "base/cleanup.h"
+#include "base/clock.h"
+#include "core/words.h"
 
-u64 spw_monotonic_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (u64)now.tv_sec * 1000000000 + (u64)now.tv_nsec;
-}
-
-/* Add up @words 64-bit words a value over @cpus, for @count values. */
+/* Sum @words 64-bit words per value over @cpus, for @count values. */
 static void add_up(const u64 *per_cpu, size_t count, size_t words, int cpus, u64 *sums)
 {
 	for (size_t i = 0; i < count; i++) {
@@ -32,7 +24,7 @@ static void add_up(const u64 *per_cpu, size_t count, size_t words, int cpus, u64
 	}
 }
 
-/* @count values of a per-CPU array from index @first on, each a structure of 64-bit counters of @bytes. */
+/* Sums of @count values from index @first on; each value is a structure of @bytes made of 64-bit counters. */
 static int read_counters_from(int fd, u32 first, size_t count, size_t bytes, void *sums)
 {
 	int cpus = libbpf_num_possible_cpus();
@@ -48,7 +40,7 @@ static int read_counters_from(int fd, u32 first, size_t count, size_t bytes, voi
 	if (!values || !keys)
 		return -ENOMEM;
 	if (bpf_map_lookup_batch(fd, first ? &before : NULL, &position, keys, values, &got, NULL) && errno != ENOENT) {
-		/* Kernels without batches for this type: one by one. */
+		/* Map types that this kernel cannot read in batches: one by one. */
 		for (u32 i = 0; i < count; i++) {
 			u32 key = first + i;
 
@@ -91,7 +83,7 @@ static void add_reasons(const struct spw_list_tally *tally, struct spw_sum *reas
 	}
 }
 
-/* A list counts where its class is now, as everywhere. */
+/* Counts of a list go to the class that it belongs to now. */
 static void add_limited(const struct spw_list_tally *tally, u32 class_id, struct spw_snapshot *snapshot)
 {
 	for (u32 scope = 0; scope < SPW_SCOPES; scope++)
@@ -115,7 +107,7 @@ static struct spw_sum sum_up(const struct spw_list_tally *tally)
 	return sum;
 }
 
-static int sample_lists(const struct spw_pins *pins, struct spw_snapshot *snapshot)
+static int read_lists(const struct spw_pins *pins, struct spw_snapshot *snapshot)
 {
 	_cleanup_free_ struct spw_list_record *records = calloc(SPW_LISTS_MAX, sizeof(*records));
 	_cleanup_free_ struct spw_list_tally *tallies = calloc(SPW_LISTS_MAX, sizeof(*tallies));
@@ -136,7 +128,7 @@ static int sample_lists(const struct spw_pins *pins, struct spw_snapshot *snapsh
 		if (records[i].state == SPW_RECORD_FREE)
 			continue;
 		add_limited(&tallies[i], records[i].class_id, snapshot);
-		snapshot->lists[snapshot->lists_count++] = (struct spw_list_sample){
+		snapshot->lists[snapshot->lists_count++] = (struct spw_list_snapshot){
 			.id = (u16)i, .record = records[i], .counter = sum_up(&tallies[i]), .entries = entries[i]};
 	}
 	return err;
@@ -144,14 +136,14 @@ static int sample_lists(const struct spw_pins *pins, struct spw_snapshot *snapsh
 
 static int compare_classes(const void *left_item, const void *right_item)
 {
-	const struct spw_class_sample *left = left_item, *right = right_item;
+	const struct spw_class_snapshot *left = left_item, *right = right_item;
 
 	if (left->record.state != right->record.state)
 		return left->record.state < right->record.state ? -1 : 1;
 	return left->record.rank < right->record.rank ? -1 : left->record.rank > right->record.rank;
 }
 
-static int sample_classes(const struct spw_pins *pins, struct spw_snapshot *snapshot)
+static int read_classes(const struct spw_pins *pins, struct spw_snapshot *snapshot)
 {
 	struct spw_class_record records[SPW_CLASSES_MAX];
 	struct spw_class_counter counters[SPW_CLASSES_MAX];
@@ -164,7 +156,7 @@ static int sample_classes(const struct spw_pins *pins, struct spw_snapshot *snap
 		if (records[i].state == SPW_RECORD_FREE)
 			continue;
 		snapshot->classes[snapshot->classes_count++] =
-			(struct spw_class_sample){.id = (u8)i, .record = records[i], .counter = counters[i]};
+			(struct spw_class_snapshot){.id = (u8)i, .record = records[i], .counter = counters[i]};
 	}
 	qsort(snapshot->classes, snapshot->classes_count, sizeof(*snapshot->classes), compare_classes);
 	return err;
@@ -177,8 +169,8 @@ static void add_work(const struct spw_work_counter *from, u64 *new_work)
 	new_work[SPW_DROP] += from->limited;
 }
 
-/* After sample_classes(): what a class refused and admitted is the sum over services. */
-static int sample_services(const struct spw_pins *pins, struct spw_snapshot *snapshot)
+/* After read_classes(), whose new work is summed over services here. */
+static int read_services(const struct spw_pins *pins, struct spw_snapshot *snapshot)
 {
 	struct spw_service_record records[SPW_SERVICE_IDENTITIES];
 	_cleanup_free_ struct spw_work_counter *work = calloc(SPW_WORK_COUNTERS, sizeof(*work));
@@ -191,22 +183,22 @@ static int sample_services(const struct spw_pins *pins, struct spw_snapshot *sna
 	if (!err)
 		err = read_counters(pins->fds[SPW_PIN_WORK_COUNTERS], SPW_WORK_COUNTERS, sizeof(*work), work);
 	for (u32 i = 0; i < SPW_SERVICE_IDENTITIES && !err; i++) {
-		struct spw_service_sample *service = &snapshot->services[snapshot->services_count];
+		struct spw_service_snapshot *service = &snapshot->services[snapshot->services_count];
 
 		for (size_t j = 0; j < snapshot->classes_count; j++)
 			add_work(&work[spw_work_index(i, snapshot->classes[j].id)], snapshot->classes[j].new_work);
 		records[i].name[SPW_NAME_MAX - 1] = '\0';
 		if (records[i].state == SPW_RECORD_FREE)
 			continue;
-		*service = (struct spw_service_sample){.id = (u8)i, .record = records[i]};
+		*service = (struct spw_service_snapshot){.id = (u8)i, .record = records[i]};
 		memcpy(service->classes, &work[spw_work_index(i, 0)], sizeof(service->classes));
 		snapshot->services_count++;
 	}
 	return err;
 }
 
-int spw_sample_work(const struct spw_pins *pins, u32 service, u32 classes,
-		    struct spw_work_counter counters[SPW_CLASSES_MAX])
+int spw_read_work(const struct spw_pins *pins, u32 service, u32 classes,
+		  struct spw_work_counter counters[SPW_CLASSES_MAX])
 {
 	memset(counters, 0, SPW_CLASSES_MAX * sizeof(*counters));
 	if (service >= SPW_SERVICE_IDENTITIES || classes > SPW_CLASSES_MAX)
@@ -215,12 +207,12 @@ int spw_sample_work(const struct spw_pins *pins, u32 service, u32 classes,
 				  sizeof(*counters), counters);
 }
 
-int spw_sample_sampling(const struct spw_pins *pins, struct spw_sampling *sampling)
+int spw_read_sampling(const struct spw_pins *pins, struct spw_sampling *sampling)
 {
 	return read_counters(pins->fds[SPW_PIN_SAMPLING], 1, sizeof(*sampling), sampling);
 }
 
-int spw_sample(const struct spw_pins *pins, struct spw_snapshot *snapshot)
+int spw_snapshot_read(const struct spw_pins *pins, struct spw_snapshot *snapshot)
 {
 	const u32 key = 0;
 	int err;
@@ -231,29 +223,20 @@ int spw_sample(const struct spw_pins *pins, struct spw_snapshot *snapshot)
 		return -errno;
 	snapshot->agent.version[sizeof(snapshot->agent.version) - 1] = '\0';
 	snapshot->agent.config[sizeof(snapshot->agent.config) - 1] = '\0';
-	/* A pid alone may be anybody's by now; a fresh lease alone may be left by the dead. */
+	/* A pid may have been reused, and a lease outlives a crash: check both. */
 	snapshot->agent_alive = snapshot->agent.pid && (!kill((pid_t)snapshot->agent.pid, 0) || errno == EPERM) &&
 				snapshot->control.lease_until_ns > snapshot->now_ns;
-	err = sample_lists(pins, snapshot);
+	err = read_lists(pins, snapshot);
 	if (!err)
-		err = sample_classes(pins, snapshot);
+		err = read_classes(pins, snapshot);
 	if (!err)
-		err = sample_services(pins, snapshot);
+		err = read_services(pins, snapshot);
 	if (!err)
 		err = read_counters(pins->fds[SPW_PIN_ANOMALY_COUNTERS], SPW_ANOMALIES_MAX,
 				    sizeof(struct spw_anomaly_counter), snapshot->anomalies);
 	if (!err)
-		err = spw_sample_sampling(pins, &snapshot->sampling);
+		err = spw_read_sampling(pins, &snapshot->sampling);
 	if (err)
 		spw_snapshot_free(snapshot);
 	return err;
-}
-
-void spw_snapshot_free(struct spw_snapshot *snapshot)
-{
-	free(snapshot->lists);
-	free(snapshot->services);
-	snapshot->lists = NULL;
-	snapshot->services = NULL;
-	snapshot->lists_count = snapshot->services_count = 0;
 }

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Pinned maps -> snapshot. Called by the agent for /metrics and by the verbs that look, with or without an agent.
+ */
+#ifndef SPW_KERNEL_SNAPSHOT_READER_H
+#define SPW_KERNEL_SNAPSHOT_READER_H
+
+#include "core/snapshot.h"
+#include "pins.h"
+
+/**
+ * spw_snapshot_read() - read everything once.
+ * @snapshot: filled in; free with spw_snapshot_free()
+ * Returns 0 or -errno. Each map is exact at the moment it is read; packets go on between two maps.
+ */
+int spw_snapshot_read(const struct spw_pins *pins, struct spw_snapshot *snapshot);
+
+/**
+ * spw_read_work() - the new work of one service, for the tick: one call to the kernel, some 5 us.
+ * @service: identity
+ * @classes: identities below this one are read, at most SPW_CLASSES_MAX
+ * @counters: filled in, by class identity; those that are not read are zero
+ * Returns 0 or -errno.
+ */
+int spw_read_work(const struct spw_pins *pins, u32 service, u32 classes,
+		  struct spw_work_counter counters[SPW_CLASSES_MAX]);
+
+/**
+ * spw_read_sampling() - how many samples were taken and lost, summed over CPUs (arrival_ns is not meaningful).
+ * Returns 0 or -errno.
+ */
+int spw_read_sampling(const struct spw_pins *pins, struct spw_sampling *sampling);
+
+#endif
