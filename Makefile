@@ -56,10 +56,9 @@ FUZZ      := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuz
 DEMO_SCRIPTS   := tests/demo/demo
 DEMO           := $(BUILD)/spillway $(addprefix $(BUILD)/tests/,arrive upstream blast)
 TEST_SCRIPTS   := $(wildcard tests/prog/*.py tests/e2e/*.py)
-TESTS          := $(BUILD)/spillway $(UNIT) $(addprefix $(BUILD)/tests/,blast driver bans_driver signals_watch arrive upstream e2e/hooks_driver)
+TEST           := $(BUILD)/spillway $(UNIT) $(addprefix $(BUILD)/tests/,blast driver bans_driver signals_watch arrive upstream e2e/hooks_driver)
 VMTEST_SCRIPTS := tests/vm/run tests/vm/guest $(TEST_SCRIPTS)
-VMTEST         := $(TESTS)
-BENCH_SCRIPTS  :=
+VMTEST         := $(TEST)
 BENCH          := $(BUILD)/bench/bench
 BENCH_FLOOD_SCRIPTS := tests/bench/flood
 BENCH_FLOOD    := $(addprefix $(BUILD)/bench/,flood feed.bpf.o) $(BUILD)/spillway $(addprefix $(BUILD)/tests/,arrive upstream blast)
@@ -71,6 +70,9 @@ BENCH_LOOP     := $(BUILD)/spillway $(addprefix $(BUILD)/tests/,arrive upstream 
 # Where the caller gave no -j: one job per processor.
 JOBS = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
 build_them = @$(MAKE) --no-print-directory $(if $(filter 1,$(V)),,-s) $(JOBS)
+
+print-%:
+	@echo '$($*)'
 
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -158,7 +160,7 @@ $(BUILD)/tests/e2e/hooks_driver: $(BUILD)/san/tests/e2e/hooks_driver.o $(BUILD)/
 	$(call link,$(SAN_CC),$<,$(SAN_LIBS),$(PKG_LIBS) -lm)
 
 ## tests    build what the rings run
-tests: $(TESTS)
+tests: $(TEST)
 
 # Parts of the product behind a pipe: the ruleset and limits, the bans, the signals.
 $(BUILD)/tests/driver $(BUILD)/tests/bans_driver: $(BUILD)/tests/%: $(BUILD)/obj/tests/prog/%.o $(BUILD)/sources | $(OBJ_LIBS)
@@ -185,7 +187,7 @@ check:
 ## test     all rings on this host: unit, sim, prog, e2e (root; installs what is missing)
 test:
 	@packaging/deps build test
-	$(build_them) $(TESTS)
+	$(build_them) $(TEST)
 	@tests/run unit sim prog e2e
 
 ## vmtest   the root rings inside virtual machines, on Debian's kernels 6.1 and 6.12 (root)

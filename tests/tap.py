@@ -5,8 +5,12 @@
     tap.ok(value == 3, "three packets were dropped (fault 7)", f"value is {value}")
     tap.done()
 """
+import os
 import sys
+import time
 import traceback
+
+SLOW = float(os.environ.get("SPILLWAY_TEST_SLOW", 1))  # what waits are multiplied by, as in an emulated guest
 
 
 class Tap:
@@ -28,6 +32,16 @@ class Tap:
 
     def equal(self, got, expected, name):
         return self.ok(got == expected, name, f"got      {got!r}\nexpected {expected!r}")
+
+    def becomes(self, condition, seconds, name):
+        """The point holds if @condition() gives something true within @seconds. Returns the last thing that it gave."""
+        end = time.monotonic() + seconds * SLOW
+        value = condition()
+        while not value and time.monotonic() < end:
+            time.sleep(0.02)
+            value = condition()
+        self.ok(value, name, f"not within {seconds * SLOW:.0f} s")
+        return value
 
     def skip(self, name, why):
         self.count += 1

@@ -76,7 +76,7 @@ static void build_node(struct bench_poptrie *poptrie, const struct spw_intervals
 	struct bench_poptrie_node node = {.base0 = (u32)poptrie->leaves_count};
 	u32 owner = cell->owner, last = UINT32_MAX, children = 0;
 	size_t at = cell->at;
-	struct cell parts[1 << BENCH_POPTRIE_STRIDE], inner[1 << BENCH_POPTRIE_STRIDE];
+	struct cell parts[1 << BENCH_POPTRIE_STRIDE] = {0}, inner[1 << BENCH_POPTRIE_STRIDE];
 
 	for (u32 i = 0; i < 1u << bits; i++)
 		parts[i] = part(intervals, cell, bits, i, &at, &owner);

@@ -251,7 +251,6 @@ static void blast(const struct options *options)
 		/* A sender that was held up goes on at its rate; it does not catch up in one burst. */
 		if (now > tick + 50 * TICK_NS) {
 			start += now - tick;
-			tick = now;
 		}
 		due = (uint64_t)((double)(now - start) * options->rate / SECOND_NS) + 1;
 		if (options->count && due > options->count)

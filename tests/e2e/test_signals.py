@@ -50,6 +50,10 @@ class Watch:
     def service(self, index=0):
         return self.fresh()["services"][index]
 
+    def fulfils(self, condition, index=0):
+        """Whether a fresh state of a service fulfils @condition; for tap.becomes()."""
+        return lambda: condition(self.service(index))
+
     def until(self, condition, seconds, what, index=0):
         """The first fresh state of a service that fulfils @condition."""
         def look():
@@ -348,8 +352,7 @@ def one_client_is_no_stall(tap, world):
         tap.ok(reads(seen[-1]) - reads(before) >= 100, "one connection is served")
         tap.ok(max(state["oldest_ms"] for state in seen) < 400 * min(SLOW, 3),
                "what another client has sent on top of it is no stall", [state["oldest_ms"] for state in seen])
-        watch.until(lambda state: state["oldest_ms"] > 1000, 8, "a stall", 1)
-        tap.ok(True, "until nothing is read any more")
+        tap.becomes(watch.fulfils(lambda state: state["oldest_ms"] > 1000, 1), 8, "a stall is seen once nothing is read any more")
         for each in (stuck, good, stuck_side, good_side):
             each.close()
 
@@ -520,8 +523,7 @@ def probes_tell_and_fall_silent(tap, world):
         tap.ok(0 < latency < 0.2 * SLOW, "HTTP: seconds that a GET takes", latency)
         tap.equal(watch.until(lambda state: state["probe"] is not None, 5, "page", 1)["probe"], 3, "a sample of a page")
         Page.value = 4.25
-        watch.until(lambda state: state["probe"] == 4.25, 5, "page", 1)
-        tap.ok(True, "is read again")
+        tap.becomes(watch.fulfils(lambda state: state["probe"] == 4.25, 1), 5, "the page is read again")
         tap.equal(watch.until(lambda state: state["probe"] is not None, 5, "file", 2)["probe"], 12.5, "a number in a file")
         for index, word, what in ((3, "2 samples match", "a sample that is there twice"), (4, "status 404", "an error"),
                                   (5, "refused", "a port where nobody listens"), (6, "none", "no probe")):
@@ -540,8 +542,7 @@ def probes_tell_and_fall_silent(tap, world):
         watch.until(lambda state: state["probe"] == 1, 5, "well again", 2)
     number.unlink()
     os.mkfifo(number)
-    watch.until(lambda state: "regular" in state["about"][2], 5, "a FIFO", 2)
-    tap.ok(True, "a FIFO is not waited for")
+    tap.becomes(watch.fulfils(lambda state: "regular" in state["about"][2], 2), 5, "a FIFO is not waited for")
     with stopped(server):
         value = watch.until(lambda state: state["probe"] and state["probe"] >= timeout / 1000, 5, "slow")["probe"]
         tap.equal(value, timeout / 1000, "an application that does not answer any more takes at least the timeout")

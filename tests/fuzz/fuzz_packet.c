@@ -30,10 +30,12 @@ static void check_usual(const u8 *frame, const u8 *end, u32 length, const struct
 	struct spw_packet usual = {0};
 	struct spw_cursor at = {0};
 
+	/* NOLINTBEGIN(bugprone-suspicious-memory-comparison): both start as zeros, padding included. */
 	if (spw_parse_usual4(frame, end, length, &at, &usual) || spw_parse_usual6(frame, end, length, &at, &usual))
 		require(!memcmp(&usual, packet, sizeof(usual)) && !memcmp(&at, cursor, sizeof(at)));
 	else
 		require(!memcmp(&usual, &(struct spw_packet){0}, sizeof(usual)));
+	/* NOLINTEND(bugprone-suspicious-memory-comparison) */
 }
 
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size)

@@ -258,11 +258,14 @@ static void answered(struct sender *sender, struct connection *connection)
 {
 	struct visit *visit = connection->visit;
 
-	if (visit)
-		visit->arrival->status = connection->answer.status;
 	if (connection->line) {
+		if (visit)
+			visit->arrival->status = connection->answer.status;
 		answered_over_line(sender, connection);
-	} else if (connection->answer.status != 200) {
+		return;
+	}
+	visit->arrival->status = connection->answer.status;
+	if (connection->answer.status != 200) {
 		end_visit(sender, visit, LOOP_REFUSED);
 	} else if (connection->requests) {
 		connection->requests--;

@@ -7,7 +7,7 @@ import tempfile
 
 from simulate import REPOSITORY
 
-DRIVER = os.path.join(REPOSITORY, "build", "tests", "driver")
+DRIVER = os.path.join(REPOSITORY, "build/tests/driver")
 REASONS = {
     5: "malformed", 6: "management", 7: "no_lease", 8: "observe", 9: "cut", 10: "source_packets", 11: "prefix_packets",
     12: "class_packets", 13: "established", 14: "source_new", 15: "share", 16: "budget", 17: "admitted", 19: "prefix_new",

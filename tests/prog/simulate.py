@@ -10,7 +10,7 @@ import tempfile
 import oracle
 
 REPOSITORY = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-SPILLWAY = os.environ.get("SPILLWAY", os.path.join(REPOSITORY, "build", "spillway"))
+SPILLWAY = os.environ.get("SPILLWAY", os.path.join(REPOSITORY, "build/spillway"))
 
 # Shrinks what is random, for slow machines: 0.1 makes a tenth of it.
 SCALE = float(os.environ.get("SPILLWAY_TEST_SCALE", "1.0"))

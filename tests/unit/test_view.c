@@ -896,7 +896,7 @@ static void render_with_names(const char *list, const char *class, const char *i
 	snprintf(scene.lists[3].record.name, SPW_NAME_MAX, "%s", list);
 	snprintf(scene.snapshot.classes[2].record.name, SPW_NAME_MAX, "%s", class);
 	memset(scene.snapshot.agent.interfaces[0].name, 0, 16);
-	strncpy(scene.snapshot.agent.interfaces[0].name, interface, 16);
+	strncpy(scene.snapshot.agent.interfaces[0].name, interface, 15);
 	snprintf(scene.snapshot.agent.version, 32, "%s", class);
 	snprintf(scene.snapshot.agent.config, 256, "%s", list);
 	wild[0] = metrics_text(&scene.snapshot);
