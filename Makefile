@@ -354,4 +354,7 @@ clean:
 	rm -rf $(BUILD)
 
 include tests/bench/Makefile
--include $(shell find $(BUILD) -name '*.d' -not -path '$(BUILD)/debug/*' -not -path '$(BUILD)/matrix/*' 2>/dev/null)
+# What each object and program was made of. A .d file may outlive its source, so objects are taken from the sources.
+-include $(foreach kind,obj san fuzzobj,$(C_SRC:%.c=$(BUILD)/$(kind)/%.d)) $(BENCH_C:tests/%.c=$(BUILD)/%.d)
+-include $(patsubst %.c,$(BUILD)/%.d,$(BPF_SRC:tests/%=%))
+-include $(addsuffix .d,$(TEST) $(FUZZ) $(BENCH))
