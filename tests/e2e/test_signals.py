@@ -12,6 +12,7 @@ import json
 import os
 import signal
 import socket
+import ssl
 import struct
 import threading
 import time
@@ -633,7 +634,96 @@ def hostile_targets(tap, world):
                 thread.join()
 
 
+class Quiet(http.server.ThreadingHTTPServer):
+    """A handshake that fails is part of the test."""
+
+    def handle_error(self, request, client_address):
+        pass
+
+
+class SecurePage(Page):
+    """Behind TLS; asks for a redirect at /away."""
+
+    def do_GET(self):
+        if self.path == "/away":
+            self.send_response(302)
+            self.send_header("Location", "https://127.0.0.1:9/")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return
+        super().do_GET()
+
+
+@contextlib.contextmanager
+def secure_server(namespace, folder):
+    """HTTPS for shop.example at port 9443; its certificate in folder/tls.pem."""
+    run("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=shop.example", "-addext",
+        "subjectAltName=DNS:shop.example", "-keyout", folder / "tls.key", "-out", folder / "tls.pem")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(folder / "tls.pem", folder / "tls.key")
+    with namespace.entered():
+        server = Quiet(("127.0.0.1", 9443), SecurePage)
+    server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def names_and_tls(tap, world):
+    """https and names, beside a name server that never answers and a proxy in the environment."""
+    shop = world.namespace("shop")
+    (world.folder / "hosts").write_text("127.0.0.1 localhost shop.example other.example\n")
+    (world.folder / "resolv.conf").write_text("nameserver 127.0.0.1\noptions timeout:5 attempts:2\n")
+    (world.folder / "nsswitch.conf").write_text("hosts: files dns\n")
+    mounts = "".join(f"mount --bind {world.folder}/{source} {target} && " for source, target in
+                     (("hosts", "/etc/hosts"), ("resolv.conf", "/etc/resolv.conf"), ("nsswitch.conf", "/etc/nsswitch.conf"),
+                      ("tls.pem", "/etc/ssl/certs/ca-certificates.crt")))
+    timeout = round(400 * min(SLOW, 5))
+    every = f"interval: 100ms, timeout: {timeout}ms"
+    with shop.socket(kind=socket.SOCK_DGRAM) as silent, secure_server(shop, world.folder):
+        silent.bind(("127.0.0.1", 53))
+        targets = {
+            "tls": 'metrics: "https://shop.example:9443/", sample: \'queue{pool="web"}\', limit: 9',
+            "time": 'http: "https://shop.example:9443/", limit: 200ms',
+            "away": 'http: "https://shop.example:9443/away", limit: 200ms',
+            "other": 'http: "https://other.example:9443/", limit: 200ms',
+            "plain": 'http: "http://shop.example:9443/", limit: 200ms',
+            "dns": 'http: "http://nowhere.example/", limit: 200ms',
+        }
+        services = "\n".join(f"  {name}: {{ tcp: [{port}], probe: {{ {target}, {every} }} }}"
+                             for port, (name, target) in enumerate(targets.items(), 80))
+        watch = Watch(world, services, through=shop.command(
+            "unshare", "-m", "env", "https_proxy=http://127.0.0.1:9", "http_proxy=http://127.0.0.1:9", "all_proxy=http://127.0.0.1:9",
+            "sh", "-c", f'{mounts} exec "$@"', "sh"))
+        tap.equal(watch.until(lambda state: state["probe"] is not None, 5, "https")["probe"], 3, "a page by https and by name")
+        taken = watch.until(lambda state: state["probe"] is not None, 5, "https", 1)["probe"]
+        tap.ok(0 < taken < timeout / 1000, "the time that a GET takes by https", taken)
+        tap.ok(watch.until(lambda state: state["probe"] is not None, 5, "https", 2)["probe"] < timeout / 1000,
+               "a redirect is an answer and is not followed")
+        tap.ok("subject name" in watch.until(lambda state: "not asked" not in state["about"][2], 5, "other", 3)["about"][2],
+               "a certificate of another name is refused", watch.service(3))
+        tap.equal(watch.until(lambda state: "not asked" not in state["about"][2], 5, "plain", 4)["probe"], None,
+                  "nor is TLS taken for HTTP")
+        state = watch.until(lambda state: "not resolved within" in state["about"][2], 5, "DNS", 5)
+        tap.equal(state["probe"], None, "a name server that never answers: absent, and says why")
+        time.sleep(3 * min(SLOW, 3))
+        ticks = watch.ticks()[3:]
+        late = sorted(tick["late_us"] for tick in ticks)
+        tap.ok(late[len(late) // 2] < 10_000 * SLOW and late[-1] < 200_000 * SLOW, "the loop's ticks stay in time",
+               late[-5:])
+        threads = len(os.listdir(f"/proc/{watch.process.pid}/task"))
+        tap.ok(threads <= 3, "resolver threads don't pile up", threads)
+        silent.settimeout(1)
+        tap.ok(silent.recv(512), "the name server was asked")
+
+
 if __name__ == "__main__":
     run_tests(served_work_is_counted, delays_are_measured, stalls_grow_and_end, sockets_that_die_unread,
               what_does_not_count, every_way_to_read, one_client_is_no_stall, accept_queues_agree_with_ss,
-              namespaces_are_kept_apart, guards_of_the_host, without_rights, probes_tell_and_fall_silent, hostile_targets)
+              namespaces_are_kept_apart, guards_of_the_host, without_rights, probes_tell_and_fall_silent, hostile_targets,
+              names_and_tls)

@@ -1,36 +1,35 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The application's own word: how long a GET takes, or a number from a file or from a Prometheus page. Asked at an
- * interval, on the agent's event loop, without ever blocking it; bounded in time and in size (64 KiB), whatever is at
- * the other end. Called by signals.c, one probe a service.
+ * Application probes: the duration of a GET, or a number from a file or a Prometheus page. Asked at an interval on the
+ * agent's event loop without blocking it; bounded in time and size (fetch.h). Called by signals.c, one a service.
  */
-#ifndef SPW_IO_APP_PROBE_H
-#define SPW_IO_APP_PROBE_H
+#ifndef SPW_SIGNALS_APP_PROBE_H
+#define SPW_SIGNALS_APP_PROBE_H
 
 #include <systemd/sd-event.h>
 
 #include "config/config.h"
 #include "core/control/facts.h"
-#include "scope.h"
+#include "fetch.h"
 
 struct spw_app_probe;
 
-#define SPW_PROBE_BYTES_MAX 65536u
-
 /*
- * A GET that takes longer than its timeout is a reading as well: of the timeout, for the application takes at least so
- * long. But only while it is known to answer at other times; a target that never did is absent.
+ * A GET that runs into its timeout reads as the timeout, a lower bound. But only if the target has answered within this
+ * time; one that never did is absent.
  */
-#define SPW_PROBE_TRUST_NS 60000000000ull /* so long after its last answer */
+#define SPW_PROBE_TRUST_NS 60000000000ull
 
 /**
  * spw_app_probe_start() - ask now, then at each interval.
- * @probe: kind, target, sample, interval and timeout are copied. Targets are http://HOST[:PORT][/PATH], where HOST is
- * an address or "localhost": names are not resolved, since that would block. Returns 0 or -ENOMEM; a target that makes
- * no sense is absent and says so. Stop with spw_app_probe_stop().
+ * @fetcher: for HTTP; must outlive the probe. May be NULL for files
+ * @probe: kind, target, sample, interval and timeout are copied
+ * @space: path of the network namespace that HTTP targets are seen from, copied; NULL: the agent's own. Names are
+ *         resolved in the agent's own in any case.
+ * Returns 0 or -ENOMEM. Stop with spw_app_probe_stop().
  */
-int spw_app_probe_start(sd_event *loop, const struct spw_config_probe *probe, const char *space,
-			struct spw_app_probe **started);
+int spw_app_probe_start(sd_event *loop, struct spw_fetcher *fetcher, const struct spw_config_probe *probe,
+			const char *space, struct spw_app_probe **started);
 
 /**
  * spw_app_probe_read() - the last reading: HTTP: seconds to the end of the answer's header; otherwise the number

@@ -20,6 +20,7 @@ struct spw_signals {
 	struct spw_read_wait *read_wait;
 	struct spw_accept_queues *queues;
 	struct spw_host_signals *host;
+	struct spw_fetcher *fetcher;			/* NULL: no probe has needed it yet */
 	struct spw_app_probe *probes[SPW_SERVICES_MAX]; /* NULL: none is configured */
 	u64 refreshed_ns;
 	int follow_err; /* -errno: the kernel could not be told whose sockets to look at */
@@ -61,6 +62,19 @@ static void stop_probes(struct spw_signals *signals)
 	}
 }
 
+/* libcurl and its TLS library take memory: not before there is something to ask. */
+static int start_probe(struct spw_signals *signals, const struct spw_config_service *service, u32 index)
+{
+	const char *space = service->netns_count ? service->netns[0] : NULL;
+	int err = 0;
+
+	if (service->probe.kind != SPW_PROBE_FILE && !signals->fetcher)
+		err = spw_fetcher_open(signals->loop, &signals->fetcher);
+	return err ? err
+		   : spw_app_probe_start(signals->loop, signals->fetcher, &service->probe, space,
+					 &signals->probes[index]);
+}
+
 int spw_signals_follow(struct spw_signals *signals, const struct spw_config *config, const u8 *identities)
 {
 	struct spw_scope *scope;
@@ -72,13 +86,9 @@ int spw_signals_follow(struct spw_signals *signals, const struct spw_config *con
 	signals->scope = scope;
 	follow_scope(signals);
 	stop_probes(signals);
-	for (u32 i = 0; i < scope->services_count && !err; i++) {
-		const struct spw_config_service *service = &config->services[i];
-
-		if (service->probe.kind != SPW_PROBE_NONE)
-			err = spw_app_probe_start(signals->loop, &service->probe,
-						  service->netns_count ? service->netns[0] : NULL, &signals->probes[i]);
-	}
+	for (u32 i = 0; i < scope->services_count && !err; i++)
+		if (config->services[i].probe.kind != SPW_PROBE_NONE)
+			err = start_probe(signals, &config->services[i], i);
 	return err;
 }
 
@@ -175,6 +185,7 @@ void spw_signals_close(struct spw_signals *signals)
 	if (!signals)
 		return;
 	stop_probes(signals);
+	spw_fetcher_close(signals->fetcher);
 	spw_host_signals_close(signals->host);
 	spw_accept_queues_close(signals->queues);
 	spw_read_wait_close(signals->read_wait);
