@@ -443,7 +443,7 @@ static const struct row list_rows[] = {
 	{LIST("{}"), ""},
 	{LIST("{file: ''}"), "f:2:19: expected a path, found nothing\n"},
 	{LIST("{file: b, inline: []}"), "f:2:22: list 'a' has 'file' already; a list has one source\n"},
-	{LIST("{file: b, countries: [US]}"), "f:2:22: 'countries' needs 'geo' beside it\n"},
+	{LIST("{file: b, countries: [US]}"), "f:2:22: 'countries' needs 'geo' or 'mmdb' beside it\n"},
 	{LIST("{geo: b}"), "f:2:13: list 'a' has no countries; write countries: [US] beside geo\n"},
 	{LIST("{geo: b, countries: US}"),
 	 "f:2:32: expected a list of countries such as [US, CA] or [\"!US\"], found text\n"},
@@ -474,7 +474,7 @@ static const struct row list_rows[] = {
 	{LIST("{inline: [10.0.0.0 - ]}"), "f:2:22: '' is not an address; write a range as 192.0.2.1-192.0.2.9\n"},
 	{LIST("{inline: [10.0.0.0 10.0.0.1]}"),
 	 "f:2:22: one prefix, address or range at a time; '10.0.0.1' is too much\n"},
-	{LIST("{inlin: []}"), "f:2:9: list 'a' has no source; write file, geo or inline\nf:2:13: unknown key 'inlin'; "
+	{LIST("{inlin: []}"), "f:2:9: list 'a' has no source; write file, geo, mmdb or inline\nf:2:13: unknown key 'inlin'; "
 			      "did you mean 'inline'?\n"},
 	{TOP ALL "lists: {none: {inline: []}}\n",
 	 "f:3:9: 'none' cannot be the name of a list: it stands for what no list names\n"},

@@ -618,8 +618,8 @@ static void test_country_errors(void **state)
 	     "classes: [{name: a, lists: [a]}, {name: z}]\n");
 	assert_string_equal(told(&loaded.diagnostics),
 			    "warning: DIR/c:4:3: list 'b' is in no class\n"
-			    "DIR/c:3:33: country 'XQ' is not in the tables of 'DIR/geo', which know 4 codes\n"
-			    "DIR/c:4:29: country 'ED' is not in the tables of 'DIR/geo'; did you mean '!DE'?\n");
+			    "DIR/c:3:33: country 'XQ' is not in 'DIR/geo', which knows 4 codes\n"
+			    "DIR/c:4:29: country 'ED' is not in 'DIR/geo'; did you mean '!DE'?\n");
 	assert_int_equal(loaded.err, -EINVAL);
 	unload(&loaded);
 	write_file("geo/geoip6", "2001:db8::,2001:db8::ffff,DE\n2001:db8:1::,2001:db8::,FR\n");

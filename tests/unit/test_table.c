@@ -270,7 +270,7 @@ static void test_conflict(void **state)
 	assert_int_equal(world->error.entry[1], 1);
 	assert_null(world->image.ruleset);
 	/* A country table is no person: what a person wrote wins, and there is nothing to complain about. */
-	world->lists[0].background = 1;
+	world->lists[0].tier = SPW_TIER_COUNTRY;
 	compile(world);
 	assert_int_equal(found(world, 4, 0xc6130001ULL << 32, 0)->list, 11);
 	free_world(world);
@@ -321,7 +321,7 @@ static void test_overruling(void **state)
 
 	(void)state;
 	world->lists[1].class_index = 1;
-	world->lists[1].background = 1;
+	world->lists[1].tier = SPW_TIER_COUNTRY;
 	add(world, 0, make_prefix(4, 0xc6120000ULL << 32, 0, 16));
 	add(world, 1, make_prefix(4, 0xc6120000ULL << 32, 0, 16));
 	add(world, 1, make_prefix(4, 0xc6121000ULL << 32, 0, 20));

@@ -28,15 +28,6 @@ static u16 find_identity(const struct spw_registry *registry, const char *name)
 	return 0;
 }
 
-static bool is_used(const struct spw_config *config, size_t list)
-{
-	for (size_t i = 0; i < config->classes_count; i++)
-		for (size_t j = 0; j < config->classes[i].lists_count; j++)
-			if (config->classes[i].lists[j] == list)
-				return true;
-	return false;
-}
-
 static bool read_list(const struct in_force *in_force, const json_t *request, struct ban_job *job)
 {
 	const char *name = json_string_value(json_object_get(request, "list"));
@@ -50,7 +41,7 @@ static bool read_list(const struct in_force *in_force, const json_t *request, st
 			 name ? name : "");
 		return false;
 	}
-	if (!is_used(in_force->config, (size_t)list)) {
+	if (!spw_config_list_class(in_force->config, (size_t)list)) {
 		snprintf(job->error, sizeof(job->error), "list '%s' is in no class, so an entry would do nothing",
 			 name);
 		return false;

@@ -96,12 +96,22 @@ int spw_config_load(const char *path, struct spw_config *config, struct spw_diag
 	return err;
 }
 
+const struct spw_config_class *spw_config_list_class(const struct spw_config *config, size_t list)
+{
+	for (size_t i = 0; i < config->classes_count; i++)
+		for (size_t j = 0; j < config->classes[i].lists_count; j++)
+			if (config->classes[i].lists[j] == list)
+				return &config->classes[i];
+	return NULL;
+}
+
 static void free_lists(struct spw_config *config)
 {
 	for (size_t i = 0; i < config->lists_count; i++) {
 		free(config->lists[i].name);
 		free(config->lists[i].path);
 		free(config->lists[i].countries);
+		free(config->lists[i].asns);
 		free(config->lists[i].prefixes);
 	}
 	free(config->lists);

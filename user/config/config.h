@@ -28,6 +28,7 @@ struct spw_config_prefix {
 enum spw_list_kind {
 	SPW_LIST_FILE,	  /* one file of CIDR prefixes, addresses and start-end ranges */
 	SPW_LIST_GEO,	  /* countries of tor's geoip and geoip6 in one folder */
+	SPW_LIST_MMDB,	  /* countries or AS numbers of a MaxMind database */
 	SPW_LIST_INLINE,  /* prefixes in the configuration itself */
 	SPW_LIST_ENTRIES, /* none: only what `list add` puts in */
 };
@@ -38,14 +39,23 @@ struct spw_config_country {
 	struct spw_place place;
 };
 
+#define SPW_LIST_ASNS_MAX 4096u
+
+struct spw_config_asn {
+	u32 number;
+	struct spw_place place;
+};
+
 struct spw_config_list {
 	char *name;
 	struct spw_place place; /* of the name */
 	enum spw_list_kind kind;
-	char *path; /* FILE: the file; GEO: the folder; relative ones are relative to the configuration's folder */
+	char *path; /* FILE, MMDB: the file; GEO: the folder; relative ones are relative to the configuration's folder */
 	struct spw_place path_place;
-	struct spw_config_country *countries; /* GEO */
+	struct spw_config_country *countries; /* GEO, MMDB */
 	size_t countries_count;
+	struct spw_config_asn *asns; /* MMDB, instead of countries */
+	size_t asns_count;
 	struct spw_config_prefix *prefixes; /* INLINE; a range is there as its CIDR prefixes */
 	size_t prefixes_count;
 };
@@ -164,5 +174,8 @@ int spw_config_parse(const char *text, size_t length, const char *name, struct s
 		     struct spw_diagnostics *diagnostics);
 
 void spw_config_free(struct spw_config *config);
+
+/** spw_config_list_class() - the class that names @list; NULL: none does. */
+const struct spw_config_class *spw_config_list_class(const struct spw_config *config, size_t list);
 
 #endif

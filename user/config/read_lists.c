@@ -1,15 +1,22 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* lists: { NAME: { file: PATH } | { geo: FOLDER, countries: [US, "!DE"] } | { inline: [192.0.2.0/24] } | {} } */
+/*
+ * lists: { NAME: { file: PATH } | { geo: FOLDER, countries: [US, "!DE"] } | { mmdb: PATH, countries: [US] } |
+ *                { mmdb: PATH, asns: [64500] } | { inline: [192.0.2.0/24] } | {} }
+ */
 #include "reader.h"
 
 #include <limits.h>
 #include <string.h>
 
+#include "base/units.h"
+
 enum {
 	KEY_FILE,
 	KEY_GEO,
-	KEY_INLINE,
+	KEY_MMDB,
+	KEY_INLINE, /* the last source */
 	KEY_COUNTRIES,
+	KEY_ASNS,
 	KEYS,
 };
 
@@ -42,6 +49,12 @@ static void read_geo(struct spw_reader *reader, const struct spw_node *value, vo
 	read_path(reader, value, into);
 }
 
+static void read_mmdb(struct spw_reader *reader, const struct spw_node *value, void *into)
+{
+	((struct spw_config_list *)into)->kind = SPW_LIST_MMDB;
+	read_path(reader, value, into);
+}
+
 _Static_assert(SPW_INLINE_PREFIXES_MAX == 262144, "as the message below says");
 
 static void read_inline(struct spw_reader *reader, const struct spw_node *value, void *into)
@@ -57,6 +70,18 @@ static void read_inline(struct spw_reader *reader, const struct spw_node *value,
 	reader->inline_prefixes += list->prefixes_count;
 }
 
+/* Codes that ISO 3166 has not assigned, and what is meant by them; NULL: it is none of these. */
+static const char *country_slip(const char *code)
+{
+	static const char slips[][2][3] = {{"UK", "GB"}, {"EN", "GB"}, {"EL", "GR"}, {"JA", "JP"}, {"KO", "KR"},
+					   {"SP", "ES"}, {"TU", "TR"}, {"PO", "PL"}, {"SU", "RU"}, {"DD", "DE"}};
+
+	for (size_t i = 0; i < COUNT_OF(slips); i++)
+		if (!memcmp(slips[i][0], code, 2))
+			return slips[i][1];
+	return NULL;
+}
+
 static bool is_letter(char c)
 {
 	return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
@@ -64,7 +89,8 @@ static bool is_letter(char c)
 
 static bool parse_country(struct spw_reader *reader, const struct spw_node *node, struct spw_config_country *country)
 {
-	const char *text = spw_read_text(reader, node, "a country such as US"), *code = text;
+	const char *text = spw_read_text(reader, node, "a country such as US"), *code = text, *slip;
+	char upper[3] = "";
 
 	if (!text)
 		return false;
@@ -78,9 +104,12 @@ static bool parse_country(struct spw_reader *reader, const struct spw_node *node
 		return false;
 	}
 	memcpy(country->code, code, 2);
-	if (code[0] >= 'a' || code[1] >= 'a') {
-		spw_error(reader->diagnostics, node->place, "'%s' is not a country; did you mean '%s%c%c'?", text,
-			  country->negated ? "!" : "", code[0] & ~0x20, code[1] & ~0x20);
+	for (int i = 0; i < 2 && is_letter(code[i]); i++)
+		upper[i] = (char)(code[i] & ~0x20);
+	slip = country_slip(upper);
+	if (slip || (*upper && memcmp(upper, code, 2))) {
+		spw_error(reader->diagnostics, node->place, "'%s' is not a country; did you mean '%s%s'?", text,
+			  country->negated ? "!" : "", slip ? slip : upper);
 		return false;
 	}
 	return true;
@@ -122,6 +151,62 @@ static void read_countries(struct spw_reader *reader, const struct spw_node *val
 	}
 }
 
+static bool parse_asn(struct spw_reader *reader, const struct spw_node *node, u32 *number)
+{
+	const char *text = spw_read_text(reader, node, "an AS number such as 64500"), *problem;
+	u64 count = 0;
+
+	if (!text)
+		return false;
+	problem = spw_units_count(!strncmp(text, "AS", 2) ? text + 2 : text, &count);
+	if (problem || count > UINT32_MAX) {
+		spw_error(reader->diagnostics, node->place, "'%.64s' is not an AS number; write 64500 or AS64500",
+			  text);
+		return false;
+	}
+	*number = (u32)count;
+	return true;
+}
+
+static bool is_new_asn(struct spw_reader *reader, const struct spw_config_list *list, const struct spw_node *node,
+		       u32 number)
+{
+	for (size_t i = 0; i < list->asns_count; i++) {
+		if (list->asns[i].number != number)
+			continue;
+		spw_error(reader->diagnostics, node->place, "AS%u is given twice, first at line %u", number,
+			  list->asns[i].place.line);
+		return false;
+	}
+	return true;
+}
+
+static void read_asns(struct spw_reader *reader, const struct spw_node *value, void *into)
+{
+	struct spw_config_list *list = into;
+
+	if (!spw_read_sequence(reader, value, "a list of AS numbers such as [64500, 64501]"))
+		return;
+	if (!value->child)
+		spw_error(reader->diagnostics, value->place, "no AS number; write at least one, such as [64500]");
+	for (const struct spw_node *item = value->child; item; item = item->next) {
+		struct spw_config_asn *grown;
+		u32 number;
+
+		if (!parse_asn(reader, item, &number) || !is_new_asn(reader, list, item, number))
+			continue;
+		if (list->asns_count == SPW_LIST_ASNS_MAX) {
+			spw_error(reader->diagnostics, item->place, "more than %u AS numbers", SPW_LIST_ASNS_MAX);
+			return;
+		}
+		grown = spw_grow(reader, list->asns, list->asns_count, sizeof(*grown));
+		if (!grown)
+			return;
+		list->asns = grown;
+		grown[list->asns_count++] = (struct spw_config_asn){number, item->place};
+	}
+}
+
 /* Beside countries that are named, one that is excluded has no effect: the named ones are all there are. */
 static void warn_idle_exclusions(struct spw_reader *reader, const struct spw_config_list *list)
 {
@@ -149,14 +234,22 @@ static void check_source(struct spw_reader *reader, const struct spw_node *name,
 			source = found[i];
 	}
 	if (!source && name->next->child)
-		spw_error(reader->diagnostics, name->place, "list '%s' has no source; write file, geo or inline",
+		spw_error(reader->diagnostics, name->place, "list '%s' has no source; write file, geo, mmdb or inline",
 			  name->text);
 	if (found[KEY_GEO] && !found[KEY_COUNTRIES])
 		spw_error(reader->diagnostics, found[KEY_GEO]->place,
 			  "list '%s' has no countries; write countries: [US] beside geo", name->text);
-	if (!found[KEY_GEO] && found[KEY_COUNTRIES])
-		spw_error(reader->diagnostics, found[KEY_COUNTRIES]->place, "'%s' needs '%s' beside it",
-			  keys[KEY_COUNTRIES].name, keys[KEY_GEO].name);
+	if (found[KEY_MMDB] && !found[KEY_COUNTRIES] == !found[KEY_ASNS])
+		spw_error(reader->diagnostics, found[KEY_MMDB]->place,
+			  "list '%s' takes countries or AS numbers of the database; write one of countries: [US] and "
+			  "asns: [64500] beside mmdb",
+			  name->text);
+	if (!found[KEY_GEO] && !found[KEY_MMDB] && found[KEY_COUNTRIES])
+		spw_error(reader->diagnostics, found[KEY_COUNTRIES]->place, "'%s' needs '%s' or '%s' beside it",
+			  keys[KEY_COUNTRIES].name, keys[KEY_GEO].name, keys[KEY_MMDB].name);
+	if (!found[KEY_MMDB] && found[KEY_ASNS])
+		spw_error(reader->diagnostics, found[KEY_ASNS]->place, "'%s' needs '%s' beside it", keys[KEY_ASNS].name,
+			  keys[KEY_MMDB].name);
 }
 
 static void read_list(struct spw_reader *reader, const struct spw_node *name)
@@ -164,8 +257,10 @@ static void read_list(struct spw_reader *reader, const struct spw_node *name)
 	static const struct spw_key keys[KEYS] = {
 		[KEY_FILE] = {"file", read_file},
 		[KEY_GEO] = {"geo", read_geo},
+		[KEY_MMDB] = {"mmdb", read_mmdb},
 		[KEY_INLINE] = {"inline", read_inline},
 		[KEY_COUNTRIES] = {"countries", read_countries},
+		[KEY_ASNS] = {"asns", read_asns},
 	};
 	const struct spw_node *found[KEYS];
 	struct spw_config *config = reader->config;

@@ -22,6 +22,13 @@ static void fill_classes(const struct spw_config *config, const struct spw_ident
 	}
 }
 
+static u8 list_tier(const struct spw_config_list *list)
+{
+	if (list->countries_count)
+		return SPW_TIER_COUNTRY;
+	return list->asns_count ? SPW_TIER_ASN : SPW_TIER_WRITTEN;
+}
+
 /* In the order of classes and, in a class, of its list of lists: of two equal prefixes in a class the first wins. */
 static void fill_lists(const struct spw_config *config, const struct spw_lists *lists,
 		       const struct spw_identities *identities, struct spw_assembly *assembly)
@@ -39,7 +46,7 @@ static void fill_lists(const struct spw_config *config, const struct spw_lists *
 				.name = config->lists[list].name,
 				.id = identities->lists[list],
 				.class_index = (u16)i,
-				.background = config->lists[list].kind == SPW_LIST_GEO,
+				.tier = list_tier(&config->lists[list]),
 				.entries = lists->lists[list].entries,
 				.count = lists->lists[list].count,
 			};

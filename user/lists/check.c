@@ -118,7 +118,8 @@ int spw_lists_check(const struct spw_config *config, const struct spw_lists *lis
 			size_t list = check.class->lists[j];
 
 			check.list = &lists->lists[list];
-			if (config->lists[list].kind != SPW_LIST_GEO && !check_list(&check))
+			if (!config->lists[list].countries_count && !config->lists[list].asns_count &&
+			    !check_list(&check))
 				refused = true;
 		}
 	}

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "config/file.h"
+#include "mmdb.h"
 
 /* A code is two characters from '0' to 'Z', which '?' is one of. */
 #define CODE_FIRST	'0'
@@ -31,9 +32,9 @@ static u32 code_index(const char *code)
 	return (u32)(code[0] - CODE_FIRST) * CODE_CHARACTERS + (u32)(code[1] - CODE_FIRST);
 }
 
-static bool is_of_folder(const struct spw_config_list *list, const char *folder)
+static bool is_of_source(const struct spw_config_list *list, const struct spw_config_list *source)
 {
-	return list->kind == SPW_LIST_GEO && !strcmp(list->path, folder);
+	return list->kind == source->kind && list->countries_count && !strcmp(list->path, source->path);
 }
 
 /* Whether @list takes each code. With only negated countries, a list takes all others. */
@@ -49,14 +50,14 @@ static void select_codes(const struct spw_config_list *list, bool takes[CODES])
 }
 
 /* Two rounds over the lists: count the members of each code, then put them where they belong. */
-static int find_takers(const struct spw_config *config, const char *folder, struct takers *takers)
+static int find_takers(const struct spw_config *config, const struct spw_config_list *source, struct takers *takers)
 {
 	u32 filled[CODES] = {0};
 	bool takes[CODES];
 
 	for (int round = 0; round < 2; round++) {
 		for (size_t i = 0; i < config->lists_count; i++) {
-			if (!is_of_folder(&config->lists[i], folder))
+			if (!is_of_source(&config->lists[i], source))
 				continue;
 			select_codes(&config->lists[i], takes);
 			for (u32 code = 0; code < CODES; code++) {
@@ -124,60 +125,84 @@ static int read_table(const struct spw_config_list *list, u8 family, struct take
 	return err;
 }
 
-static void report_unknown(const struct takers *takers, const char *folder, const struct spw_config_country *country,
+/* A database has a record for each network, and no order of its own that matters. */
+static int take_network(void *context, u8 family, const struct spw_addr *first, const struct spw_addr *last,
+			const struct spw_mmdb_record *record)
+{
+	return take_range(context, family, first, last, record->country, 0);
+}
+
+static int read_database(const struct spw_config_list *list, struct takers *takers, struct spw_diagnostics *diagnostics)
+{
+	struct spw_mmdb mmdb;
+	int err = spw_mmdb_read(list, take_network, takers, &mmdb, diagnostics);
+
+	if (err || mmdb.countries)
+		return err;
+	spw_error(diagnostics, list->path_place, "there are no countries in '%s', a database of type '%s'", list->path,
+		  mmdb.type);
+	return -EINVAL;
+}
+
+static void report_unknown(const struct takers *takers, const char *path, const struct spw_config_country *country,
 			   struct spw_diagnostics *diagnostics)
 {
 	char swapped[3] = {country->code[1], country->code[0], 0};
 	u32 known = 0;
 
 	if (takers->known[code_index(swapped)]) {
-		spw_error(diagnostics, country->place,
-			  "country '%s' is not in the tables of '%s'; did you mean '%s%s'?", country->code, folder,
-			  country->negated ? "!" : "", swapped);
+		spw_error(diagnostics, country->place, "country '%s' is not in '%s'; did you mean '%s%s'?",
+			  country->code, path, country->negated ? "!" : "", swapped);
 		return;
 	}
 	for (u32 i = 0; i < CODES; i++)
 		known += takers->known[i];
-	spw_error(diagnostics, country->place, "country '%s' is not in the tables of '%s', which know %u codes",
-		  country->code, folder, known);
+	spw_error(diagnostics, country->place, "country '%s' is not in '%s', which knows %u codes", country->code, path,
+		  known);
 }
 
 /* A code that occurs nowhere would be a list that stays empty, or an exclusion that excludes nobody. */
-static int check_codes(const struct spw_config *config, const char *folder, const struct takers *takers,
-		       struct spw_diagnostics *diagnostics)
+static int check_codes(const struct spw_config *config, const struct spw_config_list *source,
+		       const struct takers *takers, struct spw_diagnostics *diagnostics)
 {
 	int err = 0;
 
 	for (size_t i = 0; i < config->lists_count; i++) {
 		const struct spw_config_list *list = &config->lists[i];
 
-		if (!is_of_folder(list, folder))
+		if (!is_of_source(list, source))
 			continue;
 		for (size_t j = 0; j < list->countries_count; j++) {
 			if (takers->known[code_index(list->countries[j].code)])
 				continue;
-			report_unknown(takers, folder, &list->countries[j], diagnostics);
+			report_unknown(takers, list->path, &list->countries[j], diagnostics);
 			err = -EINVAL;
 		}
 	}
 	return err;
 }
 
-int spw_countries_load(const struct spw_config *config, const char *folder, struct spw_lists *lists,
+static int read_source(const struct spw_config_list *source, struct takers *takers, struct spw_diagnostics *diagnostics)
+{
+	int err;
+
+	if (source->kind == SPW_LIST_MMDB)
+		return read_database(source, takers, diagnostics);
+	err = read_table(source, 4, takers, diagnostics);
+	return err ? err : read_table(source, 6, takers, diagnostics);
+}
+
+int spw_countries_load(const struct spw_config *config, const struct spw_config_list *source, struct spw_lists *lists,
 		       struct spw_diagnostics *diagnostics)
 {
 	struct takers takers = {.lists = lists};
-	const struct spw_config_list *named = config->lists;
-	int err = find_takers(config, folder, &takers);
+	const struct spw_config_list *named = source;
+	int err = find_takers(config, source, &takers);
 
-	while (!is_of_folder(named, folder))
-		named++;
 	if (!err)
-		err = read_table(named, 4, &takers, diagnostics);
+		err = read_source(source, &takers, diagnostics);
 	if (!err)
-		err = read_table(named, 6, &takers, diagnostics);
-	if (!err)
-		err = check_codes(config, folder, &takers, diagnostics);
+		err = check_codes(config, source, &takers, diagnostics);
 	if (takers.full)
 		named = &config->lists[takers.full - lists->lists];
 	if (takers.full && err == -E2BIG)

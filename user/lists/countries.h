@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A folder with tor's country tables -> every list that names it, in one reading. Inside lists/ only.
+ * Tables that many lists name -> all of these lists, in one reading. Inside lists/ only.
  */
 #ifndef SPW_LISTS_COUNTRIES_H
 #define SPW_LISTS_COUNTRIES_H
@@ -8,11 +8,15 @@
 #include "lists.h"
 
 /**
- * spw_countries_load() - fill all lists of countries in folder @folder from its geoip and geoip6.
- * @folder: config->lists[].path, of the first such list
+ * spw_countries_load() - fill all lists of countries that name the source of @source, the first of them: tor's geoip and
+ * geoip6 in a folder, or a MaxMind database.
  * Returns 0, or -errno with errors in @diagnostics.
  */
-int spw_countries_load(const struct spw_config *config, const char *folder, struct spw_lists *lists,
+int spw_countries_load(const struct spw_config *config, const struct spw_config_list *source, struct spw_lists *lists,
 		       struct spw_diagnostics *diagnostics);
+
+/** spw_asns_load() - the same for lists of AS numbers of a MaxMind database. */
+int spw_asns_load(const struct spw_config *config, const struct spw_config_list *source, struct spw_lists *lists,
+		  struct spw_diagnostics *diagnostics);
 
 #endif

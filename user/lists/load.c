@@ -34,13 +34,28 @@ static int load_inline(const struct spw_config_list *named, struct spw_list *lis
 	return err;
 }
 
-/* Whether an earlier list names the same folder: then it has been read. */
+/* Whether an earlier list names the same table for the same purpose: then it has been read. */
 static bool is_read(const struct spw_config *config, size_t index)
 {
+	const struct spw_config_list *list = &config->lists[index];
+
 	for (size_t i = 0; i < index; i++)
-		if (config->lists[i].kind == SPW_LIST_GEO && !strcmp(config->lists[i].path, config->lists[index].path))
+		if (config->lists[i].kind == list->kind && !config->lists[i].asns_count == !list->asns_count &&
+		    !strcmp(config->lists[i].path, list->path))
 			return true;
 	return false;
+}
+
+static int load_table(const struct spw_config *config, size_t index, struct spw_lists *lists,
+		      struct spw_diagnostics *diagnostics)
+{
+	const struct spw_config_list *named = &config->lists[index];
+
+	lists->lists[index].file = named->path;
+	if (is_read(config, index))
+		return 0;
+	return named->asns_count ? spw_asns_load(config, named, lists, diagnostics)
+				 : spw_countries_load(config, named, lists, diagnostics);
 }
 
 static int load_list(const struct spw_config *config, size_t index, struct spw_lists *lists,
@@ -53,8 +68,8 @@ static int load_list(const struct spw_config *config, size_t index, struct spw_l
 	case SPW_LIST_FILE:
 		return load_file(named, list, diagnostics);
 	case SPW_LIST_GEO:
-		list->file = named->path;
-		return is_read(config, index) ? 0 : spw_countries_load(config, named->path, lists, diagnostics);
+	case SPW_LIST_MMDB:
+		return load_table(config, index, lists, diagnostics);
 	default:
 		return load_inline(named, list, diagnostics);
 	}

@@ -66,21 +66,12 @@ static void put_class(FILE *out, const struct spw_meaning *meaning, size_t index
 	putc('\n', out);
 }
 
-static bool list_used(const struct spw_config *config, size_t list)
-{
-	for (size_t i = 0; i < config->classes_count; i++)
-		for (size_t j = 0; j < config->classes[i].lists_count; j++)
-			if (config->classes[i].lists[j] == list)
-				return true;
-	return false;
-}
-
 static void put_unused(FILE *out, const struct spw_config *config)
 {
 	struct spw_row row = {0};
 
 	for (size_t i = 0; i < config->lists_count; i++) {
-		if (list_used(config, i))
+		if (spw_config_list_class(config, i))
 			continue;
 		if (!row.out)
 			row = spw_row_begin(out, "in no class, so without effect: ", 32);
@@ -287,30 +278,22 @@ static json_t *classes_json(const struct spw_config *config)
 	return spw_json_finish(&array);
 }
 
-/* The class that uses a list; null: none does. */
-static json_t *list_class_json(const struct spw_config *config, size_t list)
-{
-	for (size_t i = 0; i < config->classes_count; i++)
-		for (size_t j = 0; j < config->classes[i].lists_count; j++)
-			if (config->classes[i].lists[j] == list)
-				return spw_json_text(config->classes[i].name);
-	return json_null();
-}
-
 static json_t *lists_json(const struct spw_meaning *meaning)
 {
 	static const char *const kinds[] = {[SPW_LIST_FILE] = "file",
 					    [SPW_LIST_GEO] = "geo",
+					    [SPW_LIST_MMDB] = "mmdb",
 					    [SPW_LIST_INLINE] = "inline",
 					    [SPW_LIST_ENTRIES] = "entries"};
 	const struct spw_config *config = meaning->config;
 	struct spw_json array = spw_json_array();
 
 	for (size_t i = 0; i < config->lists_count; i++) {
+		const struct spw_config_class *class = spw_config_list_class(config, i);
 		struct spw_json object = spw_json_object();
 
 		spw_json_set(&object, "name", spw_json_text(config->lists[i].name));
-		spw_json_set(&object, "class", list_class_json(config, i));
+		spw_json_set(&object, "class", class ? spw_json_text(class->name) : json_null());
 		spw_json_set(&object, "kind", json_string(kinds[config->lists[i].kind]));
 		spw_json_set(&object, "prefixes4", spw_json_count(meaning->prefixes4[i]));
 		spw_json_set(&object, "prefixes6", spw_json_count(meaning->prefixes6[i]));

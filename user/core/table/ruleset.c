@@ -20,8 +20,9 @@
 
 #define UNITS_MIN (1u << 15)
 
-/* An owner's number: background lists behind all others, then the order of the lists. */
-#define BACKGROUND (1u << 16)
+/* An owner's number: by tier, then in the order of the lists. */
+#define TIER_SHIFT 16
+#define LIST_MASK  ((1u << TIER_SHIFT) - 1)
 
 struct family_spans {
 	struct spw_span *items;
@@ -66,7 +67,7 @@ static int collect(struct compiler *compiler, u8 family, struct family_spans *sp
 		return fail(compiler, SPW_RULESET_NO_MEMORY, -ENOMEM);
 	for (size_t i = 0; i < source->lists_count; i++) {
 		const struct spw_ruleset_list *list = &source->lists[i];
-		u32 owner = (u32)i | (list->background ? BACKGROUND : 0);
+		u32 owner = (u32)i | (u32)list->tier << TIER_SHIFT;
 
 		for (size_t j = 0; j < list->count; j++) {
 			const struct spw_prefix *prefix = &list->entries[j].prefix;
@@ -86,7 +87,7 @@ static bool same_prefix(const struct spw_span *span, u8 family, const struct spw
 /* Which entry of its list a span came from; only asked for a message. */
 static size_t find_entry(const struct compiler *compiler, u8 family, const struct spw_span *span)
 {
-	const struct spw_ruleset_list *list = &compiler->source->lists[span->owner & ~BACKGROUND];
+	const struct spw_ruleset_list *list = &compiler->source->lists[span->owner & LIST_MASK];
 	size_t i = 0;
 
 	while (i + 1 < list->count && !same_prefix(span, family, &list->entries[i].prefix))
@@ -94,8 +95,19 @@ static size_t find_entry(const struct compiler *compiler, u8 family, const struc
 	return i;
 }
 
+static void note_overlap(const struct spw_span *first, const struct spw_span *second, u8 family,
+			 struct spw_ruleset_image *image)
+{
+	if (image->overlaps++)
+		return;
+	image->overlap = (struct spw_prefix){first->first, family, first->len};
+	image->overlap_lists[0] = first->owner & LIST_MASK;
+	image->overlap_lists[1] = second->owner & LIST_MASK;
+}
+
 /* Step 2; @spans are sorted. Counts distinct prefixes. */
-static int find_conflict(struct compiler *compiler, u8 family, const struct family_spans *spans, u32 *distinct)
+static int find_conflict(struct compiler *compiler, u8 family, const struct family_spans *spans, u32 *distinct,
+			 struct spw_ruleset_image *image)
 {
 	const struct spw_ruleset_list *lists = compiler->source->lists;
 	const struct spw_span *first = spans->items; /* of those with one prefix: the winner */
@@ -107,14 +119,18 @@ static int find_conflict(struct compiler *compiler, u8 family, const struct fami
 			++*distinct;
 			continue;
 		}
-		if ((span->owner ^ first->owner) & BACKGROUND ||
-		    lists[span->owner & ~BACKGROUND].class_index == lists[first->owner & ~BACKGROUND].class_index)
+		if (span->owner >> TIER_SHIFT != first->owner >> TIER_SHIFT ||
+		    lists[span->owner & LIST_MASK].class_index == lists[first->owner & LIST_MASK].class_index)
 			continue;
+		if (compiler->source->overlap_higher) {
+			note_overlap(first, span, family, image);
+			continue;
+		}
 		compiler->error->prefix = (struct spw_prefix){first->first, family, first->len};
 		for (int side = 0; side < 2; side++) {
 			const struct spw_span *named = side ? span : first;
 
-			compiler->error->list[side] = named->owner & ~BACKGROUND;
+			compiler->error->list[side] = named->owner & LIST_MASK;
 			compiler->error->entry[side] = find_entry(compiler, family, named);
 		}
 		return fail(compiler, SPW_RULESET_CONFLICT, -EEXIST);
@@ -140,11 +156,11 @@ static void note_overruling(const struct compiler *compiler, u8 family, const st
 	const struct spw_span *written = NULL; /* the outermost that a person wrote and that is open */
 
 	for (const struct spw_span *span = spans->items; span < spans->items + spans->count; span++) {
-		u32 list = span->owner & ~BACKGROUND;
+		u32 list = span->owner & LIST_MASK;
 
 		if (written && !span_holds(written, span, family))
 			written = NULL;
-		if (!(span->owner & BACKGROUND)) {
+		if (!(span->owner >> TIER_SHIFT)) {
 			if (!written)
 				written = span;
 			continue;
@@ -163,7 +179,7 @@ static void note_overruling(const struct compiler *compiler, u8 family, const st
 static int find_slot(struct compiler *compiler, u32 owner, bool management, u32 *slot)
 {
 	const struct spw_ruleset_source *source = compiler->source;
-	u32 list = owner == SPW_NOBODY ? 0 : (owner & ~BACKGROUND) + 1;
+	u32 list = owner == SPW_NOBODY ? 0 : (owner & LIST_MASK) + 1;
 	u16 *known = management ? &compiler->management[list] : &compiler->plain[list];
 	const struct spw_ruleset_class *class;
 
@@ -263,7 +279,8 @@ static int compile_family(struct compiler *compiler, u8 family, u32 *root, struc
 	if (!err && spw_intervals_make(spans.items, spans.count, family, &lists))
 		err = fail(compiler, SPW_RULESET_NO_MEMORY, -ENOMEM);
 	if (!err)
-		err = find_conflict(compiler, family, &spans, family == 4 ? &image->prefixes4 : &image->prefixes6);
+		err = find_conflict(compiler, family, &spans, family == 4 ? &image->prefixes4 : &image->prefixes6,
+				    image);
 	if (!err)
 		note_overruling(compiler, family, &spans, image);
 	if (!err && compiler->source->keep_prefixes &&

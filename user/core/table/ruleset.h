@@ -22,12 +22,19 @@ struct spw_list_entry {
 	u32 column;
 };
 
+/* Of equal prefixes in lists of different tiers, the one of the lower tier wins. */
+enum spw_list_tier {
+	SPW_TIER_WRITTEN = 0, /* files and inline: somebody wrote this very prefix */
+	SPW_TIER_ASN = 1,
+	SPW_TIER_COUNTRY = 2,
+};
+
 /* A list as the compiler takes it. */
 struct spw_ruleset_list {
 	const char *name;
 	u16 id;		 /* identity: index of its counters, 1..SPW_LISTS_MAX-1 */
 	u16 class_index; /* index into spw_ruleset_source.classes */
-	u8 background;	 /* 1: from a country table: a prefix of the same length that a person wrote beats it */
+	u8 tier;	 /* enum spw_list_tier */
 	const struct spw_list_entry *entries;
 	size_t count;
 };
@@ -54,7 +61,8 @@ struct spw_ruleset_source {
 	const struct spw_port *tcp_ports; /* 65536 each, or NULL: none */
 	const struct spw_port *udp_ports;
 	bool malformed_drop;
-	bool keep_prefixes; /* image.rows is wanted */
+	bool keep_prefixes;  /* image.rows is wanted */
+	bool overlap_higher; /* of equal prefixes of two classes the higher class wins; otherwise they are an error */
 };
 
 /* The image, and what it took. */
@@ -66,7 +74,11 @@ struct spw_ruleset_image {
 	u32 prefixes6;
 	u32 intervals4; /* what they came to, neighbours of one slot merged */
 	u32 intervals6;
-	/* Prefixes of background lists that lie in a prefix which a person put into another class, and so win there. */
+	/* With overlap_higher: prefixes that a lower class has too; the first of them, and both lists (into the source). */
+	u32 overlaps;
+	struct spw_prefix overlap;
+	size_t overlap_lists[2];
+	/* Prefixes of tables that lie in a prefix which a person put into another class, and so win there. */
 	u32 overruling;
 	struct spw_prefix overruled; /* the first of these that a person wrote; its list, as an index into the source */
 	size_t overruled_list;
@@ -93,8 +105,9 @@ struct spw_ruleset_error {
  * @image: filled in on success; free with spw_ruleset_free()
  * @error: filled in otherwise
  *
- * The most specific prefix wins; of two of one length in the same class the list that stands first; between a
- * background list and another the other. Time: O(n log n) in the number of prefixes.
+ * The most specific prefix wins; of two of one length the lower tier, then the list that stands first. Lists of two
+ * classes in one tier with one prefix are an error, or with overlap_higher are counted. Time: O(n log n) in the number
+ * of prefixes.
  * Returns 0, -EEXIST (conflict), -E2BIG (too large, too many slots) or -ENOMEM.
  */
 int spw_ruleset_compile(const struct spw_ruleset_source *source, u32 units_min, struct spw_ruleset_image *image,
