@@ -1,15 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/*
- * The last step of the pipeline: a judgement becomes numbers. Everything is per CPU, so counting takes no lock and
- * loses nothing. Called by spillway.bpf.c for every packet.
- */
+/* The last step of the pipeline: counting. All counters are per CPU: no lock, no loss. */
 #ifndef SPW_BPF_ACCOUNT_BPF_H
 #define SPW_BPF_ACCOUNT_BPF_H
 
 #include "maps/maps.bpf.h"
 #include "verdict.h"
 
-/* Returns how many packets of this list and reason this CPU has seen, this one included. */
+/* Returns the packets of this list and reason on this CPU, this one included. */
 SPW_INLINE u64 spw_account_packet(const struct spw_slot *slot, u32 reason, u32 length)
 {
 	u32 list = slot->list;
@@ -60,7 +57,7 @@ SPW_INLINE void spw_account_new_work(const struct spw_slot *slot, u32 service, b
 		counter->crowded++;
 }
 
-/* New work that a limit drops is not looked up, and is no demand: by rules 6 and 8 it would never have come. */
+/* New work that a limit drops has no fingerprint and is no demand: rules 6 and 8 hold it whatever the capacity. */
 SPW_INLINE void spw_account_limited(const struct spw_slot *slot, u32 service)
 {
 	u32 index = spw_work_index(service, slot->class_id);
@@ -82,18 +79,17 @@ SPW_INLINE void spw_account_shadow(const struct spw_slot *slot, u32 shadow, bool
 }
 
 /*
- * What this level, were it enforced, or the next one up would have done to a packet that passed. @refused: by rule 6,
- * 8, 9 or 10. These are not asked without a lease, when their orders are old, nor for the next level, whose orders
- * nobody has given.
+ * What this level, if enforced, or the next one up would have done to a packet that passed. @refused: by rule 6, 8, 9 or
+ * 10; these are not asked without a lease, as their parameters are old then, nor for the next level, which has none.
  */
 SPW_INLINE void spw_account_shadows(const struct spw_packet *packet, const struct spw_slot *slot,
-				    const struct spw_ruleset *ruleset, const struct spw_admission *order, bool new_work,
-				    bool refused)
+				    const struct spw_ruleset *ruleset, const struct spw_admission *admission,
+				    bool new_work, bool refused)
 {
-	if ((!order->leased || order->observing) &&
-	    (refused || spw_would_drop(packet, slot, ruleset, order->level, new_work)))
+	if ((!admission->leased || admission->observing) &&
+	    (refused || spw_would_drop(packet, slot, ruleset, admission->level, new_work)))
 		spw_account_shadow(slot, SPW_SHADOW_ENFORCED, new_work);
-	if (order->level < SPW_RED && spw_would_drop(packet, slot, ruleset, order->level + 1, new_work))
+	if (admission->level < SPW_RED && spw_would_drop(packet, slot, ruleset, admission->level + 1, new_work))
 		spw_account_shadow(slot, SPW_SHADOW_NEXT_LEVEL, new_work);
 }
 

@@ -63,15 +63,15 @@ SPW_INLINE u32 spw_next_bits(u64 rest, u32 bits)
 
 SPW_INLINE bool spw_is_fan(u32 entry)
 {
-	return entry & SPW_BAN_FAN;
+	return entry & SPW_ENTRY_FAN;
 }
 
-SPW_INLINE u32 spw_ban_bits(u32 entry)
+SPW_INLINE u32 spw_entry_bits(u32 entry)
 {
-	return entry >> SPW_BAN_BITS_SHIFT & SPW_BAN_BITS_MASK;
+	return entry >> SPW_ENTRY_BITS_SHIFT & SPW_ENTRY_BITS_MASK;
 }
 
-SPW_INLINE u32 spw_ban_at(const struct spw_ruleset *ruleset, u32 unit_mask, u32 index)
+SPW_INLINE u32 spw_entry_at(const struct spw_ruleset *ruleset, u32 unit_mask, u32 index)
 {
 	const u32 *entries = ruleset->units[0].entries;
 
@@ -81,35 +81,35 @@ SPW_INLINE u32 spw_ban_at(const struct spw_ruleset *ruleset, u32 unit_mask, u32 
 /* The entry of @fan that @rest chooses. */
 SPW_INLINE u32 spw_step(const struct spw_ruleset *ruleset, u32 unit_mask, u32 fan, u64 *rest)
 {
-	u32 bits = spw_ban_bits(fan), index = (fan & SPW_BAN_INDEX_MASK) + spw_next_bits(*rest, bits);
+	u32 bits = spw_entry_bits(fan), index = (fan & SPW_ENTRY_INDEX_MASK) + spw_next_bits(*rest, bits);
 
 	*rest <<= bits;
-	return spw_ban_at(ruleset, unit_mask, index);
+	return spw_entry_at(ruleset, unit_mask, index);
 }
 
 /* The line of @entry. One pointer to it, from which words are read at small offsets that need no arithmetic. */
-SPW_INLINE const union spw_unit *spw_ban_line(const struct spw_ruleset *ruleset, u32 unit_mask, u32 entry)
+SPW_INLINE const union spw_unit *spw_entry_line(const struct spw_ruleset *ruleset, u32 unit_mask, u32 entry)
 {
-	const union spw_unit *line = &ruleset->units[entry & SPW_BAN_UNIT_MASK & unit_mask];
+	const union spw_unit *line = &ruleset->units[entry & SPW_ENTRY_UNIT_MASK & unit_mask];
 
 	SPW_OPAQUE(line);
 	return line;
 }
 
-SPW_INLINE u32 spw_ban_window(u32 entry)
+SPW_INLINE u32 spw_entry_window(u32 entry)
 {
-	return entry >> SPW_BAN_WINDOW_SHIFT & SPW_BAN_WINDOW_MASK;
+	return entry >> SPW_ENTRY_WINDOW_SHIFT & SPW_ENTRY_WINDOW_MASK;
 }
 
 /* An entry of a root that is no leaf: LINES becomes the line that @rest chooses. */
 SPW_INLINE u32 spw_choose_line(u32 entry, u64 rest)
 {
-	u32 bits = entry >> SPW_BAN_LINES_SHIFT & SPW_BAN_BITS_MASK;
+	u32 bits = entry >> SPW_ENTRY_LINES_SHIFT & SPW_ENTRY_BITS_MASK;
 
 	if (spw_is_fan(entry))
 		return entry;
-	return ((entry & SPW_BAN_LINES_MASK) + spw_next_bits(rest, bits)) | (SPW_ROOT_BITS + bits)
-										    << SPW_BAN_WINDOW_SHIFT;
+	return ((entry & SPW_ENTRY_LINES_MASK) + spw_next_bits(rest, bits)) | (SPW_ROOT_BITS + bits)
+										      << SPW_ENTRY_WINDOW_SHIFT;
 }
 
 /**
@@ -126,13 +126,13 @@ SPW_INLINE u32 spw_find4(const struct spw_ruleset *ruleset, u32 unit_mask, u64 s
 	u64 rest = source << SPW_ROOT_BITS;
 	const struct spw_line4 *line;
 
-	if (entry < SPW_BAN_LINES)
+	if (entry < SPW_ENTRY_LINES)
 		return entry;
 	entry = spw_choose_line(entry, rest);
 	for (u32 step = 0; step < SPW_WALK4_MAX && spw_is_fan(entry); step++)
 		entry = spw_step(ruleset, unit_mask, entry, &rest);
-	line = &spw_ban_line(ruleset, unit_mask, entry)->line4;
-	return line->slots[spw_line4_rank(line, source << spw_ban_window(entry))];
+	line = &spw_entry_line(ruleset, unit_mask, entry)->line4;
+	return line->slots[spw_line4_rank(line, source << spw_entry_window(entry))];
 }
 
 /* The half of the address to go on in: @half, or @source_lo if @position says so. Without a branch. */
@@ -152,7 +152,7 @@ SPW_INLINE u32 spw_find6(const struct spw_ruleset *ruleset, u32 unit_mask, u64 s
 	u64 rest = source_hi << SPW_ROOT_BITS, half = source_hi;
 	const struct spw_line6 *line;
 
-	if (entry < SPW_BAN_LINES)
+	if (entry < SPW_ENTRY_LINES)
 		return entry;
 	entry = spw_choose_line(entry, rest);
 	for (u32 step = 0; step < SPW_WALK6_MAX; step++) {
@@ -160,15 +160,15 @@ SPW_INLINE u32 spw_find6(const struct spw_ruleset *ruleset, u32 unit_mask, u64 s
 			entry = spw_step(ruleset, unit_mask, entry, &rest);
 			continue;
 		}
-		line = &spw_ban_line(ruleset, unit_mask, entry)->line6;
-		slot = spw_line6_slot(line, spw_line6_rank(line, half << spw_ban_window(entry)));
+		line = &spw_entry_line(ruleset, unit_mask, entry)->line6;
+		slot = spw_line6_slot(line, spw_line6_rank(line, half << spw_entry_window(entry)));
 		if (slot != SPW_SLOT_DEEP)
 			return slot;
 		deep = line->slots[SPW_LINE6_DEEP_WORD] >> SPW_LINE6_DEEP_SHIFT;
-		entry = spw_ban_at(ruleset, unit_mask, deep);
+		entry = spw_entry_at(ruleset, unit_mask, deep);
 		half = spw_half(half, source_lo, entry);
 		rest = half << (entry & 63);
-		entry = spw_ban_at(ruleset, unit_mask, deep + 1);
+		entry = spw_entry_at(ruleset, unit_mask, deep + 1);
 	}
 	return SPW_SLOT_NONE;
 }

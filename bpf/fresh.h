@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Fresh or resent: whether a piece of new work was seen before. Demand is what is fresh; whoever is refused comes
- * again, and at ten times the capacity that is most of what comes. Pure and on both sides; maps/fingerprint.h describes
- * the memory, spw_parse_flow() makes the hash.
+ * Fresh or resent: was this piece of new work seen before? Demand is what is fresh; refused clients retry, and at ten
+ * times the capacity most of what arrives are retries. Pure; maps/fingerprint.h describes the memory, spw_parse_flow()
+ * makes the hash.
  *
- *   TCP   a SYN is resent if one of the same four-tuple and initial sequence number was seen. These are random per
- *         connection (RFC 6528), so an address that is used again is not mistaken.
- *   QUIC  an Initial is resent if one of the same four-tuple was seen: a client sends several before the server's
- * answer gives the connection another name. So it goes on a handshake, and where that was admitted, refusing the rest
- *         would break what was promised. But it is a promise for SPW_LANE_SEEN Initials: whoever sends more of them
- *         is judged as fresh again, so an admitted four-tuple is no ticket for a flood.
- *   other datagrams, where each of them is new work: nothing is remembered, each is fresh.
+ *   TCP    a SYN is resent if one of the same four-tuple and initial sequence number was seen. These are random per
+ *          connection (RFC 6528), so a reused port is not mistaken for a retry.
+ *   QUIC   an Initial is resent if one of the same four-tuple was seen: a client sends several before the server
+ *          answers. If the first was admitted, the rest of the handshake is too, but only SPW_LANE_SEEN Initials: what
+ *          comes beyond is fresh again, so an admitted four-tuple is no ticket for a flood.
+ *   other  datagrams that are new work each: nothing is remembered, each is fresh.
  */
 #ifndef SPW_BPF_FRESH_H
 #define SPW_BPF_FRESH_H
@@ -20,7 +19,7 @@
 /* What is known of a piece of new work. */
 struct spw_flow_lookup {
 	bool resent;
-	bool continuing; /* it goes on a QUIC handshake that was admitted */
+	bool continuing; /* part of a QUIC handshake that was admitted */
 };
 
 SPW_INLINE u32 spw_fingerprint_index(u64 flow)
@@ -28,19 +27,19 @@ SPW_INLINE u32 spw_fingerprint_index(u64 flow)
 	return (u32)(flow >> (64 - SPW_FINGERPRINT_BITS));
 }
 
-/* The lane of a SYN. Bit 0 of a flow only says that there is one. */
+/* The lane of a SYN. Bit 0 of a flow is always set. */
 SPW_INLINE u64 spw_lane_syn(u64 flow)
 {
 	return SPW_LANE_SYN | (flow >> 1 & SPW_LANE_SYN_MASK);
 }
 
-/* The lane of a QUIC Initial, but for what changes. */
+/* The lane of a QUIC Initial, less the bits that change. */
 SPW_INLINE u64 spw_lane_quic(u64 flow)
 {
 	return SPW_LANE_QUIC | (flow & SPW_LANE_QUIC_MASK);
 }
 
-/* Is any of the four lanes @lane? All at once: a lane that is zero after the difference borrows into its top bit. */
+/* Is any of the four lanes @lane? In parallel: a lane that is zero after the XOR borrows into its top bit. */
 SPW_INLINE bool spw_lanes_hold(u64 word, u64 lane)
 {
 	u64 ones = 0x0001000100010001ULL, difference = word ^ lane * ones;
@@ -48,7 +47,7 @@ SPW_INLINE bool spw_lanes_hold(u64 word, u64 lane)
 	return (difference - ones) & ~difference & ones << 15;
 }
 
-/* How far up the lane of a QUIC flow stands, in bits; 64: nowhere. */
+/* Bit offset of the lane of a QUIC flow; 64: none. */
 SPW_INLINE u32 spw_lane_at(u64 word, u64 flow)
 {
 	const u64 same = SPW_LANE_QUIC | SPW_LANE_QUIC_MASK;
@@ -60,7 +59,7 @@ SPW_INLINE u32 spw_lane_at(u64 word, u64 flow)
 }
 
 /**
- * spw_flow_lookup() - look it up.
+ * spw_flow_lookup() - what is known of a flow.
  * @word: at spw_fingerprint_index() of @flow
  * @flow: of the packet
  * @quic: it is a QUIC Initial; otherwise a SYN
@@ -82,7 +81,7 @@ SPW_INLINE struct spw_flow_lookup spw_flow_lookup(u64 word, u64 flow, bool quic)
 	return lookup;
 }
 
-/** spw_flow_remember() - what @word is to hold afterwards; arguments as above. */
+/** spw_flow_remember() - the new value of @word; arguments as above. */
 SPW_INLINE u64 spw_flow_remember(u64 word, u64 flow, bool quic, bool admitted)
 {
 	u64 lane, seen;

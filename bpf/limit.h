@@ -1,19 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Limits of sources, prefixes and classes: rules 6 and 8. Pure and on both sides. Called by limits.bpf.h and by the
- * host tests.
+ * Limits of sources, prefixes and classes: rules 6 and 8. Pure.
  *
- * Look first, charge last. Limits are looked at up to the first that refuses, and only what nothing refuses in the end
- * is charged to them: so a flood that is refused only reads, and scales over CPUs; and what one limit refuses does not
- * use up another. Packets that are on their way on other CPUs at that moment pass by one look too many: a burst may be
- * larger by a unit a CPU, a rate never, as each of them is charged.
+ * Look up first, charge last. Limits are looked up until the first that refuses, and charged only for what no rule
+ * refuses in the end: a refused flood only reads, so it scales over CPUs, and what one limit refuses does not use up
+ * another. Between lookup and charge other CPUs may admit a unit each: a burst can be that much larger, a rate cannot,
+ * as every admitted packet is charged.
  *
- * The class is asked first: its cell is at hand, and while it is over, a flood of any number of sources fetches none of
- * theirs, each of which may cost an access to memory. Then the source, then the prefix around it.
+ * The class comes first: its cell is cached, and while it is over, a flood of any number of sources reads none of
+ * theirs, each a possible cache miss. Then the source, then the prefix.
  *
- * A source's two rows are a sketch of its backlog from above, as in conservative counting (Estan, Varghese: "New
- * Directions in Traffic Measurement and Accounting", SIGCOMM 2002; Cormode, Muthukrishnan: "An Improved Data Stream
- * Summary: The Count-Min Sketch", 2005), of arrival times in place of counts, which fade by themselves.
+ * A source's two rows estimate its backlog from above, as count-min with conservative update does (Estan, Varghese:
+ * "New Directions in Traffic Measurement and Accounting", SIGCOMM 2002; Cormode, Muthukrishnan: "An Improved Data
+ * Stream Summary: The Count-Min Sketch", 2005), with arrival times, which fade by themselves, in place of counts.
  */
 #ifndef SPW_BPF_LIMIT_H
 #define SPW_BPF_LIMIT_H
@@ -22,15 +21,14 @@
 #include "meter.h"
 #include "mix.h"
 
-/* What was loaded is loaded again, and not kept on the stack meanwhile. */
-#define SPW_LOAD_ANEW() asm volatile("" ::: "memory")
+/* Compiler barrier: reload instead of spilling. */
+#define SPW_RELOAD() asm volatile("" ::: "memory")
 
-#define SPW_CLASS_FACTOR 0x9e3779b97f4a7c15ULL /* tells the prefixes of classes apart; any odd number would do */
+#define SPW_CLASS_FACTOR 0x9e3779b97f4a7c15ULL /* tells the prefixes of classes apart; any odd number */
 
 /*
- * A cell that others share is charged even when it is over, up to so many units beyond the room and no further: it is
- * free again soon after the last of them is gone. Far more than there can be packets of one source on their way at
- * once.
+ * A cell may be charged while it is over, by a source that shares it: up to this many units beyond the tolerance, so
+ * that it recovers soon. Far more than the packets of one source that CPUs can have in flight.
  */
 #define SPW_LIMIT_SLACK 64
 
@@ -38,7 +36,7 @@
 	(SPW_LIMIT_BIT(scope, SPW_KIND_NEW) | SPW_LIMIT_BIT(scope, SPW_KIND_PACKETS) |                                 \
 	 SPW_LIMIT_BIT(scope, SPW_KIND_BITS))
 
-#define SPW_STRIP_BITS 8 /* of the index of a cell in its strip */
+#define SPW_STRIP_BITS 8 /* of a cell's index in its strip */
 _Static_assert(1 << SPW_STRIP_BITS == SPW_STRIP_CELLS, "bits of the index");
 
 SPW_INLINE struct spw_meter_page *spw_page(struct spw_meters *meters, const struct spw_metering *metering, u32 scope)
@@ -50,15 +48,15 @@ SPW_INLINE struct spw_meter_page *spw_page(struct spw_meters *meters, const stru
 }
 
 /*
- * The cell of a source or a prefix in a row; scope, row and kind are constants where this is used. New work and packets
- * stand beside each other, so that a packet takes one cache line a row; bits have a place of their own.
+ * The cell of a source or a prefix in a row; scope, row and kind are constants. New work and packets are adjacent, so a
+ * packet takes one cache line a row; bits are elsewhere.
  */
 SPW_INLINE u64 *spw_cell(struct spw_meters *meters, const struct spw_metering *metering, u32 scope, u32 row, u32 kind)
 {
 	const struct spw_bucket *bucket = &metering->buckets[scope];
-	u32 place = kind == SPW_KIND_BITS ? bucket->bits[row] : (bucket->pairs[row] & (SPW_STRIP_CELLS - 2)) + kind;
+	u32 index = kind == SPW_KIND_BITS ? bucket->bits[row] : (bucket->pairs[row] & (SPW_STRIP_CELLS - 2)) + kind;
 
-	return &spw_page(meters, metering, scope)->rows[row][place & (SPW_STRIP_CELLS - 1)];
+	return &spw_page(meters, metering, scope)->rows[row][index & (SPW_STRIP_CELLS - 1)];
 }
 
 SPW_INLINE u64 spw_source_key(const struct spw_limits *limits, u64 source, u32 family)
@@ -76,13 +74,12 @@ SPW_INLINE u64 spw_prefix_key(const struct spw_limits *limits, u64 source, u32 f
 }
 
 /*
- * The page stays, as the salt does; the place in a row goes with the row's seed: multiply-shift hashing, of what is
- * mixed already (Dietzfelbinger, Hagerup, Katajainen, Penttonen: "A Reliable Randomized Algorithm for the Closest-Pair
- * Problem", Journal of Algorithms 25, 1997): with a random odd factor two keys meet in one of 2^k places with a
- * probability of 2^(1 - k) at the most, whatever they are.
+ * The page depends on the salt only; the index in a row on the row's seed, by multiply-shift hashing (Dietzfelbinger,
+ * Hagerup, Katajainen, Penttonen: "A Reliable Randomized Algorithm for the Closest-Pair Problem", Journal of Algorithms
+ * 25, 1997): with a random odd factor any two keys collide in 2^k cells with a probability of at most 2^(1 - k).
  */
-SPW_INLINE void spw_aim(const struct spw_limits *limits, u64 source, u32 family, u32 scope,
-			struct spw_metering *metering)
+SPW_INLINE void spw_find_bucket(const struct spw_limits *limits, u64 source, u32 family, u32 scope,
+				struct spw_metering *metering)
 {
 	struct spw_bucket *bucket = &metering->buckets[scope];
 	u64 mixed = spw_mix(scope == SPW_SCOPE_SOURCE ? spw_source_key(limits, source, family)
@@ -92,7 +89,7 @@ SPW_INLINE void spw_aim(const struct spw_limits *limits, u64 source, u32 family,
 	for (u32 row = 0; row < SPW_ROWS; row++) {
 		u64 hash;
 
-		SPW_LOAD_ANEW();
+		SPW_RELOAD();
 		hash = mixed * (limits->seeds[row] | 1);
 		bucket->pairs[row] = hash >> (64 - SPW_STRIP_BITS);
 		bucket->bits[row] = hash >> (64 - 2 * SPW_STRIP_BITS);
@@ -100,12 +97,12 @@ SPW_INLINE void spw_aim(const struct spw_limits *limits, u64 source, u32 family,
 }
 
 /*
- * From here on few branches, as most would be taken by chance: differences of times have a sign, which becomes a mask.
- * Times are below 2^62 (maps/order.h).
+ * From here on masks instead of branches, which would be mispredicted: differences of times have a sign. Times are below
+ * 2^62.
  */
 
-/* All ones where @difference is below zero. */
-SPW_INLINE u64 spw_below(u64 difference)
+/* All ones if @difference is negative. */
+SPW_INLINE u64 spw_negative(u64 difference)
 {
 	return (u64)((s64)difference >> 63);
 }
@@ -126,50 +123,48 @@ SPW_INLINE u64 *spw_class_cell(struct spw_meters *meters, const struct spw_meter
 	return &meters->classes[metering->class_id & (SPW_CLASSES_MAX - 1)][kind].arrival_ticks;
 }
 
-/*
- * The bit of the limit if it is exceeded, else 0. A row that warms says over to everything, so that the other decides.
- */
+/* The limit's bit if it is exceeded, else 0. A warming row counts as over, so that the other decides. */
 SPW_INLINE u32 spw_exceeded(const struct spw_limits *limits, struct spw_meters *meters, struct spw_metering *metering,
 			    u32 scope, u32 kind)
 {
 	u64 edge, first, second;
 
-	SPW_LOAD_ANEW();
-	edge = metering->now + spw_limit_of(limits, metering, scope, kind)->room;
+	SPW_RELOAD();
+	edge = metering->now + spw_limit_of(limits, metering, scope, kind)->tolerance_ticks;
 	first = spw_seen(spw_cell(meters, metering, scope, 0, kind));
 	second = spw_seen(spw_cell(meters, metering, scope, 1, kind));
-	metering->unrest |= (metering->now - first) | (metering->now - second);
-	return (u32)spw_below(((edge - first) | limits->blind[0]) & ((edge - second) | limits->blind[1])) &
+	metering->unsettled |= (metering->now - first) | (metering->now - second);
+	return (u32)spw_negative(((edge - first) | limits->warming[0]) & ((edge - second) | limits->warming[1])) &
 	       SPW_LIMIT_BIT(scope, kind);
 }
 
 SPW_INLINE u32 spw_class_exceeded(const struct spw_limits *limits, struct spw_meters *meters,
 				  const struct spw_metering *metering, u32 kind)
 {
-	u64 edge = metering->now + spw_limit_of(limits, metering, SPW_SCOPE_CLASS, kind)->room;
+	u64 edge = metering->now + spw_limit_of(limits, metering, SPW_SCOPE_CLASS, kind)->tolerance_ticks;
 
-	return (u32)spw_below(edge - spw_seen(spw_class_cell(meters, metering, kind))) &
+	return (u32)spw_negative(edge - spw_seen(spw_class_cell(meters, metering, kind))) &
 	       SPW_LIMIT_BIT(SPW_SCOPE_CLASS, kind);
 }
 
-/* Those of a source or a prefix that are exceeded. New work and packets stand in one line: neither is asked alone. */
-SPW_INLINE u32 spw_look_at(const struct spw_limits *limits, struct spw_meters *meters, u64 source, u32 family,
-			   u32 scope, struct spw_metering *metering)
+/* Which limits of a source or a prefix are exceeded. New work and packets share a line, so both are looked up. */
+SPW_INLINE u32 spw_scope_lookup(const struct spw_limits *limits, struct spw_meters *meters, u64 source, u32 family,
+				u32 scope, struct spw_metering *metering)
 {
 	u32 over;
 
-	SPW_LOAD_ANEW();
-	spw_aim(limits, source, family, scope, metering);
+	SPW_RELOAD();
+	spw_find_bucket(limits, source, family, scope, metering);
 	over = spw_exceeded(limits, meters, metering, scope, SPW_KIND_NEW) |
 	       spw_exceeded(limits, meters, metering, scope, SPW_KIND_PACKETS);
 	if (metering->active & SPW_LIMIT_BIT(scope, SPW_KIND_BITS))
 		over |= spw_exceeded(limits, meters, metering, scope, SPW_KIND_BITS);
-	SPW_LOAD_ANEW();
+	SPW_RELOAD();
 	return over & metering->active;
 }
 
-SPW_INLINE u32 spw_look_at_class(const struct spw_limits *limits, struct spw_meters *meters,
-				 const struct spw_metering *metering)
+SPW_INLINE u32 spw_class_lookup(const struct spw_limits *limits, struct spw_meters *meters,
+				const struct spw_metering *metering)
 {
 	u32 over = spw_class_exceeded(limits, meters, metering, SPW_KIND_NEW) |
 		   spw_class_exceeded(limits, meters, metering, SPW_KIND_PACKETS) |
@@ -178,49 +173,49 @@ SPW_INLINE u32 spw_look_at_class(const struct spw_limits *limits, struct spw_met
 	return over & metering->active;
 }
 
-/* Of one scope, rule 6 before rule 8. */
-SPW_INLINE u32 spw_limit_broken(u32 over, u32 scope, u32 packets, u32 bits, u32 new_work)
+/* The reason: rule 6 before rule 8. */
+SPW_INLINE u32 spw_limit_reason(u32 over, u32 scope, u32 packets, u32 bits, u32 new_work)
 {
 	if (over & SPW_LIMIT_BIT(scope, SPW_KIND_PACKETS))
 		return packets;
 	return over & SPW_LIMIT_BIT(scope, SPW_KIND_BITS) ? bits : new_work;
 }
 
-SPW_INLINE u32 spw_find_broken(const struct spw_limits *limits, struct spw_meters *meters, u64 source, u32 family,
-			       struct spw_metering *metering)
+SPW_INLINE u32 spw_first_exceeded(const struct spw_limits *limits, struct spw_meters *meters, u64 source, u32 family,
+				  struct spw_metering *metering)
 {
 	u32 active = metering->active, over = 0;
 
 	if (active & SPW_LIMITS_OF(SPW_SCOPE_CLASS))
-		over = spw_look_at_class(limits, meters, metering);
+		over = spw_class_lookup(limits, meters, metering);
 	if (over)
-		return spw_limit_broken(over, SPW_SCOPE_CLASS, SPW_REASON_CLASS_PACKETS, SPW_REASON_CLASS_BITS,
+		return spw_limit_reason(over, SPW_SCOPE_CLASS, SPW_REASON_CLASS_PACKETS, SPW_REASON_CLASS_BITS,
 					SPW_REASON_CLASS_NEW);
 	if (active & SPW_LIMITS_OF(SPW_SCOPE_SOURCE))
-		over = spw_look_at(limits, meters, source, family, SPW_SCOPE_SOURCE, metering);
+		over = spw_scope_lookup(limits, meters, source, family, SPW_SCOPE_SOURCE, metering);
 	if (over)
-		return spw_limit_broken(over, SPW_SCOPE_SOURCE, SPW_REASON_SOURCE_PACKETS, SPW_REASON_SOURCE_BITS,
+		return spw_limit_reason(over, SPW_SCOPE_SOURCE, SPW_REASON_SOURCE_PACKETS, SPW_REASON_SOURCE_BITS,
 					SPW_REASON_SOURCE_NEW);
 	if (active & SPW_LIMITS_OF(SPW_SCOPE_PREFIX))
-		over = spw_look_at(limits, meters, source, family, SPW_SCOPE_PREFIX, metering);
+		over = spw_scope_lookup(limits, meters, source, family, SPW_SCOPE_PREFIX, metering);
 	if (over)
-		return spw_limit_broken(over, SPW_SCOPE_PREFIX, SPW_REASON_PREFIX_PACKETS, SPW_REASON_PREFIX_BITS,
+		return spw_limit_reason(over, SPW_SCOPE_PREFIX, SPW_REASON_PREFIX_PACKETS, SPW_REASON_PREFIX_BITS,
 					SPW_REASON_PREFIX_NEW);
 	return SPW_REASON_ADMITTED;
 }
 
 /**
- * spw_look() - rules 6 and 8.
+ * spw_limits_lookup() - rules 6 and 8.
  * @source: first 64 bits of the address, left aligned
- * @metering: its active, class_id, now and length are set
- * Returns the reason for which the packet is refused; SPW_REASON_ADMITTED: for none. It goes through memory: a verifier
- * that knew it would follow each by itself through all that comes behind.
+ * @metering: active, class_id, now and length are set; the rest is filled in for spw_limits_charge()
+ * Returns the reason if the packet is refused, else SPW_REASON_ADMITTED; through memory, as the verifier would follow
+ * every value it knows through the rest of the program.
  */
-SPW_INLINE u32 spw_look(const struct spw_limits *limits, struct spw_meters *meters, u64 source, u32 family,
-			struct spw_metering *metering)
+SPW_INLINE u32 spw_limits_lookup(const struct spw_limits *limits, struct spw_meters *meters, u64 source, u32 family,
+				 struct spw_metering *metering)
 {
-	metering->unrest = limits->blind[0] | limits->blind[1];
-	metering->reason = spw_find_broken(limits, meters, source, family, metering);
+	metering->unsettled = limits->warming[0] | limits->warming[1];
+	metering->reason = spw_first_exceeded(limits, meters, source, family, metering);
 	return *(volatile u32 *)&metering->reason;
 }
 
@@ -228,93 +223,93 @@ SPW_INLINE u32 spw_look(const struct spw_limits *limits, struct spw_meters *mete
 
 SPW_INLINE u64 spw_positive(u64 difference)
 {
-	return difference & ~spw_below(difference);
+	return difference & ~spw_negative(difference);
 }
 
 SPW_INLINE u64 spw_emission_interval(const struct spw_limits *limits, const struct spw_metering *metering, u32 scope,
 				     u32 kind)
 {
-	u64 cost = spw_limit_of(limits, metering, scope, kind)->cost;
+	u64 interval = spw_limit_of(limits, metering, scope, kind)->interval_ticks;
 
-	return kind == SPW_KIND_BITS ? cost * metering->length >> SPW_LIMIT_BYTES_SHIFT : cost;
+	return kind == SPW_KIND_BITS ? interval * metering->length >> SPW_LIMIT_BYTES_SHIFT : interval;
 }
 
-/* Where one unit takes a cell; nowhere if its backlog is beyond @debt. */
-SPW_INLINE u64 spw_charged(u64 arrival, u64 now, u64 cost, u64 debt)
+/* The arrival time after one unit; unchanged if the backlog is beyond @debt. */
+SPW_INLINE u64 spw_charged(u64 arrival, u64 now, u64 interval, u64 debt)
 {
 	u64 backlog = spw_positive(arrival - now);
 
-	return now + backlog + (cost & ~spw_below(debt - backlog));
+	return now + backlog + (interval & ~spw_negative(debt - backlog));
 }
 
 /*
- * A cell without backlog is written without a lock, which costs a seventh: if two CPUs do so at the same moment, one
- * unit more may pass than the burst, and no limit is near. It is read once more right before, as a virtual CPU may have
- * stood still since, while others spent the burst: to forget that would hand out a second one. Otherwise, if another
- * CPU comes between, it has moved the cell, which so does not lie behind: the cost is added.
+ * A cell without backlog is written without a locked instruction, which saves a seventh of the path: two CPUs that do
+ * so at once admit one unit too many. It is read again first, as a virtual CPU may have been descheduled since the
+ * lookup while others spent the burst. Otherwise compare-and-swap; if another CPU was faster, the cell is not behind
+ * now, and the interval is added.
  */
-SPW_INLINE void spw_put(u64 *cell, u64 seen, u64 next, u64 now, u64 cost)
+SPW_INLINE void spw_put(u64 *cell, u64 seen, u64 next, u64 now, u64 interval)
 {
 	if (seen < now && spw_seen(cell) == seen)
 		*(volatile u64 *)cell = next;
 	else if (__sync_val_compare_and_swap(cell, seen, next) != seen)
-		__sync_fetch_and_add(cell, cost);
+		__sync_fetch_and_add(cell, interval);
 }
 
-/* The same for a cell that had no backlog when it was looked at, longer ago. */
-SPW_INLINE void spw_put_idle(u64 *cell, u64 now, u64 cost)
+/* The same for a cell that had no backlog at the lookup. */
+SPW_INLINE void spw_put_idle(u64 *cell, u64 now, u64 interval)
 {
 	if (spw_seen(cell) <= now)
-		*(volatile u64 *)cell = now + cost;
+		*(volatile u64 *)cell = now + interval;
 	else
-		__sync_fetch_and_add(cell, cost);
+		__sync_fetch_and_add(cell, interval);
 }
 
-/* A row that warms learns what the other one knows. */
-SPW_INLINE u64 spw_taught(u64 next, u64 other, u64 blind)
+/* A warming row takes over what the other one knows. */
+SPW_INLINE u64 spw_taught(u64 next, u64 other, u64 warming)
 {
-	return next + (spw_positive(other - next) & spw_below(blind));
+	return next + (spw_positive(other - next) & spw_negative(warming));
 }
 
 SPW_INLINE void spw_charge_class(const struct spw_limits *limits, struct spw_meters *meters,
 				 const struct spw_metering *metering, u32 kind)
 {
-	u64 *cell = spw_class_cell(meters, metering, kind), seen, cost, debt;
+	u64 *cell = spw_class_cell(meters, metering, kind), seen, interval, debt;
 
 	if (!(metering->active & SPW_LIMIT_BIT(SPW_SCOPE_CLASS, kind)))
 		return;
-	cost = spw_emission_interval(limits, metering, SPW_SCOPE_CLASS, kind);
-	debt = spw_limit_of(limits, metering, SPW_SCOPE_CLASS, kind)->room + SPW_LIMIT_SLACK * cost;
+	interval = spw_emission_interval(limits, metering, SPW_SCOPE_CLASS, kind);
+	debt = spw_limit_of(limits, metering, SPW_SCOPE_CLASS, kind)->tolerance_ticks + SPW_LIMIT_SLACK * interval;
 	seen = spw_seen(cell);
-	spw_put(cell, seen, spw_charged(seen, metering->now, cost, debt), metering->now, cost);
+	spw_put(cell, seen, spw_charged(seen, metering->now, interval, debt), metering->now, interval);
 }
 
-/* Cells that had no backlog when they were looked at; see spw_put(). */
+/* For cells that had no backlog at the lookup. */
 SPW_INLINE void spw_charge_idle(const struct spw_limits *limits, struct spw_meters *meters,
 				const struct spw_metering *metering, u32 scope, u32 kind)
 {
-	u64 cost = spw_emission_interval(limits, metering, scope, kind);
+	u64 interval = spw_emission_interval(limits, metering, scope, kind);
 
-	spw_put_idle(spw_cell(meters, metering, scope, 0, kind), metering->now, cost);
-	spw_put_idle(spw_cell(meters, metering, scope, 1, kind), metering->now, cost);
+	spw_put_idle(spw_cell(meters, metering, scope, 0, kind), metering->now, interval);
+	spw_put_idle(spw_cell(meters, metering, scope, 1, kind), metering->now, interval);
 }
 
-/* All that is to be read is read before the first write, which the processor lets nothing pass. */
+/* Read everything before the first write: locked instructions are barriers. */
 SPW_INLINE void spw_charge_busy(const struct spw_limits *limits, struct spw_meters *meters,
 				const struct spw_metering *metering, u32 scope, u32 kind)
 {
-	u64 cost = spw_emission_interval(limits, metering, scope, kind), now = metering->now, *first, *second;
-	u64 debt = spw_limit_of(limits, metering, scope, kind)->room + SPW_LIMIT_SLACK * cost;
+	u64 interval = spw_emission_interval(limits, metering, scope, kind), now = metering->now, *first, *second;
+	u64 debt = spw_limit_of(limits, metering, scope, kind)->tolerance_ticks + SPW_LIMIT_SLACK * interval;
 	u64 seen[SPW_ROWS], next[SPW_ROWS];
 
 	first = spw_cell(meters, metering, scope, 0, kind);
 	second = spw_cell(meters, metering, scope, 1, kind);
 	seen[0] = spw_seen(first);
 	seen[1] = spw_seen(second);
-	next[0] = spw_charged(seen[0], now, cost, debt);
-	next[1] = spw_charged(seen[1], now, cost, debt);
-	spw_put(first, seen[0], spw_taught(next[0], next[1], limits->blind[0]), now, cost);
-	spw_put(second, seen[1], spw_taught(next[1], next[0], limits->blind[1]), now, cost);
+	next[0] = spw_charged(seen[0], now, interval, debt);
+	next[1] = spw_charged(seen[1], now, interval, debt);
+	spw_put(first, seen[0], spw_taught(next[0], next[1], limits->warming[0]), now, interval);
+	spw_put(second, seen[1], spw_taught(next[1], next[0], limits->warming[1]), now, interval);
 }
 
 SPW_INLINE void spw_charge_limit(const struct spw_limits *limits, struct spw_meters *meters,
@@ -328,7 +323,7 @@ SPW_INLINE void spw_charge_limit(const struct spw_limits *limits, struct spw_met
 		spw_charge_busy(limits, meters, metering, scope, kind);
 }
 
-/* Those of the source and of its prefix; @idle is a constant where this is used, so that it is asked once. */
+/* Of source and prefix; @idle is a constant. */
 SPW_INLINE void spw_charge_cells(const struct spw_limits *limits, struct spw_meters *meters,
 				 const struct spw_metering *metering, bool idle)
 {
@@ -340,16 +335,16 @@ SPW_INLINE void spw_charge_cells(const struct spw_limits *limits, struct spw_met
 	spw_charge_limit(limits, meters, metering, SPW_SCOPE_PREFIX, SPW_KIND_BITS, idle);
 }
 
-/** spw_charge() - what was admitted in the end, after spw_look(). */
-SPW_INLINE void spw_charge(const struct spw_limits *limits, struct spw_meters *meters,
-			   const struct spw_metering *metering)
+/** spw_limits_charge() - charge a packet that no rule refused, after spw_limits_lookup(). */
+SPW_INLINE void spw_limits_charge(const struct spw_limits *limits, struct spw_meters *meters,
+				  const struct spw_metering *metering)
 {
 	if (metering->active & SPW_LIMITS_OF(SPW_SCOPE_CLASS)) {
 		spw_charge_class(limits, meters, metering, SPW_KIND_NEW);
 		spw_charge_class(limits, meters, metering, SPW_KIND_PACKETS);
 		spw_charge_class(limits, meters, metering, SPW_KIND_BITS);
 	}
-	if (spw_below(metering->unrest))
+	if (spw_negative(metering->unsettled))
 		spw_charge_cells(limits, meters, metering, false);
 	else
 		spw_charge_cells(limits, meters, metering, true);

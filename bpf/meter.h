@@ -1,25 +1,24 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * How much may pass: the generic cell rate algorithm, in its form of virtual scheduling (ITU-T Recommendation I.371,
- * annex A; ATM Forum Traffic Management 4.0, section 4.4.2 and annex C). Pure and on both sides: time, cost and room
- * are arguments. Called by rule 10 (verdict.h) and by the host tests.
+ * The generic cell rate algorithm (GCRA), virtual scheduling form (ITU-T Recommendation I.371, annex A; ATM Forum
+ * Traffic Management 4.0, section 4.4.2 and annex C). Pure. Used by rules 6, 8 and 10.
  *
- * A cell is one number: the theoretical arrival time, at which all that was admitted so far will have been worked off
- * at the full rate. What it lies ahead of now is the backlog. One unit moves it on by its cost, 1 / rate, and is
- * refused while the backlog exceeds the room. So over any time what is admitted is no more than rate x time + room /
- * cost, and one unit. Zero is a cell that was never used.
+ * A cell is one number: the theoretical arrival time, at which everything admitted so far will have drained at the full
+ * rate. Its distance ahead of now is the backlog. A unit advances it by the emission interval, 1 / rate, and is refused
+ * while the backlog exceeds the burst tolerance. So over any time t no more is admitted than
+ * rate x t + tolerance / interval + 1. Zero is a cell that was never used.
  *
- * Several rooms may be asked of one cell: as whoever has the smaller room is refused first, a class is never admitted
+ * Callers with different tolerances may share a cell: the smaller one is refused first, so a class is never admitted
  * while a higher one is refused (trunk reservation).
  *
- * Everything is in ticks (maps/order.h). All CPUs share a cell without a lock: a refusal only reads it.
+ * Everything is in ticks (maps/admission.h). CPUs share a cell without a lock; a refusal only reads it.
  */
 #ifndef SPW_BPF_METER_H
 #define SPW_BPF_METER_H
 
 #include "maps/admission.h"
 
-/* After so many attempts in vain the cost is added without asking again, so nothing passes without being metered. */
+/* Failed compare-and-swaps before the interval is added unconditionally, so that nothing passes unmetered. */
 #define SPW_METER_ATTEMPTS 3
 
 SPW_INLINE u64 spw_meter_ticks(u64 jiffies)
@@ -32,17 +31,16 @@ SPW_INLINE u64 spw_meter_backlog(u64 arrival, u64 now)
 	return arrival > now ? arrival - now : 0;
 }
 
-/* Where the arrival time goes by one unit of @cost. */
-SPW_INLINE u64 spw_meter_next(u64 arrival, u64 now, u64 cost)
+/* The arrival time after one unit. */
+SPW_INLINE u64 spw_meter_next(u64 arrival, u64 now, u64 interval)
 {
-	return (arrival > now ? arrival : now) + cost;
+	return (arrival > now ? arrival : now) + interval;
 }
 
-/* The same where nothing is refused: the backlog grows to @debt and no further (0: without bound), but never shrinks.
- */
-SPW_INLINE u64 spw_meter_next_within(u64 arrival, u64 now, u64 cost, u64 debt)
+/* The same for work that is never refused: the backlog grows up to @debt (0: without bound) and never shrinks. */
+SPW_INLINE u64 spw_meter_next_within(u64 arrival, u64 now, u64 interval, u64 debt)
 {
-	u64 next = spw_meter_next(arrival, now, cost), most = now + debt;
+	u64 next = spw_meter_next(arrival, now, interval), most = now + debt;
 
 	if (!debt || next <= most)
 		return next;
@@ -50,43 +48,43 @@ SPW_INLINE u64 spw_meter_next_within(u64 arrival, u64 now, u64 cost, u64 debt)
 }
 
 /**
- * spw_meter_admit() - refuse a unit, or charge it.
+ * spw_meter_admit() - charge a unit, or refuse it.
  * @cell: shared by all CPUs
- * @room: the backlog up to which the unit is admitted
- * @arrival: set to the cell's arrival time where the unit is refused: it will be until that less @room
- * Returns whether it is admitted. Where other CPUs come between in every attempt, each may admit one unit too many.
+ * @tolerance: the backlog up to which the unit is admitted
+ * @arrival: set to the cell's arrival time if refused; from that less @tolerance on it would be admitted
+ * Returns whether it is admitted. Under contention each CPU may admit one unit too many.
  */
-SPW_INLINE bool spw_meter_admit(u64 *cell, u64 now, u64 cost, u64 room, u64 *arrival)
+SPW_INLINE bool spw_meter_admit(u64 *cell, u64 now, u64 interval, u64 tolerance, u64 *arrival)
 {
 	u64 seen = *(volatile u64 *)cell, found;
 
 	for (u32 i = 0; i < SPW_METER_ATTEMPTS; i++) {
-		if (spw_meter_backlog(seen, now) > room) {
+		if (spw_meter_backlog(seen, now) > tolerance) {
 			*arrival = seen;
 			return false;
 		}
-		found = __sync_val_compare_and_swap(cell, seen, spw_meter_next(seen, now, cost));
+		found = __sync_val_compare_and_swap(cell, seen, spw_meter_next(seen, now, interval));
 		if (found == seen)
 			return true;
 		seen = found;
 	}
-	/* Somebody has just moved it, so it does not lie behind. */
-	__sync_fetch_and_add(cell, cost);
+	/* Another CPU has just moved it, so it is not behind now. */
+	__sync_fetch_and_add(cell, interval);
 	return true;
 }
 
-/** spw_meter_charge() - charge a unit that passes in any case; see spw_meter_next_within(). */
-SPW_INLINE void spw_meter_charge(u64 *cell, u64 now, u64 cost, u64 debt)
+/** spw_meter_charge() - charge a unit that is never refused; see spw_meter_next_within(). */
+SPW_INLINE void spw_meter_charge(u64 *cell, u64 now, u64 interval, u64 debt)
 {
 	u64 seen = *(volatile u64 *)cell, found;
 
 	for (u32 i = 0; i < SPW_METER_ATTEMPTS; i++) {
-		found = __sync_val_compare_and_swap(cell, seen, spw_meter_next_within(seen, now, cost, debt));
+		found = __sync_val_compare_and_swap(cell, seen, spw_meter_next_within(seen, now, interval, debt));
 		if (found == seen)
 			return;
 		seen = found;
 	}
-	__sync_fetch_and_add(cell, cost);
+	__sync_fetch_and_add(cell, interval);
 }
 
 #endif

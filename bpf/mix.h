@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Numbers -> numbers that look random. Pure and on both sides; used by share.h and fresh.h.
+ * Bit mixers. Pure.
  *
  * The constants and shifts are variant 13 of David Stafford's search for better bit mixers ("Better Bit Mixing", 2011),
  * the finaliser of SplitMix64 (Steele, Lea, Flood: "Fast Splittable Pseudorandom Number Generators", OOPSLA 2014):
@@ -21,7 +21,7 @@ SPW_INLINE u64 spw_mix(u64 value)
 	return value ^ value >> 31;
 }
 
-/* One word more of a key of several; half a mixer, so the last word is to be followed by spw_mix(). */
+/* Add a word to a key of several words; half a mixer, so finish with spw_mix(). */
 SPW_INLINE u64 spw_mix_in(u64 state, u64 word)
 {
 	state ^= word;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Taking a sample: the way of one packet in N. It is bounded per CPU, and neither that bound nor a full ring changes
- * anything but the counter of what was lost. Called by the pipeline (spillway.bpf.c) behind the verdict.
+ * Taking a sample, after the verdict: one packet in N, rate-bounded per CPU. Where the bound or a full ring buffer
+ * prevents it, only a counter of lost samples changes.
  */
 #ifndef SPW_BPF_SAMPLE_BPF_H
 #define SPW_BPF_SAMPLE_BPF_H
@@ -11,15 +11,15 @@
 #include "sample.h"
 #include "verdict.h"
 
-/* BPF_RB_NO_WAKEUP of the kernel's interface, where it stands in an enumeration without a name. */
+/* BPF_RB_NO_WAKEUP, which vmlinux.h lacks (anonymous enumeration). */
 #define SPW_NO_WAKEUP 1
 
-/* All bits of what SPW_SAMPLE_HEADER can be. */
+/* Covers SPW_SAMPLE_HEADER. */
 #define SPW_SAMPLE_MASK 127
 
-#define SPW_SAMPLE_COST_NS (1000000000ull / SPW_SAMPLES_PER_S)
+#define SPW_SAMPLE_INTERVAL_NS (1000000000ull / SPW_SAMPLES_PER_S)
 
-/* What the pipeline knows of a packet, in one number: a register and no stack. */
+/* What the pipeline knows of a packet in one register: saves stack. */
 SPW_INLINE u64 spw_sample_word(const struct spw_slot *slot, struct spw_judgement judgement, bool new_work, u32 bits)
 {
 	return (u64)slot->list | (u64)slot->class_id << 16 | (u64)judgement.reason << 24 |
@@ -41,8 +41,8 @@ SPW_INLINE void spw_fill_sample(struct xdp_md *ctx, u64 word, u64 now, struct sp
 	sample->shift = 32 - (u8)(word >> 48);
 	sample->captured = captured;
 	/*
-	 * The verifier wants to see that it is not 0, and before 6.8 does not learn that from a comparison with 0. So
-	 * this leaves 1 to 100 as they are, and makes a number that is too large of 0.
+	 * The verifier must know that it is not 0, and before 6.8 does not learn that from a comparison. This keeps 1
+	 * to 100 and turns 0 into a number that is too large.
 	 */
 	SPW_OPAQUE(captured);
 	captured = ((captured - 1) & SPW_SAMPLE_MASK) + 1;
@@ -51,7 +51,7 @@ SPW_INLINE void spw_fill_sample(struct xdp_md *ctx, u64 word, u64 now, struct sp
 		sample->captured = 0;
 }
 
-/* A global function, as those of the pipeline are. Nobody is woken: the agent looks at each tick. */
+/* A global function: verified once by itself. No wakeup: the agent polls at each tick. */
 __attribute__((noinline)) int take_sample(struct xdp_md *ctx, u64 word)
 {
 	struct spw_sampling *state = bpf_map_lookup_elem(&sampling, &only);
@@ -63,11 +63,11 @@ __attribute__((noinline)) int take_sample(struct xdp_md *ctx, u64 word)
 		return 0;
 	now = bpf_ktime_get_ns();
 	arrival = state->arrival_ns;
-	if (spw_meter_backlog(arrival, now) > SPW_SAMPLES_BURST * SPW_SAMPLE_COST_NS) {
+	if (spw_meter_backlog(arrival, now) > SPW_SAMPLES_BURST * SPW_SAMPLE_INTERVAL_NS) {
 		state->bounded[verdict]++;
 		return 0;
 	}
-	state->arrival_ns = spw_meter_next(arrival, now, SPW_SAMPLE_COST_NS);
+	state->arrival_ns = spw_meter_next(arrival, now, SPW_SAMPLE_INTERVAL_NS);
 	sample = bpf_ringbuf_reserve(&samples, sizeof(*sample), 0);
 	if (!sample) {
 		state->full[verdict]++;

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The pipeline: packet -> parse -> classify -> verdict -> account -> PASS or DROP. It is attached to every protected
- * interface, reads what the agent publishes, and writes nothing but counters. Every error in here ends in XDP_PASS.
+ * The pipeline: packet -> parse -> classify -> verdict -> account -> PASS or DROP. Attached to every protected
+ * interface. Reads what the agent publishes, writes counters and meters only. Every error in here ends in XDP_PASS.
+ *
+ * The common frame meets no call: where returns are guarded (AMD's safe RET), each costs ten nanoseconds. For the rest,
+ * the stack of all functions that call each other must fit into 512 bytes, and each value that the verifier knows
+ * multiplies the paths it walks.
  */
 #include "vmlinux.h"
 
@@ -16,15 +20,15 @@
 #include "sample.bpf.h"
 #include "verdict.h"
 
-/* Fixed at load: units of the ruleset's table, less one; a power of two, less one. */
+/* Fixed at load: units of the ruleset's table, a power of two, less one. */
 const volatile u32 spw_unit_mask = 0;
 
-/* Fixed at load: write every judgement to the trace map, as `simulate` wants it. */
+/* Fixed at load: write every judgement to the trace map, for `simulate`. */
 const volatile bool spw_trace = false;
 
 /*
- * All three steps of parsing, with the length of the whole frame, for what the fast path below does not settle. Global
- * functions: the verifier looks at each once by itself and not once for every way that leads to it.
+ * The general parser, for what the fast path does not handle. Global functions: the verifier checks each once by itself,
+ * not once for every path to it.
  */
 __attribute__((noinline)) int parse_extensions(struct xdp_md *ctx, struct spw_cursor *cursor, struct spw_packet *packet)
 {
@@ -50,14 +54,11 @@ __attribute__((noinline)) int parse_whole(struct xdp_md *ctx, struct spw_packet 
 	return 0;
 }
 
-/*
- * A number that the verifier no longer knows, though it is the same. It follows each value that it knows by itself
- * through all that comes behind, and these would multiply: families by protocols by reasons. @unknown: anything read.
- */
-SPW_INLINE u32 forget(u64 number, u64 unknown)
+/* Hide a constant so that the verifier does not fork states. @unknown: anything read from memory. */
+SPW_INLINE u8 hide(u64 number, u64 unknown)
 {
 	asm volatile("%0 ^= %1\n\t%0 ^= %1" : "+r"(number) : "r"(unknown));
-	return (u32)number;
+	return (u8)number;
 }
 
 SPW_INLINE const struct spw_ruleset *published_ruleset(void)
@@ -67,7 +68,7 @@ SPW_INLINE const struct spw_ruleset *published_ruleset(void)
 	return inner ? bpf_map_lookup_elem(inner, &only) : NULL;
 }
 
-SPW_INLINE struct spw_admission current_order(const struct spw_control *state)
+SPW_INLINE struct spw_admission current_admission(const struct spw_control *state)
 {
 	return (struct spw_admission){
 		.level = state->level,
@@ -87,7 +88,7 @@ SPW_INLINE const struct spw_slot *ask_table(const struct spw_packet *packet, con
 	return &rules->slots[slot & (SPW_SLOTS_MAX - 1)];
 }
 
-/* An entry takes the place of the table, but what is management says the table alone. */
+/* A ban overrides the table, except for what is management. */
 SPW_INLINE const struct spw_slot *classify(const struct spw_packet *packet, const struct spw_ruleset *rules)
 {
 	u32 list = spw_ban_list(packet) & (SPW_LISTS_MAX - 1), slot = rules->list_slots[list][0];
@@ -101,7 +102,7 @@ SPW_INLINE const struct spw_slot *classify(const struct spw_packet *packet, cons
 	return slot ? &rules->slots[slot & (SPW_SLOTS_MAX - 1)] : found;
 }
 
-/* What `simulate` is told beside the packet itself. */
+/* The judgement for the trace; the packet follows in trace_packet(). */
 SPW_INLINE void note_outcome(const struct spw_slot *slot, bool new_work, struct spw_judgement judgement, u64 generation)
 {
 	struct spw_trace *out = bpf_map_lookup_elem(&trace, &only);
@@ -117,8 +118,8 @@ SPW_INLINE void note_outcome(const struct spw_slot *slot, bool new_work, struct 
 }
 
 /*
- * The frame is parsed once more for the trace, so that no field is kept alive for its sake on the path that counts.
- * Behind everything else: the stack of all who call each other has to fit 512 bytes.
+ * Parse again for the trace, so that the pipeline keeps no field alive for it. After everything else, for the stack's
+ * sake.
  */
 __attribute__((noinline)) int trace_packet(struct xdp_md *ctx)
 {
@@ -132,25 +133,8 @@ __attribute__((noinline)) int trace_packet(struct xdp_md *ctx)
 	return 0;
 }
 
-/*
- * Rules 6 and 8, for a class that has limits. Returns whether one of them refuses it, also where mode observe passes
- * it.
- */
-SPW_INLINE bool judge_limits(const struct spw_packet *packet, const struct spw_slot *slot,
-			     const struct spw_admission *order, bool new_work, struct spw_judgement *judgement)
-{
-	u32 reason = spw_ask_limits(packet, slot, order, new_work,
-				    spw_is_limited(*judgement, packet, slot, order, new_work));
-
-	if (reason == SPW_REASON_ADMITTED)
-		return false;
-	if (judgement->reason != SPW_REASON_OBSERVE)
-		*judgement = spw_judgement(SPW_DROP, reason);
-	return true;
-}
-
-/* Before new work is looked up, what tells it apart is read; @cursor: NULL where that was done with the whole frame. */
-SPW_INLINE u64 *look_up(struct xdp_md *ctx, const struct spw_cursor *cursor, u64 seed, struct spw_packet *packet)
+/* Read what tells a piece of new work apart, then find its word; @cursor: NULL if the whole frame was parsed. */
+SPW_INLINE u64 *look_up_flow(struct xdp_md *ctx, const struct spw_cursor *cursor, u64 seed, struct spw_packet *packet)
 {
 	const u8 *start = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
 
@@ -159,70 +143,67 @@ SPW_INLINE u64 *look_up(struct xdp_md *ctx, const struct spw_cursor *cursor, u64
 		SPW_OPAQUE(end);
 		spw_parse_flow(start, end, cursor, seed, packet);
 	}
-	return spw_look_up(packet);
+	return spw_fingerprint_word(packet);
 }
 
 /*
- * What is done for new work alone, unless a limit has dropped it: told fresh from resent, judged by rules 9 and 10
- * unless a limit would have @refused it, counted by service. Returns whether it is refused, also where mode observe
- * passes it.
+ * Rules 9 and 10 for new work, its fingerprint and its counters. What a limit has dropped is only counted; what one
+ * would have, in mode observe, is not charged to the budget.
  */
-SPW_INLINE bool judge_new_work(struct spw_packet *packet, const struct spw_slot *slot, u32 service, u64 *word,
-			       const struct spw_admission *order, bool refused, struct spw_judgement *judgement)
+SPW_INLINE void judge_new_work(struct xdp_md *ctx, const struct spw_cursor *cursor, u64 seed,
+			       const struct spw_ruleset *rules, const struct spw_slot *slot, struct spw_packet *packet,
+			       struct spw_judgement *judgement)
 {
-	u32 asked = SPW_REASON_ADMITTED;
+	u32 service = spw_service(packet, rules), reason;
 	struct spw_flow_lookup lookup = {0};
+	u64 *word;
 
+	if (judgement->open & SPW_REFUSED && judgement->verdict == SPW_DROP) {
+		spw_account_limited(slot, service);
+		return;
+	}
+	word = service ? look_up_flow(ctx, cursor, seed, packet) : NULL;
 	if (word)
 		lookup = spw_flow_lookup(*word, packet->flow, packet->found & SPW_FOUND_QUIC_INITIAL);
-	if (!refused && spw_is_undecided(*judgement, slot, order)) {
-		asked = spw_ask_budget(packet, slot, service, lookup);
-		refused = asked != SPW_REASON_ADMITTED;
-		if (refused && judgement->reason == SPW_REASON_ADMITTED)
-			*judgement = spw_judgement(SPW_DROP, asked);
+	if (judgement->open & SPW_OPEN_BUDGET) {
+		reason = spw_ask_budget(packet, slot, service, lookup);
+		if (reason != SPW_REASON_ADMITTED)
+			spw_refuse(judgement, reason);
 	}
 	if (word)
-		spw_remember(word, packet, !refused && judgement->verdict == SPW_PASS);
+		spw_remember(word, packet, !(judgement->open & SPW_REFUSED) && judgement->verdict == SPW_PASS);
 	spw_account_new_work(slot, service, lookup.resent, *judgement);
-	return refused;
 }
 
-/* What comes behind parsing, the same for every frame. */
+/* Everything after parsing, for every frame. The rules are those of verdict.h. */
 SPW_INLINE int judge_and_account(struct xdp_md *ctx, const struct spw_cursor *cursor, struct spw_packet *packet,
 				 const struct spw_ruleset *rules, const struct spw_control *state)
 {
-	u32 reason = spw_essential(packet);
 	const struct spw_slot *slot = classify(packet, rules);
 	bool new_work = spw_is_new_work(packet, rules);
-	struct spw_admission order = current_order(state);
-	struct spw_judgement judgement = spw_judgement(SPW_PASS, reason);
-	bool refused = false;
+	struct spw_admission admission = current_admission(state);
+	struct spw_judgement judgement = spw_judge(packet, slot, rules, &admission, new_work); /* rules 1 to 5, 7 */
 	u64 counted;
 	u32 bits;
 
-	if (reason == SPW_REASONS)
-		judgement = spw_judge(packet, slot, rules, &order, new_work);
-	judgement.verdict = (u8)forget(judgement.verdict, order.level);
-	judgement.reason = (u8)forget(judgement.reason, order.level);
-	if (slot->limited)
-		refused = judge_limits(packet, slot, &order, new_work, &judgement);
-	if (new_work) {
-		u32 service = spw_service(packet, rules);
+	judgement.verdict = hide(judgement.verdict, admission.level);
+	judgement.reason = hide(judgement.reason, admission.level);
+	judgement.open = hide(judgement.open, admission.level);
+	if (slot->limited && judgement.open & SPW_OPEN_LIMITS) { /* rules 6, 8 */
+		u32 reason = spw_ask_limits(packet, slot, admission.level, new_work);
 
-		if (refused && judgement.verdict == SPW_DROP)
-			spw_account_limited(slot, service);
-		else
-			refused = judge_new_work(packet, slot, service,
-						 service ? look_up(ctx, cursor, state->seed, packet) : NULL, &order,
-						 refused, &judgement);
+		if (reason != SPW_REASON_ADMITTED)
+			spw_refuse(&judgement, reason);
 	}
-	if (slot->limited && !refused)
+	if (new_work) /* rules 9, 10 */
+		judge_new_work(ctx, cursor, state->seed, rules, slot, packet, &judgement);
+	if (slot->limited && judgement.open & SPW_OPEN_LIMITS)
 		spw_charge_limits();
-	if (reason == SPW_REASONS && judgement.verdict == SPW_PASS && judgement.reason != SPW_REASON_MANAGEMENT)
-		spw_account_shadows(packet, slot, rules, &order, new_work, refused);
+	if (judgement.open & SPW_OPEN_LEVEL && judgement.verdict == SPW_PASS)
+		spw_account_shadows(packet, slot, rules, &admission, new_work, judgement.open & SPW_REFUSED);
 	counted = spw_account_packet(slot, judgement.reason, packet->length);
 	bits = state->sample[judgement.verdict & 1];
-	if (spw_is_drawn(counted, slot->list, state->seed, bits) && order.leased)
+	if (spw_is_drawn(counted, slot->list, state->seed, bits) && admission.leased)
 		take_sample(ctx, spw_sample_word(slot, judgement, new_work, bits));
 	if (spw_trace)
 		note_outcome(slot, new_work, judgement, rules->generation);
@@ -230,8 +211,8 @@ SPW_INLINE int judge_and_account(struct xdp_md *ctx, const struct spw_cursor *cu
 }
 
 /*
- * Any frame: tags, options, extension headers, fragments, what looks malformed, what is larger than a page. Parsed by
- * the caller, as the stack of all who call each other has to fit 512 bytes.
+ * Any other frame: tags, options, extension headers, fragments, malformed, larger than a page. Parsed by the caller, for
+ * the stack's sake.
  */
 __attribute__((noinline)) int judge_unusual(struct xdp_md *ctx, struct spw_packet *packet)
 {
@@ -253,8 +234,8 @@ SPW_INLINE int unusual_frame(struct xdp_md *ctx)
 }
 
 /*
- * The usual frame meets no call: on processors that guard returns each costs ten nanoseconds. For either family there
- * is a copy of the pipeline that knows what it has before it. The length of such a frame is that of its linear part.
+ * The fast path for common frames: the pipeline is inlined, once for each family. The length of such a frame is that of
+ * its linear part.
  */
 SPW_INLINE int judge_frame(struct xdp_md *ctx)
 {
@@ -266,7 +247,7 @@ SPW_INLINE int judge_frame(struct xdp_md *ctx)
 
 	if (!state || !rules)
 		return XDP_PASS;
-	/* Keep the compiler from folding offsets into the context's own loads. */
+	/* Keep the compiler from folding offsets into loads from the context. */
 	asm volatile("" : "+r"(start), "+r"(end));
 	if (spw_parse_usual4(start, end, (u32)(end - start), &cursor, &packet) ||
 	    spw_parse_usual6(start, end, (u32)(end - start), &cursor, &packet))
@@ -284,8 +265,7 @@ int spillway(struct xdp_md *ctx)
 	return action;
 }
 
-/* Never attached: the agent runs it by BPF_PROG_TEST_RUN to learn the time in jiffies, in place of the frame's bytes.
- */
+/* Never attached: the agent runs it by BPF_PROG_TEST_RUN to read jiffies, which replace the frame's first bytes. */
 SEC("xdp.frags")
 int jiffies_now(struct xdp_md *ctx)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The order of judgement. Pure and on both sides: values in, one judgement out; no map, no clock, no counter.
- * Called by the pipeline (spillway.bpf.c) and by the host tests; the manual and the tests use the same numbers.
+ * The order of judgement. Pure: values in, a judgement out; no map, no clock, no counter. The manual and the tests use
+ * the same numbers.
  *
  *   1. Not IPv4 or IPv6, more than two VLAN tags, or ARP, neighbour discovery, DHCP, LLDP: pass.
  *   2. Malformed: dropped if the policy says so; otherwise it goes on, but never as new work, and past rule 4 only if
@@ -11,45 +11,70 @@
  *   5. The class is cut at this level: drop.
  *   6. More packets or bits than the class allows its source, the prefix around it, or all of the class: drop.
  *   7. Not new work: pass.
- *   8. More new work than the class allows its source, the prefix, or all of the class: drop (both: limit.h).
+ *   8. More new work than the class allows its source, the prefix, or all of the class: drop (6 and 8: limit.h).
  *   9. The source is not in the admitted share of its class: drop (share.h).
- *  10. The backlog of the service's budget exceeds the room of the class (of what is resent, a part of it): drop.
+ *  10. The backlog of the service's budget exceeds the burst tolerance of the class (retries: part of it): drop.
  *      Otherwise charge the budget and pass (meter.h).
  *
- * Rules 9 and 10 judge new work for a service that has a budget; other new work passes. What goes on a QUIC handshake
- * that was admitted is charged, but neither of them refuses it (fresh.h): the rest of it was promised.
+ * Rules 9 and 10 judge new work for a service that has a budget; other new work passes. The rest of a QUIC handshake
+ * that was admitted is charged but never refused by them (fresh.h).
  *
- * Rules 2, 5, 6, 8, 9 and 10 drop, so all ask for the lease and the mode first: without an agent everything passes. In
- * mode observe budget and limits are charged with what would be admitted, so that what would be refused is counted
- * truly. Rules 6 and 8 charge what all ten admit, and nothing else.
+ * All rules that drop (2, 5, 6, 8, 9, 10) require the lease and mode enforce: without an agent everything passes. In mode
+ * observe, budget and limits are charged with what would be admitted, so that refusals are counted as they would be.
+ * Rules 6 and 8 charge only what all ten admit.
  */
 #ifndef SPW_BPF_VERDICT_H
 #define SPW_BPF_VERDICT_H
 
 #include "maps/control.h"
+#include "maps/packet.h"
 #include "maps/ruleset.h"
-#include "maps/trace.h"
 #include "meter.h"
 #include "share.h"
+
+/* What may still change a judgement, and whether it was refused; 0: it is final. */
+enum spw_open {
+	SPW_OPEN_LEVEL = 1 << 0,  /* another level or mode might drop the packet: counted as a shadow */
+	SPW_OPEN_LIMITS = 1 << 1, /* rules 6 and 8 */
+	SPW_OPEN_BUDGET = 1 << 2, /* rules 9 and 10 */
+	SPW_REFUSED = 1 << 3,	  /* by one of these four, even if mode observe passes the packet */
+};
 
 struct spw_judgement {
 	u8 verdict; /* enum spw_verdict */
 	u8 reason;  /* enum spw_reason */
+	u8 open;    /* enum spw_open */
 };
 
-/* What the agent lets the datapath do at this moment. */
+/* What the agent lets the datapath do now. */
 struct spw_admission {
 	u32 level;
 	bool leased;
 	bool observing;
 };
 
-SPW_INLINE struct spw_judgement spw_judgement(enum spw_verdict verdict, enum spw_reason reason)
+SPW_INLINE struct spw_judgement spw_drop(enum spw_reason reason)
 {
-	return (struct spw_judgement){.verdict = verdict, .reason = reason};
+	return (struct spw_judgement){.verdict = SPW_DROP, .reason = reason};
 }
 
-/* Rule 1 for what is not to be classified at all; SPW_REASONS: it is. */
+/* @open: enum spw_open */
+SPW_INLINE struct spw_judgement spw_pass(enum spw_reason reason, u32 open)
+{
+	return (struct spw_judgement){.verdict = SPW_PASS, .reason = reason, .open = (u8)open};
+}
+
+/** spw_refuse() - the refusal of rule 6, 8, 9 or 10; in mode observe the packet still passes. */
+SPW_INLINE void spw_refuse(struct spw_judgement *judgement, u32 reason)
+{
+	judgement->open = SPW_OPEN_LEVEL | SPW_REFUSED;
+	if (judgement->reason == SPW_REASON_OBSERVE)
+		return;
+	judgement->verdict = SPW_DROP;
+	judgement->reason = (u8)reason;
+}
+
+/* Rule 1: the reason, or SPW_REASONS if the rule does not apply. */
 SPW_INLINE u32 spw_essential(const struct spw_packet *packet)
 {
 	if (!(packet->found & (SPW_FOUND_IP | SPW_FOUND_MALFORMED))) {
@@ -66,12 +91,12 @@ SPW_INLINE u32 spw_essential(const struct spw_packet *packet)
 	return SPW_REASONS;
 }
 
-/* Is it new work: a TCP SYN on any port, a QUIC Initial or any datagram on the ports of a service that says so? */
+/* New work: a TCP SYN on any port; a QUIC Initial or any datagram on the ports of a service that says so. */
 SPW_INLINE bool spw_is_new_work(const struct spw_packet *packet, const struct spw_ruleset *ruleset)
 {
 	u32 new_work, port = packet->dport;
 
-	/* Before 6.2 the verifier does not know that a swapped 16-bit number has 16 bits, and the compiler does. */
+	/* Before 6.2 the verifier does not know that a swapped 16-bit number has 16 bits, so keep the mask. */
 	SPW_OPAQUE(port);
 	if (packet->found & SPW_FOUND_MALFORMED)
 		return false;
@@ -83,7 +108,7 @@ SPW_INLINE bool spw_is_new_work(const struct spw_packet *packet, const struct sp
 	return new_work == SPW_NEW_ANY || (new_work == SPW_NEW_QUIC && packet->found & SPW_FOUND_QUIC_INITIAL);
 }
 
-/* The service that a piece of new work is for; 0: its port belongs to none. */
+/* The service of a piece of new work; 0: its port belongs to none. */
 SPW_INLINE u32 spw_service(const struct spw_packet *packet, const struct spw_ruleset *ruleset)
 {
 	u32 port = packet->dport;
@@ -94,7 +119,7 @@ SPW_INLINE u32 spw_service(const struct spw_packet *packet, const struct spw_rul
 	return ruleset->udp_ports[port & 0xffff].service;
 }
 
-/* Rule 3. Ports that were not seen, as in a later fragment, never count as management ports. */
+/* Rule 3. Unknown ports, as of a later fragment, are no management ports. */
 SPW_INLINE bool spw_is_management(const struct spw_packet *packet, const struct spw_slot *slot,
 				  const struct spw_ruleset *ruleset)
 {
@@ -116,108 +141,89 @@ SPW_INLINE bool spw_is_cut(const struct spw_slot *slot, u32 level, bool new_work
 	return level >= slot->cut_all_from || (new_work && level >= slot->cut_new_from);
 }
 
-/* Rules 5 and 7: what the level would do to a packet that the first four rules let through. */
+/* Rules 5 and 7: what @level does to a packet that the first four rules let through. */
 SPW_INLINE struct spw_judgement spw_judge_level(const struct spw_packet *packet, const struct spw_slot *slot, u32 level,
 						bool new_work)
 {
 	if (!(packet->found & SPW_FOUND_IP))
-		return spw_judgement(SPW_PASS, SPW_REASON_MALFORMED);
+		return spw_pass(SPW_REASON_MALFORMED, SPW_OPEN_LEVEL);
 	if (spw_is_cut(slot, level, new_work))
-		return spw_judgement(SPW_DROP, SPW_REASON_CUT);
+		return spw_drop(SPW_REASON_CUT);
 	if (packet->found & SPW_FOUND_MALFORMED)
-		return spw_judgement(SPW_PASS, SPW_REASON_MALFORMED);
+		return spw_pass(SPW_REASON_MALFORMED, SPW_OPEN_LEVEL | SPW_OPEN_LIMITS);
 	if (!new_work)
-		return spw_judgement(SPW_PASS, SPW_REASON_ESTABLISHED);
-	return spw_judgement(SPW_PASS, SPW_REASON_ADMITTED);
+		return spw_pass(SPW_REASON_ESTABLISHED, SPW_OPEN_LEVEL | SPW_OPEN_LIMITS);
+	return spw_pass(SPW_REASON_ADMITTED, SPW_OPEN_LEVEL | SPW_OPEN_LIMITS | SPW_OPEN_BUDGET);
 }
 
 /**
- * spw_judge() - rules 2 to 5 and 7, for a packet that rule 1 did not settle. If it passes, rules 6 and 8 may still be
- * asked (spw_is_limited()), and for SPW_REASON_ADMITTED rules 9 and 10, if its port belongs to a service; where they
- * say nothing, that is the judgement.
+ * spw_judge() - rules 1 to 5 and 7. `open` of the result tells which of the others are still to be asked.
  * @slot: of its source; where the source could not be read, slot 0
  * @new_work: spw_is_new_work()
  */
 SPW_INLINE struct spw_judgement spw_judge(const struct spw_packet *packet, const struct spw_slot *slot,
-					  const struct spw_ruleset *ruleset, const struct spw_admission *order,
+					  const struct spw_ruleset *ruleset, const struct spw_admission *admission,
 					  bool new_work)
 {
-	bool enforcing = order->leased && !order->observing;
+	u32 essential = spw_essential(packet);
+	struct spw_judgement judgement;
 
-	if (packet->found & SPW_FOUND_MALFORMED && ruleset->malformed_drop && enforcing)
-		return spw_judgement(SPW_DROP, SPW_REASON_MALFORMED_DROP);
+	if (essential != SPW_REASONS)
+		return spw_pass(essential, 0);
+	if (packet->found & SPW_FOUND_MALFORMED && ruleset->malformed_drop && admission->leased &&
+	    !admission->observing)
+		return spw_drop(SPW_REASON_MALFORMED_DROP);
 	if (spw_is_management(packet, slot, ruleset))
-		return spw_judgement(SPW_PASS, SPW_REASON_MANAGEMENT);
-	if (!order->leased)
-		return spw_judgement(SPW_PASS, SPW_REASON_NO_LEASE);
-	if (order->observing)
-		return spw_judgement(SPW_PASS, SPW_REASON_OBSERVE);
-	return spw_judge_level(packet, slot, order->level, new_work);
-}
-
-/*
- * Are rules 6 and 8 to be asked of a class with limits, after the judgement of those before them? Malformed packets
- * whose source could be read count among the others of that source.
- */
-SPW_INLINE bool spw_is_limited(struct spw_judgement judgement, const struct spw_packet *packet,
-			       const struct spw_slot *slot, const struct spw_admission *order, bool new_work)
-{
-	const u32 judged = 1u << SPW_REASON_MALFORMED | 1u << SPW_REASON_OBSERVE | 1u << SPW_REASON_ESTABLISHED |
-			   1u << SPW_REASON_ADMITTED;
-
-	if (!(judged >> judgement.reason & 1) || !(packet->found & SPW_FOUND_IP))
-		return false;
-	return judgement.reason != SPW_REASON_OBSERVE || !spw_is_cut(slot, order->level, new_work);
+		return spw_pass(SPW_REASON_MANAGEMENT, 0);
+	if (!admission->leased)
+		return spw_pass(SPW_REASON_NO_LEASE, SPW_OPEN_LEVEL);
+	judgement = spw_judge_level(packet, slot, admission->level, new_work);
+	if (admission->observing)
+		return spw_pass(SPW_REASON_OBSERVE, judgement.open | SPW_OPEN_LEVEL);
+	return judgement;
 }
 
 /* Rule 9 is spw_is_in(). */
 
 /**
  * spw_tolerance() - the backlog up to which rule 10 admits new work of a class.
- * @resent: it was refused before, or lost; whoever comes for the first time can still be answered in time
+ * @resent: a retry; a first attempt can still be answered in time
  */
 SPW_INLINE u64 spw_tolerance(const struct spw_class_admission *class, bool resent)
 {
-	return resent ? class->room - (class->room >> 8) * (class->withheld & 0xff) : class->room;
+	u64 tolerance = class->tolerance_ticks;
+
+	return resent ? tolerance - (tolerance >> 8) * (class->withheld & 0xff) : tolerance;
 }
 
 /**
- * spw_is_over() - rule 10; charges the cell unless it says so.
- * @room: spw_tolerance(), or SPW_TOLERANCE_ALL for what goes on an admitted handshake
+ * spw_is_over() - rule 10: charges the cell, or returns true.
+ * @tolerance: spw_tolerance(), or SPW_TOLERANCE_ALL for the rest of an admitted handshake
  * @cell: arrival time of the service's budget cell
- * @refusal: what this CPU remembers of the class
+ * @refusal: the last one of the class on this CPU
  * @now: ticks
  */
-SPW_INLINE bool spw_is_over(const struct spw_service_admission *order, u64 room, u64 *cell, struct spw_refusal *refusal,
-			    u64 now)
+SPW_INLINE bool spw_is_over(const struct spw_service_admission *admission, u64 tolerance, u64 *cell,
+			    struct spw_refusal *refusal, u64 now)
 {
 	u64 arrival = 0;
 
-	if (room == SPW_TOLERANCE_ALL) {
-		spw_meter_charge(cell, now, order->interval_ticks, order->debt_ticks);
+	if (tolerance == SPW_TOLERANCE_ALL) {
+		spw_meter_charge(cell, now, admission->interval_ticks, admission->debt_ticks);
 		return false;
 	}
-	if (now < refusal->until_ticks && room <= refusal->room)
+	if (now < refusal->until_ticks && tolerance <= refusal->tolerance_ticks)
 		return true;
-	if (spw_meter_admit(cell, now, order->interval_ticks, room, &arrival))
+	if (spw_meter_admit(cell, now, admission->interval_ticks, tolerance, &arrival))
 		return false;
-	refusal->until_ticks = arrival - room;
-	refusal->room = room;
+	refusal->until_ticks = arrival - tolerance;
+	refusal->tolerance_ticks = tolerance;
 	return true;
 }
 
-/* Of new work: is it for rules 9 and 10 to judge it, after the judgement of those before them? */
-SPW_INLINE bool spw_is_undecided(struct spw_judgement judgement, const struct spw_slot *slot,
-				 const struct spw_admission *order)
-{
-	if (judgement.reason == SPW_REASON_ADMITTED)
-		return true;
-	return judgement.reason == SPW_REASON_OBSERVE && !spw_is_cut(slot, order->level, true);
-}
-
 /**
- * spw_would_drop() - for a packet that passed: would it have been dropped, had an agent enforced @level?
- * What rules 1 and 3 pass, passes at every level.
+ * spw_would_drop() - would a packet that passed have been dropped, had an agent enforced @level? Not for what rules 1
+ * and 3 pass.
  */
 SPW_INLINE bool spw_would_drop(const struct spw_packet *packet, const struct spw_slot *slot,
 			       const struct spw_ruleset *ruleset, u32 level, bool new_work)

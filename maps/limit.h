@@ -1,17 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * How much a source, a prefix or a class may send, whatever the budget: rules 6 and 8 of the order of judgement
- * (bpf/verdict.h). Two maps of one value each:
- *   limits   struct spw_limits, written by the agent, read-only to programs; each field stands for itself
- *   meters   struct spw_meters, written by the datapath alone; pinned, so that neither upgrade nor restart hands out a
- *            second burst
- * Both can be mapped into memory, which also lays them out from the beginning of a page.
+ * (bpf/verdict.h). Two maps of one value each, both mmapable, so values start on a page:
+ *   limits   struct spw_limits, written by the agent, read-only to programs; fields are independent
+ *   meters   struct spw_meters, written by the datapath only; pinned, so that no restart grants a second burst
  *
- * METERS. Cells of the algorithm in bpf/meter.h, in arrays of a fixed size: nothing is ever entered, evicted or full.
- * A source has cells in two rows, each found by a hash of its own, and is over a limit only if both say so: sharing a
- * cell with somebody heavy does no harm unless it happens in both rows at once. In turn each row is given another seed,
- * so no two sources share their cells for ever. A row whose seed is new does not know yet what its sources have sent.
- * While it warms it is charged, from what the other one knows, but not asked.
+ * METERS. GCRA cells (bpf/meter.h) in arrays of fixed size: nothing is inserted, evicted or full. A source has a cell
+ * in each of two rows, found by independent hashes, and is over a limit only if both say so: a collision with a heavy
+ * source matters only if it happens in both rows. Rows are reseeded in turn, so no collision lasts. A reseeded row does
+ * not know yet what its sources have sent; while it warms it is charged, from what the other row knows, but not asked.
  */
 #ifndef SPW_MAPS_LIMIT_H
 #define SPW_MAPS_LIMIT_H
@@ -34,17 +31,17 @@ enum spw_limit_kind {
 	SPW_KINDS = 3,
 };
 
-/* In the order in which they are judged: rule 6, then rule 8. */
+/* In the order of judgement: rule 6, then rule 8. */
 #define SPW_LIMIT_BIT(scope, kind)                                                                                     \
 	(1u << ((kind) == SPW_KIND_NEW ? SPW_SCOPES * 2 + (scope) : (scope)*2 + (kind)-SPW_KIND_PACKETS))
 #define SPW_LIMITS_NEW (7u << SPW_SCOPES * 2)
 
-/* A byte costs less than a tick where ten gigabits a second may pass: this many cost `cost`. */
+/* At ten gigabits a second a byte takes less than a tick, so bits are metered in units of this many bytes. */
 #define SPW_LIMIT_BYTES_SHIFT 10
 
 struct spw_limit {
-	u64 cost; /* ticks of one piece of new work, one packet, or 1,024 bytes */
-	u64 room; /* ticks: refused while the backlog exceeds this */
+	u64 interval_ticks;  /* emission interval: of one piece of new work, one packet, or 1,024 bytes */
+	u64 tolerance_ticks; /* burst tolerance: refused while the backlog exceeds this */
 };
 
 struct spw_class_limits {
@@ -56,16 +53,15 @@ struct spw_class_limits {
 
 enum spw_meter_sizes {
 	SPW_ROWS = 2,
-	SPW_METER_TABLES =
-		2, /* of sources, of prefixes: enum spw_limit_scope without the class, which has its own cell */
-	SPW_STRIP_CELLS = 256, /* of a row, in one page; two for a source: new work and packets, beside each other */
+	SPW_METER_TABLES = 2,  /* of sources, of prefixes: enum spw_limit_scope less the class, which has a cell */
+	SPW_STRIP_CELLS = 256, /* cells of a row in one page; a source has two side by side: new work, packets */
 	SPW_SOURCE_PAGES = 1 << 12,
 	SPW_PREFIX_PAGES = 1 << 9,
 	SPW_SOURCE_CELLS = SPW_SOURCE_PAGES * SPW_STRIP_CELLS, /* of a row */
 	SPW_PREFIX_CELLS = SPW_PREFIX_PAGES * SPW_STRIP_CELLS,
 };
 
-#define SPW_BLIND (1ULL << 63)
+#define SPW_WARMING (1ULL << 63)
 
 /* How the addresses of a family become keys. */
 struct spw_family_limits {
@@ -75,8 +71,8 @@ struct spw_family_limits {
 };
 
 struct spw_limits {
-	u64 seeds[SPW_ROWS]; /* secret */
-	u64 blind[SPW_ROWS]; /* SPW_BLIND: the row is charged but not asked, as it warms; otherwise 0 */
+	u64 seeds[SPW_ROWS];		      /* secret */
+	u64 warming[SPW_ROWS];		      /* SPW_WARMING: the row is charged but not asked; otherwise 0 */
 	struct spw_family_limits families[2]; /* IPv4, IPv6 */
 	u64 reserved[6];
 	struct spw_class_limits classes[SPW_CLASSES_MAX]; /* by class identity */
@@ -88,10 +84,7 @@ struct spw_class_cell {
 	u64 reserved[7];
 };
 
-/*
- * A piece of both rows. A source has its cells of both in one page of memory, as the processor's translation of an
- * address that is not at hand costs more than the cell.
- */
+/* A piece of both rows. Both cells of a source are in one page: a TLB miss costs more than the cell. */
 struct spw_meter_page {
 	u64 rows[SPW_ROWS][SPW_STRIP_CELLS];
 };
@@ -104,24 +97,22 @@ struct spw_meters {
 	struct spw_meter_page source[SPW_SOURCE_PAGES];
 };
 
-/* Where a source or a prefix is metered. Hashes: what counts of them are their lower bits. */
+/* Where a source or a prefix is metered. Hashes, of which the lower bits count. */
 struct spw_bucket {
 	u32 page;
-	u32 pairs[SPW_ROWS]; /* place in the row of the cell of new work, that of packets behind it */
-	u32 bits[SPW_ROWS];  /* that of the cell of bits */
+	u32 pairs[SPW_ROWS]; /* index in the row of the cell of new work; that of packets follows it */
+	u32 bits[SPW_ROWS];  /* index of the cell of bits */
 };
 
-/*
- * Map metering, one value of each CPU: what is known of the packet at hand between looking and charging. Not pinned.
- */
+/* Map metering, one value per CPU: state of the current packet between lookup and charge. Not pinned. */
 struct spw_metering {
-	u64 now;    /* ticks */
-	u64 unrest; /* has a sign where a cell that was looked at has a backlog, or a row warms */
+	u64 now;       /* ticks */
+	u64 unsettled; /* negative if a cell that was read has a backlog, or a row warms */
 	struct spw_bucket buckets[SPW_METER_TABLES];
-	u32 active; /* SPW_LIMIT_BIT()s of what is looked at */
+	u32 active; /* SPW_LIMIT_BIT()s of what is looked up */
 	u32 class_id;
 	u32 length; /* in bytes */
-	u32 reason; /* enum spw_reason: what the look has come to */
+	u32 reason; /* enum spw_reason: outcome of the lookup */
 };
 
 _Static_assert(sizeof(struct spw_class_limits) == 192, "three cache lines, the first for a source");

@@ -62,16 +62,16 @@ enum spw_table_shape {
 	SPW_WALK6_MAX = 34,
 };
 
-#define SPW_BAN_FAN	     0x80000000u
-#define SPW_BAN_LINES	     0x40000000u
-#define SPW_BAN_LINES_SHIFT  26
-#define SPW_BAN_LINES_MASK   0x01ffffffu
-#define SPW_BAN_BITS_SHIFT   27
-#define SPW_BAN_BITS_MASK    15u
-#define SPW_BAN_INDEX_MASK   0x07ffffffu
-#define SPW_BAN_WINDOW_SHIFT 25
-#define SPW_BAN_WINDOW_MASK  63u
-#define SPW_BAN_UNIT_MASK    0x01ffffffu
+#define SPW_ENTRY_FAN	       0x80000000u
+#define SPW_ENTRY_LINES	       0x40000000u
+#define SPW_ENTRY_LINES_SHIFT  26
+#define SPW_ENTRY_LINES_MASK   0x01ffffffu
+#define SPW_ENTRY_BITS_SHIFT   27
+#define SPW_ENTRY_BITS_MASK    15u
+#define SPW_ENTRY_INDEX_MASK   0x07ffffffu
+#define SPW_ENTRY_WINDOW_SHIFT 25
+#define SPW_ENTRY_WINDOW_MASK  63u
+#define SPW_ENTRY_UNIT_MASK    0x01ffffffu
 
 #define SPW_SLOT_NONE 0u     /* slot 0: what no list names */
 #define SPW_SLOT_DEEP 0x7ffu /* not a slot: go on at `deep` */

@@ -33,14 +33,14 @@ void bench_subject_free(struct bench_subject *subject)
 static void give_order(const struct bench_spillway *spillway, enum bench_case which)
 {
 	u64 interval_ticks = 0;
-	struct spw_class_admission class = {.room = UINT64_MAX - 1, .share = SPW_SHARE_ALL};
+	struct spw_class_admission class = {.tolerance_ticks = UINT64_MAX - 1, .share = SPW_SHARE_ALL};
 
 	if (which == BENCH_SHARE)
 		class.share = SPW_SHARE_ALL - 1;
 	else if (which == BENCH_OUT)
 		class.share = 0;
 	else if (which == BENCH_OVER)
-		class.room = 0;
+		class.tolerance_ticks = 0;
 	if (which != BENCH_SERVICE)
 		interval_ticks = which == BENCH_OVER ? 1ull << 50 : 1;
 	bench_spillway_order(spillway, interval_ticks, class);

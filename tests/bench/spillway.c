@@ -64,7 +64,7 @@ void bench_spillway_limit(const struct bench_spillway *spillway, const struct be
 	limits.seeds[1] = 0xdee5;
 	spw_limits_plan(&policy, NULL, spillway->datapath.jiffies_per_second, &limits);
 	for (u32 i = 0; i < SPW_CLASSES_MAX && ruleset->limits == BENCH_BEYOND_LIMITS; i++)
-		limits.classes[i].limits[SPW_SCOPE_SOURCE][SPW_KIND_PACKETS].cost *= BENCH_BEYOND_S;
+		limits.classes[i].limits[SPW_SCOPE_SOURCE][SPW_KIND_PACKETS].interval_ticks *= BENCH_BEYOND_S;
 	if (spw_datapath_limit(&spillway->datapath, &limits))
 		err(1, "cannot hand over limits");
 }
@@ -83,7 +83,7 @@ void bench_spillway_order(const struct bench_spillway *spillway, u64 interval_ti
 
 void bench_spillway_budget(const struct bench_spillway *spillway, bool admitting)
 {
-	const struct spw_class_admission class = {.room = admitting ? UINT64_MAX - 1 : 0, .share = SPW_SHARE_ALL};
+	const struct spw_class_admission class = {.tolerance_ticks = admitting ? UINT64_MAX - 1 : 0, .share = SPW_SHARE_ALL};
 
 	bench_spillway_order(spillway, admitting ? 1 : 1ull << 50, class);
 }

@@ -130,9 +130,9 @@ class Driver:
         scope, kind = ("source", "prefix", "class").index(scope), ("new", "packets", "bits").index(kind)
         self.ask("limit", class_id, scope, kind, rate, rate if burst is None else burst, levels.index(level))
 
-    def seeds(self, first, second, blind=None):
-        """@blind: the row that warms."""
-        self.ask("seeds", int(blind == 0), first, int(blind == 1), second)
+    def seeds(self, first, second, warming=None):
+        """@warming: the row that warms."""
+        self.ask("seeds", int(warming == 0), first, int(warming == 1), second)
 
     def reasons(self):
         """Packets by name of reason."""

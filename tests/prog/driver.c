@@ -308,13 +308,13 @@ static void set_fair(const char *arguments)
 static void set_seeds(const char *arguments)
 {
 	unsigned long long seeds[SPW_ROWS];
-	u32 blind[SPW_ROWS];
+	u32 warming[SPW_ROWS];
 
-	if (sscanf(arguments, "%u %llu %u %llu", &blind[0], &seeds[0], &blind[1], &seeds[1]) != 4)
+	if (sscanf(arguments, "%u %llu %u %llu", &warming[0], &seeds[0], &warming[1], &seeds[1]) != 4)
 		errx(2, "seeds: %s", arguments);
 	for (u32 row = 0; row < SPW_ROWS; row++) {
 		limits.seeds[row] = seeds[row];
-		limits.blind[row] = blind[row] ? SPW_BLIND : 0;
+		limits.warming[row] = warming[row] ? SPW_WARMING : 0;
 	}
 	write_limits();
 	puts("ok");

@@ -281,9 +281,9 @@ def test_reseeding(tap):
             _, begin, _, _ = driver.run(ack(host(ABROAD)))
             for row in (0, 1, 0):
                 if warming:
-                    driver.seeds(*seeds, blind=row)
+                    driver.seeds(*seeds, warming=row)
                 seeds[row] += 12345
-                driver.seeds(*seeds, blind=row if warming else None)
+                driver.seeds(*seeds, warming=row if warming else None)
                 until = time.monotonic() + 1.1 * burst / rate if warming else 0
                 while True:
                     passed += hammer(driver, frame, scaled(100), 2)[0]
@@ -375,14 +375,14 @@ def test_collision(tap):
         got = verdicts(driver, [syn(light, n) for n in range(5)])
         tap.equal(got, ["admitted"] * 5, "one shared cell of two harms nobody (fault 18)")
         tap.equal(driver.ask("meters")[0], 3, "... which the fill of the meters tells: three cells of two sources")
-        # The other row made blind, the heavy one is met in all that is asked.
-        driver.seeds(*SEEDS, blind=1)
+        # The other row made warming, the heavy one is met in all that is asked.
+        driver.seeds(*SEEDS, warming=1)
         lost = 0
         for turn in range(20):
             hammer(driver, syn(heavy), 20, 2)
             lost += driver.run(syn(light, turn))[0] == "source_new"
         tap.ok(lost >= 10, "... shared in every row that is asked, the light one loses (fault 18)", lost)
-        driver.seeds(next_seed(heavy, light), SEEDS[1], blind=1)
+        driver.seeds(next_seed(heavy, light), SEEDS[1], warming=1)
         reasons = collections.Counter()
         for turn in range(20):
             time.sleep(0.3)  # the light one may have its next at its rate, were it not for the heavy one

@@ -126,7 +126,7 @@ static u64 backlog_of(const struct sim *sim, const struct sim_site *site)
 static bool crowded_out(const struct sim *sim, const struct sim_site *site, const struct spw_class_admission *class,
 			bool resent)
 {
-	return class->room != SPW_TOLERANCE_ALL && backlog_of(sim, site) > spw_tolerance(class, resent);
+	return class->tolerance_ticks != SPW_TOLERANCE_ALL && backlog_of(sim, site) > spw_tolerance(class, resent);
 }
 
 /* What is refused at an instant is refused to every lower class too, whatever place its source has. */
@@ -142,19 +142,19 @@ static void check_priority(struct sim *sim, const struct sim_site *site, const s
 			break_rule(sim, "a class was refused while a lower one was not");
 }
 
-static void charge(struct sim *sim, struct sim_site *site, const struct spw_service_admission *order, u64 room)
+static void charge(struct sim *sim, struct sim_site *site, const struct spw_service_admission *order, u64 tolerance)
 {
 	u64 now = spw_meter_ticks(jiffies_now(sim));
 	double cost = (double)order->interval_ticks, jiffy = (double)spw_meter_ticks(1);
 
-	if (room == SPW_TOLERANCE_ALL) {
+	if (tolerance == SPW_TOLERANCE_ALL) {
 		spw_meter_charge(&site->arrival_ticks, now, order->interval_ticks, order->debt_ticks);
 		return;
 	}
-	spw_meter_admit(&site->arrival_ticks, now, order->interval_ticks, room, &(u64){0});
-	/* One unit may begin within the room, and the clock has steps. */
+	spw_meter_admit(&site->arrival_ticks, now, order->interval_ticks, tolerance, &(u64){0});
+	/* One unit may begin within the tolerance, and the clock has steps. */
 	site->backlog_s += cost / jiffy / JIFFIES_PER_S;
-	if (site->backlog_s * JIFFIES_PER_S * jiffy > (double)room + jiffy + 2 * cost)
+	if (site->backlog_s * JIFFIES_PER_S * jiffy > (double)tolerance + jiffy + 2 * cost)
 		break_rule(sim, "more was admitted than budget x time + depth");
 }
 
@@ -362,7 +362,8 @@ static void check_orders(struct sim *sim, u32 i)
 		if (policy->classes[rank].cut_from <= sim->decision.level)
 			continue;
 		if (above &&
-		    (above->room < class->room || (above->room == class->room && class->room != SPW_TOLERANCE_ALL)))
+		    (above->tolerance_ticks < class->tolerance_ticks ||
+		     (above->tolerance_ticks == class->tolerance_ticks && class->tolerance_ticks != SPW_TOLERANCE_ALL)))
 			break_rule(sim, "rooms don't fall with rank");
 		if (above && above->share != SPW_SHARE_ALL && class->share)
 			break_rule(sim, "a share below a class that is not whole");

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "bpf/ban_filter.h"
 #include "user/core/bans/ban_set.h"
 #include "user/core/table/prefix_rows.h"
 
@@ -192,21 +193,21 @@ static const struct spw_ban_part *active(const struct spw_ban_filter *filter)
 	return &filter->parts[filter->active - 1];
 }
 
-/* Whether the datapath's probes for this source come to the key of @prefix. */
+/* Whether the datapath's lookup for this source come to the key of @prefix. */
 static bool passes(const struct spw_ban_filter *filter, const struct spw_prefix *prefix, struct spw_addr source)
 {
 	const struct spw_ban_part *part = active(filter);
-	const struct spw_ban_probe *probe = &part->probes[prefix->family == 4 ? 0 : SPW_BAN_LENGTHS4 + 1];
+	const struct spw_ban_length *in_use = &part->lengths[prefix->family == 4 ? 0 : SPW_BAN_LENGTHS4 + 1];
 
 	if (!spw_ban_near(filter, part, prefix->family, source.hi))
 		return false;
-	for (u32 before = 129; probe->used; before = probe++->length) {
-		assert_true(probe->length < before);
-		if (probe->length == prefix->len)
-			return (source.hi & probe->mask_hi) == prefix->addr.hi &&
-			       (source.lo & probe->mask_lo) == prefix->addr.lo &&
+	for (u32 before = 129; in_use->used; before = in_use++->length) {
+		assert_true(in_use->length < before);
+		if (in_use->length == prefix->len)
+			return (source.hi & in_use->mask_hi) == prefix->addr.hi &&
+			       (source.lo & in_use->mask_lo) == prefix->addr.lo &&
 			       spw_ban_perhaps(part->keys,
-					       spw_ban_hash(filter, prefix->addr.hi, prefix->addr.lo, probe->tag));
+					       spw_ban_hash(filter, prefix->addr.hi, prefix->addr.lo, in_use->tag));
 	}
 	return false;
 }

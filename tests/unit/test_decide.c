@@ -654,15 +654,15 @@ static void test_plan(void **state)
 	assert_true(fabs((double)order->interval_ticks - 250.0 / 1100 * TICK_TICKS) < 2);
 	assert_int_equal(order->stay_jiffies, 600 * 250);
 	assert_int_equal(order->salt, 77);
-	assert_true(order->debt_ticks > order->classes[6].room);
+	assert_true(order->debt_ticks > order->classes[6].tolerance_ticks);
 	assert_true(orders[1].interval_ticks == 0 && orders[3].interval_ticks == 0);
 	/* By class identity; all are in, and the highest is only charged. */
-	assert_true(order->classes[5].room == SPW_TOLERANCE_ALL);
+	assert_true(order->classes[5].tolerance_ticks == SPW_TOLERANCE_ALL);
 	for (u32 id = 6; id <= 8; id++)
 		assert_true(order->classes[id].share == SPW_SHARE_ALL);
-	assert_true(fabs((double)order->classes[6].room - 0.88 * 25 * TICK_TICKS) < 2);
-	assert_true(fabs((double)order->classes[8].room - 0.55 * 25 * TICK_TICKS) < 2);
-	assert_true(order->classes[6].room > order->classes[7].room && order->classes[7].room > order->classes[8].room);
+	assert_true(fabs((double)order->classes[6].tolerance_ticks - 0.88 * 25 * TICK_TICKS) < 2);
+	assert_true(fabs((double)order->classes[8].tolerance_ticks - 0.55 * 25 * TICK_TICKS) < 2);
+	assert_true(order->classes[6].tolerance_ticks > order->classes[7].tolerance_ticks && order->classes[7].tolerance_ticks > order->classes[8].tolerance_ticks);
 	/* What sheds keeps three quarters for fresh work, but leaves as much as a lower class has that is let in. */
 	assert_true(order->classes[6].withheld == 0 && order->classes[7].withheld == 0);
 	for (u32 rank = 1; rank < 4; rank++)
@@ -670,15 +670,15 @@ static void test_plan(void **state)
 	bench.decision.services[0].classes[3].share = 0;
 	spw_plan(&bench.policy, &bench.decision, 250, 77, orders);
 	assert_int_equal(order->classes[7].withheld, 192);
-	assert_in_range(spw_tolerance(&order->classes[6], true), order->classes[7].room, order->classes[6].room);
+	assert_in_range(spw_tolerance(&order->classes[6], true), order->classes[7].tolerance_ticks, order->classes[6].tolerance_ticks);
 	for (u32 rank = 1; rank < 4; rank++)
 		bench.decision.services[0].classes[rank].sheds = false;
 	bench.decision.services[0].classes[3].share = 1;
 	/* Few units in the depth: the lowest class still has room for some, and the others for more. */
 	bench.decision.services[0].budget_per_s = 10;
 	spw_plan(&bench.policy, &bench.decision, 250, 77, orders);
-	assert_true(order->classes[8].room >= 24 * order->interval_ticks);
-	assert_true(order->classes[6].room > order->classes[7].room && order->classes[7].room > order->classes[8].room);
+	assert_true(order->classes[8].tolerance_ticks >= 24 * order->interval_ticks);
+	assert_true(order->classes[6].tolerance_ticks > order->classes[7].tolerance_ticks && order->classes[7].tolerance_ticks > order->classes[8].tolerance_ticks);
 	bench.decision.services[0].classes[3].share = 0.25;
 	bench.decision.services[0].budget_per_s = 0;
 	spw_plan(&bench.policy, &bench.decision, 250, 77, orders);

@@ -60,9 +60,9 @@ static u32 send(u64 source, u32 length, bool new_work)
 					.active = new_work ? active : active & ~SPW_LIMITS_NEW,
 					.length = length};
 
-	reason = spw_look(&limits, meters, source, 4, &metering);
+	reason = spw_limits_lookup(&limits, meters, source, 4, &metering);
 	if (reason == SPW_REASON_ADMITTED)
-		spw_charge(&limits, meters, &metering);
+		spw_limits_charge(&limits, meters, &metering);
 	return reason;
 }
 
@@ -163,10 +163,10 @@ static void who_was_late_forgets_nothing(void **state)
 		set(scopes[i], SPW_KIND_NEW, 10, 50);
 		late = (struct spw_metering){
 			.now = jiffy << SPW_TICK_SHIFT, .active = limits.classes[0].active[SPW_GREEN], .length = 60};
-		assert_int_equal(spw_look(&limits, meters, address(1), 4, &late), SPW_REASON_ADMITTED);
+		assert_int_equal(spw_limits_lookup(&limits, meters, address(1), 4, &late), SPW_REASON_ADMITTED);
 		for (u32 n = 0; n < 200; n++)
 			admitted += send(address(1), 60, true) == SPW_REASON_ADMITTED;
-		spw_charge(&limits, meters, &late);
+		spw_limits_charge(&limits, meters, &late);
 		for (u32 n = 0; n < 200; n++)
 			admitted += send(address(1), 60, true) == SPW_REASON_ADMITTED;
 		assert_in_range(admitted, 50, 52);
@@ -210,12 +210,13 @@ static void one_crowd(u32 heavy)
 		spw_fill_scan(&fill, meters->source, SPW_SOURCE_PAGES, 128, jiffy << SPW_TICK_SHIFT,
 			      spw_least_tolerance(&limits, SPW_SCOPE_SOURCE, SPW_GREEN));
 	assert_int_equal(fill.scans, 1);
-	expected = spw_fill_wrong(&fill, limits.blind);
+	expected = spw_fill_wrong(&fill, limits.warming);
 	for (u32 i = 0; i < asked; i++) {
 		struct spw_metering metering = {.now = jiffy << SPW_TICK_SHIFT,
 						.active = limits.classes[0].active[SPW_GREEN]};
 
-		wrong += spw_look(&limits, meters, next_random() & ~0xffffffffull, 4, &metering) != SPW_REASON_ADMITTED;
+		wrong += spw_limits_lookup(&limits, meters, next_random() & ~0xffffffffull, 4, &metering) !=
+			 SPW_REASON_ADMITTED;
 	}
 	wrong /= asked;
 	sigma = sqrt(expected / asked) + 1.0 / asked;
@@ -287,21 +288,21 @@ static void seeds_come_in_turn(void **state)
 		/* A seed changes only where the row has been blind for a tick, and never both. */
 		assert_true(differ <= 1);
 		if (differ)
-			assert_true(limits.blind[seeds[1] != limits.seeds[1]] == SPW_BLIND);
-		assert_true(!(limits.blind[0] && limits.blind[1]));
+			assert_true(limits.warming[seeds[1] != limits.seeds[1]] == SPW_WARMING);
+		assert_true(!(limits.warming[0] && limits.warming[1]));
 		changes += differ;
-		warming += limits.blind[0] || limits.blind[1];
+		warming += limits.warming[0] || limits.warming[1];
 		memcpy(seeds, limits.seeds, sizeof(seeds));
 	}
 	assert_in_range(changes, 4, 5);
 	assert_in_range(warming, changes * 20, changes * 22 + 1);
 	/* An agent that was killed in the middle: the next one ends the warming, after all of it. */
-	limits.blind[0] = SPW_BLIND;
+	limits.warming[0] = SPW_WARMING;
 	reseeding = (struct spw_reseeding){0};
 	assert_false(spw_reseed(&reseeding, 1000 * SECOND, 2 * SECOND, 1, &limits));
 	assert_false(spw_reseed(&reseeding, 1001 * SECOND, 2 * SECOND, 1, &limits));
 	assert_true(spw_reseed(&reseeding, 1002 * SECOND, 2 * SECOND, 1, &limits));
-	assert_true(!limits.blind[0] && !limits.blind[1]);
+	assert_true(!limits.warming[0] && !limits.warming[1]);
 }
 
 /* ---- fair shares ---- */
@@ -368,10 +369,11 @@ static void fair_shares_become_limits(void **state)
 	spw_limits_plan(&policy, fair, HZ, &limits);
 	assert_int_equal(class->active[SPW_GREEN],
 			 SPW_LIMIT_BIT(SPW_SCOPE_SOURCE, SPW_KIND_NEW) | SPW_LIMIT_BIT(SPW_SCOPE_PREFIX, SPW_KIND_NEW));
-	assert_int_equal(class->limits[SPW_SCOPE_SOURCE][SPW_KIND_NEW].cost, ((u64)HZ << SPW_TICK_SHIFT) / 20);
+	assert_int_equal(class->limits[SPW_SCOPE_SOURCE][SPW_KIND_NEW].interval_ticks,
+			 ((u64)HZ << SPW_TICK_SHIFT) / 20);
 	policy.classes[0].rates[SPW_SCOPE_SOURCE][SPW_KIND_NEW].per_s = 5;
 	spw_limits_plan(&policy, fair, HZ, &limits);
-	assert_int_equal(class->limits[SPW_SCOPE_SOURCE][SPW_KIND_NEW].cost, ((u64)HZ << SPW_TICK_SHIFT) / 5);
+	assert_int_equal(class->limits[SPW_SCOPE_SOURCE][SPW_KIND_NEW].interval_ticks, ((u64)HZ << SPW_TICK_SHIFT) / 5);
 }
 
 static int make_meters(void **state)

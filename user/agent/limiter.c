@@ -169,7 +169,7 @@ void agent_limit(struct agent *agent, u64 now)
 	if (spw_reseed(&limiting->reseeding, now, longest_ns(agent), draw(), &limiting->limits) || changed)
 		write_limits(agent);
 	look_into_meters(agent);
-	memcpy(limiting->state.blind, limiting->limits.blind, sizeof(limiting->state.blind));
+	memcpy(limiting->state.warming, limiting->limits.warming, sizeof(limiting->state.warming));
 	limiting->state.reseeds = limiting->reseeding.count;
 	limiting->state.classes_count = limiting->policy.classes_count;
 	memcpy(limiting->state.fair_per_s, limiting->fair_per_s, sizeof(limiting->state.fair_per_s));

@@ -9,7 +9,7 @@
 
 struct spw_meter_state {
 	struct spw_fill fill[SPW_METER_TABLES];
-	u64 blind[SPW_ROWS]; /* as in struct spw_limits */
+	u64 warming[SPW_ROWS]; /* as in struct spw_limits */
 	u64 reseeds;	     /* since the agent was started */
 	u64 longest_scan_ns; /* of a tick */
 	u32 classes_count;

@@ -37,7 +37,7 @@ static void emit_wrong(struct page *page, const struct scene *scene)
 	for (u32 table = 0; table < SPW_METER_TABLES; table++)
 		if (scene->meters->fill[table].scans)
 			put_number(page, LABELS({"table", spw_scope_name(table)}),
-				   spw_fill_wrong(&scene->meters->fill[table], scene->meters->blind));
+				   spw_fill_wrong(&scene->meters->fill[table], scene->meters->warming));
 }
 
 static void emit_cells(struct page *page, const struct scene *scene)
@@ -51,7 +51,7 @@ static void emit_cells(struct page *page, const struct scene *scene)
 
 static void emit_warming(struct page *page, const struct scene *scene)
 {
-	put_count(page, NULL, scene->meters->blind[0] || scene->meters->blind[1]);
+	put_count(page, NULL, scene->meters->warming[0] || scene->meters->warming[1]);
 }
 
 static void emit_reseeds(struct page *page, const struct scene *scene)

@@ -6,11 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bpf/ban_filter.h"
 #include "bpf/mix.h"
 
 #define INDEX_SLOTS    (2 * SPW_BANS_MAX)
 #define FIRST_CAPACITY 256
-#define PROBES6	       (SPW_BAN_LENGTHS4 + 1)
+#define LENGTHS6       (SPW_BAN_LENGTHS4 + 1)
 
 int spw_ban_set_init(struct spw_ban_set *set, u64 seed)
 {
@@ -285,9 +286,9 @@ static u64 make_tag(const struct spw_ban_filter *filter, u32 kind, u8 family, u3
 	return spw_mix(filter->seed[0] ^ ((u64)kind << 16 | (u64)family << 8 | len));
 }
 
-static struct spw_ban_probe make_probe(const struct spw_ban_filter *filter, u8 family, u32 len)
+static struct spw_ban_length make_length(const struct spw_ban_filter *filter, u8 family, u32 len)
 {
-	return (struct spw_ban_probe){
+	return (struct spw_ban_length){
 		.mask_hi = upper_bits(len < 64 ? len : 64),
 		.mask_lo = len > 64 ? upper_bits(len - 64) : 0,
 		.tag = make_tag(filter, 0, family, len),
@@ -300,21 +301,21 @@ bool spw_ban_filter_add(struct spw_ban_filter *filter, const struct spw_prefix *
 {
 	enum { AT_ONCE = 256 };
 	struct spw_ban_part *part = &filter->parts[(filter->active - 1) & 1];
-	const struct spw_ban_probe *probe = &part->probes[prefix->family == 4 ? 0 : PROBES6];
+	const struct spw_ban_length *in_use = &part->lengths[prefix->family == 4 ? 0 : LENGTHS6];
 
 	if (!filter->active)
 		return false;
-	while (probe->used && probe->length != prefix->len)
-		probe++;
-	if (!probe->used || !add_blocks(filter, part, &prefix->addr, prefix->family, prefix->len, AT_ONCE))
+	while (in_use->used && in_use->length != prefix->len)
+		in_use++;
+	if (!in_use->used || !add_blocks(filter, part, &prefix->addr, prefix->family, prefix->len, AT_ONCE))
 		return false;
-	add(filter, part->keys, prefix->addr.hi, prefix->addr.lo, probe->tag);
+	add(filter, part->keys, prefix->addr.hi, prefix->addr.lo, in_use->tag);
 	return true;
 }
 
 static void make_lengths(const struct spw_ban_filter *filter, const struct spw_ban_set *set, struct spw_ban_part *part)
 {
-	struct spw_ban_probe *probe4 = part->probes, *probe6 = &part->probes[PROBES6];
+	struct spw_ban_length *length4 = part->lengths, *length6 = &part->lengths[LENGTHS6];
 
 	part->block_masks[0] = upper_bits(choose_block_bits(set->by_length4, SPW_BAN_LENGTHS4, SPW_BAN_BLOCK_BITS4));
 	part->block_masks[1] = upper_bits(choose_block_bits(set->by_length6, SPW_BAN_LENGTHS6, SPW_BAN_BLOCK_BITS6));
@@ -322,9 +323,9 @@ static void make_lengths(const struct spw_ban_filter *filter, const struct spw_b
 	part->block_tags[1] = make_tag(filter, 1, 6, 0);
 	for (u32 len = SPW_BAN_LENGTHS6; len--;) {
 		if (len < SPW_BAN_LENGTHS4 && set->by_length4[len])
-			*probe4++ = make_probe(filter, 4, len);
+			*length4++ = make_length(filter, 4, len);
 		if (set->by_length6[len])
-			*probe6++ = make_probe(filter, 6, len);
+			*length6++ = make_length(filter, 6, len);
 	}
 }
 

@@ -4,8 +4,8 @@
 
 #include <string.h>
 
-#define ROOM_MAX	1.0e18 /* ticks: years; and now + room stays far below 2^64 */
-#define COST_MAX	1.0e14
+#define TOLERANCE_MAX	1.0e18 /* ticks: years; and now + tolerance stays far below 2^64 */
+#define INTERVAL_MAX	1.0e14
 #define RESEED_NS	60000000000ull
 #define FRAME_BYTES_MAX 1514
 #define FAIR_BURST	1.0 /* seconds' worth */
@@ -43,13 +43,15 @@ static struct spw_limit make_limit(const struct spw_rate *rate, enum spw_limit_k
 {
 	double jiffy = (double)(1u << SPW_TICK_SHIFT), second = (double)jiffies_per_second * jiffy;
 	double unit = kind == SPW_KIND_BITS ? 8.0 * (1u << SPW_LIMIT_BYTES_SHIFT) : 1;
-	double cost = within(second / rate->per_s * unit, 1, COST_MAX), last = kind == SPW_KIND_BITS ? 0 : cost;
-	double room;
+	double interval = within(second / rate->per_s * unit, 1, INTERVAL_MAX),
+	       last = kind == SPW_KIND_BITS ? 0 : interval;
+	double tolerance;
 
 	if (kind == SPW_KIND_BITS)
-		last = cost * FRAME_BYTES_MAX / (1u << SPW_LIMIT_BYTES_SHIFT);
-	room = rate->burst / unit * cost - last;
-	return (struct spw_limit){.cost = (u64)(cost + 0.5), .room = (u64)within(room, jiffy, ROOM_MAX)};
+		last = interval * FRAME_BYTES_MAX / (1u << SPW_LIMIT_BYTES_SHIFT);
+	tolerance = rate->burst / unit * interval - last;
+	return (struct spw_limit){.interval_ticks = (u64)(interval + 0.5),
+				  .tolerance_ticks = (u64)within(tolerance, jiffy, TOLERANCE_MAX)};
 }
 
 /* The stricter of what is configured and what is fair now. */
@@ -83,7 +85,7 @@ static void plan_class(const struct spw_class_rates *class, double fair_per_s, u
 			const struct spw_rate *configured = &class->rates[scope][kind];
 			struct spw_rate fair = none;
 
-			/* What is not in force at this level is made fair too, as if there were no limit. */
+			/* A limit that is not in force at this level counts as none here. */
 			if (class->fair && fair_per_s > 0 && kind == SPW_KIND_NEW && scope != SPW_SCOPE_CLASS)
 				fair = fair_rate(configured, fair_per_s);
 			if (is_given(&fair))
@@ -130,7 +132,7 @@ u64 spw_limits_longest(const struct spw_limits *limits)
 		for (u32 at = 0; at < (u32)SPW_METER_TABLES * SPW_KINDS; at++) {
 			u32 scope = at / SPW_KINDS, kind = at % SPW_KINDS;
 			const struct spw_limit *limit = &limits->classes[i].limits[scope][kind];
-			u64 span = limit->room + 2 * limit->cost;
+			u64 span = limit->tolerance_ticks + 2 * limit->interval_ticks;
 
 			if (ever_active(&limits->classes[i]) & SPW_LIMIT_BIT(scope, kind) && span > longest)
 				longest = span;
@@ -151,7 +153,7 @@ static u32 warming_row(const struct spw_limits *limits)
 {
 	u32 row = 0;
 
-	while (row < SPW_ROWS && !limits->blind[row])
+	while (row < SPW_ROWS && !limits->warming[row])
 		row++;
 	return row;
 }
@@ -160,7 +162,7 @@ bool spw_reseed(struct spw_reseeding *reseeding, u64 now_ns, u64 longest_ns, u64
 {
 	if (!reseeding->due_ns) {
 		reseeding->due_ns = now_ns + period_ns(longest_ns);
-		/* Left behind in the middle: nobody knows for how long it has warmed. */
+		/* An earlier agent ended in the middle: start the warming time anew. */
 		if (warming_row(limits) < SPW_ROWS)
 			reseeding->begun_ns = now_ns;
 	}
@@ -168,7 +170,7 @@ bool spw_reseed(struct spw_reseeding *reseeding, u64 now_ns, u64 longest_ns, u64
 		if (now_ns - reseeding->begun_ns < longest_ns)
 			return false;
 		reseeding->begun_ns = 0;
-		memset(limits->blind, 0, sizeof(limits->blind));
+		memset(limits->warming, 0, sizeof(limits->warming));
 		return true;
 	}
 	if (warming_row(limits) < SPW_ROWS) {
@@ -179,7 +181,7 @@ bool spw_reseed(struct spw_reseeding *reseeding, u64 now_ns, u64 longest_ns, u64
 	}
 	if (now_ns < reseeding->due_ns)
 		return false;
-	limits->blind[reseeding->row % SPW_ROWS] = SPW_BLIND;
+	limits->warming[reseeding->row % SPW_ROWS] = SPW_WARMING;
 	reseeding->row = (reseeding->row + 1) % SPW_ROWS;
 	reseeding->due_ns = now_ns + period_ns(longest_ns);
 	return true;
@@ -228,9 +230,9 @@ static void scan_page(struct spw_fill *fill, const struct spw_meter_page *page, 
 }
 
 void spw_fill_scan(struct spw_fill *fill, const struct spw_meter_page *pages, u32 pages_count, u32 count, u64 now,
-		   u64 room)
+		   u64 tolerance)
 {
-	u64 edge = room < UINT64_MAX - now ? now + room : UINT64_MAX;
+	u64 edge = tolerance < UINT64_MAX - now ? now + tolerance : UINT64_MAX;
 
 	for (; count; count--) {
 		scan_page(fill, &pages[fill->at], now, edge);
@@ -239,10 +241,10 @@ void spw_fill_scan(struct spw_fill *fill, const struct spw_meter_page *pages, u3
 	}
 }
 
-double spw_fill_wrong(const struct spw_fill *fill, const u64 *blind)
+double spw_fill_wrong(const struct spw_fill *fill, const u64 *warming)
 {
-	if (blind[0] || blind[1])
-		return fill->rows[!!blind[0]].over;
+	if (warming[0] || warming[1])
+		return fill->rows[!!warming[0]].over;
 	return fill->over_in_both;
 }
 
@@ -253,7 +255,7 @@ u64 spw_least_tolerance(const struct spw_limits *limits, u32 scope, u32 level)
 	for (u32 i = 0; i < SPW_CLASSES_MAX && level < SPW_LEVELS; i++)
 		for (u32 kind = 0; kind < SPW_KINDS; kind++)
 			if (limits->classes[i].active[level] & SPW_LIMIT_BIT(scope, kind) &&
-			    limits->classes[i].limits[scope][kind].room < least)
-				least = limits->classes[i].limits[scope][kind].room;
+			    limits->classes[i].limits[scope][kind].tolerance_ticks < least)
+				least = limits->classes[i].limits[scope][kind].tolerance_ticks;
 	return least;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Limits: rates and bursts as the datapath takes them (maps/limit.h), when a row of meters gets another seed, and how
- * full the meters are. Pure; called by the agent (user/agent/limiting.c), by the tests and the bench.
+ * Limits: rates and bursts as GCRA parameters for the datapath (maps/limit.h), reseeding of meter rows, fill of the
+ * meters. Pure; called by the agent (user/agent/limiter.c), the tests and the bench.
  */
 #ifndef SPW_CORE_LIMITS_H
 #define SPW_CORE_LIMITS_H
@@ -11,7 +11,7 @@
 
 #include "maps/limit.h"
 
-/* The defaults: every address is a source of its own, and so is every IPv6 /64; the prefixes around them. */
+/* Defaults: a source is an IPv4 address or an IPv6 /64; the prefixes around them. */
 #define SPW_SOURCE_BITS4 32
 #define SPW_SOURCE_BITS6 64
 #define SPW_PREFIX_BITS4 24
@@ -38,28 +38,27 @@ struct spw_limit_policy {
 	u8 prefix_bits[2];
 };
 
-/** spw_class_is_limited() - whether the datapath has to look at limits of this class at all. */
+/** spw_class_is_limited() - whether the class has any limit at all. */
 bool spw_class_is_limited(const struct spw_class_rates *class);
 
 /**
  * spw_limits_plan() - the limits of all classes.
- * @fair_per_s: by rank, new work per second that a source, and so a prefix, may bring at most now; 0: whatever its
- * limits say
- * @limits: masks and classes are filled in; seeds, salts and the row that warms are left as they are
+ * @fair_per_s: by rank, new work per second that a source or prefix may bring at most now; 0: only the limits count
+ * @limits: masks and classes are filled in; seeds, salts and warming are left as they are
  */
 void spw_limits_plan(const struct spw_limit_policy *policy, const double *fair_per_s, u32 jiffies_per_second,
 		     struct spw_limits *limits);
 
-/** spw_limits_longest() - ticks after which no admitted packet is remembered by any limit in @limits. */
+/** spw_limits_longest() - ticks after which no limit in @limits remembers an admitted packet. */
 u64 spw_limits_longest(const struct spw_limits *limits);
 
 /* ---- seeds ---- */
 
-/* When the seeds change. Begin with all zero. */
+/* When the seeds change. Starts zeroed. */
 struct spw_reseeding {
-	u64 due_ns;   /* the next row's turn */
-	u64 begun_ns; /* the row that warms has had its new seed since then; 0: none has */
-	u64 count;    /* rows that have got another seed */
+	u64 due_ns;   /* when the next row's turn comes */
+	u64 begun_ns; /* when the warming row got its seed; 0: none has one yet */
+	u64 count;    /* rows reseeded so far */
 	u32 row;      /* whose turn is next */
 };
 
@@ -67,13 +66,12 @@ struct spw_reseeding {
  * spw_reseed() - one tick.
  * @longest_ns: spw_limits_longest(), for which a row has to warm
  * @random: drawn anew for each call
- * @limits: seeds and blind are changed; also carried on from where an agent before has left them
- * Returns whether @limits is to be written: one change at a time, as the first has to be seen by every packet before
- * the next.
+ * @limits: seeds and warming are changed; resumes where an earlier agent stopped
+ * Returns whether @limits must be written: one change per call, as every packet has to see one before the next.
  *
- * A row's turn comes every minute, and never before twice the warming time has passed: with longer bursts, the time in
- * which a single row decides would become the rule. Warming is as long as any burst takes to drain, however long: were
- * it shorter, whoever keeps silent for so long would find a row that has forgotten him, and be given a second burst.
+ * A row is reseeded every minute, but no sooner than twice the warming time after the last, so that both rows decide
+ * most of the time. Warming takes as long as the longest burst needs to drain: any shorter, and a source that is silent
+ * meanwhile would get a second burst.
  */
 bool spw_reseed(struct spw_reseeding *reseeding, u64 now_ns, u64 longest_ns, u64 random, struct spw_limits *limits);
 
@@ -82,33 +80,31 @@ bool spw_reseed(struct spw_reseeding *reseeding, u64 now_ns, u64 longest_ns, u64
 /* Of one row of a table: shares of its cells. */
 struct spw_row_fill {
 	double used; /* backlog above 0 */
-	double over; /* of those of one kind, new work or packets, the worse: backlog beyond the smallest room in force
-		      */
+	double over; /* backlog above the smallest tolerance in force; of new work or packets, the worse */
 };
 
-/* A scan that goes on from tick to tick, and the result of the last whole one. */
+/* A scan that runs over several ticks, and the result of the last complete one. */
 struct spw_fill {
-	u32 at; /* page of the scan that goes on */
+	u32 at; /* next page */
 	u64 used[SPW_ROWS];
 	u64 over[SPW_ROWS][2]; /* of new work, of packets; bits are among both */
 	u64 over_pairs[2];     /* a cell of one row and one of the other, in the same page */
-	u64 scans;	       /* whole ones; before the first there is no result */
+	u64 scans;	       /* complete ones; before the first there is no result */
 	struct spw_row_fill rows[SPW_ROWS];
 	double over_in_both; /* chance of a source to be over in both rows */
 };
 
 /**
- * spw_fill_scan() - look at the next @count of @pages_count pages of a table.
- * @room: ticks; the smallest room of a limit that uses the table now; UINT64_MAX: none does
+ * spw_fill_scan() - scan the next @count of @pages_count pages of a table.
+ * @tolerance: ticks; the smallest of the limits that use the table now; UINT64_MAX: none does
  */
 void spw_fill_scan(struct spw_fill *fill, const struct spw_meter_page *pages, u32 pages_count, u32 count, u64 now,
-		   u64 room);
+		   u64 tolerance);
 
-/** spw_fill_wrong() - share of sources that are limited for no fault of theirs: whose cells are over in every row that
- * is asked. */
-double spw_fill_wrong(const struct spw_fill *fill, const u64 *blind);
+/** spw_fill_wrong() - share of sources that are limited wrongly: over in every row that is asked, by collision. */
+double spw_fill_wrong(const struct spw_fill *fill, const u64 *warming);
 
-/** spw_least_tolerance() - the smallest room of a scope's limits in force at @level; UINT64_MAX: there is none. */
+/** spw_least_tolerance() - the smallest tolerance among a scope's limits in force at @level; UINT64_MAX: none. */
 u64 spw_least_tolerance(const struct spw_limits *limits, u32 scope, u32 level);
 
 #endif

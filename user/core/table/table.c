@@ -69,17 +69,17 @@ struct builder {
 
 static u32 fan_entry(u32 bits, u32 index)
 {
-	return SPW_BAN_FAN | bits << SPW_BAN_BITS_SHIFT | index;
+	return SPW_ENTRY_FAN | bits << SPW_ENTRY_BITS_SHIFT | index;
 }
 
 static u32 line_entry(u32 window, u32 unit)
 {
-	return window << SPW_BAN_WINDOW_SHIFT | unit;
+	return window << SPW_ENTRY_WINDOW_SHIFT | unit;
 }
 
 static u32 lines_entry(u32 bits, u32 unit)
 {
-	return SPW_BAN_LINES | bits << SPW_BAN_LINES_SHIFT | unit;
+	return SPW_ENTRY_LINES | bits << SPW_ENTRY_LINES_SHIFT | unit;
 }
 
 /* Room for @count units, zeroed; the number of the first. That is never 0, which says that there is none. */
@@ -89,7 +89,7 @@ static u32 take_units(struct builder *builder, u32 count)
 	u32 base = units->count ? units->count : 1;
 
 	units->count = base + count;
-	if (units->count > units->limit || units->count > SPW_BAN_UNIT_MASK) {
+	if (units->count > units->limit || units->count > SPW_ENTRY_UNIT_MASK) {
 		builder->err = -E2BIG;
 		return 0;
 	}
@@ -219,12 +219,12 @@ static void pack_line(struct builder *builder, const struct line *line, u32 wind
 /* A leaf until finish_entries() knows what it has to be where it stands: no line has this window. */
 static u32 leaf_mark(u32 slot)
 {
-	return line_entry(SPW_BAN_WINDOW_MASK, slot);
+	return line_entry(SPW_ENTRY_WINDOW_MASK, slot);
 }
 
 static bool is_leaf_mark(u32 entry)
 {
-	return entry >> SPW_BAN_WINDOW_SHIFT == SPW_BAN_WINDOW_MASK;
+	return entry >> SPW_ENTRY_WINDOW_SHIFT == SPW_ENTRY_WINDOW_MASK;
 }
 
 /* A line in which every slot is @slot, whatever the keys. */
@@ -246,9 +246,9 @@ static u32 leaf_line(struct builder *builder, u32 slot)
 static void finish_entries(struct builder *builder, u32 *entries, u32 count, u32 level)
 {
 	for (u32 i = 0; i < count && !builder->err; i++)
-		if (!(entries[i] & SPW_BAN_FAN) && is_leaf_mark(entries[i]))
-			entries[i] = level ? leaf_line(builder, entries[i] & SPW_BAN_UNIT_MASK)
-					   : entries[i] & SPW_BAN_UNIT_MASK;
+		if (!(entries[i] & SPW_ENTRY_FAN) && is_leaf_mark(entries[i]))
+			entries[i] = level ? leaf_line(builder, entries[i] & SPW_ENTRY_UNIT_MASK)
+					   : entries[i] & SPW_ENTRY_UNIT_MASK;
 }
 
 /* What a sub-cell asks of a line. */
@@ -710,7 +710,7 @@ static u32 build_cell(struct builder *builder, const struct cell *cell)
 			    SPW_UNIT_BYTES <=
 		    cost)
 		/* A root has no other word for a line than this. */
-		return cell->level == 1 ? lines_entry(0, build_deep_line(builder, cell, &plan) & SPW_BAN_UNIT_MASK)
+		return cell->level == 1 ? lines_entry(0, build_deep_line(builder, cell, &plan) & SPW_ENTRY_UNIT_MASK)
 					: build_deep_line(builder, cell, &plan);
 	return build_fan(builder, cell, bits);
 }

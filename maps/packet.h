@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What the parser (bpf/parse.h) makes of a frame. */
+#ifndef SPW_MAPS_PACKET_H
+#define SPW_MAPS_PACKET_H
+
+#include "types.h"
+
+/* spw_packet.found */
+enum spw_found {
+	SPW_FOUND_IP = 1 << 0,	  /* source, family and protocol are valid */
+	SPW_FOUND_PORTS = 1 << 1, /* sport and dport are valid */
+	SPW_FOUND_FRAGMENT = 1 << 2,
+	SPW_FOUND_MALFORMED = 1 << 3,
+	SPW_FOUND_EXT_LIMIT = 1 << 4,
+	SPW_FOUND_VLAN_LIMIT = 1 << 5,
+	SPW_FOUND_SYN = 1 << 6,		 /* TCP SYN without ACK */
+	SPW_FOUND_QUIC_INITIAL = 1 << 7, /* looks like one; counts as one only on a port that serves QUIC */
+	SPW_FOUND_NEIGHBOUR = 1 << 8,
+	SPW_FOUND_DHCP = 1 << 9,
+	SPW_FOUND_ARP = 1 << 10,
+	SPW_FOUND_LLDP = 1 << 11,
+};
+
+/* Numbers in host order. */
+struct spw_packet {
+	u64 source_hi; /* left aligned: IPv4 is in the upper 32 bits */
+	u64 source_lo;
+	u32 length; /* bytes of the whole frame */
+	u32 found;  /* enum spw_found */
+	u16 sport;
+	u16 dport;
+	u16 vlan[SPW_VLANS_MAX]; /* VLAN identifiers, outer first */
+	u8 vlans;
+	u8 family; /* 4, 6; 0: not IP */
+	u8 protocol;
+	u8 reserved;
+	u64 flow; /* hash of a SYN or QUIC Initial for a service (spw_parse_flow()); 0: neither */
+};
+
+#endif
