@@ -285,7 +285,7 @@ static void seeds_come_in_turn(void **state)
 
 		spw_reseed(&reseeding, SECOND + tick * (SECOND / 10), 2 * SECOND, ++random, &limits);
 		differ = (seeds[0] != limits.seeds[0]) + (seeds[1] != limits.seeds[1]);
-		/* A seed changes only where the row has been blind for a tick, and never both. */
+		/* A seed changes only where the row has been warming for a tick, and never both. */
 		assert_true(differ <= 1);
 		if (differ)
 			assert_true(limits.warming[seeds[1] != limits.seeds[1]] == SPW_WARMING);
