@@ -270,6 +270,41 @@ static void json_says_the_same(void **state)
 	json_decref(object);
 }
 
+/* Each absent signal has its reason, present ones have their source; a probe that is not configured is not missed. */
+static void absent_signals_have_reasons(void **state)
+{
+	struct spw_signal_notes notes = {.services_count = 1};
+	json_t *object, *service;
+	char *whole;
+
+	(void)state;
+	set_the_scene();
+	for (u32 i = 0; i < SPW_HOST_SIGNALS; i++)
+		notes.host[i] = (struct spw_signal_note){scene.decision.host[i].present, "/proc/thing: not there"};
+	for (u32 i = 0; i < SPW_SERVICE_SIGNALS; i++)
+		notes.services[0][i] = (struct spw_signal_note){false, "none"};
+	notes.services[0][SPW_SIGNAL_READ_WAIT] = (struct spw_signal_note){true, "tracepoint sk_data_ready"};
+	notes.services[0][SPW_SIGNAL_ACCEPT_QUEUE] = (struct spw_signal_note){false, "no socket \033 listens"};
+	scene.explanation.notes = &notes;
+	whole = explain();
+	assert_non_null(strstr(whole, "  signal     read_wait: from tracepoint sk_data_ready\n"));
+	assert_non_null(strstr(whole, "  absent     accept_queue: no socket \xef\xbf\xbd listens\n"));
+	assert_non_null(strstr(whole, "absent      psi_io: /proc/thing: not there\n"));
+	assert_null(strstr(whole, "probe"));
+	free(whole);
+	scene.policy.policy.services[0].probe_limit = 1;
+	whole = explain();
+	assert_non_null(strstr(whole, "  absent     probe: none\n"));
+	free(whole);
+	object = spw_view_explain_json(&scene.explanation);
+	service = json_object_get(json_array_get(json_object_get(object, "services"), 0), "signals_about");
+	assert_true(json_is_true(json_object_get(json_object_get(service, "read_wait"), "present")));
+	service = json_object_get(json_object_get(object, "signals_about"), "psi_io");
+	assert_true(json_is_false(json_object_get(service, "present")));
+	assert_string_equal(json_string_value(json_object_get(service, "about")), "/proc/thing: not there");
+	json_decref(object);
+}
+
 /* Faults 41, 44: names that would move the cursor, forge a line, or are no text. */
 static void hostile_names_stay_text(void **state)
 {
@@ -320,6 +355,7 @@ int main(void)
 		cmocka_unit_test(doubted_capacity),
 		cmocka_unit_test(the_whole_text),
 		cmocka_unit_test(json_says_the_same),
+		cmocka_unit_test(absent_signals_have_reasons),
 		cmocka_unit_test(hostile_names_stay_text),
 		cmocka_unit_test(changes_are_bounded),
 		cmocka_unit_test(each_rule_has_its_sentence),

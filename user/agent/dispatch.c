@@ -150,7 +150,7 @@ json_t *agent_handle_request(void *context, u64 client, const json_t *request)
 		return NULL;
 	}
 	if (verb && !strcmp(verb, "explain"))
-		return spw_journal_explain(agent->deciding.journal, json_is_true(json_object_get(request, "colour")));
+		return agent_explain(agent, json_is_true(json_object_get(request, "colour")));
 	if (verb && !strcmp(verb, "capacity"))
 		return handle_capacity(agent, request);
 	if (verb && (!strcmp(verb, "list-add") || !strcmp(verb, "list-remove")))

@@ -143,6 +143,7 @@ void agent_decide(struct agent *agent, u64 now)
 {
 	struct agent_deciding *deciding = &agent->deciding;
 	const struct spw_override override = operator_override(agent);
+	struct spw_signal_notes notes;
 	int err;
 
 	deciding->facts.now_ns = now;
@@ -159,8 +160,18 @@ void agent_decide(struct agent *agent, u64 now)
 	give_orders(agent);
 	agent->control.level = deciding->decision.level;
 	note_pace(&deciding->pace, &deciding->decision, spw_monotonic_ns() - now);
-	spw_journal_tick(deciding->journal, deciding->memory, &override, &deciding->facts, &deciding->decision,
+	spw_signals_notes(deciding->signals, &deciding->facts, &notes);
+	spw_journal_tick(deciding->journal, deciding->memory, &override, &deciding->facts, &notes, &deciding->decision,
 			 agent->control.mode == SPW_OBSERVE);
+}
+
+json_t *agent_explain(struct agent *agent, bool colour)
+{
+	const struct agent_deciding *deciding = &agent->deciding;
+	struct spw_signal_notes notes;
+
+	spw_signals_notes(deciding->signals, &deciding->facts, &notes);
+	return spw_journal_explain(deciding->journal, &notes, colour);
 }
 
 void agent_tell(struct agent *agent, const char *event, json_t *fields)

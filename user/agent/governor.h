@@ -47,6 +47,9 @@ int agent_follow_policy(struct agent *agent);
 /** agent_decide() - one tick: the level goes to agent->control, the orders to the datapath. */
 void agent_decide(struct agent *agent, u64 now);
 
+/** agent_explain() - the answer to {"verb":"explain"}, a new reference. @colour: of "text" in it. */
+json_t *agent_explain(struct agent *agent, bool colour);
+
 /** agent_tell() - an event for `events`; takes the reference of @fields. Before the story begins: nothing. */
 void agent_tell(struct agent *agent, const char *event, json_t *fields);
 

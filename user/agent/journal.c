@@ -305,23 +305,32 @@ static bool is_news(struct told *told, u8 state, u64 now)
 	return news;
 }
 
-static void tell_signals(struct spw_journal *journal, const struct spw_decision *decision, u64 now)
+/* Why a signal is absent. */
+static json_t *absence(const struct spw_signal_note *note)
+{
+	return note->present ? NULL : json_string(note->text);
+}
+
+static void tell_signals(struct spw_journal *journal, const struct spw_decision *decision,
+			 const struct spw_signal_notes *notes, u64 now)
 {
 	for (u32 i = 0; i < SPW_HOST_SIGNALS; i++)
 		if (is_news(&journal->host[i], decision->host[i].present, now))
 			spw_journal_event(journal, "signal",
-					  json_pack("{s:s,s:n,s:b}", "signal", spw_signal_name(i), "service", "present",
-						    decision->host[i].present));
+					  json_pack("{s:s,s:n,s:b,s:o*}", "signal", spw_signal_name(i), "service",
+						    "present", decision->host[i].present, "reason",
+						    absence(&notes->host[i])));
 	for (u32 i = 0; i < decision->services_count; i++) {
 		static const char *const sources[] = {"none", "read-wait", "accept wait"};
 		const struct spw_service_decision *service = &decision->services[i];
 
 		if (is_news(&journal->waits[i], service->wait_source, now))
 			spw_journal_event(journal, "signal",
-					  json_pack("{s:s,s:s,s:s,s:b}", "signal", "wait", "service",
+					  json_pack("{s:s,s:s,s:s,s:b,s:o*}", "signal", "wait", "service",
 						    journal->policy.services[i], "source",
 						    sources[service->wait_source % 3], "present",
-						    service->wait_source != SPW_WAIT_NONE));
+						    service->wait_source != SPW_WAIT_NONE, "reason",
+						    absence(&notes->services[i][SPW_SIGNAL_READ_WAIT])));
 		if (is_news(&journal->helpless[i], service->helpless, now))
 			spw_journal_event(journal, "helpless",
 					  json_pack("{s:s,s:b}", "service", journal->policy.services[i], "helpless",
@@ -348,7 +357,8 @@ static void save_learned(struct spw_journal *journal, struct spw_memory *memory,
 }
 
 void spw_journal_tick(struct spw_journal *journal, struct spw_memory *memory, const struct spw_override *override,
-		      const struct spw_facts *facts, const struct spw_decision *decision, bool observing)
+		      const struct spw_facts *facts, const struct spw_signal_notes *notes,
+		      const struct spw_decision *decision, bool observing)
 {
 	journal->override = *override;
 	memcpy(&journal->decision, decision, offsetof(struct spw_decision, services[decision->services_count]));
@@ -358,7 +368,7 @@ void spw_journal_tick(struct spw_journal *journal, struct spw_memory *memory, co
 	spw_history_tick(journal->history, override, facts, decision);
 	if (decision->level != journal->level)
 		tell_change(journal, decision);
-	tell_signals(journal, decision, facts->now_ns);
+	tell_signals(journal, decision, notes, facts->now_ns);
 	save_learned(journal, memory, facts->now_ns);
 }
 
@@ -377,13 +387,14 @@ static char *render(const struct spw_explanation *explanation, bool colour)
 	return text;
 }
 
-json_t *spw_journal_explain(const struct spw_journal *journal, bool colour)
+json_t *spw_journal_explain(const struct spw_journal *journal, const struct spw_signal_notes *notes, bool colour)
 {
 	const struct spw_explanation explanation = {
 		.policy = &journal->policy,
 		.decision = &journal->decision,
 		.override = &journal->override,
 		.changes = &journal->changes,
+		.notes = notes,
 		.wall_ns = journal->wall_ns,
 		.since_wall_ns = journal->since_wall_ns,
 		.observing = journal->observing,

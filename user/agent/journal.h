@@ -43,13 +43,17 @@ void spw_journal_policy(struct spw_journal *journal, const struct spw_named_poli
  * @observing: mode observe
  */
 void spw_journal_tick(struct spw_journal *journal, struct spw_memory *memory, const struct spw_override *override,
-		      const struct spw_facts *facts, const struct spw_decision *decision, bool observing);
+		      const struct spw_facts *facts, const struct spw_signal_notes *notes,
+		      const struct spw_decision *decision, bool observing);
 
 /** spw_journal_event() - anything else that happened; see io/events.h. Takes the reference of @fields, may be NULL. */
 void spw_journal_event(struct spw_journal *journal, const char *event, json_t *fields);
 
-/** spw_journal_explain() - the answer to {"verb":"explain"}, a new reference. @colour: of "text" in it. */
-json_t *spw_journal_explain(const struct spw_journal *journal, bool colour);
+/**
+ * spw_journal_explain() - the answer to {"verb":"explain"}, a new reference.
+ * @notes: of the signals, as they are now; @colour: of "text" in the answer
+ */
+json_t *spw_journal_explain(const struct spw_journal *journal, const struct spw_signal_notes *notes, bool colour);
 
 /** spw_journal_history() - for metrics. */
 struct spw_history_state spw_journal_history(const struct spw_journal *journal);

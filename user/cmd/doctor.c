@@ -13,6 +13,7 @@
 
 #include "base/cleanup.h"
 #include "host/probe.h"
+#include "net/control_socket.h"
 #include "kernel/snapshot_reader.h"
 #include "look.h"
 #include "reading.h"
@@ -179,8 +180,8 @@ static void report_configuration(struct doctor *doctor, const struct spw_call *c
 		find(doctor, FAIL, "configuration", "'spillway check' shows all errors", "%s",
 		     first < diagnostics->count ? diagnostics->items[first].text : strerror(-err));
 	else if (diagnostics->warnings)
-		find(doctor, WARN, "configuration", "'spillway check' shows them", "%s: %zu warnings",
-		     call->config_path, diagnostics->warnings);
+		find(doctor, WARN, "configuration", "'spillway check' shows them", "%s: %zu warning%s",
+		     call->config_path, diagnostics->warnings, diagnostics->warnings == 1 ? "" : "s");
 	else
 		find(doctor, OK, "configuration", NULL, "%s", call->config_path);
 }
@@ -295,7 +296,43 @@ static void check_interfaces(struct doctor *doctor, const struct spw_call *call,
 
 /* ---- agent ---- */
 
-static void check_agent(struct doctor *doctor, const struct spw_pins *pins)
+enum { ANSWER_SECONDS = 5 };
+
+static void check_signal(struct doctor *doctor, const char *service, const char *signal, const json_t *note)
+{
+	const char *about = json_string_value(json_object_get(note, "about"));
+
+	if (note && !json_is_true(json_object_get(note, "present")))
+		find(doctor, WARN, "signals", NULL, "%s%s%s is absent: %s", service ? service : "", service ? ": " : "",
+		     signal, about ? about : "?");
+}
+
+/* What the running agent could not get. */
+static void check_signals(struct doctor *doctor, const char *run_dir)
+{
+	json_t *request = json_pack("{s:s}", "verb", "explain"), *service, *note;
+	char message[SPW_MESSAGE_MAX];
+	json_t *answer = spw_control_call(run_dir, request, ANSWER_SECONDS, message);
+	size_t before = doctor->counts[WARN], index;
+	const char *signal;
+
+	if (!json_is_true(json_object_get(answer, "ok"))) {
+		const char *error = json_string_value(json_object_get(answer, "error"));
+
+		find(doctor, WARN, "signals", NULL, "the agent does not say: %s", error ? error : message);
+	} else {
+		json_array_foreach(json_object_get(answer, "services"), index, service)
+			check_signal(doctor, json_string_value(json_object_get(service, "name")), "read_wait",
+				     json_object_get(json_object_get(service, "signals_about"), "read_wait"));
+		json_object_foreach(json_object_get(answer, "signals_about"), signal, note)
+			check_signal(doctor, NULL, signal, note);
+		if (doctor->counts[WARN] == before)
+			find(doctor, OK, "signals", NULL, "all that 'spillway explain' shows are there");
+	}
+	json_decref(answer);
+}
+
+static void check_agent(struct doctor *doctor, const struct spw_pins *pins, const char *run_dir)
 {
 	struct spw_snapshot snapshot;
 	int err = spw_snapshot_read(pins, &snapshot);
@@ -312,10 +349,12 @@ static void check_agent(struct doctor *doctor, const struct spw_pins *pins)
 		     "process %u is dead or hangs; once its lease has ended, everything passes", snapshot.agent.pid);
 	else
 		find(doctor, OK, "agent", NULL, "is stopped; everything passes until the next 'spillway run'");
+	if (snapshot.agent_alive)
+		check_signals(doctor, run_dir);
 	spw_snapshot_free(&snapshot);
 }
 
-static void check_pins(struct doctor *doctor, const char *pin_dir)
+static void check_pins(struct doctor *doctor, const char *pin_dir, const char *run_dir)
 {
 	char message[SPW_MESSAGE_MAX];
 	struct spw_pins pins;
@@ -323,7 +362,7 @@ static void check_pins(struct doctor *doctor, const char *pin_dir)
 
 	if (!err) {
 		find(doctor, OK, "pins", NULL, "%s, of this version's layout", pin_dir);
-		check_agent(doctor, &pins);
+		check_agent(doctor, &pins, run_dir);
 		spw_pins_close(&pins);
 	} else if (err == -ENOENT) {
 		find(doctor, OK, "pins", NULL, "nothing is pinned in %s yet", pin_dir);
@@ -347,11 +386,11 @@ static void examine(struct doctor *doctor, const struct spw_call *call)
 		check_bpffs(doctor, reading.config.pin_dir);
 		check_run_dir(doctor, reading.config.run_dir);
 		check_interfaces(doctor, call, &reading.config);
-		check_pins(doctor, reading.config.pin_dir);
+		check_pins(doctor, reading.config.pin_dir, reading.config.run_dir);
 	} else {
 		check_bpffs(doctor, SPW_PIN_DIR_DEFAULT);
 		check_run_dir(doctor, SPW_RUN_DIR_DEFAULT);
-		check_pins(doctor, SPW_PIN_DIR_DEFAULT);
+		check_pins(doctor, SPW_PIN_DIR_DEFAULT, SPW_RUN_DIR_DEFAULT);
 	}
 	spw_reading_free(&reading);
 }

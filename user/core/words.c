@@ -149,6 +149,18 @@ const char *spw_shadow_name(u32 shadow)
 	return name_of(shadows, COUNT(shadows), shadow);
 }
 
+const char *spw_service_signal_name(u32 signal)
+{
+	static const char *const names[SPW_SERVICE_SIGNALS] = {
+		[SPW_SIGNAL_READ_WAIT] = "read_wait",
+		[SPW_SIGNAL_ACCEPT_QUEUE] = "accept_queue",
+		[SPW_SIGNAL_PROBE] = "probe",
+		[SPW_SIGNAL_ANSWER_WAIT] = "answer_wait",
+	};
+
+	return signal < SPW_SERVICE_SIGNALS ? names[signal] : "?";
+}
+
 const char *spw_signal_name(u32 signal)
 {
 	return name_of(signals, COUNT(signals), signal);

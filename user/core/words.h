@@ -17,9 +17,10 @@ const char *spw_verdict_name(u32 verdict);
 const char *spw_reason_name(u32 reason);
 const char *spw_anomaly_name(u32 anomaly);
 const char *spw_shadow_name(u32 shadow);
-const char *spw_signal_name(u32 signal); /* enum spw_host_signal */
-const char *spw_scope_name(u32 scope);	 /* enum spw_limit_scope */
-const char *spw_kind_name(u32 kind);	 /* enum spw_limit_kind */
+const char *spw_signal_name(u32 signal);	 /* enum spw_host_signal */
+const char *spw_service_signal_name(u32 signal); /* enum spw_service_signal */
+const char *spw_scope_name(u32 scope);		 /* enum spw_limit_scope */
+const char *spw_kind_name(u32 kind);		 /* enum spw_limit_kind */
 
 /** spw_reason_rule() - the number in the order of judgement, 1 to 10. */
 u32 spw_reason_rule(u32 reason);

@@ -188,6 +188,30 @@ static void put_class(FILE *out, const struct spw_explanation *explanation, cons
 		fprintf(out, " %6.1f %%\n", class->share * 100);
 }
 
+/* Signals that nobody has asked for are not shown as absent. */
+static bool is_asked_for(const struct spw_explanation *explanation, u32 service, enum spw_service_signal signal)
+{
+	if (signal == SPW_SIGNAL_PROBE)
+		return explanation->policy->policy.services[service].probe_limit > 0;
+	return signal != SPW_SIGNAL_ANSWER_WAIT || explanation->notes->services[service][signal].present;
+}
+
+static void put_service_signals(FILE *out, const struct spw_explanation *explanation, u32 index)
+{
+	const struct spw_signal_notes *notes = explanation->notes;
+
+	for (u32 i = 0; notes && index < notes->services_count && i < SPW_SERVICE_SIGNALS; i++) {
+		const struct spw_signal_note *note = &notes->services[index][i];
+
+		if (!is_asked_for(explanation, index, i))
+			continue;
+		fprintf(out, LABEL "%s: %s", note->present ? "signal" : "absent", spw_service_signal_name(i),
+			note->present ? "from " : "");
+		spw_put_text(out, note->text, SPW_FOR_TERMINAL);
+		fputc('\n', out);
+	}
+}
+
 static void put_service(FILE *out, const struct spw_explanation *explanation, u32 index)
 {
 	const struct spw_service_decision *service = &explanation->decision->services[index];
@@ -201,13 +225,37 @@ static void put_service(FILE *out, const struct spw_explanation *explanation, u3
 	put_capacity(out, &explanation->policy->policy.services[index], service);
 	put_flow(out, service);
 	put_wait(out, service);
+	put_service_signals(out, explanation, index);
 	fprintf(out, "  %-*s %12s %12s %12s %8s\n", NAME_COLUMNS, "class", "demand", "admitted", "refused", "share");
 	for (u32 rank = 0; rank < explanation->policy->policy.classes_count; rank++)
 		put_class(out, explanation, service, rank);
 }
 
-static void put_signals(FILE *out, const struct spw_decision *decision)
+/* One line each with its reason; all names on one line if the reasons are not known. */
+static void put_absent(FILE *out, const struct spw_explanation *explanation)
 {
+	struct spw_row row = {0};
+
+	for (u32 i = 0; i < SPW_HOST_SIGNALS; i++) {
+		if (explanation->decision->host[i].present)
+			continue;
+		if (!row.begun || explanation->notes)
+			row = spw_row_begin(out, "absent", SPW_LABEL_COLUMNS);
+		spw_row_next(&row, (int)strlen(spw_signal_name(i)));
+		fputs(spw_signal_name(i), out);
+		if (!explanation->notes)
+			continue;
+		fputs(": ", out);
+		spw_put_text(out, explanation->notes->host[i].text, SPW_FOR_TERMINAL);
+		fputc('\n', out);
+	}
+	if (!explanation->notes)
+		fputc('\n', out);
+}
+
+static void put_signals(FILE *out, const struct spw_explanation *explanation)
+{
+	const struct spw_decision *decision = explanation->decision;
 	struct spw_row row = spw_row_begin(out, "signals", SPW_LABEL_COLUMNS);
 	char text[64];
 	u32 absent = 0;
@@ -226,16 +274,8 @@ static void put_signals(FILE *out, const struct spw_decision *decision)
 	if (absent == SPW_HOST_SIGNALS)
 		fputs("none", out);
 	fputc('\n', out);
-	if (!absent)
-		return;
-	row = spw_row_begin(out, "absent", SPW_LABEL_COLUMNS);
-	for (u32 i = 0; i < SPW_HOST_SIGNALS; i++) {
-		if (decision->host[i].present)
-			continue;
-		spw_row_next(&row, (int)strlen(spw_signal_name(i)));
-		fputs(spw_signal_name(i), out);
-	}
-	fputc('\n', out);
+	if (absent)
+		put_absent(out, explanation);
 }
 
 static void put_changes(FILE *out, const struct spw_explanation *explanation)
@@ -268,6 +308,6 @@ void spw_view_explain(FILE *out, const struct spw_explanation *explanation, stru
 	for (u32 i = 0; i < explanation->decision->services_count; i++)
 		put_service(out, explanation, i);
 	fputc('\n', out);
-	put_signals(out, explanation->decision);
+	put_signals(out, explanation);
 	put_changes(out, explanation);
 }

@@ -7,6 +7,7 @@
 #define SPW_VIEW_EXPLAIN_H
 
 #include "config/policy.h"
+#include "core/control/signal_notes.h"
 #include "view.h"
 
 /* A change of the level, as it was said when it came. */
@@ -34,12 +35,13 @@ struct spw_explanation {
 	const struct spw_named_policy *policy;
 	const struct spw_decision *decision;
 	const struct spw_override *override;
-	const struct spw_changes *changes; /* may be NULL */
-	u64 wall_ns;			   /* CLOCK_REALTIME of the decision */
-	u64 since_wall_ns;		   /* from when on this level holds; 0: not known */
-	bool observing;			   /* mode observe: nothing of it is enforced */
-	const char *note;		   /* said first, as "the agent is not running; ..."; NULL */
-	bool utc;			   /* times of day in UTC; else local */
+	const struct spw_changes *changes;    /* may be NULL */
+	const struct spw_signal_notes *notes; /* where signals come from, or why they are absent; NULL: not known */
+	u64 wall_ns;			      /* CLOCK_REALTIME of the decision */
+	u64 since_wall_ns;		      /* from when on this level holds; 0: not known */
+	bool observing;			      /* mode observe: nothing of it is enforced */
+	const char *note;		      /* said first, as "the agent is not running; ..."; NULL */
+	bool utc;			      /* times of day in UTC; else local */
 };
 
 /**

@@ -66,6 +66,41 @@ static json_t *sheddable_json(const struct spw_service_decision *service)
 	return spw_json_finish(&object);
 }
 
+static json_t *note_json(const struct spw_signal_note *note)
+{
+	struct spw_json object = spw_json_object();
+
+	spw_json_set(&object, "present", json_boolean(note->present));
+	spw_json_set(&object, "about", spw_json_text(note->text));
+	return spw_json_finish(&object);
+}
+
+/* Of each signal where it comes from, or why it is absent; null: not known. */
+static json_t *service_notes_json(const struct spw_explanation *explanation, u32 index)
+{
+	const struct spw_signal_notes *notes = explanation->notes;
+	struct spw_json object;
+
+	if (!notes || index >= notes->services_count)
+		return json_null();
+	object = spw_json_object();
+	for (u32 i = 0; i < SPW_SERVICE_SIGNALS; i++)
+		spw_json_set(&object, spw_service_signal_name(i), note_json(&notes->services[index][i]));
+	return spw_json_finish(&object);
+}
+
+static json_t *host_notes_json(const struct spw_explanation *explanation)
+{
+	struct spw_json object;
+
+	if (!explanation->notes)
+		return json_null();
+	object = spw_json_object();
+	for (u32 i = 0; i < SPW_HOST_SIGNALS; i++)
+		spw_json_set(&object, spw_signal_name(i), note_json(&explanation->notes->host[i]));
+	return spw_json_finish(&object);
+}
+
 static json_t *service_json(const struct spw_explanation *explanation, u32 index)
 {
 	static const char *const origins[] = {"unknown", "set", "learned", "restored"};
@@ -92,6 +127,7 @@ static json_t *service_json(const struct spw_explanation *explanation, u32 index
 	spw_json_set(&object, "armed", json_boolean(service->armed));
 	spw_json_set(&object, "helpless", json_boolean(service->helpless));
 	spw_json_set(&object, "wait", wait_json(service));
+	spw_json_set(&object, "signals_about", service_notes_json(explanation, index));
 	spw_json_set(&object, "classes", spw_json_finish(&classes));
 	return spw_json_finish(&object);
 }
@@ -149,6 +185,7 @@ json_t *spw_view_explain_json(const struct spw_explanation *explanation)
 	spw_json_set(&object, "hold_left_seconds", spw_json_seconds(decision->hold_left_ns));
 	spw_json_set(&object, "services", spw_json_finish(&services));
 	spw_json_set(&object, "signals", signals_json(decision));
+	spw_json_set(&object, "signals_about", host_notes_json(explanation));
 	spw_json_set(&object, "changes", changes_json(explanation->changes));
 	return spw_json_finish(&object);
 }
