@@ -336,12 +336,12 @@ objects: $(OBJ) $(patsubst %.c,$(BUILD)/obj/%.o,$(filter tests/%,$(filter-out $(
 ## matrix   compile all C without a warning by gcc and clang at -O0, -O1 and -O3; MATRIX="gcc-O0 ..." for some of them
 MATRIX ?= gcc-O0 gcc-O1 gcc-O3 clang-O0 clang-O1 clang-O3
 matrix:
-	@for build in $(MATRIX); do \
+	@mkdir -p $(BUILD)/matrix; failed=; for build in $(MATRIX); do \
 	  echo "matrix $$build"; \
-	  $(MAKE) --no-print-directory $(JOBS) BUILD=$(BUILD)/matrix/$$build CC=$${build%-*} CFLAGS="-$${build#*-} -g" all objects >$(BUILD)/matrix.log 2>&1 || \
-	    { grep -v '^  [A-Z]' $(BUILD)/matrix.log; exit 1; }; \
+	  $(MAKE) --no-print-directory -k $(JOBS) BUILD=$(BUILD)/matrix/$$build CC=$${build%-*} CFLAGS="-$${build#*-} -g" all objects \
+	    >$(BUILD)/matrix/$$build.log 2>&1 || { failed="$$failed $$build"; grep -v '^  [A-Z]' $(BUILD)/matrix/$$build.log; }; \
 	  rm -rf $(BUILD)/matrix/$$build; \
-	done
+	done; [ -z "$$failed" ] || { echo "matrix: does not compile:$$failed" >&2; exit 1; }
 
 ## compdb   $(BUILD)/compile_commands.json for editors and clangd
 compdb: $(SKELS)
