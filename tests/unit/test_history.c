@@ -322,10 +322,12 @@ static void deciding_again_is_the_same(void **state)
 static u8 *load(const char *path, size_t *bytes)
 {
 	FILE *file = fopen(path, "rb");
+	long size = size_of(path);
 	u8 *content;
 
 	assert_non_null(file);
-	*bytes = (size_t)size_of(path);
+	assert_true(size > 0);
+	*bytes = (size_t)size;
 	content = malloc(*bytes);
 	assert_int_equal(fread(content, 1, *bytes, file), *bytes);
 	fclose(file);

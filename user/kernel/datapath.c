@@ -175,7 +175,7 @@ int spw_datapath_load(const struct spw_pins *pins, int ruleset_map, u32 units_ca
 		err = spw_datapath_publish(datapath, ruleset_map);
 	}
 	if (err) {
-		snprintf(message, SPW_MESSAGE_MAX, "cannot load the program into the kernel: %s%s%s%s%s",
+		snprintf(message, SPW_MESSAGE_MAX, "cannot load the program into the kernel: %s%s%.300s%s%s",
 			 strerror(-err), *libbpf_words ? " (" : "", libbpf_words, *libbpf_words ? ")" : "",
 			 what_to_do(err));
 		spillway_bpf__destroy(skeleton);
