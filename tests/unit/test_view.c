@@ -146,7 +146,7 @@ static const struct spw_governance *the_governance(void)
 	static struct spw_named_policy policy;
 	static struct spw_facts facts;
 	static struct spw_decision decision;
-	static const struct spw_deciding_pace pace = {36000, 3600 * S / 1000, 90000, 700000, {1, 2, 3, 1}};
+	static const struct spw_deciding_pace pace = {36000, 3600 * S / 1000, 700000, {1, 2, 3, 1}};
 	static struct spw_meter_state meters;
 	static const struct spw_governance governance = {&policy, &facts, &decision, &pace, {true, 36000, 4, 5 << 20},
 							 &meters};

@@ -1,7 +1,26 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The agent's loop. Three things happen on it and never wait for each other: the tick (lease, level, attachment), a
- * reload (a compile job in a process of its own, then one publication), and answers (metrics, control socket).
+ * The agent's loop, and the only place that knows all components. Each of them owns its state; this file makes them,
+ * hands them to each other, calls their ticks in order, and tells them what is in force.
+ *
+ *   dispatch       requests of the control socket         metrics   the page for Prometheus
+ *   reloader       a configuration into a publication
+ *   confirmation   what nobody confirms is taken back
+ *   bans           prefixes put into a list for a time
+ *   governor       facts -> decision -> admission
+ *   limiter        limits, fair shares, fill of meters
+ *   talkers        samples -> ranking, drops
+ *   publisher      what is in force (struct in_force)     lease     struct spw_control, overrides
+ *   journal        history, events, hooks, level file, learned
+ *
+ * A component includes only what stands below it. Governor, limiter and talkers need each other's results (fair shares
+ * are demand, decisions make fair shares, the heaviest sources bear them): the tick passes them as values, so that none
+ * of the three knows another.
+ *
+ * Two things differ from a plain chain of components. Everybody reads what is in force through one struct, which only
+ * the publisher writes, instead of asking the publisher: so bans, governor, limiter and talkers do not depend on it.
+ * And who waits for an answer is a value (struct spw_reply_to), so that a component can answer later without knowing
+ * dispatch.
  */
 #include "agent.h"
 
@@ -19,91 +38,85 @@
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
-#include "cmd/cmd.h"
-#include "core/words.h"
+#include "bans.h"
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/log.h"
-#include "kernel/agent_record.h"
-#include "kernel/control.h"
-#include "state.h"
+#include "confirmation.h"
+#include "core/words.h"
+#include "dispatch.h"
+#include "governor.h"
+#include "journal.h"
+#include "lease.h"
+#include "limiter.h"
+#include "metrics.h"
+#include "publisher.h"
+#include "reloader.h"
+#include "talkers.h"
 
 #define NICE (-15)
 
-int agent_write_control(struct agent *agent)
+/* In the order in which they are made; NULL: not yet. */
+struct agent {
+	sd_event *loop;
+	int lock_fd; /* of run_dir */
+	struct journal *journal;
+	struct publisher *publisher;
+	struct lease *lease;
+	struct bans *bans;
+	struct confirmation *confirmation;
+	struct reloader *reloader;
+	struct limiter *limiter;
+	struct governor *governor;
+	struct talkers *talkers;
+	struct metrics *metrics;
+	struct dispatch *dispatch;
+};
+
+/* ---- the loop ---- */
+
+/* At the first publication lease and bans are told before the program is attached; the others are not made yet. */
+static const char *follow(void *context, const struct in_force *in_force)
 {
-	return spw_control_write(&agent->pins, &agent->control);
+	struct agent *agent = context;
+
+	lease_follow(agent->lease);
+	bans_follow(agent->bans);
+	if (!agent->dispatch)
+		return NULL;
+	limiter_follow(agent->limiter);
+	talkers_follow(agent->talkers);
+	journal_follow(agent->journal, in_force->config);
+	if (governor_follow(agent->governor))
+		spw_log(LOG_ERR, "out of memory: not all signals of the services are watched");
+	return metrics_follow(agent->metrics);
 }
 
-void agent_write_record(struct agent *agent)
-{
-	int err;
-
-	memset(agent->record.interfaces, 0, sizeof(agent->record.interfaces));
-	for (size_t i = 0; i < agent->links_count; i++) {
-		const struct spw_link *link = &agent->links[i];
-		struct spw_interface_record *record = &agent->record.interfaces[i];
-
-		snprintf(record->name, sizeof(record->name), "%s", *link->now ? link->now : link->name);
-		record->ifindex = link->ifindex ? link->ifindex : UINT32_MAX; /* 0 would end the table */
-		record->attached = link->fd >= 0;
-		record->native = link->native;
-	}
-	err = spw_agent_record_write(&agent->pins, &agent->record);
-	if (err)
-		spw_log(LOG_ERR, "cannot write %s/agent_registry: %s", agent->pins.dir, strerror(-err));
-}
-
-/* The datapath reads jiffies, people read nanoseconds; both tell one moment. */
-void agent_renew_lease(struct agent *agent, u64 now)
-{
-	agent->control.lease_until_jiffies = spw_datapath_lease(&agent->datapath, agent->config.lease_ns);
-	agent->control.lease_until_ns = agent->control.lease_until_jiffies ? now + agent->config.lease_ns : 0;
-}
-
-void agent_follow_overrides(struct agent *agent, u64 now)
-{
-	struct spw_control *control = &agent->control;
-
-	if (control->pinned_level < SPW_LEVELS && now >= control->pinned_until_ns) {
-		control->pinned_level = SPW_LEVEL_NEVER;
-		control->pinned_until_ns = 0;
-		spw_log(LOG_NOTICE, "the time for which the level was set is over");
-	}
-	if (control->bound_until_ns && now >= control->bound_until_ns) {
-		control->least_level = SPW_GREEN;
-		control->most_level = SPW_RED;
-		control->bound_until_ns = 0;
-		spw_log(LOG_NOTICE, "the time for which the level was bounded is over");
-	}
-}
-
+/* Decide, then renew the lease with what was decided, then everything that can wait. */
 static int on_tick(sd_event_source *source, uint64_t usec, void *context)
 {
 	struct agent *agent = context;
-	u64 now = spw_monotonic_ns();
-	int err;
+	u64 now_ns = spw_monotonic_ns();
 
 	(void)usec;
-	agent->ticks++;
-	agent_follow_overrides(agent, now);
-	agent_take_samples(agent, now);
-	agent_decide(agent, now);
-	agent_renew_lease(agent, now);
-	agent_limit(agent, now);
-	err = agent_write_control(agent);
-	if (err)
-		spw_log(LOG_ERR, "cannot renew the lease: %s; everything will pass", strerror(-err));
-	agent_answer_level(agent);
-	agent_watch_links(agent);
-	agent_check_confirmation(agent, now);
-	bans_tick(agent->bans, now);
-	if (agent->metrics)
-		spw_metrics_server_tick(agent->metrics);
-	if (agent->socket)
-		spw_control_server_tick(agent->socket, now);
-	if (agent->reload.job.pid > 0 && now - agent->reload.job.started_ns > SPW_JOB_SECONDS_MAX * 1000000000ull)
-		spw_compile_job_kill(&agent->reload.job);
-	sd_event_source_set_time(source, (now + (agent->deciding.decision.hurry ? SPW_HURRY_NS : SPW_TICK_NS)) / 1000);
+	lease_tick(agent->lease, now_ns);
+	talkers_tick(agent->talkers, now_ns);
+	governor_tick(agent->governor, now_ns, limiter_fair(agent->limiter));
+	lease_renew(agent->lease, now_ns);
+	limiter_tick(agent->limiter, &(struct limiter_tick){
+					     .now_ns = now_ns,
+					     .jiffies = lease_jiffies(agent->lease),
+					     .level = lease_control(agent->lease)->level,
+					     .decision = governor_decision(agent->governor),
+					     .talkers = talkers_ranking(agent->talkers),
+				     });
+	publisher_watch(agent->publisher, now_ns);
+	reloader_tick(agent->reloader, now_ns);
+	bans_tick(agent->bans, now_ns);
+	metrics_tick(agent->metrics);
+	dispatch_tick(agent->dispatch, now_ns);
+	sd_event_source_set_time(source,
+				 (now_ns + (governor_hurries(agent->governor) ? SPW_HURRY_NS : SPW_TICK_NS)) / 1000);
 	return 0;
 }
 
@@ -112,83 +125,18 @@ static int on_signal(sd_event_source *source, const struct signalfd_siginfo *sig
 	struct agent *agent = context;
 
 	(void)source;
-	if (signal->ssi_signo == SIGHUP) {
-		agent_start_reload(agent, &(struct reload_request){.path = agent->config_path});
-		return 0;
-	}
-	return sd_event_exit(agent->loop, 0);
-}
-
-/* One agent a run directory: the lock goes with the process, however it ends. */
-static int take_lock(struct agent *agent)
-{
-	char path[300];
-	pid_t holder = 0;
-	char text[32] = "";
-
-	if (mkdir(agent->config.run_dir, 0755) && errno != EEXIST)
-		return spw_fail("cannot make %s: %s", agent->config.run_dir, strerror(errno));
-	snprintf(path, sizeof(path), "%.280s/lock", agent->config.run_dir);
-	agent->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (agent->lock_fd < 0)
-		return spw_fail("cannot open %s: %s", path, strerror(errno));
-	if (flock(agent->lock_fd, LOCK_EX | LOCK_NB)) {
-		if (pread(agent->lock_fd, text, sizeof(text) - 1, 0) > 0)
-			holder = (pid_t)atoi(text);
-		return spw_fail(
-			"an agent runs already (pid %d, lock %s); stop it first, or use 'spillway apply' to load a "
-			"changed configuration",
-			holder, path);
-	}
-	snprintf(text, sizeof(text), "%d\n", (int)getpid());
-	if (ftruncate(agent->lock_fd, 0) || pwrite(agent->lock_fd, text, strlen(text), 0) < 0)
-		return spw_fail("cannot write %s: %s", path, strerror(errno));
+	if (signal->ssi_signo != SIGHUP)
+		return sd_event_exit(agent->loop, 0);
+	reloader_request(agent->reloader, &(struct reload_request){0});
 	return 0;
 }
 
-static int open_state(struct agent *agent)
-{
-	char message[SPW_MESSAGE_MAX];
-	int err = spw_pins_open(agent->config.pin_dir, true, true, &agent->pins, message);
-
-	if (err)
-		return spw_fail("%s", message);
-	agent->pins_lock_fd = open(agent->pins.dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (agent->pins_lock_fd < 0 || flock(agent->pins_lock_fd, LOCK_EX | LOCK_NB)) {
-		spw_pins_close(&agent->pins);
-		return spw_fail("another agent lives from the pins in %s; give this one a pin_dir of its own",
-				agent->config.pin_dir);
-	}
-	err = spw_registry_read(&agent->pins, &agent->registry);
-	if (!err)
-		err = spw_control_read(&agent->pins, &agent->control);
-	if (!err)
-		err = spw_agent_record_read(&agent->pins, &agent->record);
-	if (err)
-		return spw_fail("cannot read the pinned state in %s: %s", agent->pins.dir, strerror(-err));
-	if (agent->control.level >= SPW_LEVELS)
-		agent->control.level = SPW_GREEN;
-	if (agent->control.most_level >= SPW_LEVELS || agent->control.least_level > agent->control.most_level) {
-		agent->control.least_level = SPW_GREEN;
-		agent->control.most_level = SPW_RED;
-	}
-	agent->control.mode = agent->config.mode;
-	err = bans_new(&agent->in_force, &agent->bans);
-	if (err)
-		return spw_fail("cannot read the entries in %s: %s", agent->pins.dir, strerror(-err));
-	agent->record.layout = SPW_LAYOUT;
-	agent->record.pid = (u32)getpid();
-	agent->record.started_ns = spw_monotonic_ns();
-	snprintf(agent->record.version, sizeof(agent->record.version), "%s", SPW_VERSION);
-	return 0;
-}
-
-static int open_loop(struct agent *agent)
+/* From here on signals come over the loop. */
+static int watch_signals(struct agent *agent, char *message)
 {
 	static const int signals[] = {SIGTERM, SIGINT, SIGHUP};
-	char message[SPW_MESSAGE_MAX];
 	sigset_t mask;
-	int err = sd_event_default(&agent->loop);
+	int err = 0;
 
 	sigemptyset(&mask);
 	for (size_t i = 0; i < sizeof(signals) / sizeof(*signals); i++)
@@ -198,33 +146,11 @@ static int open_loop(struct agent *agent)
 		err = sd_event_add_signal(agent->loop, NULL, signals[i], on_signal, agent);
 	if (err >= 0)
 		err = sd_event_set_watchdog(agent->loop, true);
-	if (err < 0)
-		return spw_fail("cannot set up the event loop: %s", strerror(-err));
-	if (spw_control_server_start(agent->loop, agent->config.run_dir, agent_handle_request, agent, &agent->socket,
-				     message))
-		return spw_fail("%s", message);
-	agent_serve_metrics(agent);
-	return 0;
+	return err < 0 ? spw_message(message, err, "cannot set up the event loop: %s", strerror(-err)) : 0;
 }
 
-static int begin_entries(struct agent *agent)
-{
-	int err = bans_start(agent->bans, agent->loop);
-
-	return err ? spw_fail("cannot begin with entries: %s", strerror(-err)) : 0;
-}
-
-static int begin_deciding(struct agent *agent)
-{
-	int err = agent_begin_limiting(agent);
-
-	if (err)
-		return spw_fail("cannot read the limits in %s: %s", agent->pins.dir, strerror(-err));
-	return agent_begin_deciding(agent) || agent_begin_samples(agent) ? spw_fail("out of memory") : 0;
-}
-
-/* The tick repeats; sd-event timers are one-shot unless said otherwise. */
-static int keep_ticking(struct agent *agent)
+/* The timer repeats: on_tick() says when. */
+static int start_ticking(struct agent *agent, char *message)
 {
 	sd_event_source *source;
 	int err = sd_event_add_time_relative(agent->loop, &source, CLOCK_MONOTONIC, 0, 1000, on_tick, agent);
@@ -233,112 +159,175 @@ static int keep_ticking(struct agent *agent)
 		err = sd_event_source_set_enabled(source, SD_EVENT_ON);
 	if (err >= 0)
 		err = sd_event_source_set_floating(source, true);
-	return err < 0 ? spw_fail("cannot set up the tick: %s", strerror(-err)) : 0;
+	return err < 0 ? spw_message(message, err, "cannot set up the tick: %s", strerror(-err)) : 0;
 }
 
-/* The lease ends now, not in some seconds: everything passes, counting goes on, the next agent takes over. */
+/* ---- start ---- */
+
+/* One agent a run_dir: the lock goes with the process, however it ends. */
+static int take_lock(struct agent *agent, const char *run_dir, char *message)
+{
+	char path[300], text[32] = "";
+	pid_t holder = 0;
+
+	if (mkdir(run_dir, 0755) && errno != EEXIST)
+		return spw_message(message, -errno, "cannot make %s: %m", run_dir);
+	snprintf(path, sizeof(path), "%.280s/lock", run_dir);
+	agent->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (agent->lock_fd < 0)
+		return spw_message(message, -errno, "cannot open %s: %m", path);
+	if (flock(agent->lock_fd, LOCK_EX | LOCK_NB)) {
+		if (pread(agent->lock_fd, text, sizeof(text) - 1, 0) > 0)
+			holder = (pid_t)atoi(text);
+		return spw_message(message, -EBUSY,
+				   "an agent runs already (pid %d, lock %s); stop it first, or use 'spillway apply' to "
+				   "load a changed configuration",
+				   holder, path);
+	}
+	snprintf(text, sizeof(text), "%d\n", (int)getpid());
+	if (ftruncate(agent->lock_fd, 0) || pwrite(agent->lock_fd, text, strlen(text), 0) < 0)
+		return spw_message(message, -errno, "cannot write %s: %m", path);
+	return 0;
+}
+
+/* What the first publication needs: nothing is loaded yet. */
+static int make_first(struct agent *agent, const struct spw_config *config, bool force, char *message)
+{
+	const struct in_force *in_force;
+	int err = sd_event_default(&agent->loop);
+
+	if (err < 0)
+		return spw_message(message, err, "cannot set up the event loop: %s", strerror(-err));
+	agent->journal = journal_new(agent->loop);
+	if (!agent->journal)
+		return spw_message(message, -ENOMEM, "out of memory");
+	err = publisher_new(config->pin_dir, agent->journal, follow, agent, &agent->publisher, message);
+	if (err)
+		return err;
+	in_force = publisher_in_force(agent->publisher);
+	err = lease_new(in_force, &agent->lease);
+	if (!err)
+		err = bans_new(in_force, &agent->bans);
+	if (err)
+		return spw_message(message, err, "cannot read the pinned state in %s: %s", in_force->pins->dir,
+				   strerror(-err));
+	agent->confirmation = confirmation_new(agent->publisher);
+	if (agent->confirmation)
+		agent->reloader = reloader_new(agent->loop, agent->publisher, agent->confirmation, agent->journal,
+					       config->path, force);
+	return agent->reloader ? 0 : spw_message(message, -ENOMEM, "out of memory");
+}
+
+/* What works with the loaded program. */
+static int make_rest(struct agent *agent, char *message)
+{
+	const struct in_force *in_force = publisher_in_force(agent->publisher);
+	const struct metrics_sources *sources;
+	int err = journal_open(agent->journal, in_force->config);
+
+	if (!err)
+		err = bans_start(agent->bans, agent->loop);
+	if (!err)
+		err = limiter_new(in_force, &agent->limiter);
+	if (!err)
+		err = governor_new(in_force, agent->lease, agent->journal, agent->loop, &agent->governor);
+	if (err)
+		return spw_message(message, err, "cannot start: %s", strerror(-err));
+	agent->talkers = talkers_new(in_force, agent->lease);
+	sources = &(struct metrics_sources){agent->publisher, agent->lease, agent->governor, agent->limiter,
+					    agent->talkers};
+	agent->metrics = agent->talkers ? metrics_new(agent->loop, sources) : NULL;
+	if (!agent->metrics)
+		return spw_message(message, -ENOMEM, "out of memory");
+	return dispatch_new(agent->loop, in_force->config->run_dir,
+			    &(struct dispatch_parts){agent->publisher, agent->lease, agent->reloader,
+						     agent->confirmation, agent->governor, agent->talkers, agent->bans},
+			    &agent->dispatch, message);
+}
+
+static int start(struct agent *agent, const char *config_path, bool force, char *message)
+{
+	_cleanup_free_ char *path = realpath(config_path, NULL);
+	struct spw_diagnostics diagnostics = {0};
+	struct spw_config config = {0};
+	int err = spw_config_load(path ? path : config_path, &config, &diagnostics);
+
+	spw_log_diagnostics(&diagnostics);
+	spw_diagnostics_free(&diagnostics);
+	if (!err)
+		err = take_lock(agent, config.run_dir, message);
+	if (!err)
+		err = make_first(agent, &config, force, message);
+	if (!err)
+		err = reloader_start(agent->reloader, &config, message);
+	spw_config_free(&config);
+	if (!err)
+		err = watch_signals(agent, message);
+	if (!err)
+		err = make_rest(agent, message);
+	return err ? err : start_ticking(agent, message);
+}
+
+/* ---- end ---- */
+
+/* The lease ends now and not in some seconds: everything passes, counting goes on, the next agent takes over. */
 static void stop(struct agent *agent)
 {
 	sd_notify(0, "STOPPING=1");
-	if (agent->reload.job.pid > 0) {
-		struct spw_compile_report report;
-
-		spw_compile_job_kill(&agent->reload.job);
-		spw_compile_job_finish(&agent->reload.job, &report);
-		spw_compile_report_free(&report);
-		spw_config_free(&agent->reload.config);
-	}
-	if (agent->pins.fds[SPW_PIN_CONTROL] >= 0 && agent->datapath.skeleton) {
-		agent->control.lease_until_ns = agent->control.lease_until_jiffies = 0;
-		agent_write_control(agent);
-		agent->record.pid = 0;
-		agent_write_record(agent);
-		if (agent->links_count)
-			spw_log(LOG_INFO,
-				"stopped: the program stays attached and passes everything; 'spillway run' takes over, "
-				"'spillway detach' removes it");
-	}
+	lease_end(agent->lease);
+	publisher_stop(agent->publisher);
 }
 
 static void release(struct agent *agent)
 {
-	agent_end_samples(agent);
-	agent_end_deciding(agent);
-	agent_end_limiting(agent);
+	dispatch_free(agent->dispatch);
+	metrics_free(agent->metrics);
+	talkers_free(agent->talkers);
+	governor_free(agent->governor);
+	limiter_free(agent->limiter);
+	reloader_free(agent->reloader);
+	confirmation_free(agent->confirmation);
 	bans_free(agent->bans);
-	spw_close_fd(&agent->in_force.rows_file);
-	spw_close_fd(&agent->kept_rows);
-	spw_metrics_server_stop(agent->metrics);
-	spw_control_server_stop(agent->socket);
-	sd_event_source_disable_unref(agent->reload.source);
+	journal_free(agent->journal);
+	lease_free(agent->lease);
+	publisher_free(agent->publisher);
 	sd_event_unref(agent->loop);
-	for (size_t i = 0; i < agent->links_count; i++)
-		spw_link_close(&agent->links[i]);
-	spw_datapath_free(&agent->datapath);
-	spw_pins_close(&agent->pins);
-	spw_config_free(&agent->config);
-	free(agent->reload.again_path);
-	free(agent->reload.warnings);
-	free(agent->config_path);
-	if (agent->lock_fd >= 0)
-		close(agent->lock_fd);
-	if (agent->pins_lock_fd >= 0)
-		close(agent->pins_lock_fd);
-	free(agent);
+	spw_close_fd(&agent->lock_fd);
 }
 
 /*
- * On the day that it is for, everybody wants the processor, and nice values do not count between control groups or
- * sessions. A tick takes well below a millisecond of a hundred. What it forks is as anybody else.
+ * In an overload everybody wants the processor, and nice values do not count between control groups. A tick takes well
+ * below a millisecond of a hundred. Children drop SCHED_RR.
  */
-static void come_first(void)
+static void take_priority(void)
 {
 	const struct sched_param least = {.sched_priority = sched_get_priority_min(SCHED_RR)};
 
 	if (sched_getscheduler(0) != SCHED_OTHER || !sched_setscheduler(0, SCHED_RR | SCHED_RESET_ON_FORK, &least))
 		return;
 	if (setpriority(PRIO_PROCESS, 0, NICE))
-		spw_log(LOG_WARNING, "cannot come before the applications: %s; ticks may be late when it matters",
+		spw_log(LOG_WARNING, "cannot get real-time priority: %s; ticks may be late under load",
 			strerror(errno));
 }
 
-int spw_agent_run(const char *config_path, bool force)
+int spw_agent_run(const char *config_path, bool force, char message[SPW_MESSAGE_MAX])
 {
-	struct agent *agent = calloc(1, sizeof(*agent));
-	struct spw_diagnostics diagnostics = {0};
-	int status = SPW_EXIT_FAILED;
+	struct agent agent = {.lock_fd = -1};
+	int err;
 
-	if (!agent)
-		return spw_fail("out of memory");
-	agent->lock_fd = agent->pins_lock_fd = agent->kept_rows = -1;
-	agent->in_force = (struct in_force){&agent->pins,     &agent->datapath,	  &agent->config,
-					    &agent->registry, &agent->identities, -1};
-	agent->reload.job.socket = -1;
-	memset(agent->pins.fds, -1, sizeof(agent->pins.fds));
-	agent->force = force;
-	come_first();
-	agent->config_path = realpath(config_path, NULL);
-	if (!agent->config_path)
-		agent->config_path = strdup(config_path);
-	if (spw_config_load(agent->config_path, &agent->config, &diagnostics)) {
-		spw_log_diagnostics(&diagnostics);
-		goto out;
+	*message = '\0';
+	take_priority();
+	err = start(&agent, config_path, force, message);
+	if (!err) {
+		publisher_settle(agent.publisher);
+		malloc_trim(0);
+		spw_log(LOG_NOTICE, "spillway %s runs: %s mode, level %s", SPW_VERSION,
+			spw_mode_name(lease_control(agent.lease)->mode),
+			spw_level_name(lease_control(agent.lease)->level));
+		sd_notify(0, "READY=1");
+		err = sd_event_loop(agent.loop);
 	}
-	spw_log_diagnostics(&diagnostics);
-	if (take_lock(agent) || open_state(agent) || agent_first_publication(agent) || open_loop(agent) ||
-	    begin_entries(agent) || begin_deciding(agent) || keep_ticking(agent))
-		goto out;
-	agent_write_record(agent);
-	spw_links_detach_others(agent->pins.dir, agent->links, agent->links_count);
-	malloc_trim(0);
-	spw_log(LOG_NOTICE, "spillway %s runs: %s mode, level %s", SPW_VERSION, spw_mode_name(agent->control.mode),
-		spw_level_name(agent->control.level));
-	sd_notify(0, "READY=1");
-	if (sd_event_loop(agent->loop) >= 0)
-		status = SPW_EXIT_DONE;
-out:
-	stop(agent);
-	spw_diagnostics_free(&diagnostics);
-	release(agent);
-	return status;
+	stop(&agent);
+	release(&agent);
+	return err < 0 ? err : 0;
 }

@@ -1,17 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The agent: one event loop that keeps the datapath under a lease. Called by the verb `run` alone. */
+/* The agent: one event loop that decides, and keeps the datapath under a lease. Used by the verb `run`. */
 #ifndef SPW_AGENT_H
 #define SPW_AGENT_H
 
 #include <stdbool.h>
 
+#include "base/error.h"
+
 /**
  * spw_agent_run() - run until SIGTERM or SIGINT.
  * @config_path: the configuration; read again at SIGHUP and at `apply`
- * @force: take a configuration that `check` refuses without --force (a class that cuts everything, or management)
- * Returns enum spw_exit. Whatever happens, the interfaces go on passing traffic: errors before the first attachment
- * leave the host as it was, later ones end in a lease that nobody renews.
+ * @force: take a configuration that `check` refuses without --force
+ * @message: why it could not start; empty: it was logged
+ * Returns 0 or -errno. Traffic passes whatever happens: an error before the program is attached leaves the host as it
+ * was, a later one leaves a lease that nobody renews.
  */
-int spw_agent_run(const char *config_path, bool force);
+int spw_agent_run(const char *config_path, bool force, char message[SPW_MESSAGE_MAX]);
 
 #endif

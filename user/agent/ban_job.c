@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/log.h"
 #include "base/clock.h"
+#include "base/log.h"
 
 enum {
 	SLICE_PREFIXES = 1024, /* of add and remove */

@@ -5,9 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/text.h"
 #include "config/item.h"
-#include "base/clock.h"
 
 #define FOR_SECONDS_MAX (366 * 86400.0)
 

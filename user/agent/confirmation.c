@@ -1,181 +1,196 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/*
- * apply --confirm: what was in force is kept before the new ruleset is published, and given back, map and all, if
- * nobody says `confirm` in time: not compiled again from lists that may have changed meanwhile. What is kept stands
- * among the pins (io/unconfirmed.h), so it is also given back by the agent that follows one that was killed, and stays
- * in force over restarts until the next `apply`.
- */
+#include "confirmation.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "cmd/cmd.h"
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "kernel/unconfirmed.h"
-#include "state.h"
 
 #define AGAIN_NS 10000000000ull
 
-int agent_keep_in_force(struct agent *agent, char *message)
+struct confirmation {
+	struct publisher *publisher;
+	const struct in_force *in_force;
+	struct spw_unconfirmed *found; /* owned; what the last publication of ours gives back */
+	int rows_file;		       /* prefixes of the ruleset that is kept; -1: not known */
+};
+
+struct confirmation *confirmation_new(struct publisher *publisher)
+{
+	struct confirmation *confirmation = calloc(1, sizeof(*confirmation));
+
+	if (!confirmation)
+		return NULL;
+	confirmation->publisher = publisher;
+	confirmation->in_force = publisher_in_force(publisher);
+	confirmation->rows_file = -1;
+	return confirmation;
+}
+
+void confirmation_free(struct confirmation *confirmation)
+{
+	if (!confirmation)
+		return;
+	spw_close_fd(&confirmation->rows_file);
+	free(confirmation->found);
+	free(confirmation);
+}
+
+static int copy_fd(int fd)
+{
+	return fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 3);
+}
+
+static u64 until_ns(const struct confirmation *confirmation)
+{
+	return publisher_record(confirmation->publisher)->unconfirmed_until_ns;
+}
+
+bool confirmation_is_awaited(const struct confirmation *confirmation)
+{
+	return until_ns(confirmation) && until_ns(confirmation) != SPW_TAKEN_BACK;
+}
+
+bool confirmation_is_due(const struct confirmation *confirmation, u64 now_ns)
+{
+	return confirmation_is_awaited(confirmation) && now_ns >= until_ns(confirmation);
+}
+
+/* ---- keep and confirm ---- */
+
+int confirmation_keep(struct confirmation *confirmation, char message[SPW_MESSAGE_MAX])
 {
 	_cleanup_free_ struct spw_unconfirmed *kept = calloc(1, sizeof(*kept));
+	const struct in_force *in_force = confirmation->in_force;
+	const struct spw_config *config = in_force->config;
 	int err;
 
-	if (!kept) {
-		snprintf(message, SPW_MESSAGE_MAX, "out of memory");
-		return -ENOMEM;
-	}
-	kept->units_capacity = agent->datapath.units_capacity;
-	kept->text_bytes = (u32)agent->config.text_bytes;
-	kept->record = agent->record;
-	kept->registry = agent->registry;
-	if (snprintf(kept->config_path, sizeof(kept->config_path), "%s", agent->config_path) >=
-	    (int)sizeof(kept->config_path)) {
-		snprintf(message, SPW_MESSAGE_MAX, "the path of the configuration is longer than %zu bytes",
-			 sizeof(kept->config_path) - 1);
-		return -ENAMETOOLONG;
-	}
-	err = spw_unconfirmed_keep(&agent->pins, kept, agent->config.text, agent->datapath.published_fd, message);
-	if (!err) {
-		spw_close_fd(&agent->kept_rows);
-		agent->kept_rows = fcntl(agent->in_force.rows_file, F_DUPFD_CLOEXEC, 3);
-	}
-	/* Something is kept already: what is in force was not confirmed either, and what was before it will be given
-	 * back. */
-	return err == -EEXIST ? 0 : err;
-}
-
-void agent_await_confirmation(struct agent *agent, u64 confirm_ns)
-{
-	if (confirm_ns) {
-		agent->record.unconfirmed_until_ns = spw_monotonic_ns() + confirm_ns;
-		spw_log(LOG_NOTICE, "this is taken back in %llu s unless 'spillway confirm' comes",
-			(unsigned long long)confirm_ns / 1000000000);
-	} else if (agent->record.unconfirmed_until_ns) {
-		agent->record.unconfirmed_until_ns = 0;
-		spw_unconfirmed_forget(&agent->pins);
-	}
-}
-
-json_t *agent_confirm(struct agent *agent)
-{
-	if (agent->record.unconfirmed_until_ns == SPW_TAKEN_BACK)
-		return agent_failure("too late: it was taken back, and the ruleset before it is in force");
-	if (!agent->record.unconfirmed_until_ns)
-		return agent_failure("nothing waits to be confirmed");
-	agent_await_confirmation(agent, 0);
-	agent_write_record(agent);
-	spw_log(LOG_NOTICE, "ruleset %llu is confirmed", (unsigned long long)agent->record.generation);
-	return json_pack("{s:b,s:I}", "ok", 1, "generation", (json_int_t)agent->record.generation);
-}
-
-/* The numbers of the kept ruleset; what counts or tells of this run goes on. */
-static void restore_record(struct spw_agent_record *record, const struct spw_agent_record *kept)
-{
-	memcpy(record->config, kept->config, sizeof(record->config));
-	record->generation = kept->generation;
-	record->published_ns = spw_monotonic_ns();
-	record->ruleset_prefixes4 = kept->ruleset_prefixes4;
-	record->ruleset_prefixes6 = kept->ruleset_prefixes6;
-	record->ruleset_bytes = kept->ruleset_bytes;
-	record->compile_ns = kept->compile_ns;
-	record->publish_ns = kept->publish_ns;
-	record->unconfirmed_until_ns = SPW_TAKEN_BACK;
-}
-
-/* What is kept, as if it had just been read and compiled. */
-static int find_kept(struct agent *agent, struct spw_unconfirmed **kept, struct spw_config *config,
-		     struct spw_registry *registry, struct spw_identities *identities,
-		     struct spw_compile_report *report)
-{
-	struct spw_diagnostics diagnostics = {0};
-	char message[SPW_MESSAGE_MAX];
-	int ruleset_map = -1, err = spw_unconfirmed_find(&agent->pins, kept, &ruleset_map);
-
-	*config = (struct spw_config){0};
-	*report = (struct spw_compile_report){.ruleset_map = ruleset_map,
-					      .rows_file = fcntl(agent->kept_rows, F_DUPFD_CLOEXEC, 3)};
+	if (!kept)
+		return spw_message(message, -ENOMEM, "out of memory");
+	kept->units_capacity = in_force->datapath->units_capacity;
+	kept->text_bytes = (u32)config->text_bytes;
+	kept->record = *publisher_record(confirmation->publisher);
+	kept->registry = *in_force->registry;
+	if (snprintf(kept->config_path, sizeof(kept->config_path), "%s", config->path) >=
+	    (int)sizeof(kept->config_path))
+		return spw_message(message, -ENAMETOOLONG, "the path of the configuration is longer than %zu bytes",
+				   sizeof(kept->config_path) - 1);
+	err = spw_unconfirmed_keep(in_force->pins, kept, config->text, in_force->datapath->published_fd, message);
+	/* What is in force is not confirmed either: what was before it will come back. */
+	if (err == -EEXIST)
+		return 0;
 	if (err)
 		return err;
-	report->result.units_capacity = (*kept)->units_capacity;
-	err = spw_config_parse((*kept)->text, (*kept)->text_bytes, (*kept)->config_path, config, &diagnostics);
+	spw_close_fd(&confirmation->rows_file);
+	confirmation->rows_file = copy_fd(in_force->rows_file);
+	return 0;
+}
+
+void confirmation_published(struct confirmation *confirmation, u64 confirm_ns)
+{
+	if (confirm_ns)
+		spw_log(LOG_NOTICE, "this is taken back in %llu s unless 'spillway confirm' comes",
+			(unsigned long long)confirm_ns / 1000000000);
+	else
+		spw_unconfirmed_forget(confirmation->in_force->pins);
+}
+
+void confirmation_failed(struct confirmation *confirmation)
+{
+	if (!until_ns(confirmation))
+		spw_unconfirmed_forget(confirmation->in_force->pins);
+}
+
+const char *confirmation_confirm(struct confirmation *confirmation)
+{
+	if (until_ns(confirmation) == SPW_TAKEN_BACK)
+		return "too late: it was taken back, and the ruleset before it is in force";
+	if (!until_ns(confirmation))
+		return "nothing waits to be confirmed";
+	spw_unconfirmed_forget(confirmation->in_force->pins);
+	publisher_await(confirmation->publisher, 0);
+	spw_log(LOG_NOTICE, "ruleset %llu is confirmed",
+		(unsigned long long)publisher_record(confirmation->publisher)->generation);
+	return NULL;
+}
+
+/* ---- take back ---- */
+
+static int parse_kept(const struct spw_unconfirmed *kept, struct spw_config *config)
+{
+	struct spw_diagnostics diagnostics = {0};
+	int err = spw_config_parse(kept->text, kept->text_bytes, kept->config_path, config, &diagnostics);
+
 	if (err)
 		spw_log_diagnostics(&diagnostics);
 	spw_diagnostics_free(&diagnostics);
+	return err;
+}
+
+/* What is kept, as if it had just been read and compiled. */
+static int read_kept(struct confirmation *confirmation, struct publication *publication)
+{
+	const struct in_force *in_force = confirmation->in_force;
+	struct spw_unconfirmed *kept = NULL;
+	char message[SPW_MESSAGE_MAX];
+	int err = spw_unconfirmed_find(in_force->pins, &kept, &publication->report.ruleset_map);
+
 	if (err)
 		return err;
-	spw_registry_restore(&agent->registry, &(*kept)->registry, registry);
-	return spw_registry_assign(registry, config, identities, message);
+	free(confirmation->found);
+	confirmation->found = kept;
+	publication->taken_back = kept;
+	publication->report.result.units_capacity = kept->units_capacity;
+	publication->report.rows_file = copy_fd(confirmation->rows_file);
+	err = parse_kept(kept, &publication->config);
+	if (err)
+		return err;
+	spw_registry_restore(in_force->registry, &kept->registry, &publication->registry);
+	return spw_registry_assign(&publication->registry, &publication->config, &publication->identities, message);
 }
 
-static void take_back(struct agent *agent)
+void confirmation_take_back(struct confirmation *confirmation)
 {
-	_cleanup_free_ struct spw_unconfirmed *kept = NULL;
-	_cleanup_free_ struct spw_registry *registry = malloc(sizeof(*registry));
-	struct spw_compile_report report = {.ruleset_map = -1, .rows_file = -1};
+	u64 refused = publisher_record(confirmation->publisher)->generation;
+	struct publication *publication = publication_new();
 	char message[SPW_MESSAGE_MAX] = "";
-	struct spw_config config = {0};
-	struct spw_identities identities;
-	int err = registry ? find_kept(agent, &kept, &config, registry, &identities, &report) : -ENOMEM;
+	int err = publication ? read_kept(confirmation, publication) : -ENOMEM;
 
 	if (!err)
-		err = agent_put_in_force(agent, &config, registry, &identities, &report, message);
+		err = publisher_publish(confirmation->publisher, publication, message);
 	if (err) {
-		spw_config_free(&config);
 		spw_log(LOG_ALERT,
 			"nobody confirmed ruleset %llu and it cannot be taken back (%s); tried again in 10 s",
-			(unsigned long long)agent->record.generation, *message ? message : strerror(-err));
-		agent->record.unconfirmed_until_ns = spw_monotonic_ns() + AGAIN_NS;
+			(unsigned long long)refused, *message ? message : strerror(-err));
+		publisher_await(confirmation->publisher, spw_monotonic_ns() + AGAIN_NS);
 	} else {
 		spw_log(LOG_ALERT, "nobody confirmed ruleset %llu: taken back, ruleset %llu is in force",
-			(unsigned long long)agent->record.generation, (unsigned long long)kept->record.generation);
-		restore_record(&agent->record, &kept->record);
-		agent_write_record(agent);
+			(unsigned long long)refused, (unsigned long long)confirmation->found->record.generation);
 	}
-	spw_compile_report_free(&report);
+	publication_free(publication);
 }
 
-void agent_check_confirmation(struct agent *agent, u64 now)
+struct publication *confirmation_find(struct confirmation *confirmation)
 {
-	u64 until = agent->record.unconfirmed_until_ns;
+	struct publication *publication = publication_new();
+	int err = publication ? read_kept(confirmation, publication) : -ENOMEM;
 
-	if (!until || until == SPW_TAKEN_BACK || now < until)
-		return;
-	if (agent->reload.job.pid > 0)
-		spw_compile_job_kill(&agent->reload.job); /* its end comes over the loop; then it is our turn */
-	else
-		take_back(agent);
-}
-
-bool agent_find_unconfirmed(struct agent *agent, struct spw_compile_report *report)
-{
-	_cleanup_free_ struct spw_unconfirmed *kept = NULL;
-	_cleanup_free_ struct spw_registry *registry = malloc(sizeof(*registry));
-	struct spw_config config = {0};
-	int err = registry ? find_kept(agent, &kept, &config, registry, &agent->identities, report) : -ENOMEM;
-
-	if (err) {
-		spw_config_free(&config);
-		if (registry)
-			spw_compile_report_free(report);
-		if (err != -ENOENT)
-			spw_log(LOG_ERR,
-				"what 'apply --confirm' has kept cannot be used (%s); the configuration is taken",
-				strerror(-err));
-		agent->record.unconfirmed_until_ns = 0;
-		spw_unconfirmed_forget(&agent->pins);
-		return false;
+	if (!err) {
+		spw_log(LOG_ALERT,
+			"nobody confirmed the last 'apply --confirm': ruleset %llu from before it is in force, until the next 'apply'",
+			(unsigned long long)confirmation->found->record.generation);
+		return publication;
 	}
-	spw_log(LOG_ALERT,
-		"nobody confirmed the last 'apply --confirm': ruleset %llu from before it is in force, until the next 'apply'",
-		(unsigned long long)kept->record.generation);
-	spw_config_free(&agent->config);
-	agent->config = config;
-	agent->control.mode = config.mode;
-	agent->registry = *registry;
-	restore_record(&agent->record, &kept->record);
-	return true;
+	publication_free(publication);
+	if (err != -ENOENT)
+		spw_log(LOG_ERR, "what 'apply --confirm' has kept cannot be used (%s); the configuration is taken",
+			strerror(-err));
+	spw_unconfirmed_forget(confirmation->in_force->pins);
+	return NULL;
 }

@@ -1,20 +1,47 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What the agent answers: requests of the control socket, the page of metrics, and whether it is well. */
+#include "dispatch.h"
+
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-#include "base/text.h"
-#include "core/words.h"
+#include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/log.h"
-#include "view/view.h"
-#include "state.h"
+#include "core/words.h"
+#include "net/reply.h"
+#include "view/explain.h"
+#include "view/talkers.h"
 
-json_t *agent_failure(const char *text)
+#define WAITING_MAX  16
+#define TOP_MOST     100
+#define TOP_USUAL    20
+#define FOR_S_MAX    (366 * 86400.0)
+#define CAPACITY_MAX 1e7
+
+struct dispatch {
+	struct dispatch_parts parts;
+	struct spw_control_server *server;
+	u64 waiting[WAITING_MAX]; /* clients who changed the level, and are answered when it is in force */
+	u32 waiting_count;
+};
+
+/* A handler returns its answer, or NULL: @client is answered later. */
+typedef json_t *handler(struct dispatch *dispatch, u64 client, const json_t *request);
+
+static struct spw_reply_to reply_to(const struct dispatch *dispatch, u64 client)
 {
-	/* JSON takes nothing but UTF-8, and a text that quotes a long name may end within a character. */
-	return json_pack("{s:b,s:s%}", "ok", 0, "error", text, spw_utf8_whole(text));
+	return (struct spw_reply_to){dispatch->server, client};
 }
+
+/* Whether @value is a number within, bounds included. */
+static bool is_within(const json_t *value, double least, double most)
+{
+	return json_is_number(value) && json_number_value(value) >= least && json_number_value(value) <= most;
+}
+
+/* ---- level ---- */
 
 static void add_time_left(json_t *state, const char *key, u64 until_ns)
 {
@@ -24,9 +51,9 @@ static void add_time_left(json_t *state, const char *key, u64 until_ns)
 		json_object_set_new(state, key, json_real((double)(until_ns > now ? until_ns - now : 0) / 1e9));
 }
 
-static json_t *level_state(const struct agent *agent)
+static json_t *level_state(const struct dispatch *dispatch)
 {
-	const struct spw_control *control = &agent->control;
+	const struct spw_control *control = lease_control(dispatch->parts.lease);
 	bool pinned = control->pinned_level < SPW_LEVELS;
 	bool bounded = control->least_level > SPW_GREEN || control->most_level < SPW_RED;
 	json_t *state = json_pack("{s:b,s:s,s:s?,s:s?,s:s?}", "ok", 1, "level", spw_level_name(control->level),
@@ -41,191 +68,317 @@ static json_t *level_state(const struct agent *agent)
 	return state;
 }
 
-void agent_answer_level(struct agent *agent)
+/* An override comes into force at the next tick, and is answered then. */
+static json_t *answer_at_tick(struct dispatch *dispatch, u64 client)
 {
-	for (u32 i = 0; i < agent->level_clients_count; i++)
-		spw_control_answer(agent->socket, agent->level_clients[i], level_state(agent));
-	agent->level_clients_count = 0;
-}
-
-/* What an operator wishes comes into force with the next tick, and is answered then. */
-static json_t *answer_at_tick(struct agent *agent, u64 client)
-{
-	if (agent->level_clients_count == sizeof(agent->level_clients) / sizeof(*agent->level_clients))
-		return level_state(agent);
-	agent->level_clients[agent->level_clients_count++] = client;
+	if (dispatch->waiting_count == WAITING_MAX)
+		return level_state(dispatch);
+	dispatch->waiting[dispatch->waiting_count++] = client;
 	return NULL;
 }
 
-/* "level", "least" or "most" of a request: -1: absent, -2: not a level (or, where that may be, "auto"). */
+enum {
+	LEVEL_ABSENT = -1,
+	LEVEL_WRONG = -2, /* not the name of a level: "auto", perhaps */
+};
+
 static int level_of(const json_t *request, const char *key)
 {
 	const json_t *value = json_object_get(request, key);
 	int level = json_is_string(value) ? spw_level_parse(json_string_value(value)) : -1;
 
-	return !value ? -1 : level < 0 ? -2 : level;
+	return !value ? LEVEL_ABSENT : level < 0 ? LEVEL_WRONG : level;
 }
 
-static json_t *bound_level(struct agent *agent, int least, int most, u64 until_ns, u64 client)
+static json_t *bound_level(struct dispatch *dispatch, int least, int most, u64 until_ns, u64 client)
 {
-	least = least == -1 ? SPW_GREEN : least;
-	most = most == -1 ? SPW_RED : most;
+	least = least == LEVEL_ABSENT ? SPW_GREEN : least;
+	most = most == LEVEL_ABSENT ? SPW_RED : most;
 	if (least < 0 || most < 0 || least > most)
-		return agent_failure("least, most: levels, the first no higher than the second");
-	agent->control.least_level = (u8)least;
-	agent->control.most_level = (u8)most;
-	agent->control.bound_until_ns = until_ns;
-	return answer_at_tick(agent, client);
+		return spw_reply_failure("least, most: levels, the first no higher than the second");
+	lease_bound(dispatch->parts.lease, (u8)least, (u8)most, until_ns);
+	return answer_at_tick(dispatch, client);
 }
 
-static json_t *handle_level(struct agent *agent, u64 client, const json_t *request)
+static json_t *handle_level(struct dispatch *dispatch, u64 client, const json_t *request)
 {
 	const char *name = json_string_value(json_object_get(request, "level"));
 	const json_t *seconds = json_object_get(request, "for_s");
 	int level = level_of(request, "level"), least = level_of(request, "least"), most = level_of(request, "most");
 	u64 until_ns = UINT64_MAX;
 
-	if (level == -2 && (!name || strcmp(name, "auto")))
-		return agent_failure("no such level; there are green, yellow, orange, red and auto");
-	if (seconds && (!json_is_number(seconds) || !(json_number_value(seconds) > 0) ||
-			json_number_value(seconds) > 366 * 86400.0))
-		return agent_failure("for_s: seconds, above 0 and at most a year");
+	if (level == LEVEL_WRONG && (!name || strcmp(name, "auto")))
+		return spw_reply_failure("no such level; there are green, yellow, orange, red and auto");
+	if (seconds && (!is_within(seconds, 0, FOR_S_MAX) || !(json_number_value(seconds) > 0)))
+		return spw_reply_failure("for_s: seconds, above 0 and at most a year");
 	if (seconds)
 		until_ns = spw_monotonic_ns() + (u64)(json_number_value(seconds) * 1e9);
-	if (level == -1 && (least != -1 || most != -1))
-		return bound_level(agent, least, most, until_ns, client);
-	if (level == -1)
-		return level_state(agent);
-	agent->control.pinned_level = level < 0 ? SPW_LEVEL_NEVER : (u32)level;
-	agent->control.pinned_until_ns = level < 0 ? 0 : until_ns;
-	return level < 0 ? bound_level(agent, -1, -1, 0, client) : answer_at_tick(agent, client);
+	if (level == LEVEL_ABSENT && (least != LEVEL_ABSENT || most != LEVEL_ABSENT))
+		return bound_level(dispatch, least, most, until_ns, client);
+	if (level == LEVEL_ABSENT)
+		return level_state(dispatch);
+	if (level == LEVEL_WRONG)
+		lease_unpin(dispatch->parts.lease);
+	else
+		lease_pin(dispatch->parts.lease, (u8)level, until_ns);
+	return answer_at_tick(dispatch, client);
 }
 
-/* A capacity by an operator's word: over that of the configuration, until it is given back. */
-static json_t *handle_capacity(struct agent *agent, const json_t *request)
+static void answer_level(struct dispatch *dispatch)
 {
+	u32 count = dispatch->waiting_count;
+
+	/* An answer may bring the client's next request, which may wait again. */
+	dispatch->waiting_count = 0;
+	for (u32 i = 0; i < count; i++) {
+		const struct spw_reply_to client = reply_to(dispatch, dispatch->waiting[i]);
+
+		spw_reply(&client, level_state(dispatch));
+	}
+}
+
+/* ---- apply, confirm ---- */
+
+static json_t *handle_apply(struct dispatch *dispatch, u64 client, const json_t *request)
+{
+	const json_t *path = json_object_get(request, "config"), *force = json_object_get(request, "force");
+	const json_t *confirm = json_object_get(request, "confirm_s");
+
+	if ((path && !json_is_string(path)) || (force && !json_is_boolean(force)))
+		return spw_reply_failure("config: a path; force: true or false");
+	if (confirm && !is_within(confirm, 1, 86400))
+		return spw_reply_failure("confirm_s: seconds, 1 to 86400");
+	reloader_request(dispatch->parts.reloader, &(struct reload_request){
+							   .path = json_string_value(path),
+							   .force = json_is_true(force),
+							   .client = reply_to(dispatch, client),
+							   .confirm_ns = (u64)(json_number_value(confirm) * 1e9),
+						   });
+	return NULL;
+}
+
+static json_t *handle_confirm(struct dispatch *dispatch, u64 client, const json_t *request)
+{
+	const char *why = confirmation_confirm(dispatch->parts.confirmation);
+
+	(void)client;
+	(void)request;
+	if (why)
+		return spw_reply_failure(why);
+	return json_pack("{s:b,s:I}", "ok", 1, "generation",
+			 (json_int_t)publisher_record(dispatch->parts.publisher)->generation);
+}
+
+/* ---- capacity, explain ---- */
+
+/* An operator's capacity overrides the configuration's until it is given back. */
+static json_t *handle_capacity(struct dispatch *dispatch, u64 client, const json_t *request)
+{
+	const struct spw_named_policy *policy = governor_policy(dispatch->parts.governor);
 	const char *name = json_string_value(json_object_get(request, "service"));
 	const json_t *capacity = json_object_get(request, "capacity_per_s");
-	struct spw_registry *registry = &agent->registry;
-	int index = name ? spw_policy_service(&agent->deciding.policy, name) : -1;
-	u32 id;
+	int index = name ? spw_policy_service(policy, name) : -1;
+	u64 per_s;
 
+	(void)client;
 	if (index < 0)
-		return agent_failure("service: the name of a service of the configuration");
-	if (!capacity ||
-	    (!json_is_null(capacity) &&
-	     (!json_is_number(capacity) || !(json_number_value(capacity) >= 1) || json_number_value(capacity) > 1e7)))
-		return agent_failure("capacity_per_s: new work a second, 1 to 10000000; null: as configured");
-	id = agent->deciding.policy.policy.services[index].id;
-	registry->services[id].operator_capacity_per_s = (u64)json_number_value(capacity);
-	if (spw_registry_write(&agent->pins, registry) || agent_follow_policy(agent))
-		return agent_failure("the capacity could not be written");
+		return spw_reply_failure("service: the name of a service of the configuration");
+	if (!capacity || (!json_is_null(capacity) && !is_within(capacity, 1, CAPACITY_MAX)))
+		return spw_reply_failure("capacity_per_s: new work a second, 1 to 10000000; null: as configured");
+	per_s = (u64)json_number_value(capacity);
+	if (publisher_set_capacity(dispatch->parts.publisher, policy->policy.services[index].id, per_s) ||
+	    governor_follow(dispatch->parts.governor))
+		return spw_reply_failure("the capacity could not be written");
 	if (json_is_null(capacity))
 		spw_log(LOG_NOTICE, "capacity of %s: as configured", name);
 	else
-		spw_log(LOG_NOTICE, "capacity of %s: %llu/s by an operator's word", name,
-			(unsigned long long)registry->services[id].operator_capacity_per_s);
+		spw_log(LOG_NOTICE, "capacity of %s: %llu/s, set by an operator", name, (unsigned long long)per_s);
 	return json_pack("{s:b,s:s,s:O}", "ok", 1, "service", name, "capacity_per_s", capacity);
 }
 
-json_t *agent_handle_request(void *context, u64 client, const json_t *request)
+static char *render(const struct spw_explanation *explanation, bool colour)
 {
-	struct agent *agent = context;
-	const char *verb = json_string_value(json_object_get(request, "verb"));
-	const json_t *named = json_object_get(request, "config"), *force = json_object_get(request, "force");
-	const json_t *confirm = json_object_get(request, "confirm_s");
-	const char *path = json_string_value(named);
+	char *text = NULL;
+	size_t bytes;
+	FILE *out = open_memstream(&text, &bytes);
 
-	if (verb && !strcmp(verb, "level"))
-		return handle_level(agent, client, request);
-	if (verb && !strcmp(verb, "apply")) {
-		if ((named && !path) || (force && !json_is_boolean(force)))
-			return agent_failure("config: a path; force: true or false");
-		if (confirm && (!json_is_number(confirm) || !(json_number_value(confirm) >= 1) ||
-				json_number_value(confirm) > 86400.0))
-			return agent_failure("confirm_s: seconds, 1 to 86400");
-		agent_start_reload(agent,
-				   &(struct reload_request){path ? path : agent->config_path, json_is_true(force),
-							    client, (u64)(json_number_value(confirm) * 1e9)});
+	if (!out)
 		return NULL;
-	}
-	if (verb && !strcmp(verb, "explain"))
-		return agent_explain(agent, json_is_true(json_object_get(request, "colour")));
-	if (verb && !strcmp(verb, "capacity"))
-		return handle_capacity(agent, request);
-	if (verb && (!strcmp(verb, "list-add") || !strcmp(verb, "list-remove")))
-		return bans_request(agent->bans, &(struct spw_reply_to){agent->socket, client}, request,
-				    !strcmp(verb, "list-add"));
-	if (verb && !strcmp(verb, "confirm"))
-		return agent_confirm(agent);
-	if (verb && !strcmp(verb, "drops"))
-		return agent_handle_drops(agent, client, request);
-	if (verb && !strcmp(verb, "top"))
-		return agent_handle_top(agent, request);
-	if (verb && !strcmp(verb, "ping"))
-		return json_pack("{s:b,s:i,s:s}", "ok", 1, "pid", (int)getpid(), "version", SPW_VERSION);
-	return agent_failure("no such verb; there are apply, capacity, confirm, drops, explain, level, list-add, "
-			     "list-remove, ping and top");
+	spw_view_explain(out, explanation, (struct spw_style){.colour = colour});
+	fclose(out);
+	return text;
 }
 
-static int write_metrics(void *context, FILE *out)
+static json_t *handle_explain(struct dispatch *dispatch, u64 client, const json_t *request)
 {
-	struct agent *agent = context;
-	const struct agent_deciding *deciding = &agent->deciding;
-	const struct spw_talkers_view talkers = agent_talkers_view(agent);
-	struct spw_snapshot snapshot;
-	int err = spw_snapshot_read(&agent->pins, &snapshot);
+	struct spw_explanation explanation;
+	_cleanup_free_ char *text = NULL;
+	json_t *answer;
 
-	if (err)
-		return err;
-	spw_view_metrics(out, &snapshot);
-	spw_view_talkers_metrics(out, &talkers);
-	if (deciding->pace.decisions) {
-		const struct spw_governance governance = {&deciding->policy,
-							  &deciding->facts,
-							  &deciding->decision,
-							  &deciding->pace,
-							  spw_journal_history(deciding->journal),
-							  &agent->limiting.state};
-
-		spw_view_governance_metrics(out, &governance);
+	(void)client;
+	if (!governor_explain(dispatch->parts.governor, &explanation))
+		return spw_reply_failure("nothing was decided yet; ask again in a second");
+	text = render(&explanation, json_is_true(json_object_get(request, "colour")));
+	answer = spw_view_explain_json(&explanation);
+	if (!answer || !text) {
+		json_decref(answer);
+		return spw_reply_failure("out of memory");
 	}
-	spw_snapshot_free(&snapshot);
-	return 0;
+	json_object_set_new(answer, "ok", json_true());
+	json_object_set_new(answer, "text", json_string(text));
+	return answer;
 }
 
-static bool is_healthy(void *context, const char **why)
-{
-	struct agent *agent = context;
+/* ---- drops, top ---- */
 
-	for (size_t i = 0; i < agent->links_count; i++) {
-		if (agent->links[i].fd < 0) {
-			*why = "an interface is not covered";
-			return false;
-		}
-	}
-	if (agent->control.lease_until_ns < spw_monotonic_ns()) {
-		*why = "the lease is not renewed";
-		return false;
-	}
-	return true;
+/* A bit for each reason of that name (NULL: any): two are called "malformed". */
+static u64 reasons_named(const char *name)
+{
+	u64 reasons = 0;
+
+	for (u32 reason = 0; reason < SPW_REASONS; reason++)
+		if (spw_reason_verdict(reason) == SPW_DROP && (!name || !strcmp(spw_reason_name(reason), name)))
+			reasons |= 1ull << reason;
+	return reasons;
 }
 
-/* Without metrics the host is still protected, so a port that is taken is said, not fatal. */
-int agent_serve_metrics(struct agent *agent)
+static int class_named(const struct spw_registry *registry, const char *name)
 {
-	const struct spw_metrics_source source = {agent, write_metrics, is_healthy};
-	char message[SPW_MESSAGE_MAX];
+	for (int i = 0; i < SPW_CLASSES_MAX; i++)
+		if (registry->classes[i].state != SPW_RECORD_FREE &&
+		    !strncmp(registry->classes[i].name, name, SPW_NAME_MAX))
+			return i;
+	return -1;
+}
+
+static json_t *handle_drops(struct dispatch *dispatch, u64 client, const json_t *request)
+{
+	const json_t *reason = json_object_get(request, "reason"), *class = json_object_get(request, "class");
+	const json_t *follow = json_object_get(request, "follow");
+	struct spw_stream_filter filter = {.reasons = reasons_named(json_string_value(reason)), .class_id = -1};
+	int fd;
+
+	if ((reason && !json_is_string(reason)) || !filter.reasons)
+		return spw_reply_failure("reason: the name of a reason for which packets are dropped");
+	if (json_is_string(class))
+		filter.class_id =
+			class_named(publisher_in_force(dispatch->parts.publisher)->registry, json_string_value(class));
+	if (class && filter.class_id < 0)
+		return spw_reply_failure("class: the name of a class");
+	if (follow && !json_is_boolean(follow))
+		return spw_reply_failure("follow: true or false");
+	if (json_is_true(follow) && !talkers_have_room(dispatch->parts.talkers))
+		return spw_reply_failure("four follow the drops already; no more can");
+	fd = spw_control_take(dispatch->server, client);
+	if (fd >= 0)
+		talkers_send_drops(dispatch->parts.talkers, fd, &filter, json_is_true(follow));
+	return NULL;
+}
+
+static json_t *handle_top(struct dispatch *dispatch, u64 client, const json_t *request)
+{
+	const json_t *by = json_object_get(request, "by"), *most = json_object_get(request, "most");
+	struct spw_talkers_view view = talkers_view(dispatch->parts.talkers);
+	int order = json_is_string(by) ? spw_talker_order_parse(json_string_value(by)) : by ? -1 : SPW_BY_PACKETS;
+
+	(void)client;
+	if (order < 0)
+		return spw_reply_failure("by: packets, bytes, new or dropped");
+	if (most && (!json_is_integer(most) || !is_within(most, 0, TOP_MOST)))
+		return spw_reply_failure("most: 0 to 100");
+	view.policy = governor_policy(dispatch->parts.governor);
+	view.decision = governor_decision(dispatch->parts.governor);
+	return spw_view_talkers_json(&view, (enum spw_talker_order)order,
+				     most ? (u32)json_integer_value(most) : TOP_USUAL);
+}
+
+/* ---- list-add, list-remove, ping ---- */
+
+static json_t *handle_list_add(struct dispatch *dispatch, u64 client, const json_t *request)
+{
+	const struct spw_reply_to to = reply_to(dispatch, client);
+
+	return bans_request(dispatch->parts.bans, &to, request, true);
+}
+
+static json_t *handle_list_remove(struct dispatch *dispatch, u64 client, const json_t *request)
+{
+	const struct spw_reply_to to = reply_to(dispatch, client);
+
+	return bans_request(dispatch->parts.bans, &to, request, false);
+}
+
+static json_t *handle_ping(struct dispatch *dispatch, u64 client, const json_t *request)
+{
+	(void)dispatch;
+	(void)client;
+	(void)request;
+	return json_pack("{s:b,s:i,s:s}", "ok", 1, "pid", (int)getpid(), "version", SPW_VERSION);
+}
+
+/* ---- the table ---- */
+
+static const struct {
+	const char *verb;
+	handler *handle;
+} verbs[] = {
+	{"apply", handle_apply},       {"capacity", handle_capacity},	    {"confirm", handle_confirm},
+	{"drops", handle_drops},       {"explain", handle_explain},	    {"level", handle_level},
+	{"list-add", handle_list_add}, {"list-remove", handle_list_remove}, {"ping", handle_ping},
+	{"top", handle_top},
+};
+
+#define VERBS (sizeof(verbs) / sizeof(*verbs))
+
+static json_t *refuse_verb(void)
+{
+	char text[SPW_MESSAGE_MAX] = "no such verb; there are ";
+
+	for (size_t i = 0; i < VERBS; i++)
+		snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s%s",
+			 !i		 ? ""
+			 : i + 1 < VERBS ? ", "
+					 : " and ",
+			 verbs[i].verb);
+	return spw_reply_failure(text);
+}
+
+static json_t *on_request(void *context, u64 client, const json_t *request)
+{
+	const char *verb = json_string_value(json_object_get(request, "verb"));
+
+	for (size_t i = 0; verb && i < VERBS; i++)
+		if (!strcmp(verbs[i].verb, verb))
+			return verbs[i].handle(context, client, request);
+	return refuse_verb();
+}
+
+int dispatch_new(sd_event *loop, const char *run_dir, const struct dispatch_parts *parts, struct dispatch **result,
+		 char message[SPW_MESSAGE_MAX])
+{
+	struct dispatch *dispatch = calloc(1, sizeof(*dispatch));
 	int err;
 
-	if (!agent->config.metrics_host)
-		return 0;
-	err = spw_metrics_server_start(agent->loop, agent->config.metrics_host, agent->config.metrics_port, &source,
-				       &agent->metrics, message);
+	if (!dispatch)
+		return spw_message(message, -ENOMEM, "out of memory");
+	dispatch->parts = *parts;
+	err = spw_control_server_start(loop, run_dir, on_request, dispatch, &dispatch->server, message);
 	if (err)
-		spw_log(LOG_ERR, "no metrics: %s", message);
+		free(dispatch);
 	else
-		spw_log(LOG_INFO, "metrics at http://%s:%u/metrics", agent->config.metrics_host,
-			agent->config.metrics_port);
+		*result = dispatch;
 	return err;
+}
+
+void dispatch_free(struct dispatch *dispatch)
+{
+	if (dispatch)
+		spw_control_server_stop(dispatch->server);
+	free(dispatch);
+}
+
+void dispatch_tick(struct dispatch *dispatch, u64 now_ns)
+{
+	answer_level(dispatch);
+	spw_control_server_tick(dispatch->server, now_ns);
 }

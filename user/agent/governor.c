@@ -1,93 +1,188 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* One tick: facts -> decision -> orders -> story. See deciding.h. */
 #include "governor.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/log.h"
-#include "state.h"
+#include "kernel/snapshot_reader.h"
+#include "signals/signals.h"
 
-#define PLACE_SALT                                                                                                     \
-	0x9e3779b97f4a7c15ull /* tells the places of sources from the hashes of flows: one seed serves both */
+/* The seed also hashes flows: this makes another hash of it for the places of sources. */
+#define PLACE_SALT 0x9e3779b97f4a7c15ull
 
-static struct spw_journal_places places_of(const struct agent *agent)
+#define SAVE_NS 60000000000ull
+
+/* New work of a class for a service that limits dropped, cumulative. */
+struct held_back {
+	u64 limited; /* as last counted */
+	u64 demand;  /* the part of it that a fair share held back */
+};
+
+struct governor {
+	const struct in_force *in_force;
+	struct lease *lease;
+	struct journal *journal;
+	struct spw_signals *signals;
+	struct spw_signal_notes notes;
+	struct spw_memory *memory;
+	struct spw_named_policy policy;
+	bool has_policy;
+	struct spw_override override;
+	struct spw_facts facts;
+	struct spw_decision decision;
+	bool decided; /* by the policy in force */
+	struct spw_service_admission admission[SPW_SERVICE_IDENTITIES];
+	bool admission_failed;
+	u32 classes_read;					       /* identities of classes below this are in use */
+	struct held_back held_back[SPW_SERVICES_MAX][SPW_CLASSES_MAX]; /* by rank of the class */
+	bool held_back_known;
+	struct spw_deciding_pace pace;
+	u64 saved_ns; /* what was learned; 0: not yet */
+};
+
+int governor_new(const struct in_force *in_force, struct lease *lease, struct journal *journal, sd_event *loop,
+		 struct governor **result)
 {
-	return (struct spw_journal_places){
-		.state_dir = agent->config.state_dir,
-		.run_dir = agent->config.run_dir,
-		.hooks_dir = agent->config.hooks_dir,
-		.hook_timeout_ns = agent->config.hooks_timeout_ns,
-		.config = agent->config_path,
-	};
+	struct governor *governor = calloc(1, sizeof(*governor));
+	int err = governor ? 0 : -ENOMEM;
+
+	if (!err) {
+		governor->in_force = in_force;
+		governor->lease = lease;
+		governor->journal = journal;
+		governor->memory = spw_memory_new();
+		err = governor->memory ? spw_signals_open(loop, &governor->signals) : -ENOMEM;
+	}
+	if (!err)
+		err = governor_follow(governor);
+	if (err)
+		governor_free(governor);
+	else
+		*result = governor;
+	return err;
 }
 
-int agent_begin_deciding(struct agent *agent)
-{
-	struct agent_deciding *deciding = &agent->deciding;
-	const struct spw_journal_places places = places_of(agent);
+/* ---- what was learned ---- */
 
-	deciding->memory = spw_memory_new();
-	deciding->journal = spw_journal_begin(agent->loop, &places);
-	if (!deciding->memory || !deciding->journal || spw_signals_open(agent->loop, &deciding->signals))
-		return -ENOMEM;
-	return agent_follow_policy(agent);
+static void keep_learned(struct governor *governor)
+{
+	const struct spw_named_policy *policy = &governor->policy;
+
+	for (u32 i = 0; governor->has_policy && i < policy->policy.services_count; i++)
+		journal_keep_learned(governor->journal, policy->services[i], spw_memory_learned(governor->memory, i));
 }
 
-/* An operator's word on a capacity outlives the configuration's. */
-static void take_capacities(struct agent *agent)
+/* Services that were not there before get what an earlier run, or an earlier configuration, has learned of them. */
+static void restore_learned(struct governor *governor, const struct spw_named_policy *policy)
 {
-	struct spw_policy *policy = &agent->deciding.policy.policy;
+	for (u32 i = 0; i < policy->policy.services_count; i++) {
+		const struct spw_learned *known = journal_learned(governor->journal, policy->services[i]);
 
-	for (u32 i = 0; i < policy->services_count; i++) {
-		u64 said = agent->registry.services[policy->services[i].id].operator_capacity_per_s;
-
-		if (said)
-			policy->services[i].capacity_per_s = (double)said;
+		if (!governor->has_policy || spw_policy_service(&governor->policy, policy->services[i]) < 0)
+			*spw_memory_learned(governor->memory, i) = known ? *known : (struct spw_learned){0};
 	}
 }
 
-int agent_follow_policy(struct agent *agent)
+static void save_learned(struct governor *governor, u64 now_ns)
 {
-	struct agent_deciding *deciding = &agent->deciding;
-	const struct spw_journal_places places = places_of(agent);
-
-	spw_policy_make(&agent->config, agent->identities.classes, agent->identities.services, &deciding->policy);
-	take_capacities(agent);
-	agent_follow_limits(agent);
-	deciding->classes_read = 0;
-	for (u32 i = 0; i < deciding->policy.policy.classes_count; i++)
-		if (deciding->policy.policy.classes[i].id >= deciding->classes_read)
-			deciding->classes_read = deciding->policy.policy.classes[i].id + 1u;
-	deciding->held_back_known = false;
-	spw_journal_policy(deciding->journal, &deciding->policy, deciding->memory, &places);
-	return spw_signals_follow(deciding->signals, &agent->config, agent->identities.services);
+	if (!governor->saved_ns)
+		governor->saved_ns = now_ns;
+	if (now_ns - governor->saved_ns < SAVE_NS)
+		return;
+	governor->saved_ns = now_ns;
+	keep_learned(governor);
+	journal_save_learned(governor->journal);
 }
 
-/*
- * What a limit drops is no demand, or a flood that limits hold would still move the level. But a fair share is how a
- * class under the budget gives way: what that holds back is demand, and ends with it.
- */
-static u64 demand_held_back(struct agent *agent, u32 service, u32 rank, u64 limited)
+void governor_free(struct governor *governor)
 {
-	struct agent_held_back *held = &agent->deciding.held_back[service][rank];
+	if (!governor)
+		return;
+	keep_learned(governor);
+	spw_signals_close(governor->signals);
+	spw_memory_free(governor->memory);
+	free(governor);
+}
 
-	if (agent->deciding.held_back_known && agent->limiting.fair_per_s[rank] > 0 && limited > held->limited)
+/* ---- the policy ---- */
+
+/* A capacity set by an operator overrides the configuration's. */
+static void override_capacities(const struct governor *governor, struct spw_policy *policy)
+{
+	const struct spw_service_record *services = governor->in_force->registry->services;
+
+	for (u32 i = 0; i < policy->services_count; i++) {
+		u64 set = services[policy->services[i].id].operator_capacity_per_s;
+
+		if (set)
+			policy->services[i].capacity_per_s = (double)set;
+	}
+}
+
+/* What is remembered goes with each service to where the new policy has it. */
+static void adopt_policy(struct governor *governor, const struct spw_named_policy *policy)
+{
+	struct spw_learned learned[SPW_SERVICES_MAX] = {0};
+	bool same = governor->has_policy && spw_policy_same(&governor->policy, policy);
+
+	keep_learned(governor);
+	if (governor->has_policy)
+		spw_memory_follow(governor->memory, &governor->policy.policy, &policy->policy);
+	restore_learned(governor, policy);
+	for (u32 i = 0; i < policy->policy.services_count; i++)
+		learned[i] = *spw_memory_learned(governor->memory, i);
+	governor->policy = *policy;
+	governor->has_policy = true;
+	if (!same)
+		governor->decided = false;
+	journal_policy(governor->journal, policy, learned, governor->in_force->config->path, same);
+}
+
+int governor_follow(struct governor *governor)
+{
+	const struct in_force *in_force = governor->in_force;
+	struct spw_named_policy policy;
+
+	spw_policy_make(in_force->config, in_force->identities->classes, in_force->identities->services, &policy);
+	override_capacities(governor, &policy.policy);
+	governor->classes_read = 0;
+	for (u32 i = 0; i < policy.policy.classes_count; i++)
+		if (policy.policy.classes[i].id >= governor->classes_read)
+			governor->classes_read = policy.policy.classes[i].id + 1u;
+	governor->held_back_known = false;
+	adopt_policy(governor, &policy);
+	return spw_signals_follow(governor->signals, in_force->config, in_force->identities->services);
+}
+
+/* ---- the tick ---- */
+
+/*
+ * What a limit drops is no demand, or a flood that limits hold would still move the level. But a fair share is the way
+ * in which a class under the budget is shed, so what that holds back counts.
+ */
+static u64 demand_held_back(struct governor *governor, u32 service, u32 rank, u64 limited, double fair_per_s)
+{
+	struct held_back *held = &governor->held_back[service][rank];
+
+	if (governor->held_back_known && fair_per_s > 0 && limited > held->limited)
 		held->demand += limited - held->limited;
 	held->limited = limited;
 	return held->demand;
 }
 
-/* What the datapath has counted of each service, by rank of the class. */
-static int read_work(struct agent *agent)
+/* The datapath's counters of each service, by rank of the class. */
+static int read_work(struct governor *governor, const double *fair_per_s)
 {
-	struct agent_deciding *deciding = &agent->deciding;
-	const struct spw_policy *policy = &deciding->policy.policy;
+	const struct spw_policy *policy = &governor->policy.policy;
 	struct spw_work_counter counters[SPW_CLASSES_MAX];
 
 	for (u32 i = 0; i < policy->services_count; i++) {
-		struct spw_service_facts *facts = &deciding->facts.services[i];
-		int err = spw_read_work(&agent->pins, policy->services[i].id, deciding->classes_read, counters);
+		struct spw_service_facts *facts = &governor->facts.services[i];
+		int err = spw_read_work(governor->in_force->pins, policy->services[i].id, governor->classes_read,
+					counters);
 
 		if (err)
 			return err;
@@ -96,100 +191,121 @@ static int read_work(struct agent *agent)
 			const struct spw_work_counter *counter = &counters[policy->classes[rank].id];
 
 			memcpy(facts->fresh[rank], counter->fresh, sizeof(counter->fresh));
-			facts->fresh[rank][SPW_DROP] += demand_held_back(agent, i, rank, counter->limited);
+			facts->fresh[rank][SPW_DROP] +=
+				demand_held_back(governor, i, rank, counter->limited, fair_per_s[rank]);
 			memcpy(facts->resent[rank], counter->resent, sizeof(counter->resent));
 			facts->crowded[rank] = counter->crowded;
 		}
 	}
-	deciding->held_back_known = true;
+	governor->held_back_known = true;
 	return 0;
 }
 
-static struct spw_override operator_override(const struct agent *agent)
+static void admit(struct governor *governor)
 {
-	return (struct spw_override){
-		.pinned = agent->control.pinned_level < SPW_LEVELS ? (u8)agent->control.pinned_level : SPW_LEVEL_NEVER,
-		.least = agent->control.least_level,
-		.most = agent->control.most_level,
-	};
-}
-
-static void give_orders(struct agent *agent)
-{
-	struct agent_deciding *deciding = &agent->deciding;
+	const struct spw_datapath *datapath = governor->in_force->datapath;
 	int err;
 
-	spw_plan(&deciding->policy.policy, &deciding->decision, agent->datapath.jiffies_per_second,
-		 agent->control.seed ^ PLACE_SALT, deciding->orders);
-	err = spw_datapath_admit(&agent->datapath, deciding->orders);
-	if (err && !deciding->admission_alarmed)
-		spw_log(LOG_ERR, "cannot write the orders: %s; the former ones stand while the lease is renewed",
+	spw_plan(&governor->policy.policy, &governor->decision, datapath->jiffies_per_second,
+		 lease_control(governor->lease)->seed ^ PLACE_SALT, governor->admission);
+	err = spw_datapath_admit(datapath, governor->admission);
+	if (err && !governor->admission_failed)
+		spw_log(LOG_ERR,
+			"cannot write the admission parameters: %s; the former ones hold while the lease is renewed",
 			strerror(-err));
-	deciding->admission_alarmed = err;
+	governor->admission_failed = err;
 }
 
 static void note_pace(struct spw_deciding_pace *pace, const struct spw_decision *decision, u64 took_ns)
 {
 	pace->decisions++;
 	pace->total_ns += took_ns;
-	pace->last_ns = took_ns;
 	if (took_ns > pace->longest_ns)
 		pace->longest_ns = took_ns;
 	if (decision->level != decision->former)
 		pace->transitions[decision->level % SPW_LEVELS]++;
 }
 
-void agent_decide(struct agent *agent, u64 now)
+static void tell_journal(struct governor *governor)
 {
-	struct agent_deciding *deciding = &agent->deciding;
-	const struct spw_override override = operator_override(agent);
-	struct spw_signal_notes notes;
+	const struct journal_tick tick = {
+		.policy = &governor->policy,
+		.override = &governor->override,
+		.facts = &governor->facts,
+		.decision = &governor->decision,
+		.notes = &governor->notes,
+		.observing = lease_control(governor->lease)->mode == SPW_OBSERVE,
+	};
+
+	spw_signals_notes(governor->signals, &governor->facts, &governor->notes);
+	journal_tick(governor->journal, &tick);
+}
+
+void governor_tick(struct governor *governor, u64 now_ns, const double *fair_per_s)
+{
+	struct spw_facts *facts = &governor->facts;
 	int err;
 
-	deciding->facts.now_ns = now;
-	deciding->facts.services_count = deciding->policy.policy.services_count;
-	err = read_work(agent);
+	facts->now_ns = now_ns;
+	facts->services_count = governor->policy.policy.services_count;
+	err = read_work(governor, fair_per_s);
 	if (err) {
-		/* Facts that are half old would be worse than none. */
+		/* Facts of which half are old would be worse than none. */
 		spw_log(LOG_ERR, "cannot read the counters of new work: %s; no decision at this tick", strerror(-err));
-		deciding->decision.hurry = false;
+		governor->decision.hurry = false;
 		return;
 	}
-	spw_signals_read(deciding->signals, now, &deciding->facts);
-	spw_decide(deciding->memory, &deciding->policy.policy, &override, &deciding->facts, &deciding->decision);
-	give_orders(agent);
-	agent->control.level = deciding->decision.level;
-	note_pace(&deciding->pace, &deciding->decision, spw_monotonic_ns() - now);
-	spw_signals_notes(deciding->signals, &deciding->facts, &notes);
-	spw_journal_tick(deciding->journal, deciding->memory, &override, &deciding->facts, &notes, &deciding->decision,
-			 agent->control.mode == SPW_OBSERVE);
+	spw_signals_read(governor->signals, now_ns, facts);
+	governor->override = lease_override(governor->lease);
+	spw_decide(governor->memory, &governor->policy.policy, &governor->override, facts, &governor->decision);
+	governor->decided = true;
+	admit(governor);
+	lease_set_level(governor->lease, governor->decision.level);
+	note_pace(&governor->pace, &governor->decision, spw_monotonic_ns() - now_ns);
+	tell_journal(governor);
+	save_learned(governor, now_ns);
 }
 
-json_t *agent_explain(struct agent *agent, bool colour)
-{
-	const struct agent_deciding *deciding = &agent->deciding;
-	struct spw_signal_notes notes;
+/* ---- views ---- */
 
-	spw_signals_notes(deciding->signals, &deciding->facts, &notes);
-	return spw_journal_explain(deciding->journal, &notes, colour);
+bool governor_hurries(const struct governor *governor)
+{
+	return governor->decision.hurry;
 }
 
-void agent_tell(struct agent *agent, const char *event, json_t *fields)
+const struct spw_named_policy *governor_policy(const struct governor *governor)
 {
-	if (agent->deciding.journal)
-		spw_journal_event(agent->deciding.journal, event, fields);
-	else
-		json_decref(fields);
+	return &governor->policy;
 }
 
-void agent_end_deciding(struct agent *agent)
+const struct spw_decision *governor_decision(const struct governor *governor)
 {
-	struct agent_deciding *deciding = &agent->deciding;
+	return governor->pace.decisions ? &governor->decision : NULL;
+}
 
-	spw_journal_end(deciding->journal, deciding->memory);
-	spw_signals_close(deciding->signals);
-	spw_memory_free(deciding->memory);
-	deciding->journal = NULL;
-	deciding->signals = NULL;
-	deciding->memory = NULL;
+bool governor_view(const struct governor *governor, struct spw_governance *view)
+{
+	*view = (struct spw_governance){
+		.policy = &governor->policy,
+		.facts = &governor->facts,
+		.decision = &governor->decision,
+		.pace = &governor->pace,
+		.history = journal_history(governor->journal),
+	};
+	return governor->pace.decisions;
+}
+
+bool governor_explain(struct governor *governor, struct spw_explanation *explanation)
+{
+	*explanation = (struct spw_explanation){
+		.policy = &governor->policy,
+		.decision = &governor->decision,
+		.override = &governor->override,
+		.notes = &governor->notes,
+		.observing = lease_control(governor->lease)->mode == SPW_OBSERVE,
+	};
+	/* Their texts are valid until the next call of signals only. */
+	spw_signals_notes(governor->signals, &governor->facts, &governor->notes);
+	journal_explain(governor->journal, explanation);
+	return governor->decided;
 }

@@ -1,59 +1,54 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The agent decides: at each tick facts are gathered, core/decide.c makes a decision of them, the decision becomes
- * orders for the datapath, and is told. Nothing else in the agent moves the level.
+ * The governor decides the level, at each tick: counters and signals become facts, core/control/decide.c makes a
+ * decision of them, the decision becomes admission parameters for the datapath, and goes to the journal.
  */
-#ifndef SPW_AGENT_DECIDING_H
-#define SPW_AGENT_DECIDING_H
+#ifndef SPW_AGENT_GOVERNOR_H
+#define SPW_AGENT_GOVERNOR_H
 
-#include "signals/signals.h"
-#include "view/governance.h"
+#include "in_force.h"
 #include "journal.h"
+#include "lease.h"
+#include "view/governance.h"
 
-struct agent;
-struct spw_registry;
-
-/* New work of a class for a service that limits dropped. */
-struct agent_held_back {
-	u64 limited; /* as counted, lately */
-	u64 demand;  /* that of it which a fair share held back */
-};
-
-/* All that one decision is made of, and where it goes. */
-struct agent_deciding {
-	struct spw_signals *signals;
-	struct spw_journal *journal;
-	struct spw_memory *memory;
-	struct spw_named_policy policy;
-	struct spw_facts facts;
-	struct spw_decision decision;
-	struct spw_service_admission orders[SPW_SERVICE_IDENTITIES];
-	u32 classes_read; /* identities of classes below this are in use */
-	struct spw_deciding_pace pace;
-	bool admission_alarmed;
-	struct agent_held_back held_back[SPW_SERVICES_MAX][SPW_CLASSES_MAX]; /* by rank of the class */
-	bool held_back_known;
-};
-
-/** agent_begin_deciding() - signals, history and what was learned are there from here on. 0, or -ENOMEM. */
-int agent_begin_deciding(struct agent *agent);
+struct governor;
 
 /**
- * agent_follow_policy() - another configuration is in force: at the start and after each publication. Counts before it
- * are not compared with those after it. 0, or -ENOMEM: decided on by the former policy.
+ * governor_new() - load the signals, which takes 0.1 to 0.5 s.
+ * @lease, @journal, @loop: borrowed, must outlive the governor
+ * Returns 0 or -ENOMEM. Free with governor_free(), which hands what was learned to the journal.
  */
-int agent_follow_policy(struct agent *agent);
+int governor_new(const struct in_force *in_force, struct lease *lease, struct journal *journal, sd_event *loop,
+		 struct governor **governor);
+void governor_free(struct governor *governor);
 
-/** agent_decide() - one tick: the level goes to agent->control, the orders to the datapath. */
-void agent_decide(struct agent *agent, u64 now);
+/**
+ * governor_follow() - another configuration, or another capacity by an operator, is in force. Counters before it are
+ * not compared with those after it. Returns 0, or -ENOMEM: not all signals are watched.
+ */
+int governor_follow(struct governor *governor);
 
-/** agent_explain() - the answer to {"verb":"explain"}, a new reference. @colour: of "text" in it. */
-json_t *agent_explain(struct agent *agent, bool colour);
+/**
+ * governor_tick() - decide.
+ * @now_ns: CLOCK_MONOTONIC
+ * @fair_per_s: by rank of the class, what a fair share holds each of its sources to; 0: nothing
+ */
+void governor_tick(struct governor *governor, u64 now_ns, const double *fair_per_s);
 
-/** agent_tell() - an event for `events`; takes the reference of @fields. Before the story begins: nothing. */
-void agent_tell(struct agent *agent, const char *event, json_t *fields);
+/** governor_hurries() - whether the next tick should come sooner. */
+bool governor_hurries(const struct governor *governor);
 
-/** agent_end_deciding() - what was learned is saved. */
-void agent_end_deciding(struct agent *agent);
+/* Below: borrowed until the next tick or governor_follow(). */
+
+const struct spw_named_policy *governor_policy(const struct governor *governor);
+
+/** governor_decision() - the last one; NULL: none yet. */
+const struct spw_decision *governor_decision(const struct governor *governor);
+
+/** governor_view() - for metrics; all but `meters`. Returns false: nothing was decided yet. */
+bool governor_view(const struct governor *governor, struct spw_governance *view);
+
+/** governor_explain() - for `explain`. Returns false: nothing was decided by the policy in force yet. */
+bool governor_explain(struct governor *governor, struct spw_explanation *explanation);
 
 #endif

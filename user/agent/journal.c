@@ -1,59 +1,54 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What the agent tells of its decisions. */
 #include "journal.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
-#include "core/words.h"
 #include "base/cleanup.h"
-#include "store/events.h"
-#include "host/hooks.h"
-#include "base/log.h"
 #include "base/clock.h"
+#include "base/log.h"
+#include "core/words.h"
+#include "host/hooks.h"
+#include "store/events.h"
 
 #define NS_PER_S      1000000000ull
-#define SAVE_NS	      (60 * NS_PER_S)
-#define SIGNAL_GAP_NS (10 * NS_PER_S) /* a signal that comes and goes is told no more often */
+#define SIGNAL_GAP_NS (10 * NS_PER_S) /* between two events of one signal */
 
-/* What was last said of a signal. */
+/* A state as it was last told. */
 struct told {
 	u8 state;
 	bool known;
 	u64 at_ns;
 };
 
-struct spw_journal {
-	char *state_dir;
+struct journal {
+	sd_event *loop;
+	char *state_dir; /* NULL: not open yet */
 	char *run_dir;
-	char *config;
 	struct spw_history *history;
 	struct spw_events *events;
 	struct spw_hooks *hooks;
 	struct spw_learned_all learned;
-	struct spw_named_policy policy;
-	bool policy_known;
-	struct spw_override override;
-	struct spw_decision decision; /* the last one */
-	bool decided;
-	bool observing;
+	bool has_policy;
 	u64 wall_ns; /* of the last decision */
-	u8 level;    /* as it was last told */
+	u8 level;    /* as last told */
 	u64 since_wall_ns;
 	struct spw_changes changes;
-	u64 saved_ns;
 	struct told pin;
 	struct told host[SPW_HOST_SIGNALS];
 	struct told waits[SPW_SERVICES_MAX];
 	struct told helpless[SPW_SERVICES_MAX];
 };
 
-void spw_journal_event(struct spw_journal *journal, const char *event, json_t *fields)
+void journal_event(struct journal *journal, const char *event, json_t *fields)
 {
-	spw_events_append(journal->events, spw_wall_ns(), event, fields);
+	if (journal->state_dir)
+		spw_events_append(journal->events, spw_wall_ns(), event, fields);
+	else
+		json_decref(fields);
 }
 
 static json_t *text_or_null(const char *text)
@@ -61,7 +56,7 @@ static json_t *text_or_null(const char *text)
 	return text && *text ? json_string(text) : json_null();
 }
 
-/* Bytes of a program, which may be anything: what is not UTF-8 is taken byte by byte. */
+/* For bytes that may be anything: unless all of it is UTF-8, every other byte than ASCII becomes '?'. */
 static json_t *any_text(const char *text)
 {
 	json_t *value = json_string(text);
@@ -83,12 +78,12 @@ static void on_hook(void *context, const struct spw_hook_result *result)
 	json_object_set_new(fields, "signal", result->signal ? json_integer(result->signal) : json_null());
 	json_object_set_new(fields, "refused", text_or_null(result->refused));
 	json_object_set_new(fields, "output", any_text(result->output));
-	spw_journal_event(context, "hook", fields);
+	journal_event(context, "hook", fields);
 }
 
-/* ---- begin and end ---- */
+/* ---- open and close ---- */
 
-/* The level that hooks and whoever reads the file were last told, perhaps by a run that was killed. */
+/* The level that was last written, perhaps by an agent that was killed. */
 static u8 read_level_file(const char *run_dir)
 {
 	char path[4096], text[16] = "";
@@ -104,15 +99,22 @@ static u8 read_level_file(const char *run_dir)
 	return level < 0 ? SPW_GREEN : (u8)level;
 }
 
-static void take_places(struct spw_journal *journal, const struct spw_journal_places *places)
+static void write_level_file(const struct journal *journal)
 {
-	free(journal->config);
-	journal->config = strdup(places->config ? places->config : "");
-	if (journal->hooks)
-		spw_hooks_set(journal->hooks, places->hooks_dir, places->hook_timeout_ns);
+	if (spw_level_file(journal->run_dir, journal->level))
+		spw_log(LOG_WARNING, "%s/level cannot be written", journal->run_dir);
 }
 
-static void open_all(struct spw_journal *journal, sd_event *loop)
+struct journal *journal_new(sd_event *loop)
+{
+	struct journal *journal = calloc(1, sizeof(*journal));
+
+	if (journal)
+		journal->loop = loop;
+	return journal;
+}
+
+static void open_outputs(struct journal *journal)
 {
 	char message[SPW_MESSAGE_MAX];
 
@@ -120,111 +122,91 @@ static void open_all(struct spw_journal *journal, sd_event *loop)
 		spw_log(LOG_ERR, "%s; 'explain' without an agent and 'replay' will know nothing of this run", message);
 	if (spw_events_open(journal->state_dir, &journal->events, message))
 		spw_log(LOG_ERR, "%s", message);
-	if (spw_hooks_new(loop, on_hook, journal, &journal->hooks))
+	if (spw_hooks_new(journal->loop, on_hook, journal, &journal->hooks))
 		spw_log(LOG_ERR, "no hooks: out of memory");
 	spw_learned_load(journal->state_dir, &journal->learned, message);
 	if (*message)
 		spw_log(LOG_WARNING, "%s", message);
 }
 
-struct spw_journal *spw_journal_begin(sd_event *loop, const struct spw_journal_places *places)
+int journal_open(struct journal *journal, const struct spw_config *config)
 {
-	struct spw_journal *journal = calloc(1, sizeof(*journal));
-
-	if (!journal)
-		return NULL;
-	journal->state_dir = strdup(places->state_dir);
-	journal->run_dir = strdup(places->run_dir);
-	if (!journal->state_dir || !journal->run_dir) {
-		spw_journal_end(journal, NULL);
-		return NULL;
-	}
-	open_all(journal, loop);
-	take_places(journal, places);
+	journal->run_dir = strdup(config->run_dir);
+	journal->state_dir = journal->run_dir ? strdup(config->state_dir) : NULL;
+	if (!journal->state_dir)
+		return -ENOMEM;
+	open_outputs(journal);
+	journal_follow(journal, config);
 	journal->level = read_level_file(journal->run_dir);
 	journal->since_wall_ns = spw_wall_ns();
-	if (spw_level_file(journal->run_dir, journal->level))
-		spw_log(LOG_WARNING, "%s/level cannot be written", journal->run_dir);
-	spw_journal_event(journal, "start", json_pack("{s:i,s:s}", "pid", (int)getpid(), "version", SPW_VERSION));
-	return journal;
+	write_level_file(journal);
+	journal_event(journal, "start", json_pack("{s:i,s:s}", "pid", (int)getpid(), "version", SPW_VERSION));
+	return 0;
+}
+
+void journal_follow(struct journal *journal, const struct spw_config *config)
+{
+	if (journal->hooks)
+		spw_hooks_set(journal->hooks, config->hooks_dir, config->hooks_timeout_ns);
+}
+
+void journal_free(struct journal *journal)
+{
+	char message[SPW_MESSAGE_MAX];
+
+	if (!journal)
+		return;
+	if (journal->has_policy && spw_learned_save(journal->state_dir, &journal->learned, message))
+		spw_log(LOG_ERR, "%s", message);
+	journal_event(journal, "stop", json_pack("{s:i}", "pid", (int)getpid()));
+	spw_hooks_free(journal->hooks);
+	spw_history_close(journal->history);
+	spw_events_close(journal->events);
+	free(journal->state_dir);
+	free(journal->run_dir);
+	free(journal);
 }
 
 /* ---- what was learned ---- */
+
+const struct spw_learned *journal_learned(const struct journal *journal, const char *service)
+{
+	return spw_learned_find(&journal->learned, service);
+}
 
 static struct spw_learned *place_of(struct spw_learned_all *all, const char *name)
 {
 	for (u32 i = 0; i < all->count; i++)
 		if (!strcmp(all->services[i].name, name))
 			return &all->services[i].learned;
-	if (all->count == SPW_SERVICES_MAX) /* names of former configurations: the oldest goes */
+	if (all->count == SPW_SERVICES_MAX) /* full of former services: the oldest goes */
 		memmove(&all->services[0], &all->services[1], --all->count * sizeof(all->services[0]));
 	snprintf(all->services[all->count].name, SPW_NAME_MAX, "%s", name);
 	all->services[all->count].learned = (struct spw_learned){0};
 	return &all->services[all->count++].learned;
 }
 
-static void gather_learned(struct spw_journal *journal, struct spw_memory *memory)
+void journal_keep_learned(struct journal *journal, const char *service, const struct spw_learned *learned)
 {
-	for (u32 i = 0; memory && journal->policy_known && i < journal->policy.policy.services_count; i++) {
-		const struct spw_learned *learned = spw_memory_learned(memory, i);
-
-		if (spw_learned_check(learned) && learned->capacity_per_s > 0)
-			*place_of(&journal->learned, journal->policy.services[i]) = *learned;
-	}
+	if (spw_learned_check(learned) && learned->capacity_per_s > 0)
+		*place_of(&journal->learned, service) = *learned;
 }
 
-static void hand_out_learned(const struct spw_journal *journal, const struct spw_named_policy *policy,
-			     struct spw_memory *memory)
+void journal_save_learned(struct journal *journal)
 {
-	for (u32 i = 0; i < policy->policy.services_count; i++) {
-		const struct spw_learned *known = spw_learned_find(&journal->learned, policy->services[i]);
-
-		if (!journal->policy_known || spw_policy_service(&journal->policy, policy->services[i]) < 0)
-			*spw_memory_learned(memory, i) = known ? *known : (struct spw_learned){0};
-	}
+	spw_learned_save_soon(journal->state_dir, &journal->learned);
 }
 
-void spw_journal_end(struct spw_journal *journal, struct spw_memory *memory)
+void journal_policy(struct journal *journal, const struct spw_named_policy *policy, const struct spw_learned *learned,
+		    const char *config_path, bool same)
 {
-	char message[SPW_MESSAGE_MAX];
-
-	if (!journal)
-		return;
-	gather_learned(journal, memory);
-	if (journal->policy_known && spw_learned_save(journal->state_dir, &journal->learned, message))
-		spw_log(LOG_ERR, "%s", message);
-	spw_journal_event(journal, "stop", json_pack("{s:i}", "pid", (int)getpid()));
-	spw_hooks_free(journal->hooks);
-	spw_history_close(journal->history);
-	spw_events_close(journal->events);
-	free(journal->state_dir);
-	free(journal->run_dir);
-	free(journal->config);
-	free(journal);
-}
-
-void spw_journal_policy(struct spw_journal *journal, const struct spw_named_policy *policy, struct spw_memory *memory,
-			const struct spw_journal_places *places)
-{
-	struct spw_learned learned[SPW_SERVICES_MAX] = {0};
-
-	gather_learned(journal, memory);
-	if (journal->policy_known)
-		spw_memory_follow(memory, &journal->policy.policy, &policy->policy);
-	hand_out_learned(journal, policy, memory);
-	for (u32 i = 0; i < policy->policy.services_count; i++)
-		learned[i] = *spw_memory_learned(memory, i);
-	if (!journal->policy_known || !spw_policy_same(&journal->policy, policy)) {
+	if (!same) {
 		memset(journal->waits, 0, sizeof(journal->waits));
 		memset(journal->helpless, 0, sizeof(journal->helpless));
-		journal->decided = false; /* its indexes mean something else now */
 	}
-	journal->policy = *policy;
-	journal->policy_known = true;
-	take_places(journal, places);
+	journal->has_policy = true;
 	if (journal->history)
-		spw_history_policy(journal->history, policy, learned, journal->config, spw_monotonic_ns(),
-				   spw_wall_ns());
+		spw_history_policy(journal->history, policy, learned, config_path, spw_monotonic_ns(), spw_wall_ns());
 }
 
 /* ---- a tick ---- */
@@ -264,10 +246,11 @@ static json_t *change_fields(const struct spw_change *change, const struct spw_d
 			 (double)service->wait_ns / 1e9);
 }
 
-/* In mode observe nothing is shed, so nothing that a hook does would be right: it is told, no more. */
-static void tell_change(struct spw_journal *journal, const struct spw_decision *decision)
+/* In mode observe nothing is shed, so hooks and level file are left alone. */
+static void tell_change(struct journal *journal, const struct journal_tick *tick)
 {
-	const char *service = decision->service < decision->services_count ? journal->policy.services[decision->service]
+	const struct spw_decision *decision = tick->decision;
+	const char *service = decision->service < decision->services_count ? tick->policy->services[decision->service]
 									   : "";
 	struct spw_change change = {.wall_ns = journal->wall_ns,
 				    .level = decision->level,
@@ -277,145 +260,96 @@ static void tell_change(struct spw_journal *journal, const struct spw_decision *
 
 	if (decision->pinned >= SPW_LEVELS)
 		snprintf(change.service, sizeof(change.service), "%s", service);
-	spw_reason(&journal->policy, decision, change.reason, sizeof(change.reason));
+	spw_reason(tick->policy, decision, change.reason, sizeof(change.reason));
 	journal->level = decision->level;
 	journal->since_wall_ns = journal->wall_ns;
 	spw_changes_add(&journal->changes, &change);
 	log_change(&change, decision);
 	spw_events_append(journal->events, journal->wall_ns, "level",
-			  change_fields(&change, decision, journal->observing));
-	if (journal->observing)
+			  change_fields(&change, decision, tick->observing));
+	if (tick->observing)
 		return;
-	if (spw_level_file(journal->run_dir, decision->level))
-		spw_log(LOG_WARNING, "%s/level cannot be written", journal->run_dir);
+	write_level_file(journal);
 	if (journal->hooks)
 		spw_hooks_level(journal->hooks, &occasion);
 }
 
-/* Whether a state is worth an event: it is another, and the last one was not just told. The first one is none. */
-static bool is_news(struct told *told, u8 state, u64 now)
+/* Whether @state is another one, and the last event of this signal is not too near. The first state is no news. */
+static bool is_news(struct told *told, u8 state, u64 now_ns)
 {
-	bool news = told->known && told->state != state && now - told->at_ns >= SIGNAL_GAP_NS;
+	bool news = told->known && told->state != state && now_ns - told->at_ns >= SIGNAL_GAP_NS;
 
 	if (told->known && !news)
 		return false;
 	told->known = true;
 	told->state = state;
-	told->at_ns = news ? now : 0;
+	told->at_ns = news ? now_ns : 0;
 	return news;
 }
 
-/* Why a signal is absent. */
-static json_t *absence(const struct spw_signal_note *note)
+/* Why a signal is absent; NULL: it is present. */
+static json_t *absence(const struct spw_signal_note *note, bool present)
 {
-	return note->present ? NULL : json_string(note->text);
+	return present ? NULL : any_text(note->text);
 }
 
-static void tell_signals(struct spw_journal *journal, const struct spw_decision *decision,
-			 const struct spw_signal_notes *notes, u64 now)
+static void tell_service(struct journal *journal, const struct journal_tick *tick, u32 index)
 {
-	for (u32 i = 0; i < SPW_HOST_SIGNALS; i++)
-		if (is_news(&journal->host[i], decision->host[i].present, now))
-			spw_journal_event(journal, "signal",
-					  json_pack("{s:s,s:n,s:b,s:o*}", "signal", spw_signal_name(i), "service",
-						    "present", decision->host[i].present, "reason",
-						    absence(&notes->host[i])));
-	for (u32 i = 0; i < decision->services_count; i++) {
-		static const char *const sources[] = {"none", "read-wait", "accept wait"};
-		const struct spw_service_decision *service = &decision->services[i];
+	static const char *const sources[] = {"none", "read-wait", "accept wait"};
+	const struct spw_service_decision *service = &tick->decision->services[index];
+	const char *name = tick->policy->services[index];
+	bool present = service->wait_source != SPW_WAIT_NONE;
+	u64 now_ns = tick->facts->now_ns;
 
-		if (is_news(&journal->waits[i], service->wait_source, now))
-			spw_journal_event(journal, "signal",
-					  json_pack("{s:s,s:s,s:s,s:b,s:o*}", "signal", "wait", "service",
-						    journal->policy.services[i], "source",
-						    sources[service->wait_source % 3], "present",
-						    service->wait_source != SPW_WAIT_NONE, "reason",
-						    absence(&notes->services[i][SPW_SIGNAL_READ_WAIT])));
-		if (is_news(&journal->helpless[i], service->helpless, now))
-			spw_journal_event(journal, "helpless",
-					  json_pack("{s:s,s:b}", "service", journal->policy.services[i], "helpless",
-						    service->helpless));
+	if (is_news(&journal->waits[index], service->wait_source, now_ns))
+		journal_event(journal, "signal",
+			      json_pack("{s:s,s:s,s:s,s:b,s:o*}", "signal", "wait", "service", name, "source",
+					sources[service->wait_source % 3], "present", present, "reason",
+					absence(&tick->notes->services[index][SPW_SIGNAL_READ_WAIT], present)));
+	if (is_news(&journal->helpless[index], service->helpless, now_ns))
+		journal_event(journal, "helpless",
+			      json_pack("{s:s,s:b}", "service", name, "helpless", service->helpless));
+}
+
+static void tell_signals(struct journal *journal, const struct journal_tick *tick)
+{
+	const struct spw_decision *decision = tick->decision;
+
+	for (u32 i = 0; i < SPW_HOST_SIGNALS; i++) {
+		bool present = decision->host[i].present;
+
+		if (is_news(&journal->host[i], present, tick->facts->now_ns))
+			journal_event(journal, "signal",
+				      json_pack("{s:s,s:n,s:b,s:o*}", "signal", spw_signal_name(i), "service",
+						"present", present, "reason", absence(&tick->notes->host[i], present)));
 	}
+	for (u32 i = 0; i < decision->services_count; i++)
+		tell_service(journal, tick, i);
 	if (journal->pin.known && journal->pin.state != decision->pinned)
-		spw_journal_event(journal, "pin",
-				  json_pack("{s:o}", "level",
-					    decision->pinned < SPW_LEVELS
-						    ? json_string(spw_level_name(decision->pinned))
-						    : json_null()));
+		journal_event(journal, "pin",
+			      json_pack("{s:o}", "level",
+					decision->pinned < SPW_LEVELS ? json_string(spw_level_name(decision->pinned))
+								      : json_null()));
 	journal->pin = (struct told){.state = decision->pinned, .known = true};
 }
 
-static void save_learned(struct spw_journal *journal, struct spw_memory *memory, u64 now)
+void journal_tick(struct journal *journal, const struct journal_tick *tick)
 {
-	if (!journal->saved_ns)
-		journal->saved_ns = now;
-	if (now - journal->saved_ns < SAVE_NS)
-		return;
-	journal->saved_ns = now;
-	gather_learned(journal, memory);
-	spw_learned_save_soon(journal->state_dir, &journal->learned);
-}
-
-void spw_journal_tick(struct spw_journal *journal, struct spw_memory *memory, const struct spw_override *override,
-		      const struct spw_facts *facts, const struct spw_signal_notes *notes,
-		      const struct spw_decision *decision, bool observing)
-{
-	journal->override = *override;
-	memcpy(&journal->decision, decision, offsetof(struct spw_decision, services[decision->services_count]));
-	journal->decided = true;
-	journal->observing = observing;
 	journal->wall_ns = spw_wall_ns();
-	spw_history_tick(journal->history, override, facts, decision);
-	if (decision->level != journal->level)
-		tell_change(journal, decision);
-	tell_signals(journal, decision, notes, facts->now_ns);
-	save_learned(journal, memory, facts->now_ns);
+	spw_history_tick(journal->history, tick->override, tick->facts, tick->decision);
+	if (tick->decision->level != journal->level)
+		tell_change(journal, tick);
+	tell_signals(journal, tick);
 }
 
-/* ---- explain ---- */
-
-static char *render(const struct spw_explanation *explanation, bool colour)
+void journal_explain(const struct journal *journal, struct spw_explanation *explanation)
 {
-	char *text = NULL;
-	size_t bytes;
-	FILE *out = open_memstream(&text, &bytes);
-
-	if (!out)
-		return NULL;
-	spw_view_explain(out, explanation, (struct spw_style){.colour = colour});
-	fclose(out);
-	return text;
+	explanation->changes = &journal->changes;
+	explanation->wall_ns = journal->wall_ns;
+	explanation->since_wall_ns = journal->since_wall_ns;
 }
 
-json_t *spw_journal_explain(const struct spw_journal *journal, const struct spw_signal_notes *notes, bool colour)
-{
-	const struct spw_explanation explanation = {
-		.policy = &journal->policy,
-		.decision = &journal->decision,
-		.override = &journal->override,
-		.changes = &journal->changes,
-		.notes = notes,
-		.wall_ns = journal->wall_ns,
-		.since_wall_ns = journal->since_wall_ns,
-		.observing = journal->observing,
-	};
-	_cleanup_free_ char *text = NULL;
-	json_t *answer;
-
-	if (!journal->decided)
-		return json_pack("{s:b,s:s}", "ok", 0, "error", "nothing was decided yet; ask again in a second");
-	text = render(&explanation, colour);
-	answer = spw_view_explain_json(&explanation);
-	if (!answer || !text) {
-		json_decref(answer);
-		return json_pack("{s:b,s:s}", "ok", 0, "error", "out of memory");
-	}
-	json_object_set_new(answer, "ok", json_true());
-	json_object_set_new(answer, "text", json_string(text));
-	return answer;
-}
-
-struct spw_history_state spw_journal_history(const struct spw_journal *journal)
+struct spw_history_state journal_history(const struct journal *journal)
 {
 	return spw_history_state(journal->history);
 }

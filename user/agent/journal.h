@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the agent tells of its decisions, in one place: history, events, journal, hooks, level file, what was learned,
- * and the answer to `explain`. The agent calls spw_journal_tick() behind each decision; the rest follows from what
- * changed.
- *
- * Nothing in here can stop the agent: what cannot be written is said once, and told without.
+ * The journal: everything that the agent leaves behind for people and programs. History, events, log lines with fields,
+ * hooks, level file, learned capacities. Outputs only: nothing is decided by what is in here, and what cannot be written
+ * is logged once and then left out.
  */
 #ifndef SPW_AGENT_JOURNAL_H
 #define SPW_AGENT_JOURNAL_H
@@ -13,52 +11,60 @@
 #include <systemd/sd-event.h>
 
 #include "config/policy.h"
+#include "core/control/signal_notes.h"
 #include "store/history.h"
 #include "view/explain.h"
 
-struct spw_journal;
+struct journal;
 
-struct spw_journal_places {
-	const char *state_dir; /* history, events, learned.json */
-	const char *run_dir;   /* level file */
-	const char *hooks_dir; /* NULL: none */
-	u64 hook_timeout_ns;   /* 0: 10 s */
-	const char *config;    /* path of the configuration, for people */
+/** journal_new() - not open yet: events are dropped. NULL: no memory. Free with journal_free(). */
+struct journal *journal_new(sd_event *loop);
+
+/** journal_open() - open all outputs that @config names, once, and log those that cannot be. Returns 0 or -ENOMEM. */
+int journal_open(struct journal *journal, const struct spw_config *config);
+
+/** journal_free() - save what was learned (waits for the disk), kill hooks that run. NULL: no-op. */
+void journal_free(struct journal *journal);
+
+/** journal_follow() - another configuration is in force: other hooks. */
+void journal_follow(struct journal *journal, const struct spw_config *config);
+
+/**
+ * journal_policy() - decisions go by @policy from now on.
+ * @learned: by index of service
+ * @config_path: for people
+ * @same: indexes mean the same as before
+ */
+void journal_policy(struct journal *journal, const struct spw_named_policy *policy, const struct spw_learned *learned,
+		    const char *config_path, bool same);
+
+/* One decision, with what it went by. */
+struct journal_tick {
+	const struct spw_named_policy *policy;
+	const struct spw_override *override;
+	const struct spw_facts *facts;
+	const struct spw_decision *decision;
+	const struct spw_signal_notes *notes; /* why signals are absent */
+	bool observing;			      /* mode observe: the level is told, but nothing acts on it */
 };
 
-/** spw_journal_begin() - open everything that can be opened; what cannot is logged. NULL: no memory. */
-struct spw_journal *spw_journal_begin(sd_event *loop, const struct spw_journal_places *places);
+/** journal_tick() - keep it in the history, and tell what changed. */
+void journal_tick(struct journal *journal, const struct journal_tick *tick);
 
-/**
- * spw_journal_policy() - another policy is in force: at the start, before the first tick, and after each reload.
- * @memory: gets by name what was learned of the services, by earlier runs and by this one, as they may stand in another
- *          order now
- */
-void spw_journal_policy(struct spw_journal *journal, const struct spw_named_policy *policy, struct spw_memory *memory,
-			const struct spw_journal_places *places);
+/** journal_event() - another event of store/events.h. Takes the reference of @fields, which may be NULL. */
+void journal_event(struct journal *journal, const char *event, json_t *fields);
 
-/**
- * spw_journal_tick() - behind each decision: history, and what follows from a level that changed (event, journal, hooks,
- * level file), from signals that came or went, from a pin. Saves what was learned each minute.
- * @observing: mode observe
- */
-void spw_journal_tick(struct spw_journal *journal, struct spw_memory *memory, const struct spw_override *override,
-		      const struct spw_facts *facts, const struct spw_signal_notes *notes,
-		      const struct spw_decision *decision, bool observing);
+/** journal_learned() - what was last known of the service of that name; NULL: nothing. */
+const struct spw_learned *journal_learned(const struct journal *journal, const char *service);
 
-/** spw_journal_event() - anything else that happened; see io/events.h. Takes the reference of @fields, may be NULL. */
-void spw_journal_event(struct spw_journal *journal, const char *event, json_t *fields);
+/** journal_keep_learned() - remember it; journal_save_learned() writes it, in a thread of its own. */
+void journal_keep_learned(struct journal *journal, const char *service, const struct spw_learned *learned);
+void journal_save_learned(struct journal *journal);
 
-/**
- * spw_journal_explain() - the answer to {"verb":"explain"}, a new reference.
- * @notes: of the signals, as they are now; @colour: of "text" in the answer
- */
-json_t *spw_journal_explain(const struct spw_journal *journal, const struct spw_signal_notes *notes, bool colour);
+/** journal_explain() - fill in the changes of the level, and the times. Borrowed until the next tick. */
+void journal_explain(const struct journal *journal, struct spw_explanation *explanation);
 
-/** spw_journal_history() - for metrics. */
-struct spw_history_state spw_journal_history(const struct spw_journal *journal);
-
-/** spw_journal_end() - write what is left, save what was learned (waits for the disk), free. */
-void spw_journal_end(struct spw_journal *journal, struct spw_memory *memory);
+/** journal_history() - for metrics. */
+struct spw_history_state journal_history(const struct journal *journal);
 
 #endif

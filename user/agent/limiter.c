@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* One tick of limits. See limiting.h. */
 #include "limiter.h"
 
 #include <errno.h>
@@ -7,72 +6,101 @@
 #include <string.h>
 #include <sys/random.h>
 
-#include "config/limit_policy.h"
 #include "base/cleanup.h"
-#include "base/log.h"
 #include "base/clock.h"
-#include "state.h"
+#include "base/log.h"
+#include "config/limit_policy.h"
 
-#define SCAN_PAGES  128u /* of sources, a tick: well below 0.2 ms, and all of them in four seconds */
-#define FAIR_CHANGE 0.05 /* a fair share is written anew when it has moved by so much */
+#define SCAN_PAGES  128u /* of the table of sources, a tick: below 0.2 ms, and the whole table in 4 s */
+#define FAIR_CHANGE 0.05 /* a fair share is written when it has moved by this part */
+
+struct limiter {
+	const struct in_force *in_force;
+	struct spw_limit_policy policy;
+	struct spw_limits limits;
+	struct spw_reseeding reseeding;
+	struct spw_meter_state state;
+	const struct spw_meters *meters;    /* mapped; NULL: their fill is not known */
+	double fair_per_s[SPW_CLASSES_MAX]; /* by rank; 0: no fair share */
+	bool write_failed;
+};
 
 static u64 draw(void)
 {
 	u64 number = 0;
 
-	/* Without entropy, which Linux has once it has booted, the old seed is as good as a guess. */
+	/* Linux has entropy once it has booted. */
 	return getrandom(&number, sizeof(number), GRND_NONBLOCK) == sizeof(number) ? number : spw_monotonic_ns();
 }
 
-static void write_limits(struct agent *agent)
+static void write_limits(struct limiter *limiter)
 {
-	struct agent_limiting *limiting = &agent->limiting;
-	int err = spw_datapath_limit(&agent->datapath, &limiting->limits);
+	int err = spw_datapath_limit(limiter->in_force->datapath, &limiter->limits);
 
-	if (err && !limiting->alarmed)
-		spw_log(LOG_ERR, "cannot write the limits: %s; the former ones stand", strerror(-err));
-	limiting->alarmed = err;
+	if (err && !limiter->write_failed)
+		spw_log(LOG_ERR, "cannot write the limits: %s; the former ones hold", strerror(-err));
+	limiter->write_failed = err;
 }
 
-/* Seeds stand as they are, so that restart and upgrade forget nobody; in new pins there are none yet. */
-int agent_begin_limiting(struct agent *agent)
+/* Kept seeds: a restart or upgrade forgets no source. New pins have none. */
+static int read_seeds(struct limiter *limiter)
 {
-	struct agent_limiting *limiting = &agent->limiting;
-	int err = spw_datapath_limits(&agent->datapath, &limiting->limits);
+	struct spw_limits *limits = &limiter->limits;
+	int err = spw_datapath_limits(limiter->in_force->datapath, limits);
 
-	if (err)
+	if (err || limits->seeds[0])
 		return err;
-	if (!limiting->limits.seeds[0])
-		for (u32 i = 0; i < 2; i++) {
-			limiting->limits.seeds[i] = draw();
-			limiting->limits.families[i].salt = draw();
-		}
-	limiting->meters = spw_datapath_meters(&agent->datapath);
-	if (!limiting->meters)
-		spw_log(LOG_WARNING, "cannot look into the meters: %s; how full they are is not known",
-			strerror(errno));
+	for (u32 i = 0; i < 2; i++) {
+		limits->seeds[i] = draw();
+		limits->families[i].salt = draw();
+	}
 	return 0;
 }
 
-void agent_follow_limits(struct agent *agent)
+int limiter_new(const struct in_force *in_force, struct limiter **result)
 {
-	struct agent_limiting *limiting = &agent->limiting;
+	struct limiter *limiter = calloc(1, sizeof(*limiter));
+	int err;
 
-	spw_limit_policy_make(&agent->config, agent->identities.classes, &limiting->policy);
-	memset(limiting->fair_per_s, 0, sizeof(limiting->fair_per_s));
-	spw_limits_plan(&limiting->policy, NULL, agent->datapath.jiffies_per_second, &limiting->limits);
-	write_limits(agent);
+	if (!limiter)
+		return -ENOMEM;
+	limiter->in_force = in_force;
+	err = read_seeds(limiter);
+	if (err) {
+		free(limiter);
+		return err;
+	}
+	limiter->meters = spw_datapath_meters(in_force->datapath);
+	if (!limiter->meters)
+		spw_log(LOG_WARNING, "cannot map the meters: %s; metrics do not tell how full they are",
+			strerror(errno));
+	limiter_follow(limiter);
+	*result = limiter;
+	return 0;
+}
+
+void limiter_free(struct limiter *limiter)
+{
+	if (limiter)
+		spw_meters_unmap(limiter->meters);
+	free(limiter);
+}
+
+void limiter_follow(struct limiter *limiter)
+{
+	const struct in_force *in_force = limiter->in_force;
+
+	spw_limit_policy_make(in_force->config, in_force->identities->classes, &limiter->policy);
+	memset(limiter->fair_per_s, 0, sizeof(limiter->fair_per_s));
+	spw_limits_plan(&limiter->policy, NULL, in_force->datapath->jiffies_per_second, &limiter->limits);
+	write_limits(limiter);
 }
 
 /* ---- fair shares ---- */
 
-/*
- * The sources that bring new work, of those that were seen to bring most. Returns how many there are; *claims is the
- * caller's.
- */
-static size_t heaviest_sources(const struct agent *agent, struct spw_fair_claim **claims)
+/* The heaviest sources that bring new work. Returns how many; *claims belongs to the caller. */
+static size_t heaviest_sources(const struct spw_talkers *talkers, struct spw_fair_claim **claims)
 {
-	const struct spw_talkers *talkers = agent->samples.talkers;
 	u32 known = spw_talkers_count(talkers, SPW_TALKER_SOURCE);
 	size_t count = 0;
 
@@ -97,30 +125,29 @@ static bool has_moved(double from, double to)
 	return from > to * (1 + FAIR_CHANGE) || to > from * (1 + FAIR_CHANGE);
 }
 
-/* Returns whether any fair share has changed by enough to be written. */
-static bool share_fairly(struct agent *agent)
+/* Returns whether a fair share has moved by enough to be written. */
+static bool share_fairly(struct limiter *limiter, const struct limiter_tick *tick)
 {
-	struct agent_limiting *limiting = &agent->limiting;
 	_cleanup_free_ struct spw_fair_claim *claims = NULL;
 	_cleanup_free_ double *scratch = NULL;
 	struct spw_fair_need need;
 	bool changed = false;
 	size_t count = 0;
 
-	for (u32 rank = 0; rank < limiting->policy.classes_count; rank++) {
-		const struct spw_class_rates *class = &limiting->policy.classes[rank];
+	for (u32 rank = 0; rank < limiter->policy.classes_count; rank++) {
+		const struct spw_class_rates *class = &limiter->policy.classes[rank];
 		double fair = 0;
 
 		if (!class->fair)
 			continue;
 		if (!claims) {
-			count = heaviest_sources(agent, &claims);
+			count = heaviest_sources(tick->talkers, &claims);
 			scratch = calloc(count + 1, sizeof(*scratch));
 		}
-		if (scratch && spw_fair_need(&agent->deciding.decision, rank, &need))
+		if (claims && scratch && tick->decision && spw_fair_need(tick->decision, rank, &need))
 			fair = spw_fair_rate(claims, count, class->id, &need, scratch);
-		if (has_moved(limiting->fair_per_s[rank], fair)) {
-			limiting->fair_per_s[rank] = fair;
+		if (has_moved(limiter->fair_per_s[rank], fair)) {
+			limiter->fair_per_s[rank] = fair;
 			changed = true;
 		}
 	}
@@ -129,54 +156,56 @@ static bool share_fairly(struct agent *agent)
 
 /* ---- fill ---- */
 
-static void look_into_meters(struct agent *agent)
+static void measure_fill(struct limiter *limiter, const struct limiter_tick *tick)
 {
-	struct agent_limiting *limiting = &agent->limiting;
-	struct spw_meter_state *state = &limiting->state;
-	u64 began = spw_monotonic_ns(), took, hz = agent->datapath.jiffies_per_second;
-	u64 now = agent->control.lease_until_jiffies - agent->config.lease_ns * hz / 1000000000;
-	u32 level = agent->control.level;
+	struct spw_meter_state *state = &limiter->state;
+	u64 began = spw_monotonic_ns(), now = tick->jiffies << SPW_TICK_SHIFT, took;
 
-	if (!limiting->meters || !agent->control.lease_until_jiffies)
+	if (!limiter->meters || !tick->jiffies)
 		return;
-	now <<= SPW_TICK_SHIFT;
-	spw_fill_scan(&state->fill[SPW_SCOPE_SOURCE], limiting->meters->source, SPW_SOURCE_PAGES, SCAN_PAGES, now,
-		      spw_least_tolerance(&limiting->limits, SPW_SCOPE_SOURCE, level));
-	spw_fill_scan(&state->fill[SPW_SCOPE_PREFIX], limiting->meters->prefix, SPW_PREFIX_PAGES,
+	spw_fill_scan(&state->fill[SPW_SCOPE_SOURCE], limiter->meters->source, SPW_SOURCE_PAGES, SCAN_PAGES, now,
+		      spw_least_tolerance(&limiter->limits, SPW_SCOPE_SOURCE, tick->level));
+	spw_fill_scan(&state->fill[SPW_SCOPE_PREFIX], limiter->meters->prefix, SPW_PREFIX_PAGES,
 		      SCAN_PAGES * SPW_PREFIX_PAGES / SPW_SOURCE_PAGES, now,
-		      spw_least_tolerance(&limiting->limits, SPW_SCOPE_PREFIX, level));
+		      spw_least_tolerance(&limiter->limits, SPW_SCOPE_PREFIX, tick->level));
 	took = spw_monotonic_ns() - began;
 	if (took > state->longest_scan_ns)
 		state->longest_scan_ns = took;
 }
 
-static u64 longest_ns(const struct agent *agent)
+/* ---- the tick ---- */
+
+static u64 longest_ns(const struct limiter *limiter)
 {
-	double ticks = (double)spw_limits_longest(&agent->limiting.limits);
-	double second = (double)agent->datapath.jiffies_per_second * (double)(1u << SPW_TICK_SHIFT);
+	double ticks = (double)spw_limits_longest(&limiter->limits);
+	double second = (double)limiter->in_force->datapath->jiffies_per_second * (double)(1u << SPW_TICK_SHIFT);
 
 	return second > 0 ? (u64)(ticks / second * 1e9) : 0;
 }
 
-void agent_limit(struct agent *agent, u64 now)
+void limiter_tick(struct limiter *limiter, const struct limiter_tick *tick)
 {
-	struct agent_limiting *limiting = &agent->limiting;
-	bool changed = share_fairly(agent);
+	struct spw_meter_state *state = &limiter->state;
+	bool changed = share_fairly(limiter, tick);
 
 	if (changed)
-		spw_limits_plan(&limiting->policy, limiting->fair_per_s, agent->datapath.jiffies_per_second,
-				&limiting->limits);
-	if (spw_reseed(&limiting->reseeding, now, longest_ns(agent), draw(), &limiting->limits) || changed)
-		write_limits(agent);
-	look_into_meters(agent);
-	memcpy(limiting->state.warming, limiting->limits.warming, sizeof(limiting->state.warming));
-	limiting->state.reseeds = limiting->reseeding.count;
-	limiting->state.classes_count = limiting->policy.classes_count;
-	memcpy(limiting->state.fair_per_s, limiting->fair_per_s, sizeof(limiting->state.fair_per_s));
+		spw_limits_plan(&limiter->policy, limiter->fair_per_s, limiter->in_force->datapath->jiffies_per_second,
+				&limiter->limits);
+	if (spw_reseed(&limiter->reseeding, tick->now_ns, longest_ns(limiter), draw(), &limiter->limits) || changed)
+		write_limits(limiter);
+	measure_fill(limiter, tick);
+	memcpy(state->warming, limiter->limits.warming, sizeof(state->warming));
+	state->reseeds = limiter->reseeding.count;
+	state->classes_count = limiter->policy.classes_count;
+	memcpy(state->fair_per_s, limiter->fair_per_s, sizeof(state->fair_per_s));
 }
 
-void agent_end_limiting(struct agent *agent)
+const double *limiter_fair(const struct limiter *limiter)
 {
-	spw_meters_unmap(agent->limiting.meters);
-	agent->limiting.meters = NULL;
+	return limiter->fair_per_s;
+}
+
+const struct spw_meter_state *limiter_meters(const struct limiter *limiter)
+{
+	return &limiter->state;
 }

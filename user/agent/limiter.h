@@ -1,37 +1,41 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The agent's part in limits: it writes them when a policy comes into force or a fair share changes, gives the rows of
- * meters another seed in turn, and looks how full they are. The datapath does the limiting.
+ * The agent's part in limits, which the datapath enforces: write them when a policy comes into force or a fair share
+ * changes, reseed the rows of meters in turn, and measure how full they are.
  */
-#ifndef SPW_AGENT_LIMITING_H
-#define SPW_AGENT_LIMITING_H
+#ifndef SPW_AGENT_LIMITER_H
+#define SPW_AGENT_LIMITER_H
 
 #include "core/limits/fair.h"
-#include "core/limits/limits.h"
+#include "core/talkers/talkers.h"
+#include "in_force.h"
 #include "view/limiter.h"
 
-struct agent;
-struct spw_identities;
+struct limiter;
 
-struct agent_limiting {
-	struct spw_limit_policy policy;
-	struct spw_limits limits;
-	struct spw_reseeding reseeding;
-	struct spw_meter_state state;	    /* what metrics show */
-	const struct spw_meters *meters;    /* mapped; NULL: their fill is not known */
-	double fair_per_s[SPW_CLASSES_MAX]; /* by rank; 0: nobody is held to it */
-	bool alarmed;
+/** limiter_new() - continue where an earlier agent has stopped: seeds stay. Returns 0 or -errno. */
+int limiter_new(const struct in_force *in_force, struct limiter **limiter);
+void limiter_free(struct limiter *limiter);
+
+/** limiter_follow() - another configuration is in force. */
+void limiter_follow(struct limiter *limiter);
+
+/* What a tick goes by. */
+struct limiter_tick {
+	u64 now_ns;			     /* CLOCK_MONOTONIC */
+	u64 jiffies;			     /* of the same moment; 0: not known */
+	u32 level;			     /* in force */
+	const struct spw_decision *decision; /* NULL: none yet, so no fair share */
+	const struct spw_talkers *talkers;   /* heaviest sources, for fair shares */
 };
 
-/** agent_begin_limiting() - when the datapath is loaded: go on from where an agent before has left off. 0 or -errno. */
-int agent_begin_limiting(struct agent *agent);
+/** limiter_tick() - behind the decision. */
+void limiter_tick(struct limiter *limiter, const struct limiter_tick *tick);
 
-/** agent_follow_limits() - another configuration is in force. */
-void agent_follow_limits(struct agent *agent);
+/** limiter_fair() - by rank, new work per second that a fair share leaves a source; 0: no fair share. */
+const double *limiter_fair(const struct limiter *limiter);
 
-/** agent_limit() - one tick, behind the decision and the renewal of the lease. */
-void agent_limit(struct agent *agent, u64 now);
-
-void agent_end_limiting(struct agent *agent);
+/** limiter_meters() - for metrics. */
+const struct spw_meter_state *limiter_meters(const struct limiter *limiter);
 
 #endif

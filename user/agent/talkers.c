@@ -1,32 +1,88 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* See samples.h. */
 #include "talkers.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-#include "core/words.h"
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/log.h"
+#include "kernel/sample_ring.h"
+#include "kernel/snapshot_reader.h"
 #include "view/drop.h"
-#include "view/talkers.h"
-#include "state.h"
 
-#define READ_MOST	4096u	       /* a tick: twice what the ring holds */
-#define LOOK_AGAIN_NS	10000000000ull /* own addresses change rarely */
-#define TOP_MOST	100
+#define READ_MOST	4096u	       /* samples a tick: twice what the ring holds */
+#define ADDRESSES_NS	10000000000ull /* own addresses are read so often */
+#define RECENT_DROPS	100	       /* kept for `drops` without follow */
 #define NAME_OF(record) ((record).state != SPW_RECORD_FREE ? (record).name : NULL)
+
+struct talkers {
+	const struct in_force *in_force;
+	struct lease *lease;
+	struct spw_samples *ring;
+	int ring_fd; /* that `ring` reads: a reload may load a program with another */
+	struct spw_talkers *ranking;
+	struct spw_streams *streams;
+	struct spw_sampling_choice choices[SPW_VERDICTS];
+	struct spw_sampling before;
+	struct spw_own_addresses own;
+	u64 own_read_ns;
+	u64 kinds[SPW_SOURCE_KINDS]; /* packets that the samples stand for, by kind of their source */
+	struct spw_sample recent[RECENT_DROPS];
+	u64 dropped;	    /* samples of drops so far; drop n is at recent[n % RECENT_DROPS] */
+	u64 ticked_ns;	    /* CLOCK_MONOTONIC; 0: no tick yet */
+	u64 wall_offset_ns; /* CLOCK_REALTIME less CLOCK_MONOTONIC */
+	bool failed;
+};
+
+struct talkers *talkers_new(const struct in_force *in_force, struct lease *lease)
+{
+	struct talkers *talkers = calloc(1, sizeof(*talkers));
+
+	if (!talkers)
+		return NULL;
+	talkers->in_force = in_force;
+	talkers->lease = lease;
+	talkers->ring_fd = -1;
+	talkers->ranking = spw_talkers_new(SPW_TALKERS_SOURCES, SPW_TALKERS_PREFIXES);
+	talkers->streams = spw_streams_new();
+	for (u32 verdict = 0; verdict < SPW_VERDICTS; verdict++)
+		spw_sampling_begin(&talkers->choices[verdict]);
+	if (!talkers->ranking || !talkers->streams) {
+		talkers_free(talkers);
+		return NULL;
+	}
+	talkers_follow(talkers);
+	return talkers;
+}
+
+void talkers_free(struct talkers *talkers)
+{
+	if (!talkers)
+		return;
+	spw_samples_close(talkers->ring);
+	spw_talkers_free(talkers->ranking);
+	spw_streams_free(talkers->streams);
+	free(talkers);
+}
+
+/* Prefixes are ranked as they are limited. */
+void talkers_follow(struct talkers *talkers)
+{
+	const u8 *bits = talkers->in_force->config->prefix_bits;
+
+	spw_talkers_masks(talkers->ranking, bits[0], bits[1]);
+}
 
 /* ---- one sample ---- */
 
-/* A line about it, with its end; NULL: no memory. The caller frees it. */
-static char *drop_line(const struct agent *agent, const struct spw_sample *sample, const struct spw_packet *packet,
+/* A drop as a line of JSON. Freed by the caller; NULL: no memory. */
+static char *drop_line(const struct talkers *talkers, const struct spw_sample *sample, const struct spw_packet *packet,
 		       u64 number, size_t *bytes)
 {
-	const struct spw_registry *registry = &agent->registry;
+	const struct spw_registry *registry = talkers->in_force->registry;
 	const struct spw_trace trace = {
 		.packet = *packet,
 		.list = sample->list,
@@ -42,7 +98,7 @@ static char *drop_line(const struct agent *agent, const struct spw_sample *sampl
 			   .length = sample->length,
 			   .class_name = NAME_OF(registry->classes[sample->class_id % SPW_CLASSES_MAX]),
 			   .list_name = sample->list ? NAME_OF(registry->lists[sample->list % SPW_LISTS_MAX]) : NULL},
-		.wall_ns = sample->time_ns + agent->samples.wall_offset_ns,
+		.wall_ns = sample->time_ns + talkers->wall_offset_ns,
 		.one_in = 1u << (sample->shift & 31),
 		.header = sample->header,
 		.captured = sample->captured < SPW_SAMPLE_HEADER ? sample->captured : SPW_SAMPLE_HEADER,
@@ -51,35 +107,33 @@ static char *drop_line(const struct agent *agent, const struct spw_sample *sampl
 	return spw_view_drop_json(&view, bytes);
 }
 
-static void note_drop(struct agent *agent, const struct spw_sample *sample, const struct spw_packet *packet)
+static void note_drop(struct talkers *talkers, const struct spw_sample *sample, const struct spw_packet *packet)
 {
-	struct agent_samples *samples = &agent->samples;
 	size_t bytes;
 	char *line;
 
-	samples->recent[samples->dropped++ % AGENT_RECENT_DROPS] = *sample;
-	if (!spw_streams_wanted(samples->streams, sample->reason, sample->class_id))
+	talkers->recent[talkers->dropped++ % RECENT_DROPS] = *sample;
+	if (!spw_streams_wanted(talkers->streams, sample->reason, sample->class_id))
 		return;
-	line = drop_line(agent, sample, packet, samples->dropped, &bytes);
+	line = drop_line(talkers, sample, packet, talkers->dropped, &bytes);
 	if (line)
-		spw_streams_offer(samples->streams, sample->reason, sample->class_id, line, bytes);
+		spw_streams_offer(talkers->streams, sample->reason, sample->class_id, line, bytes);
 	free(line);
 }
 
-/* Fault 11: who claims an address that no client can have is counted, and is nobody's rank. */
+/* Fault 11: bogons are counted, never ranked. */
 static void on_sample(void *context, const struct spw_sample *sample, const struct spw_packet *packet)
 {
-	struct agent *agent = context;
-	struct agent_samples *samples = &agent->samples;
+	struct talkers *talkers = context;
 	const struct spw_addr source = {packet->source_hi, packet->source_lo};
 	u32 weight = 1u << (sample->shift <= SPW_SAMPLE_SHIFT_MAX ? sample->shift : 0);
 
 	if (packet->found & SPW_FOUND_IP) {
-		enum spw_source_kind kind = spw_source_kind(&source, packet->family, &samples->own);
+		enum spw_source_kind kind = spw_source_kind(&source, packet->family, &talkers->own);
 
-		samples->kinds[kind] += weight;
+		talkers->kinds[kind] += weight;
 		if (kind == SPW_SOURCE_ORDINARY)
-			spw_talkers_offer(samples->talkers, &(struct spw_offer){
+			spw_talkers_offer(talkers->ranking, &(struct spw_offer){
 								    .source_hi = packet->source_hi,
 								    .family = packet->family,
 								    .class_id = sample->class_id,
@@ -91,220 +145,130 @@ static void on_sample(void *context, const struct spw_sample *sample, const stru
 							    });
 	}
 	if (sample->verdict == SPW_DROP)
-		note_drop(agent, sample, packet);
+		note_drop(talkers, sample, packet);
 }
 
 /* ---- the tick ---- */
 
-static void alarm_once(struct agent_samples *samples, const char *what, int err)
+static void log_once(struct talkers *talkers, const char *what, int err)
 {
-	if (err && !samples->alarmed)
+	if (err && !talkers->failed)
 		spw_log(LOG_ERR, "cannot %s: %s; top, drops and captures lack it, nothing else does", what,
 			strerror(-err));
-	samples->alarmed = err;
+	talkers->failed = err;
 }
 
-static void follow_program(struct agent *agent)
+static void follow_program(struct talkers *talkers)
 {
-	struct agent_samples *samples = &agent->samples;
 	int err;
 
-	if (samples->ring_fd == agent->datapath.samples_fd)
+	if (talkers->ring_fd == talkers->in_force->datapath->samples_fd)
 		return;
-	spw_samples_close(samples->ring);
-	samples->ring = NULL;
-	samples->ring_fd = agent->datapath.samples_fd;
-	err = spw_samples_open(samples->ring_fd, &samples->ring);
-	alarm_once(samples, "read the ring of samples", err);
+	spw_samples_close(talkers->ring);
+	talkers->ring = NULL;
+	talkers->ring_fd = talkers->in_force->datapath->samples_fd;
+	err = spw_samples_open(talkers->ring_fd, &talkers->ring);
+	log_once(talkers, "read the ring of samples", err);
 }
 
-static void note_time(struct agent_samples *samples, u64 now)
+static void note_time(struct talkers *talkers, u64 now_ns)
 {
-	samples->wall_offset_ns = spw_wall_ns() - spw_monotonic_ns();
-	if (samples->looked_ns && now - samples->looked_ns < LOOK_AGAIN_NS)
+	talkers->wall_offset_ns = spw_wall_ns() - spw_monotonic_ns();
+	if (talkers->own_read_ns && now_ns - talkers->own_read_ns < ADDRESSES_NS)
 		return;
-	samples->looked_ns = now;
-	spw_own_addresses(&samples->own);
+	talkers->own_read_ns = now_ns;
+	spw_own_addresses(&talkers->own);
 }
 
-/* The prefixes that are ranked are those that have limits. */
-static void follow_masks(struct agent *agent)
+/* One in how many: from all that were drawn since the last tick, also those that were lost. */
+static void choose(struct talkers *talkers, double seconds)
 {
-	const u8 *bits = agent->limiting.policy.prefix_bits;
+	struct spw_sampling sum, *before = &talkers->before;
+	int err = spw_read_sampling(talkers->in_force->pins, &sum);
 
-	if (bits[0] && bits[1])
-		spw_talkers_masks(agent->samples.talkers, bits[0], bits[1]);
-}
-
-/* From what was drawn in this tick, so also from what was lost. */
-static void choose(struct agent *agent, double seconds)
-{
-	struct agent_samples *samples = &agent->samples;
-	struct spw_sampling sum;
-	int err = spw_read_sampling(&agent->pins, &sum);
-
-	alarm_once(samples, "read how many samples there were", err);
+	log_once(talkers, "read how many samples there were", err);
 	if (err)
 		return;
 	for (u32 verdict = 0; verdict < SPW_VERDICTS; verdict++) {
-		u64 drawn = sum.taken[verdict] + sum.bounded[verdict] + sum.full[verdict] -
-			    samples->before.taken[verdict] - samples->before.bounded[verdict] -
-			    samples->before.full[verdict];
+		u64 drawn = sum.taken[verdict] + sum.bounded[verdict] + sum.full[verdict] - before->taken[verdict] -
+			    before->bounded[verdict] - before->full[verdict];
 
 		if (seconds > 0)
-			spw_sampling_choose(&samples->choices[verdict], drawn, seconds);
-		agent->control.sample[verdict] = (u8)(32 - samples->choices[verdict].shift);
+			spw_sampling_choose(&talkers->choices[verdict], drawn, seconds);
+		lease_set_sampling(talkers->lease, verdict, (u8)(32 - talkers->choices[verdict].shift));
 	}
-	samples->before = sum;
+	*before = sum;
 }
 
-void agent_take_samples(struct agent *agent, u64 now)
+void talkers_tick(struct talkers *talkers, u64 now_ns)
 {
-	struct agent_samples *samples = &agent->samples;
-	double seconds = samples->ticked_ns ? (double)(now - samples->ticked_ns) / 1e9 : 0;
+	double seconds = talkers->ticked_ns ? (double)(now_ns - talkers->ticked_ns) / 1e9 : 0;
 
-	follow_program(agent);
-	note_time(samples, now);
-	if (samples->ring)
-		spw_samples_read(samples->ring, READ_MOST, on_sample, agent);
-	spw_talkers_tick(samples->talkers, seconds);
-	follow_masks(agent);
-	choose(agent, seconds);
-	spw_streams_flush(samples->streams);
-	samples->ticked_ns = now;
+	follow_program(talkers);
+	note_time(talkers, now_ns);
+	if (talkers->ring)
+		spw_samples_read(talkers->ring, READ_MOST, on_sample, talkers);
+	spw_talkers_tick(talkers->ranking, seconds);
+	choose(talkers, seconds);
+	spw_streams_flush(talkers->streams);
+	talkers->ticked_ns = now_ns;
 }
 
-int agent_begin_samples(struct agent *agent)
-{
-	struct agent_samples *samples = &agent->samples;
+/* ---- views ---- */
 
-	samples->ring_fd = -1;
-	samples->talkers = spw_talkers_new(SPW_TALKERS_SOURCES, SPW_TALKERS_PREFIXES);
-	samples->streams = spw_streams_new();
-	for (u32 verdict = 0; verdict < SPW_VERDICTS; verdict++)
-		spw_sampling_begin(&samples->choices[verdict]);
-	return samples->talkers && samples->streams ? 0 : -ENOMEM;
+const struct spw_talkers *talkers_ranking(const struct talkers *talkers)
+{
+	return talkers->ranking;
 }
 
-void agent_end_samples(struct agent *agent)
+struct spw_talkers_view talkers_view(const struct talkers *talkers)
 {
-	struct agent_samples *samples = &agent->samples;
-
-	spw_samples_close(samples->ring);
-	spw_talkers_free(samples->talkers);
-	spw_streams_free(samples->streams);
-	samples->ring = NULL;
-	samples->talkers = NULL;
-	samples->streams = NULL;
+	return (struct spw_talkers_view){
+		.talkers = talkers->ranking,
+		.registry = talkers->in_force->registry,
+		.choices = talkers->choices,
+		.kinds = talkers->kinds,
+		.streams = spw_streams_count(talkers->streams),
+		.streams_lost = spw_streams_lost(talkers->streams),
+	};
 }
 
-/* ---- drops, to whoever asks ---- */
+/* ---- drops ---- */
 
-/* A bit for each reason of that name; two are called "malformed". */
-static u64 reasons_named(const char *name)
+bool talkers_have_room(const struct talkers *talkers)
 {
-	u64 reasons = 0;
-
-	for (u32 reason = 0; reason < SPW_REASONS; reason++)
-		if (spw_reason_verdict(reason) == SPW_DROP && (!name || !strcmp(spw_reason_name(reason), name)))
-			reasons |= 1ull << reason;
-	return reasons;
+	return spw_streams_room(talkers->streams);
 }
 
-static int class_named(const struct agent *agent, const char *name)
+/* All at once: the socket's buffer has room for them. */
+static void send_recent(const struct talkers *talkers, int fd, const struct spw_stream_filter *filter)
 {
-	for (int i = 0; i < SPW_CLASSES_MAX; i++)
-		if (agent->registry.classes[i].state != SPW_RECORD_FREE &&
-		    !strncmp(agent->registry.classes[i].name, name, SPW_NAME_MAX))
-			return i;
-	return -1;
-}
+	u64 first = talkers->dropped > RECENT_DROPS ? talkers->dropped - RECENT_DROPS : 0;
+	bool reads = true;
 
-/* The latest drops, sent at once and no more: a kernel buffer holds them all. */
-static void send_recent(struct agent *agent, int fd, const struct spw_stream_filter *filter)
-{
-	const struct agent_samples *samples = &agent->samples;
-	u64 first = samples->dropped > AGENT_RECENT_DROPS ? samples->dropped - AGENT_RECENT_DROPS : 0;
-	size_t bytes;
-	char *line;
-
-	for (u64 i = first; i < samples->dropped; i++) {
-		const struct spw_sample *sample = &samples->recent[i % AGENT_RECENT_DROPS];
+	for (u64 i = first; i < talkers->dropped && reads; i++) {
+		const struct spw_sample *sample = &talkers->recent[i % RECENT_DROPS];
+		_cleanup_free_ char *line = NULL;
 		struct spw_packet packet;
+		size_t bytes;
 
 		if (!spw_stream_wants(filter, sample->reason, sample->class_id))
 			continue;
 		spw_sample_parse(sample, &packet);
-		line = drop_line(agent, sample, &packet, i + 1, &bytes);
-		if (line && !spw_stream_send(fd, line, bytes))
-			i = samples->dropped; /* it does not read */
-		free(line);
+		line = drop_line(talkers, sample, &packet, i + 1, &bytes);
+		if (line)
+			reads = spw_stream_send(fd, line, bytes);
 	}
 }
 
-static void answer_drops(struct agent *agent, u64 client, const struct spw_stream_filter *filter, bool follow)
+void talkers_send_drops(struct talkers *talkers, int fd, const struct spw_stream_filter *filter, bool follow)
 {
-	struct agent_samples *samples = &agent->samples;
-	_cleanup_fd_ int fd = spw_control_take(agent->socket, client);
+	_cleanup_fd_ int client = fd;
 	char first[64];
 
-	if (fd < 0)
-		return;
-	snprintf(first, sizeof(first), "{\"ok\":true,\"one_in\":%u}\n", 1u << samples->choices[SPW_DROP].shift);
+	snprintf(first, sizeof(first), "{\"ok\":true,\"one_in\":%u}\n", 1u << talkers->choices[SPW_DROP].shift);
 	if (follow)
-		spw_streams_add(samples->streams, TAKE_FD(fd), filter, first);
-	else if (spw_stream_send(fd, first, strlen(first)))
-		send_recent(agent, fd, filter);
-}
-
-json_t *agent_handle_drops(struct agent *agent, u64 client, const json_t *request)
-{
-	const json_t *reason = json_object_get(request, "reason"), *class = json_object_get(request, "class");
-	const json_t *follow = json_object_get(request, "follow");
-	struct spw_stream_filter filter = {.reasons = reasons_named(json_string_value(reason)), .class_id = -1};
-
-	if ((reason && !json_is_string(reason)) || !filter.reasons)
-		return agent_failure("reason: the name of a reason for which packets are dropped");
-	if (json_is_string(class))
-		filter.class_id = class_named(agent, json_string_value(class));
-	if (class && filter.class_id < 0)
-		return agent_failure("class: the name of a class");
-	if (follow && !json_is_boolean(follow))
-		return agent_failure("follow: true or false");
-	if (json_is_true(follow) && !spw_streams_room(agent->samples.streams))
-		return agent_failure("four follow the drops already; no more can");
-	answer_drops(agent, client, &filter, json_is_true(follow));
-	return NULL;
-}
-
-/* ---- top ---- */
-
-struct spw_talkers_view agent_talkers_view(const struct agent *agent)
-{
-	const struct agent_samples *samples = &agent->samples;
-
-	return (struct spw_talkers_view){
-		.talkers = samples->talkers,
-		.registry = &agent->registry,
-		.policy = &agent->deciding.policy,
-		.decision = agent->deciding.pace.decisions ? &agent->deciding.decision : NULL,
-		.choices = samples->choices,
-		.kinds = samples->kinds,
-		.streams = spw_streams_count(samples->streams),
-		.streams_lost = spw_streams_lost(samples->streams),
-	};
-}
-
-json_t *agent_handle_top(struct agent *agent, const json_t *request)
-{
-	const json_t *by = json_object_get(request, "by"), *most = json_object_get(request, "most");
-	const struct spw_talkers_view view = agent_talkers_view(agent);
-	int order = json_is_string(by) ? spw_talker_order_parse(json_string_value(by)) : by ? -1 : SPW_BY_PACKETS;
-
-	if (order < 0)
-		return agent_failure("by: packets, bytes, new or dropped");
-	if (most && (!json_is_integer(most) || json_integer_value(most) < 0 || json_integer_value(most) > TOP_MOST))
-		return agent_failure("most: 0 to 100");
-	return spw_view_talkers_json(&view, (enum spw_talker_order)order,
-				     most ? (u32)json_integer_value(most) : TOP_MOST / 5);
+		spw_streams_add(talkers->streams, TAKE_FD(client), filter, first);
+	else if (spw_stream_send(client, first, strlen(first)))
+		send_recent(talkers, client, filter);
 }

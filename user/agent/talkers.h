@@ -1,55 +1,42 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the agent makes of samples, at every tick: talkers, what follows the drops, and one in how many is sampled next.
- * Nothing of it decides anything, and nothing of it can stop the agent: what fails is said once.
+ * Samples of packets, at each tick: into the ranking of talkers, to those who follow the drops, and into the choice of
+ * how many packets are sampled next. Shedding does not depend on any of it: errors are logged once.
  */
-#ifndef SPW_AGENT_SAMPLES_H
-#define SPW_AGENT_SAMPLES_H
+#ifndef SPW_AGENT_TALKERS_H
+#define SPW_AGENT_TALKERS_H
 
-#include <jansson.h>
-
-#include "core/talkers/sampling.h"
-#include "core/talkers/source_kind.h"
-#include "core/talkers/talkers.h"
+#include "in_force.h"
+#include "lease.h"
 #include "net/drop_stream.h"
-#include "kernel/sample_ring.h"
 #include "view/talkers.h"
 
-struct agent;
+struct talkers;
 
-/* Drops that are kept for whoever asks what was dropped just now. */
-#define AGENT_RECENT_DROPS 100
+/** talkers_new() - @lease: borrowed. NULL: no memory. Free with talkers_free(), which ends all streams. */
+struct talkers *talkers_new(const struct in_force *in_force, struct lease *lease);
+void talkers_free(struct talkers *talkers);
 
-struct agent_samples {
-	struct spw_samples *ring;
-	int ring_fd; /* that it reads; a reload may load a program with another */
-	struct spw_talkers *talkers;
-	struct spw_streams *streams;
-	struct spw_sampling_choice choices[SPW_VERDICTS];
-	struct spw_sampling before;
-	struct spw_own_addresses own;
-	u64 kinds[SPW_SOURCE_KINDS]; /* packets that the samples stand for, by kind of their source */
-	struct spw_sample recent[AGENT_RECENT_DROPS];
-	u64 dropped;	    /* samples of drops so far; the latest stands before recent[dropped % AGENT_RECENT_DROPS] */
-	u64 ticked_ns;	    /* CLOCK_MONOTONIC; 0: no tick yet */
-	u64 wall_offset_ns; /* CLOCK_REALTIME less CLOCK_MONOTONIC, as of this tick */
-	u64 looked_ns;	    /* when own addresses were read */
-	bool alarmed;
-};
+/** talkers_follow() - another configuration is in force. */
+void talkers_follow(struct talkers *talkers);
 
-/** agent_begin_samples() - 0, or -ENOMEM. */
-int agent_begin_samples(struct agent *agent);
+/** talkers_tick() - read what was sampled, and tell the lease how many packets are sampled from now on. */
+void talkers_tick(struct talkers *talkers, u64 now_ns);
 
-/** agent_take_samples() - one tick; agent->control says how many are sampled from now on. */
-void agent_take_samples(struct agent *agent, u64 now);
+/** talkers_ranking() - for fair shares. */
+const struct spw_talkers *talkers_ranking(const struct talkers *talkers);
 
-/** agent_handle_drops(), agent_handle_top() - requests of the control socket. */
-json_t *agent_handle_drops(struct agent *agent, u64 client, const json_t *request);
-json_t *agent_handle_top(struct agent *agent, const json_t *request);
+/** talkers_view() - for `top` and metrics; all but policy and decision. Borrowed until the next tick. */
+struct spw_talkers_view talkers_view(const struct talkers *talkers);
 
-/** agent_talkers_view() - for metrics; valid until the next tick. */
-struct spw_talkers_view agent_talkers_view(const struct agent *agent);
+/** talkers_have_room() - whether one more client may follow the drops. */
+bool talkers_have_room(const struct talkers *talkers);
 
-void agent_end_samples(struct agent *agent);
+/**
+ * talkers_send_drops() - the latest drops, or from now on all that are sampled.
+ * @fd: connection of a client, as spw_control_take() hands it over; taken
+ * @follow: stay connected
+ */
+void talkers_send_drops(struct talkers *talkers, int fd, const struct spw_stream_filter *filter, bool follow);
 
 #endif

@@ -12,9 +12,15 @@ static const struct spw_option options[] = {
 
 static int run(const struct spw_call *call, int argc, char **argv)
 {
+	char message[SPW_MESSAGE_MAX];
+	int err;
+
 	if (argc > 1)
 		return spw_usage(&spw_verb_run, "unexpected '%s'", argv[1]);
-	return spw_agent_run(call->config_path, call->options[FORCE]);
+	err = spw_agent_run(call->config_path, call->options[FORCE], message);
+	if (err && *message)
+		spw_fail("%s", message);
+	return err ? SPW_EXIT_FAILED : SPW_EXIT_DONE;
 }
 
 const struct spw_verb spw_verb_run = {

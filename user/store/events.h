@@ -4,12 +4,13 @@
  * MiB, to events.jsonl.1. Written by the agent.
  *
  * Each object has "at" (RFC 3339, UTC, to the ms) and "event":
- *   start, stop   "pid", "version"
- *   level         "level", "former", "service" (null: an operator, or nobody), "rule", "reason" (a sentence), and
- * numbers reload        "ok", "generation", "error" (null: none) attach        "interface", "mode"; detach "interface"
- *   hook          "hook", "ok", "exit", "signal", "seconds", "level", "output"
- *   signal        "signal", "service" (null: of the host), "present"
- *   pin           "level" (null: given back), "for_s"
+ *   start, stop     "pid", "version"
+ *   level           "level", "former", "service" (null: an operator, or nobody), "rule", "reason" (a sentence), numbers
+ *   reload          "ok", "generation", "error" (null: none)
+ *   attach, detach  "interface"; "mode" of attach
+ *   hook            "hook", "ok", "exit", "signal", "seconds", "level", "output"
+ *   signal          "signal", "service" (null: of the host), "present", "reason" (why it is absent)
+ *   pin             "level" (null: given back)
  */
 #ifndef SPW_IO_EVENTS_H
 #define SPW_IO_EVENTS_H

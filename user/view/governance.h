@@ -17,7 +17,6 @@
 struct spw_deciding_pace {
 	u64 decisions;
 	u64 total_ns;
-	u64 last_ns;
 	u64 longest_ns;
 	u64 transitions[SPW_LEVELS]; /* changes of the level, by the level they led to */
 };

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The program on the interfaces: one pinned link each, checked at every tick. Part of the publisher. */
+#ifndef SPW_AGENT_ATTACHMENT_H
+#define SPW_AGENT_ATTACHMENT_H
+
+#include "in_force.h"
+#include "journal.h"
+#include "kernel/links.h"
+
+/* All zero: nothing is attached. */
+struct attachment {
+	const struct in_force *in_force;
+	struct journal *journal;
+	struct spw_link links[SPW_INTERFACES_MAX];
+	size_t count;
+	u64 retried_ns;
+};
+
+/**
+ * attachment_cover() - attach to every interface of @config, or change nothing. Links that are alive are kept.
+ * Returns 0, or -errno and @message.
+ */
+int attachment_cover(struct attachment *attachment, const struct spw_config *config, char message[SPW_MESSAGE_MAX]);
+
+/** attachment_detach_others() - detach what earlier configurations have named and this one does not. */
+void attachment_detach_others(struct attachment *attachment);
+
+/** attachment_replace() - @program_fd into every link; @former_fd again on an error. Returns 0, or -errno and @message. */
+int attachment_replace(struct attachment *attachment, int program_fd, int former_fd, char message[SPW_MESSAGE_MAX]);
+
+/**
+ * attachment_watch() - find links that lost their interface or were detached: logged once, and attached again, tried
+ * each second, if so configured. Returns whether anything changed.
+ */
+bool attachment_watch(struct attachment *attachment, u64 now_ns);
+
+/** attachment_is_whole() - whether every interface is covered. */
+bool attachment_is_whole(const struct attachment *attachment);
+
+/** attachment_describe() - for the agent's record. */
+void attachment_describe(const struct attachment *attachment, struct spw_interface_record records[SPW_INTERFACES_MAX]);
+
+/** attachment_close() - the links stay pinned. */
+void attachment_close(struct attachment *attachment);
+
+#endif

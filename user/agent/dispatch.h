@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The agent's end of the control socket (docs/control-socket.md): a table of verbs, JSON in and out. */
+#ifndef SPW_AGENT_DISPATCH_H
+#define SPW_AGENT_DISPATCH_H
+
+#include <systemd/sd-event.h>
+
+#include "bans.h"
+#include "governor.h"
+#include "lease.h"
+#include "reloader.h"
+#include "talkers.h"
+
+struct dispatch;
+
+/* Who does what is asked for; all borrowed. */
+struct dispatch_parts {
+	struct publisher *publisher;
+	struct lease *lease;
+	struct reloader *reloader;
+	struct confirmation *confirmation;
+	struct governor *governor;
+	struct talkers *talkers;
+	struct bans *bans;
+};
+
+/** dispatch_new() - listen in @run_dir. Returns 0, or -errno and @message. Free with dispatch_free(). */
+int dispatch_new(sd_event *loop, const char *run_dir, const struct dispatch_parts *parts, struct dispatch **dispatch,
+		 char message[SPW_MESSAGE_MAX]);
+void dispatch_free(struct dispatch *dispatch);
+
+/** dispatch_tick() - behind the decision: answer those who changed the level; time limits of connections. */
+void dispatch_tick(struct dispatch *dispatch, u64 now_ns);
+
+#endif

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include "metrics.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "kernel/snapshot_reader.h"
+#include "net/metrics_server.h"
+#include "view/view.h"
+
+struct metrics {
+	sd_event *loop;
+	struct metrics_sources sources;
+	struct spw_metrics_server *server; /* NULL: none is configured, or the port cannot be had */
+	char *host;			   /* as configured when it was last tried; NULL: none */
+	u16 port;
+};
+
+static int write_page(void *context, FILE *out)
+{
+	const struct metrics *metrics = context;
+	const struct metrics_sources *sources = &metrics->sources;
+	struct spw_talkers_view talkers = talkers_view(sources->talkers);
+	struct spw_governance governance;
+	struct spw_snapshot snapshot;
+	int err = spw_snapshot_read(publisher_in_force(sources->publisher)->pins, &snapshot);
+
+	if (err)
+		return err;
+	talkers.policy = governor_policy(sources->governor);
+	talkers.decision = governor_decision(sources->governor);
+	spw_view_metrics(out, &snapshot);
+	spw_view_talkers_metrics(out, &talkers);
+	if (governor_view(sources->governor, &governance)) {
+		governance.meters = limiter_meters(sources->limiter);
+		spw_view_governance_metrics(out, &governance);
+	}
+	spw_snapshot_free(&snapshot);
+	return 0;
+}
+
+static bool is_healthy(void *context, const char **why)
+{
+	const struct metrics *metrics = context;
+
+	if (!publisher_is_attached(metrics->sources.publisher)) {
+		*why = "an interface is not covered";
+		return false;
+	}
+	if (lease_control(metrics->sources.lease)->lease_until_ns < spw_monotonic_ns()) {
+		*why = "the lease is not renewed";
+		return false;
+	}
+	return true;
+}
+
+struct metrics *metrics_new(sd_event *loop, const struct metrics_sources *sources)
+{
+	struct metrics *metrics = calloc(1, sizeof(*metrics));
+
+	if (!metrics)
+		return NULL;
+	metrics->loop = loop;
+	metrics->sources = *sources;
+	metrics_follow(metrics);
+	return metrics;
+}
+
+void metrics_free(struct metrics *metrics)
+{
+	if (!metrics)
+		return;
+	spw_metrics_server_stop(metrics->server);
+	free(metrics->host);
+	free(metrics);
+}
+
+static bool has_moved(const struct metrics *metrics, const struct spw_config *config)
+{
+	return strcmp(metrics->host ? metrics->host : "", config->metrics_host ? config->metrics_host : "") ||
+	       metrics->port != config->metrics_port;
+}
+
+static void listen_there(struct metrics *metrics, const struct spw_config *config)
+{
+	const struct spw_metrics_source source = {metrics, write_page, is_healthy};
+	char message[SPW_MESSAGE_MAX];
+
+	spw_metrics_server_stop(metrics->server);
+	metrics->server = NULL;
+	free(metrics->host);
+	metrics->host = config->metrics_host ? strdup(config->metrics_host) : NULL;
+	metrics->port = config->metrics_port;
+	if (!metrics->host)
+		return;
+	if (spw_metrics_server_start(metrics->loop, metrics->host, metrics->port, &source, &metrics->server, message))
+		spw_log(LOG_ERR, "no metrics: %s", message);
+	else
+		spw_log(LOG_INFO, "metrics at http://%s:%u/metrics", metrics->host, metrics->port);
+}
+
+const char *metrics_follow(struct metrics *metrics)
+{
+	const struct spw_config *config = publisher_in_force(metrics->sources.publisher)->config;
+
+	if (has_moved(metrics, config))
+		listen_there(metrics, config);
+	return config->metrics_host && !metrics->server ? "warning: no metrics: the port cannot be had\n" : NULL;
+}
+
+void metrics_tick(struct metrics *metrics)
+{
+	if (metrics->server)
+		spw_metrics_server_tick(metrics->server);
+}

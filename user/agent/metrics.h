@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* /metrics and /healthz: the page, and whether the agent is well. Without them the host is protected all the same. */
+#ifndef SPW_AGENT_METRICS_H
+#define SPW_AGENT_METRICS_H
+
+#include <systemd/sd-event.h>
+
+#include "governor.h"
+#include "lease.h"
+#include "limiter.h"
+#include "publisher.h"
+#include "talkers.h"
+
+struct metrics;
+
+/* What is shown; all borrowed. */
+struct metrics_sources {
+	const struct publisher *publisher;
+	const struct lease *lease;
+	const struct governor *governor;
+	const struct limiter *limiter;
+	const struct talkers *talkers;
+};
+
+/** metrics_new() - and listen. NULL: no memory. Free with metrics_free(). */
+struct metrics *metrics_new(sd_event *loop, const struct metrics_sources *sources);
+void metrics_free(struct metrics *metrics);
+
+/**
+ * metrics_follow() - another configuration is in force: listen elsewhere if it says so.
+ * Returns a warning, as on_in_force; NULL: well.
+ */
+const char *metrics_follow(struct metrics *metrics);
+
+/** metrics_tick() - time limits of connections. */
+void metrics_tick(struct metrics *metrics);
+
+#endif
