@@ -36,9 +36,19 @@ def test_targets(tap):
         tap.equal(sorted(named - known), [], f"{page.relative_to(ROOT)}: the make targets that it names are there")
 
 
+def test_metrics(tap):
+    """Families by their names in view/; series of a histogram have the name of their family."""
+    page = (ROOT / "docs/metrics.md").read_text()
+    told = set(re.findall(r"^\| `(spillway_\w+)`", page, re.M))
+    written = {name for path in (ROOT / "user/view").glob("*.c") for name in re.findall(r'"(spillway_\w+)"', path.read_text())}
+    tap.ok(len(written) > 50, "the metrics are found", sorted(written))
+    tap.equal(sorted(written - told), [], "docs/metrics.md has each metric")
+    tap.equal(sorted(told - written), [], "docs/metrics.md has no other metric")
+
+
 def main():
     tap = Tap()
-    for test in (test_faults, test_files, test_targets):
+    for test in (test_faults, test_files, test_targets, test_metrics):
         tap.run(test)
     tap.done()
 
