@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Drives user/host/hooks.c without an agent. Reads "LEVEL FORMER REASON..." a line; prints each result, and "idle" when
- * nothing runs any more; ends with its input once that is so. Prints the longest time that the loop was kept, at the
- * end. usage: hooks_driver FOLDER TIMEOUT_MS
+ * Drives user/host/hooks.c without an agent: reads "LEVEL FORMER REASON..." lines and prints each result. At the end of
+ * its input, and of the hooks, it prints the longest time that the loop was kept. usage: hooks_driver FOLDER TIMEOUT_MS
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -59,6 +60,14 @@ static int on_line(sd_event_source *source, int fd, uint32_t events, void *conte
 	return 0;
 }
 
+/* Hooks are the only children, also those that have ended and were not waited for. */
+static bool hook_runs(void)
+{
+	siginfo_t info;
+
+	return !waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) || errno != ECHILD;
+}
+
 /* A tick each 10 ms: how late it comes tells whether hooks keep the loop. */
 static int on_tick(sd_event_source *source, uint64_t usec, void *context)
 {
@@ -69,7 +78,7 @@ static int on_tick(sd_event_source *source, uint64_t usec, void *context)
 	if (last_ns && now - last_ns > longest_ns)
 		longest_ns = now - last_ns;
 	last_ns = now;
-	if (ended && !spw_hooks_busy(hooks))
+	if (ended && !hook_runs())
 		sd_event_exit(sd_event_source_get_event(source), 0);
 	return sd_event_source_set_time_relative(source, 10000);
 }

@@ -2,7 +2,6 @@
 #include "journal.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -12,6 +11,7 @@
 #include "base/log.h"
 #include "core/words.h"
 #include "host/hooks.h"
+#include "host/level_file.h"
 #include "store/events.h"
 
 #define NS_PER_S      1000000000ull
@@ -83,25 +83,9 @@ static void on_hook(void *context, const struct spw_hook_result *result)
 
 /* ---- open and close ---- */
 
-/* The level that was last written, perhaps by an agent that was killed. */
-static u8 read_level_file(const char *run_dir)
-{
-	char path[4096], text[16] = "";
-	_cleanup_fd_ int fd = -1;
-	int level;
-
-	snprintf(path, sizeof(path), "%.4000s/level", run_dir);
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-	if (fd < 0 || read(fd, text, sizeof(text) - 1) <= 0)
-		return SPW_GREEN;
-	text[strcspn(text, "\n")] = '\0';
-	level = spw_level_parse(text);
-	return level < 0 ? SPW_GREEN : (u8)level;
-}
-
 static void write_level_file(const struct journal *journal)
 {
-	if (spw_level_file(journal->run_dir, journal->level))
+	if (spw_level_file_write(journal->run_dir, journal->level))
 		spw_log(LOG_WARNING, "%s/level cannot be written", journal->run_dir);
 }
 
@@ -137,7 +121,7 @@ int journal_open(struct journal *journal, const struct spw_config *config)
 		return -ENOMEM;
 	open_outputs(journal);
 	journal_follow(journal, config);
-	journal->level = read_level_file(journal->run_dir);
+	journal->level = spw_level_file_read(journal->run_dir);
 	journal->since_wall_ns = spw_wall_ns();
 	write_level_file(journal);
 	journal_event(journal, "start", json_pack("{s:i,s:s}", "pid", (int)getpid(), "version", SPW_VERSION));

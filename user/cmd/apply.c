@@ -7,7 +7,7 @@
 
 #include "base/units.h"
 #include "base/cleanup.h"
-#include "net/control_socket.h"
+#include "net/control_client.h"
 #include "cmd.h"
 
 enum { ANSWER_SECONDS = 170 };

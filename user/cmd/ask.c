@@ -2,7 +2,7 @@
 /* One request to the agent, one answer. */
 #include "ask.h"
 
-#include "net/control_socket.h"
+#include "net/control_client.h"
 
 #define ANSWER_SECONDS 10
 

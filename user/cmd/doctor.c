@@ -13,7 +13,7 @@
 
 #include "base/cleanup.h"
 #include "host/probe.h"
-#include "net/control_socket.h"
+#include "net/control_client.h"
 #include "kernel/snapshot_reader.h"
 #include "look.h"
 #include "reading.h"

@@ -9,7 +9,7 @@
 #include <sys/socket.h>
 
 #include "base/cleanup.h"
-#include "net/control_socket.h"
+#include "net/control_client.h"
 #include "base/clock.h"
 
 #define LOOK_MS	   200

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "net/control_socket.h"
+#include "net/control_client.h"
 #include "store/history.h"
 #include "view/explain.h"
 #include "cmd.h"

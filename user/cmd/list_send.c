@@ -5,7 +5,7 @@
 
 #include "config/item.h"
 #include "base/cleanup.h"
-#include "net/control_socket.h"
+#include "net/control_client.h"
 #include "list.h"
 
 enum {

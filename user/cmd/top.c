@@ -10,10 +10,11 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <sys/ioctl.h>
 #include <time.h>
 
-#include "net/control_socket.h"
+#include "net/control_client.h"
 #include "base/clock.h"
 #include "kernel/snapshot_reader.h"
 #include "view/talkers.h"

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Hooks and the level file. */
 #include "hooks.h"
 
 #include <dirent.h>
@@ -424,11 +423,6 @@ void spw_hooks_level(struct spw_hooks *hooks, const struct spw_hook_occasion *oc
 		next_hook(hooks);
 }
 
-bool spw_hooks_busy(const struct spw_hooks *hooks)
-{
-	return hooks->pid > 0 || hooks->waits;
-}
-
 void spw_hooks_free(struct spw_hooks *hooks)
 {
 	if (!hooks)
@@ -442,26 +436,4 @@ void spw_hooks_free(struct spw_hooks *hooks)
 	sd_event_unref(hooks->loop);
 	free(hooks->folder);
 	free(hooks);
-}
-
-/* ---- the level file ---- */
-
-int spw_level_file(const char *run_dir, u8 level)
-{
-	char path[4096], beside[4096], text[16];
-	_cleanup_fd_ int fd = -1;
-	int length = snprintf(text, sizeof(text), "%s\n", spw_level_name(level)), err = 0;
-
-	snprintf(path, sizeof(path), "%.4000s/level", run_dir);
-	snprintf(beside, sizeof(beside), "%.4000s/level.new", run_dir);
-	unlink(beside);
-	fd = open(beside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644);
-	if (fd < 0)
-		return -errno;
-	/* Whatever the umask: web servers read it. */
-	if (fchmod(fd, 0644) || write(fd, text, (size_t)length) != length || rename(beside, path)) {
-		err = errno ? -errno : -ENOSPC;
-		unlink(beside);
-	}
-	return err;
 }

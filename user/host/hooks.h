@@ -1,19 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Hooks: programs of the operator that run when the level changes, and the level file. Called by the agent.
+ * Hooks: programs of the operator that run when the level changes. Called by the agent.
  *
  * They run one after the other, in the order of their names, each in a session of its own with a clean environment
  * (SPILLWAY_*, PATH), nothing of the agent's open, standard input from /dev/null. The loop never waits for them. While
  * they run, only the newest change is kept; it then comes with the level of the last run as SPILLWAY_FORMER, and not at
  * all if it has come back to it. So a flapping level runs one hook at a time at the most.
  */
-#ifndef SPW_IO_HOOKS_H
-#define SPW_IO_HOOKS_H
+#ifndef SPW_HOST_HOOKS_H
+#define SPW_HOST_HOOKS_H
 
 #include <systemd/sd-event.h>
 
 #include "maps/types.h"
-#include "kernel/pins.h"
 
 #define SPW_HOOK_TIMEOUT_NS 10000000000ull
 #define SPW_HOOK_OUTPUT_MAX 4096 /* bytes of output that are kept; more is read and thrown away */
@@ -58,13 +57,7 @@ struct spw_hook_occasion {
  */
 void spw_hooks_level(struct spw_hooks *hooks, const struct spw_hook_occasion *occasion);
 
-/** spw_hooks_busy() - whether any runs or waits. */
-bool spw_hooks_busy(const struct spw_hooks *hooks);
-
 /** spw_hooks_free() - those that run are killed. */
 void spw_hooks_free(struct spw_hooks *hooks);
-
-/** spw_level_file() - write "LEVEL\n" to <run_dir>/level, in one step, readable for all. Returns 0 or -errno. */
-int spw_level_file(const char *run_dir, u8 level);
 
 #endif

@@ -3,7 +3,7 @@
 #ifndef SPW_NET_REPLY_H
 #define SPW_NET_REPLY_H
 
-#include "control_socket.h"
+#include "control_server.h"
 
 /* Who waits for an answer. All zero: nobody does, and answers are dropped. */
 struct spw_reply_to {

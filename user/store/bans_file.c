@@ -4,8 +4,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,8 +12,8 @@
 
 #include "base/cleanup.h"
 #include "ban_line.h"
-#include "base/log.h"
 #include "base/clock.h"
+#include "saver.h"
 #include "state_file.h"
 
 enum { BOOT_ID_BYTES = 40 };
@@ -209,54 +207,28 @@ struct job {
 	char names[SPW_LISTS_MAX][SPW_NAME_MAX];
 };
 
-static atomic_bool saving;
+static struct spw_saver saver;
 
-static void *save_beside(void *context)
+static int save_job(const void *context, char message[SPW_MESSAGE_MAX])
 {
-	static bool failed; /* only one runs at a time */
-	struct job *job = context;
-	char message[SPW_MESSAGE_MAX];
-	int err = save(job->state_dir, job->maps, job->names, message);
+	const struct job *job = context;
 
-	if (err && !failed)
-		spw_log(LOG_ERR, "%s", message);
-	failed = err;
-	free(job);
-	atomic_store(&saving, false);
-	return NULL;
+	return save(job->state_dir, job->maps, job->names, message);
 }
 
 int spw_bans_save_soon(const char *state_dir, const struct spw_ban_maps *maps, const struct spw_registry *registry)
 {
-	struct job *job;
-	pthread_attr_t attributes;
-	pthread_t thread;
-	int err;
+	struct job *job = malloc(sizeof(*job));
 
-	if (atomic_exchange(&saving, true))
-		return -EBUSY;
-	job = malloc(sizeof(*job));
-	if (!job) {
-		atomic_store(&saving, false);
-		return -ENOMEM;
+	if (job) {
+		snprintf(job->state_dir, sizeof(job->state_dir), "%s", state_dir);
+		job->maps = maps;
+		copy_names(registry, job->names);
 	}
-	snprintf(job->state_dir, sizeof(job->state_dir), "%s", state_dir);
-	job->maps = maps;
-	copy_names(registry, job->names);
-	pthread_attr_init(&attributes);
-	pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-	pthread_attr_setstacksize(&attributes, 256 << 10);
-	err = pthread_create(&thread, &attributes, save_beside, job);
-	pthread_attr_destroy(&attributes);
-	if (err) {
-		free(job);
-		atomic_store(&saving, false);
-	}
-	return -err;
+	return spw_saver_start(&saver, save_job, job);
 }
 
 void spw_bans_save_wait(void)
 {
-	while (atomic_load(&saving))
-		usleep(1000);
+	spw_saver_wait(&saver);
 }

@@ -5,8 +5,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +13,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "base/log.h"
+#include "saver.h"
 #include "state_file.h"
 
 enum { VERSION = 1 };
@@ -164,7 +162,7 @@ static int write_text(FILE *out, void *text)
 	return fputs(text, out) < 0 ? -EIO : 0;
 }
 
-int spw_learned_save(const char *state_dir, const struct spw_learned_all *all, char message[SPW_MESSAGE_MAX])
+static int save(const char *state_dir, const struct spw_learned_all *all, char *message)
 {
 	_cleanup_free_ char *text = make_text(all);
 	int err = text ? spw_state_replace(state_dir, SPW_LEARNED_FILE, write_text, text) : -ENOMEM;
@@ -178,52 +176,33 @@ int spw_learned_save(const char *state_dir, const struct spw_learned_all *all, c
 
 /* ---- beside the loop ---- */
 
-static atomic_bool saving;
-
-struct save {
+struct job {
 	char state_dir[SPW_STATE_PATH_BYTES];
 	struct spw_learned_all all;
 };
 
-static void *save_beside(void *context)
-{
-	static bool failed; /* only one runs at a time */
-	struct save *save = context;
-	char message[SPW_MESSAGE_MAX];
-	int err = spw_learned_save(save->state_dir, &save->all, message);
+static struct spw_saver saver;
 
-	if (err && !failed)
-		spw_log(LOG_ERR, "%s", message);
-	failed = err;
-	free(save);
-	atomic_store(&saving, false);
-	return NULL;
+static int save_job(const void *context, char message[SPW_MESSAGE_MAX])
+{
+	const struct job *job = context;
+
+	return save(job->state_dir, &job->all, message);
 }
 
 int spw_learned_save_soon(const char *state_dir, const struct spw_learned_all *all)
 {
-	struct save *save;
-	pthread_attr_t attributes;
-	pthread_t thread;
-	int err;
+	struct job *job = malloc(sizeof(*job));
 
-	if (atomic_exchange(&saving, true))
-		return -EBUSY;
-	save = malloc(sizeof(*save));
-	if (!save) {
-		atomic_store(&saving, false);
-		return -ENOMEM;
+	if (job) {
+		snprintf(job->state_dir, sizeof(job->state_dir), "%s", state_dir);
+		job->all = *all;
 	}
-	snprintf(save->state_dir, sizeof(save->state_dir), "%s", state_dir);
-	save->all = *all;
-	pthread_attr_init(&attributes);
-	pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-	pthread_attr_setstacksize(&attributes, 256 << 10);
-	err = pthread_create(&thread, &attributes, save_beside, save);
-	pthread_attr_destroy(&attributes);
-	if (err) {
-		free(save);
-		atomic_store(&saving, false);
-	}
-	return -err;
+	return spw_saver_start(&saver, save_job, job);
+}
+
+int spw_learned_save(const char *state_dir, const struct spw_learned_all *all, char message[SPW_MESSAGE_MAX])
+{
+	spw_saver_wait(&saver);
+	return save(state_dir, all, message);
 }

@@ -1,19 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The control socket, both ends. */
-#include "control_socket.h"
+/* Connections, lines and answers; what a request means is the handler's. */
+#include "control_server.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "control_address.h"
 #include "base/clock.h"
 
 enum {
@@ -52,7 +51,7 @@ static void close_client(struct client *client)
 	client->id = 0;
 }
 
-/* An answer is small and the peer is root: what does not fit its buffer at once is not waited for. */
+/* Answers are small and the peer is root: one that does not fit into the socket buffer at once ends the connection. */
 static void answer(struct client *client, json_t *object)
 {
 	_cleanup_free_ char *text = json_dumps(object, JSON_COMPACT | JSON_SORT_KEYS);
@@ -96,8 +95,8 @@ static void handle_line(struct client *client, const char *line, size_t length)
 }
 
 /*
- * One request at a time: those behind one that waits for its answer wait with it. A line is taken out before it is
- * handled, as its answer may come from inside and then asks for the next.
+ * One request at a time; later ones wait until it is answered. A line is removed from the buffer before it is handled:
+ * the handler may answer at once, which continues with the next line.
  */
 static void handle_lines(struct client *client)
 {
@@ -183,44 +182,48 @@ static int on_connect(sd_event_source *source, int listener, uint32_t events, vo
 	return 0;
 }
 
-int spw_control_server_start(sd_event *loop, const char *run_dir, spw_control_handler *handler, void *context,
-			     struct spw_control_server **result, char message[SPW_MESSAGE_MAX])
+/* The lock of run_dir is ours, so a socket that is already there was left behind by another agent. */
+static int listen_at(const struct sockaddr_un *address)
 {
-	struct spw_control_server *server = calloc(1, sizeof(*server));
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	_cleanup_fd_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	mode_t mask;
 	int err;
 
+	if (fd < 0)
+		return -errno;
+	unlink(address->sun_path);
+	mask = umask(0177);
+	err = bind(fd, (const void *)address, sizeof(*address)) || listen(fd, CLIENTS_MAX) ? -errno : 0;
+	umask(mask);
+	return err ? err : TAKE_FD(fd);
+}
+
+int spw_control_server_start(sd_event *loop, const char *run_dir, spw_control_handler *handler, void *context,
+			     struct spw_control_server **result, char message[SPW_MESSAGE_MAX])
+{
+	struct spw_control_server *server;
+	struct sockaddr_un address;
+	int err = spw_control_address(run_dir, &address, message);
+
+	if (err)
+		return err;
+	server = calloc(1, sizeof(*server));
 	if (!server)
-		return -ENOMEM;
+		return spw_message(message, -ENOMEM, "cannot listen at %s: out of memory", address.sun_path);
 	server->loop = loop;
 	server->handler = handler;
 	server->context = context;
-	server->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (snprintf(address.sun_path, sizeof(address.sun_path), "%s/" SPW_CONTROL_SOCKET, run_dir) >=
-	    (int)sizeof(address.sun_path)) {
-		snprintf(message, SPW_MESSAGE_MAX, "run_dir '%s' is too long for a socket in it", run_dir);
-		err = -ENAMETOOLONG;
-		goto fail;
-	}
-	strcpy(server->path, address.sun_path);
-	/* We hold the lock of run_dir, so a socket that stands here belongs to nobody. */
-	unlink(server->path);
-	mask = umask(0177);
-	err = server->fd < 0 || bind(server->fd, (void *)&address, sizeof(address)) || listen(server->fd, CLIENTS_MAX)
-		      ? -errno
-		      : 0;
-	umask(mask);
-	if (!err)
+	err = server->fd = listen_at(&address);
+	if (err >= 0) {
+		strcpy(server->path, address.sun_path);
 		err = sd_event_add_io(loop, &server->source, server->fd, EPOLLIN, on_connect, server);
+	}
 	if (err >= 0) {
 		*result = server;
 		return 0;
 	}
-	snprintf(message, SPW_MESSAGE_MAX, "cannot listen at %s: %s", server->path, strerror(-err));
-fail:
 	spw_control_server_stop(server);
-	return err;
+	return spw_message(message, err, "cannot listen at %s: %s", address.sun_path, strerror(-err));
 }
 
 void spw_control_answer(struct spw_control_server *server, u64 id, json_t *object)
@@ -281,125 +284,4 @@ void spw_control_server_stop(struct spw_control_server *server)
 	if (server->path[0])
 		unlink(server->path);
 	free(server);
-}
-
-/* ---- the verbs' end ---- */
-
-static void say_no_agent(const char *path, int err, char *message)
-{
-	if (err == ENOENT || err == ECONNREFUSED)
-		snprintf(message, SPW_MESSAGE_MAX, "no agent listens at %s; start it with: spillway run", path);
-	else
-		snprintf(message, SPW_MESSAGE_MAX, "cannot reach the agent at %s: %s%s", path, strerror(err),
-			 err == EACCES ? "; this needs root" : "");
-	if (err == EACCES)
-		syslog(LOG_AUTHPRIV | LOG_WARNING, "spillway: user %u was refused at %s", getuid(), path);
-}
-
-static json_t *read_answer(int fd, int seconds, char *message)
-{
-	u64 deadline = spw_monotonic_ns() + (u64)seconds * 1000000000;
-	_cleanup_free_ char *text = NULL;
-	size_t length = 0, capacity = 0;
-	json_error_t error;
-	json_t *object;
-
-	for (;;) {
-		struct pollfd wait = {.fd = fd, .events = POLLIN};
-		u64 now = spw_monotonic_ns();
-		ssize_t got;
-
-		if (now >= deadline || poll(&wait, 1, (int)((deadline - now) / 1000000) + 1) == 0) {
-			snprintf(message, SPW_MESSAGE_MAX, "the agent gave no answer within %d s", seconds);
-			return NULL;
-		}
-		if (length + 4096 > capacity) {
-			char *more = realloc(text, capacity = (length + 4096) * 2);
-
-			if (!more)
-				return NULL;
-			text = more;
-		}
-		got = recv(fd, text + length, capacity - length, 0);
-		if (got <= 0) {
-			snprintf(message, SPW_MESSAGE_MAX, "the agent closed the connection without an answer");
-			return NULL;
-		}
-		length += (size_t)got;
-		if (text[length - 1] == '\n')
-			break;
-	}
-	object = json_loadb(text, length, 0, &error);
-	if (!object)
-		snprintf(message, SPW_MESSAGE_MAX, "the agent's answer is not JSON: %.200s", error.text);
-	return object;
-}
-
-int spw_control_connect(const char *run_dir, char message[SPW_MESSAGE_MAX])
-{
-	_cleanup_fd_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-
-	if (fd < 0) {
-		snprintf(message, SPW_MESSAGE_MAX, "cannot make a socket: %s", strerror(errno));
-		return -1;
-	}
-	if (snprintf(address.sun_path, sizeof(address.sun_path), "%s/" SPW_CONTROL_SOCKET, run_dir) >=
-	    (int)sizeof(address.sun_path)) {
-		snprintf(message, SPW_MESSAGE_MAX, "run_dir '%s' is too long for a socket in it", run_dir);
-		return -1;
-	}
-	if (connect(fd, (void *)&address, sizeof(address))) {
-		say_no_agent(address.sun_path, errno, message);
-		return -1;
-	}
-	return TAKE_FD(fd);
-}
-
-/* Send @request, a line, and take its reference. */
-static int send_request(int fd, json_t *request, char *message)
-{
-	_cleanup_free_ char *text = json_dumps(request, JSON_COMPACT);
-	size_t length = text ? strlen(text) : 0, sent = 0;
-
-	json_decref(request);
-	snprintf(message, SPW_MESSAGE_MAX, "no request could be made of this: is it all UTF-8?");
-	if (!text)
-		return -EINVAL;
-	text[length++] = '\n'; /* in place of its NUL */
-	while (sent < length) {
-		ssize_t some = send(fd, text + sent, length - sent, MSG_NOSIGNAL);
-
-		if (some < 0) {
-			int err = errno;
-
-			snprintf(message, SPW_MESSAGE_MAX, "the agent closed the connection: %s", strerror(err));
-			return -err;
-		}
-		sent += (size_t)some;
-	}
-	return 0;
-}
-
-json_t *spw_control_exchange(int fd, json_t *request, int seconds, char message[SPW_MESSAGE_MAX])
-{
-	return send_request(fd, request, message) ? NULL : read_answer(fd, seconds, message);
-}
-
-int spw_control_open(const char *run_dir, json_t *request, char message[SPW_MESSAGE_MAX])
-{
-	_cleanup_fd_ int fd = spw_control_connect(run_dir, message);
-
-	if (fd < 0) {
-		json_decref(request);
-		return -1;
-	}
-	return send_request(fd, request, message) ? -1 : TAKE_FD(fd);
-}
-
-json_t *spw_control_call(const char *run_dir, json_t *request, int seconds, char message[SPW_MESSAGE_MAX])
-{
-	_cleanup_fd_ int fd = spw_control_open(run_dir, request, message);
-
-	return fd < 0 ? NULL : read_answer(fd, seconds, message);
 }

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Files that are replaced as a whole: readers see the old one or the new one, never a part. */
+#ifndef SPW_BASE_REPLACE_H
+#define SPW_BASE_REPLACE_H
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <sys/types.h>
+
+/* Writes the whole content. Returns 0 or -errno; errors of the stream itself are found by the caller. */
+typedef int spw_writer(FILE *out, void *context);
+
+/**
+ * spw_replace_file() - write a new file beside the old one and rename it into its place.
+ * @path: the file; the new one is @path.new until it is complete
+ * @mode: permissions, whatever the umask
+ * @sync: flush it to disk before the rename, so that no power cut leaves a file without its content
+ * @write: called with @context
+ * Returns 0, or -errno: the old file is as it was.
+ */
+int spw_replace_file(const char *path, mode_t mode, bool sync, spw_writer *write, void *context);
+
+#endif

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include "control_client.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "control_address.h"
+
+static void say_no_agent(const char *path, int err, char *message)
+{
+	if (err == ENOENT || err == ECONNREFUSED)
+		snprintf(message, SPW_MESSAGE_MAX, "no agent listens at %s; start it with: spillway run", path);
+	else
+		snprintf(message, SPW_MESSAGE_MAX, "cannot reach the agent at %s: %s%s", path, strerror(err),
+			 err == EACCES ? "; this needs root" : "");
+	if (err == EACCES)
+		syslog(LOG_AUTHPRIV | LOG_WARNING, "spillway: user %u was refused at %s", getuid(), path);
+}
+
+static json_t *read_answer(int fd, int seconds, char *message)
+{
+	u64 deadline = spw_monotonic_ns() + (u64)seconds * 1000000000;
+	_cleanup_free_ char *text = NULL;
+	size_t length = 0, capacity = 0;
+	json_error_t error;
+	json_t *object;
+
+	for (;;) {
+		struct pollfd wait = {.fd = fd, .events = POLLIN};
+		u64 now = spw_monotonic_ns();
+		ssize_t got;
+
+		if (now >= deadline || poll(&wait, 1, (int)((deadline - now) / 1000000) + 1) == 0) {
+			snprintf(message, SPW_MESSAGE_MAX, "the agent gave no answer within %d s", seconds);
+			return NULL;
+		}
+		if (length + 4096 > capacity) {
+			char *more = realloc(text, capacity = (length + 4096) * 2);
+
+			if (!more) {
+				spw_message(message, -ENOMEM, "the agent's answer does not fit into memory");
+				return NULL;
+			}
+			text = more;
+		}
+		got = recv(fd, text + length, capacity - length, 0);
+		if (got <= 0) {
+			snprintf(message, SPW_MESSAGE_MAX, "the agent closed the connection without an answer");
+			return NULL;
+		}
+		length += (size_t)got;
+		if (text[length - 1] == '\n')
+			break;
+	}
+	object = json_loadb(text, length, 0, &error);
+	if (!object)
+		snprintf(message, SPW_MESSAGE_MAX, "the agent's answer is not JSON: %.200s", error.text);
+	return object;
+}
+
+int spw_control_connect(const char *run_dir, char message[SPW_MESSAGE_MAX])
+{
+	_cleanup_fd_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct sockaddr_un address;
+
+	if (fd < 0)
+		return spw_message(message, -1, "cannot make a socket: %s", strerror(errno));
+	if (spw_control_address(run_dir, &address, message))
+		return -1;
+	if (connect(fd, (void *)&address, sizeof(address))) {
+		say_no_agent(address.sun_path, errno, message);
+		return -1;
+	}
+	return TAKE_FD(fd);
+}
+
+/* Takes the reference of @request. */
+static int send_request(int fd, json_t *request, char *message)
+{
+	_cleanup_free_ char *text = json_dumps(request, JSON_COMPACT);
+	size_t length = text ? strlen(text) : 0, sent = 0;
+
+	json_decref(request);
+	if (!text)
+		return spw_message(message, -EINVAL, "the request cannot be written as JSON: is all of it UTF-8?");
+	text[length++] = '\n'; /* in place of its NUL */
+	while (sent < length) {
+		ssize_t some = send(fd, text + sent, length - sent, MSG_NOSIGNAL);
+
+		if (some < 0) {
+			return spw_message(message, -errno, "the agent closed the connection: %m");
+		}
+		sent += (size_t)some;
+	}
+	return 0;
+}
+
+json_t *spw_control_exchange(int fd, json_t *request, int seconds, char message[SPW_MESSAGE_MAX])
+{
+	return send_request(fd, request, message) ? NULL : read_answer(fd, seconds, message);
+}
+
+int spw_control_open(const char *run_dir, json_t *request, char message[SPW_MESSAGE_MAX])
+{
+	_cleanup_fd_ int fd = spw_control_connect(run_dir, message);
+
+	if (fd < 0) {
+		json_decref(request);
+		return -1;
+	}
+	return send_request(fd, request, message) ? -1 : TAKE_FD(fd);
+}
+
+json_t *spw_control_call(const char *run_dir, json_t *request, int seconds, char message[SPW_MESSAGE_MAX])
+{
+	_cleanup_fd_ int fd = spw_control_open(run_dir, request, message);
+
+	return fd < 0 ? NULL : read_answer(fd, seconds, message);
+}

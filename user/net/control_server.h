@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The agent's end of the control socket, on its event loop: one JSON object per line, one answer per line. Requests and
+ * answers are described in docs/control-socket.md.
+ *
+ * Bounded: connections, bytes of a request, seconds of a connection. Mode 0600, so the kernel refuses all but root;
+ * credentials of the peer are checked as well, in case somebody has opened the socket up.
+ */
+#ifndef SPW_NET_CONTROL_SERVER_H
+#define SPW_NET_CONTROL_SERVER_H
+
+#include <jansson.h>
+#include <systemd/sd-event.h>
+
+#include "base/error.h"
+#include "maps/types.h"
+
+struct spw_control_server;
+
+/**
+ * A request came in. Return the answer (a new reference), or NULL and answer later by spw_control_answer() with the same
+ * @client.
+ */
+typedef json_t *spw_control_handler(void *context, u64 client, const json_t *request);
+
+/** spw_control_server_start() - listen in @run_dir. Returns 0, or -errno and @message. */
+int spw_control_server_start(sd_event *loop, const char *run_dir, spw_control_handler *handler, void *context,
+			     struct spw_control_server **server, char message[SPW_MESSAGE_MAX]);
+
+/** spw_control_answer() - answer a pending request; takes the reference. No-op if the client is gone. */
+void spw_control_answer(struct spw_control_server *server, u64 client, json_t *answer);
+
+/** spw_control_is_there() - whether that client is still connected. */
+bool spw_control_is_there(const struct spw_control_server *server, u64 client);
+
+/**
+ * spw_control_take() - take over the connection of a client with a pending request, for an answer without an end.
+ * Returns the descriptor, owned by the caller; -1: the client is gone.
+ */
+int spw_control_take(struct spw_control_server *server, u64 client);
+
+/** spw_control_server_tick() - close connections that are past their time. */
+void spw_control_server_tick(struct spw_control_server *server, u64 now_ns);
+
+/** spw_control_server_stop() - close everything and remove the socket. NULL: no-op. */
+void spw_control_server_stop(struct spw_control_server *server);
+
+#endif
