@@ -1,26 +1,23 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The agent's loop, and the only place that knows all components. Each of them owns its state; this file makes them,
- * hands them to each other, calls their ticks in order, and tells them what is in force.
+ * The agent's loop, and the only file that knows all components. Each component owns its state. This file makes them,
+ * calls their ticks in order, and tells them what is in force. A component includes only what stands below it:
  *
- *   dispatch       requests of the control socket         metrics   the page for Prometheus
- *   reloader       a configuration into a publication
- *   confirmation   what nobody confirms is taken back
- *   bans           prefixes put into a list for a time
- *   governor       facts -> decision -> admission
- *   limiter        limits, fair shares, fill of meters
- *   talkers        samples -> ranking, drops
- *   publisher      what is in force (struct in_force)     lease     struct spw_control, overrides
- *   journal        history, events, hooks, level file, learned
+ *   dispatch      verbs of the control socket         metrics  the page for Prometheus
+ *   reloader      configuration -> publication
+ *   confirmation  takes back what nobody confirms
+ *   bans          prefixes put into a list for a time
+ *   governor      facts -> decision -> admission      talkers  samples -> ranking, drops
+ *   publisher     what is in force (in_force.h)       lease    struct spw_control, overrides
+ *   limiter       limits, fair shares, meters         journal  history, events, hooks, level file, learned
  *
- * A component includes only what stands below it. Governor, limiter and talkers need each other's results (fair shares
- * are demand, decisions make fair shares, the heaviest sources bear them): the tick passes them as values, so that none
- * of the three knows another.
- *
- * Two things differ from a plain chain of components. Everybody reads what is in force through one struct, which only
- * the publisher writes, instead of asking the publisher: so bans, governor, limiter and talkers do not depend on it.
- * And who waits for an answer is a value (struct spw_reply_to), so that a component can answer later without knowing
- * dispatch.
+ * Three things keep it free of circles:
+ *  - What is in force is one struct that only the publisher writes and everybody reads, so bans, governor, limiter,
+ *    talkers and lease do not depend on the publisher.
+ *  - Governor and limiter need each other's results (what a fair share holds back is demand, and the decision sets the
+ *    fair shares), and the limiter the ranking of talkers. The tick passes these as values.
+ *  - A client that waits for an answer is a value (struct spw_reply_to), so a component answers later without knowing
+ *    dispatch.
  */
 #include "agent.h"
 

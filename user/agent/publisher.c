@@ -35,7 +35,7 @@ struct publication *publication_new(void)
 	struct publication *publication = calloc(1, sizeof(*publication));
 
 	if (publication)
-		publication->report = PUBLICATION_NO_REPORT;
+		publication->report = (struct spw_compile_report){.ruleset_map = -1, .rows_file = -1};
 	return publication;
 }
 

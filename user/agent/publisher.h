@@ -19,7 +19,7 @@ struct publisher;
  */
 typedef const char *on_in_force(void *context, const struct in_force *in_force);
 
-/* What comes into force together. Allocated, about 200 KiB; begin with all zero and report = PUBLICATION_NO_REPORT. */
+/* What comes into force together; 67 KiB and what they own. */
 struct publication {
 	struct spw_config config; /* owned, until it is in force */
 	struct spw_registry registry;
@@ -29,9 +29,7 @@ struct publication {
 	const struct spw_unconfirmed *taken_back; /* the ruleset that this one gives back; NULL: it is a new one */
 };
 
-#define PUBLICATION_NO_REPORT ((struct spw_compile_report){.ruleset_map = -1, .rows_file = -1})
-
-/** publication_new() - NULL: no memory. */
+/** publication_new() - with nothing in it. NULL: no memory. */
 struct publication *publication_new(void);
 void publication_free(struct publication *publication);
 
