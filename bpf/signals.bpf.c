@@ -6,10 +6,18 @@
  *   event       hook                         note
  *   data ready  tp_btf/sk_data_ready         fentry/sock_def_readable where the tracepoint is missing (before 6.3)
  *   read        tp_btf/tcp_rcv_space_adjust  any call that takes data: recv, read, splice, io_uring
- *   end         tp_btf/tcp_destroy_sock      closed, aborted or never accepted, with data unread
+ *   answer      tp_btf/tcp_sendmsg_locked    from 6.16; any call that sends: send, write, sendfile, splice, io_uring, TLS
+ *               fentry/tcp_sendmsg_locked    before it; and fentry/do_tcp_sendpages for sendfile before 6.5
+ *               tp_btf/sock_send_length      where fentry is not permitted, from 6.3; not under the lock
+ *   end         tp_btf/tcp_destroy_sock      closed, aborted or never accepted, with data unread or unanswered
  *
- * All of them run under the socket's lock, so they never race on a socket. (sock_recv_length does not: it could take
- * data that came since for those just read.)
+ * They run under the socket's lock, so they do not race on a socket. After it (sock_recv_length, sock_send_length) data
+ * that came since would be taken for those just read or answered. For answers this only loses some: a client on the same
+ * host that asks again before the sender's call returns.
+ *
+ * A request begins with the last data ready before its answer, so that slow uploads and handshakes do not count as
+ * waits. An answer is the first send after all data were read; what the application sends without being asked, or
+ * before it has read everything (TLS tickets, HTTP/2 settings), is none.
  *
  * SYN floods and idle connections leave no trace: a socket gets storage when it has data. Data that come before
  * accept() wait on the connection's own socket from then on. A FIN alone is not data.
@@ -36,6 +44,7 @@ enum {
 
 struct wait {
 	u64 ready_ns; /* 0: nothing is unread */
+	u64 asked_ns; /* of the data that the application owes an answer for; 0: none */
 	u8 service;   /* that it was counted for */
 	u8 unread;    /* enum spw_unread: what it was counted as; SPW_UNREADS: not at all */
 	u8 serves;    /* its first read is new work served */
@@ -130,10 +139,14 @@ SPW_INLINE int on_data_ready(struct sock *sk)
 	wait->serves = !!(port & SPW_PORT_SERVES);
 	wait->unread = wait->was_read ? SPW_UNREAD_LATER : SPW_UNREAD_FIRST;
 	wait->ready_ns = bpf_ktime_get_ns();
-	if (!(port & SPW_PORT_WAITS))
+	if (!(port & SPW_PORT_WAITS)) {
 		wait->unread = SPW_UNREADS;
-	else
-		spw_shift_unread(tally, wait->unread, wait->ready_ns >> SPW_EPOCH_SHIFT, 1);
+		return 0;
+	}
+	spw_shift_unread(tally, wait->unread, wait->ready_ns >> SPW_EPOCH_SHIFT, 1);
+	if (!wait->asked_ns)
+		__sync_fetch_and_add(&tally->requests, 1);
+	wait->asked_ns = wait->ready_ns;
 	return 0;
 }
 
@@ -190,18 +203,81 @@ int BPF_PROG(data_read, struct sock *sk)
 	return 0;
 }
 
-SEC("tp_btf/tcp_destroy_sock")
-int BPF_PROG(socket_gone, struct sock *sk)
+/* Whether data that came are unread: a record behind the one that was read, or the next request. */
+SPW_INLINE bool has_unread(const struct sock *sk)
 {
+	struct tcp_sock *tcp = bpf_skc_to_tcp_sock((void *)sk);
+
+	return tcp && tcp->rcv_nxt - tcp->copied_seq > !!(sk->sk_shutdown & RECEIVE_SHUTDOWN);
+}
+
+SPW_INLINE int on_send(struct sock *sk)
+{
+	struct spw_signal_tally *tally;
 	struct wait *wait;
+	u32 service, bucket;
 
 	if (!sk->sk_bpf_storage)
 		return 0;
 	wait = bpf_sk_storage_get(&signal_waits, sk, NULL, 0);
-	if (!wait || !wait->ready_ns)
+	if (!wait || !wait->asked_ns || wait->ready_ns == wait->asked_ns || has_unread(sk))
 		return 0;
-	settle(wait);
+	service = wait->service;
+	tally = bpf_map_lookup_elem(&signal_tallies, &service);
+	bucket = spw_wait_bucket(bpf_ktime_get_ns() - wait->asked_ns);
+	if (tally && bucket < SPW_WAIT_BUCKETS)
+		__sync_fetch_and_add(&tally->answers[bucket], 1);
+	wait->asked_ns = 0;
+	return 0;
+}
+
+SEC("tp_btf/tcp_sendmsg_locked")
+int BPF_PROG(answer, struct sock *sk)
+{
+	return on_send(sk);
+}
+
+SEC("fentry/tcp_sendmsg_locked")
+int BPF_PROG(answer_fentry, struct sock *sk)
+{
+	return on_send(sk);
+}
+
+SEC("fentry/do_tcp_sendpages")
+int BPF_PROG(answer_pages_fentry, struct sock *sk)
+{
+	return on_send(sk);
+}
+
+/* Sockets of all families come here. */
+SEC("tp_btf/sock_send_length")
+int BPF_PROG(answer_sent, struct sock *sk, int sent)
+{
+	return sent > 0 && is_connection(sk) ? on_send(sk) : 0;
+}
+
+SEC("tp_btf/tcp_destroy_sock")
+int BPF_PROG(socket_gone, struct sock *sk)
+{
+	struct spw_signal_tally *tally;
+	struct wait *wait;
+	u32 service;
+
+	if (!sk->sk_bpf_storage)
+		return 0;
+	wait = bpf_sk_storage_get(&signal_waits, sk, NULL, 0);
+	if (!wait)
+		return 0;
+	if (wait->ready_ns)
+		settle(wait);
 	wait->ready_ns = 0;
+	if (!wait->asked_ns)
+		return 0;
+	service = wait->service;
+	tally = bpf_map_lookup_elem(&signal_tallies, &service);
+	if (tally)
+		__sync_fetch_and_add(&tally->ended, 1);
+	wait->asked_ns = 0;
 	return 0;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * How long requests wait before the application reads them: what bpf/signals.bpf.c writes and user/signals/signals.c reads.
- * A histogram with four buckets an octave, from 1,024 ns to 17 s: a quantile read off it is right to 19 %.
+ * How long requests wait before the application reads and answers them: written by bpf/signals.bpf.c, read by
+ * user/kernel/read_wait.c. Histograms have four buckets an octave, from 1,024 ns to 17 s: quantiles are right to 19 %.
  */
 #ifndef SPW_MAPS_SIGNAL_H
 #define SPW_MAPS_SIGNAL_H
@@ -63,7 +63,10 @@ enum spw_unread {
 /* Map signal_tallies, by service identity, per CPU. Written by programs only, and only with atomic operations. */
 struct spw_signal_tally {
 	u64 waits[SPW_WAIT_BUCKETS];
+	u64 answers[SPW_WAIT_BUCKETS];
 	u64 first_reads;		     /* connections whose first data were read */
+	u64 requests;			     /* data ready on a connection that owed no answer */
+	u64 ended;			     /* connections that were gone before they were answered */
 	u64 last_read_ns;		     /* CLOCK_MONOTONIC; 0: nothing was read on this CPU */
 	u64 ancient[SPW_UNREADS];	     /* signed: sockets unread for longer than the ring */
 	u64 unread[SPW_UNREADS][SPW_EPOCHS]; /* epoch (upper half) and a signed count (lower half) */
@@ -89,6 +92,6 @@ struct spw_signal_scope {
 	u16 ports[65536];		    /* by local TCP port: service identity and enum spw_signal_port; 0: none */
 };
 
-_Static_assert(sizeof(struct spw_signal_tally) == 2848, "layout of the signal_tallies map");
+_Static_assert(sizeof(struct spw_signal_tally) == 3632, "layout of the signal_tallies map");
 
 #endif

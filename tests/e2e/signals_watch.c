@@ -27,33 +27,42 @@ static void print_reading(const char *name, struct spw_reading reading)
 		printf("\"%s\":null", name);
 }
 
+static void print_waits(const char *name, bool present, const u64 *waits)
+{
+	const char *comma = "";
+
+	printf("%s%s", name, present ? "{" : "null");
+	for (u32 i = 0; present && i < SPW_WAIT_BUCKETS; i++)
+		if (waits[i]) {
+			printf("%s\"%" PRIu64 "\":%" PRIu64, comma, spw_wait_bucket_end_ns(i), waits[i]);
+			comma = ",";
+		}
+	printf("%s", present ? "}" : "");
+}
+
 static void print_service(const struct watch *watch, u32 index)
 {
 	const struct spw_service_facts *service = &watch->facts.services[index];
-	const char *comma = "";
 
-	printf("{\"waits\":");
-	if (service->waits_present) {
-		printf("{");
-		for (u32 i = 0; i < SPW_WAIT_BUCKETS; i++)
-			if (service->waits[i]) {
-				printf("%s\"%" PRIu64 "\":%" PRIu64, comma, spw_wait_bucket_end_ns(i),
-				       service->waits[i]);
-				comma = ",";
-			}
-		printf("},\"first_reads\":%" PRIu64 ",\"oldest_ms\":%.3f", service->first_reads,
+	print_waits("{\"waits\":", service->waits_present, service->waits);
+	if (service->waits_present)
+		printf(",\"first_reads\":%" PRIu64 ",\"oldest_ms\":%.3f,", service->first_reads,
 		       (double)service->oldest_unread_ns / 1e6);
-	} else {
-		printf("null,\"first_reads\":null,\"oldest_ms\":null");
-	}
+	else
+		printf(",\"first_reads\":null,\"oldest_ms\":null,");
+	print_waits("\"answers\":", service->answers_present, service->answer_waits);
+	if (service->answers_present)
+		printf(",\"requests\":%" PRIu64 ",\"unanswered\":%" PRIu64, service->requests, service->unanswered);
 	if (service->queue_present)
 		printf(",\"queue\":[%" PRIu64 ",%" PRIu64 "],", service->queue, service->queue_limit);
 	else
 		printf(",\"queue\":null,");
 	print_reading("probe", service->probe);
-	printf(",\"about\":[\"%s\",\"%s\",\"%s\"]}", spw_signals_about(watch->signals, index, SPW_SIGNAL_READ_WAIT),
+	printf(",\"about\":[\"%s\",\"%s\",\"%s\",\"%s\"]}",
+	       spw_signals_about(watch->signals, index, SPW_SIGNAL_READ_WAIT),
 	       spw_signals_about(watch->signals, index, SPW_SIGNAL_ACCEPT_QUEUE),
-	       spw_signals_about(watch->signals, index, SPW_SIGNAL_PROBE));
+	       spw_signals_about(watch->signals, index, SPW_SIGNAL_PROBE),
+	       spw_signals_about(watch->signals, index, SPW_SIGNAL_ANSWER_WAIT));
 }
 
 static int on_tick(sd_event_source *source, uint64_t usec, void *context)

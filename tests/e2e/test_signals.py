@@ -331,6 +331,217 @@ def every_way_to_read(tap, world):
             tap.equal(reads(watch.service(1)), reads(before), "looking in vain is no read")
 
 
+def answered(state):
+    return sum(state["answers"].values())
+
+
+def answers_between(before, after):
+    return waits_between({"waits": before["answers"]}, {"waits": after["answers"]})
+
+
+def answer_waits_are_measured(tap, world):
+    """From the last data ready to the first byte sent back, whichever call sends it."""
+    shop, client, watch = shop_of(world)
+    first = watch.service(1)
+    tap.ok(first["answers"] is not None, "answer wait is there", first["about"])
+    types = Path("/sys/kernel/btf/vmlinux").read_bytes()
+    tap.equal(first["about"][3], "tracepoint tcp_sendmsg_locked" if b"\0btf_trace_tcp_sendmsg_locked\0" in types
+              else "fentry tcp_sendmsg_locked", "it comes from the tracepoint where this kernel has it, else from fentry")
+    page = world.folder / "page"
+    page.write_bytes(b"x" * 100_000)
+
+    def sendfile(sock):
+        with page.open("rb") as file:
+            os.sendfile(sock.fileno(), file.fileno(), 0, 1000)
+
+    def splice(sock):
+        ends = os.pipe()
+        try:
+            os.write(ends[1], b"x" * 1000)
+            os.splice(ends[0], sock.fileno(), 1000)
+        finally:
+            for end in ends:
+                os.close(end)
+
+    def zerocopy(sock):
+        sock.setsockopt(socket.SOL_SOCKET, 60, 1)  # SO_ZEROCOPY
+        sock.send(b"x" * 20_000, 0x4000000)  # MSG_ZEROCOPY
+
+    def vectors(sock):
+        os.writev(sock.fileno(), [b"x" * 500, b"y" * 500])
+
+    ways = {"send": lambda sock: sock.send(b"x"), "write": lambda sock: os.write(sock.fileno(), b"x"), "writev": vectors,
+            "sendmsg": lambda sock: sock.sendmsg([b"x"]), "sendfile": sendfile, "splice": splice,
+            "MSG_ZEROCOPY": zerocopy, "a long answer": lambda sock: sock.sendall(b"x" * 100_000)}
+    with listening(shop, 81) as server:
+        for number, (name, send) in enumerate(ways.items()):
+            delay = (0.02, 0.06, 0.15)[number % 3] * SLOW
+            before = watch.service(1)
+            with send_to(client, 81) as made, server.accept()[0] as accepted:
+                accepted.recv(4096)
+                asked = time.monotonic()
+                tap.equal(watch.service(1)["unanswered"], 1, f"{name}: a request that was read is unanswered")
+                time.sleep(max(0, asked + delay - time.monotonic()))
+                least_ms = (time.monotonic() - asked) * 1000
+                threading.Thread(target=made.recv, args=(200_000,), daemon=True).start()
+                send(accepted)
+                most_ms = (time.monotonic() - asked) * 1000 + 20 * SLOW
+                after = watch.service(1)
+                found = answers_between(before, after)
+                tap.ok(list(found.values()) == [1] and all(least_ms <= end_ms <= most_ms * 1.25 for end_ms in found),
+                       f"{name}: its wait is right to a bucket", f"{found}, {least_ms} to {most_ms}")
+                tap.equal((after["requests"] - before["requests"], after["unanswered"]), (1, 0), f"{name}: answered once")
+                made.close()
+        before = watch.service(1)
+        with send_to(client, 81) as made, server.accept()[0] as accepted:
+            accepted.recv(4096)
+            made.close()
+            time.sleep(0.05 * SLOW)
+        after = watch.until(lambda state: not state["unanswered"], 5, "gone", 1)
+        tap.equal((answered(after) - answered(before), after["requests"] - before["requests"]), (0, 1),
+                  "a connection that ends unanswered leaves nothing behind")
+
+
+def what_is_no_answer(tap, world):
+    """Server push, uploads, pipelining, half-closed clients, long answers: what they do to answer wait."""
+    shop, client, watch = shop_of(world)
+
+    def exchange(talk):
+        before = watch.service(1)
+        with send_to(client, 81, None) as made, server.accept()[0] as accepted:
+            talk(made, accepted)
+            time.sleep(0.02 * SLOW)
+            after = watch.service(1)
+        return answers_between(before, after), after["requests"] - before["requests"]
+
+    def ask(made, accepted, text=GET):
+        made.sendall(text)
+        time.sleep(0.02 * SLOW)
+        accepted.recv(4096)
+
+    with listening(shop, 81) as server:
+        def push(made, accepted):
+            for _ in range(20):
+                accepted.sendall(b"event")
+            made.recv(4096)
+        tap.equal(exchange(push), ({}, 0), "server push without a request is no answer")
+
+        def greet(made, accepted):
+            made.sendall(GET)
+            time.sleep(0.05 * SLOW)
+            accepted.sendall(b"220 hello")  # before it has read anything
+        tap.equal(exchange(greet), ({}, 1), "what is sent before the request is read is no answer")
+
+        def stream(made, accepted):
+            ask(made, accepted)
+            for _ in range(10):
+                accepted.sendall(b"chunk")
+                time.sleep(0.02 * SLOW)
+            made.recv(4096)
+        found, asked = exchange(stream)
+        tap.ok(sum(found.values()) == asked == 1 and max(found) < 100 * SLOW, "a chunked answer counts to its first byte",
+               found)
+
+        def upload(made, accepted):
+            for _ in range(5):
+                ask(made, accepted, b"x" * 1000)
+                time.sleep(0.1 * SLOW)
+            ask(made, accepted, b"end")
+            accepted.sendall(b"thanks")
+        found, asked = exchange(upload)
+        tap.ok(sum(found.values()) == asked == 1 and max(found) < 100 * SLOW, "a slow upload counts from its last data", found)
+
+        def half_closed(made, accepted):
+            made.sendall(GET)
+            made.shutdown(socket.SHUT_WR)
+            time.sleep(0.05 * SLOW)
+            accepted.recv(4096)
+            accepted.sendall(b"answer")
+        found, asked = exchange(half_closed)
+        tap.equal((sum(found.values()), asked), (1, 1), "a client that closes its side is answered")
+
+        def partly(made, accepted):
+            made.sendall(GET * 2)
+            time.sleep(0.02 * SLOW)
+            accepted.recv(10)
+            accepted.sendall(b"ticket")
+            time.sleep(0.05 * SLOW)
+            accepted.recv(4096)
+            accepted.sendall(b"answer")
+        found, asked = exchange(partly)
+        tap.ok(sum(found.values()) == asked == 1 and min(found) > 50 * SLOW,
+               "what is sent while a part is unread (a TLS ticket) is no answer", found)
+
+        def websocket(made, accepted):
+            ask(made, accepted)
+            accepted.sendall(b"101")
+            for _ in range(5):
+                ask(made, accepted, b"message")
+            accepted.sendall(b"event")
+        found, asked = exchange(websocket)
+        tap.equal((sum(found.values()), asked), (2, 2), "messages of a websocket count as one request until something is sent")
+
+
+def tls_and_http2(tap, world):
+    """A real server behind TLS, with HTTP/1.1 and HTTP/2, before an upstream of a known delay."""
+    shop, client = world.shop(), world.client("home", 2)
+    delay = 0.15 * SLOW
+    folder = world.folder / "secure"
+    folder.mkdir()
+    run("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=shop", "-keyout",
+        folder / "tls.key", "-out", folder / "tls.pem")
+    paths = "\n".join(f"  {kind}_temp_path {folder}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
+    (folder / "nginx.conf").write_text(f"""\
+daemon off;
+worker_processes 1;
+error_log {folder}/error.log;
+pid {folder}/nginx.pid;
+events {{ }}
+http {{
+{paths}
+  access_log off;
+  server {{
+    listen 80 ssl http2;
+    ssl_certificate {folder}/tls.pem;
+    ssl_certificate_key {folder}/tls.key;
+    location / {{ proxy_pass http://127.0.0.1:8080; }}
+  }}
+}}
+""")
+
+    class Slow(Page):
+        """Answers after a known delay."""
+
+        def do_GET(self):  # pylint: disable=invalid-name
+            time.sleep(delay)
+            super().do_GET()
+
+    with shop.entered():
+        upstream = http.server.ThreadingHTTPServer(("127.0.0.1", 8080), Slow)
+    thread = threading.Thread(target=upstream.serve_forever)
+    thread.start()
+    try:
+        nginx = shop.start("nginx", "-e", f"{folder}/error.log", "-p", folder, "-c", "nginx.conf")
+        watch = Watch(world, f"  shop: {{ tcp: [80], netns: [{shop.path}] }}")
+        wait_for(lambda: watch.service()["queue"] or not nginx.alive(), 10, "nginx")
+        count = scaled(8, least=4)
+        # HTTP/1.1 on a connection each; HTTP/2 on one, where the server acknowledges settings behind the first request.
+        for version, together, least in (("--http1.1", 1, count), ("--http2", count, count - 1)):
+            before = watch.service()
+            for _ in range(count // together):
+                client.run("curl", "-sk", version, *[part for _ in range(together) for part in
+                                                     (f"https://{SHOP4}:80/", "-o", "/dev/null")], timeout=60)
+            after = watch.until(lambda state: not state["unanswered"], 5, "answered")
+            found = answers_between(before, after)
+            slow = sum(number for end_ms, number in found.items() if end_ms >= delay * 1000)
+            tap.ok(least <= slow <= count, f"{version}: requests are measured apart from handshakes", found)
+            tap.ok(sum(found.values()) <= 3 * count, f"{version}: no more than two more answers a request", found)
+    finally:
+        upstream.shutdown()
+        upstream.server_close()
+        thread.join()
+
+
 def one_client_is_no_stall(tap, world):
     """A client that sends on without taking its answers is not read any more, rightly: the service goes on."""
     shop, client, watch = shop_of(world)
@@ -724,6 +935,7 @@ def names_and_tls(tap, world):
 
 if __name__ == "__main__":
     run_tests(served_work_is_counted, delays_are_measured, stalls_grow_and_end, sockets_that_die_unread,
-              what_does_not_count, every_way_to_read, one_client_is_no_stall, accept_queues_agree_with_ss,
+              what_does_not_count, every_way_to_read,
+              answer_waits_are_measured, what_is_no_answer, tls_and_http2, one_client_is_no_stall, accept_queues_agree_with_ss,
               namespaces_are_kept_apart, guards_of_the_host, without_rights, probes_tell_and_fall_silent, hostile_targets,
               names_and_tls)

@@ -186,6 +186,12 @@ static void tallies_are_added_up(void **state)
 	model->tallies[3].waits[SPW_WAIT_BUCKETS - 1] = 1;
 	model->tallies[1].first_reads = 7;
 	model->tallies[2].first_reads = 2;
+	model->tallies[0].requests = 20;
+	model->tallies[3].requests = 5;
+	model->tallies[1].answers[7] = 11;
+	model->tallies[2].answers[7] = 2;
+	model->tallies[2].answers[SPW_WAIT_BUCKETS - 1] = 3;
+	model->tallies[2].ended = 4;
 	memset(&facts, 0xff, sizeof(facts));
 	spw_tally_sum(model->tallies, sizeof(*model->tallies), CPUS, S, &facts);
 	assert_int_equal(facts.waits[3], 11);
@@ -193,6 +199,14 @@ static void tallies_are_added_up(void **state)
 	assert_int_equal(facts.waits[SPW_WAIT_BUCKETS - 1], 1);
 	assert_int_equal(facts.first_reads, 9);
 	assert_int_equal(facts.oldest_unread_ns, 0);
+	assert_int_equal(facts.answer_waits[7], 13);
+	assert_int_equal(facts.answer_waits[SPW_WAIT_BUCKETS - 1], 3);
+	assert_int_equal(facts.requests, 25);
+	assert_int_equal(facts.unanswered, 25 - 16 - 4);
+	/* An answer may be seen whose request is not: never below zero. */
+	model->tallies[2].ended = 40;
+	spw_tally_sum(model->tallies, sizeof(*model->tallies), CPUS, S, &facts);
+	assert_int_equal(facts.unanswered, 0);
 	free(model);
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Read-wait: which way to hear of data that are ready is found by trying. */
+/* Read and answer waits: which hooks work is found by trying. */
 #include "read_wait.h"
 
 #include <bpf/bpf.h>
@@ -14,26 +14,42 @@
 #include "signals.skel.h"
 #include "signals/tally.h"
 
+#define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
+
 struct spw_read_wait {
 	struct signals_bpf *skeleton; /* NULL: absent */
-	void *tallies;		      /* of one service, all CPUs */
+	bool answers;
+	void *tallies; /* of one service, all CPUs */
 	size_t stride;
 	int cpus;
-	char about[512];
+	char about[512], about_answers[512];
 };
 
-/* The ways to hear of data that are ready, best first. */
-static const struct source {
+/* A program and the hook that it needs. */
+struct source {
 	const char *program;
 	const char *hook;
 	enum bpf_attach_type type;
 	const char *about;
-} sources[] = {
+};
+
+/* Hooks of data ready, best first. */
+static const struct source ready_sources[] = {
 	{"data_ready", "sk_data_ready", BPF_TRACE_RAW_TP, "tracepoint sk_data_ready"},
 	{"data_ready_fentry", "sock_def_readable", BPF_TRACE_FENTRY, "fentry sock_def_readable"},
 };
 
-/* Needed with each of them. */
+/* Hooks of the first byte sent, best first. */
+static const struct source answer_sources[] = {
+	{"answer", "tcp_sendmsg_locked", BPF_TRACE_RAW_TP, "tracepoint tcp_sendmsg_locked"},
+	{"answer_fentry", "tcp_sendmsg_locked", BPF_TRACE_FENTRY, "fentry tcp_sendmsg_locked"},
+	{"answer_sent", "sock_send_length", BPF_TRACE_RAW_TP, "tracepoint sock_send_length"},
+};
+
+/* Beside answer_fentry, where sendfile has a way of its own (before 6.5). */
+static const struct source pages_source = {"answer_pages_fentry", "do_tcp_sendpages", BPF_TRACE_FENTRY, ""};
+
+/* Needed in any case. */
 static const char *const tracepoints[] = {"tcp_rcv_space_adjust", "tcp_destroy_sock"};
 
 /* What libbpf had to say: the verifier's last word, else its first complaint. */
@@ -62,38 +78,64 @@ static int keep_words(enum libbpf_print_level level, const char *format, va_list
 	return 0;
 }
 
-static void say(struct spw_read_wait *wait, const char *name, const char *what)
+static void say(char about[512], const char *name, const char *what)
 {
-	size_t length = strlen(wait->about);
+	size_t length = strlen(about);
 
-	snprintf(wait->about + length, sizeof(wait->about) - length, "%s%s: %s", length ? "; " : "", name, what);
+	snprintf(about + length, 512 - length, "%s%s: %s", length ? "; " : "", name, what);
 }
 
-/* Readers are attached first, so that no wait begins that nobody would end. */
+/* Data ready comes last, so that no wait begins that nobody would end. */
 static int attach_all(struct signals_bpf *skeleton)
 {
-	skeleton->links.socket_gone = bpf_program__attach(skeleton->progs.socket_gone);
-	if (!skeleton->links.socket_gone)
-		return -errno;
-	skeleton->links.data_read = bpf_program__attach(skeleton->progs.data_read);
-	if (!skeleton->links.data_read)
-		return -errno;
+	struct bpf_program *const first[] = {
+		skeleton->progs.socket_gone,   skeleton->progs.data_read,	    skeleton->progs.answer,
+		skeleton->progs.answer_fentry, skeleton->progs.answer_pages_fentry, skeleton->progs.answer_sent,
+	};
+	struct bpf_link **const links[] = {
+		&skeleton->links.socket_gone,	&skeleton->links.data_read,	      &skeleton->links.answer,
+		&skeleton->links.answer_fentry, &skeleton->links.answer_pages_fentry, &skeleton->links.answer_sent,
+	};
+
+	for (size_t i = 0; i < COUNT_OF(first); i++) {
+		if (!bpf_program__autoload(first[i]))
+			continue;
+		*links[i] = bpf_program__attach(first[i]);
+		if (!*links[i])
+			return -errno;
+	}
 	return signals_bpf__attach(skeleton);
 }
 
-static int load_with(const struct source *source, struct signals_bpf **loaded)
+static bool hook_exists(const struct btf *kernel, const struct source *source)
+{
+	char name[128];
+
+	snprintf(name, sizeof(name), "%s%s", source->type == BPF_TRACE_RAW_TP ? "btf_trace_" : "", source->hook);
+	return btf__find_by_name_kind(kernel, name,
+				      source->type == BPF_TRACE_RAW_TP ? BTF_KIND_TYPEDEF : BTF_KIND_FUNC) > 0;
+}
+
+static void choose(struct signals_bpf *skeleton, const struct source *source, bool chosen)
+{
+	bpf_program__set_autoload(bpf_object__find_program_by_name(skeleton->obj, source->program), chosen);
+}
+
+/* @answer: NULL: without answer waits */
+static int load_with(const struct btf *kernel, const struct source *ready, const struct source *answer,
+		     struct signals_bpf **loaded)
 {
 	struct signals_bpf *skeleton = signals_bpf__open();
 	int err;
 
 	if (!skeleton)
 		return -errno;
-	for (size_t i = 0; i < sizeof(sources) / sizeof(*sources); i++) {
-		struct bpf_program *program = bpf_object__find_program_by_name(skeleton->obj, sources[i].program);
-
-		if (&sources[i] != source)
-			bpf_program__set_autoload(program, false);
-	}
+	for (size_t i = 0; i < COUNT_OF(ready_sources); i++)
+		choose(skeleton, &ready_sources[i], &ready_sources[i] == ready);
+	for (size_t i = 0; i < COUNT_OF(answer_sources); i++)
+		choose(skeleton, &answer_sources[i], &answer_sources[i] == answer);
+	choose(skeleton, &pages_source,
+	       answer && answer->type == BPF_TRACE_FENTRY && hook_exists(kernel, &pages_source));
 	err = signals_bpf__load(skeleton);
 	if (!err)
 		err = attach_all(skeleton);
@@ -104,38 +146,55 @@ static int load_with(const struct source *source, struct signals_bpf **loaded)
 	return err;
 }
 
-static bool hook_exists(const struct btf *kernel, const char *hook, enum bpf_attach_type type)
+/* Why @source does not work, behind what is there already; true: it does. */
+static bool try_source(const struct btf *kernel, const struct source *ready, const struct source *answer,
+		       struct signals_bpf **loaded, char about[512])
 {
-	char name[128];
+	const struct source *source = answer ? answer : ready;
+	int err;
 
-	snprintf(name, sizeof(name), "%s%s", type == BPF_TRACE_RAW_TP ? "btf_trace_" : "", hook);
-	return btf__find_by_name_kind(kernel, name, type == BPF_TRACE_RAW_TP ? BTF_KIND_TYPEDEF : BTF_KIND_FUNC) > 0;
+	if (!hook_exists(kernel, source)) {
+		say(about, source->about, "this kernel has none");
+		return false;
+	}
+	*libbpf_words = '\0';
+	verifier_spoke = false;
+	err = load_with(kernel, ready, answer, loaded);
+	if (!err)
+		snprintf(about, 512, "%s", source->about);
+	else if (!verifier_spoke && (err == -EPERM || err == -EACCES))
+		say(about, source->about, "not permitted; it takes root, or CAP_BPF and CAP_PERFMON");
+	else
+		say(about, source->about, *libbpf_words ? libbpf_words : strerror(-err));
+	return !err;
+}
+
+/* With answer waits, if some hook of them works beside @ready. */
+static void add_answers(struct spw_read_wait *wait, const struct btf *kernel, const struct source *ready)
+{
+	struct signals_bpf *with;
+
+	for (size_t i = 0; i < COUNT_OF(answer_sources) && !wait->answers; i++)
+		wait->answers = try_source(kernel, ready, &answer_sources[i], &with, wait->about_answers);
+	if (!wait->answers)
+		return;
+	signals_bpf__destroy(wait->skeleton);
+	wait->skeleton = with;
 }
 
 static void try_sources(struct spw_read_wait *wait, const struct btf *kernel)
 {
-	int err;
+	for (size_t i = 0; i < COUNT_OF(tracepoints); i++) {
+		const struct source needed = {.hook = tracepoints[i], .type = BPF_TRACE_RAW_TP};
 
-	for (size_t i = 0; i < sizeof(tracepoints) / sizeof(*tracepoints); i++)
-		if (!hook_exists(kernel, tracepoints[i], BPF_TRACE_RAW_TP)) {
-			say(wait, tracepoints[i], "this kernel has no such tracepoint");
+		if (!hook_exists(kernel, &needed)) {
+			say(wait->about, tracepoints[i], "this kernel has no such tracepoint");
 			return;
 		}
-	for (size_t i = 0; i < sizeof(sources) / sizeof(*sources) && !wait->skeleton; i++) {
-		if (!hook_exists(kernel, sources[i].hook, sources[i].type)) {
-			say(wait, sources[i].about, "this kernel has none");
-			continue;
-		}
-		*libbpf_words = '\0';
-		verifier_spoke = false;
-		err = load_with(&sources[i], &wait->skeleton);
-		if (!err)
-			snprintf(wait->about, sizeof(wait->about), "%s", sources[i].about);
-		else if (!verifier_spoke && (err == -EPERM || err == -EACCES))
-			say(wait, sources[i].about, "not permitted; it takes root, or CAP_BPF and CAP_PERFMON");
-		else
-			say(wait, sources[i].about, *libbpf_words ? libbpf_words : strerror(-err));
 	}
+	for (size_t i = 0; i < COUNT_OF(ready_sources) && !wait->skeleton; i++)
+		if (try_source(kernel, &ready_sources[i], NULL, &wait->skeleton, wait->about))
+			add_answers(wait, kernel, &ready_sources[i]);
 }
 
 int spw_read_wait_open(struct spw_read_wait **opened)
@@ -156,7 +215,7 @@ int spw_read_wait_open(struct spw_read_wait **opened)
 	print = libbpf_set_print(keep_words);
 	kernel = btf__load_vmlinux_btf();
 	if (libbpf_get_error(kernel)) {
-		say(wait, "kernel types", "none at /sys/kernel/btf/vmlinux (CONFIG_DEBUG_INFO_BTF)");
+		say(wait->about, "kernel types", "none at /sys/kernel/btf/vmlinux (CONFIG_DEBUG_INFO_BTF)");
 		kernel = NULL;
 	} else {
 		try_sources(wait, kernel);
@@ -170,6 +229,11 @@ int spw_read_wait_open(struct spw_read_wait **opened)
 const char *spw_read_wait_about(const struct spw_read_wait *wait)
 {
 	return wait->about;
+}
+
+const char *spw_read_wait_about_answers(const struct spw_read_wait *wait)
+{
+	return *wait->about_answers ? wait->about_answers : wait->about;
 }
 
 int spw_read_wait_follow(struct spw_read_wait *wait, const struct spw_scope *scope)
@@ -195,12 +259,13 @@ int spw_read_wait_follow(struct spw_read_wait *wait, const struct spw_scope *sco
 
 void spw_read_wait_read(struct spw_read_wait *wait, u32 identity, u64 now_ns, struct spw_service_facts *facts)
 {
-	facts->waits_present = false;
+	facts->waits_present = facts->answers_present = false;
 	if (!wait->skeleton || !identity || identity >= SPW_SERVICE_IDENTITIES)
 		return;
 	if (bpf_map_lookup_elem(bpf_map__fd(wait->skeleton->maps.signal_tallies), &identity, wait->tallies))
 		return;
 	facts->waits_present = true;
+	facts->answers_present = wait->answers;
 	spw_tally_sum(wait->tallies, wait->stride, wait->cpus, now_ns, facts);
 }
 

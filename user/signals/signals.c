@@ -144,7 +144,8 @@ const char *spw_signals_about(const struct spw_signals *signals, u32 service, en
 			return spw_app_probe_about(signals->probes[service]);
 		return "none is configured";
 	case SPW_SIGNAL_ANSWER_WAIT:
-		return "not measured";
+		return signals->follow_err ? strerror(-signals->follow_err)
+					   : spw_read_wait_about_answers(signals->read_wait);
 	default:
 		return "";
 	}

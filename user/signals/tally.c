@@ -40,21 +40,29 @@ static u64 oldest(const struct ages *ages, u64 now_ns)
 void spw_tally_sum(const void *per_cpu, size_t stride, int cpus, u64 now_ns, struct spw_service_facts *facts)
 {
 	struct ages ages[SPW_UNREADS] = {0};
-	u64 last_read_ns = 0, idle_ns, later_ns, first_ns;
+	u64 last_read_ns = 0, idle_ns, later_ns, first_ns, over = 0;
 
 	memset(facts->waits, 0, sizeof(facts->waits));
-	facts->first_reads = 0;
+	memset(facts->answer_waits, 0, sizeof(facts->answer_waits));
+	facts->first_reads = facts->requests = 0;
 	for (int cpu = 0; cpu < cpus; cpu++) {
 		const struct spw_signal_tally *tally = (const void *)((const char *)per_cpu + (size_t)cpu * stride);
 
-		for (u32 bucket = 0; bucket < SPW_WAIT_BUCKETS; bucket++)
+		for (u32 bucket = 0; bucket < SPW_WAIT_BUCKETS; bucket++) {
 			facts->waits[bucket] += tally->waits[bucket];
+			facts->answer_waits[bucket] += tally->answers[bucket];
+			over += tally->answers[bucket];
+		}
 		facts->first_reads += tally->first_reads;
+		facts->requests += tally->requests;
+		over += tally->ended;
 		if (tally->last_read_ns > last_read_ns)
 			last_read_ns = tally->last_read_ns;
 		for (u32 unread = 0; unread < SPW_UNREADS; unread++)
 			add_ring(tally, unread, (u32)(now_ns >> SPW_EPOCH_SHIFT), &ages[unread]);
 	}
+	/* CPUs are read one after the other: an answer may be seen whose request is not. */
+	facts->unanswered = facts->requests > over ? facts->requests - over : 0;
 	idle_ns = now_ns > last_read_ns ? now_ns - last_read_ns : 0;
 	first_ns = oldest(&ages[SPW_UNREAD_FIRST], now_ns);
 	later_ns = oldest(&ages[SPW_UNREAD_LATER], now_ns);

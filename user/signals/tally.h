@@ -10,7 +10,7 @@
 #include "core/control/facts.h"
 
 /**
- * spw_tally_sum() - fill in waits, first_reads and oldest_unread_ns.
+ * spw_tally_sum() - fill in waits, first_reads, oldest_unread_ns, answer_waits, requests and unanswered.
  * @per_cpu: @cpus tallies of one service, @stride bytes apart
  * @now_ns: CLOCK_MONOTONIC, at or before the moment when they were read
  *
