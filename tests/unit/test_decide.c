@@ -94,15 +94,15 @@ static void let_wait(struct bench *bench, u64 wait_ns, u64 unread_ns)
 	bench->facts.services[0].oldest_unread_ns = unread_ns;
 }
 
-/* A load that the limit binds: what the budget gives out is served at once. */
-static void tick_at_the_limit(struct bench *bench)
+/* A load that the limit binds: what the budget gives out is served after so long. */
+static void tick_at_the_limit(struct bench *bench, u64 wait_ns)
 {
 	double passed = bench->decision.services[0].budget_per_s / 10;
 
 	load(bench, 20, 90, 60, 60);
 	memcpy(bench->passed, (double[]){20, passed - 20, 0, 0}, sizeof(bench->passed));
 	bench->served = passed;
-	bench->wait_ns = 4 * MS_NS;
+	let_wait(bench, wait_ns, 0);
 	tick_after(bench, SPW_TICK_NS);
 }
 
@@ -161,7 +161,9 @@ static void test_first_estimate_of_little(void **state)
 	let_wait(&bench, 200 * MS_NS, 200 * MS_NS);
 	ticks(&bench, 4);
 	assert_int_equal(its(&bench)->origin, SPW_CAPACITY_LEARNED);
-	assert_in_range((u64)its(&bench)->capacity_per_s, 110, 130);
+	assert_in_range((u64)spw_memory_learned(bench.memory, 0)->capacity_per_s, 110, 130);
+	/* Who knows little takes it for somewhat more. */
+	assert_in_range((u64)its(&bench)->capacity_per_s, 120, 150);
 	end(&bench);
 }
 
@@ -223,7 +225,7 @@ static void test_served_behind_a_proxy(void **state)
 	end(&bench);
 }
 
-/* Rule 16: what was lost for a while is looked for with haste; what never was, is not. */
+/* Rule 16: what was lost is found again within two seconds while nothing waits, and slowly once little does. */
 static void test_former_capacity_returns(void **state)
 {
 	struct bench bench;
@@ -238,14 +240,13 @@ static void test_former_capacity_returns(void **state)
 	bench.served = 50;
 	ticks(&bench, 20);
 	assert_in_range((u64)its(&bench)->capacity_per_s, 490, 560);
-	/* The limit binds, and nothing waits. */
-	let_wait(&bench, 4 * MS_NS, 0);
-	for (u32 i = 0; i < 40; i++)
-		tick_at_the_limit(&bench);
+	for (u32 i = 0; i < 20 && its(&bench)->capacity_per_s < 900; i++)
+		tick_at_the_limit(&bench, MS_NS);
+	tick_at_the_limit(&bench, 4 * MS_NS);
 	former = its(&bench)->capacity_per_s;
-	assert_in_range((u64)former, 800, 1000);
+	assert_in_range((u64)former, 900, 1500);
 	for (u32 i = 0; i < 10; i++)
-		tick_at_the_limit(&bench);
+		tick_at_the_limit(&bench, 4 * MS_NS);
 	assert_in_range((u64)(its(&bench)->capacity_per_s / former * 1000), 1010, 1060);
 	end(&bench);
 }
@@ -355,7 +356,8 @@ static void test_rule_3_unknown(void **state)
 	bench.wait_ns = 100 * MS_NS;
 	ticks(&bench, 3);
 	assert_int_equal(its(&bench)->origin, SPW_CAPACITY_LEARNED);
-	assert_true(fabs(its(&bench)->capacity_per_s - 800) < 1);
+	assert_true(fabs(spw_memory_learned(bench.memory, 0)->capacity_per_s - 800) < 1);
+	assert_in_range((u64)its(&bench)->capacity_per_s, 800, 830);
 	assert_true(bench.decision.level > SPW_GREEN);
 	end(&bench);
 }
@@ -497,7 +499,7 @@ static void test_rule_12_strain(void **state)
 	begin(&bench, 1000);
 	load(&bench, 20, 20, 30, 40);
 	bench.wait_ns = 300 * MS_NS;
-	ticks(&bench, 25);
+	ticks(&bench, 10);
 	assert_int_equal(bench.decision.level, SPW_YELLOW);
 	assert_true(fabs(its(&bench)->sustained_per_s - 950) < 1e-6);
 	ticks(&bench, 60);

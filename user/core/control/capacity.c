@@ -1,49 +1,78 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What a service can serve: rules 13 to 18 of decide.c. See capacity.h. */
+/*
+ * What a service can serve: rules 12 to 18 of decide.c. See capacity.h.
+ *
+ * THE ARGUMENT
+ *
+ * A server that has work waiting serves as fast as it can. So its capacity is what it served over the time in which it
+ * was busy, as BBR takes the delivery rate of a path for its bandwidth only where the sender was not the limit. What
+ * needs thought is which time counts, for how long a measurement holds, and what to do when nothing can be measured.
+ *
+ * Which time counts. A tick is busy if half of its reads waited longer than the target, in the tick before as well, and
+ * work was left at its end. A tick in which work waited from beginning to end and none was served is a stall (garbage
+ * collection, a reload, a stopped process): it counts for nothing, and neither does the tick after it, in part of
+ * which the server still stood. So a stall teaches nothing, and the busy time after it, while the queue that it left
+ * drains, teaches the true capacity. Where little is served, a tick without a read may be chance: a silence is a stall
+ * only if it is longer than SILENCE pieces of work take, which chance brings once in e^SILENCE.
+ *
+ * How long it holds. The estimate is the mean rate over the last WINDOW of busy time. A capacity that changed shows as
+ * ticks that the mean does not explain: two sums of the log likelihood ratio (CUSUM, Page 1954) of a rate that is
+ * CHANGE times as high or as low, for Poisson counts. Once one is beyond EVIDENCE, and over at least LEAST_SECONDS,
+ * which a tick cut short by a stall is not, the estimate is what was served since that sum left zero. A first estimate
+ * rests on FIRST_WORK pieces, and is taken to be OPTIMISM pieces more: who knows little sheds nobody for it.
+ *
+ * The windowed maximum of BBR was tried in place of the mean: it is proof against ticks that were not busy, but those
+ * are told apart here, and it is too high by what chance adds to the largest of several counts (6 to 15 %).
+ *
+ * When nothing waits, nothing is measured: served is what was admitted. The estimate never falls then. While the limit
+ * binds it creeps upwards by the configured share a second. Where somebody is refused and yet waits are far below those
+ * that a server used to its target share has (Pollaczek-Khinchine), it is known to be too low, and is doubled at once,
+ * as in TCP's slow start: an underestimate, whatever its cause, ends within two seconds. A step too far makes a queue,
+ * the queue is measured, and the next step waits longer.
+ *
+ * The queue is told by its wait (Little's law: length = rate x wait). The budget law takes the rate at which it is to
+ * drain off the capacity; it is a proportional controller. Strain is the integral part: what the law lacks, while a
+ * queue does not drain, is slowly taken from what can be sustained, by which the level goes. A queue that drains adds
+ * nothing to it, however long it is: less comes than is served, so no level is needed. Neither does a server that
+ * stands still, for as long as a pause may last (PAUSE_SECONDS): beyond that it sustains nothing.
+ */
 #include "capacity.h"
 
-#define SERVED_SECONDS	    0.5	 /* served and admitted are smoothed over so long before they are compared */
-#define LEARN_SECONDS	    1.5	 /* a capacity follows what is served under saturation with this time constant */
-#define LEARN_WORK	    50.0 /* or over so much work, if that takes longer: a tenth of noise */
-#define BUSY_SECONDS	    1.0	 /* what is served under saturation is smoothed over so long */
-#define BUSY_LEAST	    0.4	 /* and believed after so long */
-#define SLACK		    0.85 /* ticks that serve less than this part of it in a row */
-#define SUNK		    0.75 /* and together less than this part */
-#define SUNK_DEVIATIONS	    5	 /* and than chance, show that it is another one altogether */
-#define UPHELD		    1.25 /* a set capacity is upheld up to so many times what is served under saturation, */
-#define UPHELD_PER_S	    0.1	 /* and comes back so fast when waits are within target */
-#define FORMER_SECONDS	    60.0 /* so long it is remembered what the capacity was, */
-#define FORMER		    0.85 /* and who is below this part of that */
-#define RETURN		    12	 /* is tried upwards so many times as fast */
-#define FIRST_WORK	    20.0 /* a first estimate rests on so much served work */
-#define FIRST_LEAST	    0.15 /* of more than so long; */
-#define FIRST_SECONDS	    1.0	 /* or on so long a time, and a quarter of the work */
-#define CLEAR_TIMES	    2.5	 /* one tick is enough for it if so many times more was admitted than served, */
-#define CLEAR		    5.0	 /* and that many times waits in targets come to so much; the more, the less work */
-#define SURGE_TIMES	    1.5	 /* is asked for, if that is so many times what was admitted lately */
-#define STALLED_SHARE	    0.05 /* who serves less of his capacity stalls, which teaches nothing of it */
-#define PROOF		    0.1 /* served differs by this share from admitted: a queue grows or drains, so it is the capacity */
-#define UNPROVEN	    0.5	 /* without such a proof the capacity falls no lower than to this share of the proven */
-#define SEEN_MARGIN	    1.25 /* it is never more than what was seen served, and this margin */
-#define CURB_PER_S	    0.1	 /* how fast guards and probe press, and a full accept queue */
-#define GUARDED_SECONDS	    0.5	 /* guards and probe count when they last */
+/* Measuring. */
+#define SERVED_SECONDS 0.5  /* s: served and admitted are smoothed over so long before they are compared */
+#define WINDOW_SECONDS 1.5  /* s of busy time that the mean remembers, */
+#define WINDOW_WORK    100. /* or so much work, if that takes longer: 10 % of noise */
+#define SILENCE	       5.0  /* pieces of work that chance leaves out: once in 150 */
+#define CHANGE	       0.75 /* ratio of rates that is told apart; its inverse upwards */
+#define LN_CHANGE      (-0.28768207245178085)
+#define EVIDENCE       12.5 /* nats: five standard deviations */
+#define LEAST_SECONDS  0.4  /* s of busy time that show a change */
+#define FIRST_WORK     20.0 /* pieces: a first estimate rests on so many, */
+#define FIRST_SECONDS  1.0  /* or on so long a time, and a quarter of that */
+#define OPTIMISM       7.0  /* pieces */
+#define SURGE	       2.0  /* so many times what came before, and what is served, is a surge and explains the queue */
+/* Bounds of what is believed. */
+#define PROOF	    0.1 /* served differs by this share from admitted: a queue grows or drains, so it is the capacity */
+#define UNPROVEN    0.5 /* without such a proof the capacity falls no lower than to this share of the proven */
+#define SEEN_MARGIN 1.25 /* it is never more than what was seen served, and this margin; nor is a set one upheld */
+/* Searching upwards. */
+#define IDLE_PART	     8	  /* waits below this part of the usual are those of a server with little to do */
+#define TRIAL		     2.0  /* times: a step */
+#define TRIAL_SECONDS	     0.3  /* s between steps */
+#define TRIAL_MOST_SECONDS   30.0 /* s: one that was too much doubles it, one that was not halves it */
+#define TRIAL_FAILED_SECONDS 1.0  /* s: saturation so soon after a step is due to it */
+/* Pressing and saying. */
+#define CURB_PER_S	    0.1 /* how fast guards and probe press, and a full accept queue */
+#define GUARDED_SECONDS	    0.5 /* guards and probe count when they last */
 #define OVERWHELMED_SECONDS 2.0
 #define OVERWHELMED_TARGETS 5
-#define STRAIN_SECONDS	    3.0 /* a wait above target for longer is no passing queue */
-#define STRAIN_PER_S	    0.1
-#define JAM_TARGETS	    5	 /* a wait above so many targets, */
-#define JAM_WORK	    30.0 /* and above what so many pieces of work take, */
-#define JAM_SECONDS	    0.5	 /* for longer than this, where what is not shed leaves no room */
-#define LONG_JAM	    2	 /* for new work, or where it is so many times as long, */
-#define JAM_DRAIN_SECONDS   2.0	 /* for it to drain in this time too: */
-#define JAM_PER_S	    0.4	 /* then strain grows so fast */
-#define RELIEF		    6	 /* given back so many times as fast once waits are within target */
-#define IDLE_PART	    8	 /* waits below this part of the target are next to nothing */
-#define IDLE_SECONDS	    0.5	 /* as long as they are, */
-#define BOLD		    4	 /* the probe is so many times as fast */
-#define USUAL_TARGETS	    3	 /* no wait above so many targets is usual */
-#define LASTING_SECONDS	    0.7	 /* what shares are dealt from is the law's mean over so long */
-#define SINK_PER_S	    0.1	 /* and sinks no faster */
+#define STRAIN_WORK	    200. /* pieces of work or a second, whichever is longer, without a new low: the wait stays */
+#define NEW_LOW		    0.94
+#define STRAIN_SECONDS	    1.7 /* s: time constant of the integral */
+#define PAUSE_SECONDS	    1.2 /* s: a server that stands still for longer is out of order */
+#define USUAL_TARGETS	    3	/* no wait above so many targets is usual */
+#define LASTING_SECONDS	    0.7 /* what shares are dealt from is the law's mean over so long */
+#define SINK_PER_S	    0.1 /* and sinks no faster */
 #define HELPLESS_SECONDS    5.0
 #define HELPLESS_SHARE	    0.5 /* of the capacity: with less admitted than this, shedding should have helped */
 #define RECOVERED_SHARE	    0.7
@@ -85,103 +114,167 @@ static void press(struct spw_capacity_memory *memory, const struct spw_policy *p
 	}
 }
 
-/* A capacity without a past: the first, or one that was restored. */
-static void begin_from(struct spw_capacity_memory *memory, double capacity_per_s)
+/*
+ * How long work waits at the target share of the capacity, by chance alone, if it comes at random: eta / (2 (1 - eta))
+ * pieces are ahead of it (Pollaczek-Khinchine, equal service times). Where that is longer than half of the target, as
+ * it is where little is served, it is no queue to be drained.
+ */
+static double usual_ns(const struct spw_policy *policy, const struct spw_service_policy *service, double capacity_per_s)
 {
-	memory->learned.capacity_per_s = memory->anchor_per_s = memory->proven_per_s = capacity_per_s;
-	if (memory->learned.served_peak_per_s <= 0 || memory->first)
-		memory->learned.served_peak_per_s = spw_bounded(capacity_per_s, memory->learned.served_peak_per_s, 1e7);
+	double half = (double)service->wait_target_ns / 2, most = USUAL_TARGETS * (double)service->wait_target_ns;
+	double ahead = policy->eta / (2 * (1 - spw_bounded(policy->eta, 0, 0.99)));
+
+	return capacity_per_s > 0 ? spw_bounded(ahead / capacity_per_s * 1e9, half, most) : half;
 }
 
-/* Was the application busy to the end of the tick, so that what it served is what it can? */
-static bool is_busy(const struct spw_service_policy *service, const struct spw_service_rates *rates)
+/* Busy time that the mean remembers. */
+static double window_of(double rate_per_s)
 {
-	return rates->backlogged || rates->wait_ns >= 3 * service->wait_target_ns;
+	return spw_bounded(WINDOW_WORK / spw_bounded(rate_per_s, 1, 1e9), WINDOW_SECONDS, 10);
+}
+
+/* A capacity without a past: the first, or one that was restored. @behind: seconds of measurement. */
+static void begin_from(struct spw_capacity_memory *memory, double capacity_per_s, double behind)
+{
+	memory->learned.capacity_per_s = memory->anchor_per_s = memory->proven_per_s = capacity_per_s;
+	if (memory->learned.served_peak_per_s <= 0 || memory->confirmed)
+		memory->learned.served_peak_per_s = spw_bounded(capacity_per_s, memory->learned.served_peak_per_s, 1e7);
+	memory->known_s = behind;
+	memory->fall = memory->rise = (struct spw_change){0};
+}
+
+/* The rate that is best known: the estimate, or on the way to the first what was served so far, and some more. */
+static double rate_of(const struct spw_capacity_memory *memory)
+{
+	if (memory->learned.capacity_per_s > 0)
+		return memory->learned.capacity_per_s;
+	return memory->first_s > 0 ? (memory->first_served + OPTIMISM) / memory->first_s : 0;
 }
 
 /*
- * How sure one tick of saturation makes that more comes than can be served, 1: enough. Who stalls for a moment looks
- * alike, but for the load, which then is what it was.
+ * Does so much more come than before that the queue is no wonder? Then the first tick of a saturation was busy as well;
+ * a stall looks alike, but for the load, which then is what it was.
  */
-static double clearness(const struct spw_capacity_memory *memory, const struct spw_service_policy *service,
-			const struct spw_service_rates *rates)
+static bool is_surge(const struct spw_capacity_memory *memory, const struct spw_service_rates *rates)
 {
-	double times = rates->admitted_per_s / spw_bounded(rates->served_per_s, 1, 1e9);
+	return memory->learned.capacity_per_s <= 0 && rates->admitted_per_s > SURGE * memory->admitted_per_s &&
+	       rates->admitted_per_s > SURGE * rates->served_per_s;
+}
 
-	if (times <= CLEAR_TIMES)
+/*
+ * Busy seconds of this tick, 0: it counts for nothing. A silence that chance explains is added once it has ended.
+ */
+static double busy_seconds(struct spw_capacity_memory *memory, const struct spw_service_policy *service,
+			   const struct spw_service_rates *rates, double seconds)
+{
+	bool was_saturated = memory->saturated_s > 0 || is_surge(memory, rates), partial = false;
+	double silent_s = memory->silent_s, rate = rate_of(memory);
+
+	memory->silent_s = rates->standing ? silent_s + seconds : 0;
+	memory->saturated =
+		rates->wait_source != SPW_WAIT_NONE &&
+		(rates->wait_ns > service->wait_target_ns || (memory->saturated && rates->standing && !rates->reads));
+	memory->saturated_s = memory->saturated ? memory->saturated_s + seconds : 0;
+	if (rates->standing)
 		return 0;
-	times *= (double)rates->wait_ns / (double)service->wait_target_ns / CLEAR;
-	return rates->admitted_per_s > SURGE_TIMES * memory->admitted_per_s ? times : spw_bounded(times, 0, 1);
+	if (silent_s > 0 && (rate <= 0 || silent_s * rate >= SILENCE))
+		partial = true;
+	if (partial) /* so was part of the tick before it */
+		memory->first_served = memory->first_s = 0;
+	if (!memory->saturated || !was_saturated || partial ||
+	    !(rates->backlogged || rates->wait_ns >= 3 * service->wait_target_ns))
+		return 0;
+	return silent_s + seconds;
 }
 
-/* The first estimate: what was served since saturation began; its first tick was not saturated from its beginning. */
-static void learn_first(struct spw_capacity_memory *memory, const struct spw_service_policy *service,
-			const struct spw_service_rates *rates, double seconds)
+/* The first estimate. */
+static void learn_first(struct spw_capacity_memory *memory, double served, double seconds)
 {
-	double served = rates->served_per_s * seconds, clear = clearness(memory, service, rates);
-	double enough = FIRST_WORK / spw_bounded(clear, 1, 4);
-
-	if (!is_busy(service, rates))
+	memory->first_served += served;
+	memory->first_s += seconds;
+	if (memory->first_served < FIRST_WORK &&
+	    (memory->first_s < FIRST_SECONDS || memory->first_served < FIRST_WORK / 4))
 		return;
-	if (memory->saturated_ticks == 2 && served >= memory->episode_served / 2)
-		memory->episode_served = memory->episode_s = 0;
-	memory->episode_served += served;
-	memory->episode_s += seconds;
-	if ((clear >= 1 || (memory->saturated_ticks >= 2 && memory->saturated_s > FIRST_LEAST)) &&
-	    (memory->episode_served >= enough ||
-	     (memory->episode_s >= FIRST_SECONDS && memory->episode_served >= FIRST_WORK / 4))) {
-		memory->confirmed = memory->first = true;
-		begin_from(memory, memory->episode_served / memory->episode_s);
+	memory->confirmed = true;
+	begin_from(memory, memory->first_served / memory->first_s, memory->first_s);
+}
+
+/* One step of the sum for a rate @ratio times @expected. True: the rate is another one. */
+static bool has_changed(struct spw_change *change, double ratio, double log_ratio, double served, double expected,
+			double seconds)
+{
+	change->evidence += served * log_ratio + expected * (1 - ratio);
+	if (change->evidence <= 0) {
+		*change = (struct spw_change){0};
+		return false;
 	}
+	change->served += served;
+	change->seconds += seconds;
+	return change->evidence > EVIDENCE && change->seconds >= LEAST_SECONDS;
 }
 
-/* It is the mean of the whole episode, up to a second: the first tick or two say too little. */
-static bool refine_first(struct spw_capacity_memory *memory, const struct spw_service_rates *rates)
+/* How low it may fall: rule 15. */
+static double least_of(struct spw_capacity_memory *memory, const struct spw_policy *policy)
 {
-	memory->first = memory->first && memory->saturated_s < FIRST_SECONDS && !rates->queue_full;
-	if (memory->first && memory->busy_per_s > memory->learned.capacity_per_s)
-		begin_from(memory, memory->busy_per_s);
-	return memory->first;
-}
+	double apart = memory->served_per_s - memory->admitted_per_s, least = policy->floor * memory->anchor_per_s;
 
-/* Is @now, over so many seconds, by no chance the rate @before? */
-static bool is_sunk(double now, double before, double seconds)
-{
-	double expected = before * seconds, lack = expected - now * seconds;
-
-	return now < SUNK * before && lack * lack > SUNK_DEVIATIONS * SUNK_DEVIATIONS * expected;
-}
-
-/* Rules 14 and 15: under saturation the served rate is the capacity. */
-static void learn_saturated(struct spw_capacity_memory *memory, const struct spw_policy *policy,
-			    const struct spw_service_rates *rates, double seconds)
-{
-	double *capacity = &memory->learned.capacity_per_s, served = memory->busy_per_s;
-	double apart = served - memory->admitted_per_s, least = policy->floor * memory->anchor_per_s, now;
-
-	if (memory->busy_s < BUSY_LEAST || memory->helpless)
-		return;
-	if (apart > PROOF * served || apart < -PROOF * served) {
-		if (*capacity < memory->proven_per_s)
-			memory->proven_per_s = *capacity;
+	if (apart > PROOF * memory->served_per_s || apart < -PROOF * memory->served_per_s) {
+		if (memory->learned.capacity_per_s < memory->proven_per_s)
+			memory->proven_per_s = memory->learned.capacity_per_s;
 	} else if (least < UNPROVEN * memory->proven_per_s)
 		least = UNPROVEN * memory->proven_per_s;
-	if (rates->queue_full)
-		served = *capacity * (1 - CURB_PER_S * LEARN_SECONDS);
-	now = spw_smooth(*capacity, served, seconds, spw_bounded(LEARN_WORK / *capacity, LEARN_SECONDS, 10));
-	if (is_sunk(memory->busy_per_s, *capacity, spw_bounded(memory->busy_s, 0, BUSY_SECONDS)))
-		now = memory->busy_per_s;
-	if (now > *capacity || now > least)
-		*capacity = now;
-	memory->confirmed = true;
+	return least;
 }
 
-/* How many times as fast the probe is. */
-static double haste(const struct spw_capacity_memory *memory)
+/* Rules 14 and 15: the mean of what was served while busy, and the test of change. */
+static void learn_busy(struct spw_capacity_memory *memory, const struct spw_policy *policy,
+		       const struct spw_service_rates *rates, double served, double seconds)
 {
-	if (memory->learned.capacity_per_s < FORMER * memory->former_per_s)
-		return RETURN;
-	return memory->idle_s > IDLE_SECONDS ? BOLD : 1;
+	double *capacity = &memory->learned.capacity_per_s, expected = *capacity * seconds, now;
+	double least = least_of(memory, policy);
+
+	memory->confirmed = true;
+	memory->busy_s += seconds;
+	if (rates->queue_full) /* what was admitted is lost behind our back: served is not known */
+		now = *capacity * (1 - CURB_PER_S * seconds);
+	else if (has_changed(&memory->fall, CHANGE, LN_CHANGE, served, expected, seconds)) {
+		now = memory->fall.served / memory->fall.seconds;
+		memory->known_s = memory->fall.seconds;
+		memory->fall = (struct spw_change){0};
+	} else if (has_changed(&memory->rise, 1 / CHANGE, -LN_CHANGE, served, expected, seconds)) {
+		now = memory->rise.served / memory->rise.seconds;
+		memory->known_s = memory->rise.seconds;
+		memory->rise = (struct spw_change){0};
+	} else {
+		now = *capacity + (served - expected) / (memory->known_s + seconds);
+		memory->known_s += seconds;
+	}
+	memory->known_s = spw_bounded(memory->known_s, 0, window_of(*capacity));
+	if (now > *capacity || now > least)
+		*capacity = now;
+}
+
+/*
+ * Rule 16, the trial: somebody is refused, yet waits are far below those of a server that is used to its target share,
+ * so the estimate is too low. Each step is a part more than what is admitted; one that ends in saturation was too much,
+ * and the next one is longer in coming.
+ */
+static void try_more(struct spw_capacity_memory *memory, double usual, const struct spw_service_rates *rates,
+		     double seconds)
+{
+	double *capacity = &memory->learned.capacity_per_s;
+
+	memory->trial_s = spw_bounded(memory->trial_s, TRIAL_SECONDS, TRIAL_MOST_SECONDS);
+	memory->since_trial_s += seconds;
+	if ((double)rates->wait_ns * IDLE_PART >= usual)
+		memory->idle_s = 0;
+	else if (rates->refused_per_s > 0)
+		memory->idle_s += seconds;
+	if (memory->idle_s < memory->trial_s || memory->admitted_per_s * TRIAL < *capacity)
+		return;
+	*capacity *= TRIAL;
+	memory->idle_s = memory->since_trial_s = 0;
+	memory->trial_s /= 2;
 }
 
 /* Rule 16: not saturated, so it never falls, and is tried upwards while it binds. */
@@ -193,9 +286,10 @@ static void learn_calm(struct spw_capacity_memory *memory, const struct spw_poli
 
 	if (*capacity <= 0)
 		return;
-	memory->idle_s = rates->wait_ns < service->wait_target_ns / IDLE_PART ? memory->idle_s + seconds : 0;
 	if (binding && rates->wait_ns < service->wait_target_ns / 2)
-		*capacity += *capacity * policy->probe_per_s * seconds * haste(memory);
+		*capacity += *capacity * policy->probe_per_s * seconds;
+	if (policy->probe_per_s > 0 && service->capacity_per_s <= 0)
+		try_more(memory, usual_ns(policy, service, *capacity), rates, seconds);
 	/* A backlog read at one go is not served for long: what came in bounds it too. */
 	if (shown > memory->admitted_per_s)
 		shown = memory->admitted_per_s;
@@ -206,88 +300,61 @@ static void learn_calm(struct spw_capacity_memory *memory, const struct spw_poli
 
 static void learn(struct spw_capacity_memory *memory, const struct spw_policy *policy,
 		  const struct spw_service_policy *service, const struct spw_service_rates *rates, double seconds,
-		  bool binding)
+		  double busy_s, bool binding)
 {
-	double *capacity = &memory->learned.capacity_per_s;
+	double *capacity = &memory->learned.capacity_per_s, served = rates->served_per_s * seconds;
 
-	if (memory->saturated_s <= 0) {
-		memory->episode_served = memory->episode_s = 0;
-		memory->first = false;
+	if (!memory->saturated) {
+		memory->first_served = memory->first_s = memory->busy_s = 0;
+		memory->fall = memory->rise = (struct spw_change){0};
 		learn_calm(memory, policy, service, rates, seconds, binding);
-	} else if (*capacity <= 0)
-		learn_first(memory, service, rates, seconds);
-	else if (!refine_first(memory, rates))
-		learn_saturated(memory, policy, rates, seconds);
-	if (memory->learned.served_peak_per_s > 0 && *capacity > SEEN_MARGIN * memory->learned.served_peak_per_s)
-		*capacity = SEEN_MARGIN * memory->learned.served_peak_per_s;
-}
-
-/* Ticks in a row that serve less than before: once no chance explains them, what was before is no more. */
-static bool slackens(struct spw_capacity_memory *memory, double served_per_s, double seconds)
-{
-	double mean;
-
-	if (served_per_s >= SLACK * memory->busy_per_s) {
-		memory->slack_s = memory->slack_served = 0;
-		return false;
+	} else if (busy_s > 0) {
+		if (memory->since_trial_s < TRIAL_FAILED_SECONDS && memory->trial_s > 0)
+			memory->trial_s *= 4;
+		memory->since_trial_s = TRIAL_FAILED_SECONDS;
+		memory->idle_s = 0;
+		if (*capacity <= 0)
+			learn_first(memory, served, busy_s);
+		else if (!memory->helpless)
+			learn_busy(memory, policy, rates, served, busy_s);
 	}
-	memory->slack_s += seconds;
-	memory->slack_served += served_per_s * seconds;
-	mean = memory->slack_served / memory->slack_s;
-	if (memory->slack_s < 2.5 * seconds || !is_sunk(mean, memory->busy_per_s, memory->slack_s))
-		return false;
-	memory->busy_per_s = mean;
-	memory->busy_s = memory->slack_s;
-	memory->slack_s = memory->slack_served = 0;
-	return true;
+	if (memory->learned.served_peak_per_s > 0)
+		*capacity = spw_bounded(*capacity, 0,
+					spw_bounded(TRIAL * memory->served_per_s,
+						    SEEN_MARGIN * memory->learned.served_peak_per_s, 1e7));
 }
 
-/*
- * The served rate under saturation. The first tick was not saturated from its beginning, and neither was one after a
- * stall: what it served counts until the next one.
- */
-static void watch_busy(struct spw_capacity_memory *memory, const struct spw_service_policy *service,
-		       const struct spw_service_rates *rates, double seconds)
-{
-	double served_per_s = rates->served_per_s;
-
-	if (memory->saturated_s <= 0 || served_per_s < STALLED_SHARE * memory->learned.capacity_per_s) {
-		memory->busy_s = memory->slack_s = memory->slack_served = 0;
-		return;
-	}
-	if (!is_busy(service, rates))
-		return;
-	if (memory->busy_s < 1.5 * seconds)
-		memory->busy_per_s = served_per_s;
-	else if (!slackens(memory, served_per_s, seconds))
-		memory->busy_per_s = spw_smooth(memory->busy_per_s, served_per_s, seconds,
-						spw_bounded(memory->busy_s, 0, BUSY_SECONDS));
-	memory->busy_s += seconds;
-}
-
+/* Smooth rates, of time in which the server did not stand still. */
 static void observe(struct spw_capacity_memory *memory, const struct spw_service_policy *service,
 		    const struct spw_service_rates *rates, double seconds)
 {
 	struct spw_learned *learned = &memory->learned;
-	bool saturated = rates->wait_source != SPW_WAIT_NONE && rates->wait_ns > service->wait_target_ns;
 
-	memory->saturated_s = saturated ? memory->saturated_s + seconds : 0;
-	memory->saturated_ticks = saturated ? memory->saturated_ticks + 1 : 0;
-	watch_busy(memory, service, rates, seconds);
+	if (rates->standing) {
+		memory->standing_s += seconds;
+		return;
+	}
+	memory->standing_s = 0;
 	memory->admitted_per_s = spw_smooth(memory->admitted_per_s, rates->admitted_per_s, seconds, SERVED_SECONDS);
 	if (rates->served_known)
 		memory->served_per_s = spw_smooth(memory->served_per_s, rates->served_per_s, seconds, SERVED_SECONDS);
 	if (rates->served_known && !rates->queue_full && memory->served_per_s > learned->served_peak_per_s)
 		learned->served_peak_per_s = memory->served_per_s;
-	if (rates->reads > 0 && !saturated)
+	if (rates->reads > 0 && rates->wait_ns <= service->wait_target_ns)
 		learned->idle_wait_ns = spw_smooth(learned->idle_wait_ns, (double)rates->wait_p50_ns, seconds, 60);
+}
+
+/* More is served than comes, or has been admitted: the queue drains. */
+static bool is_draining(const struct spw_capacity_memory *memory)
+{
+	return memory->served_per_s > (1 + PROOF) * memory->admitted_per_s + 1;
 }
 
 /* Rule 18: waits stay above target although little is admitted and nothing drains: shedding does not help. */
 static void watch_helpless(struct spw_capacity_memory *memory, double capacity, double seconds)
 {
-	bool draining = memory->served_per_s > (1 + PROOF) * memory->admitted_per_s + 1;
-	bool wanting = memory->saturated_s > 0 && !draining && memory->admitted_per_s < HELPLESS_SHARE * capacity;
+	bool wanting = memory->saturated_s > 0 && !is_draining(memory) &&
+		       memory->admitted_per_s < HELPLESS_SHARE * capacity;
 
 	if (memory->saturated_s <= 0 || memory->admitted_per_s > RECOVERED_SHARE * capacity)
 		memory->wanting_s -= 5 * seconds;
@@ -301,19 +368,6 @@ static void watch_helpless(struct spw_capacity_memory *memory, double capacity, 
 	}
 	if (memory->wanting_s <= 0)
 		memory->helpless = false;
-}
-
-/*
- * How long work waits at the target share of the capacity, by chance alone, if it comes at random: eta / (2 (1 - eta))
- * pieces are ahead of it (Pollaczek-Khinchine, equal service times). Where that is longer than half of the target, as
- * it is where little is served, it is no queue to be drained.
- */
-static double usual_ns(const struct spw_policy *policy, const struct spw_service_policy *service, double capacity_per_s)
-{
-	double half = (double)service->wait_target_ns / 2, most = USUAL_TARGETS * (double)service->wait_target_ns;
-	double ahead = policy->eta / (2 * (1 - spw_bounded(policy->eta, 0, 0.99)));
-
-	return capacity_per_s > 0 ? spw_bounded(ahead / capacity_per_s * 1e9, half, most) : half;
 }
 
 /* Rule 11, the budget law: capacity minus the drain of the queue. */
@@ -338,35 +392,31 @@ static double last(struct spw_capacity_memory *memory, const struct spw_policy *
 }
 
 /*
- * Do classes that the level does not shed leave no room for the queue to drain soon? Then nothing but another level
- * drains it. It must be long, in pieces too: where little is served, few make a long wait, and come and go by chance.
+ * How long the wait has made no new low: a queue that drains makes one every few ticks, one that stands or grows none
+ * (CoDel's test, with the level's patience). By a sixteenth, as waits are read off a histogram.
  */
-static void watch_jam(struct spw_capacity_memory *memory, const struct spw_policy *policy,
-		      const struct spw_service_policy *service, u64 wait_ns, double capacity_per_s, double seconds)
+static void watch_low(struct spw_capacity_memory *memory, u64 wait_ns, double seconds)
 {
-	double most_ns = JAM_TARGETS * (double)service->wait_target_ns, load_per_s = memory->unshed_per_s;
-	bool jammed;
-
-	if (capacity_per_s > 0 && most_ns < JAM_WORK / capacity_per_s * 1e9)
-		most_ns = JAM_WORK / capacity_per_s * 1e9;
-	if ((double)wait_ns > LONG_JAM * most_ns)
-		load_per_s += (double)wait_ns / 1e9 * capacity_per_s / JAM_DRAIN_SECONDS;
-	jammed = (double)wait_ns > most_ns && load_per_s >= policy->eta * capacity_per_s;
-	memory->jammed_s = jammed ? memory->jammed_s + seconds : 0;
+	if (!memory->saturated || memory->low_ns <= 0 || memory->standing_s > 0 ||
+	    (double)wait_ns < NEW_LOW * memory->low_ns) {
+		memory->low_ns = memory->saturated ? (double)wait_ns : 0;
+		memory->stuck_s = 0;
+	} else
+		memory->stuck_s += seconds;
 }
 
-/* Rule 12: only a wait that stays takes from what can be sustained. */
+/* Rule 12: what the law lacks while a queue stays is taken from what can be sustained. */
 static void watch_strain(struct spw_capacity_memory *memory, const struct spw_policy *policy, double given,
-			 double seconds)
+			 double capacity_per_s, double seconds)
 {
-	double gap = policy->eta - given;
-	bool jammed = memory->jammed_s > JAM_SECONDS;
+	double gap = policy->eta - given, least = spw_bounded(STRAIN_WORK / spw_bounded(capacity_per_s, 1, 1e9), 1, 3);
 
-	if (memory->helpless || (memory->saturated_s < STRAIN_SECONDS && !jammed) || gap < memory->strain)
-		memory->strain -= (memory->saturated_s > 0 ? 1 : RELIEF) * STRAIN_PER_S / 2 * seconds;
-	else
-		memory->strain = spw_bounded(memory->strain + (jammed ? JAM_PER_S : STRAIN_PER_S) * seconds, 0, gap);
-	memory->strain = spw_bounded(memory->strain, 0, policy->eta - policy->floor);
+	if (memory->standing_s > PAUSE_SECONDS)
+		memory->strain = policy->eta - policy->floor;
+	else if (!memory->saturated || memory->helpless)
+		memory->strain = spw_bounded(memory->strain - seconds / 2 / STRAIN_SECONDS, 0, 1);
+	else if (memory->stuck_s > least && gap > memory->strain && !is_draining(memory))
+		memory->strain = spw_bounded(memory->strain + gap * seconds / STRAIN_SECONDS, 0, gap);
 }
 
 /*
@@ -376,23 +426,25 @@ static void watch_strain(struct spw_capacity_memory *memory, const struct spw_po
 static double uphold(struct spw_capacity_memory *memory, const struct spw_policy *policy, double set_per_s,
 		     double seconds)
 {
-	double share = UPHELD * memory->busy_per_s / set_per_s;
+	double share = SEEN_MARGIN * memory->learned.capacity_per_s / set_per_s;
 
-	if (memory->saturated_s <= 0)
-		memory->doubt -= UPHELD_PER_S * seconds;
-	else if (memory->busy_s >= BUSY_LEAST && memory->busy_s * memory->busy_per_s >= LEARN_WORK && !memory->helpless)
+	if (!memory->saturated)
+		memory->doubt -= CURB_PER_S * seconds;
+	else if (memory->busy_s >= LEAST_SECONDS &&
+		 memory->busy_s * memory->learned.capacity_per_s >= WINDOW_WORK / 2 && !memory->helpless)
 		memory->doubt = 1 - share;
 	memory->doubt = spw_bounded(memory->doubt, 0, 1 - policy->floor);
 	return set_per_s * (1 - memory->doubt);
 }
 
-/* What it was lately, though it is less now. */
-static void remember_former(struct spw_capacity_memory *memory, double seconds)
+/* A learned capacity that rests on little is taken for the most that it may well be. */
+static double believed(const struct spw_capacity_memory *memory)
 {
-	double now = memory->learned.capacity_per_s;
+	double learned = memory->learned.capacity_per_s, whole = window_of(learned);
 
-	memory->former_per_s =
-		now > memory->former_per_s ? now : spw_smooth(memory->former_per_s, now, seconds, FORMER_SECONDS);
+	if (!(memory->known_s > 0) || learned <= 0 || memory->known_s >= whole)
+		return learned;
+	return learned + OPTIMISM / memory->known_s - OPTIMISM / whole;
 }
 
 void spw_capacity_take(struct spw_capacity_memory *memory, const struct spw_policy *policy,
@@ -401,31 +453,32 @@ void spw_capacity_take(struct spw_capacity_memory *memory, const struct spw_poli
 		       bool binding, struct spw_capacity *capacity)
 {
 	bool set = service->capacity_per_s > 0;
-	double known;
+	double known, busy_s;
 
-	if (memory->proven_per_s <= 0)
-		begin_from(memory, memory->learned.capacity_per_s);
+	if (memory->proven_per_s <= 0 && memory->learned.capacity_per_s > 0)
+		begin_from(memory, memory->learned.capacity_per_s, window_of(memory->learned.capacity_per_s));
+	busy_s = busy_seconds(memory, service, rates, seconds);
 	observe(memory, service, rates, seconds);
 	press(memory, policy, is_guarded(policy, service, facts, guards, rates), seconds);
 	if (rates->wait_source != SPW_WAIT_NONE)
-		learn(memory, policy, service, rates, seconds, binding);
+		learn(memory, policy, service, rates, seconds, busy_s, binding);
 	else if (binding && memory->guarded_s <= 0)
 		learn_calm(memory, policy, service, rates, seconds, binding);
-	remember_former(memory, seconds);
 	watch_helpless(memory, set ? service->capacity_per_s : memory->proven_per_s, seconds);
-	known = set ? uphold(memory, policy, service->capacity_per_s, seconds) : memory->learned.capacity_per_s;
+	known = set ? uphold(memory, policy, service->capacity_per_s, seconds) : believed(memory);
 	capacity->given = law(policy, usual_ns(policy, service, known), rates->wait_ns);
 	capacity->lasting = last(memory, policy, capacity->given, seconds);
-	watch_jam(memory, policy, service, rates->wait_ns, known, seconds);
-	watch_strain(memory, policy, capacity->given, seconds);
+	watch_low(memory, rates->wait_ns, seconds);
+	watch_strain(memory, policy, capacity->given, known, seconds);
 	capacity->per_s = known * memory->curb;
 	capacity->origin = set		       ? SPW_CAPACITY_SET
 			   : known <= 0	       ? SPW_CAPACITY_UNKNOWN
 			   : memory->confirmed ? SPW_CAPACITY_LEARNED
 					       : SPW_CAPACITY_RESTORED;
-	capacity->saturated = memory->saturated_s > 0 || memory->guarded_s >= GUARDED_SECONDS;
+	capacity->saturated = memory->saturated || memory->guarded_s >= GUARDED_SECONDS;
 	capacity->overwhelmed = memory->saturated_s >= OVERWHELMED_SECONDS || memory->guarded_s >= GUARDED_SECONDS ||
 				rates->wait_ns >= OVERWHELMED_TARGETS * service->wait_target_ns;
 	capacity->helpless = memory->helpless;
+	capacity->trial = memory->trial_s > 0 && memory->since_trial_s < TRIAL_FAILED_SECONDS;
 	capacity->sustained = policy->eta - memory->strain;
 }

@@ -9,6 +9,12 @@
 #include "decide.h"
 #include "rates.h"
 
+/* A test of change: what speaks for another rate, and what was served since it began to. */
+struct spw_change {
+	double evidence; /* nats */
+	double served, seconds;
+};
+
 /* Of one service, from tick to tick. */
 struct spw_capacity_memory {
 	struct spw_learned learned;
@@ -17,23 +23,25 @@ struct spw_capacity_memory {
 	double strain;	     /* share of the capacity that a wait which will not go away has shown to be missing */
 	double anchor_per_s; /* the capacity when it was last not saturated */
 	double proven_per_s; /* the lowest that a queue has proven since: served was not just what was admitted */
-	double saturated_s;  /* how long without a break, */
-	u32 saturated_ticks; /* and for how many ticks */
-	double wanting_s;    /* how long waits have been above target with too little admitted to explain it */
-	double guarded_s;    /* how long guards or probe have been above their limits */
-	double episode_served, episode_s;    /* since saturation began, for the first estimate */
-	double served_per_s, admitted_per_s; /* smooth */
+	bool saturated;	     /* this tick's waits are above target, */
+	double saturated_s;  /* and have been for so long without a break */
+	double silent_s;     /* how long nothing was served while work waited, */
+	double standing_s;   /* the same until the end of this tick */
+	double busy_s;	     /* busy time measured since saturation began */
+	double known_s;	     /* busy time behind the estimate */
+	double first_served, first_s; /* busy ticks on the way to the first estimate */
+	struct spw_change fall, rise;
+	double idle_s;	      /* how long waits have been next to nothing although somebody is refused */
+	double trial_s;	      /* so long they must be for the next step, */
+	double since_trial_s; /* and so long ago was the last */
+	double wanting_s;     /* how long waits have been above target with too little admitted to explain it */
+	double guarded_s;     /* how long guards or probe have been above their limits */
+	double served_per_s, admitted_per_s; /* smooth, of time in which the server did not stand still */
 	double given;			     /* the law's share of the capacity, smooth; 0: nothing yet */
-	double idle_s;			     /* how long waits have been next to nothing */
-	double busy_per_s;		     /* served since saturation began, smooth */
-	double busy_s;			     /* how long that has been, since it began or stood still */
-	double slack_s, slack_served;	     /* ticks in a row that served much less than that */
 	double doubt;			     /* share of a set capacity that is not upheld */
-	double former_per_s;		     /* the most that the capacity was lately */
-	bool first;			     /* the estimate is the first, and saturation has lasted since */
+	double low_ns;			     /* lowest wait since saturation began or the server stood still, */
+	double stuck_s;			     /* and how long it has not been lower */
 	bool helpless;
-	double unshed_per_s; /* what classes brought that the level does not shed, in the tick before */
-	double jammed_s;     /* how long waits have been far above target while that left no room to drain */
 };
 
 /* What one tick says. */
@@ -43,6 +51,7 @@ struct spw_capacity {
 	bool saturated;	  /* wait above target, or without a wait a guard above its limit */
 	bool overwhelmed; /* saturated, and not by chance: it lasts, or is far above */
 	bool helpless;
+	bool trial;	  /* the capacity has just been tried upwards */
 	double sustained; /* share of the capacity that can be sustained */
 	double given;	  /* share of it that is given out now: the budget law */
 	double lasting;	  /* the same, smooth: by this shares are dealt */

@@ -32,28 +32,27 @@
  * little is served what chance makes of it. At green the ceiling: 1.10 capacities, as no signal leads a step. What a
  * level doesn't shed is not held back by the drain: the budget then is at least a tenth more than its load, up to the
  * ceiling; the classes that are shed live under the drain through their shares.
- * 12. Sustained is the target share of the capacity. A wait that stays above target for more than 3 s is no
- *     passing queue: what the budget lacks is then taken from what is sustained too, slowly, and given back once
- *     waits are within target. Where waits are far above target and what the level does not shed leaves no room
- *     to drain that queue in 2 s, it begins after half a second and goes four times as fast: nothing else drains it.
+ * 12. Sustained is the target share of the capacity. A wait above target that makes no new low for a second (or 200
+ *     pieces of work) and is not being drained is no passing queue: what the budget lacks is then taken from what is
+ *     sustained too, with a time constant of 1.7 s, and given back once waits are within target. A queue that drains
+ *     and a server that stands still take nothing; one that stands still for more than 1.2 s sustains only the floor.
  *
  * 13. Capacity. As set, or learned; from what the application serves: first reads; where a proxy stands before it and
  *     takes in everything at once, all its reads, as many of which make a piece of new work as was seen while nothing
  *     waited; where no reads are known, what was admitted less the growth of the accept queue. A set capacity is upheld
  *     up to 1.25 times what is served under saturation; what is doubted of it comes back by a tenth a second once waits
  *     are within target.
- * 14. Saturated (wait above target), the served rate of ticks in which the application was busy to the end is the
- *     capacity: it follows with a time constant of 1.5 s; at once, where it is less than three quarters and no chance
- *     explains that. The first estimate is the mean of what was served since saturation began, of two ticks at least;
- *     of one if 2.5 times more was admitted than served and waits were twice the target, or the more was admitted the
- *     less.
+ * 14. Saturated (wait above target), the served rate of busy time is the capacity: the mean over 1.5 s of it, or what
+ *     was served since it changed, where a test of change says so. Time in which the server stood still counts for
+ *     nothing. The first estimate rests on 20 pieces of work, and is taken to be a little more. capacity.c has the
+ *     argument.
  * 15. It falls no lower than the floor times what it was when last not saturated; and no lower than half, unless
- *     served and admitted differ by a tenth: only a queue that grows or drains proves a capacity. Who serves next
- *     to nothing stalls, which teaches nothing. A full accept queue loses work unseen: it falls by a tenth a
- *     second then.
+ *     served and admitted differ by a tenth: only a queue that grows or drains proves a capacity. A full accept queue
+ *     loses work unseen: it falls by a tenth a second then.
  * 16. Not saturated, it never falls. It rises to what was served, and by a probe of 2 % a second while the limit
- *     binds and waits are below half the target, four times as fast while they are next to nothing, twelve times below
- *     0.85 of what it was in the last minute; to no more than 1.25 times the most that was seen served.
+ *     binds and waits are below half the target. Where somebody is refused, yet waits for 0.3 s are far below those of
+ *     a server used to its target share, a learned one is doubled on trial; a trial that ends in saturation makes the
+ *     next one wait longer. It is no more than 1.25 times the most that was seen served, or twice what is served.
  * 17. The probe of the application above its limit, or where no wait is known a guard above its own, presses on
  *     the capacity (set or learned) by a tenth a second, down to the floor; afterwards it recovers at the probe's
  *     pace.
@@ -422,7 +421,8 @@ static void take_service(struct service_memory *service, const struct spw_policy
 	}
 	smooth_loads(service, policy->classes_count, seconds);
 	binding = service->budget_per_s > 0 && service->now.refused_per_s > 0 &&
-		  service->capacity.admitted_per_s >= BINDS * service->budget_per_s;
+		  (service->capacity.admitted_per_s >= BINDS * service->budget_per_s ||
+		   service->now.admitted_per_s >= BINDS * service->budget_per_s);
 	spw_capacity_take(&service->capacity, policy, own, its, facts->host, &service->now, seconds, binding,
 			  &service->known);
 	service->blind = !spw_has_signal(own, its, facts->host, &service->now);
@@ -439,7 +439,7 @@ static void begin_service(struct service_memory *service, const struct spw_facts
 	service->level.quiet_s = 0;
 	service->hurry = false;
 	service->capacity.saturated_s = service->capacity.wanting_s = 0;
-	service->capacity.saturated_ticks = 0;
+	service->capacity.saturated = false;
 }
 
 /* Rules 9 and 10. Returns the rule if it moved the level. */
@@ -473,7 +473,6 @@ static void settle_budget(struct service_memory *service, const struct spw_polic
 	for (u32 i = 0; i < policy->classes_count; i++)
 		if (!sheds_at(&policy->classes[i], decision->level) && !decision->classes[i].cut)
 			unshed += service->shares[i].fast_per_s;
-	service->capacity.unshed_per_s = unshed;
 	if (!(capacity > 0) || is_held_green(override) || (service->blind && decision->level == SPW_GREEN))
 		return;
 	if (decision->level == SPW_GREEN) {
@@ -495,6 +494,7 @@ static void settle_shares(struct service_memory *service, const struct spw_polic
 	double left = service->known.per_s * service->known.lasting;
 	struct spw_share_tick tick = {
 		.seconds = seconds,
+		.trial = service->known.trial,
 		.crowded_known = service->now.crowded_known,
 		.crowded = service->capacity.admitted_per_s > CROWDED * decision->budget_per_s,
 	};

@@ -185,12 +185,14 @@ static bool take_queue(struct spw_rates_memory *memory, const struct spw_service
 	rates->queue_full = now->queue_limit && (double)now->queue >= QUEUE_FULL * (double)now->queue_limit;
 	if (rates->queue_full)
 		served = memory->served_per_s > 0 ? memory->served_per_s : rates->admitted_per_s / 2;
-	memory->served_per_s = spw_smooth(memory->served_per_s, served, seconds, QUEUE_SECONDS);
+	/* A server that stands still tells nothing of how fast it serves what waits. */
+	if (served * seconds >= 1 || !now->queue || !memory->before.queue)
+		memory->served_per_s = spw_smooth(memory->served_per_s, served, seconds, QUEUE_SECONDS);
 	memory->queue = spw_smooth(memory->queue, (double)now->queue, seconds, QUEUE_SECONDS);
 	/* What has drained does not wait any more. */
 	if (memory->queue > (double)now->queue)
 		memory->queue = (double)now->queue;
-	rates->served_per_s = memory->served_per_s;
+	rates->served_per_s = served;
 	rates->served_known = true;
 	rates->wait_ns = 0;
 	if (memory->queue > 0.5)
@@ -226,6 +228,8 @@ void spw_rates_take(struct spw_rates_memory *memory, const struct spw_service_po
 	reads = take_reads(memory, service, facts, now_ns, seconds, reads_per_work, rates);
 	if (!reads || is_silent(memory, facts, now_ns))
 		take_queue(memory, facts, seconds, rates);
+	rates->standing = rates->served_known && memory->backlogged && rates->backlogged &&
+			  rates->served_per_s * seconds < 1;
 	memory->backlogged = rates->backlogged;
 	memory->before = *facts;
 }

@@ -26,6 +26,7 @@ struct spw_service_rates {
 	bool served_known;
 	bool crowded_known;
 	bool backlogged; /* something still waited when the tick ended, so the application was busy to its end */
+	bool standing;	 /* work waited from beginning to end and none was served: a stall, or chance where little is */
 	bool queue_full; /* the accept queue is at its limit: what was admitted may have been lost behind us */
 	u64 wait_ns;	 /* what the law goes by */
 	u64 wait_p50_ns, wait_p90_ns, wait_p99_ns; /* of the reads of this tick; 0: there were none */

@@ -34,17 +34,18 @@ static void weigh(struct spw_share_memory *memory, const struct spw_share_tick *
 
 /*
  * Whoever loses a place is refused in mid-visit, and whoever gains one comes with what was refused before and is late
- * already: so a share moves gently to its aim, and only falls at once where the aim is far below.
+ * already: so a share moves gently to its aim, and only falls at once where the aim is far below, or rises at once
+ * where a server with nothing to do is tried.
  */
-static void move(struct spw_share_memory *memory, double aim, double left_per_s, double seconds)
+static void move(struct spw_share_memory *memory, double aim, double left_per_s, const struct spw_share_tick *tick)
 {
 	double used = left_per_s > 0 ? spw_bounded(memory->inside_per_s / left_per_s, USED_LEAST, 1) : 1;
 
-	if (aim < FAR * memory->share)
+	if (aim < FAR * memory->share || (tick->trial && aim > memory->share))
 		memory->share = aim;
 	else
-		memory->share =
-			spw_smooth(memory->share, aim, seconds, GENTLE_SECONDS * (aim > memory->share ? used : 1));
+		memory->share = spw_smooth(memory->share, aim, tick->seconds,
+					   GENTLE_SECONDS * (aim > memory->share ? used : 1));
 }
 
 double spw_share_take(struct spw_share_memory *memory, const struct spw_share_tick *tick, double left_per_s)
@@ -56,7 +57,7 @@ double spw_share_take(struct spw_share_memory *memory, const struct spw_share_ti
 		aim = 0;
 	else if (load > 0 && left_per_s < load * (memory->share < 1 ? ROOMY : 1))
 		aim = spw_bounded(FILL * left_per_s / load, 0, 1);
-	move(memory, aim, left_per_s, tick->seconds);
+	move(memory, aim, left_per_s, tick);
 	if (aim >= 1 && memory->share > 1 - NEAR)
 		memory->share = 1;
 	return spw_bounded(load, 0, left_per_s);

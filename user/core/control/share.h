@@ -27,6 +27,7 @@ struct spw_share_memory {
 /* What all classes of a service share in. */
 struct spw_share_tick {
 	double seconds;
+	bool trial; /* the capacity has just been tried upwards */
 	bool crowded_known;
 	bool crowded; /* the budget is used up, so it refuses some of those who are in the share */
 };
