@@ -3,17 +3,15 @@
 #include "drops.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "base/cleanup.h"
-#include "net/control_client.h"
 #include "base/clock.h"
+#include "net/control_client.h"
+#include "net/line_stream.h"
 
-#define LOOK_MS	   200
-#define LINE_BYTES 65536
+#define LOOK_MS 200
 
 static volatile sig_atomic_t ended;
 
@@ -23,19 +21,16 @@ static void on_end(int number)
 	ended = 1;
 }
 
-/* What is being read. */
 struct reading {
-	int fd;
+	struct spw_line_stream *stream;
 	u64 until_ns; /* 0: no end */
 	spw_drop_handler *handler;
 	void *context;
 	u64 *lost;
-	bool begun; /* the agent said yes */
-	size_t length;
-	char text[LINE_BYTES];
+	bool begun; /* the agent has accepted the request */
+	bool enough;
 };
 
-/* Returns SPW_EXIT_DONE: go on; -1: that was enough. */
 static int take_line(struct reading *reading, const char *line, size_t bytes)
 {
 	json_t *object = json_loadb(line, bytes, 0, NULL);
@@ -50,92 +45,71 @@ static int take_line(struct reading *reading, const char *line, size_t bytes)
 			status = spw_fail("%s", json_string_value(json_object_get(object, "error")));
 	} else if (lost) {
 		*reading->lost += (u64)json_integer_value(lost);
-	} else if (!reading->handler(reading->context, object)) {
-		status = -1;
+	} else {
+		reading->enough = !reading->handler(reading->context, object);
 	}
 	json_decref(object);
 	return status;
 }
 
-static int take_lines(struct reading *reading)
-{
-	size_t begin = 0;
-	int status = SPW_EXIT_DONE;
-	const char *end;
-
-	while (status == SPW_EXIT_DONE && (end = memchr(reading->text + begin, '\n', reading->length - begin))) {
-		size_t line = (size_t)(end - reading->text) - begin;
-
-		status = take_line(reading, reading->text + begin, line);
-		begin += line + 1;
-	}
-	reading->length -= begin;
-	memmove(reading->text, reading->text + begin, reading->length);
-	if (status == SPW_EXIT_DONE && reading->length == LINE_BYTES)
-		return spw_fail("the agent's line is longer than %d bytes", LINE_BYTES);
-	return status;
-}
-
+/* @follow: the agent closing the connection is an error, otherwise it is the end. */
 static int read_all(struct reading *reading, bool follow)
 {
 	int status = SPW_EXIT_DONE;
 
-	while (status == SPW_EXIT_DONE && !ended && (!reading->until_ns || spw_monotonic_ns() < reading->until_ns)) {
-		struct pollfd wait = {.fd = reading->fd, .events = POLLIN};
-		ssize_t got;
+	while (status == SPW_EXIT_DONE && !reading->enough && !ended &&
+	       (!reading->until_ns || spw_monotonic_ns() < reading->until_ns)) {
+		const char *line;
+		size_t bytes;
+		int got = spw_line_stream_next(reading->stream, LOOK_MS, &line, &bytes);
 
-		if (poll(&wait, 1, LOOK_MS) <= 0) {
-			if (!reading->handler(reading->context, NULL))
-				return SPW_EXIT_DONE;
-			continue;
-		}
-		got = recv(reading->fd, reading->text + reading->length, LINE_BYTES - reading->length, 0);
-		if (got <= 0 && errno == EINTR && got < 0)
-			continue;
-		if (got <= 0)
-			return follow || !reading->begun ? spw_fail("the agent has closed the connection")
-							 : SPW_EXIT_DONE;
-		reading->length += (size_t)got;
-		status = take_lines(reading);
+		if (got == 1)
+			status = take_line(reading, line, bytes);
+		else if (!got)
+			reading->enough = !reading->handler(reading->context, NULL);
+		else if (got == -EMSGSIZE)
+			status = spw_fail("the agent's line is longer than %d bytes", SPW_LINE_BYTES_MAX);
+		else if (follow || !reading->begun)
+			status = spw_fail("the agent has closed the connection");
+		else
+			break;
 	}
-	return status < 0 ? SPW_EXIT_DONE : status;
+	return status;
 }
 
-static json_t *request_of(const struct spw_drops_request *override)
+static json_t *make_request(const struct spw_drops_request *wanted)
 {
-	json_t *request = json_pack("{s:s,s:b}", "verb", "drops", "follow", override->follow);
+	json_t *request = json_pack("{s:s,s:b}", "verb", "drops", "follow", wanted->follow);
 
-	if (override->reason)
-		json_object_set_new(request, "reason", json_string(override->reason));
-	if (override->class_name)
-		json_object_set_new(request, "class", json_string(override->class_name));
+	if (wanted->reason)
+		json_object_set_new(request, "reason", json_string(wanted->reason));
+	if (wanted->class_name)
+		json_object_set_new(request, "class", json_string(wanted->class_name));
 	return request;
 }
 
-int spw_drops(const struct spw_call *call, const struct spw_drops_request *override, spw_drop_handler *handler,
+int spw_drops(const struct spw_call *call, const struct spw_drops_request *wanted, spw_drop_handler *handler,
 	      void *context, u64 *lost)
 {
 	const struct sigaction ending = {.sa_handler = on_end};
+	struct reading reading = {.handler = handler, .context = context, .lost = lost};
 	char message[SPW_MESSAGE_MAX];
 	struct spw_config config;
-	u64 nobody_asks = 0;
-	_cleanup_free_ struct reading *reading = calloc(1, sizeof(*reading));
 	int status = spw_where(call, &config);
 
-	if (!reading) {
-		status = spw_fail("out of memory");
-	} else if (status == SPW_EXIT_DONE) {
-		_cleanup_fd_ int fd = spw_control_open(config.run_dir, request_of(override), message);
+	if (status == SPW_EXIT_DONE) {
+		_cleanup_fd_ int fd = spw_control_open(config.run_dir, make_request(wanted), message);
 
 		sigaction(SIGINT, &ending, NULL);
 		sigaction(SIGTERM, &ending, NULL);
-		reading->fd = fd;
-		reading->handler = handler;
-		reading->context = context;
-		reading->lost = lost ? lost : &nobody_asks;
-		if (override->seconds > 0)
-			reading->until_ns = spw_monotonic_ns() + (u64)(override->seconds * 1e9);
-		status = fd < 0 ? spw_fail("%s", message) : read_all(reading, override->follow);
+		if (wanted->seconds > 0)
+			reading.until_ns = spw_monotonic_ns() + (u64)(wanted->seconds * 1e9);
+		reading.stream = fd < 0 ? NULL : spw_line_stream_new(fd);
+		if (fd < 0)
+			status = spw_fail("%s", message);
+		else
+			status = reading.stream ? read_all(&reading, wanted->follow) : spw_fail("out of memory");
+		spw_line_stream_free(reading.stream);
 	}
 	spw_config_free(&config);
 	return status;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The sampled drops as the agent tells them, line by line: what `events --drops` and `capture` have in common. */
+/* Sampled drops, asked of the agent: shared by `events --drops` and `capture`. */
 #ifndef SPW_CMD_DROPS_H
 #define SPW_CMD_DROPS_H
 
@@ -7,7 +7,7 @@
 
 #include "cmd.h"
 
-/* Whose drops, and for how long. */
+/* Which drops, and for how long. */
 struct spw_drops_request {
 	const char *reason;	/* NULL: any */
 	const char *class_name; /* NULL: any */
@@ -15,15 +15,15 @@ struct spw_drops_request {
 	double seconds;		/* 0: until somebody ends it */
 };
 
-/* One drop; false: that was enough. NULL: nothing came for a moment, to be asked whether to go on. */
+/* Takes a drop, or NULL if none came for a moment. Returns false to end. */
 typedef bool spw_drop_handler(void *context, const json_t *drop);
 
 /**
- * spw_drops() - ask the agent that @call is about, and hand over what comes.
- * @lost: drops that the agent had no room for, as this was read too slowly; may be NULL
- * SIGINT and SIGTERM end it as the time does. Returns enum spw_exit; what went wrong was said on stderr.
+ * spw_drops() - ask the agent, and hand each drop to @handler.
+ * @lost: incremented by the drops that the agent had no room for, because they were read too slowly
+ * SIGINT and SIGTERM end it as the time does. Returns enum spw_exit; errors are printed on stderr.
  */
-int spw_drops(const struct spw_call *call, const struct spw_drops_request *override, spw_drop_handler *handler,
+int spw_drops(const struct spw_call *call, const struct spw_drops_request *wanted, spw_drop_handler *handler,
 	      void *context, u64 *lost);
 
 #endif

@@ -213,9 +213,9 @@ static bool on_drop(void *context, const json_t *drop)
 
 static int print_drops(const struct spw_call *call, bool following)
 {
-	const struct spw_drops_request override = {.follow = following};
+	const struct spw_drops_request wanted = {.follow = following};
 	u64 lost = 0;
-	int status = spw_drops(call, &override, on_drop, (void *)call, &lost);
+	int status = spw_drops(call, &wanted, on_drop, (void *)call, &lost);
 
 	if (lost)
 		fprintf(stderr, "note: %llu drops came faster than they were read\n", (unsigned long long)lost);

@@ -73,7 +73,7 @@ static int prepare(struct simulation *simulation)
 	return status;
 }
 
-static void show(struct simulation *simulation, const struct spw_trace *trace, u32 length)
+static int show(struct simulation *simulation, const struct spw_trace *trace, u32 length)
 {
 	const struct spw_config *config = &simulation->reading.config;
 	struct spw_packet_view view = {.number = simulation->packets, .trace = trace, .length = length};
@@ -84,11 +84,11 @@ static void show(struct simulation *simulation, const struct spw_trace *trace, u
 			view.list_name = config->lists[trace->list - 1].name;
 	}
 	if (simulation->quiet)
-		return;
+		return SPW_EXIT_DONE;
 	if (simulation->call->json)
-		spw_view_packet_json(stdout, &view);
-	else
-		spw_view_packet(stdout, &view, (struct spw_style){spw_colour()});
+		return spw_view_packet_json(stdout, &view) ? SPW_EXIT_FAILED : SPW_EXIT_DONE;
+	spw_view_packet(stdout, &view, (struct spw_style){spw_colour()});
+	return SPW_EXIT_DONE;
 }
 
 /*
@@ -119,16 +119,14 @@ static int judge(struct simulation *simulation, const struct spw_frame *frame)
 		simulation->too_short++;
 		simulation->verdicts[SPW_PASS]++;
 		simulation->reasons[SPW_REASON_MALFORMED]++;
-		show(simulation, NULL, frame->length);
-		return SPW_EXIT_DONE;
+		return show(simulation, NULL, frame->length);
 	}
 	if (spw_simulation_judge(simulation->program, frame->bytes, frame->length, &trace, message))
 		return spw_fail("packet %llu (%u bytes): %s", (unsigned long long)simulation->packets, frame->length,
 				message);
 	simulation->verdicts[trace.verdict & 1]++;
 	simulation->reasons[trace.reason % SPW_REASONS_MAX]++;
-	show(simulation, &trace, frame->length);
-	return SPW_EXIT_DONE;
+	return show(simulation, &trace, frame->length);
 }
 
 static void show_progress(const struct simulation *simulation, u64 began_ns, u64 *shown_ns)

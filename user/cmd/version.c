@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* version: of this program, of its layout of pinned state, of libbpf. */
-#include <bpf/libbpf.h>
 #include <stdio.h>
 
+#include "kernel/datapath.h"
 #include "maps/types.h"
 #include "cmd.h"
 
@@ -12,9 +12,9 @@ static int run(const struct spw_call *call, int argc, char **argv)
 		return spw_usage(&spw_verb_version, "unexpected '%s'", argv[1]);
 	if (call->json)
 		printf("{\"version\":\"%s\",\"layout\":%u,\"libbpf\":\"%s\"}\n", SPW_VERSION, SPW_LAYOUT,
-		       libbpf_version_string() + 1);
+		       spw_libbpf_version());
 	else
-		printf("spillway %s (layout %u, libbpf %s)\n", SPW_VERSION, SPW_LAYOUT, libbpf_version_string() + 1);
+		printf("spillway %s (layout %u, libbpf %s)\n", SPW_VERSION, SPW_LAYOUT, spw_libbpf_version());
 	return SPW_EXIT_DONE;
 }
 

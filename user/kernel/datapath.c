@@ -233,6 +233,11 @@ void spw_meters_unmap(const struct spw_meters *meters)
 		munmap((void *)meters, sizeof(*meters));
 }
 
+const char *spw_libbpf_version(void)
+{
+	return libbpf_version_string() + 1; /* without its "v" */
+}
+
 void spw_datapath_free(struct spw_datapath *datapath)
 {
 	if (datapath->skeleton) {

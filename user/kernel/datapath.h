@@ -79,6 +79,9 @@ int spw_datapath_limits(const struct spw_datapath *datapath, struct spw_limits *
 const struct spw_meters *spw_datapath_meters(const struct spw_datapath *datapath);
 void spw_meters_unmap(const struct spw_meters *meters);
 
+/** spw_libbpf_version() - of the library in use: "1.1". */
+const char *spw_libbpf_version(void);
+
 void spw_datapath_free(struct spw_datapath *datapath);
 
 #endif

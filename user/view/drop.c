@@ -6,27 +6,42 @@
 #include <string.h>
 #include <time.h>
 
+#include "maps/sample.h"
 #include "store/events.h"
 #include "parts.h"
 
+static json_t *header_json(const struct spw_drop_view *drop)
+{
+	static const char digits[] = "0123456789abcdef";
+	char text[2 * SPW_SAMPLE_HEADER];
+	u32 bytes = drop->captured < SPW_SAMPLE_HEADER ? drop->captured : SPW_SAMPLE_HEADER;
+
+	for (u32 i = 0; i < bytes; i++) {
+		text[2 * i] = digits[drop->header[i] >> 4];
+		text[2 * i + 1] = digits[drop->header[i] & 15];
+	}
+	return json_stringn(text, 2 * (size_t)bytes);
+}
+
 char *spw_view_drop_json(const struct spw_drop_view *drop, size_t *bytes)
 {
-	char time_text[32], *line = NULL;
-	FILE *out = open_memstream(&line, bytes);
+	struct spw_json object = spw_json_object();
+	char time_text[32], *line;
+	json_t *value;
 
-	if (!out)
+	spw_json_set(&object, "at", json_string(spw_events_time(drop->wall_ns, time_text)));
+	spw_json_set(&object, "at_ns", spw_json_count(drop->wall_ns));
+	spw_json_set(&object, "one_in", json_integer(drop->one_in));
+	spw_json_set(&object, "header", header_json(drop));
+	spw_json_set_packet(&object, &drop->packet);
+	value = spw_json_finish(&object);
+	line = value ? json_dumps(value, JSON_COMPACT) : NULL;
+	json_decref(value);
+	if (!line)
 		return NULL;
-	fprintf(out, "{\"at\":\"%s\",\"at_ns\":%llu,\"one_in\":%u,\"header\":\"",
-		spw_events_time(drop->wall_ns, time_text), (unsigned long long)drop->wall_ns, drop->one_in);
-	for (u32 i = 0; i < drop->captured; i++)
-		fprintf(out, "%02x", drop->header[i]);
-	fputs("\",", out);
-	spw_view_packet_members(out, &drop->packet);
-	fputs("}\n", out);
-	if (fclose(out)) {
-		free(line);
-		return NULL;
-	}
+	/* The end of the line takes the place of the final NUL. */
+	*bytes = strlen(line) + 1;
+	line[*bytes - 1] = '\n';
 	return line;
 }
 

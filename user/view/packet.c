@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * One packet of a capture and its judgement, as `simulate` shows it. Captures have millions of packets, so this writes
- * straight to the stream; the keys of the JSON and their order are an interface, docs and tests rely on them.
+ * One packet and its judgement, as `simulate` and `events --drops` show it. The keys of the JSON and their order are an
+ * interface.
  */
 #include "core/table/prefix.h"
 #include "core/words.h"
 #include "parts.h"
 
-/* Nothing was read of a frame that could not go through the program; it passes, as the kernel never showed it. */
+/* For a frame too short to be run through the program. */
 static const struct spw_trace nothing = {
 	.packet = {.found = SPW_FOUND_MALFORMED},
 	.verdict = SPW_PASS,
@@ -26,54 +26,58 @@ static const char *source_text(const struct spw_packet *packet, char text[SPW_PR
 	return spw_addr_format(&source, packet->family, text);
 }
 
-static void put_name_json(FILE *out, const char *key, const char *name)
+static json_t *vlans_json(const struct spw_packet *packet)
 {
-	if (!name) {
-		fprintf(out, ",\"%s\":null", key);
-		return;
-	}
-	fprintf(out, ",\"%s\":\"", key);
-	spw_put_text(out, name, SPW_FOR_JSON);
-	putc('"', out);
-}
+	struct spw_json array = spw_json_array();
 
-static void put_vlans_json(FILE *out, const struct spw_packet *packet)
-{
-	fputs(",\"vlan\":[", out);
 	for (u32 i = 0; i < packet->vlans && i < SPW_VLANS_MAX; i++)
-		fprintf(out, i ? ",%u" : "%u", packet->vlan[i]);
-	putc(']', out);
+		spw_json_add(&array, json_integer(packet->vlan[i]));
+	return spw_json_finish(&array);
 }
 
-void spw_view_packet_members(FILE *out, const struct spw_packet_view *view)
+static json_t *number_or_null(bool found, u32 number)
+{
+	return found ? json_integer(number) : json_null();
+}
+
+static json_t *name_or_null(const char *name)
+{
+	return name ? spw_json_text(name) : json_null();
+}
+
+void spw_json_set_packet(struct spw_json *object, const struct spw_packet_view *view)
 {
 	const struct spw_trace *trace = trace_of(view);
 	const struct spw_packet *packet = &trace->packet;
+	bool ip = packet->found & SPW_FOUND_IP, ports = packet->found & SPW_FOUND_PORTS;
 	char source[SPW_PREFIX_TEXT];
 
-	fprintf(out, "\"n\":%llu,\"len\":%u", (unsigned long long)view->number, view->length);
-	put_vlans_json(out, packet);
-	if (packet->found & SPW_FOUND_IP)
-		fprintf(out, ",\"src\":\"%s\",\"proto\":%u", source_text(packet, source), packet->protocol);
-	else
-		fputs(",\"src\":null,\"proto\":null", out);
-	if (packet->found & SPW_FOUND_PORTS)
-		fprintf(out, ",\"sport\":%u,\"dport\":%u", packet->sport, packet->dport);
-	else
-		fputs(",\"sport\":null,\"dport\":null", out);
-	fprintf(out, ",\"fragment\":%s,\"new\":%s", packet->found & SPW_FOUND_FRAGMENT ? "true" : "false",
-		trace->new_work ? "true" : "false");
-	put_name_json(out, "class", view->class_name);
-	put_name_json(out, "list", view->list_name);
-	fprintf(out, ",\"verdict\":\"%s\",\"reason\":\"%s\"", spw_verdict_name(trace->verdict),
-		spw_reason_name(trace->reason));
+	spw_json_set(object, "n", spw_json_count(view->number));
+	spw_json_set(object, "len", json_integer(view->length));
+	spw_json_set(object, "vlan", vlans_json(packet));
+	spw_json_set(object, "src", ip ? json_string(source_text(packet, source)) : json_null());
+	spw_json_set(object, "proto", number_or_null(ip, packet->protocol));
+	spw_json_set(object, "sport", number_or_null(ports, packet->sport));
+	spw_json_set(object, "dport", number_or_null(ports, packet->dport));
+	spw_json_set(object, "fragment", json_boolean(packet->found & SPW_FOUND_FRAGMENT));
+	spw_json_set(object, "new", json_boolean(trace->new_work));
+	spw_json_set(object, "class", name_or_null(view->class_name));
+	spw_json_set(object, "list", name_or_null(view->list_name));
+	spw_json_set(object, "verdict", json_string(spw_verdict_name(trace->verdict)));
+	spw_json_set(object, "reason", json_string(spw_reason_name(trace->reason)));
 }
 
-void spw_view_packet_json(FILE *out, const struct spw_packet_view *view)
+int spw_view_packet_json(FILE *out, const struct spw_packet_view *view)
 {
-	putc('{', out);
-	spw_view_packet_members(out, view);
-	fputs("}\n", out);
+	struct spw_json object = spw_json_object();
+	json_t *value;
+	int err;
+
+	spw_json_set_packet(&object, view);
+	value = spw_json_finish(&object);
+	err = value ? json_dumpf(value, out, JSON_COMPACT) : -1;
+	json_decref(value);
+	return !err && putc('\n', out) != EOF ? 0 : -1;
 }
 
 /* Where it comes from and goes to, as far as it was read: "192.0.2.7:40000 > 443 tcp". */

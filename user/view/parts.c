@@ -245,10 +245,11 @@ json_t *spw_json_text(const char *text)
 {
 	_cleanup_free_ char *buffer = NULL;
 	size_t length = 0;
-	FILE *out = open_memstream(&buffer, &length);
+	json_t *valid = json_string(text);
+	FILE *out = valid ? NULL : open_memstream(&buffer, &length);
 
 	if (!out)
-		return NULL;
+		return valid;
 	spw_put_text(out, text, SPW_FOR_LIBRARY);
 	if (fclose(out))
 		return NULL;

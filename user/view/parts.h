@@ -98,6 +98,9 @@ json_t *spw_json_count(u64 count);
 json_t *spw_json_seconds(u64 ns);
 json_t *spw_json_level(u32 level); /* null: never */
 json_t *spw_json_verdicts(const u64 counts[SPW_VERDICTS]);
+/** spw_json_set_packet() - the members of a packet and its judgement (packet.c). */
+void spw_json_set_packet(struct spw_json *object, const struct spw_packet_view *view);
+
 json_t *spw_json_list(const struct spw_snapshot *snapshot, const struct spw_list_snapshot *list);
 
 /* What a level does to a class. */

@@ -67,9 +67,8 @@ struct spw_packet_view {
 };
 
 void spw_view_packet(FILE *out, const struct spw_packet_view *packet, struct spw_style style);
-void spw_view_packet_json(FILE *out, const struct spw_packet_view *packet);
 
-/** spw_view_packet_members() - the same without the braces and the end of the line, to stand in a larger object. */
-void spw_view_packet_members(FILE *out, const struct spw_packet_view *packet);
+/** One line. Returns 0, or -1: out of memory, or it could not be written. */
+int spw_view_packet_json(FILE *out, const struct spw_packet_view *packet);
 
 #endif
