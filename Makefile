@@ -179,10 +179,10 @@ $(BUILD)/tests/arrive $(BUILD)/tests/upstream $(BUILD)/tests/blast:
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lm
 
-## check    what needs no root: unit and sim rings under ASan and UBSan, purity of the core
+## check    unit and sim rings under ASan and UBSan, without root; only tests that are affected by a change
 check:
 	$(build_them) $(BUILD)/spillway $(UNIT)
-	@tests/run -j $(shell nproc) sim unit
+	@tests/run -c -j $(shell nproc) sim unit
 
 ## test     all rings on this host: unit, sim, prog, e2e (root; installs what is missing)
 test:
