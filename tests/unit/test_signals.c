@@ -16,7 +16,7 @@
 #include "bpf/unread.h"
 #include "user/signals/metrics_text.h"
 #include "user/signals/proc_text.h"
-#include "user/signals/tally.h"
+#include "user/core/control/tally.h"
 
 #define COUNT(array) (sizeof(array) / sizeof(*(array)))
 #define MS	     1000000ull

@@ -45,12 +45,3 @@ void spw_log_fields(int priority, const char *line, const char *const *fields)
 	if (!getenv("JOURNAL_STREAM") || access(JOURNAL_SOCKET, F_OK) || sd_journal_sendv(parts, count))
 		spw_log(priority, "%s", line);
 }
-
-void spw_log_diagnostics(const struct spw_diagnostics *diagnostics)
-{
-	for (size_t i = 0; i < diagnostics->count; i++)
-		spw_log(diagnostics->items[i].severity == SPW_ERROR ? LOG_ERR : LOG_WARNING, "%s",
-			diagnostics->items[i].text);
-	if (diagnostics->errors + diagnostics->warnings > diagnostics->count)
-		spw_log(LOG_WARNING, "and %zu more", diagnostics->errors + diagnostics->warnings - diagnostics->count);
-}

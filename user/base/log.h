@@ -7,8 +7,6 @@
 
 #include <syslog.h>
 
-#include "config/diagnostics.h"
-
 /** spw_log() - one line; @priority as in syslog(3), LOG_ERR to LOG_DEBUG. Newlines inside become spaces. */
 __attribute__((format(printf, 2, 3))) void spw_log(int priority, const char *format, ...);
 
@@ -19,8 +17,5 @@ __attribute__((format(printf, 2, 3))) void spw_log(int priority, const char *for
  */
 #define SPW_LOG_FIELDS_MAX 24
 void spw_log_fields(int priority, const char *line, const char *const *fields);
-
-/** spw_log_diagnostics() - one line each. */
-void spw_log_diagnostics(const struct spw_diagnostics *diagnostics);
 
 #endif

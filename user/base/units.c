@@ -6,8 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/words.h"
-
 #define DIGITS_MAX 15 /* below 2^64 whatever the digits */
 #define YEAR_NS	   (365ULL * 24 * 3600 * 1000000000)
 
@@ -148,15 +146,5 @@ const char *spw_units_port(const char *text, u16 *port)
 	if (!rest || *rest || !number || number > 65535)
 		return "it is a number from 1 to 65535";
 	*port = (u16)number;
-	return NULL;
-}
-
-const char *spw_units_level(const char *text, u8 *level)
-{
-	int number = spw_level_parse(text);
-
-	if (number < 0 && strcmp(text, "never"))
-		return "it is green, yellow, orange, red or never";
-	*level = number < 0 ? SPW_LEVEL_NEVER : (u8)number;
 	return NULL;
 }

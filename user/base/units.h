@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Words with a unit -> numbers: "20ms", "10/s", "50Mbit/s", "443", "red". Called by the readers of the configuration;
+ * Words with a unit -> numbers: "20ms", "10/s", "50Mbit/s", "443". Called by the readers of the configuration;
  * verbs may use them for arguments. Each returns NULL, or what would be right: it is to stand behind
  * "'20' is not a duration: ".
  */
@@ -36,8 +36,5 @@ const char *spw_units_percent(const char *text, double *share);
 
 /** spw_units_port() - "1" to "65535". */
 const char *spw_units_port(const char *text, u16 *port);
-
-/** spw_units_level() - "green", "yellow", "orange", "red", or "never" (SPW_LEVEL_NEVER). */
-const char *spw_units_level(const char *text, u8 *level);
 
 #endif

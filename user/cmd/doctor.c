@@ -211,24 +211,25 @@ static bool check_configuration(struct doctor *doctor, const struct spw_call *ca
 static void check_program(struct doctor *doctor, const char *check, const struct spw_interface *interface,
 			  enum spw_attach_mode attach)
 {
-	const char *mode = interface->native ? "native" : "generic";
+	const char *mode = interface->attached.native ? "native" : "generic";
 
 	if (interface->xdp_err)
 		find(doctor, WARN, check, "run as root", "cannot see whether an XDP program is attached: %s",
 		     strerror(-interface->xdp_err));
-	else if (!interface->program_id)
+	else if (!interface->attached.program_id)
 		find(doctor, OK, check, NULL, "no XDP program is attached; %s",
 		     attach == SPW_ATTACH_GENERIC ? "generic mode works with every driver"
 						  : "whether the driver has native mode shows only on attaching");
-	else if (!interface->ours && !strcmp(interface->program, "spillway"))
+	else if (!interface->attached.ours && !strcmp(interface->attached.program, "spillway"))
 		find(doctor, FAIL, check, "use the configuration it was started with, or run 'detach' with that one",
-		     "a spillway with another pin_dir is attached (id %u, %s mode)", interface->program_id, mode);
-	else if (!interface->ours)
+		     "a spillway with another pin_dir is attached (id %u, %s mode)", interface->attached.program_id,
+		     mode);
+	else if (!interface->attached.ours)
 		find(doctor, FAIL, check,
 		     "if it is not needed, stop the program that owns it, or: ip link set dev NAME xdp off",
-		     "another XDP program is attached: '%s' (id %u, %s mode)", interface->program,
-		     interface->program_id, mode);
-	else if (interface->native)
+		     "another XDP program is attached: '%s' (id %u, %s mode)", interface->attached.program,
+		     interface->attached.program_id, mode);
+	else if (interface->attached.native)
 		find(doctor, OK, check, NULL, "our program is attached in native mode");
 	else
 		find(doctor, WARN, check, "use a driver with native XDP where floods are expected",
@@ -237,19 +238,19 @@ static void check_program(struct doctor *doctor, const char *check, const struct
 
 static void check_link(struct doctor *doctor, const char *check, const struct spw_interface *interface)
 {
-	const char *driver = *interface->driver ? interface->driver : "unknown";
+	const char *driver = *interface->device.driver ? interface->device.driver : "unknown";
 
-	if (!interface->up)
+	if (!interface->device.up)
 		find(doctor, WARN, check, "ip link set dev NAME up", "is down; driver %s, MTU %u", driver,
-		     interface->mtu);
-	else if (!interface->carrier)
+		     interface->device.mtu);
+	else if (!interface->device.carrier)
 		find(doctor, WARN, check, "plug in the cable, or look at the other end",
-		     "has no carrier; driver %s, MTU %u", driver, interface->mtu);
-	else if (interface->mtu > PAGE_BYTES_XDP)
+		     "has no carrier; driver %s, MTU %u", driver, interface->device.mtu);
+	else if (interface->device.mtu > PAGE_BYTES_XDP)
 		find(doctor, WARN, check, "if attaching fails with an error about the MTU, set it to 3498 or less",
-		     "is up; driver %s; MTU %u needs a driver with XDP fragments", driver, interface->mtu);
+		     "is up; driver %s; MTU %u needs a driver with XDP fragments", driver, interface->device.mtu);
 	else
-		find(doctor, OK, check, NULL, "is up; driver %s, MTU %u", driver, interface->mtu);
+		find(doctor, OK, check, NULL, "is up; driver %s, MTU %u", driver, interface->device.mtu);
 }
 
 static void check_interface(struct doctor *doctor, const struct spw_config *config, const char *name)
@@ -276,7 +277,7 @@ static void check_likely_interfaces(struct doctor *doctor, const struct spw_conf
 		struct spw_interface interface;
 
 		spw_probe_interface(all[i].if_name, config->pin_dir, &interface);
-		if (!strcmp(all[i].if_name, "lo") || !interface.up)
+		if (!strcmp(all[i].if_name, "lo") || !interface.device.up)
 			continue;
 		check_interface(doctor, config, all[i].if_name);
 		count++;

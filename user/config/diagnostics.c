@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "base/text.h"
 
 /* @text with what is not printable as \xNN, so that nothing that was read reaches a terminal or a log raw. */
@@ -135,4 +136,13 @@ void spw_diagnostics_free(struct spw_diagnostics *diagnostics)
 	for (size_t i = 0; i < diagnostics->count; i++)
 		free(diagnostics->items[i].text);
 	*diagnostics = (struct spw_diagnostics){0};
+}
+
+void spw_log_diagnostics(const struct spw_diagnostics *diagnostics)
+{
+	for (size_t i = 0; i < diagnostics->count; i++)
+		spw_log(diagnostics->items[i].severity == SPW_ERROR ? LOG_ERR : LOG_WARNING, "%s",
+			diagnostics->items[i].text);
+	if (diagnostics->errors + diagnostics->warnings > diagnostics->count)
+		spw_log(LOG_WARNING, "and %zu more", diagnostics->errors + diagnostics->warnings - diagnostics->count);
 }

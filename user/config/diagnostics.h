@@ -49,6 +49,9 @@ __attribute__((format(printf, 3, 4))) void spw_warning(struct spw_diagnostics *d
 /** spw_diagnostics_sort() - put those from @first on, all of one file, in the order of the file. */
 void spw_diagnostics_sort(struct spw_diagnostics *diagnostics, size_t first);
 
+/** spw_log_diagnostics() - to the log, one line each. */
+void spw_log_diagnostics(const struct spw_diagnostics *diagnostics);
+
 void spw_diagnostics_free(struct spw_diagnostics *diagnostics);
 
 #endif

@@ -10,6 +10,7 @@
 
 #include "base/text.h"
 #include "base/units.h"
+#include "core/words.h"
 
 static bool is_empty(const struct spw_node *node)
 {
@@ -272,13 +273,17 @@ bool spw_read_port(struct spw_reader *reader, const struct spw_node *node, u16 *
 
 void spw_read_level(struct spw_reader *reader, const struct spw_node *value, u8 *level)
 {
-	const char *text = spw_read_text(reader, value, "a level such as red"), *problem;
+	const char *text = spw_read_text(reader, value, "a level such as red");
+	int number;
 
 	if (!text)
 		return;
-	problem = spw_units_level(text, level);
-	if (problem)
-		spw_error(reader->diagnostics, value->place, "'%.64s' is not a level: %s", text, problem);
+	number = spw_level_parse(text);
+	if (number < 0 && strcmp(text, "never"))
+		spw_error(reader->diagnostics, value->place,
+			  "'%.64s' is not a level: it is green, yellow, orange, red or never", text);
+	else
+		*level = number < 0 ? SPW_LEVEL_NEVER : (u8)number;
 }
 
 void spw_append_port(struct spw_reader *reader, u16 port, u16 **ports, size_t *count)

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The compile job: a child that reads, compiles, fills a map, reports and ends. */
 #include "compile_job.h"
 
 #include <errno.h>
@@ -10,16 +9,13 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/cleanup.h"
+#include "base/clock.h"
 #include "kernel/datapath.h"
 #include "kernel/rows.h"
-#include "base/clock.h"
-
-/* On the wire: a byte with the descriptors of map and rows beside it, struct spw_compile_result, its text. */
+#include "net/handover.h"
 
 /* ---- in the child ---- */
 
@@ -31,20 +27,19 @@ static void bound_resources(pid_t agent, int socket)
 	struct rlimit inherited;
 	FILE *score;
 
-	/* A limit that somebody set lower is kept. */
+	/* Keep a lower limit that was inherited. */
 	if (!getrlimit(RLIMIT_AS, &inherited) && inherited.rlim_cur > memory.rlim_cur)
 		setrlimit(RLIMIT_AS, &memory);
 	setrlimit(RLIMIT_CPU, &seconds);
 	setrlimit(RLIMIT_CORE, &core);
-	/* Without an agent nobody wants the result; and what it had open, its lock above all, must not live on in here.
-	 */
+	/* End with the agent, and keep none of its descriptors: its lock is held until the last copy is closed. */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != agent)
 		_exit(1);
 	if (socket > STDERR_FILENO + 1)
 		close_range(STDERR_FILENO + 1, (u32)socket - 1, 0);
 	close_range((u32)socket + 1, ~0U, 0);
-	/* When memory runs out it is this process that has to go, not the agent. */
+	/* When memory runs out, the kernel is to end this process, not the agent. */
 	score = fopen("/proc/self/oom_score_adj", "we");
 	if (score) {
 		fputs("1000", score);
@@ -134,46 +129,15 @@ static char *join(const struct spw_diagnostics *diagnostics, size_t *bytes)
 	return text;
 }
 
-static int send_all(int socket, const void *bytes, size_t count)
+/* On the wire: descriptors of map and rows, struct spw_compile_result, its text. */
+static int send_result(int socket, const struct spw_compile_result *result, const int made[SPW_HANDOVER_FDS],
+		       const char *text)
 {
-	const char *at = bytes;
+	int err = spw_handover_send_fds(socket, made);
 
-	while (count) {
-		ssize_t sent = send(socket, at, count, MSG_NOSIGNAL);
-
-		if (sent < 0)
-			return -errno;
-		at += sent;
-		count -= (size_t)sent;
-	}
-	return 0;
-}
-
-/* The descriptors, of the map and of the rows, travel with the first byte. */
-union descriptors {
-	struct cmsghdr header;
-	char bytes[CMSG_SPACE(2 * sizeof(int))];
-};
-
-static int send_result(int socket, const struct spw_compile_result *result, const int sent[2], const char *text)
-{
-	union descriptors control = {0};
-	char first = 'r';
-	struct iovec vector = {&first, 1};
-	struct msghdr message = {.msg_iov = &vector, .msg_iovlen = 1};
-	int err;
-
-	if (sent[0] >= 0) {
-		message.msg_control = control.bytes;
-		message.msg_controllen = sizeof(control.bytes);
-		control.header = (struct cmsghdr){
-			.cmsg_len = CMSG_LEN(2 * sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS};
-		memcpy(CMSG_DATA(&control.header), sent, 2 * sizeof(int));
-	}
-	if (sendmsg(socket, &message, MSG_NOSIGNAL) != 1)
-		return -errno;
-	err = send_all(socket, result, sizeof(*result));
-	return err || !text ? err : send_all(socket, text, result->text_bytes);
+	if (!err)
+		err = spw_handover_send(socket, result, sizeof(*result));
+	return err || !text ? err : spw_handover_send(socket, text, result->text_bytes);
 }
 
 static void child(pid_t agent, const struct spw_config *config, const struct spw_identities *identities, u64 generation,
@@ -182,7 +146,7 @@ static void child(pid_t agent, const struct spw_config *config, const struct spw
 	static struct spw_compile_result result;
 	static struct spw_diagnostics diagnostics;
 	char *text;
-	int made[2] = {-1, -1};
+	int made[SPW_HANDOVER_FDS] = {-1, -1};
 
 	bound_resources(agent, socket);
 	made[0] = work(config, identities, generation, units_min, force, &result, &made[1], &diagnostics);
@@ -198,54 +162,29 @@ static void child(pid_t agent, const struct spw_config *config, const struct spw
 int spw_compile_job_start(const struct spw_config *config, const struct spw_identities *identities, u64 generation,
 			  u32 units_min, bool force, struct spw_compile_job *job)
 {
-	int ends[2];
+	int ends[2], err = spw_handover_open(ends);
 	sigset_t all, before;
 	pid_t pid, agent = getpid();
 
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends))
-		return -errno;
+	if (err)
+		return err;
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, &before);
 	pid = fork();
 	if (!pid) {
-		/* The agent's signals are not the job's: it ends by SIGKILL, by its limits, or by itself. */
+		/* Signals stay blocked: the job ends by itself, by its limits or by SIGKILL. */
 		close(ends[0]);
 		child(agent, config, identities, generation, units_min, force, ends[1]);
 	}
 	sigprocmask(SIG_SETMASK, &before, NULL);
 	close(ends[1]);
 	if (pid < 0) {
-		int err = -errno;
-
+		err = -errno;
 		close(ends[0]);
 		return err;
 	}
 	*job = (struct spw_compile_job){.pid = pid, .socket = ends[0], .started_ns = spw_monotonic_ns()};
 	return 0;
-}
-
-static bool receive_all(int socket, void *bytes, size_t count)
-{
-	return recv(socket, bytes, count, MSG_WAITALL) == (ssize_t)count;
-}
-
-static bool receive_result(int socket, struct spw_compile_result *result, int received[2])
-{
-	union descriptors control;
-	char first;
-	struct iovec vector = {&first, 1};
-	struct msghdr message = {.msg_iov = &vector,
-				 .msg_iovlen = 1,
-				 .msg_control = control.bytes,
-				 .msg_controllen = sizeof(control.bytes)};
-	const struct cmsghdr *header;
-
-	if (recvmsg(socket, &message, MSG_CMSG_CLOEXEC) != 1)
-		return false;
-	header = CMSG_FIRSTHDR(&message);
-	if (header && header->cmsg_type == SCM_RIGHTS && header->cmsg_len == CMSG_LEN(2 * sizeof(int)))
-		memcpy(received, CMSG_DATA(header), 2 * sizeof(int));
-	return receive_all(socket, result, sizeof(*result));
 }
 
 static char *describe_death(int status)
@@ -266,15 +205,16 @@ void spw_compile_job_finish(struct spw_compile_job *job, struct spw_compile_repo
 {
 	struct spw_compile_result *result = &report->result;
 	bool whole;
-	int status = 0, received[2] = {-1, -1};
+	int status = 0, received[SPW_HANDOVER_FDS];
 
-	whole = receive_result(job->socket, result, received);
+	whole = spw_handover_receive_fds(job->socket, received) &&
+		spw_handover_receive(job->socket, result, sizeof(*result));
 	report->text = NULL;
 	report->ruleset_map = received[0];
 	report->rows_file = received[1];
 	if (whole && result->text_bytes) {
 		report->text = calloc(1, result->text_bytes + 1);
-		whole = report->text && receive_all(job->socket, report->text, result->text_bytes);
+		whole = report->text && spw_handover_receive(job->socket, report->text, result->text_bytes);
 	}
 	close(job->socket);
 	while (waitpid(job->pid, &status, 0) < 0 && errno == EINTR)

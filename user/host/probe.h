@@ -8,7 +8,9 @@
 
 #include <stdbool.h>
 
+#include "kernel/links.h"
 #include "maps/types.h"
+#include "net/device.h"
 
 /* Capabilities of this process that matter, by their numbers in capability.h. */
 struct spw_capabilities {
@@ -29,15 +31,9 @@ struct spw_bpffs {
 
 struct spw_interface {
 	u32 ifindex; /* 0: there is none of that name; the rest is then empty */
-	bool up;
-	bool carrier;
-	u32 mtu;
-	char driver[32]; /* empty: it does not say */
-	int xdp_err;	 /* 0: what follows is known; -errno */
-	u32 program_id;	 /* of the attached XDP program, 0: none */
-	char program[64];
-	bool native;
-	bool ours; /* our pinned link holds it */
+	struct spw_device device;
+	int xdp_err; /* 0: `attached` is known; -errno */
+	struct spw_attached attached;
 };
 
 void spw_probe_capabilities(struct spw_capabilities *capabilities);

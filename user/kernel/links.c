@@ -22,7 +22,8 @@ static void pin_path(const char *pin_dir, u32 ifindex, char path[256])
 	snprintf(path, 256, "%.200s/" PIN_PREFIX "%u", pin_dir, ifindex);
 }
 
-void spw_xdp_program_name(u32 id, char name[64])
+/* "?" if it cannot be had. */
+static void program_name(u32 id, char name[64])
 {
 	struct bpf_prog_info info = {0};
 	u32 length = sizeof(info);
@@ -106,7 +107,7 @@ static int explain_failure(const struct spw_link *link, int err, char message[SP
 	char name[64];
 
 	if (!query_mode(link->ifindex, &id, &native) && id) {
-		spw_xdp_program_name(id, name);
+		program_name(id, name);
 		snprintf(
 			message, SPW_MESSAGE_MAX,
 			"another XDP program is attached to %s: '%s' (id %u, %s mode); it is left alone; end the program "
@@ -189,6 +190,27 @@ bool spw_link_pinned(const char *pin_dir, const char *interface)
 	pin_path(pin_dir, wanted, path);
 	fd = bpf_obj_get(path);
 	return wanted && fd >= 0 && !link_ifindex(fd, &ifindex, &program_id) && ifindex == wanted;
+}
+
+int spw_link_look(const char *pin_dir, u32 ifindex, struct spw_attached *attached)
+{
+	libbpf_print_fn_t print = libbpf_set_print(NULL); /* an error is reported once, by the caller */
+	u32 holds = 0, program_id = 0;
+	_cleanup_fd_ int fd = -1;
+	char path[256];
+	int err;
+
+	*attached = (struct spw_attached){0};
+	err = query_mode(ifindex, &attached->program_id, &attached->native);
+	if (!err && attached->program_id) {
+		program_name(attached->program_id, attached->program);
+		pin_path(pin_dir, ifindex, path);
+		fd = bpf_obj_get(path);
+		attached->ours = fd >= 0 && !link_ifindex(fd, &holds, &program_id) && holds == ifindex &&
+				 program_id == attached->program_id;
+	}
+	libbpf_set_print(print);
+	return err;
 }
 
 bool spw_link_alive(struct spw_link *link)

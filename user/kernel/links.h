@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Attachment: one pinned bpf_link an interface, so that it outlives the agent and is replaced, never removed and made
- * again. Interfaces are followed by ifindex. Called by the agent and by `detach`.
+ * again. Interfaces are followed by ifindex. Called by the agent and by `detach`; `doctor` looks.
  */
 #ifndef SPW_IO_LINKS_H
 #define SPW_IO_LINKS_H
@@ -57,7 +57,15 @@ int spw_links_detach_all(const char *pin_dir, void (*each)(const char *line), ch
  */
 int spw_links_detach_others(const char *pin_dir, const struct spw_link *keep, size_t keep_count);
 
-/** spw_xdp_program_name() - name of a loaded program by its id, "?" if it cannot be had. */
-void spw_xdp_program_name(u32 id, char name[64]);
+/* The XDP program of an interface, ours or not. */
+struct spw_attached {
+	u32 program_id; /* 0: none; the rest is then empty */
+	char program[64];
+	bool native;
+	bool ours; /* held by the link that is pinned for this interface */
+};
+
+/** spw_link_look() - what is attached now; changes nothing. Returns 0 or -errno. */
+int spw_link_look(const char *pin_dir, u32 ifindex, struct spw_attached *attached);
 
 #endif

@@ -12,7 +12,7 @@
 
 #include "base/cleanup.h"
 #include "signals.skel.h"
-#include "signals/tally.h"
+#include "core/control/tally.h"
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -236,25 +236,13 @@ const char *spw_read_wait_about_answers(const struct spw_read_wait *wait)
 	return *wait->about_answers ? wait->about_answers : wait->about;
 }
 
-int spw_read_wait_follow(struct spw_read_wait *wait, const struct spw_scope *scope)
+int spw_read_wait_follow(struct spw_read_wait *wait, const struct spw_signal_scope *scope)
 {
-	_cleanup_free_ struct spw_signal_scope *told = calloc(1, sizeof(*told));
 	const u32 only = 0;
 
 	if (!wait->skeleton)
 		return 0;
-	if (!told)
-		return -ENOMEM;
-	told->namespaces_count = scope->namespaces_count;
-	for (u32 i = 0; i < scope->namespaces_count; i++)
-		told->namespaces[i] = scope->namespaces[i].inode;
-	for (u32 i = 0; i < scope->services_count; i++)
-		if (scope->identities[i] < SPW_SERVICE_IDENTITIES)
-			told->in[scope->identities[i]] = scope->in[i];
-	for (u32 port = 0; port < 65536; port++)
-		if (scope->ports[port])
-			told->ports[port] = scope->identities[scope->ports[port] - 1] | scope->roles[port];
-	return bpf_map_update_elem(bpf_map__fd(wait->skeleton->maps.signal_scope), &only, told, BPF_ANY) ? -errno : 0;
+	return bpf_map_update_elem(bpf_map__fd(wait->skeleton->maps.signal_scope), &only, scope, BPF_ANY) ? -errno : 0;
 }
 
 void spw_read_wait_read(struct spw_read_wait *wait, u32 identity, u64 now_ns, struct spw_service_facts *facts)

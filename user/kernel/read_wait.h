@@ -6,7 +6,7 @@
 #define SPW_KERNEL_READ_WAIT_H
 
 #include "core/control/facts.h"
-#include "signals/scope.h"
+#include "maps/signal.h"
 
 struct spw_read_wait;
 
@@ -24,7 +24,7 @@ const char *spw_read_wait_about(const struct spw_read_wait *wait);
 const char *spw_read_wait_about_answers(const struct spw_read_wait *wait);
 
 /** spw_read_wait_follow() - which sockets count for which service. Returns 0 or -errno. */
-int spw_read_wait_follow(struct spw_read_wait *wait, const struct spw_scope *scope);
+int spw_read_wait_follow(struct spw_read_wait *wait, const struct spw_signal_scope *scope);
 
 /**
  * spw_read_wait_read() - fill in the read and answer waits of a service, with the flags that tell whether they are there.

@@ -11,7 +11,7 @@
 #include <systemd/sd-event.h>
 
 #include "maps/types.h"
-#include "kernel/pins.h"
+#include "base/error.h"
 
 struct spw_metrics_server;
 

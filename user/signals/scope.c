@@ -121,6 +121,25 @@ void spw_scope_close(struct spw_scope *scope)
 	free(scope);
 }
 
+int spw_scope_signal(const struct spw_scope *scope, struct spw_signal_scope **result)
+{
+	struct spw_signal_scope *signal = calloc(1, sizeof(*signal));
+
+	*result = signal;
+	if (!signal)
+		return -ENOMEM;
+	signal->namespaces_count = scope->namespaces_count;
+	for (u32 i = 0; i < scope->namespaces_count; i++)
+		signal->namespaces[i] = scope->namespaces[i].inode;
+	for (u32 i = 0; i < scope->services_count; i++)
+		if (scope->identities[i] < SPW_SERVICE_IDENTITIES)
+			signal->in[scope->identities[i]] = scope->in[i];
+	for (u32 port = 0; port < 65536; port++)
+		if (scope->ports[port])
+			signal->ports[port] = scope->identities[scope->ports[port] - 1] | scope->roles[port];
+	return 0;
+}
+
 /* What is to be made inside, and what came of it. */
 struct errand {
 	const struct spw_namespace *space;

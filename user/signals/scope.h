@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Whose sockets are looked at: which TCP port of which network namespace belongs to which service. Made of the
- * configuration by signals.c; read by read_wait.c, accept_queue.c and host_signals.c.
+ * configuration by signals.c; read by accept_queue.c and host_signals.c.
  */
 #ifndef SPW_IO_SCOPE_H
 #define SPW_IO_SCOPE_H
@@ -42,6 +42,9 @@ int spw_scope_open(const struct spw_config *config, const u8 *identities, struct
  */
 bool spw_scope_refresh(struct spw_scope *scope);
 void spw_scope_close(struct spw_scope *scope);
+
+/** spw_scope_signal() - the same for the programs of bpf/signals.bpf.c. @signal: filled in, to be free()d. Returns 0 or -ENOMEM. */
+int spw_scope_signal(const struct spw_scope *scope, struct spw_signal_scope **signal);
 
 /** spw_namespace_open() - look at space->path, and fill in the rest. The caller closes space->fd. */
 void spw_namespace_open(struct spw_namespace *space);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/cleanup.h"
 #include "accept_queue.h"
 #include "app_probe.h"
 #include "host_signals.h"
@@ -49,7 +50,11 @@ int spw_signals_open(sd_event *loop, struct spw_signals **opened)
 
 static void follow_scope(struct spw_signals *signals)
 {
-	signals->follow_err = spw_read_wait_follow(signals->read_wait, signals->scope);
+	_cleanup_free_ struct spw_signal_scope *scope = NULL;
+
+	signals->follow_err = spw_scope_signal(signals->scope, &scope);
+	if (!signals->follow_err)
+		signals->follow_err = spw_read_wait_follow(signals->read_wait, scope);
 	spw_accept_queues_follow(signals->queues, signals->scope);
 	spw_host_signals_follow(signals->host, signals->scope);
 }

@@ -2,12 +2,12 @@
 /*
  * What the programs of bpf/signals.bpf.c have counted -> facts. Pure; called by read_wait.c.
  */
-#ifndef SPW_IO_TALLY_H
-#define SPW_IO_TALLY_H
+#ifndef SPW_CORE_TALLY_H
+#define SPW_CORE_TALLY_H
 
 #include <stddef.h>
 
-#include "core/control/facts.h"
+#include "facts.h"
 
 /**
  * spw_tally_sum() - fill in waits, first_reads, oldest_unread_ns, answer_waits, requests and unanswered.

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A pair of connected sockets, over which a child process hands bytes and descriptors to its parent. Called by the
+ * compile job.
+ */
+#ifndef SPW_NET_HANDOVER_H
+#define SPW_NET_HANDOVER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define SPW_HANDOVER_FDS 2
+
+/** spw_handover_open() - both ends, owned by the caller, close-on-exec. Returns 0 or -errno. */
+int spw_handover_open(int ends[2]);
+
+/** spw_handover_send() - all of @bytes; blocks. Returns 0 or -errno. */
+int spw_handover_send(int socket, const void *bytes, size_t count);
+
+/** spw_handover_send_fds() - duplicates of @fds; first of them negative: a message without any. Returns 0 or -errno. */
+int spw_handover_send_fds(int socket, const int fds[SPW_HANDOVER_FDS]);
+
+/** spw_handover_receive() - just @count bytes; blocks. False: the other end is gone or has sent less. */
+bool spw_handover_receive(int socket, void *bytes, size_t count);
+
+/** spw_handover_receive_fds() - owned by the caller; all are -1 if none were sent. False: nothing came. */
+bool spw_handover_receive_fds(int socket, int fds[SPW_HANDOVER_FDS]);
+
+#endif
