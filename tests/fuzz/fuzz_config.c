@@ -25,7 +25,7 @@ static void check_diagnostics(const struct spw_diagnostics *diagnostics)
 static bool needs_files(const struct spw_config *config)
 {
 	for (size_t i = 0; i < config->lists_count; i++)
-		if (config->lists[i].kind != SPW_LIST_INLINE)
+		if (config->lists[i].kind != SPW_LIST_INLINE && config->lists[i].kind != SPW_LIST_ENTRIES)
 			return true;
 	return false;
 }
@@ -53,7 +53,18 @@ static void check_config(const struct spw_config *config)
 			require(config->classes[i].lists[j] < config->lists_count);
 	}
 	for (size_t i = 0; i < config->lists_count; i++)
-		require(config->lists[i].kind == SPW_LIST_INLINE || config->lists[i].path);
+		switch (config->lists[i].kind) {
+		case SPW_LIST_FILE:
+			require(config->lists[i].paths_count && config->lists[i].paths[0].text);
+			break;
+		case SPW_LIST_GEO:
+		case SPW_LIST_MMDB:
+			require(config->lists[i].path &&
+				(config->lists[i].countries_count || config->lists[i].asns_count));
+			break;
+		default:
+			break;
+		}
 }
 
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size)

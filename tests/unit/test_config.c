@@ -160,7 +160,7 @@ static void test_example_policy(void **state)
 	assert_int_equal(config->lists_count, 3);
 	assert_string_equal(config->lists[0].name, "partners");
 	assert_int_equal(config->lists[0].kind, SPW_LIST_FILE);
-	assert_string_equal(config->lists[0].path, "/etc/spillway/partners.txt");
+	assert_string_equal(config->lists[0].paths[0].text, "/etc/spillway/partners.txt");
 	assert_int_equal(config->lists[1].kind, SPW_LIST_GEO);
 	assert_string_equal(config->lists[1].path, "/usr/share/tor");
 	assert_int_equal(config->lists[2].countries_count, 1);
@@ -410,10 +410,6 @@ static const struct row management_rows[] = {
 	 "f:3:61: more than 16 management ports\n"},
 	{TOP ALL "management: {prefixes: 192.0.2.0/28}\n",
 	 "f:3:24: expected a list of prefixes such as [192.0.2.0/24, \"2001:db8::/32\"], found text\n"},
-	{TOP ALL "management: {prefixes: [10.0.0.1/8]}\n",
-	 "f:3:25: '10.0.0.1/8' has host bits set; the network is 10.0.0.0/8\n"},
-	{TOP ALL "management: {prefixes: ['2001:db8::1/32']}\n",
-	 "f:3:25: '2001:db8::1/32' has host bits set; the network is 2001:db8::/32\n"},
 	{TOP ALL "management: {prefixes: [10.0.0.0/33]}\n",
 	 "f:3:25: '/33' is not a prefix length; IPv4 has /0 to /32\n"},
 	{TOP ALL "management: {prefixes: ['::/129']}\n",
@@ -430,8 +426,21 @@ static const struct row management_rows[] = {
 
 static void test_management(void **state)
 {
+	struct parsed parsed;
+
 	(void)state;
 	check_rows(management_rows, COUNT(management_rows));
+	parse(&parsed, TOP ALL "management: {prefixes: [10.0.0.1/8, '2001:db8::1/32', '::ffff:192.0.2.7']}\n");
+	assert_string_equal(
+		told(&parsed.diagnostics),
+		"warning: f:3:25: '10.0.0.1/8' has host bits set; the network is 10.0.0.0/8; they were cleared\n"
+		"warning: f:3:37: '2001:db8::1/32' has host bits set; the network is 2001:db8::/32; they were "
+		"cleared\n");
+	assert_int_equal(parsed.config.management_prefixes_count, 3);
+	assert_int_equal(parsed.config.management_prefixes[0].prefix.len, 8);
+	assert_int_equal(parsed.config.management_prefixes[0].prefix.addr.hi, 0x0a00000000000000);
+	assert_int_equal(parsed.config.management_prefixes[2].prefix.family, 4);
+	release(&parsed);
 }
 
 /* One list, in a class, from line 2 on; the list's own text begins at 2:12. */
@@ -474,8 +483,9 @@ static const struct row list_rows[] = {
 	{LIST("{inline: [10.0.0.0 - ]}"), "f:2:22: '' is not an address; write a range as 192.0.2.1-192.0.2.9\n"},
 	{LIST("{inline: [10.0.0.0 10.0.0.1]}"),
 	 "f:2:22: one prefix, address or range at a time; '10.0.0.1' is too much\n"},
-	{LIST("{inlin: []}"), "f:2:9: list 'a' has no source; write file, geo, mmdb or inline\nf:2:13: unknown key 'inlin'; "
-			      "did you mean 'inline'?\n"},
+	{LIST("{inlin: []}"),
+	 "f:2:9: list 'a' has no source; write file, geo, mmdb or inline\nf:2:13: unknown key 'inlin'; "
+	 "did you mean 'inline'?\n"},
 	{TOP ALL "lists: {none: {inline: []}}\n",
 	 "f:3:9: 'none' cannot be the name of a list: it stands for what no list names\n"},
 	{TOP ALL "lists: {a: {inline: []},\n a: {inline: []}}\n",
@@ -1067,7 +1077,7 @@ static void test_files(void **state)
 	assert_int_equal(spw_config_load(path, &parsed.config, &parsed.diagnostics), 0);
 	assert_int_equal(parsed.config.classes_count, 4);
 	snprintf(expected, sizeof(expected), "%s/partners.txt", folder);
-	assert_string_equal(parsed.config.lists[0].path, expected);
+	assert_string_equal(parsed.config.lists[0].paths[0].text, expected);
 	release(&parsed);
 	unlink(path);
 	unlink(huge);

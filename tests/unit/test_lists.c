@@ -73,14 +73,15 @@ struct parsed {
 	int err;
 };
 
-static void parse_cidr(struct parsed *parsed, const char *text, size_t length)
+static void parse_cidr(struct parsed *parsed, const char *text, size_t length, bool strict)
 {
 	char *copy = malloc(length + !length);
 
 	assert_non_null(copy);
 	memcpy(copy, text, length);
 	*parsed = (struct parsed){0};
-	parsed->err = spw_list_parse_cidr(copy, length, "f", &parsed->list, &parsed->diagnostics);
+	parsed->err = spw_list_parse(copy, length, "f", &(struct spw_list_options){.strict = strict}, &parsed->list,
+				     &parsed->diagnostics);
 	free(copy);
 }
 
@@ -116,7 +117,7 @@ static void test_cidr_good(void **state)
 	for (size_t i = 0; i < COUNT(rows); i++) {
 		struct parsed parsed;
 
-		parse_cidr(&parsed, rows[i].text, strlen(rows[i].text));
+		parse_cidr(&parsed, rows[i].text, strlen(rows[i].text), true);
 		assert_string_equal(told(&parsed.diagnostics), "");
 		assert_int_equal(parsed.err, 0);
 		assert_string_equal(prefixes_of(&parsed.list), rows[i].expected);
@@ -156,7 +157,7 @@ static void test_cidr_errors(void **state)
 	for (size_t i = 0; i < COUNT(rows); i++) {
 		struct parsed parsed;
 
-		parse_cidr(&parsed, rows[i].text, strlen(rows[i].text));
+		parse_cidr(&parsed, rows[i].text, strlen(rows[i].text), true);
 		assert_int_equal(parsed.err, -EINVAL);
 		assert_string_equal(told(&parsed.diagnostics), rows[i].expected);
 		release(&parsed);
@@ -170,11 +171,11 @@ static void test_cidr_nul_and_long_lines(void **state)
 	char *text;
 
 	(void)state;
-	parse_cidr(&parsed, nul, sizeof(nul) - 1);
+	parse_cidr(&parsed, nul, sizeof(nul) - 1, true);
 	assert_int_equal(parsed.err, -EINVAL);
 	assert_string_equal(told(&parsed.diagnostics), "f:2:7: a NUL byte; this is no text\n");
 	release(&parsed);
-	parse_cidr(&parsed, first, 1);
+	parse_cidr(&parsed, first, 1, true);
 	assert_string_equal(told(&parsed.diagnostics), "f:1:1: a NUL byte; this is no text\n");
 	release(&parsed);
 	text = malloc(1 << 20);
@@ -182,11 +183,11 @@ static void test_cidr_nul_and_long_lines(void **state)
 	memset(text, '#', 1 << 20);
 	memcpy(text, "::1\n", 4);
 	text[4 + SPW_LIST_LINE_BYTES_MAX] = '\n'; /* the second line is as long as one may be, the third is not */
-	parse_cidr(&parsed, text, 1 << 20);
+	parse_cidr(&parsed, text, 1 << 20, true);
 	assert_string_equal(told(&parsed.diagnostics), "f:3:4097: the line is longer than 4096 bytes\n");
 	release(&parsed);
 	text[1000000] = 0;
-	parse_cidr(&parsed, text, 1 << 20);
+	parse_cidr(&parsed, text, 1 << 20, true);
 	assert_string_equal(told(&parsed.diagnostics), "f:3:995900: a NUL byte; this is no text\n");
 	release(&parsed);
 	free(text);
@@ -203,12 +204,12 @@ static void test_cidr_many_errors(void **state)
 	assert_non_null(text);
 	for (size_t i = 0; i < lines; i++)
 		memcpy(text + 2 * i, "x\n", 2);
-	parse_cidr(&parsed, text, 2 * 25);
+	parse_cidr(&parsed, text, 2 * 25, true);
 	assert_int_equal(parsed.err, -EINVAL);
 	assert_int_equal(parsed.diagnostics.count, 21);
 	assert_string_equal(parsed.diagnostics.items[20].text, "f: and 5 more errors");
 	release(&parsed);
-	parse_cidr(&parsed, text, 2 * lines);
+	parse_cidr(&parsed, text, 2 * lines, true);
 	assert_int_equal(parsed.diagnostics.count, 21);
 	assert_string_equal(parsed.diagnostics.items[20].text,
 			    "f: and 9980 more errors up to line 10000, where reading ended");
@@ -676,7 +677,9 @@ static void test_check(void **state)
 	check_lists(
 		CHECKED("lists: {kept: {inline: []}, l: {inline: ['2001:db8::/32', '::ffff:192.0.2.0']}}\n"), false,
 		"DIR/c:3:42: 2001:db8::/32 in class 'x', which is cut from level red on, holds the management prefix "
-		"2001:db8::/48 (DIR/c:2:39)\n");
+		"2001:db8::/48 (DIR/c:2:39)\n"
+		"DIR/c:3:59: 192.0.2.0/32 in class 'x', which is cut from level red on, lies in the management prefix "
+		"192.0.2.0/28 (DIR/c:2:25)\n");
 	check_lists(CHECKED("lists: {kept: {inline: []}, l: {file: l.txt}}\n"), false,
 		    "DIR/l.txt:3:3: 192.0.2.0/24 in class 'x', which is cut from level red on, " MANAGEMENT4);
 	check_lists(CHECKED("lists: {kept: {inline: []}, l: {file: l.txt}}\n"), true,

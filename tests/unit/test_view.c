@@ -1232,6 +1232,8 @@ static struct spw_config_service config_services[] = {
 static struct spw_config_prefix config_management[] = {{.prefix = {{0xc0000200ull << 32, 0}, 4, 28}}};
 static const u64 config_prefixes4[] = {12, 123456, 262144, 1}, config_prefixes6[] = {0, 7, 8, 9};
 
+static const char *const config_formats[] = {"AWS ranges", NULL, NULL, NULL};
+
 static const struct spw_config a_config = {
 	.mode = SPW_OBSERVE,
 	.management_prefixes = config_management,
@@ -1250,6 +1252,7 @@ static const struct spw_meaning a_meaning = {
 	.config = &a_config,
 	.prefixes4 = config_prefixes4,
 	.prefixes6 = config_prefixes6,
+	.formats = config_formats,
 	.ruleset_bytes = 22400000,
 	.intervals4 = 385602,
 	.intervals6 = 276646,
@@ -1264,7 +1267,7 @@ static void a_meaning_as_text(void **state)
 	(void)state;
 	spw_view_meaning(open_page(&page), &a_meaning, (struct spw_style){false});
 	close_page(&page);
-	assert_has(page.text, "  1  partner        partners (12 prefixes)\n");
+	assert_has(page.text, "  1  partner        partners (12 prefixes, AWS ranges)\n");
 	assert_has(page.text, "  2  domestic       home (123,463 prefixes)\n");
 	assert_has(page.text, "  4  unknown        everything that no list names\n");
 	assert_has(page.text, "in no class, so without effect: spare\n");
@@ -1285,7 +1288,9 @@ static void a_meaning_as_json(void **state)
 	(void)state;
 	assert_keys(meaning, "mode interfaces classes lists management services ruleset");
 	assert_keys(get(meaning, "classes.0"), "name rank shed_from cut_from cut takes_the_rest lists limits levels");
-	assert_keys(get(meaning, "lists.0"), "name class kind prefixes4 prefixes6");
+	assert_keys(get(meaning, "lists.0"), "name class kind format prefixes4 prefixes6");
+	assert_keys(get(meaning, "lists.1"), "name class kind prefixes4 prefixes6");
+	assert_text(meaning, "lists.0.format", "AWS ranges");
 	assert_text(meaning, "classes.2.levels.orange", "sheds");
 	assert_text(meaning, "classes.2.levels.red", "cut_new");
 	assert_text(meaning, "classes.3.levels.red", "cut_all");

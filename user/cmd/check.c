@@ -9,13 +9,26 @@
 #include "look.h"
 #include "reading.h"
 
+/* What the files of a list are, if that is more than prefixes, and all are the same. */
+static const char *format_of(const struct spw_list *list)
+{
+	for (size_t i = 1; i < list->files_count; i++)
+		if (list->files[i].format != list->files[0].format)
+			return "several formats";
+	if (!list->files_count || list->files[0].format == SPW_FORMAT_PLAIN)
+		return NULL;
+	return spw_list_format_name(list->files[0].format);
+}
+
 static int print_meaning(const struct spw_call *call, const struct spw_reading *reading)
 {
 	size_t count = reading->config.lists_count;
 	_cleanup_free_ u64 *prefixes4 = calloc(count + 1, sizeof(*prefixes4));
 	_cleanup_free_ u64 *prefixes6 = calloc(count + 1, sizeof(*prefixes6));
+	_cleanup_free_ const char **formats = calloc(count + 1, sizeof(*formats));
 	const struct spw_meaning meaning = {
 		.config = &reading->config,
+		.formats = formats,
 		.prefixes4 = prefixes4,
 		.prefixes6 = prefixes6,
 		.ruleset_bytes = reading->image.bytes,
@@ -25,11 +38,12 @@ static int print_meaning(const struct spw_call *call, const struct spw_reading *
 		.compile_seconds = reading->compile_seconds,
 	};
 
-	if (!prefixes4 || !prefixes6)
+	if (!prefixes4 || !prefixes6 || !formats)
 		return spw_fail("out of memory");
 	for (size_t i = 0; i < count; i++) {
 		prefixes4[i] = reading->lists.lists[i].count4;
 		prefixes6[i] = reading->lists.lists[i].count6;
+		formats[i] = format_of(&reading->lists.lists[i]);
 	}
 	if (call->json)
 		return spw_print_json(spw_view_meaning_json(&meaning));

@@ -81,7 +81,7 @@ static char *read_stdin(size_t *length)
 static int parse(const char *text, size_t length, const char *file, struct spw_list *prefixes)
 {
 	struct spw_diagnostics diagnostics = {0};
-	int err = spw_list_parse_cidr(text, length, file, prefixes, &diagnostics);
+	int err = spw_list_parse(text, length, file, NULL, prefixes, &diagnostics);
 
 	spw_print_diagnostics(&diagnostics);
 	spw_diagnostics_free(&diagnostics);

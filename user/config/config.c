@@ -109,6 +109,9 @@ static void free_lists(struct spw_config *config)
 {
 	for (size_t i = 0; i < config->lists_count; i++) {
 		free(config->lists[i].name);
+		for (size_t j = 0; j < config->lists[i].paths_count; j++)
+			free(config->lists[i].paths[j].text);
+		free(config->lists[i].paths);
 		free(config->lists[i].path);
 		free(config->lists[i].countries);
 		free(config->lists[i].asns);

@@ -26,7 +26,7 @@ struct spw_config_prefix {
 };
 
 enum spw_list_kind {
-	SPW_LIST_FILE,	  /* one file of CIDR prefixes, addresses and start-end ranges */
+	SPW_LIST_FILE,	  /* files in any format that lists/format.h knows */
 	SPW_LIST_GEO,	  /* countries of tor's geoip and geoip6 in one folder */
 	SPW_LIST_MMDB,	  /* countries or AS numbers of a MaxMind database */
 	SPW_LIST_INLINE,  /* prefixes in the configuration itself */
@@ -36,6 +36,11 @@ enum spw_list_kind {
 struct spw_config_country {
 	char code[3]; /* two upper case letters, or "??" (the table's own word for unknown) */
 	bool negated; /* "!US" */
+	struct spw_place place;
+};
+
+struct spw_config_path {
+	char *text;
 	struct spw_place place;
 };
 
@@ -50,7 +55,12 @@ struct spw_config_list {
 	char *name;
 	struct spw_place place; /* of the name */
 	enum spw_list_kind kind;
-	char *path; /* FILE, MMDB: the file; GEO: the folder; relative ones are relative to the configuration's folder */
+	/* All paths are absolute or relative to the working directory, no longer to the configuration's folder. */
+	struct spw_config_path *paths; /* FILE: files, or patterns of glob(7) */
+	size_t paths_count;
+	bool strict; /* FILE, INLINE: host bits are an error */
+	bool skip;   /* FILE: lines that cannot be read are left out */
+	char *path;  /* MMDB: the file; GEO: the folder */
 	struct spw_place path_place;
 	struct spw_config_country *countries; /* GEO, MMDB */
 	size_t countries_count;

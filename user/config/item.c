@@ -65,6 +65,13 @@ static bool parse_end(const char *text, struct span span, struct spw_addr *addr,
 		    shown(span), span.at);
 }
 
+static bool is_mapped(const struct spw_addr *addr)
+{
+	struct spw_addr copy = *addr;
+
+	return spw_addr_unmap(&copy);
+}
+
 static bool parse_range(const char *text, size_t length, size_t dash, struct spw_item *item,
 			struct spw_item_error *error)
 {
@@ -75,6 +82,12 @@ static bool parse_range(const char *text, size_t length, size_t dash, struct spw
 	if (!parse_end(text, left, &item->first, &item->family, error) ||
 	    !parse_end(text, right, &item->last, &family, error))
 		return false;
+	item->masked = false;
+	if (item->family == 6 && family == 6 && is_mapped(&item->first) && is_mapped(&item->last)) {
+		spw_addr_unmap(&item->first);
+		spw_addr_unmap(&item->last);
+		item->family = family = 4;
+	}
 	if (family != item->family)
 		return fail(error, (size_t)(right.at - text), "a range goes from IPv4 to IPv4 or from IPv6 to IPv6");
 	if (spw_addr_compare(&item->first, &item->last) > 0)
@@ -88,25 +101,37 @@ static bool parse_prefix(struct span text, struct spw_item *item, struct spw_ite
 {
 	const char *slash = memchr(text.at, '/', text.length);
 	struct span length = {slash, slash ? text.length - (size_t)(slash - text.at) : 0};
-	char network[SPW_PREFIX_TEXT];
+	enum spw_prefix_error result;
 	struct spw_prefix prefix;
 
-	switch (spw_prefix_parse(text.at, text.length, &prefix)) {
+	result = spw_prefix_parse(text.at, text.length, &prefix);
+	switch (result) {
 	case SPW_PREFIX_OK:
-		*item = (struct spw_item){prefix.addr, spw_prefix_last(&prefix), prefix.family};
+	case SPW_PREFIX_HOST_BITS:
+		*item = (struct spw_item){prefix.addr, spw_prefix_last(&prefix), prefix.family,
+					  result == SPW_PREFIX_HOST_BITS};
 		return true;
 	case SPW_PREFIX_BAD_LENGTH:
 		return fail(error, (size_t)(slash - text.at), "'%.*s' is not a prefix length; IPv%u has /0 to /%u",
 			    shown(length), length.at, prefix.family, prefix.family == 4 ? 32 : 128);
-	case SPW_PREFIX_HOST_BITS:
-		return fail(error, 0, "'%.*s' has host bits set; the network is %s", shown(text), text.at,
-			    spw_prefix_format(&prefix, network));
 	default:
 		return fail(error, 0,
 			    "'%.*s' is not a prefix, address or range; write 192.0.2.0/24, 2001:db8::/32, 192.0.2.7 "
 			    "or 192.0.2.1-192.0.2.9",
 			    shown(text), text.at);
 	}
+}
+
+void spw_item_masked_text(const char *text, size_t length, const struct spw_item *item, struct spw_item_error *error)
+{
+	struct spw_addr first = item->first;
+	char network[SPW_PREFIX_TEXT];
+	struct spw_prefix prefix;
+	bool ended = false;
+
+	spw_range_next(&first, &item->last, item->family, &ended, &prefix);
+	fail(error, 0, "'%.*s' has host bits set; the network is %s", shown((struct span){text, length}), text,
+	     spw_prefix_format(&prefix, network));
 }
 
 bool spw_item_parse(const char *text, size_t length, struct spw_item *item, struct spw_item_error *error)

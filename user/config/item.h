@@ -8,11 +8,12 @@
 
 #include "core/table/prefix.h"
 
-/* All three are ranges; spw_range_next() gives a prefix back as itself. */
+/* All three as ranges; spw_range_next() gives a prefix back as itself. */
 struct spw_item {
 	struct spw_addr first;
 	struct spw_addr last;
 	u8 family;
+	bool masked; /* a prefix with host bits: they were cleared */
 };
 
 struct spw_item_error {
@@ -20,7 +21,13 @@ struct spw_item_error {
 	char text[320];
 };
 
-/** spw_item_parse() - read @text, which has no blanks around it; false with what is wrong in @error. */
+/**
+ * spw_item_parse() - read @text, which has no blanks around it; false with what is wrong in @error.
+ * IPv4-mapped addresses become IPv4. Host bits are cleared, and item->masked says so.
+ */
 bool spw_item_parse(const char *text, size_t length, struct spw_item *item, struct spw_item_error *error);
+
+/** spw_item_masked_text() - what to say of such an item: "'192.0.2.7/24' has host bits set; ..."; in @error. */
+void spw_item_masked_text(const char *text, size_t length, const struct spw_item *item, struct spw_item_error *error);
 
 #endif

@@ -108,8 +108,8 @@ static void read_lease(struct spw_reader *reader, const struct spw_node *value, 
 
 static void read_management_prefixes(struct spw_reader *reader, const struct spw_node *value, void *into)
 {
-	static const struct spw_prefixes_bound bound = {SPW_MANAGEMENT_PREFIXES_MAX,
-							"more than 64 management prefixes"};
+	static const struct spw_prefixes_bound bound = {SPW_MANAGEMENT_PREFIXES_MAX, "more than 64 management prefixes",
+							false};
 	struct spw_config *config = into;
 
 	spw_read_prefixes(reader, value, &bound, &config->management_prefixes, &config->management_prefixes_count);

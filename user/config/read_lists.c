@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * lists: { NAME: { file: PATH } | { geo: FOLDER, countries: [US, "!DE"] } | { mmdb: PATH, countries: [US] } |
+ * lists: { NAME: { file: PATH, strict: true, on_error: skip } | { files: [PATTERN] } | { geo: FOLDER, countries: [US, "!DE"] } | { mmdb: PATH, countries: [US] } |
  *                { mmdb: PATH, asns: [64500] } | { inline: [192.0.2.0/24] } | {} }
  */
 #include "reader.h"
@@ -11,59 +11,111 @@
 #include "base/units.h"
 
 enum {
-	KEY_FILE,
+	KEY_STRICT, /* before what it is about */
+	KEY_ON_ERROR,
+	KEY_FILE, /* the first source */
+	KEY_FILES,
 	KEY_GEO,
 	KEY_MMDB,
-	KEY_INLINE, /* the last source */
+	KEY_INLINE,
+	KEY_PREFIXES, /* the same; the last source */
 	KEY_COUNTRIES,
 	KEY_ASNS,
 	KEYS,
 };
 
 /* Relative paths begin at the folder of the configuration. */
-static void read_path(struct spw_reader *reader, const struct spw_node *value, struct spw_config_list *list)
+static bool read_path(struct spw_reader *reader, const struct spw_node *value, char **path)
 {
 	const char *text = spw_read_text(reader, value, "a path"), *slash = strrchr(reader->config->path, '/');
 	char folder[PATH_MAX] = "";
 
 	if (!text)
-		return;
-	list->path_place = value->place;
+		return false;
 	if (*text != '/' && slash && (size_t)(slash - reader->config->path) < sizeof(folder) - 1)
 		memcpy(folder, reader->config->path, (size_t)(slash - reader->config->path) + 1);
-	if (strlen(folder) + strlen(text) >= PATH_MAX)
-		spw_error(reader->diagnostics, value->place, "the path is longer than %d bytes", PATH_MAX - 1);
-	else
-		spw_replace_text(reader, &list->path, folder, text);
+	if (strlen(folder) + strlen(text) < PATH_MAX)
+		return spw_replace_text(reader, path, folder, text);
+	spw_error(reader->diagnostics, value->place, "the path is longer than %d bytes", PATH_MAX - 1);
+	return false;
+}
+
+static void append_path(struct spw_reader *reader, const struct spw_node *value, struct spw_config_list *list)
+{
+	struct spw_config_path *grown = spw_grow(reader, list->paths, list->paths_count, sizeof(*grown));
+
+	if (!grown)
+		return;
+	list->paths = grown;
+	grown += list->paths_count;
+	*grown = (struct spw_config_path){.place = value->place};
+	if (read_path(reader, value, &grown->text))
+		list->paths_count++;
 }
 
 static void read_file(struct spw_reader *reader, const struct spw_node *value, void *into)
 {
 	((struct spw_config_list *)into)->kind = SPW_LIST_FILE;
-	read_path(reader, value, into);
+	append_path(reader, value, into);
+}
+
+static void read_files(struct spw_reader *reader, const struct spw_node *value, void *into)
+{
+	((struct spw_config_list *)into)->kind = SPW_LIST_FILE;
+	if (!spw_read_sequence(reader, value, "a list of files such as [a.txt, lists/*.netset]"))
+		return;
+	if (!value->child)
+		spw_error(reader->diagnostics, value->place, "no file; write at least one, such as [partners.txt]");
+	for (const struct spw_node *item = value->child; item; item = item->next)
+		append_path(reader, item, into);
+}
+
+static void read_table(struct spw_reader *reader, const struct spw_node *value, struct spw_config_list *list)
+{
+	list->path_place = value->place;
+	read_path(reader, value, &list->path);
+}
+
+static void read_strict(struct spw_reader *reader, const struct spw_node *value, void *into)
+{
+	static const char *const words[] = {"false", "true"};
+	u32 index;
+
+	if (spw_read_word(reader, value, words, COUNT_OF(words), "true or false", &index))
+		((struct spw_config_list *)into)->strict = index;
+}
+
+static void read_on_error(struct spw_reader *reader, const struct spw_node *value, void *into)
+{
+	static const char *const words[] = {"keep", "skip"};
+	u32 index;
+
+	if (spw_read_word(reader, value, words, COUNT_OF(words), "keep or skip", &index))
+		((struct spw_config_list *)into)->skip = index;
 }
 
 static void read_geo(struct spw_reader *reader, const struct spw_node *value, void *into)
 {
 	((struct spw_config_list *)into)->kind = SPW_LIST_GEO;
-	read_path(reader, value, into);
+	read_table(reader, value, into);
 }
 
 static void read_mmdb(struct spw_reader *reader, const struct spw_node *value, void *into)
 {
 	((struct spw_config_list *)into)->kind = SPW_LIST_MMDB;
-	read_path(reader, value, into);
+	read_table(reader, value, into);
 }
 
 _Static_assert(SPW_INLINE_PREFIXES_MAX == 262144, "as the message below says");
 
 static void read_inline(struct spw_reader *reader, const struct spw_node *value, void *into)
 {
+	struct spw_config_list *list = into;
 	struct spw_prefixes_bound bound = {
 		SPW_INLINE_PREFIXES_MAX - reader->inline_prefixes,
 		"more than 262144 inline prefixes in the configuration; long lists belong into files",
+		list->strict,
 	};
-	struct spw_config_list *list = into;
 
 	list->kind = SPW_LIST_INLINE;
 	spw_read_prefixes(reader, value, &bound, &list->prefixes, &list->prefixes_count);
@@ -226,7 +278,7 @@ static void check_source(struct spw_reader *reader, const struct spw_node *name,
 {
 	const struct spw_node *source = NULL;
 
-	for (int i = KEY_FILE; i <= KEY_INLINE; i++) {
+	for (int i = KEY_FILE; i <= KEY_PREFIXES; i++) {
 		if (source && found[i])
 			spw_error(reader->diagnostics, found[i]->place,
 				  "list '%s' has '%s' already; a list has one source", name->text, source->text);
@@ -236,6 +288,11 @@ static void check_source(struct spw_reader *reader, const struct spw_node *name,
 	if (!source && name->next->child)
 		spw_error(reader->diagnostics, name->place, "list '%s' has no source; write file, geo, mmdb or inline",
 			  name->text);
+	if (found[KEY_ON_ERROR] && !found[KEY_FILE] && !found[KEY_FILES])
+		spw_error(reader->diagnostics, found[KEY_ON_ERROR]->place,
+			  "'on_error' needs 'file' or 'files' beside it");
+	if (found[KEY_STRICT] && (found[KEY_GEO] || found[KEY_MMDB]))
+		spw_warning(reader->diagnostics, found[KEY_STRICT]->place, "'strict' has no effect on tables");
 	if (found[KEY_GEO] && !found[KEY_COUNTRIES])
 		spw_error(reader->diagnostics, found[KEY_GEO]->place,
 			  "list '%s' has no countries; write countries: [US] beside geo", name->text);
@@ -255,10 +312,14 @@ static void check_source(struct spw_reader *reader, const struct spw_node *name,
 static void read_list(struct spw_reader *reader, const struct spw_node *name)
 {
 	static const struct spw_key keys[KEYS] = {
+		[KEY_STRICT] = {"strict", read_strict},
+		[KEY_ON_ERROR] = {"on_error", read_on_error},
 		[KEY_FILE] = {"file", read_file},
+		[KEY_FILES] = {"files", read_files},
 		[KEY_GEO] = {"geo", read_geo},
 		[KEY_MMDB] = {"mmdb", read_mmdb},
 		[KEY_INLINE] = {"inline", read_inline},
+		[KEY_PREFIXES] = {"prefixes", read_inline},
 		[KEY_COUNTRIES] = {"countries", read_countries},
 		[KEY_ASNS] = {"asns", read_asns},
 	};

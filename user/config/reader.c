@@ -319,6 +319,22 @@ static bool append_item(struct spw_reader *reader, const struct spw_node *node, 
 	return true;
 }
 
+/* False: the item is not to be taken. */
+static bool check_masked(struct spw_reader *reader, const struct spw_node *node, const struct spw_item *item,
+			 const struct spw_prefixes_bound *bound)
+{
+	struct spw_item_error error;
+
+	if (!item->masked)
+		return true;
+	spw_item_masked_text(node->text, strlen(node->text), item, &error);
+	if (bound->strict)
+		spw_error(reader->diagnostics, node->place, "%s", error.text);
+	else
+		spw_warning(reader->diagnostics, node->place, "%s; they were cleared", error.text);
+	return !bound->strict;
+}
+
 void spw_read_prefixes(struct spw_reader *reader, const struct spw_node *node, const struct spw_prefixes_bound *bound,
 		       struct spw_config_prefix **prefixes, size_t *count)
 {
@@ -333,7 +349,8 @@ void spw_read_prefixes(struct spw_reader *reader, const struct spw_node *node, c
 			continue;
 		if (!spw_item_parse(text, strlen(text), &read, &error))
 			spw_error(reader->diagnostics, item->place, "%s", error.text);
-		else if (!append_item(reader, item, &read, bound, prefixes, count))
+		else if (check_masked(reader, item, &read, bound) &&
+			 !append_item(reader, item, &read, bound, prefixes, count))
 			return;
 	}
 }

@@ -92,6 +92,7 @@ void spw_append_port(struct spw_reader *reader, u16 port, u16 **ports, size_t *c
 struct spw_prefixes_bound {
 	size_t max;
 	const char *beyond;
+	bool strict; /* host bits are an error */
 };
 
 /** spw_read_prefixes() - a sequence of prefixes, addresses and ranges, as the prefixes that they come to. */

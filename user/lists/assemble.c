@@ -149,14 +149,14 @@ void spw_assembly_free(struct spw_assembly *assembly)
 	*assembly = (struct spw_assembly){0};
 }
 
-static struct spw_place ban_place(const struct spw_config *config, const struct spw_lists *lists, size_t list,
-				  size_t entry)
+static struct spw_place entry_place(const struct spw_config *config, const struct spw_lists *lists, size_t list,
+				    size_t entry)
 {
 	const struct spw_list_entry *named = &lists->lists[list].entries[entry];
 
-	if (!lists->lists[list].file || !named->line)
-		return config->lists[list].place;
-	return (struct spw_place){lists->lists[list].file, named->line, named->column};
+	struct spw_place place = spw_list_place(&lists->lists[list], named);
+
+	return place.file && place.line ? place : config->lists[list].place;
 }
 
 void spw_report_ruleset_error(const struct spw_config *config, const struct spw_lists *lists,
@@ -167,11 +167,11 @@ void spw_report_ruleset_error(const struct spw_config *config, const struct spw_
 
 	if (error->kind == SPW_RULESET_CONFLICT) {
 		size_t first = assembly->config_lists[error->list[0]], second = assembly->config_lists[error->list[1]];
-		struct spw_place other = ban_place(config, lists, first, error->entry[0]);
+		struct spw_place other = entry_place(config, lists, first, error->entry[0]);
 		char text[SPW_PREFIX_TEXT];
 
 		spw_error(
-			diagnostics, ban_place(config, lists, second, error->entry[1]),
+			diagnostics, entry_place(config, lists, second, error->entry[1]),
 			"%s is in list '%s' of class '%s', and in list '%s' of class '%s' (%s:%u:%u); a prefix can be in "
 			"one class only: take it out of one of them",
 			spw_prefix_format(&error->prefix, text), config->lists[second].name,

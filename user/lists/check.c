@@ -18,10 +18,9 @@ struct check {
 };
 
 /* Past the bound it is only counted: a wrong list is wrong in thousands of lines. */
-__attribute__((format(printf, 3, 4))) static void report(struct check *check, const struct spw_list_entry *entry,
+__attribute__((format(printf, 3, 4))) static void report(struct check *check, struct spw_place place,
 							 const char *format, ...)
 {
-	struct spw_place place = {check->list->file, entry->line, entry->column};
 	char text[512];
 	va_list args;
 
@@ -51,10 +50,11 @@ static void check_entry(struct check *check, const struct spw_list_entry *entry)
 {
 	const struct spw_config_prefix *management;
 	char text[SPW_PREFIX_TEXT], management_text[SPW_PREFIX_TEXT];
+	struct spw_place place = spw_list_place(check->list, entry);
 	const char *relation = "holds";
 
 	if (!entry->prefix.len) {
-		report(check, entry, "%s in class '%s' would cut everything from level %s on",
+		report(check, place, "%s in class '%s' would cut everything from level %s on",
 		       spw_prefix_format(&entry->prefix, text), check->class->name,
 		       spw_level_name(check->class->cut_from));
 		return;
@@ -64,7 +64,7 @@ static void check_entry(struct check *check, const struct spw_list_entry *entry)
 		return;
 	if (entry->prefix.len >= management->prefix.len)
 		relation = entry->prefix.len > management->prefix.len ? "lies in" : "is";
-	report(check, entry, "%s in class '%s', which is cut from level %s on, %s the management prefix %s (%s:%u:%u)",
+	report(check, place, "%s in class '%s', which is cut from level %s on, %s the management prefix %s (%s:%u:%u)",
 	       spw_prefix_format(&entry->prefix, text), check->class->name, spw_level_name(check->class->cut_from),
 	       relation, spw_prefix_format(&management->prefix, management_text), management->place.file,
 	       management->place.line, management->place.column);
@@ -72,7 +72,6 @@ static void check_entry(struct check *check, const struct spw_list_entry *entry)
 
 static bool check_list(struct check *check)
 {
-	static const struct spw_list_entry whole_list;
 	u32 untold;
 
 	check->found = 0;
@@ -83,7 +82,7 @@ static bool check_list(struct check *check)
 	if (check->found > SPW_LIST_ERRORS_MAX) {
 		untold = check->found - SPW_LIST_ERRORS_MAX;
 		check->found = 0;
-		report(check, &whole_list, "and %u more of the kind", untold);
+		report(check, (struct spw_place){check->list->file, 0, 0}, "and %u more of the kind", untold);
 	}
 	return false;
 }

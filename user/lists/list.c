@@ -39,3 +39,22 @@ int spw_list_append(struct spw_list *list, const struct spw_prefix *prefix, u32 
 		list->count6++;
 	return 0;
 }
+
+void spw_list_free(struct spw_list *list)
+{
+	for (size_t i = 0; i < list->files_count; i++)
+		free(list->files[i].name);
+	free(list->files);
+	free(list->entries);
+	*list = (struct spw_list){0};
+}
+
+struct spw_place spw_list_place(const struct spw_list *list, const struct spw_list_entry *entry)
+{
+	size_t index = (size_t)(entry - list->entries);
+	const char *file = list->file;
+
+	for (size_t i = 0; i < list->files_count && list->files[i].first <= index; i++)
+		file = list->files[i].name;
+	return (struct spw_place){file, entry->line, entry->column};
+}

@@ -9,14 +9,43 @@
 #include "config/config.h"
 #include "core/table/ruleset.h"
 
+/* How a list is written in its file (format.c tells by the content). */
+enum spw_list_format {
+	SPW_FORMAT_PLAIN, /* a prefix, address or range a line: FireHOL, Spamhaus DROP, bogons, fail2ban */
+	SPW_FORMAT_DSHIELD,
+	SPW_FORMAT_P2P,
+	SPW_FORMAT_IPSET,
+	SPW_FORMAT_NFT,
+	SPW_FORMAT_NFT_JSON,
+	SPW_FORMAT_SPAMHAUS_JSON,
+	SPW_FORMAT_AWS,
+	SPW_FORMAT_GOOGLE,
+	SPW_FORMAT_AZURE,
+	SPW_FORMAT_CLOUDFLARE,
+	SPW_FORMAT_FASTLY,
+	SPW_FORMAT_JSON_ARRAY,
+	SPW_FORMATS,
+};
+
+/* One of the files of a list. */
+struct spw_list_file {
+	char *name; /* owned */
+	enum spw_list_format format;
+	size_t first; /* its entries begin here */
+};
+
 /* The prefixes of one list, in the order of its source. */
 struct spw_list {
 	struct spw_list_entry *entries; /* owned */
 	size_t count;
 	size_t capacity;
-	const char *file; /* borrowed from the configuration: what entries' lines are lines of */
-	u64 count4;	  /* prefixes by family */
+	const char *file;	     /* borrowed: what entries' lines are lines of, unless there are `files` */
+	struct spw_list_file *files; /* owned */
+	size_t files_count;
+	enum spw_list_format format; /* of what was parsed last */
+	u64 count4;		     /* prefixes by family */
 	u64 count6;
+	u64 skipped; /* lines that could not be read and were left out (on_error: skip) */
 };
 
 struct spw_lists {
@@ -25,6 +54,8 @@ struct spw_lists {
 };
 
 /* Bounds that every reader keeps; beyond them the list is refused. */
+#define SPW_LIST_FILES_MAX	1024	    /* of one list, globs included */
+#define SPW_LIST_JSON_BYTES_MAX (64u << 20) /* parsed JSON takes ten times its text */
 #define SPW_LIST_FILE_BYTES_MAX (256u << 20)
 #define SPW_LIST_ENTRIES_MAX	(8u << 20)
 #define SPW_LIST_LINE_BYTES_MAX 4096
@@ -33,10 +64,8 @@ struct spw_lists {
 /**
  * spw_lists_load() - read every list that @config names.
  *
- * A file is opened once, without following a symbolic link that leaves its folder (one may lead to a file beside it
- * only), refused when others than its owner may write it (its group may, if owner and group are root's) and when it
- * changed while it was read (size, mtime): it is one version or an error. The tables of a geo folder are read once,
- * however many lists name it; entries from them have line 0.
+ * A file is opened once and is one version or an error (config/file.h). Tables of a geo folder or a database are read
+ * once, however many lists name them; entries from them have line 0.
  * Returns 0, or -errno with errors in @diagnostics. Free with spw_lists_free() in both cases.
  */
 int spw_lists_load(const struct spw_config *config, struct spw_lists *lists, struct spw_diagnostics *diagnostics);
@@ -61,9 +90,28 @@ int spw_list_check(const struct spw_config *config, size_t index, const struct s
 /** spw_list_append() - add one prefix; -ENOMEM, or -E2BIG at SPW_LIST_ENTRIES_MAX. */
 int spw_list_append(struct spw_list *list, const struct spw_prefix *prefix, u32 line, u32 column);
 
-/** spw_list_parse_cidr() - the reader of CIDR and range files, from memory; for tests and fuzzing too. */
-int spw_list_parse_cidr(const char *text, size_t length, const char *file, struct spw_list *list,
-			struct spw_diagnostics *diagnostics);
+/** spw_list_free() - free what a list owns. */
+void spw_list_free(struct spw_list *list);
+
+/** spw_list_place() - where @entry of @list was read; line 0: nowhere that a person wrote. */
+struct spw_place spw_list_place(const struct spw_list *list, const struct spw_list_entry *entry);
+
+struct spw_list_options {
+	bool strict; /* host bits are an error, not cleared with a warning */
+	bool skip;   /* lines that cannot be read are left out with a warning, not an error */
+};
+
+/** spw_list_format_name() - in words for people: "Spamhaus DROP (JSON)". */
+const char *spw_list_format_name(enum spw_list_format format);
+
+/**
+ * spw_list_parse() - the reader of files of every format, from memory, which it tells by the content.
+ * @options: NULL: neither
+ * Files of other kinds (compressed, HTML, UTF-16) are named for what they are. Returns 0 or -errno with an error in
+ * @diagnostics; @list has list->format and what could be read.
+ */
+int spw_list_parse(const char *text, size_t length, const char *file, const struct spw_list_options *options,
+		   struct spw_list *list, struct spw_diagnostics *diagnostics);
 
 /* One country range of a tor geoip or geoip6 file, handed to the caller of the reader below. */
 typedef int spw_geo_visit(void *context, u8 family, const struct spw_addr *first, const struct spw_addr *last,

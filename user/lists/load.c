@@ -1,23 +1,88 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Every list of a configuration, each from where it comes from. */
 #include <errno.h>
+#include <glob.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "config/file.h"
 #include "countries.h"
 #include "lists.h"
 
-static int load_file(const struct spw_config_list *named, struct spw_list *list, struct spw_diagnostics *diagnostics)
+/* One file, at the end of the list. */
+static int append_file(const struct spw_config_list *named, const char *path, struct spw_place place,
+		       struct spw_list *list, struct spw_diagnostics *diagnostics)
 {
+	const struct spw_list_options options = {named->strict, named->skip};
+	struct spw_list_file *files;
 	struct spw_file file;
-	int err = spw_file_read(named->path, SPW_LIST_FILE_BYTES_MAX, true, &file);
+	int err;
 
+	if (list->files_count == SPW_LIST_FILES_MAX) {
+		spw_error(diagnostics, place, "list '%s' has more than %u files", named->name, SPW_LIST_FILES_MAX);
+		return -E2BIG;
+	}
+	files = reallocarray(list->files, list->files_count + 1, sizeof(*files));
+	if (files)
+		list->files = files;
+	if (!files || !(files[list->files_count].name = strdup(path))) {
+		spw_error(diagnostics, place, "out of memory");
+		return -ENOMEM;
+	}
+	files += list->files_count++;
+	files->first = list->count;
+	err = spw_file_read(path, SPW_LIST_FILE_BYTES_MAX, true, &file);
 	if (err)
-		spw_error(diagnostics, named->path_place, "cannot read '%s': %s", named->path, file.problem);
+		spw_error(diagnostics, place, "cannot read '%s': %s", path, file.problem);
 	else
-		err = spw_list_parse_cidr(file.text, file.length, named->path, list, diagnostics);
+		err = spw_list_parse(file.text, file.length, files->name, &options, list, diagnostics);
+	files->format = list->format;
 	spw_file_free(&file);
+	return err;
+}
+
+/* A file whose name has such characters is itself meant. */
+static bool is_pattern(const char *path)
+{
+	return strpbrk(path, "*?[") && access(path, F_OK);
+}
+
+static int append_pattern(const struct spw_config_list *named, const struct spw_config_path *path,
+			  struct spw_list *list, struct spw_diagnostics *diagnostics)
+{
+	glob_t found = {0};
+	int status = glob(path->text, 0, NULL, &found), err = 0;
+
+	if (status) {
+		err = status == GLOB_NOSPACE ? -ENOMEM : -ENOENT;
+		spw_error(diagnostics, path->place,
+			  status == GLOB_NOSPACE ? "out of memory" : "no file is called like '%s'", path->text);
+	}
+	for (size_t i = 0; !status && i < found.gl_pathc; i++) {
+		int failed = append_file(named, found.gl_pathv[i], path->place, list, diagnostics);
+
+		err = err ? err : failed;
+		if (failed == -E2BIG || failed == -ENOMEM)
+			break;
+	}
+	globfree(&found);
+	return err;
+}
+
+static int load_files(const struct spw_config_list *named, struct spw_list *list, struct spw_diagnostics *diagnostics)
+{
+	int err = 0;
+
+	for (size_t i = 0; i < named->paths_count; i++) {
+		const struct spw_config_path *path = &named->paths[i];
+		int failed = is_pattern(path->text) ? append_pattern(named, path, list, diagnostics)
+						    : append_file(named, path->text, path->place, list, diagnostics);
+
+		err = err ? err : failed;
+		if (failed == -E2BIG || failed == -ENOMEM)
+			break;
+	}
 	return err;
 }
 
@@ -66,7 +131,7 @@ static int load_list(const struct spw_config *config, size_t index, struct spw_l
 
 	switch (named->kind) {
 	case SPW_LIST_FILE:
-		return load_file(named, list, diagnostics);
+		return load_files(named, list, diagnostics);
 	case SPW_LIST_GEO:
 	case SPW_LIST_MMDB:
 		return load_table(config, index, lists, diagnostics);
@@ -114,7 +179,7 @@ int spw_lists_load(const struct spw_config *config, struct spw_lists *lists, str
 void spw_lists_free(struct spw_lists *lists)
 {
 	for (size_t i = 0; i < lists->count; i++)
-		free(lists->lists[i].entries);
+		spw_list_free(&lists->lists[i]);
 	free(lists->lists);
 	*lists = (struct spw_lists){0};
 }

@@ -42,10 +42,15 @@ static u64 list_prefixes(const struct spw_meaning *meaning, size_t list)
 	return meaning->prefixes4[list] + meaning->prefixes6[list];
 }
 
+static const char *list_format(const struct spw_meaning *meaning, size_t list)
+{
+	return meaning->formats ? meaning->formats[list] : NULL;
+}
+
 static void put_class(FILE *out, const struct spw_meaning *meaning, size_t index, int columns)
 {
 	const struct spw_config_class *class = &meaning->config->classes[index];
-	char count[SPW_SHORT_TEXT], rest[SPW_SHORT_TEXT + 16];
+	char count[SPW_SHORT_TEXT], rest[SPW_SHORT_TEXT + 48];
 	struct spw_row row;
 
 	fprintf(out, "%3zu  ", index + 1);
@@ -54,9 +59,11 @@ static void put_class(FILE *out, const struct spw_meaning *meaning, size_t index
 	row = (struct spw_row){.out = out, .indent = columns + 7, .column = columns + 7};
 	for (size_t i = 0; i < class->lists_count; i++) {
 		u64 prefixes = list_prefixes(meaning, class->lists[i]);
-		const char *unit = prefixes == 1 ? " prefix" : " prefixes";
+		const char *unit = prefixes == 1 ? " prefix" : " prefixes",
+			   *format = list_format(meaning, class->lists[i]);
 
-		snprintf(rest, sizeof(rest), " (%s%s)", spw_long_count(prefixes, count), i ? "" : unit);
+		snprintf(rest, sizeof(rest), " (%s%s%s%s)", spw_long_count(prefixes, count), i ? "" : unit,
+			 format ? ", " : "", format ? format : "");
 		put_word(&row, meaning->config->lists[class->lists[i]].name, rest);
 	}
 	if (index + 1 == meaning->config->classes_count)
@@ -295,6 +302,8 @@ static json_t *lists_json(const struct spw_meaning *meaning)
 		spw_json_set(&object, "name", spw_json_text(config->lists[i].name));
 		spw_json_set(&object, "class", class ? spw_json_text(class->name) : json_null());
 		spw_json_set(&object, "kind", json_string(kinds[config->lists[i].kind]));
+		if (list_format(meaning, i))
+			spw_json_set(&object, "format", json_string(list_format(meaning, i)));
 		spw_json_set(&object, "prefixes4", spw_json_count(meaning->prefixes4[i]));
 		spw_json_set(&object, "prefixes6", spw_json_count(meaning->prefixes6[i]));
 		spw_json_add(&array, spw_json_finish(&object));

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Addresses and prefixes: text to value, value to text, and the arithmetic between. Written here rather than taken
- * from libc, as the core calls nothing, and as inet_pton() wants a copy that ends in NUL for each of the half a million
- * lines of a country table.
+ * from libc, as the core calls nothing, and as inet_pton() needs a copy that ends in NUL for each of half a million lines.
  */
 #include "prefix.h"
 
@@ -10,7 +9,8 @@
 
 typedef unsigned __int128 u128;
 
-#define GROUPS 8
+#define GROUPS	    8
+#define MAPPED_BITS 96 /* ::ffff:0:0/96 */
 
 static u32 family_width(u8 family)
 {
@@ -201,6 +201,14 @@ bool spw_addr_parse(const char *text, size_t length, struct spw_addr *addr, u8 *
 	return true;
 }
 
+bool spw_addr_unmap(struct spw_addr *addr)
+{
+	if (addr->hi || addr->lo >> 32 != 0xffff)
+		return false;
+	*addr = (struct spw_addr){addr->lo << 32, 0};
+	return true;
+}
+
 enum spw_prefix_error spw_prefix_parse(const char *text, size_t length, struct spw_prefix *prefix)
 {
 	size_t slash = 0;
@@ -211,12 +219,14 @@ enum spw_prefix_error spw_prefix_parse(const char *text, size_t length, struct s
 		slash++;
 	if (!spw_addr_parse(text, slash, &prefix->addr, &prefix->family))
 		return SPW_PREFIX_NOT_AN_ADDRESS;
-	width = family_width(prefix->family);
+	width = len = family_width(prefix->family);
 	prefix->len = (u8)width;
-	if (slash == length)
-		return SPW_PREFIX_OK;
-	if (parse_decimal(text + slash + 1, text + length, width, &len) != text + length)
+	if (slash < length && parse_decimal(text + slash + 1, text + length, width, &len) != text + length)
 		return SPW_PREFIX_BAD_LENGTH;
+	if (prefix->family == 6 && len > MAPPED_BITS && spw_addr_unmap(&prefix->addr)) {
+		prefix->family = 4;
+		len -= MAPPED_BITS;
+	}
 	prefix->len = (u8)len;
 	network = mask_off(prefix->addr, len);
 	if (!spw_addr_compare(&network, &prefix->addr))

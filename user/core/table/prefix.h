@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Addresses and prefixes as values. Left aligned in 128 bits for both families, so that one comparison and one shift
- * serve both: IPv4 stands in the upper 32 bits of `hi`. The family is always told beside it, so an IPv4-mapped IPv6
- * address never meets an IPv4 list. Pure; used by lists/, config/, the compiler of rulesets and the tests.
+ * serve both: IPv4 stands in the upper 32 bits of `hi`. The family always stands beside it, so an IPv6 packet with an
+ * IPv4-mapped source never meets an IPv4 list. Pure; used by lists/, config/, the compiler of rulesets and the tests.
  */
 #ifndef SPW_CORE_PREFIX_H
 #define SPW_CORE_PREFIX_H
@@ -35,14 +35,18 @@ enum spw_prefix_error {
 };
 
 /**
- * spw_prefix_parse() - read "192.0.2.0/24", "2001:db8::/32" or a bare address (then its whole length).
+ * spw_prefix_parse() - read "192.0.2.0/24", "2001:db8::/32" or a bare address (then its whole length). IPv4-mapped
+ * ones, as dual-stack servers log them, are IPv4: "::ffff:192.0.2.7" is 192.0.2.7/32. All of ::ffff:0:0/96 stays IPv6.
  * @text: need not end in NUL
  * @length: bytes of @text
  * @prefix: what was read
  */
 enum spw_prefix_error spw_prefix_parse(const char *text, size_t length, struct spw_prefix *prefix);
 
-/** spw_addr_parse() - read one bare address; false if it is none. @family becomes 4 or 6. */
+/** spw_addr_unmap() - the IPv4 address in an IPv4-mapped one; false: it is none, and *addr stays. */
+bool spw_addr_unmap(struct spw_addr *addr);
+
+/** spw_addr_parse() - read one bare address as it is written; false if it is none. @family becomes 4 or 6. */
 bool spw_addr_parse(const char *text, size_t length, struct spw_addr *addr, u8 *family);
 
 /** spw_prefix_format() - canonical text (RFC 5952 for IPv6), with "/len". Returns @text. */

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Any bytes as a list of prefixes: what is taken are prefixes in canonical form that were written in some line. */
+/*
+ * Any bytes as a list of any format, the first bits as options: what is taken are prefixes in canonical form, from a line
+ * that is there. Formats are told by content, so the corpus has seeds of each.
+ */
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,7 +14,7 @@ static void check_entry(const struct spw_list_entry *entry, u32 lines)
 	char text[SPW_PREFIX_TEXT];
 	struct spw_prefix again;
 
-	require(entry->line && entry->line <= lines && entry->column);
+	require(entry->line <= lines && entry->column); /* in JSON a line may be unknown: 0 */
 	spw_prefix_format(&entry->prefix, text);
 	require(spw_prefix_parse(text, strlen(text), &again) == SPW_PREFIX_OK);
 	require(again.family == entry->prefix.family && again.len == entry->prefix.len);
@@ -23,16 +26,24 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 	struct spw_diagnostics diagnostics = {0};
 	struct spw_list list = {0};
 	u32 lines = 1;
-	int err = spw_list_parse_cidr((const char *)data, size, "f", &list, &diagnostics);
+	struct spw_list_options options;
+	int err;
 
+	if (!size)
+		return 0;
+	options = (struct spw_list_options){.strict = *data & 1, .skip = *data & 2};
+	data++;
+	size--;
+	err = spw_list_parse((const char *)data, size, "f", &options, &list, &diagnostics);
 	for (size_t i = 0; i < size; i++)
 		lines += data[i] == '\n';
 	require(!err == !diagnostics.errors);
-	require(diagnostics.errors <= SPW_LIST_ERRORS_MAX + 1);
+	require(diagnostics.errors <= SPW_LIST_ERRORS_MAX + 1 && list.format < SPW_FORMATS);
+	require(options.skip || !list.skipped);
 	require(list.count == list.count4 + list.count6 && list.count <= list.capacity);
 	for (size_t i = 0; i < list.count; i++)
 		check_entry(&list.entries[i], lines);
-	free(list.entries);
+	spw_list_free(&list);
 	spw_diagnostics_free(&diagnostics);
 	return 0;
 }

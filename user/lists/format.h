@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What a file is, by its content, and the readers of each format. Inside lists/ only.
+ */
+#ifndef SPW_LISTS_FORMAT_H
+#define SPW_LISTS_FORMAT_H
+
+#include "lines.h"
+
+/** spw_content_problem() - what a file is that can be no list, and what to do; NULL: nothing is known against it. */
+const char *spw_content_problem(const char *bytes, size_t length);
+
+/** spw_format_tell() - the format of a text; JSON of all kinds is SPW_FORMAT_JSON_ARRAY here. */
+enum spw_list_format spw_format_tell(const char *text, size_t length);
+
+/* Readers. @lines stand before the first line, or are as after spw_lines_start(); each returns 0 or -errno. */
+int spw_read_plain(struct spw_lines *lines);
+int spw_read_dshield(struct spw_lines *lines);
+int spw_read_p2p(struct spw_lines *lines);
+int spw_read_ipset(struct spw_lines *lines);
+int spw_read_nft(struct spw_lines *lines);
+
+/** spw_read_json() - the whole text at once; list->format becomes what it is. */
+int spw_read_json(struct spw_lines *lines);
+
+/** spw_p2p_range() - where in a line of P2P text the range begins; 0: it is none. */
+size_t spw_p2p_range(const char *line, size_t length);
+
+#endif
