@@ -18,8 +18,8 @@ static void link_lines(char *area, u32 lines)
 	struct bench_random random = bench_random(2);
 	u32 *order = bench_realloc(NULL, lines * sizeof(*order));
 
-	order[0] = 0;
-	for (u32 i = 1; i < lines; i++) {
+	memset(order, 0, lines * sizeof(*order));
+	for (u32 i = 0; i < lines; i++) {
 		u32 other = (u32)(bench_next(&random) % (i + 1));
 
 		order[i] = order[other];

@@ -83,7 +83,8 @@ void bench_spillway_order(const struct bench_spillway *spillway, u64 interval_ti
 
 void bench_spillway_budget(const struct bench_spillway *spillway, bool admitting)
 {
-	const struct spw_class_admission class = {.tolerance_ticks = admitting ? UINT64_MAX - 1 : 0, .share = SPW_SHARE_ALL};
+	const struct spw_class_admission class = {.tolerance_ticks = admitting ? UINT64_MAX - 1 : 0,
+						  .share = SPW_SHARE_ALL};
 
 	bench_spillway_order(spillway, admitting ? 1 : 1ull << 50, class);
 }

@@ -138,7 +138,8 @@ static u32 stall(enum kind kind, enum known known, u64 seeds, u32 *runs)
 
 static void test_nobody_is_refused(void **state)
 {
-	u64 seeds = getenv("SPILLWAY_SEEDS") ? strtoull(getenv("SPILLWAY_SEEDS"), NULL, 10) : 4;
+	const char *wanted = getenv("SPILLWAY_SEEDS");
+	u64 seeds = wanted ? strtoull(wanted, NULL, 10) : 4;
 	u32 runs = 0, bad = 0;
 
 	(void)state;

@@ -664,7 +664,8 @@ static void test_plan(void **state)
 		assert_true(order->classes[id].share == SPW_SHARE_ALL);
 	assert_true(fabs((double)order->classes[6].tolerance_ticks - 0.88 * 25 * TICK_TICKS) < 2);
 	assert_true(fabs((double)order->classes[8].tolerance_ticks - 0.55 * 25 * TICK_TICKS) < 2);
-	assert_true(order->classes[6].tolerance_ticks > order->classes[7].tolerance_ticks && order->classes[7].tolerance_ticks > order->classes[8].tolerance_ticks);
+	assert_true(order->classes[6].tolerance_ticks > order->classes[7].tolerance_ticks &&
+		    order->classes[7].tolerance_ticks > order->classes[8].tolerance_ticks);
 	/* What sheds keeps three quarters for fresh work, but leaves as much as a lower class has that is let in. */
 	assert_true(order->classes[6].withheld == 0 && order->classes[7].withheld == 0);
 	for (u32 rank = 1; rank < 4; rank++)
@@ -672,7 +673,8 @@ static void test_plan(void **state)
 	bench.decision.services[0].classes[3].share = 0;
 	spw_plan(&bench.policy, &bench.decision, 250, 77, orders);
 	assert_int_equal(order->classes[7].withheld, 192);
-	assert_in_range(spw_tolerance(&order->classes[6], true), order->classes[7].tolerance_ticks, order->classes[6].tolerance_ticks);
+	assert_in_range(spw_tolerance(&order->classes[6], true), order->classes[7].tolerance_ticks,
+			order->classes[6].tolerance_ticks);
 	for (u32 rank = 1; rank < 4; rank++)
 		bench.decision.services[0].classes[rank].sheds = false;
 	bench.decision.services[0].classes[3].share = 1;
@@ -680,7 +682,8 @@ static void test_plan(void **state)
 	bench.decision.services[0].budget_per_s = 10;
 	spw_plan(&bench.policy, &bench.decision, 250, 77, orders);
 	assert_true(order->classes[8].tolerance_ticks >= 24 * order->interval_ticks);
-	assert_true(order->classes[6].tolerance_ticks > order->classes[7].tolerance_ticks && order->classes[7].tolerance_ticks > order->classes[8].tolerance_ticks);
+	assert_true(order->classes[6].tolerance_ticks > order->classes[7].tolerance_ticks &&
+		    order->classes[7].tolerance_ticks > order->classes[8].tolerance_ticks);
 	bench.decision.services[0].classes[3].share = 0.25;
 	bench.decision.services[0].budget_per_s = 0;
 	spw_plan(&bench.policy, &bench.decision, 250, 77, orders);

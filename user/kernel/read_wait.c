@@ -172,7 +172,7 @@ static bool try_source(const struct btf *kernel, const struct source *ready, con
 /* With answer waits, if some hook of them works beside @ready. */
 static void add_answers(struct spw_read_wait *wait, const struct btf *kernel, const struct source *ready)
 {
-	struct signals_bpf *with;
+	struct signals_bpf *with = NULL;
 
 	for (size_t i = 0; i < COUNT_OF(answer_sources) && !wait->answers; i++)
 		wait->answers = try_source(kernel, ready, &answer_sources[i], &with, wait->about_answers);

@@ -44,7 +44,7 @@ static int find_takers(const struct spw_config *config, const struct spw_config_
 	for (size_t i = 0; i < config->lists_count; i++)
 		if (is_of_source(&config->lists[i], source))
 			count += config->lists[i].asns_count;
-	takers->items = calloc(count, sizeof(*takers->items));
+	takers->items = calloc(count ? count : 1, sizeof(*takers->items));
 	if (!takers->items)
 		return -ENOMEM;
 	for (size_t i = 0; i < config->lists_count; i++)

@@ -10,8 +10,8 @@
 struct spw_meter_state {
 	struct spw_fill fill[SPW_METER_TABLES];
 	u64 warming[SPW_ROWS]; /* as in struct spw_limits */
-	u64 reseeds;	     /* since the agent was started */
-	u64 longest_scan_ns; /* of a tick */
+	u64 reseeds;	       /* since the agent was started */
+	u64 longest_scan_ns;   /* of a tick */
 	u32 classes_count;
 	double fair_per_s[SPW_CLASSES_MAX]; /* by rank; 0: none */
 };
