@@ -4,6 +4,8 @@
  *
  *   bench [--quick | --long] [--contenders] [--only packet,whole,veth,ruleset] [--out DIR] [--geo DIR]
  *
+ * bench --turns 4|6  measures what stdin asks for, for tests/bench/alternate.
+ *
  * Four parts, each a table on stdout, and files in DIR (build):
  *   ruleset  bench-ruleset.json  time and memory of reading, compiling and publishing
  *   packet   bench.json          nanoseconds by BPF_PROG_TEST_RUN: bare drop, parsing, pass path, cut path, LPM tries
@@ -60,6 +62,7 @@ struct options {
 	bool packet, whole, veth, ruleset;
 	const char *out;
 	const char *geo;
+	u8 turns; /* 4 or 6: measure what stdin asks for; 0: do not */
 };
 
 struct results {
@@ -110,13 +113,11 @@ static void claim_cpu(void)
 
 static void parse_options(int argc, char **argv, struct options *options)
 {
-	static const struct option known[] = {{"quick", no_argument, NULL, 'q'},
-					      {"long", no_argument, NULL, 'l'},
-					      {"contenders", no_argument, NULL, 'c'},
-					      {"only", required_argument, NULL, 'p'},
-					      {"out", required_argument, NULL, 'o'},
-					      {"geo", required_argument, NULL, 'g'},
-					      {0}};
+	static const struct option known[] = {
+		{"quick", no_argument, NULL, 'q'},	 {"long", no_argument, NULL, 'l'},
+		{"contenders", no_argument, NULL, 'c'},	 {"only", required_argument, NULL, 'p'},
+		{"out", required_argument, NULL, 'o'},	 {"geo", required_argument, NULL, 'g'},
+		{"turns", required_argument, NULL, 't'}, {0}};
 	const char *only = "packet,whole,veth,ruleset";
 	bool contenders = false;
 	int option;
@@ -138,6 +139,9 @@ static void parse_options(int argc, char **argv, struct options *options)
 			break;
 		case 'o':
 			options->out = optarg;
+			break;
+		case 't':
+			options->turns = *optarg == '6' ? 6 : 4;
 			break;
 		case 'g':
 			options->geo = optarg;
@@ -197,6 +201,10 @@ int main(int argc, char **argv)
 	bench_quiet_libbpf();
 	atexit(bench_rulesets_cleanup);
 	bench_rulesets_setup(options.geo);
+	if (options.turns) {
+		bench_turns(options.turns);
+		return 0;
+	}
 	mkdir(options.out, 0755);
 	bench_print_memory("before");
 	measure(&options, &results);

@@ -79,8 +79,8 @@ static double run_spillway(struct bench_subject *subject, const struct bench_pla
 	return ns;
 }
 
-static double run_case(struct bench_subject *subject, const struct bench_plan *plan, enum bench_case which, u8 family,
-		       u32 sources)
+double bench_run_case(struct bench_subject *subject, const struct bench_plan *plan, enum bench_case which, u8 family,
+		      u32 sources)
 {
 	const struct bpf_program *program = subject->feeder.skeleton->progs.bare;
 	u32 packets = plan->packets;
@@ -121,7 +121,7 @@ static size_t measure_group(struct bench_subject *subject, const struct bench_pl
 		for (size_t s = 0; s < plan->sources_count; s++)
 			for (int i = 0; i < BENCH_WHOLE; i++)
 				if ((i != BENCH_LPM || subject->lpm) && (i < BENCH_WORK_FIRST || work))
-					ns[s][i][round] = run_case(subject, plan, i, family, plan->sources[s]);
+					ns[s][i][round] = bench_run_case(subject, plan, i, family, plan->sources[s]);
 	for (size_t s = 0; s < plan->sources_count; s++) {
 		costs[s] = (struct bench_cost){
 			.family = family,

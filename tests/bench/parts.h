@@ -42,6 +42,13 @@ void bench_subject_free(struct bench_subject *subject);
 /** bench_makings() - ruleset: time and memory of reading, compiling, publishing. Returns how many rows there are. */
 size_t bench_makings(const struct bench_plan *plan, struct bench_making makings[BENCH_RULESETS]);
 
+/** bench_run_case() - nanoseconds of one case, which the subject must have been loaded for. */
+double bench_run_case(struct bench_subject *subject, const struct bench_plan *plan, enum bench_case which, u8 family,
+		      u32 sources);
+
+/** bench_turns() - measure what stdin asks for, until it ends (turns.c). */
+void bench_turns(u8 family);
+
 /** bench_packets() - packet: nanoseconds by BPF_PROG_TEST_RUN. Returns how many rows there are. */
 size_t bench_packets(const struct bench_plan *plan, struct bench_cost costs[BENCH_COSTS_MAX]);
 

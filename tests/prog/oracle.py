@@ -6,7 +6,7 @@
     judge(packet, policy, level)   the order of judgement              -> the object that `simulate -j` prints
 
 It is slow and obvious where the program is fast and clever; nothing here may be copied from the C code. Rules have the
-numbers of the order of judgement in DESIGN.md.
+numbers of the order of judgement in bpf/verdict.h and docs/spillway.8.
 
 What the prose leaves open is settled here, so that both sides have one place to look it up:
   - A source counts as read when the fixed part of the IP header is there and its version is right. So IHL < 5 or a
