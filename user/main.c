@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cmd/cmd.h"
+#include "cmd/options.h"
 
 static const struct spw_verb *const verbs[] = {
 	&spw_verb_run,	 &spw_verb_check,    &spw_verb_apply,	&spw_verb_confirm, &spw_verb_status,  &spw_verb_top,

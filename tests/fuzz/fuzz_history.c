@@ -13,7 +13,8 @@
 
 #include "fuzz.h"
 #include "user/base/text.h"
-#include "user/store/history_parts.h"
+#include "user/store/history_format.h"
+#include "user/store/history_reader.h"
 
 #define DECIDED_MAX 4 /* ticks of an input that are decided on again; more would only take longer */
 

@@ -18,7 +18,8 @@
 #include <cmocka.h>
 
 #include "user/store/history.h"
-#include "user/store/history_parts.h"
+#include "user/store/history_format.h"
+#include "user/store/history_reader.h"
 #include "user/store/learned.h"
 #include "user/store/thinning.h"
 
@@ -436,6 +437,23 @@ static void damage_costs_what_it_hits(void **state)
 }
 
 /* Garbage with right checksums: what a foreign or hostile file may hold. */
+/* The check value that catalogues of CRCs give for CRC-32/ISO-HDLC; files of earlier versions depend on it. */
+static void blocks_are_checked_by_crc32(void **state)
+{
+	static const char digits[] = "123456789";
+	struct spw_history_block block;
+	FILE *file = tmpfile();
+
+	(void)state;
+	assert_int_equal(spw_history_write_block(fileno(file), SPW_BLOCK_TICKS, digits, 9), 0);
+	rewind(file);
+	assert_int_equal(fread(&block, sizeof(block), 1, file), 1);
+	assert_int_equal(block.check, 0xcbf43926 ^ SPW_BLOCK_TICKS);
+	assert_int_equal(block.bytes, 9);
+	fclose(file);
+	assert_int_equal(spw_history_check(0, "", 0), 0);
+}
+
 static void rubbish_is_refused(void **state)
 {
 	struct spw_history_file head = {SPW_HISTORY_MAGIC, SPW_HISTORY_VERSION, 0};
@@ -457,7 +475,7 @@ static void rubbish_is_refused(void **state)
 						   (u8)(1 + round % 3),
 						   {0},
 						   (u32)count,
-						   spw_history_crc(rubbish, count) ^ (1 + round % 3)};
+						   spw_history_check((u8)(1 + round % 3), rubbish, count)};
 		if (round % 2) /* a right policy before it */
 			fwrite(content, 1,
 			       sizeof(head) + sizeof(block) + ((struct spw_history_block *)(content + 16))->bytes,
@@ -747,6 +765,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(deciding_again_is_the_same, make_folder, remove_folder),
 		cmocka_unit_test_setup_teardown(a_torn_history_is_read_up_to_the_tear, make_folder, remove_folder),
 		cmocka_unit_test_setup_teardown(damage_costs_what_it_hits, make_folder, remove_folder),
+		cmocka_unit_test(blocks_are_checked_by_crc32),
 		cmocka_unit_test_setup_teardown(rubbish_is_refused, make_folder, remove_folder),
 		cmocka_unit_test_setup_teardown(the_history_is_bounded_and_thinned, make_folder, remove_folder),
 		cmocka_unit_test_setup_teardown(a_full_disk_stops_the_history_and_not_the_agent, make_folder,

@@ -13,6 +13,7 @@
 #include "config/policy.h"
 #include "core/control/signal_notes.h"
 #include "store/history.h"
+#include "store/learned.h"
 #include "view/explain.h"
 
 struct journal;

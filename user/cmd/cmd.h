@@ -9,12 +9,20 @@
 
 #include "config/config.h"
 #include "kernel/pins.h"
-#include "options.h"
 
 enum spw_exit {
 	SPW_EXIT_DONE = 0,
 	SPW_EXIT_FAILED = 1,
 	SPW_EXIT_USAGE = 2,
+};
+
+enum { SPW_OPTIONS_MAX = 8 }; /* of one verb */
+
+struct spw_option {
+	const char *name;  /* "level", without its dashes */
+	char brief;	   /* 'q'; 0: none */
+	const char *value; /* "FILE", or the words to choose from: "green|yellow|orange|red"; NULL: takes no value */
+	const char *help;
 };
 
 /* How a verb was called. */

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "net/control_client.h"
-#include "store/history.h"
+#include "store/history_reader.h"
 #include "view/explain.h"
 #include "cmd.h"
 #include "look.h"

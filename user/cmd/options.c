@@ -5,8 +5,6 @@
 #include <getopt.h>
 #include <string.h>
 
-#include "cmd.h"
-
 enum global {
 	CONFIG,
 	JSON,

@@ -8,17 +8,7 @@
 
 #include <stdio.h>
 
-struct spw_call;
-struct spw_verb;
-
-enum { SPW_OPTIONS_MAX = 8 }; /* of one verb */
-
-struct spw_option {
-	const char *name;  /* "level", without its dashes */
-	char brief;	   /* 'q'; 0: none */
-	const char *value; /* "FILE", or the words to choose from: "green|yellow|orange|red"; NULL: takes no value */
-	const char *help;
-};
+#include "cmd.h"
 
 /**
  * spw_options_read() - read options with getopt_long(3): `--key value` or `--key=value`, anywhere behind argv[0].

@@ -9,7 +9,7 @@
 #include "core/words.h"
 #include "base/cleanup.h"
 #include "store/events.h"
-#include "store/history.h"
+#include "store/history_reader.h"
 #include "view/parts.h"
 #include "cmd.h"
 

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "history_parts.h"
+#include "history_format.h"
 #include "base/log.h"
 #include "thinning.h"
 

@@ -10,7 +10,8 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "history_parts.h"
+#include "history_format.h"
+#include "history_reader.h"
 
 #define UNFINISHED "history.thinned"
 

@@ -9,7 +9,6 @@
 
 #include "core/control/rules.h"
 #include "core/words.h"
-#include "reason.h"
 
 #define LABEL	     "  %-11s"
 #define NS_PER_S     1000000000ull
@@ -310,4 +309,12 @@ void spw_view_explain(FILE *out, const struct spw_explanation *explanation, stru
 	fputc('\n', out);
 	put_signals(out, explanation);
 	put_changes(out, explanation);
+}
+
+void spw_changes_add(struct spw_changes *changes, const struct spw_change *change)
+{
+	if (changes->count < SPW_CHANGES_KEPT)
+		changes->count++;
+	memmove(&changes->changes[1], &changes->changes[0], (changes->count - 1) * sizeof(changes->changes[0]));
+	changes->changes[0] = *change;
 }

@@ -8,6 +8,7 @@
 
 #include "config/policy.h"
 #include "core/control/signal_notes.h"
+#include "reason.h"
 #include "view.h"
 
 /* A change of the level, as it was said when it came. */
@@ -43,14 +44,6 @@ struct spw_explanation {
 	const char *note;		      /* said first, as "the agent is not running; ..."; NULL */
 	bool utc;			      /* times of day in UTC; else local */
 };
-
-/**
- * spw_reason() - why the level is what it is: "shop: demand 5,200/s exceeds budget 950/s by 4,250/s; unknown and
- * international can give 3,900/s, domestic gives 350/s". No full stop at the end, one line.
- * Returns @text, cut to @bytes.
- */
-const char *spw_reason(const struct spw_named_policy *policy, const struct spw_decision *decision, char *text,
-		       size_t bytes);
 
 void spw_view_explain(FILE *out, const struct spw_explanation *explanation, struct spw_style style);
 json_t *spw_view_explain_json(const struct spw_explanation *explanation);

@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "core/words.h"
-#include "explain.h"
 #include "reason.h"
 
 #define ROUNDING 0.5
@@ -155,12 +154,4 @@ const char *spw_reason(const struct spw_named_policy *policy, const struct spw_d
 	snprintf(text, bytes, "%s", whole ? whole : "");
 	free(whole);
 	return text;
-}
-
-void spw_changes_add(struct spw_changes *changes, const struct spw_change *change)
-{
-	if (changes->count < SPW_CHANGES_KEPT)
-		changes->count++;
-	memmove(&changes->changes[1], &changes->changes[0], (changes->count - 1) * sizeof(changes->changes[0]));
-	changes->changes[0] = *change;
 }

@@ -1,10 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Parts of sentences about decisions, shared by reason.c and the explain files alone. */
+/* Why the level is what it is, in one sentence, and the parts that explain.c and explain_json.c share with it. */
 #ifndef SPW_VIEW_REASON_H
 #define SPW_VIEW_REASON_H
 
 #include "config/policy.h"
 #include "parts.h"
+
+/**
+ * spw_reason() - why the level is what it is: "shop: demand 5,200/s exceeds budget 950/s by 4,250/s; unknown and
+ * international can give 3,900/s, domestic gives 350/s". No full stop at the end, one line.
+ * Returns @text, cut to @bytes.
+ */
+const char *spw_reason(const struct spw_named_policy *policy, const struct spw_decision *decision, char *text,
+		       size_t bytes);
 
 /** spw_per_second() - "5,200/s"; below ten with a tenth. Returns @text. */
 const char *spw_per_second(double rate, char text[SPW_SHORT_TEXT]);

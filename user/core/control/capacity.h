@@ -6,7 +6,7 @@
 #ifndef SPW_CORE_CAPACITY_H
 #define SPW_CORE_CAPACITY_H
 
-#include "decide.h"
+#include "decision.h"
 #include "rates.h"
 
 /* A test of change: what speaks for another rate, and what was served since it began to. */

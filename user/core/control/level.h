@@ -5,7 +5,7 @@
 #ifndef SPW_CORE_LEVEL_H
 #define SPW_CORE_LEVEL_H
 
-#include "decide.h"
+#include "decision.h"
 
 /* From tick to tick. Begin with all zero. */
 struct spw_level_memory {

@@ -2,7 +2,6 @@
 /* Facts of two ticks -> rates of the time between. See rates.h. */
 #include <string.h>
 
-#include "decide.h"
 #include "rates.h"
 
 #define SECOND_NS	 1e9

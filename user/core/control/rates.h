@@ -9,7 +9,7 @@
 #ifndef SPW_CORE_RATES_H
 #define SPW_CORE_RATES_H
 
-#include "decide.h"
+#include "decision.h"
 #include "facts.h"
 
 /* New work of one class in this tick, per second. */

@@ -6,7 +6,7 @@
 #ifndef SPW_CORE_SHARE_H
 #define SPW_CORE_SHARE_H
 
-#include "decide.h"
+#include "decision.h"
 
 /* Of one class of one service, from tick to tick. */
 struct spw_share_memory {

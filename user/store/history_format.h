@@ -1,12 +1,28 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What the writer and the reader of the history share: blocks, names of segments, the policy as JSON. */
-#ifndef SPW_IO_HISTORY_PARTS_H
-#define SPW_IO_HISTORY_PARTS_H
+/*
+ * The history on disk, version 1; numbers are little-endian. Files are <state_dir>/history.NNNNNN, in the order of their
+ * numbers; an agent never continues a file of another run. A file is eight bytes "spwhist" NUL, u32 version, u32 0, and
+ * then blocks:
+ *
+ *   u32 magic "spwb" | u8 kind | u8[3] 0 | u32 bytes | u32 check | bytes
+ *
+ *   check    CRC-32 of the bytes (IEEE 802.3, zlib's crc32()), exclusive-or the kind
+ *   kind 1   policy as JSON: what the following ticks were decided by, names of classes (by rank) and services, both
+ *            clocks at that moment, what was learned of each service; at the begin of a file and after a reload
+ *   kind 2   ticks, the first one in full: as the difference to a record of zeros
+ *   kind 3   ticks, continuing the block before
+ *
+ * Ticks follow each other in the form of core/control/record.h. A block is written by one write() per second. A block
+ * that is torn or damaged costs only the ticks up to the next block of kind 1 or 2.
+ */
+#ifndef SPW_STORE_HISTORY_FORMAT_H
+#define SPW_STORE_HISTORY_FORMAT_H
 
 #include <jansson.h>
 #include <stddef.h>
 
-#include "history.h"
+#include "config/policy.h"
+#include "core/control/record.h"
 
 #define SPW_HISTORY_MAGIC   "spwhist"
 #define SPW_HISTORY_VERSION 1u
@@ -33,15 +49,15 @@ struct spw_history_block {
 	u8 kind;
 	u8 reserved[3];
 	u32 bytes;
-	u32 crc;
+	u32 check;
 };
 
 _Static_assert(sizeof(struct spw_history_file) == 16, "begins each file of the history");
 _Static_assert(sizeof(struct spw_history_block) == 16, "begins each block of the history");
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the history is written as it lies in memory");
 
-/** spw_history_crc() - CRC-32 of IEEE 802.3 (polynomial 0xedb88320, reflected). */
-u32 spw_history_crc(const void *bytes, size_t count);
+/** spw_history_check() - the checksum of a block. */
+u32 spw_history_check(u8 kind, const void *bytes, size_t count);
 
 /** spw_history_write_block() - 0 or -errno; a part of it may have been written then. */
 int spw_history_write_block(int fd, u8 kind, const void *bytes, size_t count);

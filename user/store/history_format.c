@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* What the writer and the reader of the history share. */
-#include "history_parts.h"
+#include "history_format.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -9,31 +9,19 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/uio.h>
+#include <zlib.h>
 
 #include "base/text.h"
 
-u32 spw_history_crc(const void *bytes, size_t count)
+u32 spw_history_check(u8 kind, const void *bytes, size_t count)
 {
-	static u32 table[256];
-	const u8 *at = bytes;
-	u32 crc = ~0u;
-
-	/* Downwards, so that table[1] tells that it is done. */
-	for (u32 i = 256; !table[1] && i-- > 0;) {
-		u32 entry = i;
-
-		for (u32 bit = 0; bit < 8; bit++)
-			entry = entry & 1 ? entry >> 1 ^ 0xedb88320u : entry >> 1;
-		table[i] = entry;
-	}
-	while (count--)
-		crc = table[(crc ^ *at++) & 0xff] ^ crc >> 8;
-	return ~crc;
+	return (u32)crc32_z(0, bytes, count) ^ kind;
 }
 
 int spw_history_write_block(int fd, u8 kind, const void *bytes, size_t count)
 {
-	struct spw_history_block block = {SPW_BLOCK_MAGIC, kind, {0}, (u32)count, spw_history_crc(bytes, count) ^ kind};
+	struct spw_history_block block = {
+		SPW_BLOCK_MAGIC, kind, {0}, (u32)count, spw_history_check(kind, bytes, count)};
 	struct iovec parts[] = {{&block, sizeof(block)}, {(void *)bytes, count}};
 	ssize_t written = writev(fd, parts, 2);
 

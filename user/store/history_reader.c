@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Reading the history back: segment by segment, block by block, past whatever is damaged. */
+/* Segment by segment, block by block, past whatever is damaged. */
+#include "history_reader.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
@@ -10,7 +12,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "history_parts.h"
+#include "history_format.h"
 
 enum {
 	TRIES_MAX = 1000, /* places in one file that look like a block and are none; behind that the rest is given up */
@@ -116,7 +118,7 @@ static bool block_at(struct spw_history_reader *reader, size_t at, struct spw_hi
 	    block->bytes > reader->count - at - sizeof(*block))
 		return false;
 	return !block->reserved[0] && !block->reserved[1] && !block->reserved[2] &&
-	       (spw_history_crc(reader->bytes + at + sizeof(*block), block->bytes) ^ block->kind) == block->crc;
+	       spw_history_check(block->kind, reader->bytes + at + sizeof(*block), block->bytes) == block->check;
 }
 
 /* The next block that is whole, at or behind where the reader stands. Returns false at the end. */
