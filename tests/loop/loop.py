@@ -686,6 +686,12 @@ def _sawtooth(capacity, seconds):
     return " ".join([f"{seconds / 4:g}:{0.8 * capacity:.0f}-{1.2 * capacity:.0f}*"] * 4)
 
 
+def _stall(load, seconds_long, at_s):
+    """The server stops for so long, @at_s after the measured part began (before it: in the calm)."""
+    return Scenario(load, lambda capacity, seconds: f"{seconds:g}:{load * capacity:.0f}*",
+                    lambda server, _seconds: [(at_s, server.pause), (at_s + seconds_long, server.resume)])
+
+
 SCENARIOS = {
     "steady": _step(0.9),
     "steady-low": _step(0.6),
@@ -698,6 +704,10 @@ SCENARIOS = {
                               lambda server, seconds: [(seconds * 0.2, server.lose_half), (seconds * 0.7, server.regain)]),
     "herd": Scenario(0.8, lambda capacity, seconds: f"{seconds:g}:{0.8 * capacity:.0f}*",
                      lambda server, seconds: [(0, server.pause), (seconds / 3, server.resume)]),
+    "stall-200": _stall(0.65, 0.2, 2),
+    "stall-400": _stall(0.65, 0.4, 2),
+    "stall-then-2": _stall(2, 0.3, -1.2),
+    "stall-then-10": _stall(10, 0.3, -1.2),
     "keep-alive": Scenario(2, lambda capacity, seconds: f"{seconds:g}:{2 * capacity:.0f}*",
                            options=("--persistent", 400)),
     "pages": Scenario(2, lambda capacity, seconds: f"{seconds:g}:{capacity / 4:.0f}*", options=("--page", 8)),

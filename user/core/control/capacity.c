@@ -21,8 +21,8 @@
  * which a tick cut short by a stall is not, the estimate is what was served since that sum left zero. A first estimate
  * rests on FIRST_WORK pieces, and is taken to be OPTIMISM pieces more: who knows little sheds nobody for it.
  *
- * The windowed maximum of BBR was tried in place of the mean: it is proof against ticks that were not busy, but those
- * are told apart here, and it is too high by what chance adds to the largest of several counts (6 to 15 %).
+ * BBR's windowed maximum is not needed, as ticks that were not busy are told apart; and it would be too high by what
+ * chance adds to the largest of several counts: of ten samples of 100 pieces, 15 %.
  *
  * When nothing waits, nothing is measured: served is what was admitted. The estimate never falls then. While the limit
  * binds it creeps upwards by the configured share a second. Where somebody is refused and yet waits are far below those
@@ -37,45 +37,7 @@
  * stands still, for as long as a pause may last (PAUSE_SECONDS): beyond that it sustains nothing.
  */
 #include "capacity.h"
-
-/* Measuring. */
-#define SERVED_SECONDS 0.5  /* s: served and admitted are smoothed over so long before they are compared */
-#define WINDOW_SECONDS 1.5  /* s of busy time that the mean remembers, */
-#define WINDOW_WORK    100. /* or so much work, if that takes longer: 10 % of noise */
-#define SILENCE	       5.0  /* pieces of work that chance leaves out: once in 150 */
-#define CHANGE	       0.75 /* ratio of rates that is told apart; its inverse upwards */
-#define LN_CHANGE      (-0.28768207245178085)
-#define EVIDENCE       12.5 /* nats: five standard deviations */
-#define LEAST_SECONDS  0.4  /* s of busy time that show a change */
-#define FIRST_WORK     20.0 /* pieces: a first estimate rests on so many, */
-#define FIRST_SECONDS  1.0  /* or on so long a time, and a quarter of that */
-#define OPTIMISM       7.0  /* pieces */
-#define SURGE	       2.0  /* so many times what came before, and what is served, is a surge and explains the queue */
-/* Bounds of what is believed. */
-#define PROOF	    0.1 /* served differs by this share from admitted: a queue grows or drains, so it is the capacity */
-#define UNPROVEN    0.5 /* without such a proof the capacity falls no lower than to this share of the proven */
-#define SEEN_MARGIN 1.25 /* it is never more than what was seen served, and this margin; nor is a set one upheld */
-/* Searching upwards. */
-#define IDLE_PART	     8	  /* waits below this part of the usual are those of a server with little to do */
-#define TRIAL		     2.0  /* times: a step */
-#define TRIAL_SECONDS	     0.3  /* s between steps */
-#define TRIAL_MOST_SECONDS   30.0 /* s: one that was too much doubles it, one that was not halves it */
-#define TRIAL_FAILED_SECONDS 1.0  /* s: saturation so soon after a step is due to it */
-/* Pressing and saying. */
-#define CURB_PER_S	    0.1 /* how fast guards and probe press, and a full accept queue */
-#define GUARDED_SECONDS	    0.5 /* guards and probe count when they last */
-#define OVERWHELMED_SECONDS 2.0
-#define OVERWHELMED_TARGETS 5
-#define STRAIN_WORK	    200. /* pieces of work or a second, whichever is longer, without a new low: the wait stays */
-#define NEW_LOW		    0.94
-#define STRAIN_SECONDS	    1.7 /* s: time constant of the integral */
-#define PAUSE_SECONDS	    1.2 /* s: a server that stands still for longer is out of order */
-#define USUAL_TARGETS	    3	/* no wait above so many targets is usual */
-#define LASTING_SECONDS	    0.7 /* what shares are dealt from is the law's mean over so long */
-#define SINK_PER_S	    0.1 /* and sinks no faster */
-#define HELPLESS_SECONDS    5.0
-#define HELPLESS_SHARE	    0.5 /* of the capacity: with less admitted than this, shedding should have helped */
-#define RECOVERED_SHARE	    0.7
+#include "constants.h"
 
 static bool above(const struct spw_reading *reading, double limit)
 {
@@ -106,9 +68,9 @@ static void press(struct spw_capacity_memory *memory, const struct spw_policy *p
 	double step = guarded ? -CURB_PER_S : policy->probe_per_s;
 
 	memory->guarded_s = guarded ? memory->guarded_s + seconds : 0;
-	if (!guarded || memory->guarded_s >= GUARDED_SECONDS)
+	if (!guarded || memory->guarded_s >= LASTED_SECONDS)
 		memory->curb = spw_bounded(memory->curb + step * seconds, policy->floor, 1);
-	if (memory->guarded_s >= GUARDED_SECONDS && memory->learned.capacity_per_s <= 0) {
+	if (memory->guarded_s >= LASTED_SECONDS && memory->learned.capacity_per_s <= 0) {
 		memory->learned.capacity_per_s = memory->admitted_per_s;
 		memory->confirmed = true;
 	}
@@ -193,17 +155,24 @@ static void learn_first(struct spw_capacity_memory *memory, double served, doubl
 	memory->first_served += served;
 	memory->first_s += seconds;
 	if (memory->first_served < FIRST_WORK &&
-	    (memory->first_s < FIRST_SECONDS || memory->first_served < FIRST_WORK / 4))
+	    (memory->first_s < WINDOW_SECONDS || memory->first_served < FIRST_WORK / 4))
 		return;
 	memory->confirmed = true;
 	begin_from(memory, memory->first_served / memory->first_s, memory->first_s);
 }
 
-/* One step of the sum for a rate @ratio times @expected. True: the rate is another one. */
-static bool has_changed(struct spw_change *change, double ratio, double log_ratio, double served, double expected,
-			double seconds)
+/* Natural logarithm of a ratio near 1, by the series of artanh: to five digits from 1/2 to 2. */
+static double ln(double ratio)
 {
-	change->evidence += served * log_ratio + expected * (1 - ratio);
+	double z = (ratio - 1) / (ratio + 1);
+
+	return 2 * z * (1 + z * z / 3 + z * z * z * z / 5);
+}
+
+/* One step of the sum for a rate @ratio times @expected. True: the rate is another one. */
+static bool has_changed(struct spw_change *change, double ratio, double served, double expected, double seconds)
+{
+	change->evidence += served * ln(ratio) + expected * (1 - ratio);
 	if (change->evidence <= 0) {
 		*change = (struct spw_change){0};
 		return false;
@@ -237,11 +206,11 @@ static void learn_busy(struct spw_capacity_memory *memory, const struct spw_poli
 	memory->busy_s += seconds;
 	if (rates->queue_full) /* what was admitted is lost behind our back: served is not known */
 		now = *capacity * (1 - CURB_PER_S * seconds);
-	else if (has_changed(&memory->fall, CHANGE, LN_CHANGE, served, expected, seconds)) {
+	else if (has_changed(&memory->fall, CHANGE, served, expected, seconds)) {
 		now = memory->fall.served / memory->fall.seconds;
 		memory->known_s = memory->fall.seconds;
 		memory->fall = (struct spw_change){0};
-	} else if (has_changed(&memory->rise, 1 / CHANGE, -LN_CHANGE, served, expected, seconds)) {
+	} else if (has_changed(&memory->rise, 1 / CHANGE, served, expected, seconds)) {
 		now = memory->rise.served / memory->rise.seconds;
 		memory->known_s = memory->rise.seconds;
 		memory->rise = (struct spw_change){0};
@@ -356,7 +325,7 @@ static void watch_helpless(struct spw_capacity_memory *memory, double capacity, 
 	bool wanting = memory->saturated_s > 0 && !is_draining(memory) &&
 		       memory->admitted_per_s < HELPLESS_SHARE * capacity;
 
-	if (memory->saturated_s <= 0 || memory->admitted_per_s > RECOVERED_SHARE * capacity)
+	if (memory->saturated_s <= 0 || memory->admitted_per_s > HELPLESS_SHARE * capacity)
 		memory->wanting_s -= 5 * seconds;
 	else if (wanting)
 		memory->wanting_s += seconds;
@@ -475,9 +444,9 @@ void spw_capacity_take(struct spw_capacity_memory *memory, const struct spw_poli
 			   : known <= 0	       ? SPW_CAPACITY_UNKNOWN
 			   : memory->confirmed ? SPW_CAPACITY_LEARNED
 					       : SPW_CAPACITY_RESTORED;
-	capacity->saturated = memory->saturated || memory->guarded_s >= GUARDED_SECONDS;
-	capacity->overwhelmed = memory->saturated_s >= OVERWHELMED_SECONDS || memory->guarded_s >= GUARDED_SECONDS ||
-				rates->wait_ns >= OVERWHELMED_TARGETS * service->wait_target_ns;
+	capacity->saturated = memory->saturated || memory->guarded_s >= LASTED_SECONDS;
+	capacity->overwhelmed = memory->saturated_s >= OVERWHELMED_SECONDS || memory->guarded_s >= LASTED_SECONDS ||
+				(double)rates->wait_ns >= OVERWHELMED_TARGETS * (double)service->wait_target_ns;
 	capacity->helpless = memory->helpless;
 	capacity->trial = memory->trial_s > 0 && memory->since_trial_s < TRIAL_FAILED_SECONDS;
 	capacity->sustained = policy->eta - memory->strain;

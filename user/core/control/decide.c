@@ -75,36 +75,14 @@
 #include <string.h>
 
 #include "capacity.h"
+#include "constants.h"
 #include "decide.h"
 #include "level.h"
 #include "rates.h"
 #include "share.h"
 
-#define SECOND_NS	   1000000000ull
-#define GAP_NS		   SECOND_NS /* rule 1 */
-#define BURST		   1.15	     /* rule 4 */
-#define STEADY		   1.02	     /* rule 4 */
-#define SPARE		   0.97	     /* rule 7 */
-#define SPARE_BURST	   1.05	     /* rule 7 */
-#define FAR_BELOW	   0.7	     /* rule 4: it has ended */
-#define LIFT		   1.1	     /* rule 11 */
-#define BINDS		   0.85	     /* rule 16: the limit binds if so much of the budget is used */
-#define FAST_SECONDS	   0.3	     /* loads: what a level rises by */
-#define FAST_WORK	   150.0     /* at least over so much work: 6 % of noise */
-#define SLOW_SECONDS	   2.0	     /* what it falls by */
-#define SLOW_WORK	   600.0
-#define FAST_MOST	   1.0
-#define SLOW_MOST	   6.0
-#define SHARE_SECONDS	   1.0
-#define STEP_TIMES	   1.5 /* a step is more than so many times what was */
-#define STEP_DEVIATIONS	   6   /* and more than so many of the usual deviations, */
-#define STEP_CLEAR	   2   /* in two ticks or more, or so many times as far in one */
-#define BURST_SECONDS	   10.0
-#define BURST_MOST	   16.0
-#define BURST_FAR	   9.0
-#define HURRY_SECONDS	   0.5 /* rule 22: so long after a step, or where one tick alone is beyond chance */
-#define HURRY_MOST_SECONDS 2.0
-#define CROWDED		   0.985 /* rule 19: who admits so much of the budget refuses some who are in the share */
+#define SECOND_NS 1000000000ull
+#define GAP_NS	  SECOND_NS /* rule 1 */
 
 struct service_memory {
 	struct spw_rates_memory rates;
@@ -225,12 +203,12 @@ static double longer(double least, double most, double work, double capacity_per
 static void learn_burst(struct spw_share_memory *share, double load, double seconds)
 {
 	double mean = share->fast_per_s * seconds, more = load * seconds - mean;
-	double burst = spw_bounded(share->burst, 1, BURST_MOST);
+	double burst = spw_bounded(share->burst, 1, PAGE_MOST);
 
 	/* A count far off, as at the end of a load, says nothing of how they come. */
 	more = more * more / (mean + 1);
-	if (more < BURST_FAR * burst)
-		share->burst = spw_bounded(spw_smooth(burst, more, seconds, BURST_SECONDS), 1, BURST_MOST);
+	if (more < PAGE_FAR * burst)
+		share->burst = spw_bounded(spw_smooth(burst, more, seconds, PAGE_SECONDS), 1, PAGE_MOST);
 }
 
 /*
@@ -253,7 +231,7 @@ static bool is_step(struct spw_share_memory *share, double load, double seconds)
 	share->odd_work += load * seconds;
 	mean = before * share->odd_s;
 	more = share->odd_work - mean;
-	spread = spw_bounded(share->burst, 1, BURST_MOST) * mean + 1;
+	spread = spw_bounded(share->burst, 1, PAGE_MOST) * mean + 1;
 	deviations = more * more / (STEP_DEVIATIONS * STEP_DEVIATIONS * spread);
 	return deviations > STEP_CLEAR * STEP_CLEAR || (deviations > 1 && share->odd_s > seconds * 1.5);
 }
@@ -293,7 +271,7 @@ static double burst_of(const struct service_memory *service, u32 classes_count)
 		spread += service->shares[i].burst * service->shares[i].slow_per_s;
 		total += service->shares[i].slow_per_s;
 	}
-	return total > 0 ? spw_bounded(spread / total, 1, BURST_MOST) : 1;
+	return total > 0 ? spw_bounded(spread / total, 1, PAGE_MOST) : 1;
 }
 
 static void smooth_loads(struct service_memory *service, u32 classes_count, double seconds)

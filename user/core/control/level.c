@@ -1,13 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* The level of one service: rules 7 to 10 of decide.c. See level.h. */
+#include "constants.h"
 #include "level.h"
 #include "rates.h"
-
-#define HOLD_MOST    16	 /* times the hold: flapping doubles it up to there */
-#define FLAP_HOLDS   2	 /* up again within so many holds of a step down is flapping */
-#define CALM_HOLDS   6	 /* so many holds without flapping halve it */
-#define PART_HOLDS   2	 /* while the load goes on, a step down comes so many holds after any change */
-#define STEP_SECONDS 4.0 /* after the first step down the next ones follow at this distance, or half a hold */
 
 static void rise(struct spw_level_memory *memory, u8 to, double base_hold_s)
 {

@@ -1,17 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Which share of its sources a class has admitted: rules 19 to 21 of decide.c. See share.h. */
+#include "constants.h"
 #include "rates.h"
 #include "share.h"
-
-#define FILL	       0.98 /* of what is left: the budget then rarely refuses those who are in the share */
-#define FAR	       0.7  /* an aim below this part of the share is far below: it falls at once */
-#define GENTLE_SECONDS 1.0  /* otherwise it moves with this time constant, */
-#define USED_LEAST     0.3  /* upwards the faster, the less of what is left is used: down to this part of it */
-#define NEAR	       0.02 /* as near to 1 it is 1 */
-#define WEIGHT_SECONDS 0.5  /* what sources weigh is learned over so long */
-#define WEIGHT_PER_S   0.3  /* or grows at this pace where only the total tells that they are too many */
-#define WEIGHT_MOST    4.0
-#define ROOMY	       1.03 /* a class that was not whole becomes so once so much of its load has room */
 
 void spw_share_begin(struct spw_share_memory *memory)
 {
