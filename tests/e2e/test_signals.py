@@ -888,6 +888,7 @@ def secure_server(namespace, folder):
 def names_and_tls(tap, world):
     """https and names, beside a name server that never answers and a proxy in the environment."""
     shop = world.namespace("shop")
+    Page.value = 3
     (world.folder / "hosts").write_text("127.0.0.1 localhost shop.example other.example\n")
     (world.folder / "resolv.conf").write_text("nameserver 127.0.0.1\noptions timeout:5 attempts:2\n")
     (world.folder / "nsswitch.conf").write_text("hosts: files dns\n")

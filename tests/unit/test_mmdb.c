@@ -310,10 +310,12 @@ static void test_configuration(void **state)
 		     "c:3:32: '0' is not an AS number; write 64500 or AS64500\n"
 		     "c:3:35: '4294967296' is not an AS number; write 64500 or AS64500\n"
 		     "c:3:50: AS7 is given twice, first at line 3\n");
-	expect_error("  a: {mmdb: c.mmdb, countries: [UK, '!EL', us]}\n  b: {}\n",
-		     "c:3:33: 'UK' is not a country; did you mean 'GB'?\n"
-		     "c:3:37: '!EL' is not a country; did you mean '!GR'?\n"
-		     "c:3:44: 'us' is not a country; did you mean 'US'?\n");
+	expect_error(
+		"  a: {mmdb: c.mmdb, countries: [UK, '!EL', us]}\n  b: {}\n",
+		"warning: c:3:33: 'UK' is no assigned country code, so few addresses are listed under it; did you mean 'GB'?\n"
+		"warning: c:3:37: '!EL' is no assigned country code, so few addresses are listed under it; did you mean '!GR'?\n"
+		"warning: c:3:37: '!EL' has no effect beside countries that are named\n"
+		"c:3:44: 'us' is not a country; did you mean 'US'?\n");
 }
 
 #define IN_FOLDER(name, test)                                                                                          \

@@ -122,7 +122,10 @@ static void read_inline(struct spw_reader *reader, const struct spw_node *value,
 	reader->inline_prefixes += list->prefixes_count;
 }
 
-/* Codes that ISO 3166 has not assigned, and what is meant by them; NULL: it is none of these. */
+/*
+ * What is meant by a code that ISO 3166 has not assigned; NULL: it is none of these. Real tables have a few ranges under
+ * some of them (UK, SU), so they are taken, with a warning; one that a table does not know is refused when that is read.
+ */
 static const char *country_slip(const char *code)
 {
 	static const char slips[][2][3] = {{"UK", "GB"}, {"EN", "GB"}, {"EL", "GR"}, {"JA", "JP"}, {"KO", "KR"},
@@ -159,11 +162,16 @@ static bool parse_country(struct spw_reader *reader, const struct spw_node *node
 	for (int i = 0; i < 2 && is_letter(code[i]); i++)
 		upper[i] = (char)(code[i] & ~0x20);
 	slip = country_slip(upper);
-	if (slip || (*upper && memcmp(upper, code, 2))) {
+	if (*upper && memcmp(upper, code, 2)) {
 		spw_error(reader->diagnostics, node->place, "'%s' is not a country; did you mean '%s%s'?", text,
 			  country->negated ? "!" : "", slip ? slip : upper);
 		return false;
 	}
+	if (slip)
+		spw_warning(
+			reader->diagnostics, node->place,
+			"'%s' is no assigned country code, so few addresses are listed under it; did you mean '%s%s'?",
+			text, country->negated ? "!" : "", slip);
 	return true;
 }
 
