@@ -5,6 +5,7 @@
  */
 #include "memory.h"
 
+#include <string.h>
 #include <sys/mman.h>
 
 #include "util.h"
