@@ -77,15 +77,15 @@ print-%:
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: all objects help deps check test vmtest bench bench-flood bench-signals bench-loop demo install uninstall vmlinux \
-	lint lint-format lint-tidy lint-shell format clean fuzz pure tests debug matrix compdb FORCE
+	lint lint-format lint-tidy lint-shell format clean fuzz pure layers tests debug matrix compdb FORCE
 all: $(BUILD)/spillway
 
 help:
 	@sed -n 's/^## //p' $(firstword $(MAKEFILE_LIST)) | sed 's,\$$(BUILD),$(BUILD),'
 
 ## all      build $(BUILD)/spillway (the default)
-# Calls of the core are checked here, in the ordinary build. Sanitizers add calls of their own.
-CHECKS := $(if $(findstring -fsanitize,$(CFLAGS)),,$(BUILD)/pure.stamp)
+# Layers and calls of the core are checked here, in the ordinary build. Sanitizers add calls of their own.
+CHECKS := $(if $(findstring -fsanitize,$(CFLAGS)),,$(BUILD)/pure.stamp $(BUILD)/layers.stamp)
 $(BUILD)/spillway: $(OBJ) $(BUILD)/sources | $(CHECKS)
 	$(say) LINK $@
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(OBJ) $(PKG_LIBS)
@@ -147,6 +147,13 @@ $(BUILD)/pure.stamp: $(CORE_OBJ) tests/pure
 	$(Q)touch $@
 ## pure     check that user/core calls nothing but memory and comparison
 pure: $(BUILD)/pure.stamp
+
+$(BUILD)/layers.stamp: $(OBJ) $(BUILD)/sources tests/layers
+	$(say) LAYERS user
+	$(Q)tests/layers $(OBJ)
+	$(Q)touch $@
+## layers   check which folder includes which, that no files form a circle, and who calls libbpf and sockets
+layers: $(BUILD)/layers.stamp
 
 SAN_CC = $(CC) $(CFLAGS) $(SAN)
 $(BUILD)/tests/unit/%: $(BUILD)/san/tests/unit/%.o $(BUILD)/sources | $(SAN_LIBS)
