@@ -7,81 +7,42 @@
 #include "core/words.h"
 #include "page.h"
 
-void put_series(struct page *page, const char *suffix, const struct label *labels)
-{
-	const struct page_family *family = page->family;
-	const char *separator = "{";
-
-	if (!page->begun)
-		fprintf(page->out, "# HELP %s %s\n# TYPE %s %s\n", family->name, family->help, family->name,
-			family->type);
-	page->begun = true;
-	fprintf(page->out, "%s%s", family->name, suffix);
-	for (; labels && labels->name; labels++) {
-		fprintf(page->out, "%s%s=\"", separator, labels->name);
-		spw_put_text(page->out, labels->value, SPW_FOR_LABEL);
-		putc('"', page->out);
-		separator = ",";
-	}
-	fputs(*separator == ',' ? "} " : " ", page->out);
-}
-
-void put_count(struct page *page, const struct label *labels, u64 count)
-{
-	put_series(page, "", labels);
-	fprintf(page->out, "%llu\n", (unsigned long long)count);
-}
-
-void put_seconds(struct page *page, const struct label *labels, u64 ns)
-{
-	put_series(page, "", labels);
-	fprintf(page->out, "%llu.%09llu\n", (unsigned long long)(ns / 1000000000),
-		(unsigned long long)(ns % 1000000000));
-}
-
-void put_number(struct page *page, const struct label *labels, double value)
-{
-	put_series(page, "", labels);
-	fprintf(page->out, "%.9g\n", value - value == 0 ? value : 0.0);
-}
-
-typedef void emit_family(struct page *page, const struct spw_snapshot *snapshot);
-
-struct family {
-	struct page_family family;
-	emit_family *emit;
-};
-
 static const char *list_class(const struct spw_snapshot *snapshot, const struct spw_list_snapshot *list)
 {
 	return spw_class_name(snapshot, list->record.class_id);
 }
 
-static void emit_list_packets(struct page *page, const struct spw_snapshot *snapshot)
+static void emit_list_packets(struct spw_page *page, const void *values)
 {
+	const struct spw_snapshot *snapshot = values;
+
 	for (size_t i = 0; i < snapshot->lists_count; i++)
 		for (u32 verdict = 0; verdict < SPW_VERDICTS; verdict++)
-			put_count(page,
-				  LABELS({"list", snapshot->lists[i].record.name},
-					 {"class", list_class(snapshot, &snapshot->lists[i])},
-					 {"verdict", spw_verdict_name(verdict)}),
-				  snapshot->lists[i].counter.packets[verdict]);
+			spw_page_count(page,
+				       LABELS({"list", snapshot->lists[i].record.name},
+					      {"class", list_class(snapshot, &snapshot->lists[i])},
+					      {"verdict", spw_verdict_name(verdict)}),
+				       snapshot->lists[i].counter.packets[verdict]);
 }
 
-static void emit_list_bytes(struct page *page, const struct spw_snapshot *snapshot)
+static void emit_list_bytes(struct spw_page *page, const void *values)
 {
+	const struct spw_snapshot *snapshot = values;
+
 	for (size_t i = 0; i < snapshot->lists_count; i++)
 		for (u32 verdict = 0; verdict < SPW_VERDICTS; verdict++)
-			put_count(page,
-				  LABELS({"list", snapshot->lists[i].record.name},
-					 {"class", list_class(snapshot, &snapshot->lists[i])},
-					 {"verdict", spw_verdict_name(verdict)}),
-				  snapshot->lists[i].counter.bytes[verdict]);
+			spw_page_count(page,
+				       LABELS({"list", snapshot->lists[i].record.name},
+					      {"class", list_class(snapshot, &snapshot->lists[i])},
+					      {"verdict", spw_verdict_name(verdict)}),
+				       snapshot->lists[i].counter.bytes[verdict]);
 }
 
 /* What no service has, ports of none, is left out: it is in the class's sum. */
-static void emit_service_new_work(struct page *page, const struct spw_snapshot *snapshot)
+static void emit_service_new_work(struct spw_page *page, const void *values)
 {
+	const struct spw_snapshot *snapshot = values;
+
 	for (size_t i = 0; i < snapshot->services_count; i++) {
 		const struct spw_service_snapshot *service = &snapshot->services[i];
 
@@ -89,38 +50,43 @@ static void emit_service_new_work(struct page *page, const struct spw_snapshot *
 			const struct spw_work_counter *work = &service->classes[snapshot->classes[j].id];
 
 			for (u32 verdict = 0; verdict < SPW_VERDICTS; verdict++) {
-				put_count(page,
-					  LABELS({"service", service->record.name},
-						 {"class", snapshot->classes[j].record.name}, {"kind", "fresh"},
-						 {"verdict", spw_verdict_name(verdict)}),
-					  work->fresh[verdict]);
-				put_count(page,
-					  LABELS({"service", service->record.name},
-						 {"class", snapshot->classes[j].record.name}, {"kind", "resent"},
-						 {"verdict", spw_verdict_name(verdict)}),
-					  work->resent[verdict]);
+				spw_page_count(page,
+					       LABELS({"service", service->record.name},
+						      {"class", snapshot->classes[j].record.name}, {"kind", "fresh"},
+						      {"verdict", spw_verdict_name(verdict)}),
+					       work->fresh[verdict]);
+				spw_page_count(page,
+					       LABELS({"service", service->record.name},
+						      {"class", snapshot->classes[j].record.name}, {"kind", "resent"},
+						      {"verdict", spw_verdict_name(verdict)}),
+					       work->resent[verdict]);
 			}
-			put_count(page,
-				  LABELS({"service", service->record.name}, {"class", snapshot->classes[j].record.name},
-					 {"kind", "limited"}, {"verdict", spw_verdict_name(SPW_DROP)}),
-				  work->limited);
+			spw_page_count(page,
+				       LABELS({"service", service->record.name},
+					      {"class", snapshot->classes[j].record.name}, {"kind", "limited"},
+					      {"verdict", spw_verdict_name(SPW_DROP)}),
+				       work->limited);
 		}
 	}
 }
 
-static void emit_class_new_work(struct page *page, const struct spw_snapshot *snapshot)
+static void emit_class_new_work(struct spw_page *page, const void *values)
 {
+	const struct spw_snapshot *snapshot = values;
+
 	for (size_t i = 0; i < snapshot->classes_count; i++)
 		for (u32 verdict = 0; verdict < SPW_VERDICTS; verdict++)
-			put_count(page,
-				  LABELS({"class", snapshot->classes[i].record.name},
-					 {"verdict", spw_verdict_name(verdict)}),
-				  snapshot->classes[i].new_work[verdict]);
+			spw_page_count(page,
+				       LABELS({"class", snapshot->classes[i].record.name},
+					      {"verdict", spw_verdict_name(verdict)}),
+				       snapshot->classes[i].new_work[verdict]);
 }
 
 /* Of the limits that a class has, or had when they refused something. */
-static void emit_limited(struct page *page, const struct spw_snapshot *snapshot)
+static void emit_limited(struct spw_page *page, const void *values)
 {
+	const struct spw_snapshot *snapshot = values;
+
 	for (size_t i = 0; i < snapshot->classes_count; i++) {
 		const struct spw_class_snapshot *class = &snapshot->classes[i];
 
@@ -129,34 +95,38 @@ static void emit_limited(struct page *page, const struct spw_snapshot *snapshot)
 				u64 count = snapshot->limited[class->id][scope][kind];
 
 				if (count || class->record.limits[scope][kind].per_s)
-					put_count(page,
-						  LABELS({"class", class->record.name},
-							 {"scope", spw_scope_name(scope)},
-							 {"kind", spw_kind_name(kind)}),
-						  count);
+					spw_page_count(page,
+						       LABELS({"class", class->record.name},
+							      {"scope", spw_scope_name(scope)},
+							      {"kind", spw_kind_name(kind)}),
+						       count);
 			}
 		}
 	}
 }
 
-static void emit_shadow_packets(struct page *page, const struct spw_snapshot *snapshot)
+static void emit_shadow_packets(struct spw_page *page, const void *values)
 {
+	const struct spw_snapshot *snapshot = values;
+
 	for (size_t i = 0; i < snapshot->classes_count; i++)
 		for (u32 shadow = 0; shadow < SPW_SHADOWS; shadow++)
-			put_count(page,
-				  LABELS({"class", snapshot->classes[i].record.name},
-					 {"shadow", spw_shadow_name(shadow)}),
-				  snapshot->classes[i].counter.shadow_packets[shadow]);
+			spw_page_count(page,
+				       LABELS({"class", snapshot->classes[i].record.name},
+					      {"shadow", spw_shadow_name(shadow)}),
+				       snapshot->classes[i].counter.shadow_packets[shadow]);
 }
 
-static void emit_shadow_new_work(struct page *page, const struct spw_snapshot *snapshot)
+static void emit_shadow_new_work(struct spw_page *page, const void *values)
 {
+	const struct spw_snapshot *snapshot = values;
+
 	for (size_t i = 0; i < snapshot->classes_count; i++)
 		for (u32 shadow = 0; shadow < SPW_SHADOWS; shadow++)
-			put_count(page,
-				  LABELS({"class", snapshot->classes[i].record.name},
-					 {"shadow", spw_shadow_name(shadow)}),
-				  snapshot->classes[i].counter.shadow_new_work[shadow]);
+			spw_page_count(page,
+				       LABELS({"class", snapshot->classes[i].record.name},
+					      {"shadow", spw_shadow_name(shadow)}),
+				       snapshot->classes[i].counter.shadow_new_work[shadow]);
 }
 
 /* Series that can never move would only cost memory in every Prometheus. */
@@ -165,241 +135,278 @@ static bool can_occur(u32 reason, u32 verdict)
 	return spw_reason_shown(reason) && (verdict == spw_reason_verdict(reason) || reason == SPW_REASON_MALFORMED);
 }
 
-static void emit_packets(struct page *page, const struct spw_snapshot *snapshot)
+static void emit_packets(struct spw_page *page, const void *values)
 {
+	const struct spw_snapshot *snapshot = values;
+
 	for (u32 reason = 0; reason < SPW_REASONS; reason++)
 		for (u32 verdict = 0; verdict < SPW_VERDICTS; verdict++)
 			if (can_occur(reason, verdict))
-				put_count(page,
-					  LABELS({"reason", spw_reason_name(reason)},
-						 {"verdict", spw_verdict_name(verdict)}),
-					  snapshot->reasons[reason].packets[verdict]);
+				spw_page_count(page,
+					       LABELS({"reason", spw_reason_name(reason)},
+						      {"verdict", spw_verdict_name(verdict)}),
+					       snapshot->reasons[reason].packets[verdict]);
 }
 
-static void emit_bytes(struct page *page, const struct spw_snapshot *snapshot)
+static void emit_bytes(struct spw_page *page, const void *values)
 {
+	const struct spw_snapshot *snapshot = values;
+
 	for (u32 reason = 0; reason < SPW_REASONS; reason++)
 		for (u32 verdict = 0; verdict < SPW_VERDICTS; verdict++)
 			if (can_occur(reason, verdict))
-				put_count(page,
-					  LABELS({"reason", spw_reason_name(reason)},
-						 {"verdict", spw_verdict_name(verdict)}),
-					  snapshot->reasons[reason].bytes[verdict]);
+				spw_page_count(page,
+					       LABELS({"reason", spw_reason_name(reason)},
+						      {"verdict", spw_verdict_name(verdict)}),
+					       snapshot->reasons[reason].bytes[verdict]);
 }
 
-static void emit_anomalies(struct page *page, const struct spw_snapshot *snapshot)
+static void emit_anomalies(struct spw_page *page, const void *values)
 {
+	const struct spw_snapshot *snapshot = values;
+
 	for (u32 anomaly = 0; anomaly < SPW_ANOMALIES; anomaly++)
-		put_count(page, LABELS({"kind", spw_anomaly_name(anomaly)}), snapshot->anomalies[anomaly].packets);
+		spw_page_count(page, LABELS({"kind", spw_anomaly_name(anomaly)}), snapshot->anomalies[anomaly].packets);
 }
 
-static void emit_samples(struct page *page, const struct spw_snapshot *snapshot)
+static void emit_samples(struct spw_page *page, const void *values)
 {
+	const struct spw_snapshot *snapshot = values;
+
 	for (u32 verdict = 0; verdict < SPW_VERDICTS; verdict++)
-		put_count(page, LABELS({"verdict", spw_verdict_name(verdict)}), snapshot->sampling.taken[verdict]);
+		spw_page_count(page, LABELS({"verdict", spw_verdict_name(verdict)}), snapshot->sampling.taken[verdict]);
 }
 
-static void emit_samples_lost(struct page *page, const struct spw_snapshot *snapshot)
+static void emit_samples_lost(struct spw_page *page, const void *values)
 {
+	const struct spw_snapshot *snapshot = values;
+
 	for (u32 verdict = 0; verdict < SPW_VERDICTS; verdict++) {
-		put_count(page, LABELS({"why", "bounded"}, {"verdict", spw_verdict_name(verdict)}),
-			  snapshot->sampling.bounded[verdict]);
-		put_count(page, LABELS({"why", "ring_full"}, {"verdict", spw_verdict_name(verdict)}),
-			  snapshot->sampling.full[verdict]);
+		spw_page_count(page, LABELS({"why", "bounded"}, {"verdict", spw_verdict_name(verdict)}),
+			       snapshot->sampling.bounded[verdict]);
+		spw_page_count(page, LABELS({"why", "ring_full"}, {"verdict", spw_verdict_name(verdict)}),
+			       snapshot->sampling.full[verdict]);
 	}
 }
 
-static void emit_level(struct page *page, const struct spw_snapshot *snapshot)
+static void emit_level(struct spw_page *page, const void *values)
 {
-	put_count(page, NULL, snapshot->control.level);
+	const struct spw_snapshot *snapshot = values;
+
+	spw_page_count(page, NULL, snapshot->control.level);
 }
 
-static void emit_level_pinned(struct page *page, const struct spw_snapshot *snapshot)
+static void emit_level_pinned(struct spw_page *page, const void *values)
 {
-	put_count(page, NULL, spw_level_pinned(snapshot));
+	const struct spw_snapshot *snapshot = values;
+
+	spw_page_count(page, NULL, spw_level_pinned(snapshot));
 }
 
-static void emit_mode_observe(struct page *page, const struct spw_snapshot *snapshot)
+static void emit_mode_observe(struct spw_page *page, const void *values)
 {
-	put_count(page, NULL, snapshot->control.mode == SPW_OBSERVE);
+	const struct spw_snapshot *snapshot = values;
+
+	spw_page_count(page, NULL, snapshot->control.mode == SPW_OBSERVE);
 }
 
-static void emit_enforcing(struct page *page, const struct spw_snapshot *snapshot)
+static void emit_enforcing(struct spw_page *page, const void *values)
 {
-	put_count(page, NULL, spw_enforcing(snapshot));
+	const struct spw_snapshot *snapshot = values;
+
+	spw_page_count(page, NULL, spw_enforcing(snapshot));
 }
 
-static void emit_lease(struct page *page, const struct spw_snapshot *snapshot)
+static void emit_lease(struct spw_page *page, const void *values)
 {
-	put_seconds(page, NULL, spw_lease_left_ns(snapshot));
+	const struct spw_snapshot *snapshot = values;
+
+	spw_page_seconds(page, NULL, spw_lease_left_ns(snapshot));
 }
 
-static void emit_interfaces(struct page *page, const struct spw_snapshot *snapshot)
+static void emit_interfaces(struct spw_page *page, const void *values)
 {
+	const struct spw_snapshot *snapshot = values;
+
 	for (size_t i = 0; i < SPW_INTERFACES_MAX && snapshot->agent.interfaces[i].name[0]; i++) {
 		const struct spw_interface_record *interface = &snapshot->agent.interfaces[i];
 		const char *mode = spw_interface_mode(interface);
 		char name[SPW_SHORT_TEXT];
 
 		spw_interface_name(interface, name);
-		put_count(page, LABELS({"interface", name}, {"mode", mode ? mode : "none"}), !!mode);
+		spw_page_count(page, LABELS({"interface", name}, {"mode", mode ? mode : "none"}), !!mode);
 	}
 }
 
-static void emit_generation(struct page *page, const struct spw_snapshot *snapshot)
+static void emit_generation(struct spw_page *page, const void *values)
 {
-	put_count(page, NULL, snapshot->agent.generation);
+	const struct spw_snapshot *snapshot = values;
+
+	spw_page_count(page, NULL, snapshot->agent.generation);
 }
 
 /* Of the published ruleset, so without retired lists; and list 0 is what has no prefixes. */
-static void emit_prefixes(struct page *page, const struct spw_snapshot *snapshot)
+static void emit_prefixes(struct spw_page *page, const void *values)
 {
+	const struct spw_snapshot *snapshot = values;
+
 	for (size_t i = 0; i < snapshot->lists_count; i++) {
 		const struct spw_list_snapshot *list = &snapshot->lists[i];
 
 		if (!list->id || list->record.state != SPW_RECORD_ACTIVE)
 			continue;
-		put_count(page, LABELS({"list", list->record.name}, {"family", "4"}), list->record.prefixes4);
-		put_count(page, LABELS({"list", list->record.name}, {"family", "6"}), list->record.prefixes6);
+		spw_page_count(page, LABELS({"list", list->record.name}, {"family", "4"}), list->record.prefixes4);
+		spw_page_count(page, LABELS({"list", list->record.name}, {"family", "6"}), list->record.prefixes6);
 	}
 }
 
 /* Of retired lists too: their entries wait for them to come back. List 0 can have none. */
-static void emit_entries(struct page *page, const struct spw_snapshot *snapshot)
+static void emit_entries(struct spw_page *page, const void *values)
 {
+	const struct spw_snapshot *snapshot = values;
+
 	for (size_t i = 0; i < snapshot->lists_count; i++)
 		if (snapshot->lists[i].id)
-			put_count(page, LABELS({"list", snapshot->lists[i].record.name}),
-				  snapshot->lists[i].entries.entries);
+			spw_page_count(page, LABELS({"list", snapshot->lists[i].record.name}),
+				       snapshot->lists[i].entries.entries);
 }
 
-static void emit_entries_added(struct page *page, const struct spw_snapshot *snapshot)
+static void emit_entries_added(struct spw_page *page, const void *values)
 {
+	const struct spw_snapshot *snapshot = values;
+
 	for (size_t i = 0; i < snapshot->lists_count; i++)
 		if (snapshot->lists[i].id)
-			put_count(page, LABELS({"list", snapshot->lists[i].record.name}),
-				  snapshot->lists[i].entries.added);
+			spw_page_count(page, LABELS({"list", snapshot->lists[i].record.name}),
+				       snapshot->lists[i].entries.added);
 }
 
-static void emit_entries_expired(struct page *page, const struct spw_snapshot *snapshot)
+static void emit_entries_expired(struct spw_page *page, const void *values)
 {
+	const struct spw_snapshot *snapshot = values;
+
 	for (size_t i = 0; i < snapshot->lists_count; i++)
 		if (snapshot->lists[i].id)
-			put_count(page, LABELS({"list", snapshot->lists[i].record.name}),
-				  snapshot->lists[i].entries.expired);
+			spw_page_count(page, LABELS({"list", snapshot->lists[i].record.name}),
+				       snapshot->lists[i].entries.expired);
 }
 
-static void emit_entries_removed(struct page *page, const struct spw_snapshot *snapshot)
+static void emit_entries_removed(struct spw_page *page, const void *values)
 {
+	const struct spw_snapshot *snapshot = values;
+
 	for (size_t i = 0; i < snapshot->lists_count; i++)
 		if (snapshot->lists[i].id)
-			put_count(page, LABELS({"list", snapshot->lists[i].record.name}),
-				  snapshot->lists[i].entries.removed);
+			spw_page_count(page, LABELS({"list", snapshot->lists[i].record.name}),
+				       snapshot->lists[i].entries.removed);
 }
 
-static void emit_ruleset_bytes(struct page *page, const struct spw_snapshot *snapshot)
+static void emit_ruleset_bytes(struct spw_page *page, const void *values)
 {
-	put_count(page, NULL, snapshot->agent.ruleset_bytes);
+	const struct spw_snapshot *snapshot = values;
+
+	spw_page_count(page, NULL, snapshot->agent.ruleset_bytes);
 }
 
-static void emit_compile_seconds(struct page *page, const struct spw_snapshot *snapshot)
+static void emit_compile_seconds(struct spw_page *page, const void *values)
 {
-	put_seconds(page, NULL, snapshot->agent.compile_ns);
+	const struct spw_snapshot *snapshot = values;
+
+	spw_page_seconds(page, NULL, snapshot->agent.compile_ns);
 }
 
-static void emit_publish_seconds(struct page *page, const struct spw_snapshot *snapshot)
+static void emit_publish_seconds(struct spw_page *page, const void *values)
 {
-	put_seconds(page, NULL, snapshot->agent.publish_ns);
+	const struct spw_snapshot *snapshot = values;
+
+	spw_page_seconds(page, NULL, snapshot->agent.publish_ns);
 }
 
 /* No sample before the first publication: an age of what is not there would be a lie. */
-static void emit_age(struct page *page, const struct spw_snapshot *snapshot)
+static void emit_age(struct spw_page *page, const void *values)
 {
+	const struct spw_snapshot *snapshot = values;
+
 	if (snapshot->agent.generation)
-		put_seconds(page, NULL, spw_since_ns(snapshot, snapshot->agent.published_ns));
+		spw_page_seconds(page, NULL, spw_since_ns(snapshot, snapshot->agent.published_ns));
 }
 
-static void emit_reloads(struct page *page, const struct spw_snapshot *snapshot)
+static void emit_reloads(struct spw_page *page, const void *values)
 {
-	put_count(page, LABELS({"result", "done"}), snapshot->agent.reloads_done);
-	put_count(page, LABELS({"result", "failed"}), snapshot->agent.reloads_failed);
+	const struct spw_snapshot *snapshot = values;
+
+	spw_page_count(page, LABELS({"result", "done"}), snapshot->agent.reloads_done);
+	spw_page_count(page, LABELS({"result", "failed"}), snapshot->agent.reloads_failed);
 }
 
-static void emit_build_info(struct page *page, const struct spw_snapshot *snapshot)
+static void emit_build_info(struct spw_page *page, const void *values)
 {
-	put_count(page, LABELS({"version", snapshot->agent.version}), 1);
+	const struct spw_snapshot *snapshot = values;
+
+	spw_page_count(page, LABELS({"version", snapshot->agent.version}), 1);
 }
 
-static void emit_uptime(struct page *page, const struct spw_snapshot *snapshot)
+static void emit_uptime(struct spw_page *page, const void *values)
 {
-	put_seconds(page, NULL, spw_since_ns(snapshot, snapshot->agent.started_ns));
+	const struct spw_snapshot *snapshot = values;
+
+	spw_page_seconds(page, NULL, spw_since_ns(snapshot, snapshot->agent.started_ns));
 }
 
-static const struct family families[] = {
-	{{"spillway_list_packets_total", "counter", "Packets by list of their source and verdict."}, emit_list_packets},
-	{{"spillway_list_bytes_total", "counter", "Bytes of whole frames by list of their source and verdict."},
+static const struct spw_family families[] = {
+	{"spillway_list_packets_total", "counter", "Packets by list of their source and verdict.", emit_list_packets},
+	{"spillway_list_bytes_total", "counter", "Bytes of whole frames by list of their source and verdict.",
 	 emit_list_bytes},
-	{{"spillway_class_new_work_total", "counter",
-	  "New work (TCP SYN, QUIC Initial, UDP where asked for) by class."},
+	{"spillway_class_new_work_total", "counter", "New work (TCP SYN, QUIC Initial, UDP where asked for) by class.",
 	 emit_class_new_work},
-	{{"spillway_service_new_work_total", "counter",
-	  "New work by service and class: fresh, sent again, or dropped by a limit."},
-	 emit_service_new_work},
-	{{"spillway_class_limited_packets_total", "counter",
-	  "Packets that a limit of their source, its prefix or the class has refused."},
-	 emit_limited},
-	{{"spillway_class_shadow_packets_total", "counter",
-	  "Packets that passed and would have been dropped, had the level been enforced or at the next level."},
+	{"spillway_service_new_work_total", "counter",
+	 "New work by service and class: fresh, sent again, or dropped by a limit.", emit_service_new_work},
+	{"spillway_class_limited_packets_total", "counter",
+	 "Packets that a limit of their source, its prefix or the class has refused.", emit_limited},
+	{"spillway_class_shadow_packets_total", "counter",
+	 "Packets that passed and would have been dropped, had the level been enforced or at the next level.",
 	 emit_shadow_packets},
-	{{"spillway_class_shadow_new_work_total", "counter",
-	  "New work that passed and would have been dropped, had the level been enforced or at the next level."},
+	{"spillway_class_shadow_new_work_total", "counter",
+	 "New work that passed and would have been dropped, had the level been enforced or at the next level.",
 	 emit_shadow_new_work},
-	{{"spillway_packets_total", "counter", "Packets by reason of their verdict; every packet counts once."},
+	{"spillway_packets_total", "counter", "Packets by reason of their verdict; every packet counts once.",
 	 emit_packets},
-	{{"spillway_bytes_total", "counter", "Bytes of whole frames by reason of their verdict."}, emit_bytes},
-	{{"spillway_anomalies_total", "counter",
-	  "Packets with something odd about them; one may count in several kinds."},
-	 emit_anomalies},
-	{{"spillway_samples_total", "counter", "Packets that were sampled for the agent to look at, by verdict."},
+	{"spillway_bytes_total", "counter", "Bytes of whole frames by reason of their verdict.", emit_bytes},
+	{"spillway_anomalies_total", "counter",
+	 "Packets with something odd about them; one may count in several kinds.", emit_anomalies},
+	{"spillway_samples_total", "counter", "Packets that were sampled for the agent to look at, by verdict.",
 	 emit_samples},
-	{{"spillway_samples_lost_total", "counter", "Packets that were to be sampled and were not, and why."},
+	{"spillway_samples_lost_total", "counter", "Packets that were to be sampled and were not, and why.",
 	 emit_samples_lost},
-	{{"spillway_level", "gauge", "Level in force: 0 green, 1 yellow, 2 orange, 3 red."}, emit_level},
-	{{"spillway_level_pinned", "gauge", "1: an operator has set the level by hand."}, emit_level_pinned},
-	{{"spillway_mode_observe", "gauge", "1: mode observe, everything passes."}, emit_mode_observe},
-	{{"spillway_enforcing", "gauge", "1: the lease is valid and the mode is enforce; 0: everything passes."},
+	{"spillway_level", "gauge", "Level in force: 0 green, 1 yellow, 2 orange, 3 red.", emit_level},
+	{"spillway_level_pinned", "gauge", "1: an operator has set the level by hand.", emit_level_pinned},
+	{"spillway_mode_observe", "gauge", "1: mode observe, everything passes.", emit_mode_observe},
+	{"spillway_enforcing", "gauge", "1: the lease is valid and the mode is enforce; 0: everything passes.",
 	 emit_enforcing},
-	{{"spillway_lease_remaining_seconds", "gauge", "Time for which the datapath still obeys the agent."},
-	 emit_lease},
-	{{"spillway_interface_attached", "gauge", "1: the program sits on the interface; 0: it is not covered."},
+	{"spillway_lease_remaining_seconds", "gauge", "Time for which the datapath still obeys the agent.", emit_lease},
+	{"spillway_interface_attached", "gauge", "1: the program sits on the interface; 0: it is not covered.",
 	 emit_interfaces},
-	{{"spillway_ruleset_generation", "gauge", "Number of the published ruleset."}, emit_generation},
-	{{"spillway_ruleset_prefixes", "gauge", "Prefixes of the published ruleset by list and family."},
-	 emit_prefixes},
-	{{"spillway_entries", "gauge", "Entries by hand or by machine, by list; those that just ended too."},
+	{"spillway_ruleset_generation", "gauge", "Number of the published ruleset.", emit_generation},
+	{"spillway_ruleset_prefixes", "gauge", "Prefixes of the published ruleset by list and family.", emit_prefixes},
+	{"spillway_entries", "gauge", "Entries by hand or by machine, by list; those that just ended too.",
 	 emit_entries},
-	{{"spillway_entries_added_total", "counter", "Entries that were added, by list."}, emit_entries_added},
-	{{"spillway_entries_expired_total", "counter", "Entries that came to their end, by list."},
-	 emit_entries_expired},
-	{{"spillway_entries_removed_total", "counter", "Entries that were removed before their end, by list."},
+	{"spillway_entries_added_total", "counter", "Entries that were added, by list.", emit_entries_added},
+	{"spillway_entries_expired_total", "counter", "Entries that came to their end, by list.", emit_entries_expired},
+	{"spillway_entries_removed_total", "counter", "Entries that were removed before their end, by list.",
 	 emit_entries_removed},
-	{{"spillway_ruleset_bytes", "gauge", "Memory of the published ruleset."}, emit_ruleset_bytes},
-	{{"spillway_ruleset_compile_seconds", "gauge", "Time that compiling the published ruleset took."},
+	{"spillway_ruleset_bytes", "gauge", "Memory of the published ruleset.", emit_ruleset_bytes},
+	{"spillway_ruleset_compile_seconds", "gauge", "Time that compiling the published ruleset took.",
 	 emit_compile_seconds},
-	{{"spillway_ruleset_publish_seconds", "gauge", "Time that publishing the published ruleset took."},
+	{"spillway_ruleset_publish_seconds", "gauge", "Time that publishing the published ruleset took.",
 	 emit_publish_seconds},
-	{{"spillway_ruleset_age_seconds", "gauge", "Time since the ruleset was published."}, emit_age},
-	{{"spillway_reloads_total", "counter", "Reloads by result; after a failed one the old ruleset stays."},
+	{"spillway_ruleset_age_seconds", "gauge", "Time since the ruleset was published.", emit_age},
+	{"spillway_reloads_total", "counter", "Reloads by result; after a failed one the old ruleset stays.",
 	 emit_reloads},
-	{{"spillway_build_info", "gauge", "Always 1; the version of the agent is a label."}, emit_build_info},
-	{{"spillway_agent_uptime_seconds", "gauge", "Time since the agent was started."}, emit_uptime},
+	{"spillway_build_info", "gauge", "Always 1; the version of the agent is a label.", emit_build_info},
+	{"spillway_agent_uptime_seconds", "gauge", "Time since the agent was started.", emit_uptime},
 };
 
 void spw_view_metrics(FILE *out, const struct spw_snapshot *snapshot)
 {
-	for (size_t i = 0; i < sizeof(families) / sizeof(*families); i++) {
-		struct page page = {.out = out, .family = &families[i].family};
-
-		families[i].emit(&page, snapshot);
-	}
+	spw_page_write(out, families, sizeof(families) / sizeof(*families), snapshot);
 }

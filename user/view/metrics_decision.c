@@ -8,43 +8,45 @@
 #include "page.h"
 #include "view.h"
 
-typedef void emit_family(struct page *page, const struct spw_governance *governance);
-
-struct family {
-	struct page_family family;
-	emit_family *emit;
-};
-
-static void emit_service_level(struct page *page, const struct spw_governance *governance)
+static void emit_service_level(struct spw_page *page, const void *values)
 {
+	const struct spw_governance *governance = values;
+
 	for (u32 i = 0; i < governance->decision->services_count; i++)
-		put_count(page, LABELS({"service", governance->policy->services[i]}),
-			  governance->decision->services[i].level);
+		spw_page_count(page, LABELS({"service", governance->policy->services[i]}),
+			       governance->decision->services[i].level);
 }
 
-static void emit_demand(struct page *page, const struct spw_governance *governance)
+static void emit_demand(struct spw_page *page, const void *values)
 {
+	const struct spw_governance *governance = values;
+
 	for (u32 i = 0; i < governance->decision->services_count; i++)
-		put_number(page, LABELS({"service", governance->policy->services[i]}),
-			   governance->decision->services[i].demand_per_s);
+		spw_page_number(page, LABELS({"service", governance->policy->services[i]}),
+				governance->decision->services[i].demand_per_s);
 }
 
-static void emit_served(struct page *page, const struct spw_governance *governance)
+static void emit_served(struct spw_page *page, const void *values)
 {
+	const struct spw_governance *governance = values;
+
 	for (u32 i = 0; i < governance->decision->services_count; i++)
-		put_number(page, LABELS({"service", governance->policy->services[i]}),
-			   governance->decision->services[i].served_per_s);
+		spw_page_number(page, LABELS({"service", governance->policy->services[i]}),
+				governance->decision->services[i].served_per_s);
 }
 
-static void emit_capacity(struct page *page, const struct spw_governance *governance)
+static void emit_capacity(struct spw_page *page, const void *values)
 {
+	const struct spw_governance *governance = values;
+
 	for (u32 i = 0; i < governance->decision->services_count; i++)
-		put_number(page, LABELS({"service", governance->policy->services[i]}),
-			   governance->decision->services[i].capacity_per_s);
+		spw_page_number(page, LABELS({"service", governance->policy->services[i]}),
+				governance->decision->services[i].capacity_per_s);
 }
 
-static void emit_capacity_origin(struct page *page, const struct spw_governance *governance)
+static void emit_capacity_origin(struct spw_page *page, const void *values)
 {
+	const struct spw_governance *governance = values;
 	static const char *const names[] = {
 		[SPW_CAPACITY_UNKNOWN] = "unknown",
 		[SPW_CAPACITY_SET] = "set",
@@ -54,58 +56,73 @@ static void emit_capacity_origin(struct page *page, const struct spw_governance 
 
 	for (u32 i = 0; i < governance->decision->services_count; i++)
 		for (u32 origin = 0; origin < sizeof(names) / sizeof(*names); origin++)
-			put_count(page, LABELS({"service", governance->policy->services[i]}, {"origin", names[origin]}),
-				  governance->decision->services[i].origin == origin);
+			spw_page_count(page,
+				       LABELS({"service", governance->policy->services[i]}, {"origin", names[origin]}),
+				       governance->decision->services[i].origin == origin);
 }
 
-static void emit_budget(struct page *page, const struct spw_governance *governance)
+static void emit_budget(struct spw_page *page, const void *values)
 {
+	const struct spw_governance *governance = values;
+
 	for (u32 i = 0; i < governance->decision->services_count; i++)
-		put_number(page, LABELS({"service", governance->policy->services[i]}),
-			   governance->decision->services[i].budget_per_s);
+		spw_page_number(page, LABELS({"service", governance->policy->services[i]}),
+				governance->decision->services[i].budget_per_s);
 }
 
-static void emit_wait(struct page *page, const struct spw_governance *governance)
+static void emit_wait(struct spw_page *page, const void *values)
 {
+	const struct spw_governance *governance = values;
+
 	for (u32 i = 0; i < governance->decision->services_count; i++)
-		put_seconds(page, LABELS({"service", governance->policy->services[i]}),
-			    governance->decision->services[i].wait_ns);
+		spw_page_seconds(page, LABELS({"service", governance->policy->services[i]}),
+				 governance->decision->services[i].wait_ns);
 }
 
-static void emit_wait_target(struct page *page, const struct spw_governance *governance)
+static void emit_wait_target(struct spw_page *page, const void *values)
 {
+	const struct spw_governance *governance = values;
+
 	for (u32 i = 0; i < governance->decision->services_count; i++)
-		put_seconds(page, LABELS({"service", governance->policy->services[i]}),
-			    governance->decision->services[i].wait_target_ns);
+		spw_page_seconds(page, LABELS({"service", governance->policy->services[i]}),
+				 governance->decision->services[i].wait_target_ns);
 }
 
-static void emit_saturated(struct page *page, const struct spw_governance *governance)
+static void emit_saturated(struct spw_page *page, const void *values)
 {
+	const struct spw_governance *governance = values;
+
 	for (u32 i = 0; i < governance->decision->services_count; i++)
-		put_count(page, LABELS({"service", governance->policy->services[i]}),
-			  governance->decision->services[i].saturated);
+		spw_page_count(page, LABELS({"service", governance->policy->services[i]}),
+			       governance->decision->services[i].saturated);
 }
 
-static void emit_helpless(struct page *page, const struct spw_governance *governance)
+static void emit_helpless(struct spw_page *page, const void *values)
 {
+	const struct spw_governance *governance = values;
+
 	for (u32 i = 0; i < governance->decision->services_count; i++)
-		put_count(page, LABELS({"service", governance->policy->services[i]}),
-			  governance->decision->services[i].helpless);
+		spw_page_count(page, LABELS({"service", governance->policy->services[i]}),
+			       governance->decision->services[i].helpless);
 }
 
-static void emit_share(struct page *page, const struct spw_governance *governance)
+static void emit_share(struct spw_page *page, const void *values)
 {
+	const struct spw_governance *governance = values;
+
 	for (u32 i = 0; i < governance->decision->services_count; i++)
 		for (u32 rank = 0; rank < governance->policy->policy.classes_count; rank++)
-			put_number(page,
-				   LABELS({"service", governance->policy->services[i]},
-					  {"class", governance->policy->classes[rank]}),
-				   governance->decision->services[i].classes[rank].share);
+			spw_page_number(page,
+					LABELS({"service", governance->policy->services[i]},
+					       {"class", governance->policy->classes[rank]}),
+					governance->decision->services[i].classes[rank].share);
 }
 
 /* The histogram of the kernel has four buckets an octave; one in four is enough to look at. */
-static void emit_read_wait(struct page *page, const struct spw_governance *governance)
+static void emit_read_wait(struct spw_page *page, const void *values)
 {
+	const struct spw_governance *governance = values;
+
 	for (u32 i = 0; i < governance->decision->services_count; i++) {
 		const struct spw_service_facts *facts = &governance->facts->services[i];
 		const char *name = governance->policy->services[i];
@@ -123,141 +140,151 @@ static void emit_read_wait(struct page *page, const struct spw_governance *gover
 			if (bucket % SPW_WAIT_OCTAVE != SPW_WAIT_OCTAVE - 1 || bucket == SPW_WAIT_BUCKETS - 1)
 				continue;
 			snprintf(limit, sizeof(limit), "%.9g", end);
-			put_series(page, "_bucket", LABELS({"service", name}, {"le", limit}));
+			spw_page_series(page, "_bucket", LABELS({"service", name}, {"le", limit}));
 			fprintf(page->out, "%llu\n", (unsigned long long)count);
 		}
-		put_series(page, "_bucket", LABELS({"service", name}, {"le", "+Inf"}));
+		spw_page_series(page, "_bucket", LABELS({"service", name}, {"le", "+Inf"}));
 		fprintf(page->out, "%llu\n", (unsigned long long)count);
-		put_series(page, "_sum", LABELS({"service", name}));
+		spw_page_series(page, "_sum", LABELS({"service", name}));
 		fprintf(page->out, "%.9g\n", seconds);
-		put_series(page, "_count", LABELS({"service", name}));
+		spw_page_series(page, "_count", LABELS({"service", name}));
 		fprintf(page->out, "%llu\n", (unsigned long long)count);
 	}
 }
 
-static void emit_queue(struct page *page, const struct spw_governance *governance)
+static void emit_queue(struct spw_page *page, const void *values)
 {
+	const struct spw_governance *governance = values;
+
 	for (u32 i = 0; i < governance->decision->services_count; i++)
 		if (governance->facts->services[i].queue_present)
-			put_count(page, LABELS({"service", governance->policy->services[i]}),
-				  governance->facts->services[i].queue);
+			spw_page_count(page, LABELS({"service", governance->policy->services[i]}),
+				       governance->facts->services[i].queue);
 }
 
-static void emit_signal_present(struct page *page, const struct spw_governance *governance)
+static void emit_signal_present(struct spw_page *page, const void *values)
 {
+	const struct spw_governance *governance = values;
+
 	for (u32 i = 0; i < SPW_HOST_SIGNALS; i++)
-		put_count(page, LABELS({"signal", spw_signal_name(i)}, {"service", ""}),
-			  governance->decision->host[i].present);
+		spw_page_count(page, LABELS({"signal", spw_signal_name(i)}, {"service", ""}),
+			       governance->decision->host[i].present);
 	for (u32 i = 0; i < governance->decision->services_count; i++) {
 		const struct spw_service_facts *facts = &governance->facts->services[i];
 		const char *name = governance->policy->services[i];
 
-		put_count(page, LABELS({"signal", "read_wait"}, {"service", name}), facts->waits_present);
-		put_count(page, LABELS({"signal", "accept_queue"}, {"service", name}), facts->queue_present);
+		spw_page_count(page, LABELS({"signal", "read_wait"}, {"service", name}), facts->waits_present);
+		spw_page_count(page, LABELS({"signal", "accept_queue"}, {"service", name}), facts->queue_present);
 		if (governance->policy->policy.services[i].probe_limit > 0)
-			put_count(page, LABELS({"signal", "probe"}, {"service", name}), facts->probe.present);
+			spw_page_count(page, LABELS({"signal", "probe"}, {"service", name}), facts->probe.present);
 	}
 }
 
-static void emit_signal_value(struct page *page, const struct spw_governance *governance)
+static void emit_signal_value(struct spw_page *page, const void *values)
 {
+	const struct spw_governance *governance = values;
+
 	for (u32 i = 0; i < SPW_HOST_SIGNALS; i++)
 		if (governance->decision->host[i].present)
-			put_number(page, LABELS({"signal", spw_signal_name(i)}, {"service", ""}),
-				   governance->decision->host[i].value);
+			spw_page_number(page, LABELS({"signal", spw_signal_name(i)}, {"service", ""}),
+					governance->decision->host[i].value);
 	for (u32 i = 0; i < governance->decision->services_count; i++)
 		if (governance->facts->services[i].probe.present)
-			put_number(page, LABELS({"signal", "probe"}, {"service", governance->policy->services[i]}),
-				   governance->facts->services[i].probe.value);
+			spw_page_number(page, LABELS({"signal", "probe"}, {"service", governance->policy->services[i]}),
+					governance->facts->services[i].probe.value);
 }
 
-static void emit_blind(struct page *page, const struct spw_governance *governance)
+static void emit_blind(struct spw_page *page, const void *values)
 {
-	put_count(page, NULL, governance->decision->blind);
+	const struct spw_governance *governance = values;
+
+	spw_page_count(page, NULL, governance->decision->blind);
 }
 
-static void emit_level_changes(struct page *page, const struct spw_governance *governance)
+static void emit_level_changes(struct spw_page *page, const void *values)
 {
+	const struct spw_governance *governance = values;
+
 	for (u32 level = 0; level < SPW_LEVELS; level++)
-		put_count(page, LABELS({"level", spw_level_name(level)}), governance->pace->transitions[level]);
+		spw_page_count(page, LABELS({"level", spw_level_name(level)}), governance->pace->transitions[level]);
 }
 
-static void emit_decisions(struct page *page, const struct spw_governance *governance)
+static void emit_decisions(struct spw_page *page, const void *values)
 {
-	put_count(page, NULL, governance->pace->decisions);
+	const struct spw_governance *governance = values;
+
+	spw_page_count(page, NULL, governance->pace->decisions);
 }
 
-static void emit_decision_seconds(struct page *page, const struct spw_governance *governance)
+static void emit_decision_seconds(struct spw_page *page, const void *values)
 {
-	put_seconds(page, NULL, governance->pace->total_ns);
+	const struct spw_governance *governance = values;
+
+	spw_page_seconds(page, NULL, governance->pace->total_ns);
 }
 
-static void emit_decision_longest(struct page *page, const struct spw_governance *governance)
+static void emit_decision_longest(struct spw_page *page, const void *values)
 {
-	put_seconds(page, NULL, governance->pace->longest_ns);
+	const struct spw_governance *governance = values;
+
+	spw_page_seconds(page, NULL, governance->pace->longest_ns);
 }
 
-static void emit_history_ticks(struct page *page, const struct spw_governance *governance)
+static void emit_history_ticks(struct spw_page *page, const void *values)
 {
-	put_count(page, LABELS({"result", "kept"}), governance->history.ticks_kept);
-	put_count(page, LABELS({"result", "lost"}), governance->history.ticks_lost);
+	const struct spw_governance *governance = values;
+
+	spw_page_count(page, LABELS({"result", "kept"}), governance->history.ticks_kept);
+	spw_page_count(page, LABELS({"result", "lost"}), governance->history.ticks_lost);
 }
 
-static void emit_history_bytes(struct page *page, const struct spw_governance *governance)
+static void emit_history_bytes(struct spw_page *page, const void *values)
 {
-	put_count(page, NULL, governance->history.bytes);
+	const struct spw_governance *governance = values;
+
+	spw_page_count(page, NULL, governance->history.bytes);
 }
 
-static const struct family families[] = {
-	{{"spillway_service_level", "gauge", "Level that the service alone asks for."}, emit_service_level},
-	{{"spillway_service_demand_per_second", "gauge", "Fresh new work a second."}, emit_demand},
-	{{"spillway_service_served_per_second", "gauge",
-	  "New work that the application serves; 0 where it cannot be known."},
-	 emit_served},
-	{{"spillway_service_capacity_per_second", "gauge", "New work a second that it can serve; 0: not known."},
+static const struct spw_family families[] = {
+	{"spillway_service_level", "gauge", "Level that the service alone asks for.", emit_service_level},
+	{"spillway_service_demand_per_second", "gauge", "Fresh new work a second.", emit_demand},
+	{"spillway_service_served_per_second", "gauge",
+	 "New work that the application serves; 0 where it cannot be known.", emit_served},
+	{"spillway_service_capacity_per_second", "gauge", "New work a second that it can serve; 0: not known.",
 	 emit_capacity},
-	{{"spillway_service_capacity_origin", "gauge", "1: where the capacity comes from."}, emit_capacity_origin},
-	{{"spillway_service_budget_per_second", "gauge",
-	  "New work a second that may pass now; 0: no budget, all passes."},
-	 emit_budget},
-	{{"spillway_service_wait_seconds", "gauge", "Wait that the decision goes by: the median of the last tick."},
+	{"spillway_service_capacity_origin", "gauge", "1: where the capacity comes from.", emit_capacity_origin},
+	{"spillway_service_budget_per_second", "gauge",
+	 "New work a second that may pass now; 0: no budget, all passes.", emit_budget},
+	{"spillway_service_wait_seconds", "gauge", "Wait that the decision goes by: the median of the last tick.",
 	 emit_wait},
-	{{"spillway_service_wait_target_seconds", "gauge", "Wait within which the service is to be kept."},
+	{"spillway_service_wait_target_seconds", "gauge", "Wait within which the service is to be kept.",
 	 emit_wait_target},
-	{{"spillway_service_saturated", "gauge", "1: waits are above target."}, emit_saturated},
-	{{"spillway_service_shedding_does_not_help", "gauge",
-	  "1: waits stay above target although much less than the capacity is admitted."},
-	 emit_helpless},
-	{{"spillway_class_share_ratio", "gauge", "Share of the sources of a class that is admitted."}, emit_share},
-	{{"spillway_read_wait_seconds", "histogram",
-	  "From data ready to the application's read; the sum is an estimate."},
-	 emit_read_wait},
-	{{"spillway_accept_queue_connections", "gauge", "Connections that wait to be accepted."}, emit_queue},
-	{{"spillway_signal_present", "gauge", "1: the signal is there; 0: it is absent and decides nothing."},
+	{"spillway_service_saturated", "gauge", "1: waits are above target.", emit_saturated},
+	{"spillway_service_shedding_does_not_help", "gauge",
+	 "1: waits stay above target although much less than the capacity is admitted.", emit_helpless},
+	{"spillway_class_share_ratio", "gauge", "Share of the sources of a class that is admitted.", emit_share},
+	{"spillway_read_wait_seconds", "histogram",
+	 "From data ready to the application's read; the sum is an estimate.", emit_read_wait},
+	{"spillway_accept_queue_connections", "gauge", "Connections that wait to be accepted.", emit_queue},
+	{"spillway_signal_present", "gauge", "1: the signal is there; 0: it is absent and decides nothing.",
 	 emit_signal_present},
-	{{"spillway_signal_value", "gauge", "Signals of the host, and probes in the unit of their limit."},
+	{"spillway_signal_value", "gauge", "Signals of the host, and probes in the unit of their limit.",
 	 emit_signal_value},
-	{{"spillway_blind", "gauge", "1: no signal of any service is there, so the level decays to green."},
-	 emit_blind},
-	{{"spillway_level_changes_total", "counter", "Changes of the level, by the level they led to."},
+	{"spillway_blind", "gauge", "1: no signal of any service is there, so the level decays to green.", emit_blind},
+	{"spillway_level_changes_total", "counter", "Changes of the level, by the level they led to.",
 	 emit_level_changes},
-	{{"spillway_decisions_total", "counter", "Decisions, ten a second."}, emit_decisions},
-	{{"spillway_decision_seconds_total", "counter", "Time from the first fact read to the last order written."},
+	{"spillway_decisions_total", "counter", "Decisions, ten a second.", emit_decisions},
+	{"spillway_decision_seconds_total", "counter", "Time from the first fact read to the last order written.",
 	 emit_decision_seconds},
-	{{"spillway_decision_longest_seconds", "gauge", "The longest of these since the agent was started."},
+	{"spillway_decision_longest_seconds", "gauge", "The longest of these since the agent was started.",
 	 emit_decision_longest},
-	{{"spillway_history_ticks_total", "counter",
-	  "Decisions kept in the history, and lost as the disk did not take them."},
-	 emit_history_ticks},
-	{{"spillway_history_bytes", "gauge", "Size of the history on disk."}, emit_history_bytes},
+	{"spillway_history_ticks_total", "counter",
+	 "Decisions kept in the history, and lost as the disk did not take them.", emit_history_ticks},
+	{"spillway_history_bytes", "gauge", "Size of the history on disk.", emit_history_bytes},
 };
 
 void spw_view_governance_metrics(FILE *out, const struct spw_governance *governance)
 {
-	for (size_t i = 0; i < sizeof(families) / sizeof(*families); i++) {
-		struct page page = {.out = out, .family = &families[i].family};
-
-		families[i].emit(&page, governance);
-	}
+	spw_page_write(out, families, sizeof(families) / sizeof(*families), governance);
 	spw_view_meter_metrics(out, governance->meters, governance->policy);
 }

@@ -16,90 +16,96 @@ struct scene {
 	const struct spw_named_policy *policy;
 };
 
-static void emit_used(struct page *page, const struct scene *scene)
+static void emit_used(struct spw_page *page, const void *values)
 {
+	const struct scene *scene = values;
+
 	for (u32 table = 0; table < SPW_METER_TABLES; table++)
 		for (u32 row = 0; row < SPW_ROWS && scene->meters->fill[table].scans; row++)
-			put_number(page, LABELS({"table", spw_scope_name(table)}, {"row", rows[row]}),
-				   scene->meters->fill[table].rows[row].used);
+			spw_page_number(page, LABELS({"table", spw_scope_name(table)}, {"row", rows[row]}),
+					scene->meters->fill[table].rows[row].used);
 }
 
-static void emit_over(struct page *page, const struct scene *scene)
+static void emit_over(struct spw_page *page, const void *values)
 {
+	const struct scene *scene = values;
+
 	for (u32 table = 0; table < SPW_METER_TABLES; table++)
 		for (u32 row = 0; row < SPW_ROWS && scene->meters->fill[table].scans; row++)
-			put_number(page, LABELS({"table", spw_scope_name(table)}, {"row", rows[row]}),
-				   scene->meters->fill[table].rows[row].over);
+			spw_page_number(page, LABELS({"table", spw_scope_name(table)}, {"row", rows[row]}),
+					scene->meters->fill[table].rows[row].over);
 }
 
-static void emit_wrong(struct page *page, const struct scene *scene)
+static void emit_wrong(struct spw_page *page, const void *values)
 {
+	const struct scene *scene = values;
+
 	for (u32 table = 0; table < SPW_METER_TABLES; table++)
 		if (scene->meters->fill[table].scans)
-			put_number(page, LABELS({"table", spw_scope_name(table)}),
-				   spw_fill_wrong(&scene->meters->fill[table], scene->meters->warming));
+			spw_page_number(page, LABELS({"table", spw_scope_name(table)}),
+					spw_fill_wrong(&scene->meters->fill[table], scene->meters->warming));
 }
 
-static void emit_cells(struct page *page, const struct scene *scene)
+static void emit_cells(struct spw_page *page, const void *values)
 {
 	static const u64 cells[SPW_METER_TABLES] = {SPW_SOURCE_CELLS, SPW_PREFIX_CELLS};
 
-	(void)scene;
+	(void)values;
 	for (u32 table = 0; table < SPW_METER_TABLES; table++)
-		put_count(page, LABELS({"table", spw_scope_name(table)}), cells[table] * SPW_ROWS);
+		spw_page_count(page, LABELS({"table", spw_scope_name(table)}), cells[table] * SPW_ROWS);
 }
 
-static void emit_warming(struct page *page, const struct scene *scene)
+static void emit_warming(struct spw_page *page, const void *values)
 {
-	put_count(page, NULL, scene->meters->warming[0] || scene->meters->warming[1]);
+	const struct scene *scene = values;
+
+	spw_page_count(page, NULL, scene->meters->warming[0] || scene->meters->warming[1]);
 }
 
-static void emit_reseeds(struct page *page, const struct scene *scene)
+static void emit_reseeds(struct spw_page *page, const void *values)
 {
-	put_count(page, NULL, scene->meters->reseeds);
+	const struct scene *scene = values;
+
+	spw_page_count(page, NULL, scene->meters->reseeds);
 }
 
 /* Only while somebody is held to it. */
-static void emit_fair(struct page *page, const struct scene *scene)
+static void emit_fair(struct spw_page *page, const void *values)
 {
+	const struct scene *scene = values;
+
 	for (u32 rank = 0; rank < scene->meters->classes_count; rank++)
 		if (scene->meters->fair_per_s[rank] > 0)
-			put_number(page, LABELS({"class", scene->policy->classes[rank]}),
-				   scene->meters->fair_per_s[rank]);
+			spw_page_number(page, LABELS({"class", scene->policy->classes[rank]}),
+					scene->meters->fair_per_s[rank]);
 }
 
-static void emit_scan(struct page *page, const struct scene *scene)
+static void emit_scan(struct spw_page *page, const void *values)
 {
-	put_seconds(page, NULL, scene->meters->longest_scan_ns);
+	const struct scene *scene = values;
+
+	spw_page_seconds(page, NULL, scene->meters->longest_scan_ns);
 }
 
-static const struct {
-	struct page_family family;
-	void (*emit)(struct page *page, const struct scene *scene);
-} families[] = {
-	{{"spillway_meter_cells", "gauge", "Meter cells by table; fixed, whatever the traffic."}, emit_cells},
-	{{"spillway_meter_used_ratio", "gauge", "Share of the cells of a row that remember anything now."}, emit_used},
-	{{"spillway_meter_over_ratio", "gauge", "Share of the cells of a row beyond the smallest burst in force."},
+static const struct spw_family families[] = {
+	{"spillway_meter_cells", "gauge", "Meter cells by table; fixed, whatever the traffic.", emit_cells},
+	{"spillway_meter_used_ratio", "gauge", "Share of the cells of a row that remember anything now.", emit_used},
+	{"spillway_meter_over_ratio", "gauge", "Share of the cells of a row beyond the smallest burst in force.",
 	 emit_over},
-	{{"spillway_meter_wrong_ratio", "gauge",
-	  "Expected share of sources (prefixes) limited for what others send, having met them in every row."},
+	{"spillway_meter_wrong_ratio", "gauge",
+	 "Expected share of sources (prefixes) limited for what others send, having met them in every row.",
 	 emit_wrong},
-	{{"spillway_meter_warming", "gauge", "1: a row has a new seed and is not asked yet."}, emit_warming},
-	{{"spillway_meter_reseeds_total", "counter", "Rows that were given another seed since the agent was started."},
+	{"spillway_meter_warming", "gauge", "1: a row has a new seed and is not asked yet.", emit_warming},
+	{"spillway_meter_reseeds_total", "counter", "Rows that were given another seed since the agent was started.",
 	 emit_reseeds},
-	{{"spillway_meter_scan_seconds_max", "gauge", "Longest look into the meters of any tick."}, emit_scan},
-	{{"spillway_class_fair_per_second", "gauge",
-	  "New work a second that one source, or prefix, of the class may bring, as it is shed fairly."},
-	 emit_fair},
+	{"spillway_meter_scan_seconds_max", "gauge", "Longest look into the meters of any tick.", emit_scan},
+	{"spillway_class_fair_per_second", "gauge",
+	 "New work a second that one source, or prefix, of the class may bring, as it is shed fairly.", emit_fair},
 };
 
 void spw_view_meter_metrics(FILE *out, const struct spw_meter_state *meters, const struct spw_named_policy *policy)
 {
 	const struct scene scene = {meters, policy};
 
-	for (size_t i = 0; i < sizeof(families) / sizeof(*families); i++) {
-		struct page page = {.out = out, .family = &families[i].family};
-
-		families[i].emit(&page, &scene);
-	}
+	spw_page_write(out, families, sizeof(families) / sizeof(*families), &scene);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * How a page of the Prometheus text format (0.0.4) is written, family by family. Inside view/: metrics.c writes what
- * the pinned maps hold, metrics_decision.c what only the agent knows.
+ * Writes a page of the Prometheus text format (0.0.4), family by family. metrics.c has the families of the pinned maps;
+ * metrics_decision.c, metrics_limits.c and talkers.c those that only the agent knows.
  */
 #ifndef SPW_VIEW_PAGE_H
 #define SPW_VIEW_PAGE_H
@@ -10,38 +10,44 @@
 
 #include "parts.h"
 
-struct label {
+struct spw_label {
 	const char *name;
 	const char *value;
 };
 
 /* Labels of one sample, ended by one without a name. */
-#define LABELS(...) ((const struct label[]){__VA_ARGS__, {NULL, NULL}})
+#define LABELS(...) ((const struct spw_label[]){__VA_ARGS__, {NULL, NULL}})
 
-/* One family of samples. */
-struct page_family {
+struct spw_page;
+
+/* One family of samples: a row of a table. */
+struct spw_family {
 	const char *name;
 	const char *type;
 	const char *help;
+	void (*emit)(struct spw_page *page, const void *values); /* @values: as given to spw_page_write() */
 };
 
-/* The family that is being written. HELP and TYPE come with its first sample, so there is none without. */
-struct page {
+/* The family that is being written. HELP and TYPE come with its first sample: a family without samples has neither. */
+struct spw_page {
 	FILE *out;
-	const struct page_family *family;
+	const struct spw_family *family;
 	bool begun;
 };
 
-/** put_series() - name and labels of a sample; @suffix is put behind the name (histograms), "" otherwise. */
-void put_series(struct page *page, const char *suffix, const struct label *labels);
+/** spw_page_write() - all families of a table; @values: what they are taken from. */
+void spw_page_write(FILE *out, const struct spw_family *families, size_t count, const void *values);
 
-/** put_count() - in full: Prometheus reads a double, so it is Prometheus that rounds above 2^53. */
-void put_count(struct page *page, const struct label *labels, u64 count);
+/** spw_page_series() - name and labels of a sample; @suffix follows the name (histograms), otherwise "". */
+void spw_page_series(struct spw_page *page, const char *suffix, const struct spw_label *labels);
 
-/** put_seconds() - nanoseconds, as seconds. */
-void put_seconds(struct page *page, const struct label *labels, u64 ns);
+/** spw_page_count() - every digit; Prometheus itself rounds above 2^53. */
+void spw_page_count(struct spw_page *page, const struct spw_label *labels, u64 count);
 
-/** put_number() - anything finite; what is not is written as 0. */
-void put_number(struct page *page, const struct label *labels, double value);
+/** spw_page_seconds() - nanoseconds, as seconds. */
+void spw_page_seconds(struct spw_page *page, const struct spw_label *labels, u64 ns);
+
+/** spw_page_number() - infinity and NaN are written as 0. */
+void spw_page_number(struct spw_page *page, const struct spw_label *labels, double value);
 
 #endif

@@ -168,75 +168,81 @@ json_t *spw_view_talkers_json(const struct spw_talkers_view *view, enum spw_talk
 
 static const char *const kinds[SPW_TALKER_KINDS] = {[SPW_TALKER_SOURCE] = "source", [SPW_TALKER_PREFIX] = "prefix"};
 
-static void emit_one_in(struct page *page, const struct spw_talkers_view *view)
+static void emit_one_in(struct spw_page *page, const void *values)
 {
+	const struct spw_talkers_view *view = values;
+
 	for (u32 verdict = 0; verdict < SPW_VERDICTS; verdict++)
-		put_count(page, LABELS({"verdict", spw_verdict_name(verdict)}), 1ull << view->choices[verdict].shift);
+		spw_page_count(page, LABELS({"verdict", spw_verdict_name(verdict)}),
+			       1ull << view->choices[verdict].shift);
 }
 
-static void emit_talkers(struct page *page, const struct spw_talkers_view *view)
+static void emit_talkers(struct spw_page *page, const void *values)
 {
+	const struct spw_talkers_view *view = values;
+
 	for (u32 kind = 0; kind < SPW_TALKER_KINDS; kind++)
-		put_count(page, LABELS({"kind", kinds[kind]}), spw_talkers_count(view->talkers, kind));
+		spw_page_count(page, LABELS({"kind", kinds[kind]}), spw_talkers_count(view->talkers, kind));
 }
 
-static void emit_bound(struct page *page, const struct spw_talkers_view *view)
+static void emit_bound(struct spw_page *page, const void *values)
 {
+	const struct spw_talkers_view *view = values;
+
 	for (u32 kind = 0; kind < SPW_TALKER_KINDS; kind++)
-		put_number(page, LABELS({"kind", kinds[kind]}), spw_talkers_bound(view->talkers, kind));
+		spw_page_number(page, LABELS({"kind", kinds[kind]}), spw_talkers_bound(view->talkers, kind));
 }
 
-static void emit_heaviest(struct page *page, const struct spw_talkers_view *view)
+static void emit_heaviest(struct spw_page *page, const void *values)
 {
+	const struct spw_talkers_view *view = values;
+
 	for (u32 kind = 0; kind < SPW_TALKER_KINDS; kind++) {
 		struct spw_talker top = {0};
 
 		spw_talkers_top(view->talkers, kind, SPW_BY_PACKETS, 1, &top);
-		put_number(page, LABELS({"kind", kinds[kind]}), top.packets_per_s);
+		spw_page_number(page, LABELS({"kind", kinds[kind]}), top.packets_per_s);
 	}
 }
 
-static void emit_odd_sources(struct page *page, const struct spw_talkers_view *view)
+static void emit_odd_sources(struct spw_page *page, const void *values)
 {
+	const struct spw_talkers_view *view = values;
+
 	for (u32 kind = SPW_SOURCE_ORDINARY + 1; kind < SPW_SOURCE_KINDS; kind++)
-		put_count(page, LABELS({"kind", spw_source_kind_name(kind)}), view->kinds[kind]);
+		spw_page_count(page, LABELS({"kind", spw_source_kind_name(kind)}), view->kinds[kind]);
 }
 
-static void emit_streams(struct page *page, const struct spw_talkers_view *view)
+static void emit_streams(struct spw_page *page, const void *values)
 {
-	put_count(page, NULL, view->streams);
+	const struct spw_talkers_view *view = values;
+
+	spw_page_count(page, NULL, view->streams);
 }
 
-static void emit_streams_lost(struct page *page, const struct spw_talkers_view *view)
+static void emit_streams_lost(struct spw_page *page, const void *values)
 {
-	put_count(page, NULL, view->streams_lost);
+	const struct spw_talkers_view *view = values;
+
+	spw_page_count(page, NULL, view->streams_lost);
 }
 
-static const struct {
-	struct page_family family;
-	void (*emit)(struct page *page, const struct spw_talkers_view *view);
-} families[] = {
-	{{"spillway_sampling_one_in", "gauge", "One packet in so many is sampled, by verdict."}, emit_one_in},
-	{{"spillway_talkers", "gauge", "Sources and prefixes in the tables of the heaviest."}, emit_talkers},
-	{{"spillway_talkers_error_packets_per_second", "gauge",
-	  "What is not in the table of the heaviest sends no more than this; up to this much is uncertain of what is."},
+static const struct spw_family families[] = {
+	{"spillway_sampling_one_in", "gauge", "One packet in so many is sampled, by verdict.", emit_one_in},
+	{"spillway_talkers", "gauge", "Sources and prefixes in the tables of the heaviest.", emit_talkers},
+	{"spillway_talkers_error_packets_per_second", "gauge",
+	 "What is not in the table of the heaviest sends no more than this; up to this much is uncertain of what is.",
 	 emit_bound},
-	{{"spillway_talkers_heaviest_packets_per_second", "gauge",
-	  "Rate of the heaviest source and prefix, estimated."},
+	{"spillway_talkers_heaviest_packets_per_second", "gauge", "Rate of the heaviest source and prefix, estimated.",
 	 emit_heaviest},
-	{{"spillway_odd_source_packets_total", "counter",
-	  "Packets whose source no client can have, estimated from samples since the agent's start."},
-	 emit_odd_sources},
-	{{"spillway_drop_followers", "gauge", "Connections that follow the sampled drops."}, emit_streams},
-	{{"spillway_drop_followers_lost_total", "counter", "Sampled drops that slow followers missed."},
+	{"spillway_odd_source_packets_total", "counter",
+	 "Packets whose source no client can have, estimated from samples since the agent's start.", emit_odd_sources},
+	{"spillway_drop_followers", "gauge", "Connections that follow the sampled drops.", emit_streams},
+	{"spillway_drop_followers_lost_total", "counter", "Sampled drops that slow followers missed.",
 	 emit_streams_lost},
 };
 
 void spw_view_talkers_metrics(FILE *out, const struct spw_talkers_view *view)
 {
-	for (size_t i = 0; i < sizeof(families) / sizeof(*families); i++) {
-		struct page page = {.out = out, .family = &families[i].family};
-
-		families[i].emit(&page, view);
-	}
+	spw_page_write(out, families, sizeof(families) / sizeof(*families), view);
 }
