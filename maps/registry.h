@@ -26,7 +26,7 @@ struct spw_list_record {
 
 /* A limit as configured. */
 struct spw_limit_record {
-	u64 per_s; /* new work, packets or bits; 0: none */
+	u64 per_s; /* new work, packets or bits; 0: none; slow ones by another unit, see spw_rate_record() */
 	u64 burst;
 };
 

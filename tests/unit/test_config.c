@@ -19,6 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "user/base/units.h"
 #include "user/config/config.h"
 
 #define COUNT(array) (sizeof(array) / sizeof(*(array)))
@@ -317,15 +318,26 @@ static const struct row key_rows[] = {
 	{TOP ALL "malformed: reject\n", "f:3:12: 'reject' is not allowed here; write pass or drop\n"},
 	{TOP ALL "attach: skb\n", "f:3:9: 'skb' is not allowed here; write auto, native or generic\n"},
 	{TOP ALL "reattach: yes\n", "f:3:11: 'yes' is not allowed here; write true or false\n"},
-	{TOP ALL "lease: 3\n", "f:3:8: '3' is not a duration: write it as 20ms, 3s, 10m or 1h\n"},
+	{TOP ALL "lease: 61\n", "f:3:8: '61' is out of bounds, which are 1s to 60s\n"},
+	{TOP ALL "lease: 30s1m\n",
+	 "f:3:8: '30s1m' is not a duration: write it as 20ms, 3s, 10m, 1h, 1h30m, 2d or 1w; a number alone is seconds\n"},
+	{TOP ALL "lease: 1m1m\n",
+	 "f:3:8: '1m1m' is not a duration: write it as 20ms, 3s, 10m, 1h, 1h30m, 2d or 1w; a number alone is seconds\n"},
+	{TOP ALL "lease: 1m30\n",
+	 "f:3:8: '1m30' is not a duration: write it as 20ms, 3s, 10m, 1h, 1h30m, 2d or 1w; a number alone is seconds\n"},
+	{TOP ALL "lease: 53w\n", "f:3:8: '53w' is not a duration: it is longer than a year\n"},
+	{TOP ALL "lease: 52w2d\n", "f:3:8: '52w2d' is not a duration: it is longer than a year\n"},
 	{TOP ALL "lease: 61s\n", "f:3:8: '61s' is out of bounds, which are 1s to 60s\n"},
 	{TOP ALL "lease: 999ms\n", "f:3:8: '999ms' is out of bounds, which are 1s to 60s\n"},
 	{TOP ALL "lease: 8761h\n", "f:3:8: '8761h' is not a duration: it is longer than a year\n"},
-	{TOP ALL "lease: -3s\n", "f:3:8: '-3s' is not a duration: write it as 20ms, 3s, 10m or 1h\n"},
-	{TOP ALL "lease: 03s\n", "f:3:8: '03s' is not a duration: write it as 20ms, 3s, 10m or 1h\n"},
-	{TOP ALL "lease: 3 s\n", "f:3:8: '3 s' is not a duration: write it as 20ms, 3s, 10m or 1h\n"},
+	{TOP ALL "lease: -3s\n",
+	 "f:3:8: '-3s' is not a duration: write it as 20ms, 3s, 10m, 1h, 1h30m, 2d or 1w; a number alone is seconds\n"},
+	{TOP ALL "lease: 03s\n",
+	 "f:3:8: '03s' is not a duration: write it as 20ms, 3s, 10m, 1h, 1h30m, 2d or 1w; a number alone is seconds\n"},
+	{TOP ALL "lease: 3 s\n",
+	 "f:3:8: '3 s' is not a duration: write it as 20ms, 3s, 10m, 1h, 1h30m, 2d or 1w; a number alone is seconds\n"},
 	{TOP ALL "lease: 99999999999999999999s\n",
-	 "f:3:8: '99999999999999999999s' is not a duration: write it as 20ms, 3s, 10m or 1h\n"},
+	 "f:3:8: '99999999999999999999s' is not a duration: write it as 20ms, 3s, 10m, 1h, 1h30m, 2d or 1w; a number alone is seconds\n"},
 	{TOP ALL "lease: ''\n", "f:3:8: expected a duration such as 20ms or 3s, found nothing\n"},
 	{TOP ALL "metrics: {listen: 10010}\n",
 	 "f:3:19: '10010' is nothing to listen on; write 127.0.0.1:10010, [::1]:10010, localhost:10010 or off\n"},
@@ -374,7 +386,12 @@ static const struct row service_rows[] = {
 	{TOP ALL "services:\n  a: {tcp: 80}\n", "f:4:12: expected a list of ports such as [80, 443], found text\n"},
 	{TOP ALL "services:\n  a: {tcp: [65536]}\n", "f:4:13: '65536' is not a port: it is a number from 1 to 65535\n"},
 	{TOP ALL "services:\n  a: {tcp: [0]}\n", "f:4:13: '0' is not a port: it is a number from 1 to 65535\n"},
-	{TOP ALL "services:\n  a: {tcp: [80-90]}\n", "f:4:13: '80-90' is not a port: it is a number from 1 to 65535\n"},
+	{TOP ALL "services:\n  a: {tcp: [90-80]}\n",
+	 "f:4:13: '90-80' is not a port: the lower end of a range comes first\n"},
+	{TOP ALL "services:\n  a: {tcp: [0-80]}\n", "f:4:13: '0-80' is not a port: a range is written 27015-27050\n"},
+	{TOP ALL "services:\n  a: {tcp: [80-90, 85]}\n", "f:4:20: TCP port 85 is given twice, first at line 4\n"},
+	{TOP ALL "services:\n  a: {udp: [53]}\n  b: {udp: [1-65535]}\n",
+	 "f:5:13: UDP port 53 belongs to service 'a' already (f:4:13)\n"},
 	{TOP ALL "services:\n  a: {tcp: [[80]]}\n", "f:4:13: expected a port, found a list\n"},
 	{TOP ALL "services:\n  a: {tcp: [80, 80]}\n", "f:4:17: TCP port 80 is given twice, first at line 4\n"},
 	{TOP ALL "services:\n  a: {quic: [80], tcp: [80], udp: [80]}\n",
@@ -384,7 +401,7 @@ static const struct row service_rows[] = {
 	{TOP ALL "services:\n  a: {quic: [443]}\n  b: {udp: [443]}\n",
 	 "f:5:13: UDP port 443 belongs to service 'a' already (f:4:14)\n"},
 	{TOP ALL "services:\n  a: {tcp: [80], capacity: 900}\n",
-	 "f:4:28: '900' is not a capacity: write it as 10/s, 2k/s, 1M/s or 1G/s, or learn\n"},
+	 "f:4:28: '900' is not a capacity: did you mean the unit /s?, or learn\n"},
 	{TOP ALL "services:\n  a: {tcp: [80], capacity: 0/s}\n",
 	 "f:4:28: '0/s' is not a capacity: it is at least 1/s, or learn\n"},
 	{TOP ALL "services:\n  a: {tcp: [80], wait_target: 0ms}\n",
@@ -397,7 +414,21 @@ static const struct row service_rows[] = {
 
 static void test_services(void **state)
 {
+	struct parsed parsed;
+
 	(void)state;
+	parse(&parsed,
+	      TOP ALL "services:\n  a: {udp: [27015-27050, 53], tcp: [65534-65535]}\nmanagement: {ports: [22-24]}\n"
+		      "lease: 59\nhooks: {dir: /h, timeout: 1m}\n");
+	assert_string_equal(told(&parsed.diagnostics), "");
+	assert_int_equal(parsed.config.services[0].udp_count, 37);
+	assert_int_equal(parsed.config.services[0].udp[35], 27050);
+	assert_int_equal(parsed.config.services[0].udp[36], 53);
+	assert_int_equal(parsed.config.services[0].tcp_count, 2);
+	assert_int_equal(parsed.config.services[0].tcp[1], 65535);
+	assert_int_equal(parsed.config.management_ports_count, 3);
+	assert_int_equal(parsed.config.lease_ns, 59000000000);
+	release(&parsed);
 	check_rows(service_rows, COUNT(service_rows));
 }
 
@@ -592,7 +623,7 @@ static const struct row probe_rows[] = {
 	{TOP ALL "services: {s: {tcp: [80], probe: {http: 'http://127.0.0.1/', limit: 200ms}}}\n", ""},
 	{TOP ALL "services: {s: {tcp: [80], probe: {file: /f, limit: 80}}}\n", ""},
 	{TOP ALL "services: {s: {tcp: [80], probe: {http: 'http://127.0.0.1/', limit: 80}}}\n",
-	 "f:3:69: '80' is not a duration: write it as 20ms, 3s, 10m or 1h\n"},
+	 "f:3:69: '80' is out of bounds, which are 1ms to 60s\n"},
 	{TOP ALL "services: {s: {tcp: [80], probe: {http: 'https://127.0.0.1/', limit: 200ms}}}\n", ""},
 	{TOP ALL "services: {s: {tcp: [80], probe: {http: 'ftp://127.0.0.1/', limit: 200ms}}}\n",
 	 "f:3:41: 'ftp://127.0.0.1/' cannot be asked: it must begin with http:// or https://\n"},
@@ -688,17 +719,57 @@ static void test_classes(void **state)
 
 #define LIMITS(text) TOP "classes: [{name: a, per_source: " text "}]\n"
 
+/* Slow rates, and durations as verbs take them too. */
+static void test_units(void **state)
+{
+	static const struct {
+		const char *text;
+		u64 seconds;
+	} rows[] = {{"90", 90},		{"1d", 86400},	  {"2w", 1209600},    {"1h30m", 5400},
+		    {"1h30m15s", 5415}, {"1w1d", 691200}, {"365d", 31536000}, {"0s", 0}};
+	struct parsed parsed;
+	const struct spw_rate *rate;
+	u64 ns;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		assert_null(spw_units_duration(rows[i].text, &ns));
+		assert_int_equal(ns, rows[i].seconds * 1000000000);
+	}
+	assert_null(spw_units_duration("1m20ms", &ns));
+	assert_int_equal(ns, 60020000000);
+	assert_non_null(spw_units_duration("", &ns));
+	parse(&parsed,
+	      TOP "classes: [{name: a, per_source: {new: 10/min}, per_prefix: {new: 3/h, burst: 5}, total: {packets: "
+		  "120/min}}]\n");
+	assert_string_equal(told(&parsed.diagnostics), "");
+	rate = &parsed.config.classes[0].limits.rates[SPW_SCOPE_SOURCE][SPW_KIND_NEW];
+	assert_float_equal(rate->per_s, 10.0 / 60, 1e-12);
+	assert_float_equal(rate->burst, 1, 1e-12);
+	rate = &parsed.config.classes[0].limits.rates[SPW_SCOPE_PREFIX][SPW_KIND_NEW];
+	assert_float_equal(rate->per_s, 3.0 / 3600, 1e-12);
+	assert_float_equal(rate->burst, 5, 1e-12);
+	rate = &parsed.config.classes[0].limits.rates[SPW_SCOPE_CLASS][SPW_KIND_PACKETS];
+	assert_float_equal(rate->per_s, 2, 1e-12);
+	assert_float_equal(rate->burst, 2, 1e-12);
+	release(&parsed);
+}
+
 static const struct row limit_rows[] = {
 	{LIMITS("{new: 10/s}"), ""},
 	{LIMITS("10/s"), "f:2:33: expected limits such as { new: 10/s, burst: 30 }, found text\n"},
 	{LIMITS("{}"), "f:2:33: no limit; write at least one of new, packets and bits\n"},
-	{LIMITS("{new: 10}"), "f:2:39: '10' is not a rate: write it as 10/s, 2k/s, 1M/s or 1G/s\n"},
+	{LIMITS("{new: 10}"), "f:2:39: '10' is not a rate: did you mean the unit /s?\n"},
+	{LIMITS("{new: ten}"), "f:2:39: 'ten' is not a rate: write it as 10/s, 2k/s, 1M/s, 1G/s, 10/min, 3/h or 1/d\n"},
+	{LIMITS("{new: 0/h}"), "f:2:39: '0/h' is not a rate: it is at least 1/d\n"},
+	{LIMITS("{new: 10/hour}"), "f:2:39: '10/hour' is not a rate: did you mean the unit /h?\n"},
+	{LIMITS("{bits: 10mbit/s}"), "f:2:40: '10mbit/s' is not a rate: did you mean the unit Mbit/s?\n"},
+	{LIMITS("{bits: 10MB/s}"), "f:2:40: '10MB/s' is not a rate: bits are meant, not bytes: 8 of them, in Mbit/s\n"},
 	{LIMITS("{new: []}"), "f:2:39: expected a rate such as 10/s, found a list\n"},
 	{LIMITS("{new: 0/s}"), "f:2:39: '0/s' is not a rate: it is at least 1/s\n"},
 	{LIMITS("{packets: 1001G/s}"), "f:2:43: '1001G/s' is not a rate: it is at most 1000G/s\n"},
-	{LIMITS("{packets: 10K/s}"), "f:2:43: '10K/s' is not a rate: write it as 10/s, 2k/s, 1M/s or 1G/s\n"},
-	{LIMITS("{bits: 10M/s}"), "f:2:40: '10M/s' is not a rate: write it as 500bit/s, 64kbit/s, 50Mbit/s or "
-				  "1Gbit/s\n"},
+	{LIMITS("{packets: 10K/s}"), "f:2:43: '10K/s' is not a rate: did you mean the unit k/s?\n"},
+	{LIMITS("{bits: 10M/s}"), "f:2:40: '10M/s' is not a rate: did you mean the unit Mbit/s?\n"},
 	{LIMITS("{bits: 0bit/s}"), "f:2:40: '0bit/s' is not a rate: it is at least 1bit/s\n"},
 	{LIMITS("{bits: 1001Gbit/s}"), "f:2:40: '1001Gbit/s' is not a rate: it is at most 1000Gbit/s\n"},
 	{LIMITS("{bits: {}}"), "f:2:40: expected a rate such as 50Mbit/s, found a mapping\n"},
@@ -1101,6 +1172,7 @@ int main(void)
 		NAMED("fault 41: unknown and duplicate keys, wrong values", test_keys),
 		cmocka_unit_test(test_services),
 		NAMED("fault 41: /33, host bits set", test_management),
+		NAMED("slow rates, durations", test_units),
 		cmocka_unit_test(test_lists),
 		cmocka_unit_test(test_countries_of_two_classes),
 		cmocka_unit_test(test_probes),

@@ -376,6 +376,44 @@ static void fair_shares_become_limits(void **state)
 	assert_int_equal(class->limits[SPW_SCOPE_SOURCE][SPW_KIND_NEW].interval_ticks, ((u64)HZ << SPW_TICK_SHIFT) / 5);
 }
 
+/* 10/min: one at once, then one in six seconds; a burst is at least one jiffy, which the eleventh gains. */
+static void slow_rates_are_exact(void **state)
+{
+	u32 passed = 0;
+
+	(void)state;
+	begin();
+	set(SPW_SCOPE_SOURCE, SPW_KIND_NEW, 10.0 / 60, 1);
+	for (u32 i = 0; i < 60 * HZ - 1; i++, jiffy++)
+		passed += send(address(1), 60, true) == SPW_REASON_ADMITTED;
+	assert_int_equal(passed, 10);
+	set(SPW_SCOPE_SOURCE, SPW_KIND_NEW, 1.0 / 86400, 1);
+	assert_int_equal(limits.classes[0].limits[SPW_SCOPE_SOURCE][SPW_KIND_NEW].interval_ticks,
+			 86400ull * HZ << SPW_TICK_SHIFT);
+}
+
+/* What is recorded comes back, in the unit that it was written in. */
+static void rates_are_recorded(void **state)
+{
+	static const struct {
+		double count, seconds;
+		const char *unit;
+	} rows[] = {{1, 1, "/s"},    {2500, 1, "/s"}, {1e12, 1, "/s"},	{10, 60, "/min"}, {59, 60, "/min"},
+		    {3, 3600, "/h"}, {7, 3600, "/h"}, {1, 86400, "/d"}, {5, 86400, "/d"}};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		double per_s = rows[i].count / rows[i].seconds, number;
+
+		assert_string_equal(spw_rate_unit(per_s, &number), rows[i].unit);
+		assert_true(fabs(number - rows[i].count) < 1e-6);
+		assert_true(fabs(spw_rate_recorded(spw_rate_record(per_s)) - per_s) <= per_s * 1e-12);
+	}
+	assert_int_equal(spw_rate_record(0), 0);
+	assert_int_equal(spw_rate_record(2500), 2500); /* as former versions recorded it */
+	assert_true(spw_rate_recorded(0) <= 0);
+}
+
 static int make_meters(void **state)
 {
 	(void)state;
@@ -404,6 +442,8 @@ int main(void)
 		cmocka_unit_test(fair_levels_fill_the_budget),
 		cmocka_unit_test(light_sources_are_left_alone),
 		cmocka_unit_test(fair_shares_become_limits),
+		cmocka_unit_test(slow_rates_are_exact),
+		cmocka_unit_test(rates_are_recorded),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

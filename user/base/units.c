@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Numbers with units. Whole ones only: what a fraction of a unit would be rounded to is nobody's business to guess. */
+/* Numbers with units. Whole ones only, so that nothing is rounded. */
 #include "units.h"
 
 #include <stddef.h>
@@ -49,35 +49,114 @@ static enum fit parse_with_unit(const char *text, const struct unit *units, size
 	return WRONG_FORM;
 }
 
+/* The larger last; the text of a duration is made with units up to the hour. */
 static const struct unit durations[] = {
-	{"ms", SPW_MS_NS},
-	{"s", SPW_SECOND_NS},
-	{"m", 60 * SPW_SECOND_NS},
-	{"h", 3600 * SPW_SECOND_NS},
+	{"ms", SPW_MS_NS},	     {"s", SPW_SECOND_NS},	   {"m", 60 * SPW_SECOND_NS},
+	{"h", 3600 * SPW_SECOND_NS}, {"d", 86400 * SPW_SECOND_NS}, {"w", 7 * 86400 * SPW_SECOND_NS},
 };
 
-#define DURATIONS (sizeof(durations) / sizeof(*durations))
+#define DURATIONS	  (sizeof(durations) / sizeof(*durations))
+#define DURATIONS_WRITTEN 4
+
+/* The unit at @text, the longest that fits; NULL: none. */
+static const struct unit *find_duration(const char *text)
+{
+	const struct unit *found = NULL;
+
+	for (size_t i = 0; i < DURATIONS; i++)
+		if (!strncmp(text, durations[i].name, strlen(durations[i].name)) &&
+		    (!found || strlen(durations[i].name) > strlen(found->name)))
+			found = &durations[i];
+	return found;
+}
 
 const char *spw_units_duration(const char *text, u64 *ns)
 {
-	switch (parse_with_unit(text, durations, DURATIONS, YEAR_NS, ns)) {
-	case FITS:
-		return NULL;
-	case TOO_LARGE:
-		return "it is longer than a year";
-	default:
-		return "write it as 20ms, 3s, 10m or 1h";
-	}
+	static const char form[] = "write it as 20ms, 3s, 10m, 1h, 1h30m, 2d or 1w; a number alone is seconds";
+	const struct unit *before = NULL;
+	const char *at = text;
+
+	*ns = 0;
+	do {
+		const struct unit *unit;
+		u64 number;
+
+		at = parse_number(at, &number);
+		if (!at)
+			return form;
+		unit = !*at && !before ? &durations[1] : find_duration(at);
+		if (!unit || (before && unit >= before))
+			return form;
+		at += *at ? strlen(unit->name) : 0;
+		if (number > YEAR_NS / unit->factor || (*ns += number * unit->factor) > YEAR_NS)
+			return "it is longer than a year";
+		before = unit;
+	} while (*at);
+	return NULL;
 }
 
 const char *spw_units_duration_text(u64 ns, char text[SPW_DURATION_TEXT])
 {
-	const struct unit *unit = &durations[DURATIONS - 1];
+	const struct unit *unit = &durations[DURATIONS_WRITTEN - 1];
 
 	while (unit > durations && (!ns || ns % unit->factor))
 		unit--;
 	snprintf(text, SPW_DURATION_TEXT, "%llu%s", (unsigned long long)(ns / unit->factor), unit->name);
 	return text;
+}
+
+/* What others write, and the unit that is meant. */
+static const struct slip {
+	const char *unit, *problem;
+} rate_slips[] = {
+	{"", "did you mean the unit /s?"},	    {"k", "did you mean the unit k/s?"},
+	{"K", "did you mean the unit k/s?"},	    {"K/s", "did you mean the unit k/s?"},
+	{"M", "did you mean the unit M/s?"},	    {"m/s", "did you mean the unit M/s?"},
+	{"g/s", "did you mean the unit G/s?"},	    {"/sec", "did you mean the unit /s?"},
+	{"/second", "did you mean the unit /s?"},   {"pps", "did you mean the unit /s?"},
+	{"kpps", "did you mean the unit k/s?"},	    {"Kpps", "did you mean the unit k/s?"},
+	{"Mpps", "did you mean the unit M/s?"},	    {"/m", "did you mean the unit /min?"},
+	{"/minute", "did you mean the unit /min?"}, {"/hour", "did you mean the unit /h?"},
+	{"/day", "did you mean the unit /d?"},
+};
+
+static const struct slip bit_rate_slips[] = {
+	{"bps", "did you mean the unit bit/s?"},
+	{"bits/s", "did you mean the unit bit/s?"},
+	{"kbps", "did you mean the unit kbit/s?"},
+	{"Kbps", "did you mean the unit kbit/s?"},
+	{"Kbit/s", "did you mean the unit kbit/s?"},
+	{"kbit", "did you mean the unit kbit/s?"},
+	{"k/s", "did you mean the unit kbit/s?"},
+	{"mbps", "did you mean the unit Mbit/s?"},
+	{"Mbps", "did you mean the unit Mbit/s?"},
+	{"mbit/s", "did you mean the unit Mbit/s?"},
+	{"Mb/s", "did you mean the unit Mbit/s?"},
+	{"mbit", "did you mean the unit Mbit/s?"},
+	{"Mbit", "did you mean the unit Mbit/s?"},
+	{"M/s", "did you mean the unit Mbit/s?"},
+	{"gbps", "did you mean the unit Gbit/s?"},
+	{"Gbps", "did you mean the unit Gbit/s?"},
+	{"gbit/s", "did you mean the unit Gbit/s?"},
+	{"Gb/s", "did you mean the unit Gbit/s?"},
+	{"gbit", "did you mean the unit Gbit/s?"},
+	{"Gbit", "did you mean the unit Gbit/s?"},
+	{"G/s", "did you mean the unit Gbit/s?"},
+	{"kB/s", "bits are meant, not bytes: 8 of them, in kbit/s"},
+	{"MB/s", "bits are meant, not bytes: 8 of them, in Mbit/s"},
+	{"GB/s", "bits are meant, not bytes: 8 of them, in Gbit/s"},
+};
+
+/* What was meant by @text, a number with a wrong unit; @form if that is unknown. */
+static const char *find_slip(const char *text, const struct slip *slips, size_t count, const char *form)
+{
+	u64 number;
+	const char *rest = parse_number(text, &number);
+
+	for (size_t i = 0; rest && i < count; i++)
+		if (!strcmp(rest, slips[i].unit))
+			return slips[i].problem;
+	return form;
 }
 
 const char *spw_units_rate(const char *text, u64 *per_second)
@@ -90,8 +169,29 @@ const char *spw_units_rate(const char *text, u64 *per_second)
 	case TOO_LARGE:
 		return "it is at most 1000G/s";
 	default:
-		return "write it as 10/s, 2k/s, 1M/s or 1G/s";
+		return find_slip(text, rate_slips, sizeof(rate_slips) / sizeof(*rate_slips),
+				 "write it as 10/s, 2k/s, 1M/s or 1G/s");
 	}
+}
+
+const char *spw_units_slow_rate(const char *text, double *per_second)
+{
+	static const struct unit slow[] = {{"/min", 60}, {"/h", 3600}, {"/d", 86400}};
+	const char *rest, *problem;
+	u64 number;
+
+	rest = parse_number(text, &number);
+	for (size_t i = 0; rest && i < sizeof(slow) / sizeof(*slow); i++) {
+		if (strcmp(rest, slow[i].name))
+			continue;
+		*per_second = (double)number / (double)slow[i].factor;
+		return number ? *per_second <= (double)SPW_RATE_MAX ? NULL : "it is at most 1000G/s"
+			      : "it is at least 1/d";
+	}
+	problem = spw_units_rate(text, &number);
+	*per_second = (double)number;
+	return problem && !strncmp(problem, "write", 5) ? "write it as 10/s, 2k/s, 1M/s, 1G/s, 10/min, 3/h or 1/d"
+							: problem;
 }
 
 const char *spw_units_bit_rate(const char *text, u64 *per_second)
@@ -109,7 +209,8 @@ const char *spw_units_bit_rate(const char *text, u64 *per_second)
 	case TOO_LARGE:
 		return "it is at most 1000Gbit/s";
 	default:
-		return "write it as 500bit/s, 64kbit/s, 50Mbit/s or 1Gbit/s";
+		return find_slip(text, bit_rate_slips, sizeof(bit_rate_slips) / sizeof(*bit_rate_slips),
+				 "write it as 500bit/s, 64kbit/s, 50Mbit/s or 1Gbit/s");
 	}
 }
 
@@ -147,4 +248,24 @@ const char *spw_units_port(const char *text, u16 *port)
 		return "it is a number from 1 to 65535";
 	*port = (u16)number;
 	return NULL;
+}
+
+const char *spw_units_ports(const char *text, u16 *first, u16 *last)
+{
+	const char *dash = strchr(text, '-');
+	char lower[8];
+
+	if (!dash) {
+		const char *problem = spw_units_port(text, first);
+
+		*last = *first;
+		return problem;
+	}
+	if ((size_t)(dash - text) >= sizeof(lower))
+		return "a range is written 27015-27050";
+	memcpy(lower, text, (size_t)(dash - text));
+	lower[dash - text] = 0;
+	if (spw_units_port(lower, first) || spw_units_port(dash + 1, last))
+		return "a range is written 27015-27050";
+	return *first <= *last ? NULL : "the lower end of a range comes first";
 }

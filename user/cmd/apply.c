@@ -77,19 +77,13 @@ static int explain_silence(const struct spw_call *call, const char *message)
 	return spw_fail("%s", err ? "nothing was changed" : message);
 }
 
-/* "60", as seconds, or a duration. */
 static int read_confirm(const char *text, double *confirm_s)
 {
-	char with_unit[32];
-	const char *wrong;
 	u64 ns;
+	const char *wrong = spw_units_duration(text, &ns);
 
-	snprintf(with_unit, sizeof(with_unit), "%.20ss", text);
-	if (spw_units_duration(with_unit, &ns)) {
-		wrong = spw_units_duration(text, &ns);
-		if (wrong)
-			return spw_usage(&spw_verb_apply, "--confirm '%s': %s", text, wrong);
-	}
+	if (wrong)
+		return spw_usage(&spw_verb_apply, "--confirm '%s': %s", text, wrong);
 	if (ns < 1000000000ull || ns > 86400 * 1000000000ull)
 		return spw_usage(&spw_verb_apply, "--confirm '%s': from 1 s to 24h", text);
 	*confirm_s = (double)ns / 1e9;

@@ -115,34 +115,36 @@ static void read_management_prefixes(struct spw_reader *reader, const struct spw
 	spw_read_prefixes(reader, value, &bound, &config->management_prefixes, &config->management_prefixes_count);
 }
 
-static bool has_management_port(const struct spw_config *config, u16 port)
+/* False: no more ports can be taken. */
+static bool append_management_port(struct spw_reader *reader, const struct spw_node *item, u16 port,
+				   struct spw_config *config)
 {
-	for (size_t i = 0; i < config->management_ports_count; i++)
-		if (config->management_ports[i] == port)
-			return true;
-	return false;
+	for (size_t i = 0; i < config->management_ports_count; i++) {
+		if (config->management_ports[i] != port)
+			continue;
+		spw_error(reader->diagnostics, item->place, "port %u is given twice", port);
+		return true;
+	}
+	if (config->management_ports_count == SPW_MANAGEMENT_PORTS_MAX) {
+		spw_error(reader->diagnostics, item->place, "more than %u management ports", SPW_MANAGEMENT_PORTS_MAX);
+		return false;
+	}
+	spw_append_port(reader, port, &config->management_ports, &config->management_ports_count);
+	return true;
 }
 
 static void read_management_ports(struct spw_reader *reader, const struct spw_node *value, void *into)
 {
-	struct spw_config *config = into;
+	u16 first, last;
 
 	if (!spw_read_sequence(reader, value, "a list of ports such as [22]"))
 		return;
 	for (const struct spw_node *item = value->child; item; item = item->next) {
-		u16 port;
-
-		if (!spw_read_port(reader, item, &port))
+		if (!spw_read_ports(reader, item, &first, &last))
 			continue;
-		if (has_management_port(config, port)) {
-			spw_error(reader->diagnostics, item->place, "port %u is given twice", port);
-		} else if (config->management_ports_count == SPW_MANAGEMENT_PORTS_MAX) {
-			spw_error(reader->diagnostics, item->place, "more than %u management ports",
-				  SPW_MANAGEMENT_PORTS_MAX);
-			return;
-		} else {
-			spw_append_port(reader, port, &config->management_ports, &config->management_ports_count);
-		}
+		for (u32 port = first; port <= last; port++)
+			if (!append_management_port(reader, item, (u16)port, into))
+				return;
 	}
 }
 

@@ -25,16 +25,19 @@ static void read_rate(struct spw_reader *reader, const struct spw_node *value, e
 	bool bits = kind == SPW_KIND_BITS;
 	const char *text = spw_read_text(reader, value, bits ? "a rate such as 50Mbit/s" : "a rate such as 10/s");
 	const char *problem;
-	u64 per_second = 0;
+	double per_second = 0;
+	u64 bits_per_second = 0;
 
 	reading->given[kind] = true;
 	if (!text)
 		return;
-	problem = bits ? spw_units_bit_rate(text, &per_second) : spw_units_rate(text, &per_second);
+	problem = bits ? spw_units_bit_rate(text, &bits_per_second) : spw_units_slow_rate(text, &per_second);
+	if (bits)
+		per_second = (double)bits_per_second;
 	if (problem)
 		spw_error(reader->diagnostics, value->place, "'%.64s' is not a rate: %s", text, problem);
-	/* One second's worth is the burst, unless another is given. */
-	reading->rates[kind] = (struct spw_rate){(double)per_second, (double)per_second};
+	/* One second's worth is the burst, but at least one, unless another is given. */
+	reading->rates[kind] = (struct spw_rate){per_second, per_second > 0 && per_second < 1 ? 1 : per_second};
 }
 
 static void read_new(struct spw_reader *reader, const struct spw_node *value, void *into)

@@ -32,13 +32,17 @@ static bool claim_port(struct spw_reader *reader, const struct spw_node *node, c
 static void read_ports(struct spw_reader *reader, const struct spw_node *value, const char *protocol,
 		       struct spw_port_use *uses, u16 **ports, size_t *count)
 {
-	u16 port;
+	u16 first, last;
 
 	if (!spw_read_sequence(reader, value, "a list of ports such as [80, 443]"))
 		return;
-	for (const struct spw_node *item = value->child; item; item = item->next)
-		if (spw_read_port(reader, item, &port) && claim_port(reader, item, protocol, uses, port))
-			spw_append_port(reader, port, ports, count);
+	for (const struct spw_node *item = value->child; item; item = item->next) {
+		if (!spw_read_ports(reader, item, &first, &last))
+			continue;
+		/* One error a range is enough. */
+		for (u32 port = first; port <= last && claim_port(reader, item, protocol, uses, (u16)port); port++)
+			spw_append_port(reader, (u16)port, ports, count);
+	}
 }
 
 static void read_tcp(struct spw_reader *reader, const struct spw_node *value, void *into)
@@ -56,28 +60,34 @@ static void read_quic(struct spw_reader *reader, const struct spw_node *value, v
 }
 
 /* A port where requests wait may be one of its own tcp ports too, if it stands there first. */
-static void read_wait_at(struct spw_reader *reader, const struct spw_node *value, void *into)
+static bool append_wait_at(struct spw_reader *reader, const struct spw_node *item, u16 port,
+			   struct spw_config_service *service)
 {
 	const struct spw_config_service *services = reader->config->services;
-	struct spw_config_service *service = into;
-	u16 port;
+	struct spw_port_use *use = &reader->tcp_uses[port];
+
+	if (!use->place.line)
+		*use = (struct spw_port_use){item->place, (u16)(reader->config->services_count - 1)};
+	if (&services[use->service] == service) {
+		spw_append_port(reader, port, &service->wait_at, &service->wait_at_count);
+		return true;
+	}
+	spw_error(reader->diagnostics, item->place, "TCP port %u belongs to service '%s' already (%s:%u:%u)", port,
+		  services[use->service].name, use->place.file, use->place.line, use->place.column);
+	return false;
+}
+
+static void read_wait_at(struct spw_reader *reader, const struct spw_node *value, void *into)
+{
+	u16 first, last;
 
 	if (!spw_read_sequence(reader, value, "a list of ports such as [8080]"))
 		return;
 	for (const struct spw_node *item = value->child; item; item = item->next) {
-		struct spw_port_use *use;
-
-		if (!spw_read_port(reader, item, &port))
+		if (!spw_read_ports(reader, item, &first, &last))
 			continue;
-		use = &reader->tcp_uses[port];
-		if (!use->place.line)
-			*use = (struct spw_port_use){item->place, (u16)(reader->config->services_count - 1)};
-		if (&services[use->service] == service)
-			spw_append_port(reader, port, &service->wait_at, &service->wait_at_count);
-		else
-			spw_error(reader->diagnostics, item->place,
-				  "TCP port %u belongs to service '%s' already (%s:%u:%u)", port,
-				  services[use->service].name, use->place.file, use->place.line, use->place.column);
+		for (u32 port = first; port <= last && append_wait_at(reader, item, (u16)port, into);)
+			port++;
 	}
 }
 

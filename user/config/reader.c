@@ -259,13 +259,13 @@ bool spw_read_path(struct spw_reader *reader, const struct spw_node *node, char 
 	return spw_replace_text(reader, into, NULL, text);
 }
 
-bool spw_read_port(struct spw_reader *reader, const struct spw_node *node, u16 *port)
+bool spw_read_ports(struct spw_reader *reader, const struct spw_node *node, u16 *first, u16 *last)
 {
 	const char *text = spw_read_text(reader, node, "a port"), *problem;
 
 	if (!text)
 		return false;
-	problem = spw_units_port(text, port);
+	problem = spw_units_ports(text, first, last);
 	if (problem)
 		spw_error(reader->diagnostics, node->place, "'%.64s' is not a port: %s", text, problem);
 	return !problem;

@@ -80,7 +80,8 @@ bool spw_read_percent(struct spw_reader *reader, const struct spw_node *node, do
 /** spw_read_path() - an absolute path. */
 bool spw_read_path(struct spw_reader *reader, const struct spw_node *node, char **into);
 
-bool spw_read_port(struct spw_reader *reader, const struct spw_node *node, u16 *port);
+/** spw_read_ports() - a port, or a range of ports "27015-27050". */
+bool spw_read_ports(struct spw_reader *reader, const struct spw_node *node, u16 *first, u16 *last);
 
 /** spw_read_level() - a level, or never. */
 void spw_read_level(struct spw_reader *reader, const struct spw_node *value, u8 *level);

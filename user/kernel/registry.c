@@ -95,8 +95,8 @@ static void record_limits(const struct spw_class_rates *rates, struct spw_class_
 	for (u32 scope = 0; scope < SPW_SCOPES; scope++) {
 		record->limits_from[scope] = rates->from[scope];
 		for (u32 kind = 0; kind < SPW_KINDS; kind++)
-			record->limits[scope][kind] = (struct spw_limit_record){(u64)rates->rates[scope][kind].per_s,
-										(u64)rates->rates[scope][kind].burst};
+			record->limits[scope][kind] = (struct spw_limit_record){
+				spw_rate_record(rates->rates[scope][kind].per_s), (u64)rates->rates[scope][kind].burst};
 	}
 }
 

@@ -8,9 +8,12 @@
 static const char *rate_text(const struct spw_rate *rate, u32 kind, char text[SPW_SHORT_TEXT])
 {
 	char number[SPW_SHORT_TEXT];
+	const char *unit;
+	double count;
 
-	snprintf(text, SPW_SHORT_TEXT, "%.24s%s", spw_short_count((u64)rate->per_s, number),
-		 kind == SPW_KIND_BITS ? "bit/s" : "/s");
+	unit = spw_rate_unit(rate->per_s, &count);
+	snprintf(text, SPW_SHORT_TEXT, "%.24s%s%s", spw_short_count((u64)(count + 0.5), number),
+		 kind == SPW_KIND_BITS ? "bit" : "", unit);
 	return text;
 }
 
@@ -37,7 +40,7 @@ static void put_scope(FILE *out, const struct spw_class_rates *class, u32 scope)
 		fprintf(out, "%s%s%s", separator, rate_text(limit, kind, rate), kind == SPW_KIND_NEW ? " new" : "");
 		if (kind == SPW_KIND_PACKETS)
 			fputs(" packets", out);
-		if (limit->burst < limit->per_s || limit->burst > limit->per_s)
+		if (limit->burst < limit->per_s || limit->burst > (limit->per_s > 1 ? limit->per_s : 1))
 			fprintf(out, " (%s at once)", spw_short_count((u64)limit->burst, burst));
 		separator = ", ";
 	}
@@ -69,8 +72,9 @@ struct spw_class_rates spw_recorded_rates(const struct spw_class_record *record)
 	memcpy(rates.from, record->limits_from, sizeof(rates.from));
 	for (u32 scope = 0; scope < SPW_SCOPES; scope++)
 		for (u32 kind = 0; kind < SPW_KINDS; kind++)
-			rates.rates[scope][kind] = (struct spw_rate){(double)record->limits[scope][kind].per_s,
-								     (double)record->limits[scope][kind].burst};
+			rates.rates[scope][kind] =
+				(struct spw_rate){spw_rate_recorded(record->limits[scope][kind].per_s),
+						  (double)record->limits[scope][kind].burst};
 	return rates;
 }
 
@@ -85,7 +89,8 @@ static json_t *scope_json(const struct spw_class_rates *class, u32 scope)
 		if (!(rate->per_s > 0))
 			continue;
 		limit = spw_json_object();
-		spw_json_set(&limit, "per_s", json_integer((json_int_t)rate->per_s));
+		spw_json_set(&limit, "per_s",
+			     rate->per_s >= 1 ? json_integer((json_int_t)rate->per_s) : json_real(rate->per_s));
 		spw_json_set(&limit, "burst", json_integer((json_int_t)rate->burst));
 		spw_json_set(&object, spw_kind_name(kind), spw_json_finish(&limit));
 	}

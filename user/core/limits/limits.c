@@ -5,7 +5,7 @@
 #include <string.h>
 
 #define TOLERANCE_MAX	1.0e18 /* ticks: years; and now + tolerance stays far below 2^64 */
-#define INTERVAL_MAX	1.0e14
+#define INTERVAL_MAX	2.0e15 /* one a day, with 1000 jiffies a second; a frame of 64 KiB stays far below 2^64 */
 #define RESEED_NS	60000000000ull
 #define FRAME_BYTES_MAX 1514
 #define FAIR_BURST	1.0 /* seconds' worth */
@@ -16,6 +16,50 @@ static const struct spw_rate none;
 static bool is_given(const struct spw_rate *rate)
 {
 	return rate->per_s > 0;
+}
+
+/* By the two upper bits of a recorded rate. */
+static const struct {
+	const char *name;
+	double seconds;
+} rate_units[] = {{"/s", 1}, {"/min", 60}, {"/h", 3600}, {"/d", 86400}};
+
+#define RATE_UNIT_SHIFT 62
+
+/* The first unit in which @per_s is a whole number, or nearly; otherwise the last. */
+static u32 rate_unit(double per_s, double *number)
+{
+	u32 unit = 0;
+
+	for (;; unit++) {
+		double whole;
+
+		*number = per_s * rate_units[unit].seconds;
+		whole = (double)(u64)(*number + 0.5);
+		if (unit == 3 || per_s >= 1 || (whole >= 1 && *number - whole < 1e-6 && whole - *number < 1e-6))
+			break;
+	}
+	return unit;
+}
+
+u64 spw_rate_record(double per_s)
+{
+	double number;
+	u64 unit = rate_unit(per_s, &number);
+
+	if (!(per_s > 0))
+		return 0;
+	return (u64)(number + 0.5) | unit << RATE_UNIT_SHIFT;
+}
+
+double spw_rate_recorded(u64 record)
+{
+	return (double)(record & ((1ull << RATE_UNIT_SHIFT) - 1)) / rate_units[record >> RATE_UNIT_SHIFT].seconds;
+}
+
+const char *spw_rate_unit(double per_s, double *number)
+{
+	return rate_units[rate_unit(per_s, number)].name;
 }
 
 bool spw_class_is_limited(const struct spw_class_rates *class)

@@ -38,6 +38,16 @@ struct spw_limit_policy {
 	u8 prefix_bits[2];
 };
 
+/*
+ * Rates in the registry (struct spw_limit_record) are whole numbers. Slow ones are whole numbers a minute, an hour or a
+ * day, with the unit in the two upper bits.
+ */
+u64 spw_rate_record(double per_s);
+double spw_rate_recorded(u64 record);
+
+/** spw_rate_unit() - the unit in which @per_s is written as a whole number: "/s", "/min", "/h", "/d"; @number: that. */
+const char *spw_rate_unit(double per_s, double *number);
+
 /** spw_class_is_limited() - whether the class has any limit at all. */
 bool spw_class_is_limited(const struct spw_class_rates *class);
 
