@@ -16,7 +16,7 @@
 /* Never wait for a writer of a FIFO, never become the owner of a terminal. */
 #define OPEN_FLAGS (O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY)
 
-#define LINKS_MAX 8
+#define LINKS_MAX 16
 
 /* Time stamps of files move on with the timer, 10 ms at most (HZ=100): two changes within that look like one. */
 #define STAMP_NS	10000000L
@@ -40,49 +40,136 @@ static int fail_errno(struct spw_file *file, const char *what)
 	return fail(file, -err, "%s: %s", what, strerror_r(err, reason, sizeof(reason)));
 }
 
-/* Follow links one by one, each only to a name in the same folder; nobody can swap the folder or a step under us. */
-static int open_beside(int folder, const char *name, struct spw_file *file)
+static bool is_trusted(uid_t owner)
 {
-	char names[2][NAME_MAX + 2];
+	return owner == 0 || owner == geteuid();
+}
 
-	for (int i = 0; i < LINKS_MAX; i++) {
-		char *target = names[i % 2];
-		int fd = openat(folder, name, OPEN_FLAGS | O_NOFOLLOW);
-		ssize_t length;
+/* A folder that a link leads through: whoever may write it chooses what is read. In a sticky one only owners may. */
+static int check_folder(int folder, const char *name, struct spw_file *file)
+{
+	struct stat stat;
 
+	if (fstat(folder, &stat))
+		return fail_errno(file, "fstat");
+	if (!is_trusted(stat.st_uid))
+		return fail(file, -EPERM,
+			    "a link leads through folder '%.100s' of user %u; only folders of root or of "
+			    "the user that runs spillway are trusted",
+			    name, stat.st_uid);
+	if (stat.st_mode & S_ISVTX || !(stat.st_mode & (S_IWOTH | S_IWGRP)))
+		return 0;
+	if (stat.st_mode & S_IWOTH || stat.st_gid)
+		return fail(file, -EPERM, "a link leads through folder '%.100s', which others than its owner may write",
+			    name);
+	return 0;
+}
+
+/* What is left of the way to a file, while its links are followed. */
+struct way {
+	int folder;
+	int links;
+	char left[2 * PATH_MAX];
+};
+
+/* Put the target of link @name before what is left. */
+static int follow_link(struct way *way, const char *name, struct spw_file *file)
+{
+	char target[PATH_MAX];
+	struct stat stat;
+	ssize_t length;
+
+	if (++way->links > LINKS_MAX)
+		return fail(file, -ELOOP, "more than %d symbolic links in a row", LINKS_MAX);
+	if (fstatat(way->folder, name, &stat, AT_SYMLINK_NOFOLLOW))
+		return fail_errno(file, "fstat");
+	length = readlinkat(way->folder, name, target, sizeof(target));
+	if (length < 0)
+		return fail_errno(file, "read symbolic link");
+	if ((size_t)length == sizeof(target) || (size_t)length + strlen(way->left) + 2 > sizeof(way->left))
+		return fail(file, -ENAMETOOLONG, "the path is too long");
+	/* A link to a file beside it is as good as the file. */
+	if ((memchr(target, '/', (size_t)length) || *way->left) && !is_trusted(stat.st_uid))
+		return fail(file, -EPERM,
+			    "'%.100s' is a symbolic link of user %u; only links of root or of the user that "
+			    "runs spillway are followed to other folders",
+			    name, stat.st_uid);
+	memmove(way->left + length + 1, way->left, strlen(way->left) + 1);
+	memcpy(way->left, target, (size_t)length);
+	way->left[length] = way->left[length + 1] ? '/' : 0;
+	return 0;
+}
+
+static int enter_folder(struct way *way, const char *name, struct spw_file *file)
+{
+	int folder = openat(way->folder, name, O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW), err;
+
+	if (folder < 0 && errno == ENOTDIR) {
+		err = follow_link(way, name, file);
+		return err == -EINVAL ? fail(file, -ENOTDIR, "'%.100s' is no folder", name) : err;
+	}
+	if (folder < 0)
+		return fail_errno(file, "open its folder");
+	close(way->folder);
+	way->folder = folder;
+	return check_folder(folder, name, file);
+}
+
+/* Take the first name off what is left; false: nothing is left but the name of the file. */
+static bool next_folder(struct way *way, char name[NAME_MAX + 1])
+{
+	char *slash = strchr(way->left, '/'), *rest = slash;
+
+	if (!slash)
+		return false;
+	while (*rest == '/')
+		rest++;
+	snprintf(name, NAME_MAX + 1, "%.*s", slash == way->left ? 1 : (int)(slash - way->left), way->left);
+	memmove(way->left, rest, strlen(rest) + 1);
+	return true;
+}
+
+/* Open step by step, so that nobody can swap a link or a folder that was checked. */
+static int open_way(struct way *way, struct spw_file *file)
+{
+	char name[NAME_MAX + 1];
+	int err = 0;
+
+	while (!err) {
+		int fd;
+
+		if (next_folder(way, name)) {
+			err = enter_folder(way, name, file);
+			continue;
+		}
+		fd = openat(way->folder, way->left, OPEN_FLAGS | O_NOFOLLOW);
 		if (fd >= 0)
 			return fd;
 		if (errno != ELOOP)
 			return fail_errno(file, "open");
-		length = readlinkat(folder, name, target, sizeof(names[0]));
-		if (length < 0)
-			return fail_errno(file, "read symbolic link");
-		if ((size_t)length == sizeof(names[0]) || memchr(target, '/', (size_t)length))
-			return fail(file, -ELOOP,
-				    "it is a symbolic link that leaves its folder; "
-				    "one may only lead to a file beside it");
-		target[length] = 0;
-		name = target;
+		snprintf(name, sizeof(name), "%.*s", NAME_MAX, way->left);
+		way->left[0] = 0;
+		err = follow_link(way, name, file);
 	}
-	return fail(file, -ELOOP, "more than %d symbolic links in a row", LINKS_MAX);
+	return err;
 }
 
 static int open_guarded(const char *path, struct spw_file *file)
 {
 	const char *slash = strrchr(path, '/');
-	char *name = NULL;
-	int folder, fd;
+	struct way way = {.folder = -1};
+	char folder[PATH_MAX];
+	int fd;
 
-	if (slash)
-		name = strndup(path, (size_t)(slash - path) + 1);
-	if (slash && !name)
-		return fail(file, -ENOMEM, "out of memory");
-	folder = open(slash ? name : ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	free(name);
-	if (folder < 0)
+	if (strlen(path) >= sizeof(folder))
+		return fail(file, -ENAMETOOLONG, "the path is too long");
+	snprintf(folder, sizeof(folder), "%.*s", slash ? (int)(slash - path) + 1 : 1, slash ? path : ".");
+	snprintf(way.left, sizeof(way.left), "%s", slash ? slash + 1 : path);
+	way.folder = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (way.folder < 0)
 		return fail_errno(file, "open its folder");
-	fd = open_beside(folder, slash ? slash + 1 : path, file);
-	close(folder);
+	fd = open_way(&way, file);
+	close(way.folder);
 	return fd;
 }
 

@@ -19,7 +19,8 @@ struct spw_file {
  * spw_file_read() - read a whole regular file as it is in one version.
  * @bytes_max: a larger one is refused before it is read
  * @guarded: for files that hold policy beside the configuration: refused if anybody but its owner may write it (unless
- *           owner and group are root's), and a symbolic link may lead only to a file beside it
+ *           owner and group are root's). Symbolic links are followed: to a file beside it always; to other folders if
+ *           the link and every folder on its way belong to root or the own user, and others may not write them
  *
  * A file that was changed while it was read, or while the clock of its time stamps stood still, is refused.
  * Returns 0 or -errno with file->problem. Free with spw_file_free() in both cases.
