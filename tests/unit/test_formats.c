@@ -171,6 +171,9 @@ static void test_taken(void **state)
 		 "1:3 198.18.0.0/20\n1:20 2001:db8::1/128\n"},
 		{SPW_FORMAT_JSON_ARRAY, "[{\"cidr\": \"198.18.0.0/20\"}, {\"ip\": \"198.18.1.1\"}]\n",
 		 "1:12 198.18.0.0/20\n1:37 198.18.1.1/32\n"},
+		/* The place is that of the whole text. */
+		{SPW_FORMAT_FASTLY, "{\"x\": \"198.18.1.10\", \"addresses\": [\"198.18.1.1\"]}",
+		 "1:37 198.18.1.1/32\n"},
 		/* With slashes escaped no place is known. */
 		{SPW_FORMAT_JSON_ARRAY, "[\"198.18.0.0\\/20\"]", "0:1 198.18.0.0/20\n"},
 	};
@@ -354,6 +357,8 @@ static void load(const char *text, int expected, const char *prefixes, const cha
 
 		assert_string_equal(strrchr(place.file, '/'), "/b.txt");
 		assert_int_equal(place.line, 2);
+		place = spw_list_place(&lists.lists[0], &lists.lists[0].entries[1]);
+		assert_string_equal(strrchr(place.file, '/'), "/a.txt");
 	}
 	spw_lists_free(&lists);
 	spw_config_free(&config);
