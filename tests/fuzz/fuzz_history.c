@@ -84,7 +84,7 @@ static void check_decision(const struct spw_decision *decision, const struct spw
 		const struct spw_service_decision *service = &decision->services[i];
 
 		require(service->level <= SPW_RED && service->origin <= SPW_CAPACITY_RESTORED);
-		require(service->wait_source <= SPW_WAIT_ACCEPT);
+		require(service->wait_source <= SPW_WAIT_ANSWER);
 		require(isfinite(service->budget_per_s) && service->budget_per_s >= 0);
 		require(isfinite(service->capacity_per_s) && service->capacity_per_s >= 0);
 	}

@@ -186,6 +186,35 @@ static void a_policy_comes_back_or_is_refused(void **state)
 	assert_string_equal(read.policy.services[0], "shop");
 }
 
+/* Written by 9ecb0f2: answer waits came later. */
+static void former_records_are_read(void **state)
+{
+	static const u8 bytes[] = {0x03, 0x80, 0xc8, 0xaf, 0xa0, 0x25, 0x0e, 0x9a, 0x01, 0x05, 0x01, 0x09, 0x18, 0x56,
+				   0x16, 0x01, 0x01, 0x00, 0x06, 0x01, 0x01, 0x00, 0xbf, 0xa0, 0x03, 0x00, 0x80, 0xc8,
+				   0xaf, 0xa0, 0x25, 0x00, 0x04, 0x17, 0x02, 0x03, 0xa0, 0xff, 0x5d, 0x15};
+	static struct spw_record read;
+	const struct spw_service_facts *facts = &read.facts.services[0];
+
+	(void)state;
+	assert_int_equal(spw_record_get(&read, 1, 1, 1, bytes, sizeof(bytes)), sizeof(bytes));
+	assert_int_equal(read.facts.now_ns, 5000000000ull);
+	assert_int_equal(facts->fresh[0][SPW_PASS], 77);
+	assert_true(facts->waits_present && facts->queue_present && facts->probe.present);
+	assert_int_equal(facts->waits[9], 12);
+	assert_int_equal(facts->first_reads, 11);
+	assert_int_equal(facts->queue, 3);
+	assert_true(facts->probe.value == 0.25);
+	assert_false(facts->answers_present);
+	assert_int_equal(read.decision.level, SPW_ORANGE);
+	assert_int_equal(read.decision.services[0].wait_source, SPW_WAIT_READ);
+	assert_true(read.decision.services[0].demand_per_s == 770);
+	/* It is no record of this version. */
+	memset(&read, 0, sizeof(read));
+	assert_int_equal(spw_record_get(&read, SPW_RECORD_VERSION, 1, 1, bytes, sizeof(bytes)), 0);
+	memset(&read, 0, sizeof(read));
+	assert_int_equal(spw_record_get(&read, SPW_RECORD_VERSION + 1, 1, 1, bytes, sizeof(bytes)), 0);
+}
+
 /* A record whose checksum is right is not for that reason one that a run has written. */
 static void impossible_records_are_refused(void **state)
 {
@@ -210,7 +239,7 @@ static void impossible_records_are_refused(void **state)
 		used = spw_record_put(&record, &zero, 1, 1, bytes, sizeof(bytes));
 		assert_true(used > 0);
 		read = zero;
-		assert_int_equal(spw_record_get(&read, 1, 1, bytes, used), i < 7 ? 0 : used);
+		assert_int_equal(spw_record_get(&read, SPW_RECORD_VERSION, 1, 1, bytes, used), i < 7 ? 0 : used);
 	}
 	assert_int_equal(read.override.pinned, SPW_LEVEL_NEVER);
 }
@@ -495,10 +524,10 @@ static void rubbish_is_refused(void **state)
 			spw_history_read_end(reader);
 		}
 	}
-	head.version = 2;
+	head.version = SPW_HISTORY_VERSION + 1;
 	store(path, (const u8 *)&head, sizeof(head));
 	assert_int_equal(spw_history_read(path, &(struct spw_history_reader *){0}, message), -EINVAL);
-	assert_non_null(strstr(message, "version 2"));
+	assert_non_null(strstr(message, "version 3"));
 	store(path, (const u8 *)"hello, this is no history", 25);
 	assert_int_equal(count_ticks(path, &damaged), 0);
 	free(content);
@@ -760,6 +789,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_policy_comes_back_or_is_refused),
+		cmocka_unit_test(former_records_are_read),
 		cmocka_unit_test(impossible_records_are_refused),
 		cmocka_unit_test_setup_teardown(facts_come_back_exactly, make_folder, remove_folder),
 		cmocka_unit_test_setup_teardown(deciding_again_is_the_same, make_folder, remove_folder),

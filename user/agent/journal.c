@@ -279,7 +279,7 @@ static json_t *absence(const struct spw_signal_note *note, bool present)
 
 static void tell_service(struct journal *journal, const struct journal_tick *tick, u32 index)
 {
-	static const char *const sources[] = {"none", "read-wait", "accept wait"};
+	static const char *const sources[] = {"none", "read-wait", "accept wait", "answer wait"};
 	const struct spw_service_decision *service = &tick->decision->services[index];
 	const char *name = tick->policy->services[index];
 	bool present = service->wait_source != SPW_WAIT_NONE;
@@ -288,7 +288,7 @@ static void tell_service(struct journal *journal, const struct journal_tick *tic
 	if (is_news(&journal->waits[index], service->wait_source, now_ns))
 		journal_event(journal, "signal",
 			      json_pack("{s:s,s:s,s:s,s:b,s:o*}", "signal", "wait", "service", name, "source",
-					sources[service->wait_source % 3], "present", present, "reason",
+					sources[service->wait_source % 4], "present", present, "reason",
 					absence(&tick->notes->services[index][SPW_SIGNAL_READ_WAIT], present)));
 	if (is_news(&journal->helpless[index], service->helpless, now_ns))
 		journal_event(journal, "helpless",

@@ -115,6 +115,7 @@ struct spw_config_service {
 	size_t udp_count;
 	u64 capacity_per_s; /* 0: learn */
 	u64 wait_target_ns;
+	u64 answer_target_ns; /* 0: learn */
 	struct spw_config_probe probe;
 	char **netns; /* network namespaces that its sockets live in, as paths; none: the agent's own */
 	size_t netns_count;

@@ -32,6 +32,7 @@ static void make_services(const struct spw_config *config, const u8 *service_ids
 			.id = service_ids ? service_ids[i] : (u8)(i + 1),
 			.capacity_per_s = (double)service->capacity_per_s,
 			.wait_target_ns = service->wait_target_ns,
+			.answer_target_ns = service->answer_target_ns,
 			.behind = service->wait_at_count > 0,
 			.probe_limit = service->probe.kind == SPW_PROBE_NONE ? 0 : service->probe.limit,
 		};

@@ -120,6 +120,13 @@ static void read_wait_target(struct spw_reader *reader, const struct spw_node *v
 	spw_read_duration(reader, value, SPW_MS_NS, 60000 * SPW_MS_NS, "1ms to 60s", &service->wait_target_ns);
 }
 
+static void read_answer_target(struct spw_reader *reader, const struct spw_node *value, void *into)
+{
+	struct spw_config_service *service = into;
+
+	spw_read_duration(reader, value, SPW_MS_NS, 60000 * SPW_MS_NS, "1ms to 60s", &service->answer_target_ns);
+}
+
 static void read_netns(struct spw_reader *reader, const struct spw_node *value, void *into)
 {
 	struct spw_config_service *service = into;
@@ -146,6 +153,7 @@ static void read_service(struct spw_reader *reader, const struct spw_node *name)
 		{"udp", read_udp},
 		{"capacity", read_capacity},
 		{"wait_target", read_wait_target},
+		{"answer_target", read_answer_target},
 		{"wait_at", read_wait_at},
 		{"probe", spw_read_probe},
 		{"netns", read_netns},

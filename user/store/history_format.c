@@ -120,9 +120,10 @@ static json_t *services_json(const struct spw_history_policy *policy)
 
 		json_array_append_new(
 			array,
-			json_pack("{s:s,s:i,s:f,s:I,s:f,s:b,s:f,s:f,s:f,s:f}", "name", policy->policy.services[i], "id",
-				  service->id, "capacity_per_s", service->capacity_per_s, "wait_target_ns",
-				  (json_int_t)service->wait_target_ns, "probe_limit", service->probe_limit, "behind",
+			json_pack("{s:s,s:i,s:f,s:I,s:I,s:f,s:b,s:f,s:f,s:f,s:f}", "name", policy->policy.services[i],
+				  "id", service->id, "capacity_per_s", service->capacity_per_s, "wait_target_ns",
+				  (json_int_t)service->wait_target_ns, "answer_target_ns",
+				  (json_int_t)service->answer_target_ns, "probe_limit", service->probe_limit, "behind",
 				  service->behind, "learned_capacity_per_s", learned->capacity_per_s,
 				  "learned_served_peak_per_s", learned->served_peak_per_s, "learned_idle_wait_ns",
 				  learned->idle_wait_ns, "learned_reads_per_work", learned->reads_per_work));
@@ -171,6 +172,12 @@ static bool get_time(const json_t *object, const char *name, u64 *time)
 	return json_is_integer(value) && json_integer_value(value) >= 0;
 }
 
+static bool get_newer_time(const json_t *object, const char *name, u64 *time)
+{
+	*time = 0;
+	return !json_object_get(object, name) || get_time(object, name, time);
+}
+
 static bool get_small(const json_t *object, const char *name, u64 most, u8 *number)
 {
 	u64 value;
@@ -210,6 +217,7 @@ static bool get_service(const json_t *object, struct spw_service_policy *service
 	       get_small(object, "id", SPW_SERVICES_MAX, &service->id) &&
 	       get_number(object, "capacity_per_s", &service->capacity_per_s) &&
 	       get_time(object, "wait_target_ns", &service->wait_target_ns) &&
+	       get_newer_time(object, "answer_target_ns", &service->answer_target_ns) &&
 	       get_number(object, "probe_limit", &service->probe_limit) &&
 	       get_number(object, "learned_capacity_per_s", &learned->capacity_per_s) &&
 	       get_number(object, "learned_served_peak_per_s", &learned->served_peak_per_s) &&

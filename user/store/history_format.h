@@ -25,7 +25,7 @@
 #include "core/control/record.h"
 
 #define SPW_HISTORY_MAGIC   "spwhist"
-#define SPW_HISTORY_VERSION 1u
+#define SPW_HISTORY_VERSION SPW_RECORD_VERSION
 #define SPW_BLOCK_MAGIC	    0x62777073u /* "spwb", read as little-endian */
 
 enum {

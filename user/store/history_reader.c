@@ -30,7 +30,8 @@ struct spw_history_reader {
 	const u8 *ticks; /* of the block that is read; in `bytes` */
 	const u8 *ticks_end;
 	u32 tries;
-	bool lost; /* no policy or no full record yet: ticks mean nothing */
+	u32 version; /* of the segment's format */
+	bool lost;   /* no policy or no full record yet: ticks mean nothing */
 	bool begins;
 	bool gap;
 	struct spw_history_policy policy;
@@ -101,10 +102,12 @@ static int check_file(struct spw_history_reader *reader)
 		note(reader, "not a history");
 		return -EINVAL;
 	}
-	if (head.version != SPW_HISTORY_VERSION) {
-		note(reader, "version %u of the format; this spillway reads %u", head.version, SPW_HISTORY_VERSION);
+	if (!head.version || head.version > SPW_HISTORY_VERSION) {
+		note(reader, "version %u of the format; this spillway reads up to %u", head.version,
+		     SPW_HISTORY_VERSION);
 		return -EINVAL;
 	}
+	reader->version = head.version;
 	reader->at = sizeof(head);
 	return 0;
 }
@@ -206,8 +209,8 @@ static int next_segment(struct spw_history_reader *reader)
 static bool next_record(struct spw_history_reader *reader)
 {
 	const struct spw_policy *core = &reader->policy.policy.policy;
-	size_t used = spw_record_get(&reader->record, core->classes_count, core->services_count, reader->ticks,
-				     (size_t)(reader->ticks_end - reader->ticks));
+	size_t used = spw_record_get(&reader->record, reader->version, core->classes_count, core->services_count,
+				     reader->ticks, (size_t)(reader->ticks_end - reader->ticks));
 
 	reader->ticks += used;
 	if (used)

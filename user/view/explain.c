@@ -146,6 +146,11 @@ static void put_flow(FILE *out, const struct spw_service_decision *service)
 
 static void put_wait(FILE *out, const struct spw_service_decision *service)
 {
+	static const char *const sources[] = {
+		[SPW_WAIT_READ] = "read-wait",
+		[SPW_WAIT_ACCEPT] = "accept wait",
+		[SPW_WAIT_ANSWER] = "answer wait, above that of an idle server",
+	};
 	char first[SPW_SHORT_TEXT], second[SPW_SHORT_TEXT], third[SPW_SHORT_TEXT];
 
 	fprintf(out, LABEL, "wait");
@@ -155,8 +160,8 @@ static void put_wait(FILE *out, const struct spw_service_decision *service)
 	}
 	fprintf(out, "%s against a target of %s, by %s", spw_short_time(service->wait_ns, first),
 		spw_short_time(service->wait_target_ns, second),
-		service->wait_source == SPW_WAIT_READ ? "read-wait" : "accept wait");
-	if (service->wait_p50_ns)
+		service->wait_source <= SPW_WAIT_ANSWER ? sources[service->wait_source] : "?");
+	if (service->wait_p50_ns && service->wait_source != SPW_WAIT_ANSWER)
 		fprintf(out, " (50 %% %s, 90 %% %s, 99 %% %s)", spw_short_time(service->wait_p50_ns, first),
 			spw_short_time(service->wait_p90_ns, second), spw_short_time(service->wait_p99_ns, third));
 	fprintf(out, "; %s\n", service->saturated ? "saturated" : "not saturated");

@@ -43,9 +43,11 @@ static json_t *class_json(const struct spw_explanation *explanation, const struc
 
 static json_t *wait_json(const struct spw_service_decision *service)
 {
-	static const char *const sources[] = {
-		[SPW_WAIT_NONE] = NULL, [SPW_WAIT_READ] = "read-wait", [SPW_WAIT_ACCEPT] = "accept wait"};
-	const char *source = service->wait_source <= SPW_WAIT_ACCEPT ? sources[service->wait_source] : NULL;
+	static const char *const sources[] = {[SPW_WAIT_NONE] = NULL,
+					      [SPW_WAIT_READ] = "read-wait",
+					      [SPW_WAIT_ACCEPT] = "accept wait",
+					      [SPW_WAIT_ANSWER] = "answer wait"};
+	const char *source = service->wait_source <= SPW_WAIT_ANSWER ? sources[service->wait_source] : NULL;
 	struct spw_json object = spw_json_object();
 
 	spw_json_set(&object, "source", source ? json_string(source) : json_null());

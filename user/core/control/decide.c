@@ -80,12 +80,15 @@
 #include "level.h"
 #include "rates.h"
 #include "share.h"
+#include "wait_choice.h"
 
 #define SECOND_NS 1000000000ull
 #define GAP_NS	  SECOND_NS /* rule 1 */
 
 struct service_memory {
 	struct spw_rates_memory rates;
+	struct spw_answer_memory answers;
+	u64 target_ns; /* of the wait that counts */
 	struct spw_capacity_memory capacity;
 	struct spw_level_memory level;
 	struct spw_share_memory shares[SPW_CLASSES_MAX];
@@ -383,13 +386,13 @@ static void watch_hurry(struct service_memory *service, u32 classes_count, doubl
 static void take_service(struct service_memory *service, const struct spw_policy *policy, u32 index,
 			 const struct spw_facts *facts, double seconds)
 {
-	const struct spw_service_policy *own = &policy->services[index];
+	struct spw_service_policy own = policy->services[index];
 	const struct spw_service_facts *its = &facts->services[index];
 	bool binding;
 
 	if (!spw_learned_check(&service->capacity.learned))
 		service->capacity.learned = (struct spw_learned){0};
-	spw_rates_take(&service->rates, own, its, facts->now_ns, seconds, policy->classes_count,
+	spw_rates_take(&service->rates, &own, its, facts->now_ns, seconds, policy->classes_count,
 		       &service->capacity.learned.reads_per_work, &service->now);
 	if (!service->now.valid) {
 		service->rule = SPW_RULE_NOTHING_NEW;
@@ -397,13 +400,15 @@ static void take_service(struct service_memory *service, const struct spw_policy
 		service->hurry = false;
 		return;
 	}
+	spw_wait_choose(&service->answers, its, seconds, &own, &service->now);
+	service->target_ns = own.wait_target_ns;
 	smooth_loads(service, policy->classes_count, seconds);
 	binding = service->budget_per_s > 0 && service->now.refused_per_s > 0 &&
 		  (service->capacity.admitted_per_s >= BINDS * service->budget_per_s ||
 		   service->now.admitted_per_s >= BINDS * service->budget_per_s);
-	spw_capacity_take(&service->capacity, policy, own, its, facts->host, &service->now, seconds, binding,
+	spw_capacity_take(&service->capacity, policy, &own, its, facts->host, &service->now, seconds, binding,
 			  &service->known);
-	service->blind = !spw_has_signal(own, its, facts->host, &service->now);
+	service->blind = !spw_has_signal(&own, its, facts->host, &service->now);
 	take_level(service, policy, seconds);
 	watch_hurry(service, policy->classes_count, seconds);
 }
@@ -412,6 +417,7 @@ static void take_service(struct service_memory *service, const struct spw_policy
 static void begin_service(struct service_memory *service, const struct spw_facts *facts, u32 index)
 {
 	spw_rates_begin(&service->rates, &facts->services[index], facts->now_ns);
+	spw_answers_begin(&service->answers, &facts->services[index]);
 	service->now = (struct spw_service_rates){0};
 	service->rule = SPW_RULE_NOTHING_NEW;
 	service->level.quiet_s = 0;
@@ -528,7 +534,7 @@ static void tell_service(const struct service_memory *service, const struct spw_
 	decision->wait_p50_ns = service->now.wait_p50_ns;
 	decision->wait_p90_ns = service->now.wait_p90_ns;
 	decision->wait_p99_ns = service->now.wait_p99_ns;
-	decision->wait_target_ns = own->wait_target_ns;
+	decision->wait_target_ns = service->target_ns ? service->target_ns : own->wait_target_ns;
 	tell_rates(service, policy, decision);
 }
 

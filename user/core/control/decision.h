@@ -23,6 +23,7 @@ struct spw_service_policy {
 	u8 id;		       /* identity, as in struct spw_port */
 	double capacity_per_s; /* as set; 0: learn */
 	u64 wait_target_ns;    /* T */
+	u64 answer_target_ns;  /* how long an answer may take; 0: learned */
 	double probe_limit;    /* above it the probe says saturated; 0: no probe */
 	bool behind; /* a proxy stands before the application: its waits are not those of new work's first reads */
 };
@@ -78,6 +79,7 @@ enum spw_wait_source {
 	SPW_WAIT_NONE = 0, /* no signal of this service is there: it decides nothing */
 	SPW_WAIT_READ = 1,
 	SPW_WAIT_ACCEPT = 2,
+	SPW_WAIT_ANSWER = 3, /* how much later answers come than when idle */
 };
 
 /* From tick to tick, usually and in a hurry. */

@@ -20,6 +20,7 @@ struct walk {
 	u8 *to;		/* writing */
 	const u8 *from; /* reading */
 	const u8 *end;
+	u32 version;
 	u64 unchanged; /* writing: since the last change; reading: before the next one */
 	bool counted;  /* reading: `unchanged` was read */
 };
@@ -206,6 +207,13 @@ static void walk_service_facts(struct walk *walk, struct spw_service_facts *fact
 	whole(walk, &facts->queue);
 	whole(walk, &facts->queue_limit);
 	walk_readings(walk, &facts->probe, 1);
+	if (walk->version < 2)
+		return;
+	truth(walk, &facts->answers_present);
+	for (u32 bucket = 0; bucket < SPW_WAIT_BUCKETS; bucket++)
+		whole(walk, &facts->answer_waits[bucket]);
+	whole(walk, &facts->requests);
+	whole(walk, &facts->unanswered);
 }
 
 static void walk_service_decision(struct walk *walk, struct spw_service_decision *decision, u32 classes)
@@ -213,7 +221,7 @@ static void walk_service_decision(struct walk *walk, struct spw_service_decision
 	small(walk, &decision->level, SPW_RED);
 	small(walk, &decision->rule, UINT8_MAX);
 	small(walk, &decision->origin, SPW_CAPACITY_RESTORED);
-	small(walk, &decision->wait_source, SPW_WAIT_ACCEPT);
+	small(walk, &decision->wait_source, SPW_WAIT_ANSWER);
 	truth(walk, &decision->saturated);
 	truth(walk, &decision->armed);
 	truth(walk, &decision->helpless);
@@ -277,7 +285,11 @@ static void walk_record(struct walk *walk, struct spw_record *record, u32 classe
 size_t spw_record_put(const struct spw_record *now, const struct spw_record *before, u32 classes, u32 services, u8 *to,
 		      size_t room)
 {
-	struct walk walk = {.now = (u8 *)now, .before = (const u8 *)before, .to = to, .end = to + room};
+	struct walk walk = {.now = (u8 *)now,
+			    .before = (const u8 *)before,
+			    .version = SPW_RECORD_VERSION,
+			    .to = to,
+			    .end = to + room};
 
 	/* The walk writes through its pointers only where it reads a record. */
 	walk_record(&walk, (struct spw_record *)now, classes, services);
@@ -285,12 +297,16 @@ size_t spw_record_put(const struct spw_record *now, const struct spw_record *bef
 	return walk.failed ? 0 : (size_t)(walk.to - to);
 }
 
-size_t spw_record_get(struct spw_record *record, u32 classes, u32 services, const u8 *from, size_t bytes)
+size_t spw_record_get(struct spw_record *record, u32 version, u32 classes, u32 services, const u8 *from, size_t bytes)
 {
-	struct walk walk = {
-		.now = (u8 *)record, .before = (const u8 *)record, .reads = true, .from = from, .end = from + bytes};
+	struct walk walk = {.now = (u8 *)record,
+			    .before = (const u8 *)record,
+			    .reads = true,
+			    .version = version,
+			    .from = from,
+			    .end = from + bytes};
 
-	if (classes > SPW_CLASSES_MAX || services > SPW_SERVICES_MAX)
+	if (!version || version > SPW_RECORD_VERSION || classes > SPW_CLASSES_MAX || services > SPW_SERVICES_MAX)
 		return 0;
 	walk_record(&walk, record, classes, services);
 	if (!walk.counted)

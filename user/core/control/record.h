@@ -26,6 +26,9 @@ struct spw_record {
 /* The most bytes that one record can take: every field at its longest. */
 #define SPW_RECORD_BYTES_MAX (1u << 20)
 
+/* Of the format. 1: without answer waits. */
+#define SPW_RECORD_VERSION 2u
+
 /** spw_record_put() - encode @now after @before. Returns the bytes used; 0: @room is too small. */
 size_t spw_record_put(const struct spw_record *now, const struct spw_record *before, u32 classes, u32 services, u8 *to,
 		      size_t room);
@@ -33,8 +36,9 @@ size_t spw_record_put(const struct spw_record *now, const struct spw_record *bef
 /**
  * spw_record_get() - decode in place.
  * @record: the record before, becomes this one
+ * @version: that it was written in, 1 to SPW_RECORD_VERSION; answer waits are absent from 1
  * Returns the bytes used; 0: they are damaged or cut off, and @record is undefined.
  */
-size_t spw_record_get(struct spw_record *record, u32 classes, u32 services, const u8 *from, size_t bytes);
+size_t spw_record_get(struct spw_record *record, u32 version, u32 classes, u32 services, const u8 *from, size_t bytes);
 
 #endif

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Read-wait or answer wait. See wait_choice.h. */
+#include "wait_choice.h"
+
+#include <string.h>
+
+#define QUANTILE	  0.75 /* of answers: handshakes and what is answered at once are the lower part */
+#define RECENT_WORK	  24.  /* answers that the quantile rests on, or those of this tick if they are more */
+#define RECENT_SECONDS	  2.0  /* s: and older ones fade */
+#define WORK_SECONDS	  30.0 /* s: requests a connection are learned over so long */
+#define WORK_LEAST	  20.  /* connections: they are told apart from chance */
+#define IDLE_UP_SECONDS	  60.0 /* s: the idle value rises so slowly, in calm, */
+#define IDLE_DOWN_SECONDS 2.0  /* s: and falls so fast: an agent may start in overload */
+#define IDLE_MOST_NS	  2e9  /* long polls: answers are late by intention */
+#define LATE_MOST_NS	  1e9  /* bound of a learned target */
+#define GROWTH_SECONDS	  5.0  /* s: unanswered requests must grow in this time */
+#define GROWTH_DEVIATIONS 3.0
+#define GROWTH_LEAST	  5.
+#define DOUBLED_LEAST	  20.
+#define INSIDE		  2.0  /* times the read-wait: buckets are 19 % wide, and most of the wait is to be inside */
+#define READ_PART	  0.75 /* of the wait: so much is to be read, so that read-wait tells of it */
+#define CALM_SECONDS	  30.0 /* s */
+#define COUNTS_MOST	  1e8  /* answers in a tick: a counter that began anew */
+
+static double fade(double value, double seconds, double constant)
+{
+	return value * constant / (constant + seconds);
+}
+
+/* The quantile of @counts, linear within a bucket. */
+static double quantile(const double *counts, double total)
+{
+	double wanted = QUANTILE * total, seen = 0;
+
+	for (u32 i = 0; i < SPW_WAIT_BUCKETS; i++) {
+		double begin = i ? (double)spw_wait_bucket_end_ns(i - 1) : 0, end = (double)spw_wait_bucket_end_ns(i);
+
+		if (counts[i] > 0 && seen + counts[i] >= wanted)
+			return begin + (end - begin) * (wanted - seen) / counts[i];
+		seen += counts[i];
+	}
+	return (double)spw_wait_bucket_end_ns(SPW_WAIT_BUCKETS - 1);
+}
+
+void spw_answers_begin(struct spw_answer_memory *memory, const struct spw_service_facts *facts)
+{
+	memory->begun = facts->answers_present;
+	memcpy(memory->waits, facts->answer_waits, sizeof(memory->waits));
+	memory->requests = facts->requests;
+	memory->first_reads = facts->first_reads;
+	memory->late_s = 0;
+	memory->backlogged = true;
+}
+
+/* This tick's answers into `recent`. Returns how many; -1: nothing can be compared. */
+static double take_answers(struct spw_answer_memory *memory, const struct spw_service_facts *facts, double seconds)
+{
+	u64 fresh[SPW_WAIT_BUCKETS];
+	double total = 0, before = 0, keep;
+
+	for (u32 i = 0; i < SPW_WAIT_BUCKETS; i++) {
+		fresh[i] = facts->answer_waits[i] - memory->waits[i];
+		total += (double)fresh[i];
+		before += memory->recent[i];
+	}
+	if (!(total <= COUNTS_MOST))
+		return -1;
+	keep = fade(1, seconds, RECENT_SECONDS);
+	if (keep * before > RECENT_WORK - total)
+		keep = before > 0 ? spw_bounded(RECENT_WORK - total, 0, RECENT_WORK) / before : 0;
+	for (u32 i = 0; i < SPW_WAIT_BUCKETS; i++)
+		memory->recent[i] = memory->recent[i] * keep + (double)fresh[i];
+	return total;
+}
+
+/* Requests that a piece of new work makes. */
+static double requests_per_work(struct spw_answer_memory *memory, const struct spw_service_facts *facts, double seconds)
+{
+	double asked = (double)(facts->requests - memory->requests);
+	double work = (double)(facts->first_reads - memory->first_reads);
+
+	if (asked <= COUNTS_MOST && work <= COUNTS_MOST) {
+		memory->asked = fade(memory->asked, seconds, WORK_SECONDS) + asked;
+		memory->work = fade(memory->work, seconds, WORK_SECONDS) + work;
+	}
+	return memory->work >= WORK_LEAST && memory->asked > 0 ? memory->asked / memory->work : 1;
+}
+
+/* The idle value falls to what is seen, and rises slowly while nothing is late. */
+static void learn_idle(struct spw_answer_memory *memory, double wait_ns, bool calm, double seconds)
+{
+	if (memory->idle_ns <= 0)
+		memory->idle_ns = wait_ns;
+	else if (wait_ns < memory->idle_ns)
+		memory->idle_ns = spw_smooth(memory->idle_ns, wait_ns, seconds, IDLE_DOWN_SECONDS);
+	else if (calm)
+		memory->idle_ns = spw_smooth(memory->idle_ns, wait_ns, seconds, IDLE_UP_SECONDS);
+}
+
+/* By how much answers may be later than when idle. */
+static double target_of(const struct spw_answer_memory *memory, const struct spw_service_policy *service)
+{
+	double least = (double)service->wait_target_ns;
+
+	if (service->answer_target_ns)
+		return spw_bounded((double)service->answer_target_ns - memory->idle_ns, least / 4, 1e12);
+	return spw_bounded(memory->idle_ns, least, least < LATE_MOST_NS ? LATE_MOST_NS : least);
+}
+
+/* Late answers: have unanswered requests grown beyond chance since they became late? */
+static bool has_grown(struct spw_answer_memory *memory, double unanswered, double answers, bool late, double seconds)
+{
+	double growth, spread;
+
+	if (!late || memory->late_s <= 0 || memory->late_s > GROWTH_SECONDS) {
+		memory->anchor = unanswered;
+		memory->anchor_work = 0;
+		memory->late_s = late ? seconds : 0;
+		return false;
+	}
+	memory->late_s += seconds;
+	memory->anchor_work += answers;
+	growth = unanswered - memory->anchor;
+	if (growth >= memory->anchor + DOUBLED_LEAST)
+		return true;
+	/* The variance by chance: of what came and was answered since; and no more than of how many are under way. */
+	spread = 2 * memory->anchor_work + growth;
+	if (spread > memory->anchor + unanswered)
+		spread = memory->anchor + unanswered;
+	growth -= GROWTH_LEAST;
+	return growth > 0 && growth * growth > GROWTH_DEVIATIONS * GROWTH_DEVIATIONS * spread;
+}
+
+static void choose(struct spw_answer_memory *memory, const struct spw_service_policy *service, double late,
+		   double target, bool grown, double seconds, const struct spw_service_rates *rates)
+{
+	double read_wait = rates->wait_source == SPW_WAIT_NONE ? 0 : (double)rates->wait_ns;
+
+	if (!memory->inside) {
+		memory->inside = grown && late > target + INSIDE * read_wait;
+		memory->calm_s = 0;
+		return;
+	}
+	memory->calm_s = late < target / 2 ? memory->calm_s + seconds : 0;
+	if (memory->calm_s > CALM_SECONDS ||
+	    (read_wait > READ_PART * late && read_wait > (double)service->wait_target_ns))
+		memory->inside = false;
+}
+
+/* Answers take the place of reads. */
+static void replace(const struct spw_answer_memory *memory, double late, double answers, double per_work,
+		    double unanswered, double seconds, struct spw_service_rates *rates)
+{
+	rates->wait_source = SPW_WAIT_ANSWER;
+	rates->wait_ns = (u64)late;
+	rates->reads = answers;
+	rates->served_per_s = answers / per_work / seconds;
+	rates->served_known = true;
+	rates->backlogged = unanswered > 0;
+	rates->standing = rates->backlogged && memory->backlogged && answers <= 0;
+}
+
+void spw_wait_choose(struct spw_answer_memory *memory, const struct spw_service_facts *facts, double seconds,
+		     struct spw_service_policy *service, struct spw_service_rates *rates)
+{
+	double answers = memory->begun && facts->answers_present ? take_answers(memory, facts, seconds) : -1;
+	double per_work, total = 0, wait_ns, late, target, unanswered = (double)facts->unanswered;
+
+	if (answers < 0) {
+		spw_answers_begin(memory, facts);
+		memory->inside = memory->inside && facts->answers_present;
+		return;
+	}
+	per_work = requests_per_work(memory, facts, seconds);
+	memcpy(memory->waits, facts->answer_waits, sizeof(memory->waits));
+	memory->requests = facts->requests;
+	memory->first_reads = facts->first_reads;
+	for (u32 i = 0; i < SPW_WAIT_BUCKETS; i++)
+		total += memory->recent[i];
+	if (total >= 1) {
+		wait_ns = quantile(memory->recent, total);
+		learn_idle(memory, wait_ns, !memory->inside && memory->late_s <= 0, seconds);
+		late = spw_bounded(wait_ns - memory->idle_ns, 0, 1e12);
+		target = target_of(memory, service);
+		if (service->answer_target_ns || memory->idle_ns <= IDLE_MOST_NS)
+			choose(memory, service, late, target,
+			       has_grown(memory, unanswered, answers, late > target, seconds), seconds, rates);
+		if (memory->inside) {
+			service->wait_target_ns = (u64)target;
+			replace(memory, late, answers, per_work, unanswered, seconds, rates);
+		}
+	}
+	memory->backlogged = facts->unanswered > 0;
+}

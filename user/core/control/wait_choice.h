@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Which wait the decision goes by: read-wait, or answer wait where requests queue inside the application. Pure; called by
+ * decide.c behind spw_rates_take().
+ *
+ * An application that reads a request at once and queues it inside (asyncio, Go, Node, Java NIO, gRPC) never shows a
+ * read-wait: its queue shows in the time to its answer. But that contains the service time, which differs from service to
+ * service and from hour to hour, so it counts against its own idle value, and only where a queue is seen to build up.
+ */
+#ifndef SPW_CORE_WAIT_CHOICE_H
+#define SPW_CORE_WAIT_CHOICE_H
+
+#include "rates.h"
+
+/* Of one service, from tick to tick; zero it to begin. */
+struct spw_answer_memory {
+	bool begun;
+	u64 waits[SPW_WAIT_BUCKETS]; /* of the tick before */
+	u64 requests, first_reads;
+	double recent[SPW_WAIT_BUCKETS]; /* the last answers, fading */
+	double asked, work;		 /* requests, and connections first read, fading */
+	double idle_ns;			 /* answer wait in calm; 0: not known yet */
+	double late_s;			 /* how long answers have been late */
+	double anchor;			 /* unanswered when that began */
+	double anchor_work;		 /* answers since */
+	bool backlogged;		 /* something was unanswered when the tick before ended */
+	bool inside;			 /* answer wait is chosen */
+	double calm_s;			 /* how long answers have been in time, while it is */
+};
+
+/** spw_answers_begin() - @facts are the first of a row; what was learned stays. */
+void spw_answers_begin(struct spw_answer_memory *memory, const struct spw_service_facts *facts);
+
+/**
+ * spw_wait_choose() - take the answers of a tick, and decide which wait counts.
+ * @seconds: since the tick before, more than 0 and no more than one
+ * @service: wait_target_ns becomes the target of the wait chosen
+ * @rates: as spw_rates_take() left them, with read-wait. Where answer wait is chosen: wait_ns is how much later answers
+ *         come than when idle, served_per_s are answers in pieces of new work, and what tells of a backlog is that of
+ *         unanswered requests
+ *
+ * Answer wait is chosen if it is later than its idle value by more than its target and twice the read-wait, and while it
+ * was, unanswered requests grew beyond chance: answers that only take longer, as of another mix of requests, pile up
+ * once and no more. It stays chosen until answers have been in time for CALM_SECONDS, or until requests wait mostly to be
+ * read. Its target is answer_target_ns less the idle value; learned, it is the idle value again, from wait_target_ns to a
+ * second. Where idle answers take longer than IDLE_MOST (long polls) it is not chosen unless a target is set.
+ */
+void spw_wait_choose(struct spw_answer_memory *memory, const struct spw_service_facts *facts, double seconds,
+		     struct spw_service_policy *service, struct spw_service_rates *rates);
+
+#endif
