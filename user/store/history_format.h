@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The history on disk, version 1; numbers are little-endian. Files are <state_dir>/history.NNNNNN, in the order of their
+ * The history on disk, version 2; version 1 has no answer waits and is still read.
+ * Numbers are little-endian. Files are <state_dir>/history.NNNNNN, in the order of their
  * numbers; an agent never continues a file of another run. A file is eight bytes "spwhist" NUL, u32 version, u32 0, and
  * then blocks:
  *
