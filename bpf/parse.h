@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Frame -> struct spw_packet (maps/trace.h). Pure and on both sides: the datapath runs it on every packet, the host
- * tests run it under AddressSanitizer on every truncation of every kind of frame.
+ * Frame -> struct spw_packet (maps/packet.h). Pure: the datapath runs it on every packet, the unit ring under
+ * AddressSanitizer on every truncation of every kind of frame.
  *
- * What is read is bounded three times: by the frame, by what the IP header says is its own (Ethernet padding is never
- * read as a transport header), and by counts: two VLAN tags, SPW_EXT_HEADERS_MAX extension headers. A tunnel (GRE,
- * IPIP, VXLAN, ESP) is judged by its outer source.
+ * Reads are bounded by the frame, by the lengths in the IP header (Ethernet padding is never taken for a transport
+ * header), and by counts: two VLAN tags, SPW_EXT_HEADERS_MAX extension headers. A tunnel (GRE, IPIP, VXLAN, ESP) is
+ * judged by its outer source.
  */
 #ifndef SPW_BPF_PARSE_H
 #define SPW_BPF_PARSE_H
@@ -26,6 +26,7 @@ enum spw_ethertype {
 enum spw_protocol {
 	SPW_IP_HOP_BY_HOP = 0,
 	SPW_IP_ICMP = 1,
+	SPW_IP_IGMP = 2,
 	SPW_IP_TCP = 6,
 	SPW_IP_UDP = 17,
 	SPW_IP_ROUTING = 43,
@@ -46,25 +47,24 @@ enum spw_header_bytes {
 	SPW_TCP_BYTES = 20,
 	SPW_UDP_BYTES = 8,
 	SPW_ICMP_BYTES = 8,
+	SPW_IGMP_BYTES = 8,
+	SPW_BOOTP_BYTES = 240, /* with the magic cookie of DHCP */
 	SPW_PORTS_BYTES = 4,
 };
 
-/*
- * Between two steps: where the next header begins, from the start of the frame, and how many bytes from there on belong
- * to the IP packet by its own word; these may be more than the linear part holds where the frame is larger than a page.
- */
+/* State between the steps of parsing. Offsets are from the start of the frame. */
 struct spw_cursor {
-	u32 network; /* where the IP header begins */
-	u32 offset;
-	u32 payload;
+	u32 network; /* offset of the IP header */
+	u32 offset;  /* of the next header */
+	u32 payload; /* bytes from there on, by the IP header; may exceed the linear part of a large frame */
 	u32 hop_limit;
-	u32 transport; /* 1: there is a transport header to be read, or extension headers before it */
+	u32 transport; /* 1: a transport header follows, or extension headers before it */
 };
 
-/* No chain of headers that is followed is longer; the mask keeps the verifier sure of it. */
+/* No chain of headers is longer; the mask tells the verifier. */
 #define SPW_OFFSET_MASK 0x7fffu
 
-/* Bytes stand in network order and at any alignment. */
+/* Network order, any alignment. */
 SPW_INLINE u32 spw_load16(const u8 *at)
 {
 	return __builtin_bswap16(SPW_LOAD(u16, at));
@@ -87,8 +87,8 @@ SPW_INLINE void spw_malformed(struct spw_packet *packet)
 }
 
 /*
- * The transport header is longer than what is there. In a fragment that is how fragments are, not an error; and in a
- * frame of several pages the header may lie behind the first one, where nobody puts it but to hide it.
+ * The transport header is longer than what is there. In a fragment that is normal. In a frame of several buffers it may
+ * lie behind the first one, where only an attacker would put it.
  */
 SPW_INLINE void spw_cut_off(const struct spw_cursor *cursor, u32 bytes, struct spw_packet *packet)
 {
@@ -120,8 +120,7 @@ SPW_INLINE void spw_parse_tcp(const u8 *tcp, const u8 *end, const struct spw_cur
 		packet->found |= SPW_FOUND_SYN;
 }
 
-/* RFC 9000, 17.2: long header, fixed bit, type Initial; RFC 9369 moved the type for version 2. @bytes: of the datagram.
- */
+/* RFC 9000, 17.2: long header, fixed bit, type Initial; RFC 9369 moved the type for version 2. @bytes: of the payload */
 SPW_INLINE void spw_parse_quic(const u8 *quic, const u8 *end, u32 bytes, struct spw_packet *packet)
 {
 	u32 version;
@@ -133,16 +132,46 @@ SPW_INLINE void spw_parse_quic(const u8 *quic, const u8 *end, u32 bytes, struct 
 		packet->found |= SPW_FOUND_QUIC_INITIAL;
 }
 
-SPW_INLINE bool spw_is_dhcp(const struct spw_packet *packet)
+/* Unspecified or link-local: no router forwards it. */
+SPW_INLINE bool spw_is_link_source(const struct spw_packet *packet)
+{
+	u64 hi = packet->source_hi;
+
+	if (packet->family == 4)
+		return !hi || hi >> 48 == 0xa9fe;
+	return hi >> 54 == 0xfe80 >> 6 || !(hi | packet->source_lo);
+}
+
+/*
+ * DHCP, as narrow as it is (RFC 2131): a request of a client that has no address yet, or a reply to this very station.
+ * A server's address is known to nobody, so a reply must carry the Ethernet address that the frame is for, which whoever
+ * is not on the link does not know. @bytes: of the payload
+ */
+SPW_INLINE bool spw_is_dhcp4(const u8 *frame, const u8 *bootp, const u8 *end, u32 bytes,
+			     const struct spw_packet *packet)
+{
+	if (bytes < SPW_BOOTP_BYTES || bootp + SPW_BOOTP_BYTES > end || frame + SPW_ETH_BYTES > end ||
+	    spw_load16(bootp + 1) != 0x0106 || spw_load32(bootp + 236) != 0x63825363)
+		return false;
+	if (packet->dport == 67)
+		return packet->sport == 68 && bootp[0] == 1 && spw_is_link_source(packet);
+	return packet->dport == 68 && packet->sport == 67 && bootp[0] == 2 &&
+	       (frame[0] & 1 ||
+		(spw_load32(bootp + 28) == spw_load32(frame) && spw_load16(bootp + 32) == spw_load16(frame + 4)));
+}
+
+/* DHCPv6 within the link (RFC 8415): 1 to 11 are the messages of clients and servers. */
+SPW_INLINE bool spw_is_dhcp6(const u8 *message, const u8 *end, u32 bytes, const struct spw_packet *packet)
 {
 	u32 sport = packet->sport, dport = packet->dport;
 
-	if (packet->family == 4)
-		return (dport == 67 && (sport == 67 || sport == 68)) || (dport == 68 && sport == 67);
-	return (dport == 547 && (sport == 546 || sport == 547)) || (dport == 546 && sport == 547);
+	if (bytes < 4 || message + 4 > end || !message[0] || message[0] > 11 || !spw_is_link_source(packet))
+		return false;
+	return (dport == 547 && sport == 546) || (dport == 546 && sport == 547);
 }
 
-SPW_INLINE void spw_parse_udp(const u8 *udp, const u8 *end, const struct spw_cursor *cursor, struct spw_packet *packet)
+SPW_INLINE void spw_parse_udp(const u8 *frame, const u8 *udp, const u8 *end, const struct spw_cursor *cursor,
+			      struct spw_packet *packet)
 {
 	u32 length;
 
@@ -159,24 +188,71 @@ SPW_INLINE void spw_parse_udp(const u8 *udp, const u8 *end, const struct spw_cur
 		spw_malformed(packet);
 		return;
 	}
-	if (spw_is_dhcp(packet))
-		packet->found |= SPW_FOUND_DHCP;
 	if (!length || length > cursor->payload)
 		length = cursor->payload; /* a jumbogram, or a fragment of a datagram */
-	spw_parse_quic(udp + SPW_UDP_BYTES, end, length - SPW_UDP_BYTES, packet);
+	length -= SPW_UDP_BYTES;
+	udp += SPW_UDP_BYTES;
+	if (packet->family == 4 ? spw_is_dhcp4(frame, udp, end, length, packet)
+				: spw_is_dhcp6(udp, end, length, packet))
+		packet->found |= SPW_FOUND_DHCP;
+	spw_parse_quic(udp, end, length, packet);
 }
 
-/* Neighbour and router discovery cannot come through a router: its hop limit is 255 (RFC 4861, 6.1 and 7.1). */
-SPW_INLINE void spw_parse_icmp(const u8 *icmp, const u8 *end, const struct spw_cursor *cursor,
+/*
+ * An error that a connection of this host's needs to find its path MTU: "fragmentation needed" or "packet too big". The
+ * packet that it quotes must come from the address that the error is sent to.
+ */
+SPW_INLINE bool spw_is_path_mtu(const u8 *ip, const u8 *icmp, const u8 *end, const struct spw_cursor *cursor,
+				const struct spw_packet *packet)
+{
+	const u8 *quoted = icmp + SPW_ICMP_BYTES;
+
+	if (packet->family == 4)
+		return icmp[0] == 3 && icmp[1] == 4 && cursor->payload >= SPW_ICMP_BYTES + SPW_IPV4_BYTES &&
+		       quoted + SPW_IPV4_BYTES <= end && ip + SPW_IPV4_BYTES <= end && quoted[0] >> 4 == 4 &&
+		       spw_load32(quoted + 12) == spw_load32(ip + 16);
+	return icmp[0] == 2 && cursor->payload >= SPW_ICMP_BYTES + SPW_IPV6_BYTES && quoted + SPW_IPV6_BYTES <= end &&
+	       ip + SPW_IPV6_BYTES <= end && quoted[0] >> 4 == 6 && spw_load64(quoted + 8) == spw_load64(ip + 24) &&
+	       spw_load64(quoted + 16) == spw_load64(ip + 32);
+}
+
+/* MLD of the link: from a link-local source or none, to a group, hop limit 1 (RFC 2710, RFC 3590, RFC 3810). */
+SPW_INLINE bool spw_is_mld(const u8 *ip, const u8 *icmp, const u8 *end, const struct spw_cursor *cursor,
+			   const struct spw_packet *packet)
+{
+	u32 type = icmp[0];
+
+	return ((type >= 130 && type <= 132) || type == 143) && cursor->hop_limit == 1 && ip + SPW_IPV6_BYTES <= end &&
+	       ip[24] == 0xff && spw_is_link_source(packet);
+}
+
+/*
+ * Neighbour and router discovery cannot come through a router: its hop limit is 255 (RFC 4861, 6.1 and 7.1). @ip: the IP
+ * header
+ */
+SPW_INLINE void spw_parse_icmp(const u8 *ip, const u8 *icmp, const u8 *end, const struct spw_cursor *cursor,
 			       struct spw_packet *packet)
 {
 	if (cursor->payload < SPW_ICMP_BYTES || icmp + SPW_ICMP_BYTES > end) {
 		spw_cut_off(cursor, SPW_ICMP_BYTES, packet);
 		return;
 	}
-	if (packet->protocol == SPW_IP_ICMP6 && icmp[0] >= 133 && icmp[0] <= 137 && cursor->hop_limit == 255 &&
-	    !(packet->found & SPW_FOUND_FRAGMENT))
+	if (packet->found & SPW_FOUND_FRAGMENT)
+		return;
+	if (packet->family == 6 && icmp[0] >= 133 && icmp[0] <= 137 && cursor->hop_limit == 255)
 		packet->found |= SPW_FOUND_NEIGHBOUR;
+	else if (packet->family == 6 && spw_is_mld(ip, icmp, end, cursor, packet))
+		packet->found |= SPW_FOUND_MULTICAST;
+	else if (spw_is_path_mtu(ip, icmp, end, cursor, packet))
+		packet->found |= SPW_FOUND_PATH_MTU;
+}
+
+/* IGMP of the link: to a group, and its TTL of 1 ends here (RFC 2236, RFC 3376). */
+SPW_INLINE void spw_parse_igmp(const u8 *ip, const u8 *end, const struct spw_cursor *cursor, struct spw_packet *packet)
+{
+	if (cursor->payload >= SPW_IGMP_BYTES && ip + SPW_IPV4_BYTES <= end && ip[8] == 1 && ip[16] >> 4 == 14 &&
+	    !(packet->found & SPW_FOUND_FRAGMENT))
+		packet->found |= SPW_FOUND_MULTICAST;
 }
 
 /* The last step: the header behind the IP header and its extensions. */
@@ -184,22 +260,24 @@ SPW_INLINE void spw_parse_transport(const u8 *start, const u8 *end, const struct
 				    struct spw_packet *packet)
 {
 	const u8 *at = start + (cursor->offset & SPW_OFFSET_MASK);
+	const u8 *ip = start + (cursor->network & SPW_OFFSET_MASK);
 
 	if (!cursor->transport)
 		return;
 	if (packet->protocol == SPW_IP_TCP)
 		spw_parse_tcp(at, end, cursor, packet);
 	else if (packet->protocol == SPW_IP_UDP)
-		spw_parse_udp(at, end, cursor, packet);
+		spw_parse_udp(start, at, end, cursor, packet);
 	else if (packet->protocol == (packet->family == 4 ? SPW_IP_ICMP : SPW_IP_ICMP6))
-		spw_parse_icmp(at, end, cursor, packet);
+		spw_parse_icmp(ip, at, end, cursor, packet);
+	else if (packet->protocol == SPW_IP_IGMP && packet->family == 4)
+		spw_parse_igmp(ip, end, cursor, packet);
 }
 
 /**
- * spw_parse_flow() - what tells a SYN or a QUIC Initial from every other: both addresses and ports, and of a SYN its
- * initial sequence number, which stands behind the ports; nothing else has a flow. Read for new work alone, after the
- * rest, so that nothing else pays for it, and from the frame, so that nothing is kept at hand for it meanwhile.
- * @seed: random and secret, so that nobody can look for flows of one hash
+ * spw_parse_flow() - hash of a SYN (addresses, ports, initial sequence number) or of a QUIC Initial (addresses, ports);
+ * nothing else has a flow. Only called for new work, and reads the frame again, so that other packets pay nothing.
+ * @seed: random and secret, so that nobody can look for collisions
  */
 SPW_INLINE void spw_parse_flow(const u8 *start, const u8 *end, const struct spw_cursor *cursor, u64 seed,
 			       struct spw_packet *packet)
@@ -233,10 +311,7 @@ SPW_INLINE bool spw_is_extension(const struct spw_packet *packet)
 		protocol == SPW_IP_HIP || protocol == SPW_IP_SHIM6);
 }
 
-/*
- * Step over one extension header. False: there is no transport header to be had, and packet->found says why unless it
- * is a later fragment.
- */
+/* Step over one extension header. False: there is no transport header; packet->found says why, or a later fragment. */
 SPW_INLINE bool spw_parse_extension(const u8 *start, const u8 *end, struct spw_cursor *cursor,
 				    struct spw_packet *packet)
 {
@@ -266,7 +341,7 @@ SPW_INLINE bool spw_parse_extension(const u8 *start, const u8 *end, struct spw_c
 	return !later_fragment;
 }
 
-/* The middle step, for IPv6 packets that have any: follow the extension headers. */
+/* The middle step: follow the extension headers of IPv6. */
 SPW_INLINE void spw_parse_extensions(const u8 *start, const u8 *end, struct spw_cursor *cursor,
 				     struct spw_packet *packet)
 {
@@ -381,7 +456,7 @@ SPW_INLINE void spw_parse_network(const u8 *start, const u8 *end, u32 length, st
 		packet->found |= SPW_FOUND_LLDP;
 }
 
-/** spw_parse() - all three steps; arguments as above. The datapath calls them one by one, for the verifier's sake. */
+/** spw_parse() - all three steps; arguments as above. The datapath calls them one by one, for the verifier. */
 SPW_INLINE void spw_parse(const u8 *start, const u8 *end, u32 length, struct spw_cursor *cursor,
 			  struct spw_packet *packet)
 {
@@ -392,9 +467,8 @@ SPW_INLINE void spw_parse(const u8 *start, const u8 *end, u32 length, struct spw
 }
 
 /*
- * THE USUAL FRAME: TCP or UDP in IP without options, extensions, fragments or tags, and nothing odd about it. These
- * find what the three steps find, so the verdict is the same; but behind them compiler and verifier know that all the
- * rest cannot be. False: nothing is said of the frame, and nothing was written.
+ * THE FAST PATH: TCP or UDP in IP without options, extensions, fragments or tags, and nothing odd. Finds what the three
+ * steps find, but lets compiler and verifier exclude everything else. False: take the general path; nothing was written.
  */
 SPW_INLINE bool spw_parse_usual_tcp(const u8 *tcp, u32 payload, struct spw_packet *packet)
 {
@@ -425,7 +499,7 @@ SPW_INLINE bool spw_is_dhcp_port(u32 port)
 	return port == 67 || port == 68 || port == 546 || port == 547;
 }
 
-/* Behind the IP header; at least the bytes of a TCP header are there. DHCP is none of what is usual. */
+/* At least the bytes of a TCP header are there. DHCP takes the general path. */
 SPW_INLINE bool spw_parse_usual_transport(const u8 *at, const u8 *end, u32 protocol, u32 payload,
 					  struct spw_packet *packet)
 {
@@ -443,7 +517,7 @@ SPW_INLINE bool spw_parse_usual_transport(const u8 *at, const u8 *end, u32 proto
 	return true;
 }
 
-/** spw_parse_usual4(), spw_parse_usual6() - of IPv4, of IPv6; arguments as for spw_parse_network(). */
+/** spw_parse_usual4(), spw_parse_usual6() - the fast path; arguments as for spw_parse_network(). */
 SPW_INLINE bool spw_parse_usual4(const u8 *start, const u8 *end, u32 length, struct spw_cursor *cursor,
 				 struct spw_packet *packet)
 {

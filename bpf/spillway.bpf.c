@@ -14,6 +14,7 @@
 #include "account.bpf.h"
 #include "budget.bpf.h"
 #include "classify.h"
+#include "exempt.bpf.h"
 #include "ban.bpf.h"
 #include "limits.bpf.h"
 #include "parse.h"
@@ -230,6 +231,8 @@ SPW_INLINE int unusual_frame(struct xdp_md *ctx)
 	struct spw_packet packet = {0};
 
 	parse_whole(ctx, &packet);
+	if (!spw_trace) /* a capture has no time of its own */
+		bound_exemption(&packet);
 	return judge_unusual(ctx, &packet);
 }
 

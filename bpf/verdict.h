@@ -3,7 +3,8 @@
  * The order of judgement. Pure: values in, a judgement out; no map, no clock, no counter. The manual and the tests use
  * the same numbers.
  *
- *   1. Not IPv4 or IPv6, more than two VLAN tags, or ARP, neighbour discovery, DHCP, LLDP: pass.
+ *   1. Not IPv4 or IPv6, more than two VLAN tags, or what the link needs: ARP, LLDP, neighbour discovery, DHCP, IGMP
+ *      and MLD, path MTU errors (the last four up to a rate, exempt.bpf.h): pass.
  *   2. Malformed: dropped if the policy says so; otherwise it goes on, but never as new work, and past rule 4 only if
  *      its source could be read.
  *   3. Management: from a management prefix to a management port (where only one of the two is given, that): pass.
@@ -88,6 +89,10 @@ SPW_INLINE u32 spw_essential(const struct spw_packet *packet)
 		return SPW_REASON_NEIGHBOUR;
 	if (packet->found & SPW_FOUND_DHCP)
 		return SPW_REASON_DHCP;
+	if (packet->found & SPW_FOUND_MULTICAST)
+		return SPW_REASON_MULTICAST;
+	if (packet->found & SPW_FOUND_PATH_MTU)
+		return SPW_REASON_PATH_MTU;
 	return SPW_REASONS;
 }
 

@@ -115,6 +115,10 @@ struct spw_metering {
 	u32 reason; /* enum spw_reason: outcome of the lookup */
 };
 
+/* Map exempt, per CPU: theoretical arrival time, CLOCK_MONOTONIC, of what rule 1 exempts up to a rate. Not pinned. */
+#define SPW_EXEMPT_PER_S 1000u
+#define SPW_EXEMPT_BURST 1000u
+
 _Static_assert(sizeof(struct spw_class_limits) == 192, "three cache lines, the first for a source");
 _Static_assert(__builtin_offsetof(struct spw_limits, classes) % 64 == 0, "classes begin a cache line");
 _Static_assert(sizeof(struct spw_class_cell) == 64, "layout of the pinned meters map");

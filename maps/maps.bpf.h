@@ -6,6 +6,7 @@
  *                          the publication; the kernel frees the old one when no program runs with it any more
  *   refusals    datapath   struct spw_refusal, by spw_work_index()
  *   metering    datapath   struct spw_metering, one value per CPU: scratch space for the packet at hand
+ *   exempt      datapath   arrival time of what rule 1 exempts up to a rate, per CPU (limit.h)
  *   samples     datapath   ring buffer of struct spw_sample, read by the agent
  *   trace       datapath   struct spw_trace, one value; only when loaded for `simulate`
  */
@@ -52,6 +53,13 @@ struct {
 	__type(key, u32);
 	__type(value, struct spw_metering);
 } metering SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, u64);
+} exempt SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);

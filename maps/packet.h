@@ -19,6 +19,8 @@ enum spw_found {
 	SPW_FOUND_DHCP = 1 << 9,
 	SPW_FOUND_ARP = 1 << 10,
 	SPW_FOUND_LLDP = 1 << 11,
+	SPW_FOUND_MULTICAST = 1 << 12, /* IGMP or MLD of the link */
+	SPW_FOUND_PATH_MTU = 1 << 13,  /* an error by which a sender learns the MTU of its path */
 };
 
 /* Numbers in host order. */

@@ -107,7 +107,9 @@ enum spw_reason {
 	SPW_REASON_SOURCE_BITS = 21,	/* [6] as for packets, of bits */
 	SPW_REASON_PREFIX_BITS = 22,	/* [6] */
 	SPW_REASON_CLASS_BITS = 23,	/* [6] */
-	SPW_REASONS = 24,
+	SPW_REASON_MULTICAST = 24,	/* [1] IGMP and MLD of the link */
+	SPW_REASON_PATH_MTU = 25,	/* [1] path MTU errors */
+	SPW_REASONS = 26,
 	SPW_REASONS_MAX = 32, /* a power of two: room in the counters, so that a new reason needs no new layout */
 };
 
@@ -117,7 +119,9 @@ enum spw_anomaly {
 	SPW_ANOMALY_FRAGMENT = 1,   /* any fragment, the first one too */
 	SPW_ANOMALY_EXT_LIMIT = 2,  /* more IPv6 extension headers than are followed; judged by its source */
 	SPW_ANOMALY_VLAN_LIMIT = 3, /* a third VLAN tag: passed */
-	SPW_ANOMALIES = 4,
+	SPW_ANOMALY_EXEMPT_LIMIT =
+		4, /* more DHCP, IGMP, MLD or path MTU errors than rule 1 exempts: judged as others */
+	SPW_ANOMALIES = 5,
 	SPW_ANOMALIES_MAX = 16,
 };
 

@@ -3,20 +3,24 @@
 import struct
 
 from scapy.layers.dhcp import BOOTP, DHCP
-from scapy.layers.dhcp6 import DHCP6_Solicit
-from scapy.layers.inet import ICMP, IP, TCP, UDP, IPOption_RR
+from scapy.layers.dhcp6 import DHCP6_Reply, DHCP6_Solicit
+from scapy.layers.inet import ICMP, IP, TCP, UDP, IPOption_Router_Alert, IPOption_RR
 from scapy.layers.inet6 import (
     ICMPv6EchoRequest,
+    ICMPv6MLQuery,
+    ICMPv6MLReport2,
     ICMPv6ND_NA,
     ICMPv6ND_NS,
     ICMPv6ND_RA,
     ICMPv6ND_Redirect,
     ICMPv6ND_RS,
+    ICMPv6PacketTooBig,
     IPv6,
     IPv6ExtHdrDestOpt,
     IPv6ExtHdrFragment,
     IPv6ExtHdrHopByHop,
     IPv6ExtHdrRouting,
+    RouterAlert,
 )
 from scapy.layers.l2 import ARP, GRE, Dot1AD, Dot1Q, Ether
 from scapy.layers.vxlan import VXLAN
@@ -162,6 +166,8 @@ def valid():
         "lldp": bytes(LLDP / Raw(bytes.fromhex("0207040200000000020403053100060200780000"))),
         **discovery(),
         **dhcp(),
+        **groups(),
+        **path_mtu(),
     }
 
 
@@ -178,13 +184,53 @@ def discovery(source=HOSTILE6):
 
 
 def dhcp():
-    request = BOOTP(chaddr=b"\2\0\0\0\0\2", xid=7) / DHCP(options=[("message-type", "discover"), "end"])
+    """What passes as DHCP: requests without an address, replies to this station, DHCPv6 of the link."""
     solicit = DHCP6_Solicit(trid=7)
     return {
-        "dhcp request": ip4(UDP(sport=68, dport=67) / request, "0.0.0.0"),
-        "dhcp reply": ip4(UDP(sport=67, dport=68) / request, HOSTILE4),
-        "dhcp relay": ip4(UDP(sport=67, dport=67) / request, HOSTILE4),
+        "dhcp request": ip4(UDP(sport=68, dport=67) / bootp(1, 2), "0.0.0.0"),
+        "dhcp request, link-local": ip4(UDP(sport=68, dport=67) / bootp(1, 2), "169.254.3.4"),
+        "dhcp reply": ip4(UDP(sport=67, dport=68) / bootp(2, 1), HOSTILE4),
+        "dhcp reply to all": patched(ip4(UDP(sport=67, dport=68) / bootp(2, 7), HOSTILE4), 0, b"\xff" * 6),
         "dhcp6 request": ip6(UDP(sport=546, dport=547) / solicit, "fe80::2"),
-        "dhcp6 reply": ip6(UDP(sport=547, dport=546) / solicit, HOSTILE6),
-        "dhcp6 relay": ip6(UDP(sport=547, dport=547) / solicit, HOSTILE6),
+        "dhcp6 reply": ip6(UDP(sport=547, dport=546) / DHCP6_Reply(trid=7), "fe80::1"),
+    }
+
+
+def nearly_dhcp():
+    """Its ports, and what else a banned source could put into a datagram."""
+    return {
+        "request that came over routers": ip4(UDP(sport=68, dport=67) / bootp(1, 2), HOSTILE4),
+        "request from a server's port": ip4(UDP(sport=67, dport=67) / bootp(1, 2), HOSTILE4),
+        "reply to another station": ip4(UDP(sport=67, dport=68) / bootp(2, 7), HOSTILE4),
+        "request to a client": ip4(UDP(sport=67, dport=68) / bootp(1, 1), HOSTILE4),
+        "reply without the cookie": ip4(UDP(sport=67, dport=68) / bytes(bootp(2, 1))[:236], HOSTILE4),
+        "any payload": ip4(udp(68, bytes(300), sport=67), HOSTILE4),
+        "DHCPv6 from afar": ip6(UDP(sport=547, dport=546) / DHCP6_Reply(trid=7), HOSTILE6),
+        "DHCPv6 relayed": ip6(UDP(sport=547, dport=547) / DHCP6_Solicit(trid=7), HOSTILE6),
+    }
+
+
+def bootp(operation, station):
+    address = bytes((2, 0, 0, 0, 0, station))
+    return BOOTP(op=operation, chaddr=address, xid=7) / DHCP(options=[("message-type", "discover"), "end"])
+
+
+def groups():
+    """IGMP and MLD of the link."""
+    alert = IPv6ExtHdrHopByHop(options=[RouterAlert()])
+    to_group = {"dst": "ff02::1", "hlim": 1}
+    return {
+        "IGMP query": ether(IP(src=HOSTILE4, dst="224.0.0.1", ttl=1, proto=2, options=[IPOption_Router_Alert()])
+                            / Raw(b"\x11\x64\xee\x9b\0\0\0\0")),
+        "IGMP report": ether(IP(src=HOSTILE4, dst="224.0.0.22", ttl=1, proto=2) / Raw(b"\x22" + bytes(15))),
+        "MLD query": ether(IPv6(src="fe80::9", **to_group) / alert / ICMPv6MLQuery()),
+        "MLDv2 report": ether(IPv6(src="::", **to_group) / alert / ICMPv6MLReport2()),
+    }
+
+
+def path_mtu(quoted4=SERVER4, quoted6=SERVER6):
+    """Errors about a packet of the server's, or of somebody else's."""
+    return {
+        "fragmentation needed": ip4(ICMP(type=3, code=4, nexthopmtu=1400) / IP(src=quoted4, dst=PARTNER4) / syn(), HOSTILE4),
+        "packet too big": ip6(ICMPv6PacketTooBig(mtu=1400) / IPv6(src=quoted6, dst=PARTNER6) / syn(), HOSTILE6),
     }

@@ -45,7 +45,9 @@ EXTENSIONS_MAX = 8
 
 TRANSPORT_HEADER = {(4, TCP): 20, (6, TCP): 20, (4, UDP): 8, (6, UDP): 8, (4, ICMP): 8, (6, ICMPV6): 8}
 NEIGHBOUR_TYPES = range(133, 138)
-DHCP_PORTS = {4: ((67, 68), (68, 67), (67, 67)), 6: ((546, 547), (547, 546), (547, 547))}
+MLD_TYPES = (130, 131, 132, 143)
+IGMP = 2
+BOOTP_FIXED, DHCP_COOKIE = 236, bytes.fromhex("63825363")
 QUIC_INITIAL = {0x00000001: 0xC0, 0x6B3343CF: 0xD0}  # version: the first byte's upper half
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -69,6 +71,8 @@ class Packet:
     ext_limit: bool = False
     syn: bool = False  # TCP with SYN and without ACK
     quic_initial: bool = False  # looks like one, on whatever port
+    station: bytes = None  # the Ethernet address that the frame is for
+    destination: int = None
 
     def source_text(self):
         if self.family is None:
@@ -78,7 +82,7 @@ class Packet:
 
 def parse(frame):
     """Ethernet and VLAN tags; what they carry is read by the functions below."""
-    packet = Packet(length=len(frame))
+    packet = Packet(length=len(frame), station=frame[:6])
     if len(frame) < ETH_HEADER:
         packet.malformed = True
         return packet
@@ -109,12 +113,13 @@ def parse_ipv4(packet, data):
     header, total = (data[0] & 15) * 4, u16(data, 2)
     flags_offset = u16(data, 6)
     packet.family, packet.source, packet.proto = 4, u32(data, 12), data[9]
+    packet.destination = u32(data, 16)
     packet.fragment = flags_offset & 0x3FFF != 0  # more fragments, or an offset
     if header < 20 or total < header or total > len(data):
         packet.malformed = True
         return
     if flags_offset & 0x1FFF == 0:
-        parse_transport(packet, data[header:total])
+        parse_transport(packet, data[header:total], data[8])
 
 
 def parse_ipv6(packet, data):
@@ -123,6 +128,7 @@ def parse_ipv6(packet, data):
         return
     length, packet.proto, hop_limit = u16(data, 4), data[6], data[7]
     packet.family, packet.source = 6, int.from_bytes(data[8:24], "big")
+    packet.destination = int.from_bytes(data[24:40], "big")
     payload = data[40:]
     if length == 0 and packet.proto == HOP_BY_HOP:
         pass  # a jumbogram: the rest of the frame
@@ -162,15 +168,14 @@ def extension_size(proto, data):
     return (data[1] + 1) * 8
 
 
-def parse_transport(packet, data, hop_limit=None):
-    """TCP, UDP and ICMP at the front of @data, the whole of the IP payload: packets and first fragments come here."""
+def parse_transport(packet, data, hop_limit):
+    """TCP, UDP, ICMP and IGMP at the front of @data, the whole of the IP payload: packets and first fragments come here."""
     needed = TRANSPORT_HEADER.get((packet.family, packet.proto), 0)
     if len(data) < needed:
         packet.malformed = not packet.fragment
         return
-    if packet.proto == ICMPV6 and packet.family == 6:
-        if data[0] in NEIGHBOUR_TYPES and hop_limit == 255 and not packet.fragment:
-            packet.outside = "neighbour"
+    if (packet.family, packet.proto) in ((4, ICMP), (6, ICMPV6), (4, IGMP)):
+        packet.outside = None if packet.fragment else link_reason(packet, data, hop_limit)
     elif packet.proto == TCP:
         packet.sport, packet.dport = u16(data, 0), u16(data, 2)
         header = (data[12] >> 4) * 4
@@ -183,8 +188,49 @@ def parse_transport(packet, data, hop_limit=None):
             length = len(data)  # a jumbogram's
         packet.malformed = length < 8 or length > len(data) and not packet.fragment
         packet.quic_initial = is_quic_initial(data[8:length])
-        if (packet.sport, packet.dport) in DHCP_PORTS[packet.family] and not packet.malformed:
+        if not packet.malformed and is_dhcp(packet, data[8:length]):
             packet.outside = "dhcp"
+
+
+def link_reason(packet, data, hop_limit):
+    """Rule 1 of ICMP, ICMPv6 and IGMP: what the link needs, and errors that tell a path's MTU."""
+    if packet.proto == IGMP:
+        return "multicast" if len(data) >= 8 and hop_limit == 1 and is_group(packet) else None
+    if packet.family == 6 and data[0] in NEIGHBOUR_TYPES and hop_limit == 255:
+        return "neighbour"
+    if packet.family == 6 and data[0] in MLD_TYPES and hop_limit == 1 and is_group(packet) and is_of_link(packet):
+        return "multicast"
+    quoted = data[8:]
+    if packet.family == 4 and data[:2] == b"\3\4" and len(quoted) >= 20 and quoted[0] >> 4 == 4:
+        return "path_mtu" if u32(quoted, 12) == packet.destination else None
+    if packet.family == 6 and data[0] == 2 and len(quoted) >= 40 and quoted[0] >> 4 == 6:
+        return "path_mtu" if int.from_bytes(quoted[8:24], "big") == packet.destination else None
+    return None
+
+
+def is_group(packet):
+    """Is it sent to a multicast address?"""
+    return packet.destination >> 28 == 0xE if packet.family == 4 else packet.destination >> 120 == 0xFF
+
+
+def is_of_link(packet):
+    """Has it a source that no router forwards: none, or a link-local one?"""
+    if packet.family == 4:
+        return packet.source == 0 or packet.source >> 16 == 0xA9FE
+    return packet.source == 0 or packet.source >> 118 == 0xFE80 >> 6
+
+
+def is_dhcp(packet, payload):
+    """A request from a client without an address, a reply to the station that the frame is for, or DHCPv6 of the link."""
+    ports = (packet.sport, packet.dport)
+    if packet.family == 6:
+        return ports in ((546, 547), (547, 546)) and is_of_link(packet) and len(payload) >= 4 and 1 <= payload[0] <= 11
+    if payload[BOOTP_FIXED : BOOTP_FIXED + 4] != DHCP_COOKIE or payload[1:3] != b"\1\6":
+        return False
+    if ports == (68, 67):
+        return payload[0] == 1 and is_of_link(packet)
+    to_all = packet.station[0] & 1
+    return ports == (67, 68) and payload[0] == 2 and bool(to_all or payload[28:34] == packet.station)
 
 
 def is_quic_initial(payload):

@@ -157,7 +157,7 @@ def test_spread(tap, mutator):
         traits = ("malformed", "ext_limit", "fragment", "syn", "quic_initial")
         count.update(trait for trait in traits if getattr(packet, trait) and trait != "malformed")
         count.update({f"{len(packet.vlan)} tags": 1, f"ports in IPv{packet.family}": packet.dport is not None})
-    wanted = "not_ip arp lldp neighbour dhcp malformed management cut established admitted".split()
+    wanted = "not_ip arp lldp neighbour dhcp multicast path_mtu malformed management cut established admitted".split()
     wanted += ["ext_limit", "fragment", "syn", "quic_initial", "1 tags", "2 tags", "ports in IPv4", "ports in IPv6"]
     rare = {name: count[name] for name in wanted if count[name] < COUNT / 500}
     tap.ok(not rare, "the random packets reach every rule", f"rare: {rare}\nall: {dict(count)}")

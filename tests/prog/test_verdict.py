@@ -42,7 +42,7 @@ def malformed(make, source, dport=443):
 
 
 def test_always_passed(tap):
-    """Fault 10: ARP, neighbour discovery, DHCP and LLDP pass at red, with every class cut."""
+    """Fault 10: what the link needs passes at red, with every class cut."""
     valid = f.valid()
     cases = simulate.Cases()
     cases.add("rule 1: ARP passes (fault 10)", valid["arp"], **passed("arp"))
@@ -51,6 +51,10 @@ def test_always_passed(tap):
         cases.add(f"rule 1: {name} passes (fault 10)", frame, **passed("neighbour"))
     for name, frame in f.dhcp().items():
         cases.add(f"rule 1: {name} passes (fault 10)", frame, **passed("dhcp"))
+    for name, frame in f.groups().items():
+        cases.add(f"rule 1: {name} passes", frame, **passed("multicast"))
+    for name, frame in f.path_mtu().items():
+        cases.add(f"rule 1: {name} passes", frame, **passed("path_mtu"))
     behind = f.ip6(IPv6ExtHdrHopByHop() / ICMPv6ND_NS(), f.HOSTILE6, hlim=255)
     cases.add("rule 1: ND behind a hop-by-hop header passes (fault 10)", behind, **passed("neighbour"))
     for name in ("arp", "nd 135", "dhcp request", "dhcp6 request"):
@@ -86,6 +90,16 @@ def test_nearly_passed(tap):
         cases.add(f"rule 1: {name} in a fragment (RFC 6980, fault 10)", fragment, fragment=True, **CUT)
         in_ipv4 = f.ip4(Raw(frame[f.AT_TRANSPORT6 :]), f.HOSTILE4, proto=58, ttl=255)
         cases.add(f"rule 1: {name} over IPv4 (fault 10)", in_ipv4, **CUT)
+    for name, frame in f.nearly_dhcp().items():
+        cases.add(f"rule 1: a {name} is no DHCP", frame, **CUT)
+    for name, frame in f.path_mtu(f.PARTNER4, f.PARTNER6).items():
+        cases.add(f"rule 1: {name} of somebody else's packet", frame, **CUT)
+    other_error = f.patched(f.path_mtu()["fragmentation needed"], f.AT_TRANSPORT4 + 1, b"\1")
+    cases.add("rule 1: host unreachable is no path MTU error", other_error, **CUT)
+    query = f.patched(f.groups()["IGMP query"], f.AT_IP + 8, b"\2")
+    cases.add("rule 1: IGMP that a router may forward", query, **CUT)
+    query = f.patched(f.groups()["IGMP query"], f.AT_IP + 16, bytes((198, 18, 0, 1)))
+    cases.add("rule 1: IGMP to one host", query, **CUT)
     for sport, dport in ((68, 68), (67, 53), (53, 67), (68, 443), (546, 547), (547, 547)):
         frame = f.ip4(f.udp(dport, sport=sport), f.HOSTILE4)
         cases.add(f"rule 1: IPv4 UDP {sport} to {dport} is no DHCP", frame, **CUT)

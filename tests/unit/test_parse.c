@@ -23,6 +23,17 @@
 #define ADDR4	  "\xc6\x12\x00\x07\xc6\x12\x00\x01"
 #define ADDR6	  "\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\7\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\1"
 #define EXT(next) next "\0\1\4\0\0\0\0"
+#define LINK6	  "\xfe\x80\0\0\0\0\0\0\0\0\0\0\0\0\0\2\xff\2\0\0\0\0\0\0\0\0\0\0\0\0\0\1"
+#define MLD	  "\x82\0\0\0\x27\x10\0\0" ZERO16
+#define IGMP	  "\x11\x64\xee\x9b\0\0\0\0"
+#define ZERO16	  "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
+#define ZERO64	  ZERO16 ZERO16 ZERO16 ZERO16
+#define QUOTE4(h) "\x45\0\5\xdc\0\0\x40\0\x40\6\0\0\xc6\x12\0" h "\xc6\x12\1\1"
+#define QUOTE6(h) "\x60\0\0\0\5\xc8\6\x40\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0" h ZERO16
+/* The frames of ETH4 are for 02:00:00:00:00:01. */
+#define BOOTP(op, station)                                                                                             \
+	op "\1\6\0" ZERO16 "\0\0\0\0\0\0\0\0\2\0\0\0\0" station ZERO64 ZERO64 ZERO64                                   \
+	   "\0\0\0\0\0\0\0\0\0\0\x63\x82\x53\x63"
 
 struct sample {
 	const char *name;
@@ -65,10 +76,50 @@ static const struct sample samples[] = {
 	       ETH6 "\x60\0\0\0\0\x18\x11\x40" ADDR6 "\x9c\x40\x01\xbb\0\x18\0\0\xc0\0\0\0\1\0\0\0"
 		    "01234567",
 	       SPW_FOUND_IP | SPW_FOUND_PORTS | SPW_FOUND_QUIC_INITIAL, 40000),
-	SAMPLE("fault 10: DHCP",
-	       ETH4 "\x45\0\0\x28\0\0\x40\0\x40\x11\0\0" ADDR4 "\0\x43\0\x44\0\x14\0\0"
-		    "012345678901",
+	SAMPLE("fault 10: DHCP, a reply to this station",
+	       ETH4 "\x45\0\1\x0c\0\0\x40\0\x40\x11\0\0" ADDR4 "\0\x43\0\x44\0\xf8\0\0" BOOTP("\2", "\1"),
 	       SPW_FOUND_IP | SPW_FOUND_PORTS | SPW_FOUND_DHCP, 67),
+	SAMPLE("DHCP, a reply to another station",
+	       ETH4 "\x45\0\1\x0c\0\0\x40\0\x40\x11\0\0" ADDR4 "\0\x43\0\x44\0\xf8\0\0" BOOTP("\2", "\7"),
+	       SPW_FOUND_IP | SPW_FOUND_PORTS, 67),
+	SAMPLE("fault 10: DHCP, a request without an address",
+	       ETH4
+	       "\x45\0\1\x0c\0\0\x40\0\x40\x11\0\0\0\0\0\0\xff\xff\xff\xff\0\x44\0\x43\0\xf8\0\0" BOOTP("\1", "\7"),
+	       SPW_FOUND_IP | SPW_FOUND_PORTS | SPW_FOUND_DHCP, 68),
+	SAMPLE("DHCP, a request that came over routers",
+	       ETH4 "\x45\0\1\x0c\0\0\x40\0\x40\x11\0\0" ADDR4 "\0\x44\0\x43\0\xf8\0\0" BOOTP("\1", "\7"),
+	       SPW_FOUND_IP | SPW_FOUND_PORTS, 68),
+	SAMPLE("the ports of DHCP and nothing else of it",
+	       ETH4 "\x45\0\0\x28\0\0\x40\0\x40\x11\0\0\0\0\0\0\xff\xff\xff\xff\0\x44\0\x43\0\x14\0\0"
+		    "012345678901",
+	       SPW_FOUND_IP | SPW_FOUND_PORTS, 68),
+	SAMPLE("fault 10: DHCPv6 of the link", ETH6 "\x60\0\0\0\0\x0c\x11\1" LINK6 "\2\x22\2\x23\0\x0c\0\0\1\0\0\7",
+	       SPW_FOUND_IP | SPW_FOUND_PORTS | SPW_FOUND_DHCP, 546),
+	SAMPLE("DHCPv6 from afar", ETH6 "\x60\0\0\0\0\x0c\x11\1" ADDR6 "\2\x22\2\x23\0\x0c\0\0\1\0\0\7",
+	       SPW_FOUND_IP | SPW_FOUND_PORTS, 546),
+	SAMPLE("MLD query of the link", ETH6 "\x60\0\0\0\0\x20\0\1" LINK6 "\x3a\0\5\2\0\0\1\0" MLD,
+	       SPW_FOUND_IP | SPW_FOUND_MULTICAST, 0),
+	SAMPLE("MLD over routers", ETH6 "\x60\0\0\0\0\x20\0\2" LINK6 "\x3a\0\5\2\0\0\1\0" MLD, SPW_FOUND_IP, 0),
+	SAMPLE("MLD from afar", ETH6 "\x60\0\0\0\0\x20\0\1" ADDR6 "\x3a\0\5\2\0\0\1\0" MLD, SPW_FOUND_IP, 0),
+	SAMPLE("IGMP query", ETH4 "\x46\0\0\x20\0\0\0\0\1\2\0\0\xc6\x12\x09\x09\xe0\0\0\1\x94\4\0\0" IGMP,
+	       SPW_FOUND_IP | SPW_FOUND_MULTICAST, 0),
+	SAMPLE("IGMP to one host", ETH4 "\x46\0\0\x20\0\0\0\0\1\2\0\0" ADDR4 "\x94\4\0\0" IGMP, SPW_FOUND_IP, 0),
+	SAMPLE("IGMP over routers", ETH4 "\x46\0\0\x20\0\0\0\0\2\2\0\0\xc6\x12\x09\x09\xe0\0\0\1\x94\4\0\0" IGMP,
+	       SPW_FOUND_IP, 0),
+	SAMPLE("fragmentation needed, of this host's packet",
+	       ETH4 "\x45\0\0\x38\0\0\0\0\x40\1\0\0" ADDR4 "\3\4\0\0\0\0\5\x78" QUOTE4("\1") "01234567",
+	       SPW_FOUND_IP | SPW_FOUND_PATH_MTU, 0),
+	SAMPLE("fragmentation needed, of somebody else's packet",
+	       ETH4 "\x45\0\0\x38\0\0\0\0\x40\1\0\0" ADDR4 "\3\4\0\0\0\0\5\x78" QUOTE4("\2") "01234567", SPW_FOUND_IP,
+	       0),
+	SAMPLE("host unreachable",
+	       ETH4 "\x45\0\0\x38\0\0\0\0\x40\1\0\0" ADDR4 "\3\1\0\0\0\0\5\x78" QUOTE4("\1") "01234567", SPW_FOUND_IP,
+	       0),
+	SAMPLE("packet too big, of this host's packet",
+	       ETH6 "\x60\0\0\0\0\x30\x3a\x40" ADDR6 "\2\0\0\0\0\0\5\x78" QUOTE6("\1"),
+	       SPW_FOUND_IP | SPW_FOUND_PATH_MTU, 0),
+	SAMPLE("packet too big, of somebody else's packet",
+	       ETH6 "\x60\0\0\0\0\x30\x3a\x40" ADDR6 "\2\0\0\0\0\0\5\x78" QUOTE6("\2"), SPW_FOUND_IP, 0),
 	SAMPLE("fault 10: neighbour solicitation", ETH6 "\x60\0\0\0\0\x08\x3a\xff" ADDR6 "\x87\0\0\0\0\0\0\0",
 	       SPW_FOUND_IP | SPW_FOUND_NEIGHBOUR, 0),
 	SAMPLE("fault 10: ARP", "\x02\0\0\0\0\1\x02\0\0\0\0\2\x08\x06\0\1", SPW_FOUND_ARP, 0),
@@ -167,7 +218,7 @@ static void test_damage(void **state)
 	(void)state;
 	for (int i = 0; i < 200000; i++) {
 		const struct sample *sample = &samples[i % SAMPLES];
-		u8 frame[128] = {0};
+		u8 frame[320] = {0};
 		size_t length;
 
 		random = random * 6364136223846793005ULL + 1442695040888963407ULL;

@@ -307,7 +307,7 @@ static void status_json_has_its_shape(void **state)
 	assert_keys(get(status, "lists.0"), "name class active prefixes4 prefixes6 packets bytes");
 	assert_keys(get(status, "lists.0.packets"), "pass drop");
 	assert_keys(get(status, "reasons.0"), "reason rule packets bytes");
-	assert_keys(get(status, "anomalies"), "malformed fragment ext_limit vlan_limit");
+	assert_keys(get(status, "anomalies"), "malformed fragment ext_limit vlan_limit exempt_limit");
 	json_decref(status);
 }
 

@@ -20,10 +20,9 @@ static const char *const modes[] = {[SPW_ENFORCE] = "enforce", [SPW_OBSERVE] = "
 static const char *const verdicts[] = {[SPW_PASS] = "pass", [SPW_DROP] = "drop"};
 
 static const char *const anomalies[SPW_ANOMALIES] = {
-	[SPW_ANOMALY_MALFORMED] = "malformed",
-	[SPW_ANOMALY_FRAGMENT] = "fragment",
-	[SPW_ANOMALY_EXT_LIMIT] = "ext_limit",
-	[SPW_ANOMALY_VLAN_LIMIT] = "vlan_limit",
+	[SPW_ANOMALY_MALFORMED] = "malformed",	     [SPW_ANOMALY_FRAGMENT] = "fragment",
+	[SPW_ANOMALY_EXT_LIMIT] = "ext_limit",	     [SPW_ANOMALY_VLAN_LIMIT] = "vlan_limit",
+	[SPW_ANOMALY_EXEMPT_LIMIT] = "exempt_limit",
 };
 
 static const char *const shadows[SPW_SHADOWS] = {
@@ -70,6 +69,8 @@ static const struct {
 	[SPW_REASON_SOURCE_BITS] = {"source_bits", 6, SPW_DROP},
 	[SPW_REASON_PREFIX_BITS] = {"prefix_bits", 6, SPW_DROP},
 	[SPW_REASON_CLASS_BITS] = {"class_bits", 6, SPW_DROP},
+	[SPW_REASON_MULTICAST] = {"multicast", 1, SPW_PASS},
+	[SPW_REASON_PATH_MTU] = {"path_mtu", 1, SPW_PASS},
 };
 
 static const char *const scopes[SPW_SCOPES] = {
@@ -98,6 +99,8 @@ static const u8 judged[SPW_REASONS] = {
 	SPW_REASON_LLDP,
 	SPW_REASON_NEIGHBOUR,
 	SPW_REASON_DHCP,
+	SPW_REASON_MULTICAST,
+	SPW_REASON_PATH_MTU,
 	SPW_REASON_MALFORMED,
 	SPW_REASON_MALFORMED_DROP,
 	SPW_REASON_MANAGEMENT,
