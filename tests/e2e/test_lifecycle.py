@@ -1,16 +1,19 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only
 """What happens to traffic and counters when the agent is stopped, killed, replaced, doubled or robbed of its hook."""
+import fcntl
 import json
 import os
 import random
 import signal
+import struct
 import threading
 import time
 
 from world import (BPFFS, CLASSES, SCALE, SLOW, finish_blast, foreign_program, run, run_tests, scaled, wait_for)
 
 LEASE = 3.0
+TUNSETIFF, IFF_TUN, IFF_NO_PI = 0x400454CA, 0x0001, 0x1000
 
 
 def build(world, body=CLASSES, start=True, **options):
@@ -314,6 +317,31 @@ def other_program(tap, world):
     tap.ok(done.returncode != 0 and agent.mode() == "native", "and can't be replaced by accident: it is a link")
 
 
+def without_ethernet(tap, world):
+    """A device whose frames begin with the IP header (tun, WireGuard, PPP) is never covered without being judged."""
+    shop, _, agent = build(world, start=False)
+    with shop.entered(), open("/dev/net/tun", "r+b", buffering=0) as tun:
+        fcntl.ioctl(tun, TUNSETIFF, struct.pack("16sH22s", b"tun0", IFF_TUN | IFF_NO_PI, b""))
+        shop.run("ip", "link", "set", "tun0", "up")
+        agent.interfaces = ["eth0", "tun0"]
+        agent.write(CLASSES)
+        process = agent.launch()
+        tap.equal(process.wait(), 1, "a tun device: run exits 1")
+        tap.ok("tun0" in process.log() and "Ethernet" in process.log(), "the message names it and says why",
+               process.log())
+        tap.equal(agent.mode(), None, "and eth0 is given back")
+        checks = json.loads(agent.cli("-j", "doctor", check=False).stdout)["checks"]
+        found = {check["outcome"] for check in checks if check["check"] == "tun0"}
+        tap.ok("fail" in found, "doctor finds it before", checks)
+        agent.interfaces = ["eth0"]
+        agent.write(CLASSES)
+        agent.start()
+        agent.interfaces = ["eth0", "tun0"]
+        agent.write(CLASSES)
+        tap.ok(agent.cli("apply", check=False).returncode != 0, "a reload that adds it is refused")
+        tap.equal(agent.mode(), "native", "and what was covered stays so")
+
+
 def rob(agent):
     """Detach the agent's link as somebody else would; returns its pin and how long the log was before."""
     pin = agent.pins / f"link_{agent.namespace.link('eth0')['ifindex']}"
@@ -394,4 +422,4 @@ def hostile_host(tap, world):
 
 if __name__ == "__main__":
     run_tests(silence, killed_at_red, never_a_mixture, killed_while_compiling, nothing_is_lost, stop_opens_the_gates,
-              other_layout, two_agents, other_program, robbed_and_back, robbed_and_left, hostile_host)
+              other_layout, two_agents, other_program, without_ethernet, robbed_and_back, robbed_and_left, hostile_host)

@@ -6,15 +6,25 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "net/device.h"
 
 #define RETRY_NS 1000000000ull
 
 static int attach(struct attachment *attachment, struct spw_link *link, enum spw_attach_mode mode, char *message)
 {
 	const struct in_force *in_force = attachment->in_force;
-	int err = spw_link_attach(link, in_force->pins->dir, in_force->datapath->program_fd, mode, message);
-	const char *native = link->native ? "native" : "generic";
+	const char *native, *name = *link->now ? link->now : link->name;
+	struct spw_device device;
+	int err;
 
+	spw_device_look(name, &device);
+	if (device.without_ethernet)
+		return spw_message(message, -EMEDIUMTYPE,
+				   "%s is no Ethernet device, so its packets cannot be judged; list the Ethernet "
+				   "interface that carries its traffic, or remove it from 'interfaces'",
+				   name);
+	err = spw_link_attach(link, in_force->pins->dir, in_force->datapath->program_fd, mode, message);
+	native = link->native ? "native" : "generic";
 	if (err)
 		return err;
 	link->alarmed = false;

@@ -240,7 +240,11 @@ static void check_link(struct doctor *doctor, const char *check, const struct sp
 {
 	const char *driver = *interface->device.driver ? interface->device.driver : "unknown";
 
-	if (!interface->device.up)
+	if (interface->device.without_ethernet)
+		find(doctor, FAIL, check,
+		     "list the Ethernet interface that carries its traffic, or remove it from 'interfaces'",
+		     "is no Ethernet device, so its packets cannot be judged; driver %s", driver);
+	else if (!interface->device.up)
 		find(doctor, WARN, check, "ip link set dev NAME up", "is down; driver %s, MTU %u", driver,
 		     interface->device.mtu);
 	else if (!interface->device.carrier)
@@ -277,7 +281,7 @@ static void check_likely_interfaces(struct doctor *doctor, const struct spw_conf
 		struct spw_interface interface;
 
 		spw_probe_interface(all[i].if_name, config->pin_dir, &interface);
-		if (!strcmp(all[i].if_name, "lo") || !interface.device.up)
+		if (!strcmp(all[i].if_name, "lo") || !interface.device.up || interface.device.without_ethernet)
 			continue;
 		check_interface(doctor, config, all[i].if_name);
 		count++;

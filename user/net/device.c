@@ -4,6 +4,7 @@
 #include <linux/ethtool.h>
 #include <linux/sockios.h>
 #include <net/if.h>
+#include <net/if_arp.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -24,6 +25,9 @@ void spw_device_look(const char *name, struct spw_device *device)
 	}
 	if (!ioctl(fd, SIOCGIFMTU, &request))
 		device->mtu = (u32)request.ifr_mtu;
+	if (!ioctl(fd, SIOCGIFHWADDR, &request))
+		device->without_ethernet = request.ifr_hwaddr.sa_family != ARPHRD_ETHER &&
+					   request.ifr_hwaddr.sa_family != ARPHRD_LOOPBACK;
 	request.ifr_data = (char *)&driver;
 	if (!ioctl(fd, SIOCETHTOOL, &request))
 		snprintf(device->driver, sizeof(device->driver), "%.31s", driver.driver);

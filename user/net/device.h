@@ -10,6 +10,7 @@
 struct spw_device {
 	bool up;
 	bool carrier;
+	bool without_ethernet; /* its frames begin with the IP header: tun, WireGuard, PPP, GRE */
 	u32 mtu;
 	char driver[32]; /* empty: not known */
 };
