@@ -21,9 +21,17 @@
 static const u64 again_ms[] = {1000, 2000, 3000, 4000, 5000, 7000, 11000};
 #define AGAIN (sizeof(again_ms) / sizeof(again_ms[0]))
 
+/* A page that a browser fetches. Freed with its last connection. */
+struct page {
+	u64 first_ns;
+	u32 unopened, open; /* connections */
+	bool lost;	    /* one of them gave up */
+};
+
 /* One connection of a shopper, or (class SIM_CLASSES_MAX) a request on one that stands. */
 struct shopper {
 	struct shopper *next;
+	struct page *page; /* NULL: it is not part of one */
 	u64 first_ns, patience_ns, ready_ns;
 	u32 source;
 	u8 class, site, attempt;
@@ -91,19 +99,36 @@ static void leave(struct sim *sim, struct shopper *shopper)
 	sim->retries->spare = shopper;
 }
 
+/* One connection less; true: it was the last. */
+static bool close_page(struct page *page)
+{
+	if (!page || --page->open)
+		return false;
+	free(page);
+	return true;
+}
+
+static void knock_at(struct sim *sim, struct shopper *shopper, u64 time_ns)
+{
+	struct shopper **slot = &sim->retries->slots[time_ns / STEP_NS % SLOTS];
+
+	shopper->next = *slot;
+	*slot = shopper;
+}
+
 static void try_again(struct sim *sim, struct shopper *shopper)
 {
 	u64 wait = shopper->attempt < AGAIN ? again_ms[shopper->attempt] * STEP_NS : UINT64_MAX;
-	struct shopper **slot;
 
 	if (wait > shopper->patience_ns) {
+		if (shopper->page)
+			shopper->page->lost = true;
+		close_page(shopper->page);
 		leave(sim, shopper);
 		return;
 	}
 	shopper->attempt++;
-	slot = &sim->retries->slots[(shopper->first_ns + wait) / STEP_NS % SLOTS];
-	shopper->next = *slot;
-	*slot = shopper;
+	knock_at(sim, shopper, shopper->first_ns + wait);
 }
 
 static u64 jiffies_now(const struct sim *sim)
@@ -223,6 +248,38 @@ static void knock(struct sim *sim, struct shopper *shopper)
 	}
 }
 
+/* The first connection of a page is answered: its browser opens the others. Or the last one is. */
+static void answer_page(struct sim *sim, const struct shopper *shopper, u64 end)
+{
+	struct page *page = shopper->page;
+	struct sim_tally *tally = &sim->sites[shopper->site].pages[shopper->class];
+
+	for (; page->unopened; page->unopened--, page->open++) {
+		struct shopper *other = new_shopper(sim);
+
+		*other = *shopper;
+		other->attempt = 0;
+		other->first_ns = (end > sim->now_ns ? end : sim->now_ns) / STEP_NS * STEP_NS + STEP_NS;
+		knock_at(sim, other, other->first_ns);
+	}
+	if (page->open == 1 && !page->lost) {
+		tally->good += end - page->first_ns <= GOOD_NS;
+		tally->prompt += end - page->first_ns <= PROMPT_NS;
+		tally->late += end - page->first_ns > GOOD_NS;
+	}
+	close_page(page);
+}
+
+static struct page *new_page(const struct sim *sim, u32 connections)
+{
+	struct page *page = calloc(1, sizeof(*page));
+
+	if (!page)
+		abort();
+	*page = (struct page){.first_ns = sim->now_ns, .unopened = connections - 1, .open = 1};
+	return page;
+}
+
 static void arrive(struct sim *sim, u32 site, u32 class, double load_per_s)
 {
 	u32 page = sim->setup.page ? sim->setup.page : 1;
@@ -232,9 +289,11 @@ static void arrive(struct sim *sim, u32 site, u32 class, double load_per_s)
 		u32 source = (u32)(sim_draw(sim) * sim->setup.sources);
 		double patience = sim->setup.patience_s * (0.2 + 1.6 * sim_draw(sim));
 
-		for (u32 i = 0; i < page; i++) {
+		sim->sites[site].pages[class].offered++;
+		for (u32 i = 0; i < (sim->setup.browsers ? 1 : page); i++) {
 			struct shopper *shopper = new_shopper(sim);
 
+			shopper->page = sim->setup.browsers ? new_page(sim, page) : NULL;
 			shopper->site = (u8)site;
 			shopper->class = (u8) class;
 			shopper->source = source;
@@ -286,6 +345,8 @@ static void answer(struct sim *sim, const struct shopper *shopper, u64 start, u6
 	else
 		tally->good++;
 	tally->prompt += end - shopper->first_ns <= PROMPT_NS;
+	if (shopper->page)
+		answer_page(sim, shopper, end);
 }
 
 static u32 first_free(const struct sim_queue *queue, u32 workers)
@@ -497,6 +558,7 @@ static void free_row(struct shopper *shopper)
 	while (shopper) {
 		struct shopper *next = shopper->next;
 
+		close_page(shopper->page);
 		free(shopper);
 		shopper = next;
 	}
@@ -506,10 +568,15 @@ void sim_free(struct sim *sim)
 {
 	for (u32 i = 0; i < SLOTS; i++)
 		free_row(sim->retries->slots[i]);
-	free_row(sim->retries->spare);
 	for (u32 i = 0; i < sim->setup.sites_count; i++) {
 		free_row(sim->sites[i].queue->head);
 		free(sim->sites[i].queue);
+	}
+	while (sim->retries->spare) {
+		struct shopper *next = sim->retries->spare->next;
+
+		free(sim->retries->spare);
+		sim->retries->spare = next;
 	}
 	spw_memory_free(sim->memory);
 	free(sim->retries);
@@ -520,6 +587,7 @@ void sim_tally_anew(struct sim *sim)
 {
 	for (u32 i = 0; i < sim->setup.sites_count; i++) {
 		memset(sim->sites[i].tallies, 0, sizeof(sim->sites[i].tallies));
+		memset(sim->sites[i].pages, 0, sizeof(sim->sites[i].pages));
 		sim->sites[i].drops = sim->sites[i].knocks = 0;
 	}
 }

@@ -45,7 +45,8 @@ struct sim_setup {
 	struct sim_site_setup sites[SIM_SERVICES_MAX];
 	struct spw_policy policy;	/* its services in the order of the sites */
 	double shares[SIM_CLASSES_MAX]; /* of the load, by rank */
-	u32 page;			/* connections of one shopper at once */
+	u32 page;			/* connections of one shopper at once, */
+	bool browsers;			/* or one, and the others once it is answered: a page is good when all are */
 	u32 sources;			/* of each class */
 	double patience_s;		/* the mean; from 0.2 to 1.8 of it */
 	bool hides_cpu;
@@ -65,7 +66,8 @@ struct sim_tally {
 };
 
 struct sim_site {
-	struct sim_tally tallies[SIM_CLASSES_MAX]; /* since sim_tally_anew() */
+	struct sim_tally tallies[SIM_CLASSES_MAX]; /* of connections, since sim_tally_anew() */
+	struct sim_tally pages[SIM_CLASSES_MAX];   /* the same of whole pages, with browsers */
 	u64 drops;				   /* by the datapath, resent ones too */
 	u64 knocks;				   /* SYNs, resent ones too */
 	u64 arrival_ticks;			   /* the budget's cell */

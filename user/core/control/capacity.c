@@ -81,10 +81,11 @@ static void press(struct spw_capacity_memory *memory, const struct spw_policy *p
  * pieces are ahead of it (Pollaczek-Khinchine, equal service times). Where that is longer than half of the target, as
  * it is where little is served, it is no queue to be drained.
  */
-static double usual_ns(const struct spw_policy *policy, const struct spw_service_policy *service, double capacity_per_s)
+static double usual_ns(const struct spw_policy *policy, const struct spw_service_policy *service, double page,
+		       double capacity_per_s)
 {
 	double half = (double)service->wait_target_ns / 2, most = USUAL_TARGETS * (double)service->wait_target_ns;
-	double ahead = policy->eta / (2 * (1 - spw_bounded(policy->eta, 0, 0.99)));
+	double ahead = page * policy->eta / (2 * (1 - spw_bounded(policy->eta, 0, 0.99)));
 
 	return capacity_per_s > 0 ? spw_bounded(ahead / capacity_per_s * 1e9, half, most) : half;
 }
@@ -258,7 +259,7 @@ static void learn_calm(struct spw_capacity_memory *memory, const struct spw_poli
 	if (binding && rates->wait_ns < service->wait_target_ns / 2)
 		*capacity += *capacity * policy->probe_per_s * seconds;
 	if (policy->probe_per_s > 0 && service->capacity_per_s <= 0)
-		try_more(memory, usual_ns(policy, service, *capacity), rates, seconds);
+		try_more(memory, usual_ns(policy, service, memory->page, *capacity), rates, seconds);
 	/* A backlog read at one go is not served for long: what came in bounds it too. */
 	if (shown > memory->admitted_per_s)
 		shown = memory->admitted_per_s;
@@ -419,11 +420,12 @@ static double believed(const struct spw_capacity_memory *memory)
 void spw_capacity_take(struct spw_capacity_memory *memory, const struct spw_policy *policy,
 		       const struct spw_service_policy *service, const struct spw_service_facts *facts,
 		       const struct spw_reading *guards, const struct spw_service_rates *rates, double seconds,
-		       bool binding, struct spw_capacity *capacity)
+		       bool binding, double page, struct spw_capacity *capacity)
 {
 	bool set = service->capacity_per_s > 0;
 	double known, busy_s;
 
+	memory->page = page;
 	if (memory->proven_per_s <= 0 && memory->learned.capacity_per_s > 0)
 		begin_from(memory, memory->learned.capacity_per_s, window_of(memory->learned.capacity_per_s));
 	busy_s = busy_seconds(memory, service, rates, seconds);
@@ -435,7 +437,7 @@ void spw_capacity_take(struct spw_capacity_memory *memory, const struct spw_poli
 		learn_calm(memory, policy, service, rates, seconds, binding);
 	watch_helpless(memory, set ? service->capacity_per_s : memory->proven_per_s, seconds);
 	known = set ? uphold(memory, policy, service->capacity_per_s, seconds) : believed(memory);
-	capacity->given = law(policy, usual_ns(policy, service, known), rates->wait_ns);
+	capacity->given = law(policy, usual_ns(policy, service, memory->page, known), rates->wait_ns);
 	capacity->lasting = last(memory, policy, capacity->given, seconds);
 	watch_low(memory, rates->wait_ns, seconds);
 	watch_strain(memory, policy, capacity->given, known, seconds);

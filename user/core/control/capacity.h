@@ -31,6 +31,7 @@ struct spw_capacity_memory {
 	double known_s;	     /* busy time behind the estimate */
 	double first_served, first_s; /* busy ticks on the way to the first estimate */
 	struct spw_change fall, rise;
+	double page;	      /* connections that come at once */
 	double idle_s;	      /* how long waits have been next to nothing although somebody is refused */
 	double trial_s;	      /* so long they must be for the next step, */
 	double since_trial_s; /* and so long ago was the last */
@@ -61,11 +62,12 @@ struct spw_capacity {
  * spw_capacity_take() - learn from one tick.
  * @guards: enum spw_host_signal readings; used where no wait is known
  * @binding: the limit held new work back in this tick
+ * @page: connections that come at once, at least 1
  */
 void spw_capacity_take(struct spw_capacity_memory *memory, const struct spw_policy *policy,
 		       const struct spw_service_policy *service, const struct spw_service_facts *facts,
 		       const struct spw_reading *guards, const struct spw_service_rates *rates, double seconds,
-		       bool binding, struct spw_capacity *capacity);
+		       bool binding, double page, struct spw_capacity *capacity);
 
 /** spw_has_signal() - is there anything that could tell that this service is saturated? */
 bool spw_has_signal(const struct spw_service_policy *service, const struct spw_service_facts *facts,

@@ -75,6 +75,7 @@ SPW_CONSTANT(STEP_DEVIATIONS, 6, 0)    /* and so many standard deviations, [T] *
 SPW_CONSTANT(STEP_CLEAR, 2, 1)	       /* in two ticks, or so many times as far in one [M] */
 SPW_CONSTANT(PAGE_SECONDS, 10, 0)      /* s over which it is learned how many connections come at once [M], */
 SPW_CONSTANT(PAGE_MOST, 16, 0)	       /* at most [C]; */
+SPW_CONSTANT(PAGE_LEAST, 2, 1)	       /* fewer are no pages [C] */
 SPW_CONSTANT(PAGE_FAR, 9, 0)	       /* a count of three deviations says nothing of it [T] */
 SPW_CONSTANT(HURRY_SECONDS, 0.5, 0)    /* s of hurried ticks after a step, */
 SPW_CONSTANT(HURRY_MOST_SECONDS, 2, 0) /* s at most [C] */

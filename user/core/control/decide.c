@@ -218,7 +218,7 @@ static void learn_burst(struct spw_share_memory *share, double load, double seco
  * A load that two ticks together, or one clearly, show to be another one altogether, by no chance, is not smoothed: a
  * step is a step. Compared is with the load before the first of these ticks, which otherwise would hide the next.
  */
-static bool is_step(struct spw_share_memory *share, double load, double seconds)
+static bool is_step(struct spw_share_memory *share, double load, double burst, double seconds)
 {
 	double before = share->fast_per_s > share->slow_per_s ? share->fast_per_s : share->slow_per_s;
 	double mean, more, spread, deviations;
@@ -234,19 +234,19 @@ static bool is_step(struct spw_share_memory *share, double load, double seconds)
 	share->odd_work += load * seconds;
 	mean = before * share->odd_s;
 	more = share->odd_work - mean;
-	spread = spw_bounded(share->burst, 1, PAGE_MOST) * mean + 1;
+	spread = spw_bounded(share->burst, burst, PAGE_MOST) * mean + 1;
 	deviations = more * more / (STEP_DEVIATIONS * STEP_DEVIATIONS * spread);
 	return deviations > STEP_CLEAR * STEP_CLEAR || (deviations > 1 && share->odd_s > seconds * 1.5);
 }
 
 /* Loads are means over the time since a step at first, and then smooth. */
 static void smooth_load(struct spw_share_memory *share, const struct spw_class_work_rates *now, bool primed,
-			double fast, double slow, double seconds)
+			double burst, double fast, double slow, double seconds)
 {
 	double load = now->fresh_per_s > now->admitted_per_s ? now->fresh_per_s : now->admitted_per_s;
 	double lately;
 
-	if (is_step(share, load, seconds) || !primed) {
+	if (is_step(share, load, burst, seconds) || !primed) {
 		share->fast_per_s = share->slow_per_s = share->odd_s > 0 ? share->odd_work / share->odd_s : load;
 		share->fresh_per_s = share->fast_per_s;
 		share->inside_per_s = now->inside_per_s;
@@ -277,6 +277,14 @@ static double burst_of(const struct service_memory *service, u32 classes_count)
 	return total > 0 ? spw_bounded(spread / total, 1, PAGE_MOST) : 1;
 }
 
+/* Connections of a page: a spread that chance explains is none. */
+static double page_of(const struct service_memory *service, u32 classes_count)
+{
+	double burst = burst_of(service, classes_count);
+
+	return burst < PAGE_LEAST ? 1 : burst;
+}
+
 static void smooth_loads(struct service_memory *service, u32 classes_count, double seconds)
 {
 	double capacity = service->known.per_s, burst = burst_of(service, classes_count);
@@ -284,7 +292,7 @@ static void smooth_loads(struct service_memory *service, u32 classes_count, doub
 	double slow = longer(SLOW_SECONDS, SLOW_MOST, SLOW_WORK * burst, capacity);
 
 	for (u32 i = 0; i < classes_count; i++)
-		smooth_load(&service->shares[i], &service->now.classes[i], service->primed, fast, slow, seconds);
+		smooth_load(&service->shares[i], &service->now.classes[i], service->primed, burst, fast, slow, seconds);
 	service->primed = true;
 }
 
@@ -407,7 +415,7 @@ static void take_service(struct service_memory *service, const struct spw_policy
 		  (service->capacity.admitted_per_s >= BINDS * service->budget_per_s ||
 		   service->now.admitted_per_s >= BINDS * service->budget_per_s);
 	spw_capacity_take(&service->capacity, policy, &own, its, facts->host, &service->now, seconds, binding,
-			  &service->known);
+			  page_of(service, policy->classes_count), &service->known);
 	service->blind = !spw_has_signal(&own, its, facts->host, &service->now);
 	take_level(service, policy, seconds);
 	watch_hurry(service, policy->classes_count, seconds);
@@ -535,6 +543,7 @@ static void tell_service(const struct service_memory *service, const struct spw_
 	decision->wait_p90_ns = service->now.wait_p90_ns;
 	decision->wait_p99_ns = service->now.wait_p99_ns;
 	decision->wait_target_ns = service->target_ns ? service->target_ns : own->wait_target_ns;
+	decision->page = page_of(service, policy->classes_count);
 	tell_rates(service, policy, decision);
 }
 

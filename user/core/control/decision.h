@@ -116,6 +116,7 @@ struct spw_service_decision {
 	u64 wait_ns;				   /* what the law went by */
 	u64 wait_p50_ns, wait_p90_ns, wait_p99_ns; /* of this tick's reads; 0: there were none */
 	u64 wait_target_ns;
+	double page; /* connections that come at once, as their spread tells: at least 1; histories do not keep it */
 	struct spw_class_decision classes[SPW_CLASSES_MAX]; /* by rank */
 };
 

@@ -43,10 +43,10 @@ static u32 as_share(double share)
 }
 
 /* In ticks. */
-static double tolerance_of(const struct spw_class_policy *class, const struct spw_class_decision *now, double depth,
-			   double interval)
+static double tolerance_of(const struct spw_class_policy *class, const struct spw_class_decision *now, double page,
+			   double depth, double interval)
 {
-	double least = now->sheds ? LEAST_UNITS : LEAST_UNITS_ARMED;
+	double least = (now->sheds ? LEAST_UNITS : LEAST_UNITS_ARMED) * spw_bounded(page, 1, 16);
 	double tolerance = depth * (1 - spw_bounded(class->reserve, 0, 1));
 
 	return tolerance > least * interval ? tolerance : least * interval;
@@ -77,7 +77,7 @@ static void plan_classes(const struct spw_policy *policy, const struct spw_servi
 			to->tolerance_ticks = SPW_TOLERANCE_ALL;
 			continue;
 		}
-		tolerance = tolerance_of(class, now, depth, interval);
+		tolerance = tolerance_of(class, now, decision->page, depth, interval);
 		if (!now->sheds && !decision->armed && tolerance < depth)
 			tolerance = depth;
 		if (tolerance < below + interval)
@@ -109,7 +109,9 @@ void spw_plan(const struct spw_policy *policy, const struct spw_decision *decisi
 		admission->interval_ticks = (u64)interval;
 		admission->stay_jiffies = (u64)((double)policy->stay_ns / SECOND_NS * jiffies_per_second);
 		admission->salt = salt;
-		plan_classes(policy, now, ticks_of((double)policy->depth_ns / SECOND_NS, jiffies_per_second), interval,
-			     admission);
+		plan_classes(policy, now,
+			     ticks_of((double)policy->depth_ns / SECOND_NS * spw_bounded(now->page, 1, 16),
+				      jiffies_per_second),
+			     interval, admission);
 	}
 }
