@@ -31,6 +31,7 @@ struct governor {
 	struct spw_named_policy policy;
 	bool has_policy;
 	struct spw_override override;
+	bool expecting; /* a step of demand is announced for about now */
 	struct spw_facts facts;
 	struct spw_decision decision;
 	bool decided; /* by the policy in force */
@@ -241,6 +242,15 @@ static void tell_journal(struct governor *governor)
 	journal_tick(governor->journal, &tick);
 }
 
+/* Announced steps of demand: hurried ticks, and a floor of the level. */
+static bool expect(struct governor *governor)
+{
+	const struct spw_config *config = governor->in_force->config;
+
+	return config &&
+	       spw_expect(config->expectations, config->expectations_count, spw_wall_ns(), &governor->override);
+}
+
 void governor_tick(struct governor *governor, u64 now_ns, const double *fair_per_s)
 {
 	struct spw_facts *facts = &governor->facts;
@@ -257,6 +267,7 @@ void governor_tick(struct governor *governor, u64 now_ns, const double *fair_per
 	}
 	spw_signals_read(governor->signals, now_ns, facts);
 	governor->override = lease_override(governor->lease);
+	governor->expecting = expect(governor);
 	spw_decide(governor->memory, &governor->policy.policy, &governor->override, facts, &governor->decision);
 	governor->decided = true;
 	admit(governor);
@@ -270,7 +281,7 @@ void governor_tick(struct governor *governor, u64 now_ns, const double *fair_per
 
 bool governor_hurries(const struct governor *governor)
 {
-	return governor->decision.hurry;
+	return governor->decision.hurry || governor->expecting;
 }
 
 const struct spw_named_policy *governor_policy(const struct governor *governor)

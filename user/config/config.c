@@ -68,6 +68,7 @@ void spw_config_free(struct spw_config *config)
 	free(config->management_prefixes);
 	free(config->management_ports);
 	free(config->metrics_host);
+	free(config->expectations);
 	free(config->hooks_dir);
 	free(config->pin_dir);
 	free(config->run_dir);

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "core/control/expect.h"
 #include "core/control/parameters.h"
 #include "core/limits/limits.h"
 #include "core/table/prefix.h"
@@ -160,6 +161,8 @@ struct spw_config {
 	char *hooks_dir;      /* NULL: none */
 	u64 hooks_timeout_ns; /* default 10 s; 1 s to 60 s */
 	struct spw_shedding shedding;
+	struct spw_expectation *expectations; /* announced steps of demand */
+	size_t expectations_count;
 	char *pin_dir;	   /* default /sys/fs/bpf/spillway */
 	char *run_dir;	   /* default /run/spillway: lock, control socket, level file */
 	char *state_dir;   /* default /var/lib/spillway: what was learned, history, events */

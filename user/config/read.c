@@ -275,6 +275,7 @@ static const struct spw_key root_keys[] = {
 	{"metrics", read_metrics},
 	{"hooks", read_hooks},
 	{"shedding", spw_read_shedding},
+	{"expect", spw_read_expect},
 	{"limits", spw_read_limits},
 	{"pin_dir", read_pin_dir},
 	{"run_dir", read_run_dir},
