@@ -21,7 +21,7 @@
 
 #include "maps/trace.h"
 #include "user/agent/ban_table.h"
-#include "user/cmd/reading.h"
+#include "user/cmd/dry_run.h"
 #include "user/kernel/datapath.h"
 #include "user/base/clock.h"
 #include "spillway.skel.h"
@@ -205,20 +205,20 @@ int main(int argc, char **argv)
 	static char line[8192];
 	struct spw_diagnostics diagnostics = {0};
 	char message[SPW_MESSAGE_MAX];
-	struct spw_reading reading;
+	struct spw_dry_run dry_run;
 	int map;
 
 	if (argc != 2)
 		errx(2, "usage: bans_driver CONFIG.yaml");
-	if (spw_reading_make(argv[1], true, &reading, &diagnostics))
+	if (spw_dry_run_make(argv[1], true, &dry_run, &diagnostics))
 		errx(1, "%s: no ruleset", argv[1]);
-	map = spw_ruleset_map(reading.image.ruleset, reading.image.bytes);
+	map = spw_ruleset_map(dry_run.image.ruleset, dry_run.image.bytes);
 	if (map < 0)
 		errx(1, "cannot make the map of the ruleset: %s", strerror(-map));
-	if (spw_datapath_load(NULL, map, reading.image.ruleset->units_capacity, !getenv("NO_TRACE"), &datapath,
+	if (spw_datapath_load(NULL, map, dry_run.image.ruleset->units_capacity, !getenv("NO_TRACE"), &datapath,
 			      message))
 		errx(1, "%s", message);
-	open_bans(&reading.lists);
+	open_bans(&dry_run.lists);
 	while (fgets(line, sizeof(line), stdin))
 		obey(line);
 	return 0;

@@ -44,7 +44,7 @@
 #include "bpf/sample.h"
 #include "maps/trace.h"
 #include "user/config/limit_policy.h"
-#include "user/cmd/reading.h"
+#include "user/cmd/dry_run.h"
 #include "user/kernel/datapath.h"
 #include "user/kernel/sample_ring.h"
 #include "user/base/clock.h"
@@ -492,20 +492,20 @@ int main(int argc, char **argv)
 	static char line[8192];
 	struct spw_diagnostics diagnostics = {0};
 	char message[SPW_MESSAGE_MAX];
-	struct spw_reading reading;
+	struct spw_dry_run dry_run;
 	int map;
 
 	if (argc != 2)
 		errx(2, "usage: driver CONFIG.yaml");
-	if (spw_reading_make(argv[1], true, &reading, &diagnostics))
+	if (spw_dry_run_make(argv[1], true, &dry_run, &diagnostics))
 		errx(1, "%s: no ruleset", argv[1]);
-	map = spw_ruleset_map(reading.image.ruleset, reading.image.bytes);
+	map = spw_ruleset_map(dry_run.image.ruleset, dry_run.image.bytes);
 	if (map < 0)
 		errx(1, "cannot make the map of the ruleset: %s", strerror(-map));
-	if (spw_datapath_load(NULL, map, reading.image.ruleset->units_capacity, true, &datapath, message))
+	if (spw_datapath_load(NULL, map, dry_run.image.ruleset->units_capacity, true, &datapath, message))
 		errx(1, "%s", message);
 	hz = measure_hz();
-	spw_limit_policy_make(&reading.config, NULL, &policy);
+	spw_limit_policy_make(&dry_run.config, NULL, &policy);
 	limits.seeds[0] = 0x6a09e667f3bcc908;
 	limits.seeds[1] = 0xbb67ae8584caa73b;
 	limits.families[1].salt = 0x3c6ef372fe94f82b;
@@ -513,6 +513,6 @@ int main(int argc, char **argv)
 	while (fgets(line, sizeof(line), stdin))
 		obey(line);
 	spw_datapath_free(&datapath);
-	spw_reading_free(&reading);
+	spw_dry_run_free(&dry_run);
 	return 0;
 }

@@ -7,7 +7,7 @@
 #include "base/cleanup.h"
 #include "view/view.h"
 #include "look.h"
-#include "reading.h"
+#include "dry_run.h"
 
 /* What the files of a list are, if that is more than prefixes, and all are the same. */
 static const char *format_of(const struct spw_list *list)
@@ -20,30 +20,30 @@ static const char *format_of(const struct spw_list *list)
 	return spw_list_format_name(list->files[0].format);
 }
 
-static int print_meaning(const struct spw_call *call, const struct spw_reading *reading)
+static int print_meaning(const struct spw_call *call, const struct spw_dry_run *dry_run)
 {
-	size_t count = reading->config.lists_count;
+	size_t count = dry_run->config.lists_count;
 	_cleanup_free_ u64 *prefixes4 = calloc(count + 1, sizeof(*prefixes4));
 	_cleanup_free_ u64 *prefixes6 = calloc(count + 1, sizeof(*prefixes6));
 	_cleanup_free_ const char **formats = calloc(count + 1, sizeof(*formats));
 	const struct spw_meaning meaning = {
-		.config = &reading->config,
+		.config = &dry_run->config,
 		.formats = formats,
 		.prefixes4 = prefixes4,
 		.prefixes6 = prefixes6,
-		.ruleset_bytes = reading->image.bytes,
-		.intervals4 = reading->image.intervals4,
-		.intervals6 = reading->image.intervals6,
-		.read_seconds = reading->read_seconds,
-		.compile_seconds = reading->compile_seconds,
+		.ruleset_bytes = dry_run->image.bytes,
+		.intervals4 = dry_run->image.intervals4,
+		.intervals6 = dry_run->image.intervals6,
+		.read_seconds = dry_run->read_seconds,
+		.compile_seconds = dry_run->compile_seconds,
 	};
 
 	if (!prefixes4 || !prefixes6 || !formats)
 		return spw_fail("out of memory");
 	for (size_t i = 0; i < count; i++) {
-		prefixes4[i] = reading->lists.lists[i].count4;
-		prefixes6[i] = reading->lists.lists[i].count6;
-		formats[i] = format_of(&reading->lists.lists[i]);
+		prefixes4[i] = dry_run->lists.lists[i].count4;
+		prefixes6[i] = dry_run->lists.lists[i].count6;
+		formats[i] = format_of(&dry_run->lists.lists[i]);
 	}
 	if (call->json)
 		return spw_print_json(spw_view_meaning_json(&meaning));
@@ -54,15 +54,15 @@ static int print_meaning(const struct spw_call *call, const struct spw_reading *
 static int check(const struct spw_call *call, bool force)
 {
 	struct spw_diagnostics diagnostics = {0};
-	struct spw_reading reading;
-	int err = spw_reading_make(call->config_path, force, &reading, &diagnostics);
+	struct spw_dry_run dry_run;
+	int err = spw_dry_run_make(call->config_path, force, &dry_run, &diagnostics);
 	int status = SPW_EXIT_FAILED;
 
 	spw_print_diagnostics(&diagnostics);
 	if (!err && !diagnostics.errors)
-		status = print_meaning(call, &reading);
+		status = print_meaning(call, &dry_run);
 	spw_diagnostics_free(&diagnostics);
-	spw_reading_free(&reading);
+	spw_dry_run_free(&dry_run);
 	return status;
 }
 

@@ -16,7 +16,7 @@
 #include "net/control_client.h"
 #include "kernel/snapshot_reader.h"
 #include "look.h"
-#include "reading.h"
+#include "dry_run.h"
 
 #define CHECK_COLUMNS  15
 #define PAGE_BYTES_XDP 3506 /* a larger frame does not fit one page with XDP's headroom; some drivers need fragments */
@@ -187,23 +187,23 @@ static void report_configuration(struct doctor *doctor, const struct spw_call *c
 }
 
 /* Returns whether the folders that the configuration names are known. */
-static bool check_configuration(struct doctor *doctor, const struct spw_call *call, struct spw_reading *reading)
+static bool check_configuration(struct doctor *doctor, const struct spw_call *call, struct spw_dry_run *dry_run)
 {
 	struct spw_diagnostics diagnostics = {0};
 
 	if (spw_no_config(call)) {
 		fprintf(stderr, "note: there is no %s; using a built-in configuration\n", call->config_path);
-		spw_reading_builtin(reading, &diagnostics);
+		spw_dry_run_builtin(dry_run, &diagnostics);
 		find(doctor, WARN, "configuration",
 		     "write one: see spillway.yaml(5), and the example in share/doc/spillway/spillway.yaml",
 		     "there is no %s yet, and 'spillway run' needs one", call->config_path);
 	} else {
-		int err = spw_reading_make(call->config_path, false, reading, &diagnostics);
+		int err = spw_dry_run_make(call->config_path, false, dry_run, &diagnostics);
 
 		report_configuration(doctor, call, err, &diagnostics);
 	}
 	spw_diagnostics_free(&diagnostics);
-	return reading->config.pin_dir && reading->config.run_dir;
+	return dry_run->config.pin_dir && dry_run->config.run_dir;
 }
 
 /* ---- interfaces ---- */
@@ -381,23 +381,23 @@ static void check_pins(struct doctor *doctor, const char *pin_dir, const char *r
 
 static void examine(struct doctor *doctor, const struct spw_call *call)
 {
-	struct spw_reading reading;
+	struct spw_dry_run dry_run;
 
 	check_capabilities(doctor);
 	check_kernel(doctor);
 	check_btf(doctor);
 	check_jit(doctor);
-	if (check_configuration(doctor, call, &reading)) {
-		check_bpffs(doctor, reading.config.pin_dir);
-		check_run_dir(doctor, reading.config.run_dir);
-		check_interfaces(doctor, call, &reading.config);
-		check_pins(doctor, reading.config.pin_dir, reading.config.run_dir);
+	if (check_configuration(doctor, call, &dry_run)) {
+		check_bpffs(doctor, dry_run.config.pin_dir);
+		check_run_dir(doctor, dry_run.config.run_dir);
+		check_interfaces(doctor, call, &dry_run.config);
+		check_pins(doctor, dry_run.config.pin_dir, dry_run.config.run_dir);
 	} else {
 		check_bpffs(doctor, SPW_PIN_DIR_DEFAULT);
 		check_run_dir(doctor, SPW_RUN_DIR_DEFAULT);
 		check_pins(doctor, SPW_PIN_DIR_DEFAULT, SPW_RUN_DIR_DEFAULT);
 	}
-	spw_reading_free(&reading);
+	spw_dry_run_free(&dry_run);
 }
 
 static int run(const struct spw_call *call, int argc, char **argv)

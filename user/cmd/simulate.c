@@ -11,7 +11,7 @@
 #include "kernel/simulation.h"
 #include "view/view.h"
 #include "cmd.h"
-#include "reading.h"
+#include "dry_run.h"
 
 enum option { LEVEL, ENFORCE, QUIET };
 
@@ -24,7 +24,7 @@ static const struct spw_option options[] = {
 
 struct simulation {
 	const struct spw_call *call;
-	struct spw_reading reading;
+	struct spw_dry_run dry_run;
 	struct spw_simulation *program;
 	u32 level;
 	bool quiet;
@@ -48,10 +48,10 @@ static int read_configuration(struct simulation *simulation)
 			"note: there is no %s; using a built-in configuration: a class of private addresses, and all others\n"
 			"in class 'public', whose new work is refused at level red\n",
 			path);
-		err = spw_reading_builtin(&simulation->reading, &diagnostics);
+		err = spw_dry_run_builtin(&simulation->dry_run, &diagnostics);
 	} else {
 		/* With force, as nothing is attached. */
-		err = spw_reading_make(path, true, &simulation->reading, &diagnostics);
+		err = spw_dry_run_make(path, true, &simulation->dry_run, &diagnostics);
 	}
 	/* The built-in one's warnings are about a host in service. */
 	if (err || !spw_no_config(simulation->call))
@@ -62,10 +62,10 @@ static int read_configuration(struct simulation *simulation)
 
 static int prepare(struct simulation *simulation)
 {
-	const struct spw_ruleset_image *image = &simulation->reading.image;
+	const struct spw_ruleset_image *image = &simulation->dry_run.image;
 	int status = read_configuration(simulation);
 	char message[SPW_MESSAGE_MAX];
-	u32 mode = simulation->enforce ? SPW_ENFORCE : simulation->reading.config.mode;
+	u32 mode = simulation->enforce ? SPW_ENFORCE : simulation->dry_run.config.mode;
 
 	if (status == SPW_EXIT_DONE &&
 	    spw_simulation_open(image->ruleset, image->bytes, simulation->level, mode, &simulation->program, message))
@@ -75,7 +75,7 @@ static int prepare(struct simulation *simulation)
 
 static int show(struct simulation *simulation, const struct spw_trace *trace, u32 length)
 {
-	const struct spw_config *config = &simulation->reading.config;
+	const struct spw_config *config = &simulation->dry_run.config;
 	struct spw_packet_view view = {.number = simulation->packets, .trace = trace, .length = length};
 
 	if (trace && trace->classified && trace->class_id < config->classes_count) {
@@ -167,7 +167,7 @@ static int judge_all(struct simulation *simulation, struct spw_capture *capture,
 /* On stderr, as all that explains the figures. */
 static void print_notes(const struct simulation *simulation)
 {
-	if (simulation->reading.config.mode == SPW_OBSERVE && !simulation->enforce)
+	if (simulation->dry_run.config.mode == SPW_OBSERVE && !simulation->enforce)
 		fprintf(stderr,
 			"note: the configuration says mode observe, which drops nothing; --enforce shows what enforcing "
 			"would do\n");
@@ -220,7 +220,7 @@ static int simulate(struct simulation *simulation, const char *path)
 	if (status == SPW_EXIT_DONE && !simulation->call->json)
 		print_totals(simulation);
 	spw_simulation_close(simulation->program);
-	spw_reading_free(&simulation->reading);
+	spw_dry_run_free(&simulation->dry_run);
 	return status;
 }
 

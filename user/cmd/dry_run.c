@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* A configuration, its lists and its ruleset, as the agent would make them. */
+#include "dry_run.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "lists/assemble.h"
+
+static const char builtin[] =
+	"interfaces: [lo]\n"
+	"mode: enforce\n"
+	"services: { web: { tcp: [80, 443], quic: [443] } }\n"
+	"lists:\n"
+	"  private: { inline: [10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16, 100.64.0.0/10, 127.0.0.0/8, 169.254.0.0/16,\n"
+	"    \"::1\", \"fc00::/7\", \"fe80::/10\"] }\n"
+	"classes:\n"
+	"  - { name: private, lists: [private] }\n"
+	"  - { name: public, cut_from: red }\n";
+
+static double seconds_since(u64 began_ns)
+{
+	return (double)(spw_monotonic_ns() - began_ns) / 1e9;
+}
+
+static int compile(struct spw_dry_run *dry_run, struct spw_diagnostics *diagnostics)
+{
+	struct spw_place file = {dry_run->config.path, 0, 0};
+	struct spw_assembly assembly;
+	struct spw_ruleset_error error;
+	u64 began_ns = spw_monotonic_ns();
+	int err = spw_assemble(&dry_run->config, &dry_run->lists, NULL, &assembly);
+
+	if (err) {
+		spw_error(diagnostics, file, "the ruleset cannot be put together: %s", strerror(-err));
+		return err;
+	}
+	err = spw_ruleset_compile(&assembly.source, 0, &dry_run->image, &error);
+	if (err)
+		spw_report_ruleset_error(&dry_run->config, &dry_run->lists, &assembly, &error, diagnostics);
+	else
+		spw_report_overruling(&dry_run->config, &assembly, &dry_run->image, diagnostics);
+	dry_run->compile_seconds = seconds_since(began_ns);
+	spw_assembly_free(&assembly);
+	return err;
+}
+
+/* Lists and ruleset of a configuration that was read. */
+static int finish(struct spw_dry_run *dry_run, bool force, struct spw_diagnostics *diagnostics)
+{
+	u64 began_ns = spw_monotonic_ns();
+	int err = spw_lists_load(&dry_run->config, &dry_run->lists, diagnostics);
+
+	dry_run->read_seconds = seconds_since(began_ns);
+	/* Report the errors of both, so that one round of corrections is enough. */
+	if (!err) {
+		int refused = spw_lists_check(&dry_run->config, &dry_run->lists, force, diagnostics);
+
+		err = compile(dry_run, diagnostics);
+		err = refused ? refused : err;
+	}
+	return err;
+}
+
+int spw_dry_run_make(const char *path, bool force, struct spw_dry_run *dry_run, struct spw_diagnostics *diagnostics)
+{
+	int err;
+
+	*dry_run = (struct spw_dry_run){0};
+	err = spw_config_load(path, &dry_run->config, diagnostics);
+	return err ? err : finish(dry_run, force, diagnostics);
+}
+
+int spw_dry_run_builtin(struct spw_dry_run *dry_run, struct spw_diagnostics *diagnostics)
+{
+	int err;
+
+	*dry_run = (struct spw_dry_run){0};
+	err = spw_config_parse(builtin, sizeof(builtin) - 1, "built-in configuration", &dry_run->config, diagnostics);
+	/* Its last class is cut at red, so this is for looking only. */
+	return err ? err : finish(dry_run, true, diagnostics);
+}
+
+void spw_dry_run_free(struct spw_dry_run *dry_run)
+{
+	spw_ruleset_free(&dry_run->image);
+	spw_lists_free(&dry_run->lists);
+	spw_config_free(&dry_run->config);
+}

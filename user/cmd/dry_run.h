@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A configuration read, checked and compiled as the agent would, in this process: nothing is loaded into the kernel.
+ * Called by check, doctor and simulate.
+ */
+#ifndef SPW_CMD_DRY_RUN_H
+#define SPW_CMD_DRY_RUN_H
+
+#include "lists/lists.h"
+
+struct spw_dry_run {
+	struct spw_config config;
+	struct spw_lists lists;
+	struct spw_ruleset_image image;
+	double read_seconds; /* lists, without the configuration */
+	double compile_seconds;
+};
+
+/**
+ * spw_dry_run_make() - read @path and all that it names, and compile it.
+ * @force: a class that could cut everybody or the management (fault 38) is a warning only
+ * @dry_run: filled in as far as it went; free with spw_dry_run_free(), also after an error
+ * Returns 0, or -errno with at least one error in @diagnostics.
+ */
+int spw_dry_run_make(const char *path, bool force, struct spw_dry_run *dry_run, struct spw_diagnostics *diagnostics);
+
+/** spw_dry_run_builtin() - the same with a configuration that needs no file: private addresses and all others. */
+int spw_dry_run_builtin(struct spw_dry_run *dry_run, struct spw_diagnostics *diagnostics);
+
+void spw_dry_run_free(struct spw_dry_run *dry_run);
+
+#endif
