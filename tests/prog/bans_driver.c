@@ -157,7 +157,7 @@ static void show_counted(const char *arguments)
 	struct spw_ban_value value;
 	struct spw_ban_count counted;
 
-	if (bpf_map_lookup_elem(table.maps.entries_fd, &key, &value))
+	if (bpf_map_lookup_elem(table.maps.bans_fd, &key, &value))
 		err(1, "%s", arguments);
 	counted = spw_ban_counted(&table.maps, &value);
 	printf("%llu %llu\n", (unsigned long long)counted.packets, (unsigned long long)counted.bytes);

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/*
- * Ownership in one word: a variable marked so gives back what it holds when it goes out of scope; TAKE_*() moves it on.
- */
-#ifndef SPW_IO_CLEANUP_H
-#define SPW_IO_CLEANUP_H
+/* Release a variable's resource when it goes out of scope (GCC's cleanup attribute); TAKE_FD() transfers ownership. */
+#ifndef SPW_BASE_CLEANUP_H
+#define SPW_BASE_CLEANUP_H
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,7 +28,7 @@ static inline void spw_free_memory(void *pointer)
 #define _cleanup_file_ __attribute__((cleanup(spw_close_file)))
 #define _cleanup_free_ __attribute__((cleanup(spw_free_memory)))
 
-/* The descriptor, which its variable no longer owns. */
+/* The descriptor; the variable no longer owns it. */
 static inline int spw_take_fd(int *fd)
 {
 	int taken = *fd;

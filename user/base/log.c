@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The agent's log. */
 #include "log.h"
 
 #include <stdarg.h>
@@ -41,7 +40,7 @@ void spw_log_fields(int priority, const char *line, const char *const *fields)
 	parts[count++] = (struct iovec){level, strlen(level)};
 	for (; *fields && count < SPW_LOG_FIELDS_MAX + 2; fields++)
 		parts[count++] = (struct iovec){(char *)*fields, strlen(*fields)};
-	/* The library takes it for a success when no journal is there. */
+	/* sd_journal_sendv() reports success when there is no journal. */
 	if (!getenv("JOURNAL_STREAM") || access(JOURNAL_SOCKET, F_OK) || sd_journal_sendv(parts, count))
 		spw_log(priority, "%s", line);
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The agent's log: standard error, with the journal's priority prefixes when systemd reads it (sd-daemon(3)).
+ * The agent's log: standard error, with priority prefixes when it goes to the systemd journal (sd-daemon(3)).
  */
-#ifndef SPW_IO_LOG_H
-#define SPW_IO_LOG_H
+#ifndef SPW_BASE_LOG_H
+#define SPW_BASE_LOG_H
 
 #include <syslog.h>
 
@@ -11,8 +11,8 @@
 __attribute__((format(printf, 2, 3))) void spw_log(int priority, const char *format, ...);
 
 /**
- * spw_log_fields() - one line with structured fields beside it, for the journal (sd_journal_sendv(3)); without one, the
- * line goes where all others go and the fields are left out.
+ * spw_log_fields() - one line with structured fields for the systemd journal (sd_journal_sendv(3)); without a journal,
+ * the line alone as by spw_log().
  * @fields: "SPILLWAY_LEVEL=red" and so on, ended by NULL; at most SPW_LOG_FIELDS_MAX
  */
 #define SPW_LOG_FIELDS_MAX 24

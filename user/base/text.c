@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* UTF-8, what may be shown, and spelling. */
 #include "text.h"
 
 #include <string.h>
 
-/* Longer words have no near ones: it keeps the distance's table small. */
+/* Longer words are not compared, which bounds the table of distances. */
 #define WORD_MAX 32
 
 size_t spw_utf8_next(const char *text, size_t length, u32 *rune)
@@ -87,10 +86,10 @@ static u32 min(u32 left, u32 right)
 	return left < right ? left : right;
 }
 
-/* How many letters to insert, drop, change or swap with a neighbour; UINT32_MAX for long words. */
+/* Damerau-Levenshtein distance (optimal string alignment); UINT32_MAX for long words. */
 static u32 distance_of(const char *left, const char *right)
 {
-	u32 rows[3][WORD_MAX + 1]; /* of the table of prefixes: this row and the two above it, in turn */
+	u32 rows[3][WORD_MAX + 1]; /* three rows of the table, used in turn */
 	size_t left_length = strnlen(left, WORD_MAX + 1), right_length = strnlen(right, WORD_MAX + 1);
 
 	if (left_length > WORD_MAX || right_length > WORD_MAX)

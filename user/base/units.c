@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Numbers with units. Whole ones only, so that nothing is rounded. */
+/* Whole numbers with a unit. Fractions are refused rather than rounded. */
 #include "units.h"
 
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
-#define DIGITS_MAX 15 /* below 2^64 whatever the digits */
+#define DIGITS_MAX 15 /* always below 2^64 */
 #define YEAR_NS	   (365ULL * 24 * 3600 * 1000000000)
 
 struct unit {
@@ -14,7 +14,7 @@ struct unit {
 	u64 factor;
 };
 
-/* A whole number without sign and leading zeros; returns what follows, NULL if there is none. */
+/* Parse digits without sign or leading zeros. Returns the text behind them; NULL: no number. */
 static const char *parse_number(const char *text, u64 *number)
 {
 	const char *at = text;

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Words with a unit -> numbers: "20ms", "10/s", "50Mbit/s", "443". Called by the readers of the configuration;
- * verbs may use them for arguments. Each returns NULL, or what would be right: it is to stand behind
- * "'20' is not a duration: ".
+ * Parse numbers with units: "20ms", "10/s", "50Mbit/s", "443". Called by the readers of the configuration and by verbs.
+ * Each returns NULL, or the expected form, to follow "'20' is not a duration: ".
  */
-#ifndef SPW_CONFIG_UNITS_H
-#define SPW_CONFIG_UNITS_H
+#ifndef SPW_BASE_UNITS_H
+#define SPW_BASE_UNITS_H
 
 #include "maps/types.h"
 

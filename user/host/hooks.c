@@ -37,11 +37,11 @@ struct spw_hooks {
 	void *context;
 	char *folder; /* NULL: none */
 	u64 timeout_ns;
-	bool waits; /* `newest` is to be run */
+	bool waits; /* hooks for `newest` are still to be run */
 	struct occasion newest;
 	struct occasion current;
 	bool ran_before;
-	u8 last_level; /* for which hooks ran last */
+	u8 last_level; /* that hooks were last run for */
 	/* The hooks of the current occasion. */
 	char names[SPW_HOOKS_MAX][NAME_BYTES];
 	size_t names_count;
@@ -112,7 +112,7 @@ static void refuse(struct spw_hooks *hooks, const char *name, const char *why)
 		hooks->done(hooks->context, &result);
 }
 
-/* What package managers and editors leave behind, and hidden files, are no hooks. */
+/* Hidden files and those that package managers and editors leave behind. */
 static bool is_leftover(const char *name)
 {
 	size_t length = strlen(name);
@@ -195,10 +195,10 @@ static void make_environment(const struct occasion *occasion, char *texts[ENVIRO
 	made &= asprintf(&texts[REASON], "SPILLWAY_REASON=%s", occasion->reason) >= 0;
 	texts[SEARCH] = strdup(path);
 	if (!made)
-		texts[LEVEL] = NULL; /* without memory: none, and posix_spawn() will say so */
+		texts[LEVEL] = NULL; /* out of memory: posix_spawn() fails without it */
 }
 
-/* Its own session, so that its children can be ended with it; nothing blocked or ignored; nothing of ours open. */
+/* In a session of its own, so that its children can be killed with it; default signals, no inherited descriptors. */
 static int spawn(struct spw_hooks *hooks, const char *path, int output)
 {
 	char *environment[ENVIRONMENT + 1], *const arguments[] = {(char *)path, NULL};
@@ -234,7 +234,7 @@ static void read_output(struct spw_hooks *hooks)
 {
 	char spare[1024];
 
-	for (u32 i = 0; i < 64; i++) { /* bounded: a hook that writes without end must not keep the loop */
+	for (u32 i = 0; i < 64; i++) { /* bounded: a hook that writes without end must not block the loop */
 		size_t room = SPW_HOOK_OUTPUT_MAX - hooks->output_bytes;
 		ssize_t got = room ? read(hooks->output_fd, hooks->output + hooks->output_bytes, room)
 				   : read(hooks->output_fd, spare, sizeof(spare));
@@ -304,7 +304,7 @@ static int on_exit_of_hook(sd_event_source *source, int fd, uint32_t events, voi
 	if (waitid(P_PIDFD, (id_t)hooks->pidfd, &end, WEXITED | WNOHANG) || !end.si_pid)
 		return 0;
 	read_output(hooks);
-	/* What it has left running of a session that ran out of time goes too. */
+	/* Kill what is left of its session after a timeout. */
 	if (hooks->timed_out)
 		kill(-hooks->pid, SIGKILL);
 	result.exit_status = end.si_code == CLD_EXITED ? end.si_status : -1;
@@ -358,7 +358,7 @@ static int run_hook(struct spw_hooks *hooks, const char *name)
 	snprintf(path, sizeof(path), "%.4000s/%s", hooks->folder, name);
 	if (pipe2(pipes, O_CLOEXEC))
 		return -errno;
-	fcntl(pipes[0], F_SETFL, O_NONBLOCK); /* our end alone */
+	fcntl(pipes[0], F_SETFL, O_NONBLOCK); /* not the hook's end */
 	hooks->output_fd = pipes[0];
 	hooks->output_bytes = 0;
 	hooks->timed_out = false;
@@ -379,7 +379,7 @@ static int run_hook(struct spw_hooks *hooks, const char *name)
 
 /* ---- one after the other ---- */
 
-/* What waited while the hooks of another change ran; nothing if the level has come back to what they ran for. */
+/* The change that waited for running hooks; none if the level is back at what they were run for. */
 static bool take_newest(struct spw_hooks *hooks)
 {
 	if (!hooks->waits)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* See pcapng.h. Every block: type, length, body padded to 32 bits, length again. */
+/* A block is type, length, body padded to 32 bits, length again. */
 #include "pcapng.h"
 
 #include <string.h>
@@ -15,7 +15,7 @@ enum {
 	OPTION_NAME = 2,	/* of the interface */
 	OPTION_RESOLUTION = 9,
 	OPTION_VERDICT = 7, /* of the packet */
-	VERDICT_XDP = 2,    /* the number is one of XDP's actions */
+	VERDICT_XDP = 2,    /* the value is an XDP action */
 	ACTION_DROP = 1,    /* XDP_DROP */
 	LINK_ETHERNET = 1,
 	BLOCK_FRAME = 12, /* type and both lengths */
@@ -67,7 +67,7 @@ static void put_section(FILE *out, const char *application)
 	put32(out, BYTE_ORDER_MAGIC);
 	put16(out, 1); /* version 1.0 */
 	put16(out, 0);
-	put32(out, UINT32_MAX); /* the length of the section is not told */
+	put32(out, UINT32_MAX); /* section length: unspecified */
 	put32(out, UINT32_MAX);
 	put_option(out, OPTION_APPLICATION, application, name);
 	put_option(out, OPTION_END, NULL, 0);
@@ -92,7 +92,7 @@ void spw_pcapng_begin(FILE *out, const char *application, u32 snapshot)
 	put32(out, total);
 }
 
-/* No character is cut in two. */
+/* Do not cut a UTF-8 character in two. */
 static u32 comment_bytes(const char *comment)
 {
 	u32 bytes = (u32)strnlen(comment, SPW_PCAPNG_COMMENT_MAX + 1);

@@ -1,17 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Captures with a comment beside each packet: the blocks of pcapng (draft-ietf-opsawg-pcapng) that this takes, an own
- * writer, as libpcap reads pcapng but writes only pcap, which has no room for comments. Ethernet frames, times to the
- * nanosecond. Called by `capture`; in the byte order of this host, as the format has it.
+ * Captures with a comment for each packet, as pcapng (draft-ietf-opsawg-pcapng). A writer of our own: libpcap writes
+ * only pcap, which has no comments. Ethernet frames, nanosecond times, byte order of this host. Called by `capture`.
  */
-#ifndef SPW_IO_PCAPNG_H
-#define SPW_IO_PCAPNG_H
+#ifndef SPW_HOST_PCAPNG_H
+#define SPW_HOST_PCAPNG_H
 
 #include <stdio.h>
 
 #include "maps/types.h"
 
-/* Longest comment, in bytes; what is longer is cut. */
+/* Longest comment, in bytes; longer ones are cut. */
 #define SPW_PCAPNG_COMMENT_MAX 1000
 
 struct spw_pcapng_packet {
@@ -22,11 +21,14 @@ struct spw_pcapng_packet {
 	const char *comment; /* UTF-8 */
 };
 
-/** spw_pcapng_begin() - section and interface. @application: who writes; @snapshot: bytes of a frame at most.
- * Errors stay in @out, as with stdio. */
+/**
+ * spw_pcapng_begin() - write the section and interface blocks.
+ * @application: name of the writing program; @snapshot: maximum bytes of a frame
+ * Errors are those of @out, see ferror(3).
+ */
 void spw_pcapng_begin(FILE *out, const char *application, u32 snapshot);
 
-/** spw_pcapng_put() - one packet, as dropped by XDP. What was written so far is a valid file after each. */
+/** spw_pcapng_put() - write one packet, marked as dropped by XDP. The file is valid after each. */
 void spw_pcapng_put(FILE *out, const struct spw_pcapng_packet *packet);
 
 #endif

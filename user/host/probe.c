@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Facts about the host. */
 #include "probe.h"
 
 #include <errno.h>
@@ -55,7 +54,7 @@ int spw_probe_jit(void)
 	return file && fscanf(file, "%d", &value) == 1 ? value : -1;
 }
 
-/* Cuts the last part off @path; false when only the root is left. */
+/* Cut the last part off @path; false: only the root is left. */
 static bool go_up(char *path)
 {
 	char *slash = strrchr(path, '/');

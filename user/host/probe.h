@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Facts about the host that decide whether the agent can work here. Looks only: nothing is loaded, attached, mounted or
- * written. Called by `doctor`, which judges them.
+ * Facts about the host that matter for the agent. Read-only: nothing is loaded, attached, mounted or written. Called by
+ * `doctor`, which judges them.
  */
-#ifndef SPW_IO_PROBE_H
-#define SPW_IO_PROBE_H
+#ifndef SPW_HOST_PROBE_H
+#define SPW_HOST_PROBE_H
 
 #include <stdbool.h>
 
@@ -12,18 +12,18 @@
 #include "maps/types.h"
 #include "net/device.h"
 
-/* Capabilities of this process that matter, by their numbers in capability.h. */
+/* Capabilities of this process. */
 struct spw_capabilities {
 	bool known;
 	bool net_admin;
 	bool sys_admin;
-	bool bpf;     /* or sys_admin, which has it in it */
+	bool bpf;     /* or sys_admin, which includes it */
 	bool perfmon; /* or sys_admin */
 };
 
 /* Where pinned maps would go. */
 struct spw_bpffs {
-	char path[256]; /* the nearest folder above the pins that is there */
+	char path[256]; /* nearest existing folder at or above pin_dir */
 	bool is_bpffs;
 	bool read_only;
 	bool writable; /* by this process */
@@ -44,7 +44,7 @@ u32 spw_probe_kernel(char release[65]);
 
 bool spw_probe_btf(void);
 
-/** spw_probe_jit() - net.core.bpf_jit_enable: 0, 1, 2; -1: not to be seen from here. */
+/** spw_probe_jit() - net.core.bpf_jit_enable: 0, 1, 2; -1: not readable. */
 int spw_probe_jit(void);
 
 void spw_probe_bpffs(const char *pin_dir, struct spw_bpffs *bpffs);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The maps of entries. The agent is the only one who writes them, so what it reads before a write still holds then. */
+/* The agent is the only writer of these maps, so read-modify-write needs no lock. */
 #include "ban_maps.h"
 
 #include <bpf/bpf.h>
@@ -13,7 +13,7 @@
 
 #define READ_AT_ONCE 4096
 
-/* The kernel maps whole pages. */
+/* mmap(2) works in whole pages. */
 static size_t page_up(size_t bytes)
 {
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
@@ -27,7 +27,7 @@ int spw_ban_maps_open(const struct spw_pins *pins, bool writable, struct spw_ban
 {
 	void *filter, *counts;
 
-	*maps = (struct spw_ban_maps){.entries_fd = pins->fds[SPW_PIN_BANS],
+	*maps = (struct spw_ban_maps){.bans_fd = pins->fds[SPW_PIN_BANS],
 				      .totals_fd = pins->fds[SPW_PIN_BAN_TOTALS],
 				      .counts_fd = pins->fds[SPW_PIN_BAN_COUNTS]};
 	if (!writable)
@@ -91,7 +91,7 @@ void spw_ban_maps_publish(struct spw_ban_maps *maps, const struct spw_ban_set *s
 
 static int read_value(const struct spw_ban_maps *maps, const struct spw_ban_key *key, struct spw_ban_value *value)
 {
-	return bpf_map_lookup_elem(maps->entries_fd, key, value) ? -errno : 0;
+	return bpf_map_lookup_elem(maps->bans_fd, key, value) ? -errno : 0;
 }
 
 static struct spw_ban_count read_count(const struct spw_ban_maps *maps, u32 counter)
@@ -100,7 +100,7 @@ static struct spw_ban_count read_count(const struct spw_ban_maps *maps, u32 coun
 				      __atomic_load_n(&maps->counts[counter].bytes, __ATOMIC_RELAXED)};
 }
 
-/* The value of an entry that counts from now on. */
+/* The value of a ban that begins to count now. */
 static struct spw_ban_value begin_value(const struct spw_ban_maps *maps, u32 counter)
 {
 	struct spw_ban_count before = read_count(maps, counter);
@@ -133,7 +133,7 @@ int spw_ban_maps_write(const struct spw_ban_maps *maps, const struct spw_ban *ba
 		value.bytes_before -= carried ? carried->bytes : 0;
 	}
 	fill_value(&value, ban, clock, note);
-	return bpf_map_update_elem(maps->entries_fd, &key, &value, BPF_ANY) ? -errno : 0;
+	return bpf_map_update_elem(maps->bans_fd, &key, &value, BPF_ANY) ? -errno : 0;
 }
 
 void spw_ban_batch_add(const struct spw_ban_maps *maps, struct spw_ban_batch *batch, const struct spw_ban *ban,
@@ -153,7 +153,7 @@ int spw_ban_batch_write(const struct spw_ban_maps *maps, struct spw_ban_batch *b
 	batch->count = 0;
 	if (!count)
 		return 0;
-	return bpf_map_update_batch(maps->entries_fd, batch->keys, batch->values, &count, NULL) ? -errno : 0;
+	return bpf_map_update_batch(maps->bans_fd, batch->keys, batch->values, &count, NULL) ? -errno : 0;
 }
 
 int spw_ban_maps_mark(const struct spw_ban_maps *maps, const struct spw_ban *ban)
@@ -163,14 +163,14 @@ int spw_ban_maps_mark(const struct spw_ban_maps *maps, const struct spw_ban *ban
 	struct spw_ban_value value = {0};
 
 	if (ban->list) {
-		/* One that is about to be written begins as a hole. */
+		/* A ban that is not written yet begins as a hole. */
 		int err = read_value(maps, &key, &value);
 
 		if (err && err != -ENOENT)
 			return err;
 	}
 	value.hole = ban->hole;
-	return bpf_map_update_elem(maps->entries_fd, &key, &value, BPF_ANY) ? -errno : 0;
+	return bpf_map_update_elem(maps->bans_fd, &key, &value, BPF_ANY) ? -errno : 0;
 }
 
 int spw_ban_maps_remove(const struct spw_ban_maps *maps, const struct spw_ban *ban)
@@ -178,7 +178,7 @@ int spw_ban_maps_remove(const struct spw_ban_maps *maps, const struct spw_ban *b
 	struct spw_prefix prefix = spw_ban_prefix(ban);
 	struct spw_ban_key key = spw_ban_key(&prefix);
 
-	return bpf_map_delete_elem(maps->entries_fd, &key) && errno != ENOENT ? -errno : 0;
+	return bpf_map_delete_elem(maps->bans_fd, &key) && errno != ENOENT ? -errno : 0;
 }
 
 int spw_ban_maps_read(const struct spw_ban_maps *maps, spw_ban_visit *visit, void *context)
@@ -193,7 +193,7 @@ int spw_ban_maps_read(const struct spw_ban_maps *maps, spw_ban_visit *visit, voi
 	while (more) {
 		u32 got = READ_AT_ONCE;
 
-		if (bpf_map_lookup_batch(maps->entries_fd, begun ? &position : NULL, &position, keys, values, &got,
+		if (bpf_map_lookup_batch(maps->bans_fd, begun ? &position : NULL, &position, keys, values, &got,
 					 NULL)) {
 			if (errno != ENOENT)
 				return -errno;

@@ -1,36 +1,36 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The maps of entries (maps/entry.h) as the agent writes them and `list show` reads them. What is to be written, and
- * when, is agent/entries.c's.
+ * The maps of bans (maps/ban.h), as the agent writes them and `list show` reads them. agent/ban_table.c decides what is
+ * written, and when.
  */
-#ifndef SPW_IO_ENTRIES_H
-#define SPW_IO_ENTRIES_H
+#ifndef SPW_KERNEL_BAN_MAPS_H
+#define SPW_KERNEL_BAN_MAPS_H
 
 #include "core/bans/ban_set.h"
 #include "pins.h"
 
 struct spw_ban_maps {
-	int entries_fd;			    /* borrowed, as the next */
+	int bans_fd;			    /* borrowed, as the next */
 	int totals_fd;			    /* -1: none */
-	struct spw_ban_filter *filter;	    /* mapped; NULL when opened to look */
-	const struct spw_ban_count *counts; /* mapped; NULL when opened to look: a map that was opened so cannot be */
+	struct spw_ban_filter *filter;	    /* mapped; NULL when opened for reading */
+	const struct spw_ban_count *counts; /* mapped; NULL when opened for reading, which forbids mmap(2) */
 	int counts_fd;			    /* borrowed */
 };
 
-/** spw_ban_maps_open() - from pins, or from any maps of the kind. Returns 0 or -errno. @writable: the filter too. */
+/** spw_ban_maps_open() - @writable: map the filter, for writing, and the counts. Returns 0 or -errno. */
 int spw_ban_maps_open(const struct spw_pins *pins, bool writable, struct spw_ban_maps *maps);
 void spw_ban_maps_close(struct spw_ban_maps *maps);
 
-/** spw_ban_maps_seed() - a filter that was never in use gets its secret. Returns 0 or -errno. */
+/** spw_ban_maps_seed() - give a new filter its secret; no-op for one in use. Returns 0 or -errno. */
 int spw_ban_maps_seed(struct spw_ban_maps *maps);
 
-/** spw_ban_maps_publish() - the filter as @set wants it, in one step. Not twice within a microsecond. */
+/** spw_ban_maps_publish() - replace the filter by that of @set, in one step. At most once per microsecond. */
 void spw_ban_maps_publish(struct spw_ban_maps *maps, const struct spw_ban_set *set);
 
 /**
- * spw_ban_maps_write() - the value of an entry, new or with another end, list or note.
- * @carried: what the entry has counted before it was made anew; NULL: nothing
- * Counts of an entry that stands already go on. Returns 0 or -errno (-ENOMEM, -E2BIG: the map takes no more).
+ * spw_ban_maps_write() - add a ban, or change the end, list or note of one.
+ * @carried: what a new one has counted before, such as in an earlier boot; NULL: nothing
+ * A ban that is there already keeps its counts. Returns 0 or -errno (-ENOMEM, -E2BIG: the map is full).
  */
 int spw_ban_maps_write(const struct spw_ban_maps *maps, const struct spw_ban *ban, const struct spw_ban_clock *clock,
 		       const char *note, const struct spw_ban_count *carried);
@@ -39,7 +39,7 @@ int spw_ban_maps_write(const struct spw_ban_maps *maps, const struct spw_ban *ba
 int spw_ban_maps_read_total(const struct spw_ban_maps *maps, u32 list, struct spw_ban_totals *total);
 int spw_ban_maps_write_total(const struct spw_ban_maps *maps, u32 list, const struct spw_ban_totals *total);
 
-/* New entries on their way, so that many cost the kernel one call. */
+/* Many new bans, written by one system call. */
 #define SPW_BAN_BATCH 1024
 
 struct spw_ban_batch {
@@ -48,27 +48,29 @@ struct spw_ban_batch {
 	u32 count;
 };
 
-/** spw_ban_batch_add() - an entry with a counter of its own since just now; the batch must have room. */
+/** spw_ban_batch_add() - a ban whose counter was just assigned; the batch must have room. */
 void spw_ban_batch_add(const struct spw_ban_maps *maps, struct spw_ban_batch *batch, const struct spw_ban *ban,
 		       const struct spw_ban_clock *clock, const char *note);
 
-/** spw_ban_batch_write() - all of them, and the batch is empty. Returns 0 or -errno: the first ones may be there. */
+/** spw_ban_batch_write() - write and empty the batch. Returns 0, or -errno: some may have been written. */
 int spw_ban_batch_write(const struct spw_ban_maps *maps, struct spw_ban_batch *batch);
 
-/** spw_ban_maps_mark() - write that @held is a hole, or is none any more; an entry's other fields stay. */
+/** spw_ban_maps_mark() - write whether @ban is a hole; other fields stay. Returns 0 or -errno. */
 int spw_ban_maps_mark(const struct spw_ban_maps *maps, const struct spw_ban *ban);
 
-/** spw_ban_maps_remove() - take a key out; one that is not there is well. Returns 0 or -errno. */
+/** spw_ban_maps_remove() - delete its key, if it is there. Returns 0 or -errno. */
 int spw_ban_maps_remove(const struct spw_ban_maps *maps, const struct spw_ban *ban);
 
-/* What the map holds at one key. Anything but 0 ends the reading. */
+/* Called for each key; a result other than 0 ends the reading. */
 typedef int spw_ban_visit(void *context, const struct spw_ban_key *key, const struct spw_ban_value *value);
 
-/** spw_ban_maps_read() - everything, in the map's order; while somebody writes, each value whole. Returns 0, -errno
- * or what @visit returned. */
+/**
+ * spw_ban_maps_read() - read everything, in the map's order; each value is whole, also while somebody writes.
+ * Returns 0, -errno or what @visit returned.
+ */
 int spw_ban_maps_read(const struct spw_ban_maps *maps, spw_ban_visit *visit, void *context);
 
-/** spw_ban_counted() - what an entry has counted by now. */
+/** spw_ban_counted() - what a ban has counted so far. */
 struct spw_ban_count spw_ban_counted(const struct spw_ban_maps *maps, const struct spw_ban_value *value);
 
 #endif

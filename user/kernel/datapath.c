@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Loading the program, sharing the pinned maps with it, publishing rulesets. */
 #include "datapath.h"
 
 #include <bpf/bpf.h>
@@ -15,11 +14,11 @@
 #include "base/clock.h"
 #include "spillway.skel.h"
 
-/* What libbpf had to say, for the message should loading fail: the verifier's last word, else the first complaint. */
+/* For the message if loading fails: the verifier's last line, else libbpf's first warning. */
 static char libbpf_words[SPW_MESSAGE_MAX];
 static bool verifier_spoke;
 
-/* The line before the verifier's closing statistics. */
+/* The line before the verifier's final statistics. */
 static void keep_verifier_words(char *log)
 {
 	char *end = strstr(log, "\nprocessed "), *line;
@@ -59,7 +58,7 @@ int spw_ruleset_map(const struct spw_ruleset *ruleset, size_t bytes)
 	return TAKE_FD(fd);
 }
 
-/* The kernel's jiffies; 0: they could not be had. */
+/* The kernel's jiffies; 0: an error. */
 static u64 read_jiffies(int clock_fd)
 {
 	u64 frame[8] = {0}, out[8] = {0};
@@ -69,10 +68,7 @@ static u64 read_jiffies(int clock_fd)
 	return bpf_prog_test_run_opts(clock_fd, &options) ? 0 : out[0];
 }
 
-/*
- * How many jiffies a second has is fixed when a kernel is built, and not every kernel says it: so it is measured, and
- * taken to the nearest of the values that kernels are built with.
- */
+/* CONFIG_HZ is not readable on every kernel: measure it and round to the nearest usual value. */
 static u32 measure_jiffies_per_second(int clock_fd)
 {
 	static const u32 usual[] = {100, 128, 250, 300, 512, 1000, 1024};
@@ -184,7 +180,7 @@ int spw_datapath_load(const struct spw_pins *pins, int ruleset_map, u32 units_ca
 	return err;
 }
 
-/* The kernel returns from changing a slot of a map of maps only when programs that read the old one are done. */
+/* Updating a map of maps returns only after programs that use the old inner map have ended. */
 int spw_datapath_publish(struct spw_datapath *datapath, int ruleset_map)
 {
 	_cleanup_fd_ int kept = fcntl(ruleset_map, F_DUPFD_CLOEXEC, 3);
@@ -197,13 +193,13 @@ int spw_datapath_publish(struct spw_datapath *datapath, int ruleset_map)
 	return 0;
 }
 
-int spw_datapath_admit(const struct spw_datapath *datapath, const struct spw_service_admission *orders)
+int spw_datapath_admit(const struct spw_datapath *datapath, const struct spw_service_admission *admission)
 {
 	u32 keys[SPW_SERVICE_IDENTITIES], count = SPW_SERVICE_IDENTITIES;
 
 	for (u32 i = 0; i < SPW_SERVICE_IDENTITIES; i++)
 		keys[i] = i;
-	return bpf_map_update_batch(datapath->admission_fd, keys, orders, &count, NULL) ? -errno : 0;
+	return bpf_map_update_batch(datapath->admission_fd, keys, admission, &count, NULL) ? -errno : 0;
 }
 
 int spw_datapath_limit(const struct spw_datapath *datapath, const struct spw_limits *limits)

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Attachment through pinned links. */
 #include "links.h"
 
 #include <bpf/bpf.h>
@@ -34,7 +33,7 @@ static void program_name(u32 id, char name[64])
 		snprintf(name, 64, "%s", info.name);
 }
 
-/* What a link holds on to: ifindex, 0 when its interface is gone or it was detached. */
+/* @ifindex: of the interface that a link is attached to; 0: it is gone, or the link was detached. */
 static int link_ifindex(int fd, u32 *ifindex, u32 *program_id)
 {
 	struct bpf_link_info info = {0};
@@ -64,7 +63,7 @@ static int query_mode(u32 ifindex, u32 *program_id, bool *native)
 	return 0;
 }
 
-/* Our link of an earlier run: put the new program into it. 1: there was none, or it is dead. */
+/* Put the program into the link that an earlier run has pinned. 1: there is none, or it is dead. */
 static int take_over(struct spw_link *link, const char *pin_dir, int program_fd, char message[SPW_MESSAGE_MAX])
 {
 	char path[256];
@@ -99,7 +98,7 @@ static int create_link(const struct spw_link *link, int program_fd, u32 flags)
 	return fd < 0 ? -errno : fd;
 }
 
-/* Somebody else's program, or an error of the driver: say which. */
+/* Tell another program on the interface from an error of the driver. */
 static int explain_failure(const struct spw_link *link, int err, char message[SPW_MESSAGE_MAX])
 {
 	u32 id = 0;
@@ -167,7 +166,7 @@ int spw_link_attach(struct spw_link *link, const char *pin_dir, int program_fd, 
 	int err;
 
 	message[0] = '\0';
-	/* A renamed interface is known by its number; one that was made anew, by its name. */
+	/* By number, in case it was renamed; by name, in case it was created anew. */
 	if (!if_indextoname(ifindex, link->now)) {
 		ifindex = if_nametoindex(link->name);
 		if (!if_indextoname(ifindex, link->now)) {
@@ -244,7 +243,7 @@ void spw_link_drop(struct spw_link *link, const char *pin_dir)
 	unlink(path);
 }
 
-/* Take one pinned link off its interface; how it went, in @line. */
+/* Detach one pinned link; @line says what was done. */
 static int detach_pin(const char *path, const char *name, char *line, size_t bytes)
 {
 	u32 ifindex = 0, program_id;
@@ -256,7 +255,7 @@ static int detach_pin(const char *path, const char *name, char *line, size_t byt
 		return -EPROTO;
 	if (bpf_link_detach(fd) && errno != EINVAL && errno != ENOLINK && ifindex)
 		return -errno;
-	/* By number: in another network namespace the name of that number would be another interface's. */
+	/* By number: the name may be another interface's in this network namespace. */
 	if (ifindex)
 		snprintf(line, bytes, "%s: detached from interface number %u", name, ifindex);
 	else

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Attachment: one pinned bpf_link an interface, so that it outlives the agent and is replaced, never removed and made
- * again. Interfaces are followed by ifindex. Called by the agent and by `detach`; `doctor` looks.
+ * Attachment: one pinned bpf_link per interface. It outlives the agent, and its program is replaced without a gap.
+ * Interfaces are followed by ifindex. Called by the agent, `detach` and `doctor`.
  */
-#ifndef SPW_IO_LINKS_H
-#define SPW_IO_LINKS_H
+#ifndef SPW_KERNEL_LINKS_H
+#define SPW_KERNEL_LINKS_H
 
 #include <stdbool.h>
 
@@ -13,31 +13,31 @@
 
 struct spw_link {
 	char name[16]; /* as configured */
-	char now[16];  /* as it is called now */
+	char now[16];  /* its present name */
 	u32 ifindex;   /* 0: there is no such interface now */
 	int fd;	       /* of the pinned link; -1: not attached; owned */
 	bool native;
-	bool alarmed; /* its loss was said */
+	bool alarmed; /* its loss was logged */
 };
 
 /**
- * spw_link_attach() - bring @program_fd onto the interface: through our pinned link if there is one (then without a
- * gap), else through a new one, native first.
+ * spw_link_attach() - attach @program_fd: through our pinned link if there is one (without a gap), else through a new
+ * one, native mode first.
  * @link: name is set; the rest is filled in
  * @mode: what the configuration allows
- * @message: what was wrong; on success it may hold a warning (generic mode), else it is empty
+ * @message: the error; on success a warning (generic mode) or empty
  * Returns 0; -ENODEV: no such interface; -EBUSY: another XDP program is there, named in @message; -errno.
  */
 int spw_link_attach(struct spw_link *link, const char *pin_dir, int program_fd, enum spw_attach_mode mode,
 		    char message[SPW_MESSAGE_MAX]);
 
-/** spw_link_pinned() - whether an earlier run has left a live link on the interface of that name. */
+/** spw_link_pinned() - whether a live link of an earlier run is on the interface of that name. */
 bool spw_link_pinned(const char *pin_dir, const char *interface);
 
-/** spw_link_alive() - whether the link still holds on to an interface; follows a rename. */
+/** spw_link_alive() - whether the link is still attached; follows a rename. */
 bool spw_link_alive(struct spw_link *link);
 
-/** spw_link_replace() - another program into an attached link, without a gap. Returns 0 or -errno. */
+/** spw_link_replace() - replace the program of an attached link, without a gap. Returns 0 or -errno. */
 int spw_link_replace(const struct spw_link *link, int program_fd);
 
 /** spw_link_drop() - forget a dead link and its pin. */
@@ -45,15 +45,15 @@ void spw_link_drop(struct spw_link *link, const char *pin_dir);
 void spw_link_close(struct spw_link *link);
 
 /**
- * spw_links_detach_all() - take our program off every interface and remove every pin and the folder.
- * @each: told what was done, a line at a time
+ * spw_links_detach_all() - detach all links, remove all pins and their folder.
+ * @each: called with a line about each link
  * Returns the number of links that were removed, or -errno and @message.
  */
 int spw_links_detach_all(const char *pin_dir, void (*each)(const char *line), char message[SPW_MESSAGE_MAX]);
 
 /**
- * spw_links_detach_others() - detach links pinned in @pin_dir whose ifindex is not in @keep, as after a reload that
- * names fewer interfaces. Returns how many.
+ * spw_links_detach_others() - detach pinned links whose ifindex is not in @keep, as after a reload that names fewer
+ * interfaces. Returns how many.
  */
 int spw_links_detach_others(const char *pin_dir, const struct spw_link *keep, size_t keep_count);
 

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The pinned maps: made once, opened by everybody, checked against the layouts of maps/ each time. */
 #include "pins.h"
 
 #include <bpf/bpf.h>
@@ -53,7 +52,7 @@ static bool on_bpffs(const char *path)
 	return !statfs(path, &fs) && (u32)fs.f_type == (u32)BPF_FS_MAGIC;
 }
 
-/* The folder, and a bpffs below it. A folder elsewhere than under /sys/fs/bpf needs a bpffs that is mounted already. */
+/* Make the folder. A bpffs is mounted at /sys/fs/bpf if needed, but nowhere else. */
 static int make_dir(const char *dir, char *message)
 {
 	size_t length = strlen(BPFFS);
@@ -140,7 +139,7 @@ static int open_pin(const char *dir, enum spw_pin pin, bool create, bool writabl
 	return err;
 }
 
-/* Layout numbers inside: the sizes may fit while the meaning has changed. A new map, all zero, is given its number. */
+/* Sizes may fit although the meaning has changed, so the layout has a number. A new map, all zero, gets it here. */
 static int check_layout(const struct spw_pins *pins, bool create, char *message)
 {
 	struct spw_control control;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The maps that outlive the agent, pinned in one folder of a bpffs: counters, control and registries. The agent makes
- * them, every verb that looks opens them. Their layout is maps/; what does not fit is refused, never reinterpreted.
+ * The maps of maps/pinned.h in one folder of a bpffs. The agent creates them, verbs open them. Maps of another layout
+ * are refused, never reinterpreted.
  */
-#ifndef SPW_IO_PINS_H
-#define SPW_IO_PINS_H
+#ifndef SPW_KERNEL_PINS_H
+#define SPW_KERNEL_PINS_H
 
 #include <stddef.h>
 
@@ -24,8 +24,8 @@ struct spw_pins {
  * spw_pins_open() - open the pinned maps.
  * @dir: the folder
  * @create: make the folder (0700), mount a bpffs at /sys/fs/bpf if none is there, make and pin what is missing
- * @writable: open for writing too; verbs that only look do not
- * @message: what is wrong and what would be right, when the result is not 0
+ * @writable: open for writing too
+ * @message: what is wrong and what to do, on an error
  *
  * Returns 0; -ENOENT: nothing is pinned (and @create is false); -EPROTO: pinned state of another layout; -EACCES;
  * -errno.

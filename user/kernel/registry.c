@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Names and their identities. */
 #include "registry.h"
 
 #include <bpf/bpf.h>
@@ -7,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* How every record of the three registries begins. */
+/* The common beginning of the records of all three registries. */
 struct head {
 	char name[SPW_NAME_MAX];
 	u32 state;
@@ -53,7 +52,7 @@ int spw_registry_read(const struct spw_pins *pins, struct spw_registry *registry
 	return 0;
 }
 
-/* All names are out of use from here on, until take() is called for them. */
+/* Retire all names; take() brings back those that are in use. */
 static void retire_all(struct spw_registry *registry, const struct shelf *shelf)
 {
 	for (u32 id = shelf->first; id < shelf->count; id++)
@@ -61,7 +60,7 @@ static void retire_all(struct spw_registry *registry, const struct shelf *shelf)
 			head_at(registry, shelf, id)->state = SPW_RECORD_RETIRED;
 }
 
-/* The identity of @name: the one it has, else a free one, else -ENOSPC and @message. The caller fills in the rest. */
+/* The identity of @name: its own, else a free one, else -ENOSPC and @message. The caller fills in the record. */
 static int take(struct spw_registry *registry, const struct shelf *shelf, const char *name, char *message)
 {
 	struct head *head;
@@ -124,7 +123,7 @@ static int assign_classes(struct spw_registry *registry, const struct spw_config
 	return 0;
 }
 
-/* The class that uses list @list; the last one if none does, which keeps its counters where unlisted sources count. */
+/* The class that uses @list; the last class, which takes unlisted sources, if none does. */
 static u32 class_of_list(const struct spw_config *config, const struct spw_identities *identities, size_t list)
 {
 	for (size_t i = 0; i < config->classes_count; i++)
@@ -154,7 +153,7 @@ static int assign_lists(struct spw_registry *registry, const struct spw_config *
 	return 0;
 }
 
-/* What an operator has said of a service stays. */
+/* Keep the capacity that an operator has set. */
 static int assign_services(struct spw_registry *registry, const struct spw_config *config,
 			   struct spw_identities *identities, char *message)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The file: how many rows of each family, the IPv4 rows, the IPv6 rows. */
+/* File format: number of rows of each family, IPv4 rows, IPv6 rows. */
 #include "rows.h"
 
 #include <errno.h>

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* See samples.h. */
 #include "sample_ring.h"
 
 #include <bpf/libbpf.h>
@@ -13,13 +12,13 @@
 
 struct spw_samples {
 	struct ring_buffer *ring;
-	u32 left; /* that may still be handed over */
+	u32 left; /* still to be handed over by this call */
 	u32 taken;
 	spw_sample_handler *handler;
 	void *context;
 };
 
-/* The bytes end where the sample does, so what lies behind is "cut off" for the parser; the packet need not be. */
+/* The parser sees only the sampled bytes and may find the packet cut off, although it was not. */
 void spw_sample_parse(const struct spw_sample *sample, struct spw_packet *packet)
 {
 	u32 captured = sample->captured < SPW_SAMPLE_HEADER ? sample->captured : SPW_SAMPLE_HEADER;
@@ -42,7 +41,7 @@ static int on_sample(void *context, void *record, size_t bytes)
 		samples->handler(samples->context, record, &packet);
 	}
 	samples->taken++;
-	return --samples->left ? 0 : -ECANCELED; /* it counts as read */
+	return --samples->left ? 0 : -ECANCELED; /* count it as read */
 }
 
 int spw_samples_open(int ring_fd, struct spw_samples **result)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Two pins: first the ruleset, then what belongs to it. The second one is what makes both valid. */
+/* Two pins: the ruleset first, then everything else. Only both together are valid. */
 #include "unconfirmed.h"
 
 #include <bpf/bpf.h>
@@ -73,7 +73,7 @@ int spw_unconfirmed_keep(const struct spw_pins *pins, const struct spw_unconfirm
 		return -EEXIST;
 	fd = make_map(kept, text);
 	err = fd < 0 ? fd : 0;
-	remove_pin(pins, "unconfirmed_ruleset"); /* of one who died between the two */
+	remove_pin(pins, "unconfirmed_ruleset"); /* left by an agent that was killed between the two */
 	if (!err)
 		err = pin(pins, "unconfirmed_ruleset", ruleset_map);
 	if (!err)
@@ -101,7 +101,7 @@ int spw_unconfirmed_find(const struct spw_pins *pins, struct spw_unconfirmed **k
 		return -errno;
 	if (info.type != BPF_MAP_TYPE_ARRAY || info.value_size < sizeof(*value))
 		return -EPROTO;
-	/* The kernel hands out values in whole words. */
+	/* The kernel copies values rounded up to 8 bytes. */
 	value = calloc(1, (size_t)info.value_size + sizeof(u64));
 	if (!value)
 		return -ENOMEM;

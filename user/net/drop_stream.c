@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* See sample_stream.h. */
 #include "drop_stream.h"
 
 #include <errno.h>
@@ -10,13 +9,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define BUFFER_BYTES (256u << 10) /* beside what the kernel keeps: some 600 lines */
-#define LOST_BYTES   40		  /* a line that tells of loss */
+#define BUFFER_BYTES (256u << 10) /* some 600 lines, besides the socket's buffer */
+#define LOST_BYTES   40		  /* of the line about lost ones */
 
 struct stream {
 	int fd; /* -1: free */
 	struct spw_stream_filter filter;
-	u64 lost; /* not told yet */
+	u64 lost; /* not reported yet */
 	size_t length;
 	char *buffer;
 };
@@ -151,7 +150,7 @@ void spw_streams_offer(struct spw_streams *streams, u32 reason, u32 class_id, co
 			append(streams, &streams->streams[i], line, bytes);
 }
 
-/* Both directions are closed. One that only has nothing more to ask goes on reading. */
+/* Both directions are closed. A reader that only closed its sending side stays. */
 static bool is_gone(int fd)
 {
 	struct pollfd state = {.fd = fd};

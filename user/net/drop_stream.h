@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Lines that go on: whoever asked the control socket for drops gets them until it goes away. The agent hands over the
- * connection, offers lines, and flushes at each tick. Nobody is waited for: what a slow reader has no room for is
- * counted, and told once there is room again ({"lost":N}).
+ * Streams of drops: a client of the control socket that asked for drops gets lines until it disconnects. The agent hands
+ * over the connection, offers lines and flushes at each tick. It never waits: lines that a slow reader has no room for
+ * are counted, and reported as {"lost":N} once there is room again.
  */
-#ifndef SPW_IO_SAMPLE_STREAM_H
-#define SPW_IO_SAMPLE_STREAM_H
+#ifndef SPW_NET_DROP_STREAM_H
+#define SPW_NET_DROP_STREAM_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -14,48 +14,47 @@
 
 #define SPW_STREAMS_MAX 4
 
-/* What a reader wants to see. */
+/* Which drops a reader asked for. */
 struct spw_stream_filter {
 	u64 reasons;  /* a bit by enum spw_reason */
 	int class_id; /* -1: any */
 };
 
-/** spw_stream_wants() - whether a drop of that reason and class is among them. */
+/** spw_stream_wants() - whether a drop of that reason and class is one of them. */
 bool spw_stream_wants(const struct spw_stream_filter *filter, u32 reason, u32 class_id);
 
 /**
- * spw_stream_send() - @bytes of @line to a connection that is not among the streams, without waiting.
- * Returns false: it does not read, or is gone.
+ * spw_stream_send() - send @line to a connection that is no stream yet; does not wait.
+ * Returns false if it does not read or is gone.
  */
 bool spw_stream_send(int fd, const char *line, size_t bytes);
 
 struct spw_streams;
 
-/** spw_streams_new() - NULL: no memory. Free with spw_streams_free(), which ends all. */
+/** spw_streams_new() - NULL: no memory. Free with spw_streams_free(), which disconnects all readers. */
 struct spw_streams *spw_streams_new(void);
 void spw_streams_free(struct spw_streams *streams);
 
-/** spw_streams_room() - whether one more may be added. */
+/** spw_streams_room() - whether another reader can be added. */
 bool spw_streams_room(const struct spw_streams *streams);
 
 /**
- * spw_streams_add() - @fd: a connection; taken over, also where it fails
- * @first: the first line, with its end
+ * spw_streams_add() - @fd: a connection, owned by the streams from now on, also after an error
+ * @first: the first line, with its newline
  * Returns 0, -EBUSY or -ENOMEM.
  */
 int spw_streams_add(struct spw_streams *streams, int fd, const struct spw_stream_filter *filter, const char *first);
 
-/** spw_streams_wanted() - whether anybody would see a drop of that reason and class. */
+/** spw_streams_wanted() - whether any reader wants a drop of that reason and class. */
 bool spw_streams_wanted(const struct spw_streams *streams, u32 reason, u32 class_id);
 
-/** spw_streams_offer() - @line of @bytes, with its end, for all who want it. */
+/** spw_streams_offer() - queue @line of @bytes, with its newline, for all that want it. */
 void spw_streams_offer(struct spw_streams *streams, u32 reason, u32 class_id, const char *line, size_t bytes);
 
-/** spw_streams_flush() - send what fits, forget who has gone. */
+/** spw_streams_flush() - send what fits; drop readers that are gone. */
 void spw_streams_flush(struct spw_streams *streams);
 
-/** spw_streams_count(), spw_streams_lost() - how many read now; how many lines were lost to slow ones since the start.
- */
+/** spw_streams_count(), spw_streams_lost() - readers now; lines lost to slow ones since the start. */
 u32 spw_streams_count(const struct spw_streams *streams);
 u64 spw_streams_lost(const struct spw_streams *streams);
 

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* See line_stream.h. */
 #include "line_stream.h"
 
 #include <errno.h>

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * HTTP for Prometheus on the agent's event loop. No thread: libmicrohttpd's epoll descriptor is one source of the loop,
- * of a lower priority than the tick. What a client can take is bounded on every side:
+ * No thread: libmicrohttpd's epoll descriptor is one source of the event loop, with a lower priority than the tick.
+ * What clients can use up is bounded:
  *
- * - connections: CONNECTIONS_MAX at once; when all are taken, those that have not even asked yet make room
- * - time: REQUEST_SECONDS without a byte (the library counts), LIFE_NS in all, as a slow trickle resets the former
- * - memory: CONNECTION_BYTES for a request, one shared page for all answers of PAGE_NS, SEND_BYTES in the kernel
- * - processor: one page rendered in PAGE_NS, WAKEUPS_MAX in WAKEUPS_USEC
+ * - connections: CONNECTIONS_MAX; when all are taken, those without a request yet are closed to make room
+ * - time: REQUEST_SECONDS without a byte (by the library), LIFE_NS in all, as a slow trickle resets the former
+ * - memory: CONNECTION_BYTES for a request, one page shared by all answers within PAGE_NS, SEND_BYTES in the kernel
+ * - processor: one page rendered per PAGE_NS, WAKEUPS_MAX per WAKEUPS_USEC
  */
 #include "metrics_server.h"
 
@@ -28,30 +28,30 @@ enum {
 	CONNECTION_BYTES = 8192,
 	REQUEST_SECONDS = 5,
 	BACKLOG = 64,
-	SEND_BYTES = 128 << 10, /* of a page at once; a client that does not read holds no more than that */
+	SEND_BYTES = 128 << 10, /* what a client that does not read can hold of a page */
 	WAKEUPS_MAX = 50,
 	WAKEUPS_USEC = 100000,
 };
 
 static const u64 PAGE_NS = 200 * MS;
 static const u64 LIFE_NS = 10000 * MS;
-/* When every connection is taken, so that a client in a hurry gets its turn among those that only sit there. */
+/* How long a connection without a request may stay when all are taken. */
 static const u64 CROWDED_SILENT_NS = 250 * MS;
 static const u64 CROWDED_READING_NS = 1000 * MS;
 
 struct client {
 	struct MHD_Connection *connection; /* NULL: free */
 	u64 since_ns;
-	bool answered; /* it has asked; what is left is reading the answer */
+	bool answered; /* its request was read */
 	bool cut;
 };
 
 struct spw_metrics_server {
 	struct MHD_Daemon *daemon;
 	sd_event_source *readable;
-	sd_event_source *again; /* the library has more to do, though its descriptor says nothing */
+	sd_event_source *again; /* the library has more to do although its descriptor is not readable */
 	struct spw_metrics_source source;
-	struct MHD_Response *page; /* what the last rendering gave, good or bad; NULL: none yet */
+	struct MHD_Response *page; /* the last page or error; NULL: none yet */
 	unsigned int page_status;
 	u64 page_ns;
 	size_t clients_count;
@@ -68,7 +68,7 @@ static const char index_text[] =
 
 /* ---- answers ---- */
 
-/* @memory decides who frees @text. Connections are never kept: the next scrape is longer off than the time limit. */
+/* @memory: who frees @text. No keep-alive: scrapes are further apart than the time limit. */
 static struct MHD_Response *make_response(char *text, size_t length, enum MHD_ResponseMemoryMode memory,
 					  const char *content_type)
 {
@@ -115,7 +115,7 @@ static int render(const struct spw_metrics_server *server, char **text, size_t *
 	return err;
 }
 
-/* A failure stays for PAGE_NS too: trying again and again costs as much as succeeding. */
+/* Errors are cached for PAGE_NS too: failing costs as much as succeeding. */
 static void refresh_page(struct spw_metrics_server *server)
 {
 	_cleanup_free_ char *text = NULL;
@@ -155,7 +155,7 @@ static enum MHD_Result send_health(const struct spw_metrics_server *server, stru
 	return send_text(connection, MHD_HTTP_SERVICE_UNAVAILABLE, text, NULL);
 }
 
-/* Called once the headers are there, and answers then: a body is never waited for. */
+/* Called when the headers are complete; a body is not waited for. */
 static enum MHD_Result on_request(void *context, struct MHD_Connection *connection, const char *path,
 				  const char *method, const char *version, const char *upload, size_t *upload_bytes,
 				  void **request)
@@ -212,7 +212,7 @@ static void on_connection(void *context, struct MHD_Connection *connection, void
 	}
 }
 
-/* The library has no call to end a connection; it sees the end of the stream and closes, and what was not sent goes. */
+/* The library cannot close a connection; after shutdown(2) it sees the end of the stream and closes it. */
 static void cut(struct client *client)
 {
 	const union MHD_ConnectionInfo *info =
@@ -305,7 +305,7 @@ static int explain(char *message, int err, const char *host, u16 port)
 	return spw_message(message, err, "cannot listen on %s port %u: %s%s", host, port, strerror(-err), advice);
 }
 
-/* A socket of our own, as the library would not say why it has none. */
+/* Open the socket here: the library would not say why it failed. */
 static int listen_on(const char *host, u16 port, int *result, char *message)
 {
 	const struct addrinfo hints = {

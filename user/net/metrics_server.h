@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * HTTP for Prometheus: /metrics and /healthz, over libmicrohttpd on the agent's own event loop. Bounded in connections,
- * in time for each and in what it reads, so that a slow or hostile client never delays a tick.
+ * HTTP for Prometheus: /metrics and /healthz, by libmicrohttpd on the agent's event loop. Connections, their time and
+ * their memory are bounded, so that a slow or hostile client does not delay a tick.
  */
-#ifndef SPW_IO_METRICS_SERVER_H
-#define SPW_IO_METRICS_SERVER_H
+#ifndef SPW_NET_METRICS_SERVER_H
+#define SPW_NET_METRICS_SERVER_H
 
 #include <stdbool.h>
 #include <stdio.h>
@@ -15,7 +15,7 @@
 
 struct spw_metrics_server;
 
-/* What is served; both are called on the event loop. */
+/* Called on the event loop. */
 struct spw_metrics_source {
 	void *context;
 	int (*metrics)(void *context, FILE *out); /* write the page; -errno: 503 */
@@ -29,7 +29,7 @@ struct spw_metrics_source {
 int spw_metrics_server_start(sd_event *loop, const char *host, u16 port, const struct spw_metrics_source *source,
 			     struct spw_metrics_server **server, char message[SPW_MESSAGE_MAX]);
 
-/** spw_metrics_server_tick() - let time limits of connections act; called at every tick. */
+/** spw_metrics_server_tick() - enforce the time limits of connections; called at every tick. */
 void spw_metrics_server_tick(struct spw_metrics_server *server);
 void spw_metrics_server_stop(struct spw_metrics_server *server);
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Answers to requests of the control socket: at once, or later by whoever did the work. */
+/* Answers to requests on the control socket, at once or later. */
 #ifndef SPW_NET_REPLY_H
 #define SPW_NET_REPLY_H
 
 #include "control_server.h"
 
-/* Who waits for an answer. All zero: nobody does, and answers are dropped. */
+/* The client that waits for an answer. All zero: none; answers are dropped. */
 struct spw_reply_to {
 	struct spw_control_server *server;
 	u64 client;
@@ -17,7 +17,7 @@ void spw_reply(const struct spw_reply_to *to, json_t *answer);
 /** spw_reply_awaited() - whether that client is still connected. */
 bool spw_reply_awaited(const struct spw_reply_to *to);
 
-/** spw_reply_failure() - {"ok":false,"error":@text}, a new reference. What is not UTF-8 at the end of @text is cut. */
+/** spw_reply_failure() - {"ok":false,"error":@text}, a new reference. Invalid UTF-8 ends @text. */
 json_t *spw_reply_failure(const char *text);
 
 #endif

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* A line of the file of entries. */
 #include "ban_line.h"
 
 #include <jansson.h>
@@ -29,7 +28,7 @@ static u64 get_count(const json_t *object, const char *key)
 	return count > 0 ? (u64)count : 0;
 }
 
-/* In the time of this boot. */
+/* The end of the ban in the time of this boot. */
 static bool get_end(const json_t *object, const struct spw_ban_moment *moment, u64 *until_ns)
 {
 	const json_t *same = json_object_get(object, "until_ns"), *wall = json_object_get(object, "until");
@@ -86,7 +85,7 @@ const char *spw_ban_read_head(const char *text, size_t length, const char *boot_
 
 /* ---- writing ---- */
 
-/* Names and notes have no control characters: what is left to be quoted is little. */
+/* Names and notes have no control characters, so only these two need a backslash. */
 static void put_quoted(FILE *out, const char *text)
 {
 	putc_unlocked('"', out);

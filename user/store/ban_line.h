@@ -1,17 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/*
- * The lines of <state_dir>/entries.jsonl, as entries_file.h describes them: text to values and back. Called by
- * entries_file.c; no file, no clock.
- */
-#ifndef SPW_IO_ENTRY_LINE_H
-#define SPW_IO_ENTRY_LINE_H
+/* Lines of <state_dir>/entries.jsonl (bans_file.h): text to values and back. Pure; called by bans_file.c. */
+#ifndef SPW_STORE_BAN_LINE_H
+#define SPW_STORE_BAN_LINE_H
 
 #include <stdio.h>
 
 #include "maps/ban.h"
 #include "core/table/prefix.h"
 
-/* An entry that was read. */
+/* A ban as it was saved. */
 struct spw_ban_line {
 	char list[SPW_NAME_MAX];
 	struct spw_prefix prefix;
@@ -30,14 +27,14 @@ struct spw_ban_moment {
 /**
  * spw_ban_read_head() - the first line: sets `same_boot` and `saved` of @moment.
  * @boot_id: of this boot; empty: not known
- * Returns why the line does not begin a file of entries; NULL: it does.
+ * Returns why the line is not the head of such a file; NULL: it is.
  */
 const char *spw_ban_read_head(const char *text, size_t length, const char *boot_id, struct spw_ban_moment *moment);
 
-/** spw_ban_read_line() - one of the others. False: it is no entry, and @line holds nothing of use. */
+/** spw_ban_read_line() - any other line. False: it is not a ban, and @line is undefined. */
 bool spw_ban_read_line(const char *text, size_t length, const struct spw_ban_moment *moment, struct spw_ban_line *line);
 
-/** spw_ban_write_head(), spw_ban_write_line() - the same to @out; errors are the stream's. */
+/** spw_ban_write_head(), spw_ban_write_line() - write them to @out; errors are those of the stream. */
 void spw_ban_write_head(FILE *out, const char *boot_id, double saved);
 void spw_ban_write_line(FILE *out, const struct spw_ban_line *line, const struct spw_ban_moment *moment);
 

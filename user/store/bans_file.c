@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Entries on disk. */
 #include "bans_file.h"
 
 #include <errno.h>
@@ -34,7 +33,7 @@ static double wall_seconds(void)
 
 /* ---- reading ---- */
 
-/* What cannot be read is kept; the next save replaces the file itself. */
+/* Keep a copy of what cannot be read: the next save replaces the file. */
 static const char *keep_beside(const char *state_dir)
 {
 	return spw_state_put_aside(state_dir, SPW_BANS_FILE) ? "; the file was moved to " SPW_BANS_FILE ".bad" : "";

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The event log. */
 #include "events.h"
 
 #include <errno.h>
@@ -18,7 +17,7 @@ struct spw_events {
 	char path[4096];
 	int fd;
 	u64 bytes;
-	bool failed; /* and it was said */
+	bool failed; /* and it was logged */
 };
 
 static int open_log(struct spw_events *events)
@@ -82,7 +81,7 @@ static void rotate(struct spw_events *events)
 	open_log(events);
 }
 
-/* What an agent that was killed has left half written gets its end, so that the next line is one. */
+/* Terminate a line that an agent left incomplete when it was killed. */
 static void end_torn_line(struct spw_events *events)
 {
 	_cleanup_fd_ int fd = open(events->path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);

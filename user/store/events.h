@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The event log: <state_dir>/events.jsonl, one JSON object a line, for people and for `events -f`. Rotated once, at 1
- * MiB, to events.jsonl.1. Written by the agent.
+ * The event log: <state_dir>/events.jsonl, one JSON object per line, for people and for `events`. Rotated at 1 MiB to
+ * events.jsonl.1. Written by the agent.
  *
  * Each object has "at" (RFC 3339, UTC, to the ms) and "event":
  *   start, stop     "pid", "version"
- *   level           "level", "former", "service" (null: an operator, or nobody), "rule", "reason" (a sentence), numbers
+ *   level           "level", "former", "service" (null: none), "rule", "reason" (a sentence), numbers
  *   reload          "ok", "generation", "error" (null: none)
  *   attach, detach  "interface"; "mode" of attach
  *   hook            "hook", "ok", "exit", "signal", "seconds", "level", "output"
- *   signal          "signal", "service" (null: of the host), "present", "reason" (why it is absent)
- *   pin             "level" (null: given back)
+ *   signal          "signal", "service" (null: the host), "present", "reason" (why it is absent)
+ *   pin             "level" (null: automatic again)
  */
-#ifndef SPW_IO_EVENTS_H
-#define SPW_IO_EVENTS_H
+#ifndef SPW_STORE_EVENTS_H
+#define SPW_STORE_EVENTS_H
 
 #include <jansson.h>
 
@@ -22,7 +22,7 @@
 
 #define SPW_EVENTS_FILE	     "events.jsonl"
 #define SPW_EVENTS_BYTES_MAX (1u << 20)
-#define SPW_EVENT_BYTES_MAX  (16u << 10) /* of one line; a longer one is left out and said */
+#define SPW_EVENT_BYTES_MAX  (16u << 10) /* of one line; longer ones are left out, which is logged */
 
 struct spw_events;
 
@@ -33,7 +33,7 @@ int spw_events_open(const char *state_dir, struct spw_events **events, char mess
  * spw_events_append() - write one line.
  * @wall_ns: CLOCK_REALTIME
  * @fields: object with what belongs to the event, or NULL; takes the reference
- * A disk that is full loses the event, said once until it goes well again. @events NULL: no-op.
+ * With a full disk the event is lost, which is logged once. @events NULL: no-op.
  */
 void spw_events_append(struct spw_events *events, u64 wall_ns, const char *event, json_t *fields);
 void spw_events_close(struct spw_events *events);

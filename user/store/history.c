@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Writing the history: ticks are gathered for a second, then written as one block; segments that are full are thinned.
- */
+/* Ticks are collected for a second and written as one block; full segments are thinned in the background. */
 #include "history.h"
 
 #include <errno.h>
@@ -23,8 +22,8 @@
 #define BUFFER_BYTES (2 * SPW_RECORD_BYTES_MAX)
 
 enum {
-	SEGMENTS = 8,	   /* of the bytes that were asked for */
-	BLOCKS_A_KEY = 30, /* a block in full comes again after so many: what a damaged one costs */
+	SEGMENTS = 8,	   /* of the maximum size */
+	BLOCKS_A_KEY = 30, /* ticks between full blocks: the most that a damaged block costs */
 	CHANGES_MAX = 1024,
 };
 
@@ -35,31 +34,30 @@ struct spw_history {
 	u32 number;
 	u64 segment_bytes;
 	u64 older_bytes; /* of the segments before */
-	char *policy;	 /* the policy block, which begins each segment */
+	char *policy;	 /* the policy block at the start of each segment */
 	size_t policy_bytes;
 	u32 classes;
 	u32 services;
 	struct spw_record *now;
 	struct spw_record *before;
-	u8 *buffer; /* ticks of the block to come */
+	u8 *buffer; /* ticks of the next block */
 	size_t used;
 	u32 ticks;
-	bool full;  /* the block to come begins with a full tick */
-	u32 blocks; /* since the last one in full */
+	bool full;  /* the next block begins with a full tick */
+	u32 blocks; /* blocks since the last full one */
 	u64 last_write_ns;
 	u64 retry_ns;
-	u64 lost_since; /* ticks lost since it went wrong */
+	u64 lost_since; /* ticks lost since writing failed */
 	struct spw_history_state state;
 	struct spw_thinning *thinning;
-	/* Where the level changed, in the segment that is written and behind the one before: there nothing is thinned.
-	 */
+	/* When the level changed, in this segment and after the one before: nothing is thinned near. */
 	u64 changes[CHANGES_MAX];
 	u32 changes_count;
 };
 
 /* ---- segments ---- */
 
-/* What is there before this run, oldest first, until it fits. */
+/* Segments of earlier runs, oldest first, until the rest fits. */
 static void drop_oldest(struct spw_history *history)
 {
 	u64 room = history->bytes_max - history->bytes_max / SEGMENTS, total = 0;
@@ -68,7 +66,7 @@ static void drop_oldest(struct spw_history *history)
 	char path[SPW_SEGMENT_PATH_MAX];
 	struct stat status;
 
-	/* From the newest on; what is beyond the room goes. */
+	/* From the newest to the oldest; remove what exceeds the maximum. */
 	for (int i = count; i-- > 0;) {
 		spw_history_path(history->dir, numbers[i], path);
 		if (numbers[i] == history->number || lstat(path, &status))
@@ -114,21 +112,21 @@ static void close_segment(struct spw_history *history)
 
 /* ---- blocks ---- */
 
-/* Whole or not at all: what was written of a block that did not fit is taken back. */
+/* Write all of a block or nothing: truncate what was written of it. */
 static int write_block(struct spw_history *history, u8 kind, const void *bytes, size_t count)
 {
 	int err = spw_history_write_block(history->fd, kind, bytes, count);
 
 	if (!err)
 		history->segment_bytes += sizeof(struct spw_history_block) + count;
-	/* If even this fails the reader finds a torn block, and what follows behind it. */
+	/* If this fails as well, the reader skips a torn block. */
 	else if (ftruncate(history->fd, (off_t)history->segment_bytes) ||
 		 lseek(history->fd, (off_t)history->segment_bytes, SEEK_SET) < 0)
 		err = -errno;
 	return err;
 }
 
-/* A segment that begins with its policy. */
+/* Begin a segment with its policy. */
 static int begin_segment(struct spw_history *history)
 {
 	char path[SPW_SEGMENT_PATH_MAX];
@@ -156,7 +154,7 @@ static void keep_recent_changes(struct spw_history *history, u64 now)
 	history->changes_count = kept;
 }
 
-/* The segment is full: begin another, and thin this one while the next fills up. */
+/* Begin another segment, and thin this one meanwhile. */
 static int turn_over(struct spw_history *history, u64 now)
 {
 	char path[SPW_SEGMENT_PATH_MAX];
@@ -256,7 +254,7 @@ int spw_history_open(const char *state_dir, u64 bytes_max, struct spw_history **
 	history->bytes_max = clamp(bytes_max ? bytes_max : SPW_HISTORY_BYTES);
 	history->state.writing = true;
 	spw_thinning_clean(state_dir);
-	/* A disk that is full now may have room later. */
+	/* A full disk may have room later. */
 	err = begin_segment(history);
 	if (err)
 		went_wrong(history, err, 0);
@@ -289,7 +287,7 @@ void spw_history_policy(struct spw_history *history, const struct spw_named_poli
 	history->services = policy->policy.services_count;
 	history->full = true;
 	if (history->fd >= 0 && write_block(history, SPW_BLOCK_POLICY, history->policy, history->policy_bytes)) {
-		/* Ticks behind a policy that is not there would be misread: the next try begins a segment with it. */
+		/* Ticks after a missing policy would be misread: the next attempt begins a segment with it. */
 		close_segment(history);
 		went_wrong(history, -ENOSPC, now_ns);
 	}

@@ -23,7 +23,7 @@ struct spw_history;
 int spw_history_open(const char *state_dir, u64 bytes_max, struct spw_history **history, char message[SPW_MESSAGE_MAX]);
 
 /**
- * spw_history_policy() - what the ticks from now on are decided by; before the first tick and after each reload.
+ * spw_history_policy() - the policy of the following ticks; before the first tick and after each reload.
  * @learned: by index of service, services_count of them; NULL: nothing
  * @config: path of the configuration, for people
  * @now_ns, @wall_ns: the same moment by CLOCK_MONOTONIC and CLOCK_REALTIME
@@ -31,13 +31,13 @@ int spw_history_open(const char *state_dir, u64 bytes_max, struct spw_history **
 void spw_history_policy(struct spw_history *history, const struct spw_named_policy *policy,
 			const struct spw_learned *learned, const char *config, u64 now_ns, u64 wall_ns);
 
-/** spw_history_tick() - keep a tick. Writes once a second, never waits for the disk (no fsync); NULL: no-op. */
+/** spw_history_tick() - add a tick. Writes once a second, without fsync(2). NULL: no-op. */
 void spw_history_tick(struct spw_history *history, const struct spw_override *override, const struct spw_facts *facts,
 		      const struct spw_decision *decision);
 
 /* For metrics. */
 struct spw_history_state {
-	bool writing; /* false: the disk is full or broken; tried again each 10 s */
+	bool writing; /* false: the disk is full or broken; retried every 10 s */
 	u64 ticks_kept;
 	u64 ticks_lost; /* could not be written */
 	u64 bytes;	/* of all segments */
@@ -45,7 +45,7 @@ struct spw_history_state {
 
 struct spw_history_state spw_history_state(const struct spw_history *history);
 
-/** spw_history_close() - write what is left and let go. */
+/** spw_history_close() - write what is left and free. */
 void spw_history_close(struct spw_history *history);
 
 #endif

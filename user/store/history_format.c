@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What the writer and the reader of the history share. */
 #include "history_format.h"
 
 #include <dirent.h>
@@ -43,7 +42,7 @@ static int by_number(const void *one, const void *other)
 	return a < b ? -1 : a > b;
 }
 
-/* "history.000012" and nothing else; 0: it is none. */
+/* The number in "history.000012"; 0: not such a name. */
 static u32 segment_number(const char *name)
 {
 	u64 number = 0;
@@ -73,7 +72,7 @@ int spw_history_segments(const char *state_dir, u32 **numbers)
 		found[count] = segment_number(entry->d_name);
 		if (!found[count])
 			continue;
-		/* Of too many the newest stay. */
+		/* Keep the newest. */
 		if (++count > SPW_SEGMENTS_MAX) {
 			qsort(found, (size_t)count, sizeof(*found), by_number);
 			memmove(found, found + 1, --count * sizeof(*found));
@@ -93,7 +92,7 @@ void spw_history_copy(struct spw_record *to, const struct spw_record *from)
 	memcpy(&to->decision, &from->decision, offsetof(struct spw_decision, services[services]));
 }
 
-/* ---- the policy as JSON: it goes to people, and what a terminal would take for an order is none ---- */
+/* ---- the policy as JSON; texts are printable ---- */
 
 static json_t *classes_json(const struct spw_named_policy *policy)
 {
@@ -157,7 +156,7 @@ static bool get_number(const json_t *object, const char *name, double *number)
 	return json_is_number(value) && isfinite(*number) && *number >= 0 && *number < 1e15;
 }
 
-/* Files of former versions do not have it: 0 then. */
+/* Missing in files of earlier versions: 0. */
 static bool get_newer_number(const json_t *object, const char *name, double *number)
 {
 	*number = 0;

@@ -9,7 +9,7 @@
  *
  *   check    CRC-32 of the bytes (IEEE 802.3, zlib's crc32()), exclusive-or the kind
  *   kind 1   policy as JSON: what the following ticks were decided by, names of classes (by rank) and services, both
- *            clocks at that moment, what was learned of each service; at the begin of a file and after a reload
+ *            clocks at that moment, what was learned of each service; at the start of a file and after a reload
  *   kind 2   ticks, the first one in full: as the difference to a record of zeros
  *   kind 3   ticks, continuing the block before
  *
@@ -35,7 +35,7 @@ enum {
 	SPW_BLOCK_TICKS = 3,
 	SPW_BLOCK_BYTES_MAX = 2 << 20,
 	SPW_SEGMENT_BYTES_MAX = 64 << 20,
-	SPW_SEGMENTS_MAX = 4096, /* more files than that are not looked at */
+	SPW_SEGMENTS_MAX = 4096, /* more files are ignored */
 	SPW_SEGMENT_PATH_MAX = 4096 + 32,
 };
 
@@ -60,7 +60,7 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the history is writte
 /** spw_history_check() - the checksum of a block. */
 u32 spw_history_check(u8 kind, const void *bytes, size_t count);
 
-/** spw_history_write_block() - 0 or -errno; a part of it may have been written then. */
+/** spw_history_write_block() - Returns 0, or -errno: a part may have been written. */
 int spw_history_write_block(int fd, u8 kind, const void *bytes, size_t count);
 
 /** spw_history_path() - of segment @number. Returns @path. */
@@ -86,7 +86,7 @@ json_t *spw_history_policy_json(const struct spw_history_policy *policy);
 /** spw_history_policy_parse() - 0 or -EINVAL; every number is checked. */
 int spw_history_policy_parse(const char *text, size_t bytes, struct spw_history_policy *policy);
 
-/** spw_history_copy() - a record with as many services as it has; the others are left as they are. */
+/** spw_history_copy() - copy a record, but only the services that it has. */
 void spw_history_copy(struct spw_record *to, const struct spw_record *from);
 
 #endif

@@ -15,7 +15,7 @@
 #include "history_format.h"
 
 enum {
-	TRIES_MAX = 1000, /* places in one file that look like a block and are none; behind that the rest is given up */
+	TRIES_MAX = 1000, /* false block magics in one file before the rest is skipped */
 	DAMAGE_BYTES = 2048,
 };
 
@@ -31,7 +31,7 @@ struct spw_history_reader {
 	const u8 *ticks_end;
 	u32 tries;
 	u32 version; /* of the segment's format */
-	bool lost;   /* no policy or no full record yet: ticks mean nothing */
+	bool lost;   /* no policy or full record yet: ticks cannot be decoded */
 	bool begins;
 	bool gap;
 	struct spw_history_policy policy;
@@ -88,7 +88,7 @@ static int load(struct spw_history_reader *reader, const char *path)
 	return 0;
 }
 
-/* Returns 0, or -EINVAL: it is no history of this version. */
+/* Returns 0, or -EINVAL: not a history of this version. */
 static int check_file(struct spw_history_reader *reader)
 {
 	struct spw_history_file head;
@@ -124,7 +124,7 @@ static bool block_at(struct spw_history_reader *reader, size_t at, struct spw_hi
 	       spw_history_check(block->kind, reader->bytes + at + sizeof(*block), block->bytes) == block->check;
 }
 
-/* The next block that is whole, at or behind where the reader stands. Returns false at the end. */
+/* Find the next valid block from the present position on. Returns false at the end. */
 static bool find_block(struct spw_history_reader *reader, struct spw_history_block *block)
 {
 	const u32 magic = SPW_BLOCK_MAGIC;
@@ -150,7 +150,7 @@ static bool find_block(struct spw_history_reader *reader, struct spw_history_blo
 	return false;
 }
 
-/* A segment that was begun because the one before was full repeats its policy, clocks and all: nothing begins then. */
+/* A segment after a full one repeats its policy with the same clocks: not a new beginning. */
 static void take_policy(struct spw_history_reader *reader, const u8 *bytes, u32 count)
 {
 	u64 now_ns = reader->policy.now_ns, wall_ns = reader->policy.wall_ns;
@@ -162,7 +162,7 @@ static void take_policy(struct spw_history_reader *reader, const u8 *bytes, u32 
 		note(reader, "a policy that cannot be understood at %zu", (size_t)(bytes - reader->bytes));
 }
 
-/* Returns false when the segment is read. */
+/* Returns false at the end of the segment. */
 static bool next_block(struct spw_history_reader *reader)
 {
 	struct spw_history_block block;
@@ -185,7 +185,7 @@ static bool next_block(struct spw_history_reader *reader)
 	return true;
 }
 
-/* Returns 1, or 0: there is no other. */
+/* Returns 1, or 0: no more segments. */
 static int next_segment(struct spw_history_reader *reader)
 {
 	char path[SPW_SEGMENT_PATH_MAX];
@@ -195,7 +195,7 @@ static int next_segment(struct spw_history_reader *reader)
 
 		spw_history_path(reader->path, reader->segments[reader->next_segment++], path);
 		err = load(reader, path);
-		if (err == -ENOENT) /* the oldest went while we read */
+		if (err == -ENOENT) /* it was removed meanwhile, being the oldest */
 			continue;
 		reader->policy_known = false;
 		if (err)

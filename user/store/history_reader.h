@@ -15,7 +15,7 @@ struct spw_history_reader;
  */
 int spw_history_read(const char *path, struct spw_history_reader **reader, char message[SPW_MESSAGE_MAX]);
 
-/* One tick as it was read; borrowed until the next call. */
+/* One tick, valid until the next call. */
 struct spw_history_tick {
 	const struct spw_record *record;
 	const struct spw_named_policy *policy;
@@ -29,12 +29,12 @@ struct spw_history_tick {
 };
 
 /**
- * spw_history_next() - the next tick. Bounded memory, whatever the file holds.
- * Returns 1, 0 (the end), or -errno (a file cannot be read; what is merely damaged is passed over, see _damage()).
+ * spw_history_next() - the next tick. Memory is bounded whatever the file holds.
+ * Returns 1, 0 (the end), or -errno (a file cannot be read). Damage is skipped, see spw_history_damage().
  */
 int spw_history_next(struct spw_history_reader *reader, struct spw_history_tick *tick);
 
-/** spw_history_damage() - what was passed over, a line each; "": nothing. */
+/** spw_history_damage() - what was skipped, one line each; "": nothing. */
 const char *spw_history_damage(const struct spw_history_reader *reader);
 void spw_history_read_end(struct spw_history_reader *reader);
 

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What was learned, on disk. */
 #include "learned.h"
 
 #include <errno.h>
@@ -40,12 +39,11 @@ static void get_services(const json_t *services, struct spw_learned_all *all, ch
 		bool right = get_number(value, "capacity_per_s", &learned.capacity_per_s) &&
 			     get_number(value, "served_peak_per_s", &learned.served_peak_per_s) &&
 			     get_number(value, "idle_wait_ns", &learned.idle_wait_ns) &&
-			     (!json_object_get(value, "reads_per_work") || /* former versions don't have it */
+			     (!json_object_get(value, "reads_per_work") || /* missing in files of earlier versions */
 			      get_number(value, "reads_per_work", &learned.reads_per_work)) &&
 			     spw_learned_check(&learned) && strlen(name) < SPW_NAME_MAX;
 
-		/* No more than was ever seen: a number that was pushed up by hand or by damage shall not open the
-		 * gates. */
+		/* At most the peak that was seen: a wrong number in the file must not admit everything. */
 		if (right && learned.served_peak_per_s > 0 && learned.capacity_per_s > 2 * learned.served_peak_per_s)
 			learned.capacity_per_s = 2 * learned.served_peak_per_s;
 		if (!right || all->count == SPW_SERVICES_MAX) {
@@ -61,7 +59,7 @@ static void get_services(const json_t *services, struct spw_learned_all *all, ch
 			 left_out);
 }
 
-/* Returns why the text is none of ours; NULL: it is, and was taken. */
+/* Returns why the text is not a valid file; NULL: it was read into @all. */
 static const char *take(const char *text, size_t bytes, struct spw_learned_all *all, char *message)
 {
 	json_t *object = json_loadb(text, bytes, JSON_REJECT_DUPLICATES, NULL);

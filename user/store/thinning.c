@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Thinning a segment of the history. */
 #include "thinning.h"
 
 #include <errno.h>
@@ -17,7 +16,7 @@
 
 enum {
 	TICKS_A_STEP = 50,
-	KEEP_EACH = 5, /* tenths of a second: still less than the second behind which a gap is no load */
+	KEEP_EACH = 5, /* half a second of ticks; a gap of a second would interrupt rates */
 	CHANGES_MAX = 2048,
 	BLOCK_BYTES = 64 << 10,
 };
@@ -58,7 +57,7 @@ void spw_thinning_change(struct spw_thinning *thinning, u64 at_ns)
 {
 	if (!thinning)
 		return;
-	/* Too many to remember: the last place stands for all that come, so that nothing behind it is thinned. */
+	/* Too many to remember: reuse the last place; ticks near the change that was there may be thinned. */
 	if (thinning->changes_count == CHANGES_MAX)
 		thinning->changes_count--;
 	thinning->changes[thinning->changes_count++] = at_ns;
@@ -118,7 +117,7 @@ out:
 	return err;
 }
 
-/* Each block begins in full: they are large, so that this costs next to nothing. */
+/* Each block begins with a full record; blocks are large, so the overhead is small. */
 static int put_record(struct spw_thinning *thinning, const struct spw_history_tick *tick)
 {
 	const struct spw_policy *core = &tick->policy->policy;
@@ -158,7 +157,7 @@ static int start(struct spw_thinning *thinning)
 	return write(thinning->fd, &head, sizeof(head)) == sizeof(head) ? 0 : -ENOSPC;
 }
 
-/* A segment that is damaged stays as it is: whoever looks at it shall see all that is left. */
+/* Leave a damaged segment as it is, for whoever examines it. */
 static int finish(struct spw_thinning *thinning)
 {
 	int err = *spw_history_damage(thinning->reader) ? -EINVAL : write_out(thinning);
@@ -173,7 +172,7 @@ bool spw_thinning_step(struct spw_thinning *thinning, u64 now_ns)
 	struct spw_history_tick tick;
 	int got = 1;
 
-	/* What happens within the time that counts as near belongs to the end of the segment. */
+	/* Wait until no later level change can be near the end of the segment. */
 	if (now_ns - thinning->closed_ns <= SPW_THINNING_NEAR_NS)
 		return true;
 	if (!thinning->reader)
@@ -202,7 +201,7 @@ void spw_thinning_end(struct spw_thinning *thinning)
 		return;
 	if (thinning->fd >= 0) {
 		close(thinning->fd);
-		unlink(thinning->unfinished); /* after finish() it has another name */
+		unlink(thinning->unfinished); /* fails after finish(), which has renamed it */
 	}
 	spw_history_read_end(thinning->reader);
 	free(thinning->block);

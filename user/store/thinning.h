@@ -1,34 +1,34 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Thinning a segment of the history that is full: a few ticks at a time, into a file beside it that takes its place at
- * the end. Called by history.c alone; an error leaves the segment as it was.
+ * Thin a full segment of the history (history.h), a few ticks at a time, into a temporary file that replaces it at the
+ * end. After an error the segment is as it was. Called by history.c.
  */
-#ifndef SPW_IO_THINNING_H
-#define SPW_IO_THINNING_H
+#ifndef SPW_STORE_THINNING_H
+#define SPW_STORE_THINNING_H
 
 #include "maps/types.h"
 
-#define SPW_THINNING_NEAR_NS 60000000000ull /* nothing is thinned so near to a change of the level */
+#define SPW_THINNING_NEAR_NS 60000000000ull /* no tick this close to a change of the level is left out */
 
 struct spw_thinning;
 
 /**
- * spw_thinning_begin() - of the segment at @path, which was closed at @now_ns.
+ * spw_thinning_begin() - begin to thin the segment at @path, closed at @now_ns.
  * @changes: when the level changed in it and before
- * NULL: not now, which does no harm.
+ * Returns NULL if it cannot be thinned now, which is harmless.
  */
 struct spw_thinning *spw_thinning_begin(const char *path, const u64 *changes, u32 changes_count, u64 now_ns);
 
-/** spw_thinning_change() - the level changed again; matters for the end of the segment. NULL: no-op. */
+/** spw_thinning_change() - the level changed again, perhaps near the end of the segment. NULL: no-op. */
 void spw_thinning_change(struct spw_thinning *thinning, u64 at_ns);
 
-/** spw_thinning_step() - go on for a fraction of a millisecond. Returns false: done, or given up. */
+/** spw_thinning_step() - work for a fraction of a millisecond. Returns false: done, or given up. */
 bool spw_thinning_step(struct spw_thinning *thinning, u64 now_ns);
 
-/** spw_thinning_end() - free; what is not done is left undone. NULL: no-op. */
+/** spw_thinning_end() - free; an unfinished file is removed. NULL: no-op. */
 void spw_thinning_end(struct spw_thinning *thinning);
 
-/** spw_thinning_clean() - remove what a run that was killed has left. */
+/** spw_thinning_clean() - remove the temporary file of a run that was killed. */
 void spw_thinning_clean(const char *state_dir);
 
 #endif
