@@ -12,7 +12,8 @@
 #include <cmocka.h>
 
 #include "user/core/words.h"
-#include "user/view/parts.h"
+#include "user/view/text.h"
+#include "user/view/numbers.h"
 #include "user/view/talkers.h"
 #include "user/view/governance.h"
 #include "user/view/view.h"

@@ -14,7 +14,7 @@
 #include "base/cleanup.h"
 #include "store/events.h"
 #include "view/drop.h"
-#include "view/parts.h"
+#include "view/text.h"
 #include "cmd.h"
 #include "drops.h"
 

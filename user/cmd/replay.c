@@ -10,7 +10,7 @@
 #include "base/cleanup.h"
 #include "store/events.h"
 #include "store/history_reader.h"
-#include "view/parts.h"
+#include "view/numbers.h"
 #include "cmd.h"
 
 #define NS_PER_S 1000000000ull

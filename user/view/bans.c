@@ -2,7 +2,9 @@
 /* Entries of one list: time left, exact counts, note. Called by `list show`. */
 #include <string.h>
 
-#include "parts.h"
+#include "json.h"
+#include "numbers.h"
+#include "text.h"
 
 void spw_view_bans(FILE *out, const struct spw_ban_view *entries, size_t count)
 {

@@ -8,7 +8,10 @@
 
 #include "maps/sample.h"
 #include "store/events.h"
-#include "parts.h"
+#include "json.h"
+#include "numbers.h"
+#include "packet.h"
+#include "text.h"
 
 static json_t *header_json(const struct spw_drop_view *drop)
 {

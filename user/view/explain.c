@@ -9,6 +9,9 @@
 
 #include "core/control/rules.h"
 #include "core/words.h"
+#include "numbers.h"
+#include "row.h"
+#include "text.h"
 
 #define LABEL	     "  %-11s"
 #define NS_PER_S     1000000000ull

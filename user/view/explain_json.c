@@ -5,6 +5,7 @@
 #include "core/control/rules.h"
 #include "core/words.h"
 #include "explain.h"
+#include "json.h"
 #include "reason.h"
 
 static json_t *moment(u64 wall_ns)

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* The limits of a class, for `check` and `status`. */
+#include "limits.h"
+
 #include <string.h>
 
 #include "core/words.h"
-#include "parts.h"
+#include "json.h"
+#include "numbers.h"
 
 static const char *rate_text(const struct spw_rate *rate, u32 kind, char text[SPW_SHORT_TEXT])
 {

@@ -4,7 +4,10 @@
 #include <string.h>
 
 #include "core/words.h"
-#include "parts.h"
+#include "json.h"
+#include "numbers.h"
+#include "state.h"
+#include "text.h"
 
 #define NAME_COLUMNS_MIN 10
 #define NAME_COLUMNS_MAX 24

@@ -5,7 +5,9 @@
  * labels are names out of the configuration and words out of core/words.h, so the number of series is bounded.
  */
 #include "core/words.h"
+#include "numbers.h"
 #include "page.h"
+#include "state.h"
 
 static const char *list_class(const struct spw_snapshot *snapshot, const struct spw_list_snapshot *list)
 {

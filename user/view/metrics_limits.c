@@ -3,10 +3,9 @@
  * Limits on the page that Prometheus scrapes: how full the meters are, how many sources that limits wrongly, and what
  * is fair now. What the limits refuse is in metrics.c, as the counters are pinned.
  */
-#include "limiter.h"
-
 #include "config/policy.h"
 #include "core/words.h"
+#include "limiter.h"
 #include "page.h"
 
 static const char *const rows[SPW_ROWS] = {"0", "1"};

@@ -3,9 +3,27 @@
  * One packet and its judgement, as `simulate` and `events --drops` show it. The keys of the JSON and their order are an
  * interface.
  */
+#include "packet.h"
+
 #include "core/table/prefix.h"
 #include "core/words.h"
-#include "parts.h"
+#include "json.h"
+#include "numbers.h"
+#include "text.h"
+
+const char *spw_protocol_text(u32 protocol, char text[SPW_SHORT_TEXT])
+{
+	static const struct {
+		u32 number;
+		const char *name;
+	} known[] = {{1, "icmp"}, {6, "tcp"}, {17, "udp"}, {58, "icmp6"}};
+
+	snprintf(text, SPW_SHORT_TEXT, "%u", protocol);
+	for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++)
+		if (known[i].number == protocol)
+			snprintf(text, SPW_SHORT_TEXT, "%s", known[i].name);
+	return text;
+}
 
 /* For a frame too short to be run through the program. */
 static const struct spw_trace nothing = {

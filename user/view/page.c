@@ -2,6 +2,8 @@
 /* See page.h. */
 #include "page.h"
 
+#include "text.h"
+
 void spw_page_series(struct spw_page *page, const char *suffix, const struct spw_label *labels)
 {
 	const struct spw_family *family = page->family;

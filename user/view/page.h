@@ -6,9 +6,10 @@
 #ifndef SPW_VIEW_PAGE_H
 #define SPW_VIEW_PAGE_H
 
+#include <stdbool.h>
 #include <stdio.h>
 
-#include "parts.h"
+#include "maps/types.h"
 
 struct spw_label {
 	const char *name;

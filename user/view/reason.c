@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Why the level is what it is, in one sentence with its arithmetic. Called by explain.c, and for log, events and hooks.
  */
+#include "reason.h"
+
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/words.h"
-#include "reason.h"
+#include "numbers.h"
+#include "text.h"
 
 #define ROUNDING 0.5
 

@@ -3,8 +3,10 @@
 #ifndef SPW_VIEW_REASON_H
 #define SPW_VIEW_REASON_H
 
+#include <stdio.h>
+
 #include "config/policy.h"
-#include "parts.h"
+#include "numbers.h"
 
 /**
  * spw_reason() - why the level is what it is: "shop: demand 5,200/s exceeds budget 950/s by 4,250/s; unknown and

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "text.h"
+
 int spw_screen_begin(struct spw_screen *screen, u32 columns)
 {
 	*screen = (struct spw_screen){.columns = columns};

@@ -6,7 +6,7 @@
 #ifndef SPW_VIEW_SCREEN_H
 #define SPW_VIEW_SCREEN_H
 
-#include "parts.h"
+#include "text.h"
 
 #define SPW_SCREEN_RUNS 1024
 #define SPW_PLAIN	(-1) /* in place of an enum spw_colour_name */

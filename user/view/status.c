@@ -7,7 +7,12 @@
 #include <string.h>
 
 #include "core/words.h"
-#include "parts.h"
+#include "json.h"
+#include "limits.h"
+#include "numbers.h"
+#include "row.h"
+#include "state.h"
+#include "text.h"
 
 #define NAME_COLUMNS_MIN  10
 #define NAME_COLUMNS_MAX  24

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/words.h"
+#include "json.h"
 #include "page.h"
 
 static const char *const orders[SPW_TALKER_ORDERS] = {

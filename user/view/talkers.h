@@ -3,13 +3,15 @@
 #ifndef SPW_VIEW_TALKERS_H
 #define SPW_VIEW_TALKERS_H
 
+#include <jansson.h>
+#include <stdio.h>
+
 #include "config/policy.h"
 #include "core/control/facts.h"
 #include "core/talkers/sampling.h"
 #include "core/talkers/source_kind.h"
 #include "core/talkers/talkers.h"
 #include "kernel/registry.h"
-#include "parts.h"
 
 struct spw_talkers_view {
 	const struct spw_talkers *talkers;

@@ -6,7 +6,11 @@
 #include <string.h>
 
 #include "core/words.h"
+#include "json.h"
+#include "numbers.h"
+#include "state.h"
 #include "talkers.h"
+#include "text.h"
 
 enum {
 	NAME_COLUMNS = 14,
