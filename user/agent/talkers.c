@@ -9,6 +9,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "bpf/sample.h"
 #include "kernel/sample_ring.h"
 #include "kernel/snapshot_reader.h"
 #include "view/drop.h"
@@ -195,7 +196,7 @@ static void choose(struct talkers *talkers, double seconds)
 
 		if (seconds > 0)
 			spw_sampling_choose(&talkers->choices[verdict], drawn, seconds);
-		lease_set_sampling(talkers->lease, verdict, (u8)(32 - talkers->choices[verdict].shift));
+		lease_set_sampling(talkers->lease, verdict, spw_sample_bits(talkers->choices[verdict].shift));
 	}
 	*before = sum;
 }

@@ -4,7 +4,7 @@
  * whatever clock the facts carry. Called by the agent each tick, by `replay` over a recorded history and by the sim
  * ring.
  *
- *   facts -> rates -> capacity -> budget -> level -> shares -> decision -> plan (orders for the datapath)
+ *   facts -> rates -> capacity -> budget -> level -> shares -> decision -> plan (admission parameters for the datapath)
  *
  * The numbered rules stand in decide.c and are named in the decision (spw_decision.rule).
  */
@@ -56,12 +56,12 @@ void spw_decide(struct spw_memory *memory, const struct spw_policy *policy, cons
 		const struct spw_facts *facts, struct spw_decision *decision);
 
 /**
- * spw_plan() - a decision as orders for the datapath.
+ * spw_plan() - a decision as admission parameters for the datapath.
  * @jiffies_per_second: of this kernel
  * @salt: of the places; the same over reloads and restarts, so that nobody's place is dealt anew
- * @orders: SPW_SERVICES_MAX + 1, by service identity; filled in whole, those without a budget with zero cost
+ * @all: SPW_SERVICES_MAX + 1, by service identity; filled in whole, those without a budget with zero cost
  */
 void spw_plan(const struct spw_policy *policy, const struct spw_decision *decision, u32 jiffies_per_second, u64 salt,
-	      struct spw_service_admission *orders);
+	      struct spw_service_admission *all);
 
 #endif

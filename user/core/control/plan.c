@@ -93,9 +93,9 @@ static void plan_classes(const struct spw_policy *policy, const struct spw_servi
 }
 
 void spw_plan(const struct spw_policy *policy, const struct spw_decision *decision, u32 jiffies_per_second, u64 salt,
-	      struct spw_service_admission *orders)
+	      struct spw_service_admission *all)
 {
-	memset(orders, 0, sizeof(*orders) * (SPW_SERVICES_MAX + 1));
+	memset(all, 0, sizeof(*all) * (SPW_SERVICES_MAX + 1));
 	for (u32 i = 0; i < decision->services_count && i < policy->services_count; i++) {
 		const struct spw_service_decision *now = &decision->services[i];
 		u8 id = policy->services[i].id;
@@ -104,7 +104,7 @@ void spw_plan(const struct spw_policy *policy, const struct spw_decision *decisi
 
 		if (!(now->budget_per_s > 0) || id > SPW_SERVICES_MAX)
 			continue;
-		admission = &orders[id];
+		admission = &all[id];
 		interval = (double)as_ticks(ticks_of(1 / now->budget_per_s, jiffies_per_second));
 		admission->interval_ticks = (u64)interval;
 		admission->stay_jiffies = (u64)((double)policy->stay_ns / SECOND_NS * jiffies_per_second);
