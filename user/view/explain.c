@@ -86,8 +86,8 @@ static void put_outlook(FILE *out, const struct spw_explanation *explanation)
 		return;
 	}
 	if (override && (override->least > SPW_GREEN || override->most < SPW_RED))
-		fprintf(out, "An operator, or an expected step of demand, keeps it between %s and %s.\n", spw_level_name(override->least),
-			spw_level_name(override->most));
+		fprintf(out, "An operator, or an expected step of demand, keeps it between %s and %s.\n",
+			spw_level_name(override->least), spw_level_name(override->most));
 	if (decision->level == SPW_GREEN || (override && override->least >= decision->level))
 		return;
 	fprintf(out, "It goes down to %s", spw_level_name(decision->level - 1u));
