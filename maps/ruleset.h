@@ -7,7 +7,7 @@
  *   identity      magic, layout, generation, sizes
  *   services      which port belongs to which service, and what new work is there
  *   slots         what a leaf of the table means: list, class, levels of the cut
- *   list_slots    the same for what names a list and no leaf: entries (entry.h)
+ *   list_slots    the same for what names a list and no leaf: bans (ban.h)
  *   root4, root6  the first 16 bits of the source, one entry each
  *   units         the rest of the table, in cache lines of 64 bytes: fans and lines
  *

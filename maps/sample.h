@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Samples: one packet in N with its judgement and the first bytes of its frame, from the datapath to the agent, through
- * the ring buffer `samples`. Who is heaviest is estimated from them (user/core/talkers.h), and the drops among them
+ * the ring buffer `samples`. Who is heaviest is estimated from them (user/core/talkers/talkers.h), and the drops among them
  * are what `events --drops` and `capture` show. Exact counts are elsewhere (counters.h).
  *
  * Addresses and ports are not told: the agent parses the bytes with the very code that the datapath did (bpf/parse.h),

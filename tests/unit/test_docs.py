@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""What the documents say about the tree: faults that tests cite, files and targets that are named."""
+"""What documents and comments say about the tree: faults that tests cite, files, names and targets that they cite."""
 import re
 import subprocess
 import sys
@@ -29,6 +29,38 @@ def test_files(tap):
         tap.equal(missing, [], f"{page.relative_to(ROOT)}: the files that it names are there")
 
 
+def cited(text):
+    """Files (by a suffix), and names of the product and functions that a comment or a page cites; no placeholders."""
+    files = re.findall(r"(?<![\w./*<:-])[\w./-]*\w\.(?:c|h|py|md)\b(?![\w(/])", text)
+    names = re.findall(r"\b(?:spw|SPW)_\w*[A-Za-z0-9]\b(?!_?\*)", text)
+    functions = re.findall(r"(?<![\w.>-])([a-z]\w+_\w+)\(\)", text)
+    return [cite for cite in files + names + functions if not re.search(r"NAME|^[abx]\.[ch]$|^linux/", cite)]
+
+
+def parted(source):
+    """(code, comments) of a C source."""
+    token = re.compile(r"""("(?:\\.|[^"\\\n])*")|(/\*.*?\*/|//[^\n]*)""", re.S)
+    comments = [match[2] for match in token.finditer(source) if match[2]]
+    return token.sub(lambda match: match[1] or " ", source), "\n".join(comments)
+
+
+def test_citations(tap):
+    """A file is cited by the end of its path; a name of the product or a function is cited as code has it."""
+    outside = {"pcap.h", "dev_valid_name"}  # of libpcap, of the kernel
+    files = [path for top in ("user", "bpf", "maps", "tests", "vmlinux", "docs", "packaging")
+             for path in (ROOT / top).rglob("*")]
+    places = [f"/{path.relative_to(ROOT)}" for path in [*files, *PAGES]]
+    texts, words = {page: page.read_text() for page in PAGES}, set()
+    for path in files:
+        if path.suffix in (".c", ".h"):
+            code, texts[path] = parted(path.read_text())
+            words.update(re.findall(r"\w+", code))
+    missing = [f"{path.relative_to(ROOT)}: {cite}" for path, text in texts.items() for cite in cited(text)
+               if cite not in words | outside and not any(place.endswith(f"/{cite}") for place in places)]
+    tap.ok(len(texts) > 200, "the comments are found", len(texts))
+    tap.equal(missing, [], "comments and pages cite only files and names that are there")
+
+
 def test_targets(tap):
     known = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.M))
     for page in PAGES:
@@ -48,7 +80,7 @@ def test_metrics(tap):
 
 def main():
     tap = Tap()
-    for test in (test_faults, test_files, test_targets, test_metrics):
+    for test in (test_faults, test_files, test_citations, test_targets, test_metrics):
         tap.run(test)
     tap.done()
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* The meters of limits as the agent sees them, and their part of the page of /metrics. */
-#ifndef SPW_VIEW_LIMITING_H
-#define SPW_VIEW_LIMITING_H
+#ifndef SPW_VIEW_LIMITER_H
+#define SPW_VIEW_LIMITER_H
 
 #include <stdio.h>
 

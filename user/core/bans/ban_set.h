@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The agent's own table of entries and holes (maps/entry.h): what stands in the map, without notes and counters, found
- * by prefix and walked by index. And the filter in front of the map, made from it. Pure: no map, no clock; io/entries.c
- * writes what comes out, agent/entries.c says when.
+ * The agent's own table of bans and holes (maps/ban.h): what is in the map, without notes and counters, found by prefix
+ * and walked by index. And the filter in front of the map, made from it. Pure: no map, no clock; agent/ban_table.c
+ * writes what comes out through kernel/ban_maps.h, agent/bans.c says when.
  */
-#ifndef SPW_CORE_ENTRY_SET_H
-#define SPW_CORE_ENTRY_SET_H
+#ifndef SPW_CORE_BAN_SET_H
+#define SPW_CORE_BAN_SET_H
 
 #include <stddef.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * A tick as the history keeps it: what was known, what an operator wished, what was decided; and its compact form,
- * which is made of differences to the record before. Called by io/history.c; pure.
+ * which is made of differences to the record before. Called by user/store; pure.
  *
  * FORM. The fields of a record stand in one fixed order (walk() of record.c; only as many classes and services as the
  * policy has). Whole numbers count as the difference to the field before, zigzag-coded; those of the decision, other

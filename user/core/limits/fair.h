@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Fair share: of a class that gets less than it asks for, how much one source may have so that the heaviest give way
- * first. Pure; called by the agent for classes with `fair: true` (user/agent/limiting.c) and by the tests.
+ * first. Pure; called by the agent for classes with `fair: true` (user/agent/limiter.c) and by the tests.
  *
  * Max-min fairness by water-filling (Bertsekas, Gallager: "Data Networks", 1992, section 6.5.2): everybody gets what
  * he asks for up to one common level, which is as high as the budget allows. So nobody below it is limited, and whoever

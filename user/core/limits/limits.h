@@ -26,7 +26,7 @@ struct spw_rate {
 /* The limits of a class, from the configuration. */
 struct spw_class_rates {
 	u8 id;		     /* identity */
-	bool fair;	     /* its sources share what it is given (core/fair.h) */
+	bool fair;	     /* its sources share what it is given (fair.h) */
 	u8 from[SPW_SCOPES]; /* level from which the limits of a scope hold; SPW_LEVEL_NEVER */
 	struct spw_rate rates[SPW_SCOPES][SPW_KINDS];
 };

@@ -45,7 +45,7 @@ struct spw_ruleset_class {
 	u8 shed_from;
 	u8 cut_new_from;
 	u8 cut_all_from;
-	bool limited; /* it has limits (core/limits.h) */
+	bool limited; /* it has limits (core/limits/limits.h) */
 };
 
 /* Everything that a ruleset is made of. Classes stand highest priority first; the last one takes the rest. */
