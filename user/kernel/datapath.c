@@ -5,45 +5,14 @@
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "libbpf_log.h"
 #include "spillway.skel.h"
-
-/* For the message if loading fails: the verifier's last line, else libbpf's first warning. */
-static char libbpf_words[SPW_MESSAGE_MAX];
-static bool verifier_spoke;
-
-/* The line before the verifier's final statistics. */
-static void keep_verifier_words(char *log)
-{
-	char *end = strstr(log, "\nprocessed "), *line;
-
-	if (!end)
-		return;
-	*end = '\0';
-	line = strrchr(log, '\n');
-	snprintf(libbpf_words, sizeof(libbpf_words), "%s", line ? line + 1 : log);
-	verifier_spoke = true;
-}
-
-static int keep_words(enum libbpf_print_level level, const char *format, va_list arguments)
-{
-	_cleanup_free_ char *text = NULL;
-
-	if (level != LIBBPF_WARN || vasprintf(&text, format, arguments) < 0)
-		return 0;
-	if (strstr(text, "BEGIN PROG LOAD LOG"))
-		keep_verifier_words(text);
-	text[strcspn(text, "\n")] = '\0';
-	if (!*libbpf_words)
-		snprintf(libbpf_words, sizeof(libbpf_words), "%s", text);
-	return 0;
-}
 
 int spw_ruleset_map(const struct spw_ruleset *ruleset, size_t bytes)
 {
@@ -119,7 +88,7 @@ static int share_pins(struct spillway_bpf *skeleton, const struct spw_pins *pins
 
 static const char *what_to_do(int err)
 {
-	if (verifier_spoke)
+	if (spw_libbpf_verifier_refused())
 		return "; this kernel's verifier refuses the program: please report it, with the kernel's version";
 	if (err == -EPERM || err == -EACCES)
 		return "; this needs root, or CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON";
@@ -134,12 +103,11 @@ int spw_datapath_load(const struct spw_pins *pins, int ruleset_map, u32 units_ca
 		      struct spw_datapath *datapath, char message[SPW_MESSAGE_MAX])
 {
 	struct spillway_bpf *skeleton;
+	const char *words;
 	int err;
 
 	*datapath = (struct spw_datapath){.program_fd = -1, .ruleset_fd = -1, .published_fd = -1};
-	*libbpf_words = '\0';
-	verifier_spoke = false;
-	libbpf_set_print(keep_words);
+	spw_libbpf_listen();
 	skeleton = spillway_bpf__open();
 	if (!skeleton) {
 		err = -errno;
@@ -171,9 +139,9 @@ int spw_datapath_load(const struct spw_pins *pins, int ruleset_map, u32 units_ca
 		err = spw_datapath_publish(datapath, ruleset_map);
 	}
 	if (err) {
+		words = spw_libbpf_words();
 		snprintf(message, SPW_MESSAGE_MAX, "cannot load the program into the kernel: %s%s%.300s%s%s",
-			 strerror(-err), *libbpf_words ? " (" : "", libbpf_words, *libbpf_words ? ")" : "",
-			 what_to_do(err));
+			 strerror(-err), *words ? " (" : "", words, *words ? ")" : "", what_to_do(err));
 		spillway_bpf__destroy(skeleton);
 		*datapath = (struct spw_datapath){.program_fd = -1, .ruleset_fd = -1, .published_fd = -1};
 	}

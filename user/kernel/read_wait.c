@@ -6,11 +6,11 @@
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "libbpf_log.h"
 #include "signals.skel.h"
 #include "core/control/tally.h"
 
@@ -51,32 +51,6 @@ static const struct source pages_source = {"answer_pages_fentry", "do_tcp_sendpa
 
 /* Needed in any case. */
 static const char *const tracepoints[] = {"tcp_rcv_space_adjust", "tcp_destroy_sock"};
-
-/* What libbpf had to say: the verifier's last word, else its first complaint. */
-static char libbpf_words[256];
-static bool verifier_spoke;
-
-static int keep_words(enum libbpf_print_level level, const char *format, va_list arguments)
-{
-	_cleanup_free_ char *text = NULL;
-	const char *line;
-	char *end;
-
-	/* That the limit of locked memory stays matters before 5.11 only. */
-	if (level != LIBBPF_WARN || strstr(format, "Failed to bump") || vasprintf(&text, format, arguments) < 0)
-		return 0;
-	end = strstr(text, "\nprocessed ");
-	if (strstr(text, "BEGIN PROG LOAD LOG") && end) {
-		*end = '\0';
-		line = strrchr(text, '\n');
-		snprintf(libbpf_words, sizeof(libbpf_words), "%s", line ? line + 1 : text);
-		verifier_spoke = true;
-	} else if (!*libbpf_words) {
-		snprintf(libbpf_words, sizeof(libbpf_words), "%s", text);
-		libbpf_words[strcspn(libbpf_words, "\n")] = '\0';
-	}
-	return 0;
-}
 
 static void say(char about[512], const char *name, const char *what)
 {
@@ -157,15 +131,14 @@ static bool try_source(const struct btf *kernel, const struct source *ready, con
 		say(about, source->about, "this kernel has none");
 		return false;
 	}
-	*libbpf_words = '\0';
-	verifier_spoke = false;
+	spw_libbpf_listen();
 	err = load_with(kernel, ready, answer, loaded);
 	if (!err)
 		snprintf(about, 512, "%s", source->about);
-	else if (!verifier_spoke && (err == -EPERM || err == -EACCES))
+	else if (!spw_libbpf_verifier_refused() && (err == -EPERM || err == -EACCES))
 		say(about, source->about, "not permitted; it takes root, or CAP_BPF and CAP_PERFMON");
 	else
-		say(about, source->about, *libbpf_words ? libbpf_words : strerror(-err));
+		say(about, source->about, *spw_libbpf_words() ? spw_libbpf_words() : strerror(-err));
 	return !err;
 }
 
@@ -200,7 +173,6 @@ static void try_sources(struct spw_read_wait *wait, const struct btf *kernel)
 int spw_read_wait_open(struct spw_read_wait **opened)
 {
 	struct spw_read_wait *wait = calloc(1, sizeof(*wait));
-	libbpf_print_fn_t print;
 	struct btf *kernel;
 
 	if (!wait)
@@ -212,7 +184,7 @@ int spw_read_wait_open(struct spw_read_wait **opened)
 		free(wait);
 		return -ENOMEM;
 	}
-	print = libbpf_set_print(keep_words);
+	spw_libbpf_listen();
 	kernel = btf__load_vmlinux_btf();
 	if (libbpf_get_error(kernel)) {
 		say(wait->about, "kernel types", "none at /sys/kernel/btf/vmlinux (CONFIG_DEBUG_INFO_BTF)");
@@ -221,7 +193,6 @@ int spw_read_wait_open(struct spw_read_wait **opened)
 		try_sources(wait, kernel);
 	}
 	btf__free(kernel);
-	libbpf_set_print(print);
 	*opened = wait;
 	return 0;
 }
