@@ -152,7 +152,7 @@ $(BUILD)/layers.stamp: $(OBJ) $(BUILD)/sources tests/layers
 	$(say) LAYERS user
 	$(Q)tests/layers $(OBJ)
 	$(Q)touch $@
-## layers   check which folder includes which, that no files form a circle, and who calls libbpf and sockets
+## layers   check who may include and call what, that no files form a circle, and that shared names are used
 layers: $(BUILD)/layers.stamp
 
 SAN_CC = $(CC) $(CFLAGS) $(SAN)

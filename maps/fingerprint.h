@@ -27,7 +27,6 @@
 #define SPW_FINGERPRINT_BITS 16
 
 #define SPW_LANE_BITS	   16
-#define SPW_LANES	   4
 #define SPW_LANE_SYN	   0x4000u
 #define SPW_LANE_SYN_MASK  0x3fffu
 #define SPW_LANE_QUIC	   0x8000u

@@ -40,7 +40,7 @@ static void print_waits(const char *name, bool present, const u64 *waits)
 	printf("%s", present ? "}" : "");
 }
 
-static void print_service(const struct watch *watch, u32 index)
+static void print_service(const struct watch *watch, const struct spw_signal_note *notes, u32 index)
 {
 	const struct spw_service_facts *service = &watch->facts.services[index];
 
@@ -58,17 +58,15 @@ static void print_service(const struct watch *watch, u32 index)
 	else
 		printf(",\"queue\":null,");
 	print_reading("probe", service->probe);
-	printf(",\"about\":[\"%s\",\"%s\",\"%s\",\"%s\"]}",
-	       spw_signals_about(watch->signals, index, SPW_SIGNAL_READ_WAIT),
-	       spw_signals_about(watch->signals, index, SPW_SIGNAL_ACCEPT_QUEUE),
-	       spw_signals_about(watch->signals, index, SPW_SIGNAL_PROBE),
-	       spw_signals_about(watch->signals, index, SPW_SIGNAL_ANSWER_WAIT));
+	printf(",\"about\":[\"%s\",\"%s\",\"%s\",\"%s\"]}", notes[SPW_SIGNAL_READ_WAIT].text,
+	       notes[SPW_SIGNAL_ACCEPT_QUEUE].text, notes[SPW_SIGNAL_PROBE].text, notes[SPW_SIGNAL_ANSWER_WAIT].text);
 }
 
 static int on_tick(sd_event_source *source, uint64_t usec, void *context)
 {
 	static const char *const names[] = {"cpu",     "softirq", "softnet_drops", "overflows",
 					    "psi_cpu", "psi_io",  "psi_memory"};
+	static struct spw_signal_notes notes;
 	struct watch *watch = context;
 	u64 before_ns = spw_monotonic_ns();
 
@@ -80,10 +78,11 @@ static int on_tick(sd_event_source *source, uint64_t usec, void *context)
 		printf("%s", i ? "," : "");
 		print_reading(names[i], watch->facts.host[i]);
 	}
+	spw_signals_notes(watch->signals, &watch->facts, &notes);
 	printf("},\"services\":[");
 	for (u32 i = 0; i < watch->facts.services_count; i++) {
 		printf("%s", i ? "," : "");
-		print_service(watch, i);
+		print_service(watch, notes.services[i], i);
 	}
 	printf("]}\n");
 	fflush(stdout);

@@ -236,11 +236,11 @@ static void the_whole_text(void **state)
 		"\n"
 		"last changes\n"
 		"  22:09:10  orange -> red: because\n";
-	struct spw_change change = {.wall_ns = (1700000000 - 250) * S,
-				    .level = SPW_RED,
-				    .former = SPW_ORANGE,
-				    .rule = 5,
-				    .reason = "because"};
+	struct spw_level_change change = {.wall_ns = (1700000000 - 250) * S,
+					  .level = SPW_RED,
+					  .former = SPW_ORANGE,
+					  .rule = 5,
+					  .reason = "because"};
 	char *whole;
 
 	(void)state;
@@ -331,7 +331,7 @@ static void changes_are_bounded(void **state)
 
 	(void)state;
 	for (u32 i = 0; i < 50; i++)
-		spw_changes_add(&changes, &(struct spw_change){.wall_ns = i});
+		spw_changes_add(&changes, &(struct spw_level_change){.wall_ns = i});
 	assert_int_equal(changes.count, SPW_CHANGES_KEPT);
 	assert_int_equal(changes.changes[0].wall_ns, 49);
 	assert_int_equal(changes.changes[SPW_CHANGES_KEPT - 1].wall_ns, 50 - SPW_CHANGES_KEPT);

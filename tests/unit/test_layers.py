@@ -41,13 +41,17 @@ class Copy:
         file.write_text(text)
         return lines
 
-    def with_call(self, source, symbol):
-        """Complaints when there is an object of @source that calls @symbol."""
+    def with_object(self, source, text, objects):
+        """Complaints when there is an object of @source, made of @text, beside @objects."""
         place = self.root / "objects" / Path(source).with_suffix(".o")
         place.parent.mkdir(parents=True, exist_ok=True)
-        subprocess.run(["gcc", "-x", "c", "-c", "-o", place, "-"], check=True, text=True,
-                       input=f"int {symbol}(void);\nint call(void);\nint call(void) {{ return {symbol}(); }}\n")
-        return self.complaints([*FEW, str(place.relative_to(self.root))])
+        subprocess.run(["gcc", "-x", "c", "-c", "-o", place, "-"], check=True, text=True, input=text)
+        return self.complaints([*objects, str(place.relative_to(self.root))])
+
+    def with_call(self, source, symbol):
+        """Complaints when there is an object of @source that calls @symbol."""
+        return self.with_object(
+            source, f"int {symbol}(void);\nint call(void);\nint call(void) {{ return {symbol}(); }}\n", FEW)
 
 
 def test_includes(tap, copy):
@@ -78,6 +82,21 @@ def test_calls(tap, copy):
         tap.equal(copy.with_call(source, symbol), [], f"{source} may call {symbol}()")
 
 
+def test_uncalled(tap, copy):
+    lines = copy.with_object("user/base/more.c", "int spw_more(void) { return 1; }", OBJECTS)
+    tap.ok(any("user/base/more.c: spw_more is used by no other file" in line for line in lines),
+           "a function that nobody else calls is told")
+    tap.equal(copy.with_object("user/base/more.c", "static int more(void) { return 1; }", OBJECTS), [],
+              "a static one is not")
+
+
+def test_tags(tap, copy):
+    header = copy.root / "user/base/more.h"
+    header.write_text("struct spw_control {\n\tint more;\n};\n")
+    tap.ok(any("spw_control" in line for line in copy.complaints()), "the name of a struct is given once")
+    header.unlink()
+
+
 def test_nothing(tap, copy):
     done = subprocess.run([ROOT / "tests/layers", *OBJECTS[:3]], cwd=copy.root, capture_output=True, text=True,
                           check=False)
@@ -94,7 +113,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         copy = Copy(folder)
         tap.equal(copy.complaints(OBJECTS), [], "the tree keeps its layers")
-        for test in (test_includes, test_circles, test_calls, test_nothing, test_page):
+        for test in (test_includes, test_circles, test_calls, test_uncalled, test_tags, test_nothing, test_page):
             tap.run(test, copy)
     tap.done()
 

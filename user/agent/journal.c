@@ -195,7 +195,7 @@ void journal_policy(struct journal *journal, const struct spw_named_policy *poli
 
 /* ---- a tick ---- */
 
-static void log_change(const struct spw_change *change, const struct spw_decision *decision)
+static void log_change(const struct spw_level_change *change, const struct spw_decision *decision)
 {
 	const struct spw_service_decision *service = &decision->services[decision->service % SPW_SERVICES_MAX];
 	const char *level = spw_level_name(change->level), *former = spw_level_name(change->former);
@@ -218,7 +218,7 @@ static void log_change(const struct spw_change *change, const struct spw_decisio
 	spw_log_fields(LOG_NOTICE, line, fields);
 }
 
-static json_t *change_fields(const struct spw_change *change, const struct spw_decision *decision, bool observing)
+static json_t *change_fields(const struct spw_level_change *change, const struct spw_decision *decision, bool observing)
 {
 	const struct spw_service_decision *service = &decision->services[decision->service % SPW_SERVICES_MAX];
 
@@ -236,10 +236,10 @@ static void tell_change(struct journal *journal, const struct journal_tick *tick
 	const struct spw_decision *decision = tick->decision;
 	const char *service = decision->service < decision->services_count ? tick->policy->services[decision->service]
 									   : "";
-	struct spw_change change = {.wall_ns = journal->wall_ns,
-				    .level = decision->level,
-				    .former = journal->level,
-				    .rule = decision->rule};
+	struct spw_level_change change = {.wall_ns = journal->wall_ns,
+					  .level = decision->level,
+					  .former = journal->level,
+					  .rule = decision->rule};
 	struct spw_hook_occasion occasion = {change.level, change.former, change.service, change.reason};
 
 	if (decision->pinned >= SPW_LEVELS)

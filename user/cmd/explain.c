@@ -43,7 +43,7 @@ struct ending {
 static void take_tick(struct ending *ending, const struct spw_history_tick *tick)
 {
 	const struct spw_decision *decision = &tick->record->decision;
-	struct spw_change change = {
+	struct spw_level_change change = {
 		.wall_ns = tick->wall_ns,
 		.level = decision->level,
 		.former = ending->record.decision.level,

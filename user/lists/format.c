@@ -37,7 +37,8 @@ static bool has_at(const char *bytes, size_t length, size_t at, const char *magi
 	return length >= at + magic_length && !memcmp(bytes + at, magic, magic_length);
 }
 
-const char *spw_content_problem(const char *bytes, size_t length)
+/* What a file is that cannot be a list, and what to do; NULL: nothing speaks against it. */
+static const char *content_problem(const char *bytes, size_t length)
 {
 	static const struct {
 		size_t at;
@@ -137,7 +138,8 @@ static enum spw_list_format tell_line(struct spw_lines *lines)
 	return spw_lines_trim(lines, &start, &end) && is_plain(lines, start, end) ? SPW_FORMAT_PLAIN : SPW_FORMATS;
 }
 
-enum spw_list_format spw_format_tell(const char *text, size_t length)
+/* JSON of all kinds is SPW_FORMAT_JSON_ARRAY here. */
+static enum spw_list_format tell_format(const char *text, size_t length)
 {
 	struct spw_diagnostics ignored = {0};
 	struct spw_lines lines;
@@ -161,7 +163,7 @@ int spw_list_parse(const char *text, size_t length, const char *file, const stru
 		[SPW_FORMAT_P2P] = spw_read_p2p,     [SPW_FORMAT_IPSET] = spw_read_ipset,
 		[SPW_FORMAT_NFT] = spw_read_nft,     [SPW_FORMAT_JSON_ARRAY] = spw_read_json,
 	};
-	const char *problem = spw_content_problem(text, length);
+	const char *problem = content_problem(text, length);
 	size_t before = list->count;
 	struct spw_lines lines;
 	int err, wrong;
@@ -172,7 +174,7 @@ int spw_list_parse(const char *text, size_t length, const char *file, const stru
 		spw_error(diagnostics, (struct spw_place){file, 0, 0}, "this cannot be read as a list: %s", problem);
 		return -EINVAL;
 	}
-	list->format = spw_format_tell(text, length);
+	list->format = tell_format(text, length);
 	spw_lines_start(&lines, text, length, file, diagnostics);
 	lines.list = list;
 	if (options)

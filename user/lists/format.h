@@ -1,17 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What a file is, by its content, and the readers of each format. Inside lists/ only.
+ * The readers of each format. Inside lists/ only.
  */
 #ifndef SPW_LISTS_FORMAT_H
 #define SPW_LISTS_FORMAT_H
 
 #include "lines.h"
-
-/** spw_content_problem() - what a file is that can be no list, and what to do; NULL: nothing is known against it. */
-const char *spw_content_problem(const char *bytes, size_t length);
-
-/** spw_format_tell() - the format of a text; JSON of all kinds is SPW_FORMAT_JSON_ARRAY here. */
-enum spw_list_format spw_format_tell(const char *text, size_t length);
 
 /* Readers. @lines stand before the first line, or are as after spw_lines_start(); each returns 0 or -errno. */
 int spw_read_plain(struct spw_lines *lines);

@@ -133,7 +133,8 @@ void spw_signals_read(struct spw_signals *signals, u64 now_ns, struct spw_facts 
 	}
 }
 
-const char *spw_signals_about(const struct spw_signals *signals, u32 service, enum spw_service_signal signal)
+/* Where a signal of a service comes from, or why it is absent. */
+static const char *about(const struct spw_signals *signals, u32 service, enum spw_service_signal signal)
 {
 	const char *no = signal == SPW_SIGNAL_PROBE ? NULL : no_sockets(signals, service);
 
@@ -156,11 +157,6 @@ const char *spw_signals_about(const struct spw_signals *signals, u32 service, en
 	}
 }
 
-const char *spw_signals_about_host(const struct spw_signals *signals, enum spw_host_signal signal)
-{
-	return spw_host_signals_about(signals->host, signal);
-}
-
 static struct spw_signal_note note(bool present, const char *text)
 {
 	return (struct spw_signal_note){.present = present, .text = text};
@@ -171,7 +167,7 @@ void spw_signals_notes(const struct spw_signals *signals, const struct spw_facts
 	memset(notes, 0, sizeof(*notes));
 	notes->services_count = facts->services_count;
 	for (u32 i = 0; i < SPW_HOST_SIGNALS; i++)
-		notes->host[i] = note(facts->host[i].present, spw_signals_about_host(signals, i));
+		notes->host[i] = note(facts->host[i].present, spw_host_signals_about(signals->host, i));
 	for (u32 i = 0; i < facts->services_count; i++) {
 		const struct spw_service_facts *service = &facts->services[i];
 		const bool present[SPW_SERVICE_SIGNALS] = {
@@ -182,7 +178,7 @@ void spw_signals_notes(const struct spw_signals *signals, const struct spw_facts
 		};
 
 		for (u32 signal = 0; signal < SPW_SERVICE_SIGNALS; signal++)
-			notes->services[i][signal] = note(present[signal], spw_signals_about(signals, i, signal));
+			notes->services[i][signal] = note(present[signal], about(signals, i, signal));
 	}
 }
 

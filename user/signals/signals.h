@@ -41,15 +41,6 @@ int spw_signals_follow(struct spw_signals *signals, const struct spw_config *con
 void spw_signals_read(struct spw_signals *signals, u64 now_ns, struct spw_facts *facts);
 
 /**
- * spw_signals_about() - where a signal of a service comes from ("tracepoint sk_data_ready"), or why it is absent.
- * @service: index. Never NULL; valid until the next call of this module.
- */
-const char *spw_signals_about(const struct spw_signals *signals, u32 service, enum spw_service_signal signal);
-
-/** spw_signals_about_host() - the same for a guard. */
-const char *spw_signals_about_host(const struct spw_signals *signals, enum spw_host_signal signal);
-
-/**
  * spw_signals_notes() - presence, source or reason of absence of every signal: for `explain`, `doctor` and events.
  * @facts: as spw_signals_read() has just filled them in
  * @notes: filled in whole; its texts are borrowed from @signals until the next call of this module

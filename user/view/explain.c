@@ -293,7 +293,7 @@ static void put_changes(FILE *out, const struct spw_explanation *explanation)
 		return;
 	fputs("\nlast changes\n", out);
 	for (u32 i = 0; i < changes->count; i++) {
-		const struct spw_change *change = &changes->changes[i];
+		const struct spw_level_change *change = &changes->changes[i];
 
 		fputs("  ", out);
 		put_clock(out, explanation, change->wall_ns);
@@ -319,7 +319,7 @@ void spw_view_explain(FILE *out, const struct spw_explanation *explanation, stru
 	put_changes(out, explanation);
 }
 
-void spw_changes_add(struct spw_changes *changes, const struct spw_change *change)
+void spw_changes_add(struct spw_changes *changes, const struct spw_level_change *change)
 {
 	if (changes->count < SPW_CHANGES_KEPT)
 		changes->count++;

@@ -12,7 +12,7 @@
 #include "view.h"
 
 /* A change of the level, as it was said when it came. */
-struct spw_change {
+struct spw_level_change {
 	u64 wall_ns; /* CLOCK_REALTIME */
 	u8 level;
 	u8 former;
@@ -26,11 +26,11 @@ struct spw_change {
 /* The newest first. */
 struct spw_changes {
 	u32 count;
-	struct spw_change changes[SPW_CHANGES_KEPT];
+	struct spw_level_change changes[SPW_CHANGES_KEPT];
 };
 
 /** spw_changes_add() - a change, in front; the oldest goes. */
-void spw_changes_add(struct spw_changes *changes, const struct spw_change *change);
+void spw_changes_add(struct spw_changes *changes, const struct spw_level_change *change);
 
 struct spw_explanation {
 	const struct spw_named_policy *policy;

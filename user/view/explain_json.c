@@ -150,7 +150,7 @@ static json_t *changes_json(const struct spw_changes *changes)
 	struct spw_json array = spw_json_array();
 
 	for (u32 i = 0; changes && i < changes->count; i++) {
-		const struct spw_change *change = &changes->changes[i];
+		const struct spw_level_change *change = &changes->changes[i];
 		struct spw_json object = spw_json_object();
 
 		spw_json_set(&object, "at", moment(change->wall_ns));

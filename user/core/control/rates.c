@@ -36,7 +36,8 @@ bool spw_reading_holds(const struct spw_reading *reading)
 	return reading->present && reading->value >= 0 && reading->value <= 1e15;
 }
 
-u64 spw_wait_quantile(const u64 *buckets, u64 total, double share)
+/* In ns; linear within a bucket. @share: 0 to 1. */
+static u64 wait_quantile(const u64 *buckets, u64 total, double share)
 {
 	double wanted = share * (double)total, seen = 0;
 
@@ -147,9 +148,9 @@ static bool take_reads(struct spw_rates_memory *memory, const struct spw_service
 	if (total)
 		memory->last_read_ns = now_ns;
 	rates->reads = (double)total;
-	rates->wait_p50_ns = spw_wait_quantile(waits, total, 0.5);
-	rates->wait_p90_ns = spw_wait_quantile(waits, total, 0.9);
-	rates->wait_p99_ns = spw_wait_quantile(waits, total, 0.99);
+	rates->wait_p50_ns = wait_quantile(waits, total, 0.5);
+	rates->wait_p90_ns = wait_quantile(waits, total, 0.9);
+	rates->wait_p99_ns = wait_quantile(waits, total, 0.99);
 	rates->wait_ns = total ? rates->wait_p50_ns : stalled_ns(memory, now, now_ns);
 	if (service->behind)
 		first = served_behind(memory, (double)total, first, !rates->backlogged && !memory->backlogged,

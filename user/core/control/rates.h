@@ -61,9 +61,6 @@ void spw_rates_take(struct spw_rates_memory *memory, const struct spw_service_po
 /** spw_rates_begin() - @facts are the first of a row: nothing before is comparable. */
 void spw_rates_begin(struct spw_rates_memory *memory, const struct spw_service_facts *facts, u64 now_ns);
 
-/** spw_wait_quantile() - of a histogram of @total reads, in ns; linear within a bucket. @share: 0 to 1. */
-u64 spw_wait_quantile(const u64 *buckets, u64 total, double share);
-
 /** spw_smooth() - one step of a first-order low pass; @time and @constant in seconds. */
 double spw_smooth(double before, double now, double time, double constant);
 
