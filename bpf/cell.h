@@ -54,7 +54,7 @@ SPW_INLINE u64 spw_cell_backlog(u64 cell, u64 now)
 }
 
 /* What a look at a set has found. */
-struct spw_place {
+struct spw_cell_place {
 	u64 seen;    /* the cell as it was read */
 	u64 backlog; /* of the source: no less than its own, multiple of SPW_CELL_UNIT */
 	u32 way;
@@ -68,7 +68,7 @@ struct spw_place {
  *
  * The three other ways are compared without branches: which of them is the smallest nobody can predict.
  */
-SPW_INLINE void spw_cell_find(const u64 *set, u64 hash, u64 now, struct spw_place *place)
+SPW_INLINE void spw_cell_find(const u64 *set, u64 hash, u64 now, struct spw_cell_place *place)
 {
 	u32 home = spw_cell_home(hash), way = home;
 	u64 tag = spw_cell_tag(hash), seen = *(const volatile u64 *)&set[home], least = spw_cell_backlog(seen, now);
@@ -108,7 +108,8 @@ SPW_INLINE void spw_cell_find(const u64 *set, u64 hash, u64 now, struct spw_plac
  * admit a unit too many. It is read again first, as a virtual CPU may have been descheduled since while others spent
  * the burst. If another CPU was faster with a locked one, the way is ahead of now, whoever's it is: the unit is added.
  */
-SPW_INLINE void spw_cell_charge(u64 *set, u64 hash, const struct spw_place *place, u64 now, u64 interval, u32 random)
+SPW_INLINE void spw_cell_charge(u64 *set, u64 hash, const struct spw_cell_place *place, u64 now, u64 interval,
+				u32 random)
 {
 	u64 *cell = &set[place->way & (SPW_WAYS - 1)];
 	u64 step = (interval + (random & SPW_CELL_TAG)) & ~SPW_CELL_TAG;

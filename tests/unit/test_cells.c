@@ -51,7 +51,7 @@ static void charge_truth(struct source *source, u64 now)
 }
 
 /* As the datapath does it. */
-static bool send(struct spw_line *lines, u32 mask, struct source *source, u64 now, struct spw_place *place)
+static bool send(struct spw_line *lines, u32 mask, struct source *source, u64 now, struct spw_cell_place *place)
 {
 	u64 *set = lines[spw_cell_line(source->hash) & mask].cells[0];
 
@@ -105,7 +105,7 @@ static struct outcome compare_with_model(u32 count, u64 now, u32 packets)
 		/* Few of them often, as in a burst. */
 		struct source *source = &sources[next_random() % (n & 1 ? count : 1 + count / 8)];
 		u32 line = spw_cell_line(source->hash) & (LINES - 1);
-		struct spw_place place;
+		struct spw_cell_place place;
 		u64 truth;
 
 		now += (next_random() % 64) << (SPW_CELL_SHIFT - 9);
@@ -163,7 +163,7 @@ static void years_free_a_cell(void **state)
 	(void)state;
 	for (u32 years = 0; years <= 26; years++) {
 		struct spw_line line = {0};
-		struct spw_place place;
+		struct spw_cell_place place;
 		u64 now = BEGIN;
 
 		for (u32 i = 0; i < 20; i++)
@@ -183,7 +183,7 @@ static void a_full_set_is_shared(void **state)
 {
 	struct spw_line line = {0};
 	struct source heavy[SPW_WAYS], light = {.hash = 99, .interval = SECOND, .tolerance = 3 * SECOND};
-	struct spw_place place;
+	struct spw_cell_place place;
 	u32 passed = 0;
 
 	(void)state;
@@ -223,7 +223,7 @@ static void filling_a_set_gains_nothing(void **state)
 		crowd[i] = (struct source){.hash = 1 + i, .interval = SECOND, .tolerance = 9 * SECOND};
 	for (u32 n = 0; n < seconds * 100; n++) {
 		u32 which = next_random() % 12;
-		struct spw_place place;
+		struct spw_cell_place place;
 
 		passed[which] += send(&line, 0, &crowd[which], BEGIN + n * (SECOND / 100 & ~SPW_CELL_TAG), &place);
 	}
@@ -243,7 +243,7 @@ static void crowds_are_refused_as_expected(void **state)
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
 		double mean = (double)sizes[i] / count, term = exp(-mean), expected = 1 - term, wrong = 0;
 		struct source source = {.interval = 1000 * SECOND, .tolerance = 2000 * SECOND};
-		struct spw_place place;
+		struct spw_cell_place place;
 
 		for (u32 k = 1; k < SPW_WAYS; k++)
 			expected -= term *= mean / k;
@@ -279,7 +279,7 @@ static void rates_are_exact_in_the_mean(void **state)
 		double seconds = 2e6 / rates[i] > 1 ? 2e6 / rates[i] : 1, admitted = 0, debt = 0, wanted;
 		struct source source = {.hash = 5, .interval = (u64)((double)SECOND / rates[i] + 0.5)};
 		struct spw_line line = {0};
-		struct spw_place place;
+		struct spw_cell_place place;
 
 		source.tolerance = 1ull << SPW_CELL_SHIFT;
 		wanted = rates[i] * seconds; /* to the last jiffy, and one jiffy's worth at once */
@@ -306,7 +306,7 @@ static void who_was_late_forgets_nothing(void **state)
 	for (u32 used = 0; used < 2; used++) {
 		struct source early = source, late = used ? source : other;
 		struct spw_line line = {0};
-		struct spw_place seen, place;
+		struct spw_cell_place seen, place;
 		u32 admitted = 0;
 
 		if (used)
@@ -336,7 +336,7 @@ static void *hammer(void *context)
 	for (u32 n = 0; n < PACKETS; n++) {
 		u32 which = (random = random * 6364136223846793005ull + 1442695040888963407ull) >> 40 & 7;
 		u64 hash = which + 1, now = __atomic_load_n(&shared_now, __ATOMIC_RELAXED);
-		struct spw_place place;
+		struct spw_cell_place place;
 
 		if (!(n & 255) && context)
 			now = __atomic_add_fetch(&shared_now, SPW_CELL_UNIT << 6, __ATOMIC_RELAXED);
