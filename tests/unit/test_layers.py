@@ -90,6 +90,13 @@ def test_uncalled(tap, copy):
               "a static one is not")
 
 
+def test_guards(tap, copy):
+    header = copy.root / "user/base/more.h"
+    header.write_text("#ifndef SPW_BASE_MOVED_H\n#define SPW_BASE_MOVED_H\n#endif\n")
+    tap.ok(any("SPW_BASE_MORE_H" in line for line in copy.complaints()), "a guard is named after its file")
+    header.unlink()
+
+
 def test_tags(tap, copy):
     header = copy.root / "user/base/more.h"
     header.write_text("struct spw_control {\n\tint more;\n};\n")
@@ -113,7 +120,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         copy = Copy(folder)
         tap.equal(copy.complaints(OBJECTS), [], "the tree keeps its layers")
-        for test in (test_includes, test_circles, test_calls, test_uncalled, test_tags, test_nothing, test_page):
+        for test in (test_includes, test_circles, test_calls, test_uncalled, test_guards, test_tags, test_nothing, test_page):
             tap.run(test, copy)
     tap.done()
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* The agent: one event loop that decides, and keeps the datapath under a lease. Used by the verb `run`. */
-#ifndef SPW_AGENT_H
-#define SPW_AGENT_H
+#ifndef SPW_AGENT_AGENT_H
+#define SPW_AGENT_AGENT_H
 
 #include <stdbool.h>
 

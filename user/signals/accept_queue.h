@@ -3,8 +3,8 @@
  * Accept queues of the services' listening sockets, from sock_diag(7), one netlink socket in each of their namespaces.
  * Called by signals.c at every tick.
  */
-#ifndef SPW_IO_ACCEPT_QUEUE_H
-#define SPW_IO_ACCEPT_QUEUE_H
+#ifndef SPW_SIGNALS_ACCEPT_QUEUE_H
+#define SPW_SIGNALS_ACCEPT_QUEUE_H
 
 #include "core/control/facts.h"
 #include "scope.h"

@@ -3,8 +3,8 @@
  * Guards from /proc: busiest core, softirq, softnet drops, listen overflows, pressure. Files stay open and are read
  * again at each tick; rates are taken over the time between two reads. Called by signals.c.
  */
-#ifndef SPW_IO_HOST_SIGNALS_H
-#define SPW_IO_HOST_SIGNALS_H
+#ifndef SPW_SIGNALS_HOST_SIGNALS_H
+#define SPW_SIGNALS_HOST_SIGNALS_H
 
 #include "core/control/facts.h"
 #include "scope.h"

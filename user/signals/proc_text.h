@@ -3,8 +3,8 @@
  * Files of /proc as text -> numbers. Pure: text in, values out; whatever the text is, nothing is read beyond it. Called
  * by host_signals.c.
  */
-#ifndef SPW_IO_PROC_TEXT_H
-#define SPW_IO_PROC_TEXT_H
+#ifndef SPW_SIGNALS_PROC_TEXT_H
+#define SPW_SIGNALS_PROC_TEXT_H
 
 #include <stdbool.h>
 #include <stddef.h>

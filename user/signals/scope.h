@@ -3,8 +3,8 @@
  * Whose sockets are looked at: which TCP port of which network namespace belongs to which service. Made of the
  * configuration by signals.c; read by accept_queue.c and host_signals.c.
  */
-#ifndef SPW_IO_SCOPE_H
-#define SPW_IO_SCOPE_H
+#ifndef SPW_SIGNALS_SCOPE_H
+#define SPW_SIGNALS_SCOPE_H
 
 #include <stdbool.h>
 #include <stddef.h>
