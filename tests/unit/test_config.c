@@ -309,6 +309,7 @@ static const struct row key_rows[] = {
 	{ALL "interfaces: [a, {}]\n", "f:2:17: expected the name of an interface, found a mapping\n"},
 	{ALL "interfaces: [a, b, a]\n", "f:2:20: interface 'a': it is given twice\n"},
 	{ALL "interfaces: [abcdefghijklmnop]\n", "f:2:14: interface 'abcdefghijklmnop': it is longer than 15 bytes\n"},
+	{ALL "interfaces: [eth0@if3]\n", "f:2:14: interface 'eth0@if3': write 'eth0', without '@if3'\n"},
 	{ALL "interfaces: [a/b]\n", "f:2:14: interface 'a/b': it has a slash, colon or blank in it, or is a dot\n"},
 	{ALL "interfaces: [..]\n", "f:2:14: interface '..': it has a slash, colon or blank in it, or is a dot\n"},
 	{ALL "interfaces: [a,b,c,d,e,f,g,h,i,j,k,l,m,n,o,p,q]\n",
@@ -340,7 +341,8 @@ static const struct row key_rows[] = {
 	 "f:3:8: '99999999999999999999s' is not a duration: write it as 20ms, 3s, 10m, 1h, 1h30m, 2d or 1w; a number alone is seconds\n"},
 	{TOP ALL "lease: ''\n", "f:3:8: expected a duration such as 20ms or 3s, found nothing\n"},
 	{TOP ALL "metrics: {listen: 10010}\n",
-	 "f:3:19: '10010' is nothing to listen on; write 127.0.0.1:10010, [::1]:10010, localhost:10010 or off\n"},
+	 "f:3:19: '10010' has no address; write 127.0.0.1:10010 for this host alone, 0.0.0.0:10010 for all its IPv4 addresses, "
+	 "[::]:10010 for all of both kinds\n"},
 	{TOP ALL "metrics: {listen: 'example.org:80'}\n", "f:3:19: 'example.org:80' is nothing to listen on; write "
 							  "127.0.0.1:10010, [::1]:10010, localhost:10010 or off\n"},
 	{TOP ALL "metrics: {listen: '::1:80'}\n",
@@ -350,7 +352,8 @@ static const struct row key_rows[] = {
 	{TOP ALL "metrics: {listen: '127.0.0.1:0'}\n",
 	 "f:3:19: '127.0.0.1:0' is nothing to listen on; write 127.0.0.1:10010, [::1]:10010, localhost:10010 or off\n"},
 	{TOP ALL "metrics: {listen: ':80'}\n",
-	 "f:3:19: ':80' is nothing to listen on; write 127.0.0.1:10010, [::1]:10010, localhost:10010 or off\n"},
+	 "f:3:19: ':80' has no address; write 127.0.0.1:80 for this host alone, 0.0.0.0:80 for all its IPv4 addresses, "
+	 "[::]:80 for all of both kinds\n"},
 	{TOP ALL "metrics: {listen: '[:80'}\n",
 	 "f:3:19: '[:80' is nothing to listen on; write 127.0.0.1:10010, [::1]:10010, localhost:10010 or off\n"},
 	{TOP ALL "metrics: off\n", "f:3:10: expected { listen: \"127.0.0.1:10010\" }, found text\n"},
@@ -1016,6 +1019,35 @@ static void test_too_many(void **state)
 	check_too_many(TOP "classes:\n", "- {name: c%u, lists: [l%u]}\n", SPW_CLASSES_MAX, "- {name: z}\n", expected);
 }
 
+/* Where a list was refused, what names it is no error of its own. */
+static void test_consequences_are_silent(void **state)
+{
+	static const char refused_name[] = TOP "lists:\n  'a\\tb': {}\n  b: {}\n"
+					       "classes:\n  - {name: a, lists: [\"a\\tb\", b]}\n  - {name: z}\n";
+	char *text = calloc(1, 1 << 17), *at;
+	char expected[64];
+	struct parsed parsed;
+
+	(void)state;
+	assert_non_null(text);
+	at = stpcpy(text, TOP "lists:\n");
+	for (u32 i = 0; i < 600; i++)
+		at += sprintf(at, "  l%u: {}\n", i);
+	at = stpcpy(at, "classes:\n  - name: all\n    lists: [");
+	for (u32 i = 0; i < 600; i++)
+		at += sprintf(at, "%sl%u", i ? ", " : "", i);
+	stpcpy(at, "]\n  - {name: rest}\n");
+	parse(&parsed, text);
+	snprintf(expected, sizeof(expected), "f:%u:3: more than %u lists\n", 2 + SPW_LISTS_MAX, SPW_LISTS_MAX - 1);
+	assert_string_equal(told(&parsed.diagnostics), expected);
+	release(&parsed);
+	free(text);
+
+	parse(&parsed, refused_name);
+	assert_int_equal(parsed.diagnostics.errors, 1);
+	release(&parsed);
+}
+
 /* Every message is one line and cannot steer a terminal, whatever was in the file or is its name. */
 static void test_hostile_text_is_escaped(void **state)
 {
@@ -1184,6 +1216,7 @@ int main(void)
 		NAMED("fault 41: NUL bytes", test_nul_bytes),
 		NAMED("fault 41: deep nesting, aliases bomb, size", test_bombs),
 		cmocka_unit_test(test_many_errors),
+		cmocka_unit_test(test_consequences_are_silent),
 		cmocka_unit_test(test_too_many),
 		NAMED("fault 44: hostile text is escaped in messages", test_hostile_text_is_escaped),
 		NAMED("fault 41: 10000 damaged configurations: taken, or told with a place", test_mutations),

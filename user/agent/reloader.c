@@ -74,16 +74,21 @@ void reloader_free(struct reloader *reloader)
 
 /* ---- texts ---- */
 
-/* One line each; NULL: no memory. */
-static char *join_diagnostics(const struct spw_diagnostics *diagnostics)
+/* One line each; NULL: no memory. @told: those that stand were told for the configuration in force. */
+static char *join_diagnostics(const struct spw_diagnostics *diagnostics, bool told)
 {
+	const char *separator = "";
 	char *text = NULL;
 	size_t bytes;
 	FILE *out = open_memstream(&text, &bytes);
 
-	for (size_t i = 0; out && i < diagnostics->count; i++)
-		fprintf(out, "%s%s%s", i ? "\n" : "", diagnostics->items[i].severity == SPW_WARNING ? WARNING : "",
+	for (size_t i = 0; out && i < diagnostics->count; i++) {
+		if (told && diagnostics->items[i].standing)
+			continue;
+		fprintf(out, "%s%s%s", separator, diagnostics->items[i].severity == SPW_WARNING ? WARNING : "",
 			diagnostics->items[i].text);
+		separator = "\n";
+	}
 	if (out)
 		fclose(out);
 	return text;
@@ -250,6 +255,7 @@ static int begin(struct reloader *reloader, const struct reload_request *request
 	const char *path = request->path ? request->path : reloader->path, *fixed;
 	struct spw_diagnostics diagnostics = {0};
 	struct publication *next = publication_new();
+	bool told;
 	int err;
 
 	reloader->next = next;
@@ -257,7 +263,9 @@ static int begin(struct reloader *reloader, const struct reload_request *request
 		return spw_message(message, -ENOMEM, "out of memory");
 	next->confirm_ns = request->confirm_ns;
 	err = spw_config_load(path, &next->config, &diagnostics);
-	*text = join_diagnostics(&diagnostics);
+	told = in_force->config && !strcmp(in_force->config->path, next->config.path ? next->config.path : "") &&
+	       spw_config_may_lock_out(in_force->config);
+	*text = join_diagnostics(&diagnostics, told);
 	spw_diagnostics_free(&diagnostics);
 	if (err)
 		return err;

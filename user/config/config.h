@@ -19,6 +19,8 @@
 #define SPW_PIN_DIR_DEFAULT	"/sys/fs/bpf/spillway"
 #define SPW_RUN_DIR_DEFAULT	"/run/spillway"
 #define SPW_STATE_DIR_DEFAULT	"/var/lib/spillway"
+#define SPW_PIN_DIR_BYTES_MAX	199
+#define SPW_RUN_DIR_BYTES_MAX	94 /* "/control.sock" behind it fills a socket's path (tests/unit/test_control.c) */
 #define SPW_CONFIG_BYTES_MAX	(1u << 20) /* a larger configuration is refused before it is parsed */
 
 struct spw_config_prefix {
@@ -169,6 +171,9 @@ struct spw_config {
 	char **file_names; /* owned: what spw_place.file points to */
 	size_t file_names_count;
 };
+
+/** spw_config_may_lock_out() - whether a class can be cut and no management prefix or port is exempt. */
+bool spw_config_may_lock_out(const struct spw_config *config);
 
 /**
  * spw_config_load() - read, parse and check @path.

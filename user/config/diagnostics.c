@@ -113,6 +113,18 @@ void spw_warning(struct spw_diagnostics *diagnostics, struct spw_place place, co
 	va_end(args);
 }
 
+void spw_warning_standing(struct spw_diagnostics *diagnostics, struct spw_place place, const char *format, ...)
+{
+	size_t before = diagnostics->count;
+	va_list args;
+
+	va_start(args, format);
+	add(diagnostics, SPW_WARNING, place, format, args);
+	va_end(args);
+	if (diagnostics->count > before)
+		diagnostics->items[before].standing = true;
+}
+
 static bool is_behind(const struct spw_diagnostic *left, const struct spw_diagnostic *right)
 {
 	return left->line != right->line ? left->line > right->line : left->column > right->column;

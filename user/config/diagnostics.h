@@ -7,6 +7,7 @@
 #define SPW_CONFIG_DIAGNOSTICS_H
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "maps/types.h"
@@ -34,6 +35,7 @@ struct spw_diagnostics {
 		char *text; /* "file:line:column: message", one line of printable UTF-8, no newline */
 		u32 line;   /* as in its place */
 		u32 column;
+		bool standing; /* a warning about what the configuration leaves out: told when it is new, not at each reload */
 	} items[SPW_DIAGNOSTICS_MAX];
 	size_t count;
 	size_t errors; /* all, those not kept too */
@@ -45,6 +47,10 @@ __attribute__((format(printf, 3, 4))) void spw_error(struct spw_diagnostics *dia
 						     const char *format, ...);
 __attribute__((format(printf, 3, 4))) void spw_warning(struct spw_diagnostics *diagnostics, struct spw_place place,
 						       const char *format, ...);
+
+/** spw_warning_standing() - as spw_warning(), and marked so. */
+__attribute__((format(printf, 3, 4))) void spw_warning_standing(struct spw_diagnostics *diagnostics,
+								struct spw_place place, const char *format, ...);
 
 /** spw_diagnostics_sort() - put those from @first on, all of one file, in the order of the file. */
 void spw_diagnostics_sort(struct spw_diagnostics *diagnostics, size_t first);

@@ -172,6 +172,15 @@ static void check_shedding(const struct spw_config *config, struct spw_diagnosti
 	}
 }
 
+bool spw_config_may_lock_out(const struct spw_config *config)
+{
+	bool cuts = false;
+
+	for (size_t i = 0; i < config->classes_count; i++)
+		cuts |= config->classes[i].cut_from != SPW_LEVEL_NEVER;
+	return cuts && !config->management_prefixes_count && !config->management_ports_count;
+}
+
 /* Whoever may be cut may be the one who has to repair it. */
 static void check_management(const struct spw_config *config, struct spw_diagnostics *diagnostics)
 {
@@ -180,7 +189,7 @@ static void check_management(const struct spw_config *config, struct spw_diagnos
 	for (size_t i = 0; i < config->classes_count; i++) {
 		if (config->classes[i].cut_from == SPW_LEVEL_NEVER || !config->classes[i].place.line)
 			continue;
-		spw_warning(
+		spw_warning_standing(
 			diagnostics, config->classes[i].place,
 			"class '%s' can be cut and there is no management prefix or port: you may cut yourself off; write "
 			"management: { prefixes: [...], ports: [22] }",

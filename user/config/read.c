@@ -16,6 +16,12 @@ static bool check_interface(struct spw_reader *reader, const struct spw_node *no
 {
 	const char *problem = NULL;
 
+	/* As `ip link` shows a veth: "eth0@if3". */
+	if (strchr(name, '@')) {
+		spw_error(reader->diagnostics, node->place, "interface '%.64s': write '%.*s', without '%.32s'", name,
+			  (int)strcspn(name, "@"), name, strchr(name, '@'));
+		return false;
+	}
 	if (strlen(name) >= IFNAMSIZ)
 		problem = "it is longer than 15 bytes";
 	else if (strpbrk(name, "/: \t\n") || !strcmp(name, ".") || !strcmp(name, ".."))
@@ -162,6 +168,24 @@ static void read_management(struct spw_reader *reader, const struct spw_node *va
 		spw_read_found(reader, keys, COUNT_OF(keys), found, into);
 }
 
+/* What to write in place of @text. */
+static void report_listen(struct spw_reader *reader, const struct spw_node *value, const char *text)
+{
+	u16 port;
+	bool all = *text == ':' || !strncmp(text, "*:", 2) || !strchr(text, ':');
+	const char *digits = text + (*text == '*') + (text[*text == '*'] == ':');
+
+	if (all && !spw_units_port(digits, &port))
+		spw_error(reader->diagnostics, value->place,
+			  "'%.64s' has no address; write 127.0.0.1:%u for this host alone, 0.0.0.0:%u for all its IPv4 "
+			  "addresses, [::]:%u for all of both kinds",
+			  text, port, port, port);
+	else
+		spw_error(reader->diagnostics, value->place,
+			  "'%.64s' is nothing to listen on; write 127.0.0.1:10010, [::1]:10010, localhost:10010 or off",
+			  text);
+}
+
 /* Cut "host:port" or "[IPv6]:port" in two; NULL: it is neither. */
 static char *split_listen(const char *text, u16 *port)
 {
@@ -198,10 +222,7 @@ static void read_listen(struct spw_reader *reader, const struct spw_node *value,
 	if (strcmp(text, "off")) {
 		host = split_listen(text, &port);
 		if (!host) {
-			spw_error(reader->diagnostics, value->place,
-				  "'%.64s' is nothing to listen on; write 127.0.0.1:10010, [::1]:10010, "
-				  "localhost:10010 or off",
-				  text);
+			report_listen(reader, value, text);
 			return;
 		}
 	}
@@ -232,7 +253,10 @@ static void read_hooks_timeout(struct spw_reader *reader, const struct spw_node 
 
 static void read_pin_dir(struct spw_reader *reader, const struct spw_node *value, void *into)
 {
-	spw_read_path(reader, value, &((struct spw_config *)into)->pin_dir);
+	struct spw_config *config = into;
+
+	if (spw_read_path(reader, value, &config->pin_dir) && strlen(config->pin_dir) > SPW_PIN_DIR_BYTES_MAX)
+		spw_error(reader->diagnostics, value->place, "pin_dir is longer than %d bytes", SPW_PIN_DIR_BYTES_MAX);
 }
 
 static void read_state_dir(struct spw_reader *reader, const struct spw_node *value, void *into)
@@ -242,7 +266,12 @@ static void read_state_dir(struct spw_reader *reader, const struct spw_node *val
 
 static void read_run_dir(struct spw_reader *reader, const struct spw_node *value, void *into)
 {
-	spw_read_path(reader, value, &((struct spw_config *)into)->run_dir);
+	struct spw_config *config = into;
+
+	if (spw_read_path(reader, value, &config->run_dir) && strlen(config->run_dir) > SPW_RUN_DIR_BYTES_MAX)
+		spw_error(reader->diagnostics, value->place,
+			  "run_dir is longer than %d bytes, too long for the control socket in it",
+			  SPW_RUN_DIR_BYTES_MAX);
 }
 
 static void read_hooks(struct spw_reader *reader, const struct spw_node *value, void *into)

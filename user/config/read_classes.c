@@ -92,6 +92,8 @@ static bool find_list(struct spw_reader *reader, const struct spw_node *node, co
 		}
 		spw_nearest_offer(&nearest, config->lists[i].name);
 	}
+	if (reader->lists_incomplete)
+		return false;
 	near = spw_nearest_take(&nearest);
 	if (near)
 		spw_error(reader->diagnostics, node->place, "unknown list '%.64s'; did you mean '%s'?", name, near);

@@ -158,6 +158,7 @@ bool spw_read_names(struct spw_reader *reader, const struct spw_node *node, cons
 	char expectation[64];
 	size_t count = 0;
 
+	reader->names_refused = false;
 	snprintf(expectation, sizeof(expectation), "a mapping of %s names", what);
 	if (node->kind != SPW_NODE_MAPPING)
 		return expected(reader, node, expectation);
@@ -166,7 +167,9 @@ bool spw_read_names(struct spw_reader *reader, const struct spw_node *node, cons
 			spw_error(reader->diagnostics, name->place, "more than %zu %ss", max, what);
 			return false;
 		}
-		if (spw_check_name(reader, name, what) && !is_repeated(reader, node, name, what))
+		if (!spw_check_name(reader, name, what))
+			reader->names_refused = true;
+		else if (!is_repeated(reader, node, name, what))
 			read(reader, name);
 		if (reader->no_memory)
 			return false;

@@ -27,7 +27,9 @@ struct spw_reader {
 	struct spw_port_use *tcp_uses; /* 65536 each; while services are read */
 	struct spw_port_use *udp_uses;
 	size_t inline_prefixes;
-	bool no_memory; /* told once, at the end */
+	bool names_refused;    /* by the latest spw_read_names() */
+	bool lists_incomplete; /* a list was refused, so that an unknown one is no news */
+	bool no_memory;	       /* told once, at the end */
 };
 
 /* A key of a mapping, and who reads its value into what. */
