@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* The command: options, then the verb. */
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cmd/cmd.h"
 #include "cmd/options.h"
@@ -80,12 +82,26 @@ static int run_verb(const struct spw_verb *verb, struct spw_call *call, int argc
 	return finish(verb->run(call, argc - first + 1, argv + first - 1));
 }
 
+/*
+ * So that no file or socket opened later becomes standard input, output or error. Read-only: what is written to a closed
+ * output still fails. Returns 0 or -1.
+ */
+static int occupy_standard_descriptors(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDONLY) != fd)
+			return -1;
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	struct spw_call call = {.config_path = SPW_CONFIG_DEFAULT_PATH};
 	int first = spw_options_read(NULL, argc, argv, &call);
 	const struct spw_verb *verb;
 
+	if (occupy_standard_descriptors())
+		return SPW_EXIT_FAILED;
 	signal(SIGPIPE, SIG_IGN);
 	if (first < 0)
 		return SPW_EXIT_USAGE;

@@ -4,6 +4,8 @@
 import json
 import random
 import socket
+import threading
+import time
 
 from world import CLASSES, SLOW, run_tests, scaled, wait_for
 
@@ -154,16 +156,75 @@ def bounds(tap, world):
     answer = client.ask(b"x" * 65_536)
     tap.ok(b"at most 64 KiB" in answer, "a longer one is told so", answer)
     tap.equal(client.ask(b""), b"", "and the connection is closed")
-    crowd = [Client(agent) for _ in range(16)]
-    tap.equal({trouble_of(each.ask(b'{"verb":"ping"}\n')) for each in crowd}, {None}, "16 connections are served")
-    answer = client.ask(b"")
-    tap.ok(b"too many connections" in answer, "the 17th is told so", answer)
-    client.close()
-    crowd.pop().close()
-    tap.ok(wait_for(lambda: not trouble_of(client.ask(b'{"verb":"ping"}\n')), 3, "room again"), "and served when one has gone")
-    for each in (client, *crowd):
+
+
+class Crowd:
+    """Connections of which each asks without a pause, so that none is silent."""
+
+    def __init__(self, agent, count):
+        self.ended, self.wrong = threading.Event(), []
+        self.clients = [Client(agent) for _ in range(count)]
+        for client in self.clients:
+            self.ask(client)
+        self.threads = [threading.Thread(target=self.keep_asking, args=(client,)) for client in self.clients]
+        for thread in self.threads:
+            thread.start()
+
+    def ask(self, client):
+        trouble = trouble_of(client.ask(b'{"verb":"ping"}\n'))
+        if trouble:
+            self.wrong.append(trouble)
+
+    def keep_asking(self, client):
+        while not self.ended.wait(0.1):
+            self.ask(client)
+
+    def close(self):
+        self.ended.set()
+        for thread in self.threads:
+            thread.join()
+        for client in self.clients:
+            client.close()
+
+
+def crowded(tap, world):
+    """Whoever holds connections: what is silent gives way, and an operator gets in where nothing does."""
+    agent = build(world)
+    crowd = Crowd(agent, 16)
+    client = Client(agent)
+    try:
+        answer = client.ask(b'{"verb":"explain"}\n')
+        tap.ok(b"too many connections" in answer and b"ss -xp" in answer, "16 that are in use: the 17th is told so", answer)
+        tap.equal(client.ask(b""), b"", "and its connection is closed")
+        client.close()
+        for number in range(20):
+            answer = client.ask(b'{"verb":"level"}\n')
+            client.close()
+            if trouble_of(answer) or not json.loads(answer)["ok"]:
+                tap.ok(False, f"level, time {number}", answer)
+        done = agent.cli("level", "set", "green", check=False)
+        tap.equal(done.returncode, 0, "`level set` gets in", done.stderr)
+    finally:
+        crowd.close()
+    tap.equal(crowd.wrong, [], "and none of the 16 is closed for it")
+
+    idle = [Client(agent) for _ in range(40)]
+    answers = []
+    for each in idle:
+        connection = socket.socket(socket.AF_UNIX)
+        connection.connect(each.path)
+        each.stream = connection.makefile("rwb")
+        connection.close()
+    for number in range(10):
+        done = agent.cli("level", "set", "green" if number % 2 else "yellow", check=False)
+        answers += [done.stderr] if done.returncode else []
+    tap.equal(answers, [], "40 that say nothing: each `level set` gets in at once")
+    time.sleep(1.2)
+    done = agent.cli("explain", check=False)
+    tap.equal(done.returncode, 0, "when they have been silent for a second, every verb gets in", done.stderr)
+    for each in idle:
         each.close()
 
 
 if __name__ == "__main__":
-    run_tests(damaged_lines, quoted_names, bounds)
+    run_tests(damaged_lines, quoted_names, bounds, crowded)

@@ -14,6 +14,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "user/config/config.h"
+#include "user/net/control_address.h"
 #include "user/net/control_client.h"
 #include "user/net/control_server.h"
 
@@ -40,24 +42,29 @@ static void server_without_memory(void **state)
 
 	(void)state;
 	assert_true(sd_event_new(&loop) >= 0);
-	assert_int_equal(spw_control_server_start(loop, "/tmp", never_called, NULL, &server, message), -ENOMEM);
+	assert_int_equal(spw_control_server_start(loop, "/tmp", never_called, NULL, NULL, &server, message), -ENOMEM);
 	assert_non_null(strstr(message, "memory"));
 	assert_null(server);
 	sd_event_unref(loop);
 }
 
+/* The longest run_dir that a configuration may have is the longest that a socket fits into. */
 static void server_with_a_long_path(void **state)
 {
-	char message[SPW_MESSAGE_MAX] = "", run_dir[200];
+	char message[SPW_MESSAGE_MAX] = "", run_dir[SPW_RUN_DIR_BYTES_MAX + 2];
 	struct spw_control_server *server = NULL;
+	struct sockaddr_un address;
 	sd_event *loop;
 
 	(void)state;
 	memset(run_dir, 'd', sizeof(run_dir) - 1);
 	run_dir[sizeof(run_dir) - 1] = '\0';
 	assert_true(sd_event_new(&loop) >= 0);
-	assert_int_equal(spw_control_server_start(loop, run_dir, never_called, NULL, &server, message), -ENAMETOOLONG);
+	assert_int_equal(spw_control_server_start(loop, run_dir, never_called, NULL, NULL, &server, message),
+			 -ENAMETOOLONG);
 	assert_non_null(strstr(message, "run_dir"));
+	run_dir[SPW_RUN_DIR_BYTES_MAX] = '\0';
+	assert_int_equal(spw_control_address(run_dir, &address, message), 0);
 	sd_event_unref(loop);
 }
 

@@ -31,7 +31,6 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
@@ -39,6 +38,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/replace.h"
 #include "confirmation.h"
 #include "core/words.h"
 #include "dispatch.h"
@@ -51,12 +51,14 @@
 #include "reloader.h"
 #include "talkers.h"
 
-#define NICE (-15)
+#define NICE	       (-15)
+#define FOREIGN_GAP_NS 1000000000ull /* between two log lines about signals that are ignored */
 
 /* In the order in which they are made; NULL: not yet. */
 struct agent {
 	sd_event *loop;
 	int lock_fd; /* of run_dir */
+	u64 foreign_logged_ns;
 	struct journal *journal;
 	struct publisher *publisher;
 	struct lease *lease;
@@ -70,6 +72,47 @@ struct agent {
 	struct dispatch *dispatch;
 };
 
+/* ---- signals ---- */
+
+/*
+ * Whether a signal that would end or stop the process means nothing here. SIGABRT does: systemd's watchdog sends it to an
+ * agent that hangs. Faults of the program itself keep their effect too.
+ */
+static bool is_foreign(int number)
+{
+	static const int own[] = {SIGTERM, SIGINT,  SIGHUP, SIGKILL, SIGSTOP, SIGABRT, SIGSEGV, SIGBUS,	 SIGFPE,
+				  SIGILL,  SIGTRAP, SIGSYS, SIGCHLD, SIGPIPE, SIGCONT, SIGURG,	SIGWINCH};
+
+	for (size_t i = 0; i < sizeof(own) / sizeof(*own); i++)
+		if (own[i] == number)
+			return false;
+	return number < SIGSYS || number >= SIGRTMIN;
+}
+
+/* Blocked from the very start on, and read by the loop once it runs. Hooks get an empty mask again. */
+static void block_foreign_signals(void)
+{
+	sigset_t mask;
+
+	sigemptyset(&mask);
+	sigaddset(&mask, SIGHUP);
+	for (int number = 1; number <= SIGRTMAX; number++)
+		if (is_foreign(number))
+			sigaddset(&mask, number);
+	sigprocmask(SIG_BLOCK, &mask, NULL);
+}
+
+/* From the first attachment on an agent that is told to stop ends its lease first. */
+static void block_stop_signals(void)
+{
+	sigset_t mask;
+
+	sigemptyset(&mask);
+	sigaddset(&mask, SIGTERM);
+	sigaddset(&mask, SIGINT);
+	sigprocmask(SIG_BLOCK, &mask, NULL);
+}
+
 /* ---- the loop ---- */
 
 /* At the first publication lease and bans are told before the program is attached; the others are not made yet. */
@@ -77,6 +120,8 @@ static const char *follow(void *context, const struct in_force *in_force)
 {
 	struct agent *agent = context;
 
+	if (!agent->dispatch)
+		block_stop_signals();
 	lease_follow(agent->lease);
 	bans_follow(agent->bans);
 	if (!agent->dispatch)
@@ -128,19 +173,34 @@ static int on_signal(sd_event_source *source, const struct signalfd_siginfo *sig
 	return 0;
 }
 
+/* Other programs send these by habit: logrotate, monitoring, terminals. */
+static int on_foreign_signal(sd_event_source *source, const struct signalfd_siginfo *signal, void *context)
+{
+	struct agent *agent = context;
+	u64 now_ns = spw_monotonic_ns();
+
+	(void)source;
+	if (agent->foreign_logged_ns && now_ns - agent->foreign_logged_ns < FOREIGN_GAP_NS)
+		return 0;
+	agent->foreign_logged_ns = now_ns;
+	spw_log(LOG_WARNING,
+		"SIG%s from process %u (user %u) was ignored; SIGHUP reads the configuration, SIGTERM stops",
+		sigabbrev_np((int)signal->ssi_signo) ? sigabbrev_np((int)signal->ssi_signo) : "RT", signal->ssi_pid,
+		signal->ssi_uid);
+	return 0;
+}
+
 /* From here on signals come over the loop. */
 static int watch_signals(struct agent *agent, char *message)
 {
 	static const int signals[] = {SIGTERM, SIGINT, SIGHUP};
-	sigset_t mask;
 	int err = 0;
 
-	sigemptyset(&mask);
-	for (size_t i = 0; i < sizeof(signals) / sizeof(*signals); i++)
-		sigaddset(&mask, signals[i]);
-	sigprocmask(SIG_BLOCK, &mask, NULL);
 	for (size_t i = 0; i < sizeof(signals) / sizeof(*signals) && err >= 0; i++)
 		err = sd_event_add_signal(agent->loop, NULL, signals[i], on_signal, agent);
+	for (int number = 1; number <= SIGRTMAX && err >= 0; number++)
+		if (is_foreign(number))
+			err = sd_event_add_signal(agent->loop, NULL, number, on_foreign_signal, agent);
 	if (err >= 0)
 		err = sd_event_set_watchdog(agent->loop, true);
 	return err < 0 ? spw_message(message, err, "cannot set up the event loop: %s", strerror(-err)) : 0;
@@ -166,9 +226,11 @@ static int take_lock(struct agent *agent, const char *run_dir, char *message)
 {
 	char path[300], text[32] = "";
 	pid_t holder = 0;
+	int err;
 
-	if (mkdir(run_dir, 0755) && errno != EEXIST)
-		return spw_message(message, -errno, "cannot make %s: %m", run_dir);
+	err = spw_make_folder(run_dir, 0755);
+	if (err)
+		return spw_message(message, err, "cannot make %s: %s", run_dir, strerror(-err));
 	snprintf(path, sizeof(path), "%.280s/lock", run_dir);
 	agent->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (agent->lock_fd < 0)
@@ -313,9 +375,12 @@ int spw_agent_run(const char *config_path, bool force, char message[SPW_MESSAGE_
 	int err;
 
 	*message = '\0';
+	block_foreign_signals();
 	take_priority();
 	err = start(&agent, config_path, force, message);
-	if (!err) {
+	if (err) {
+		publisher_abandon(agent.publisher);
+	} else {
 		publisher_settle(agent.publisher);
 		malloc_trim(0);
 		spw_log(LOG_NOTICE, "spillway %s runs: %s mode, level %s", SPW_VERSION,

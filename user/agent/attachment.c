@@ -112,6 +112,8 @@ int attachment_cover(struct attachment *attachment, const struct spw_config *con
 	}
 	close_unkept(attachment, links, origins, count);
 	memcpy(attachment->links, links, sizeof(links));
+	for (size_t i = 0; i < count; i++)
+		attachment->made[i] = origins[i] == MADE;
 	attachment->count = count;
 	return 0;
 }
@@ -198,6 +200,21 @@ void attachment_describe(const struct attachment *attachment, struct spw_interfa
 		record->attached = link->fd >= 0;
 		record->native = link->native;
 	}
+}
+
+void attachment_abandon(struct attachment *attachment)
+{
+	size_t left = 0;
+
+	for (size_t i = 0; i < attachment->count; i++) {
+		struct spw_link *link = &attachment->links[i];
+
+		if (attachment->made[i] && link->fd >= 0)
+			spw_link_drop(link, attachment->in_force->pins->dir);
+		else
+			attachment->links[left++] = *link;
+	}
+	attachment->count = left;
 }
 
 void attachment_close(struct attachment *attachment)

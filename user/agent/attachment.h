@@ -12,6 +12,7 @@ struct attachment {
 	const struct in_force *in_force;
 	struct journal *journal;
 	struct spw_link links[SPW_INTERFACES_MAX];
+	bool made[SPW_INTERFACES_MAX]; /* by the latest attachment_cover() */
 	size_t count;
 	u64 retried_ns;
 };
@@ -39,6 +40,9 @@ bool attachment_is_whole(const struct attachment *attachment);
 
 /** attachment_describe() - for the agent's record. */
 void attachment_describe(const struct attachment *attachment, struct spw_interface_record records[SPW_INTERFACES_MAX]);
+
+/** attachment_abandon() - detach what the first attachment_cover() has attached; links of an earlier run stay. */
+void attachment_abandon(struct attachment *attachment);
 
 /** attachment_close() - the links stay pinned. */
 void attachment_close(struct attachment *attachment);

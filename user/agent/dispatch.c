@@ -14,7 +14,7 @@
 #include "view/explain.h"
 #include "view/talkers.h"
 
-#define WAITING_MAX  16
+#define WAITING_MAX  32
 #define TOP_MOST     100
 #define TOP_USUAL    20
 #define FOR_S_MAX    (366 * 86400.0)
@@ -318,6 +318,18 @@ static json_t *handle_ping(struct dispatch *dispatch, u64 client, const json_t *
 
 /* ---- the table ---- */
 
+/* What an operator must be able to do, whoever holds the connections. */
+static bool is_urgent(const json_t *request)
+{
+	static const char *const urgent[] = {"level", "confirm", "ping", "capacity"};
+	const char *verb = json_string_value(json_object_get(request, "verb"));
+
+	for (size_t i = 0; verb && i < sizeof(urgent) / sizeof(*urgent); i++)
+		if (!strcmp(verb, urgent[i]))
+			return true;
+	return false;
+}
+
 static const struct {
 	const char *verb;
 	handler *handle;
@@ -362,7 +374,7 @@ int dispatch_new(sd_event *loop, const char *run_dir, const struct dispatch_part
 	if (!dispatch)
 		return spw_message(message, -ENOMEM, "out of memory");
 	dispatch->parts = *parts;
-	err = spw_control_server_start(loop, run_dir, on_request, dispatch, &dispatch->server, message);
+	err = spw_control_server_start(loop, run_dir, on_request, is_urgent, dispatch, &dispatch->server, message);
 	if (err)
 		free(dispatch);
 	else

@@ -148,6 +148,12 @@ void publisher_await(struct publisher *publisher, u64 until_ns)
 	write_record(publisher);
 }
 
+void publisher_abandon(struct publisher *publisher)
+{
+	if (publisher)
+		attachment_abandon(&publisher->attachment);
+}
+
 void publisher_stop(struct publisher *publisher)
 {
 	if (!publisher || !publisher->in_force.config)

@@ -76,6 +76,9 @@ void publisher_watch(struct publisher *publisher, u64 now_ns);
 /** publisher_is_attached() - whether every interface is covered. */
 bool publisher_is_attached(const struct publisher *publisher);
 
+/** publisher_abandon() - the start has failed: detach from interfaces that it has attached to. NULL: no-op. */
+void publisher_abandon(struct publisher *publisher);
+
 /** publisher_stop() - the record says that no agent runs. Program and links stay. */
 void publisher_stop(struct publisher *publisher);
 

@@ -47,3 +47,10 @@ int spw_replace_file(const char *path, mode_t mode, bool sync, spw_writer *write
 		unlink(new_path);
 	return err;
 }
+
+int spw_make_folder(const char *path, mode_t mode)
+{
+	if (mkdir(path, mode))
+		return errno == EEXIST ? 0 : -errno;
+	return chmod(path, mode) ? -errno : 0;
+}

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Files that are replaced as a whole: readers see the old one or the new one, never a part. */
+/* Files that are replaced as a whole, so that readers see the old one or the new one, never a part; and folders. */
 #ifndef SPW_BASE_REPLACE_H
 #define SPW_BASE_REPLACE_H
 
@@ -19,5 +19,8 @@ typedef int spw_writer(FILE *out, void *context);
  * Returns 0, or -errno: the old file is as it was.
  */
 int spw_replace_file(const char *path, mode_t mode, bool sync, spw_writer *write, void *context);
+
+/** spw_make_folder() - one level, with just @mode whatever the umask; one that exists is left alone. Returns 0 or -errno. */
+int spw_make_folder(const char *path, mode_t mode);
 
 #endif

@@ -4,16 +4,21 @@
  * says what to do. Changes nothing.
  */
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <net/if.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "host/probe.h"
+#include "net/control_address.h"
 #include "net/control_client.h"
+#include "net/metrics_server.h"
 #include "kernel/snapshot_reader.h"
 #include "look.h"
 #include "dry_run.h"
@@ -151,20 +156,80 @@ static void check_bpffs(struct doctor *doctor, const char *pin_dir)
 		find(doctor, OK, "bpffs", NULL, "%s can be written", bpffs.path);
 }
 
-static void check_run_dir(struct doctor *doctor, const char *run_dir)
+/* Whether files can be made in @dir, or @dir in its parent; 0 or -errno, and in @at the folder that it is about. */
+static int probe_folder(const char *dir, char at[PATH_MAX])
 {
-	char parent[300];
+	struct stat status;
 	char *slash;
 
-	snprintf(parent, sizeof(parent), "%s", run_dir);
-	if (access(parent, F_OK) && (slash = strrchr(parent, '/')))
-		slash[slash == parent] = '\0';
-	if (access(parent, W_OK | X_OK))
+	snprintf(at, PATH_MAX, "%s", dir);
+	while ((slash = strrchr(at, '/')) && slash != at && !slash[1])
+		*slash = '\0';
+	if (stat(at, &status) && errno == ENOENT && slash)
+		slash[slash == at] = '\0';
+	if (stat(at, &status))
+		return -errno;
+	if (!S_ISDIR(status.st_mode))
+		return -ENOTDIR;
+	return access(at, W_OK | X_OK) ? -errno : 0;
+}
+
+/* What is in the way of the control socket would stop the start at its very end. */
+static bool check_socket(struct doctor *doctor, const char *run_dir)
+{
+	struct sockaddr_un address;
+	char message[SPW_MESSAGE_MAX];
+	struct stat status;
+	bool blocked;
+
+	if (spw_control_address(run_dir, &address, message)) {
+		find(doctor, FAIL, "run_dir", "set run_dir to a shorter path", "%s", message);
+		return false;
+	}
+	blocked = !lstat(address.sun_path, &status) && S_ISDIR(status.st_mode);
+	if (blocked)
+		find(doctor, FAIL, "run_dir", "remove it: the control socket goes there", "%s is a folder",
+		     address.sun_path);
+	return !blocked;
+}
+
+static void check_run_dir(struct doctor *doctor, const char *run_dir)
+{
+	char at[PATH_MAX];
+	int err = probe_folder(run_dir, at);
+
+	if (err)
 		find(doctor, FAIL, "run_dir",
-		     "set run_dir to a folder that can be written, or make it (RuntimeDirectory=)", "%s: %s", parent,
-		     strerror(errno));
+		     "set run_dir to a folder that can be written, or make it (RuntimeDirectory=)", "%s: %s", at,
+		     strerror(-err));
+	else if (check_socket(doctor, run_dir))
+		find(doctor, OK, "run_dir", NULL, "%s can be written", at);
+}
+
+static void check_state_dir(struct doctor *doctor, const char *state_dir)
+{
+	char at[PATH_MAX];
+	int err = probe_folder(state_dir, at);
+
+	if (err)
+		find(doctor, WARN, "state_dir",
+		     "set state_dir to a folder that can be written, or make it (StateDirectory=)",
+		     "%s: %s; no history, no events, and bans are lost in a reboot", at, strerror(-err));
 	else
-		find(doctor, OK, "run_dir", NULL, "%s can be written", parent);
+		find(doctor, OK, "state_dir", NULL, "%s can be written", at);
+}
+
+/* While the agent runs it has the port itself. */
+static void check_metrics(struct doctor *doctor, const struct spw_config *config)
+{
+	char message[SPW_MESSAGE_MAX];
+
+	if (!config->metrics_host)
+		return;
+	if (spw_metrics_server_try(config->metrics_host, config->metrics_port, message))
+		find(doctor, WARN, "metrics", "set metrics.listen to what can be had, or to off", "%s", message);
+	else
+		find(doctor, OK, "metrics", NULL, "%s port %u can be had", config->metrics_host, config->metrics_port);
 }
 
 /* ---- configuration ---- */
@@ -337,37 +402,59 @@ static void check_signals(struct doctor *doctor, const char *run_dir)
 	json_decref(answer);
 }
 
-static void check_agent(struct doctor *doctor, const struct spw_pins *pins, const char *run_dir)
+/* Of the agent that holds the lock of run_dir; 0: none does. */
+static u32 lock_holder(const char *run_dir)
+{
+	_cleanup_free_ char *path = NULL;
+	_cleanup_fd_ int fd = -1;
+	char text[32] = "";
+
+	if (asprintf(&path, "%s/lock", run_dir) < 0)
+		path = NULL;
+	fd = path ? open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW) : -1;
+	return fd >= 0 && read(fd, text, sizeof(text) - 1) > 0 ? (u32)strtoul(text, NULL, 10) : 0;
+}
+
+/* Returns whether the agent is alive. */
+static bool check_agent(struct doctor *doctor, const struct spw_pins *pins, const char *run_dir)
 {
 	struct spw_snapshot snapshot;
 	int err = spw_snapshot_read(pins, &snapshot);
+	bool alive;
 
 	if (err) {
 		find(doctor, FAIL, "agent", "run as root", "the maps in %s cannot be read: %s", pins->dir,
 		     strerror(-err));
-		return;
+		return false;
 	}
-	if (snapshot.agent_alive)
+	alive = snapshot.agent_alive;
+	if (alive && lock_holder(run_dir) != snapshot.agent.pid)
+		find(doctor, FAIL, "agent", "give each agent a pin_dir and a run_dir of its own",
+		     "process %u lives from the pins in %s, with another run_dir", snapshot.agent.pid, pins->dir);
+	else if (alive)
 		find(doctor, OK, "agent", NULL, "process %u is alive and renews the lease", snapshot.agent.pid);
 	else if (snapshot.agent.pid)
 		find(doctor, WARN, "agent", "see its log, then start it again: spillway run",
 		     "process %u is dead or hangs; once its lease has ended, everything passes", snapshot.agent.pid);
 	else
 		find(doctor, OK, "agent", NULL, "is stopped; everything passes until the next 'spillway run'");
-	if (snapshot.agent_alive)
+	if (alive)
 		check_signals(doctor, run_dir);
 	spw_snapshot_free(&snapshot);
+	return alive;
 }
 
-static void check_pins(struct doctor *doctor, const char *pin_dir, const char *run_dir)
+/* Returns whether an agent is alive. */
+static bool check_pins(struct doctor *doctor, const char *pin_dir, const char *run_dir)
 {
 	char message[SPW_MESSAGE_MAX];
 	struct spw_pins pins;
 	int err = spw_pins_open(pin_dir, false, false, &pins, message);
+	bool alive = false;
 
 	if (!err) {
 		find(doctor, OK, "pins", NULL, "%s, of this version's layout", pin_dir);
-		check_agent(doctor, &pins, run_dir);
+		alive = check_agent(doctor, &pins, run_dir);
 		spw_pins_close(&pins);
 	} else if (err == -ENOENT) {
 		find(doctor, OK, "pins", NULL, "nothing is pinned in %s yet", pin_dir);
@@ -377,6 +464,7 @@ static void check_pins(struct doctor *doctor, const char *pin_dir, const char *r
 				    : "run as root",
 		     "%s", message);
 	}
+	return alive;
 }
 
 static void examine(struct doctor *doctor, const struct spw_call *call)
@@ -390,8 +478,11 @@ static void examine(struct doctor *doctor, const struct spw_call *call)
 	if (check_configuration(doctor, call, &dry_run)) {
 		check_bpffs(doctor, dry_run.config.pin_dir);
 		check_run_dir(doctor, dry_run.config.run_dir);
+		if (dry_run.config.state_dir)
+			check_state_dir(doctor, dry_run.config.state_dir);
 		check_interfaces(doctor, call, &dry_run.config);
-		check_pins(doctor, dry_run.config.pin_dir, dry_run.config.run_dir);
+		if (!check_pins(doctor, dry_run.config.pin_dir, dry_run.config.run_dir))
+			check_metrics(doctor, &dry_run.config);
 	} else {
 		check_bpffs(doctor, SPW_PIN_DIR_DEFAULT);
 		check_run_dir(doctor, SPW_RUN_DIR_DEFAULT);

@@ -2,6 +2,7 @@
 /* Prefixes to the agent: what list add, remove and import have in common. */
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "config/item.h"
 #include "base/cleanup.h"
@@ -11,6 +12,8 @@
 enum {
 	PIECE_PREFIXES = 1000, /* well within the bound of a request */
 	ANSWER_SECONDS = 30,
+	CROWDED_TRIES = 150,
+	CROWDED_PAUSE_US = 20000,
 };
 
 static json_t *make_piece(const struct spw_list_request *request, const struct spw_list *prefixes, size_t begin,
@@ -46,6 +49,24 @@ static json_t *send_pieces(int fd, const struct spw_list_request *request, const
 	return answer;
 }
 
+/* On a connection of its own; while too many are connected it tries again, for 3 s. */
+static json_t *send_all(const char *run_dir, const struct spw_list_request *request, const struct spw_list *prefixes,
+			char *message)
+{
+	json_t *answer = NULL;
+
+	for (int try = 0; try < CROWDED_TRIES && (!try || spw_control_is_crowded(answer)); try++) {
+		_cleanup_fd_ int fd = -1;
+
+		if (try)
+			usleep(CROWDED_PAUSE_US);
+		json_decref(answer);
+		fd = spw_control_connect(run_dir, message);
+		answer = fd >= 0 ? send_pieces(fd, request, prefixes, message) : NULL;
+	}
+	return answer;
+}
+
 int spw_list_send(const struct spw_call *call, const struct spw_list_request *request, const struct spw_list *prefixes,
 		  int (*print)(const struct spw_call *call, const struct spw_list_request *request,
 			       const json_t *answer))
@@ -53,8 +74,7 @@ int spw_list_send(const struct spw_call *call, const struct spw_list_request *re
 	char message[SPW_MESSAGE_MAX];
 	struct spw_config config;
 	int status = spw_where(call, &config);
-	_cleanup_fd_ int fd = status == SPW_EXIT_DONE ? spw_control_connect(config.run_dir, message) : -1;
-	json_t *answer = fd >= 0 ? send_pieces(fd, request, prefixes, message) : NULL;
+	json_t *answer = status == SPW_EXIT_DONE ? send_all(config.run_dir, request, prefixes, message) : NULL;
 
 	spw_config_free(&config);
 	if (status != SPW_EXIT_DONE)

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <sys/vfs.h>
 
+#include "config/config.h"
 #include "base/cleanup.h"
 
 #define BPFFS "/sys/fs/bpf"
@@ -51,6 +52,9 @@ static bool on_bpffs(const char *path)
 
 	return !statfs(path, &fs) && (u32)fs.f_type == (u32)BPF_FS_MAGIC;
 }
+
+_Static_assert(sizeof(((struct spw_pins *)0)->dir) == SPW_PIN_DIR_BYTES_MAX + 1,
+	       "as the reader of the configuration checks");
 
 /* Make the folder. A bpffs is mounted at /sys/fs/bpf if needed, but nowhere else. */
 static int make_dir(const char *dir, char *message)

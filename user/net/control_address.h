@@ -7,7 +7,8 @@
 
 #include "base/error.h"
 
-#define SPW_CONTROL_SOCKET "control.sock"
+#define SPW_CONTROL_SOCKET  "control.sock"
+#define SPW_CONTROL_CROWDED "too many connections" /* how the refusal for want of room begins */
 
 /** spw_control_address() - of the socket in @run_dir. Returns 0, or -ENAMETOOLONG and @message. */
 int spw_control_address(const char *run_dir, struct sockaddr_un *address, char message[SPW_MESSAGE_MAX]);

@@ -14,6 +14,9 @@
 #include "base/clock.h"
 #include "control_address.h"
 
+#define CROWDED_NS	 3000000000ull /* how long to try where too many are connected */
+#define CROWDED_PAUSE_US 20000
+
 static void say_no_agent(const char *path, int err, char *message)
 {
 	if (err == ENOENT || err == ECONNREFUSED)
@@ -95,9 +98,11 @@ static int send_request(int fd, json_t *request, char *message)
 	while (sent < length) {
 		ssize_t some = send(fd, text + sent, length - sent, MSG_NOSIGNAL);
 
-		if (some < 0) {
+		/* What the agent said before it closed the connection is still there to read. */
+		if (some < 0 && errno == EPIPE)
+			return 0;
+		if (some < 0)
 			return spw_message(message, -errno, "the agent closed the connection: %m");
-		}
 		sent += (size_t)some;
 	}
 	return 0;
@@ -119,9 +124,27 @@ int spw_control_open(const char *run_dir, json_t *request, char message[SPW_MESS
 	return send_request(fd, request, message) ? -1 : TAKE_FD(fd);
 }
 
+bool spw_control_is_crowded(const json_t *answer)
+{
+	const char *error = json_string_value(json_object_get(answer, "error"));
+
+	return error && !strncmp(error, SPW_CONTROL_CROWDED, strlen(SPW_CONTROL_CROWDED));
+}
+
 json_t *spw_control_call(const char *run_dir, json_t *request, int seconds, char message[SPW_MESSAGE_MAX])
 {
-	_cleanup_fd_ int fd = spw_control_open(run_dir, request, message);
+	u64 deadline = spw_monotonic_ns() + CROWDED_NS;
+	json_t *answer = NULL;
 
-	return fd < 0 ? NULL : read_answer(fd, seconds, message);
+	do {
+		_cleanup_fd_ int fd = -1;
+
+		if (answer)
+			usleep(CROWDED_PAUSE_US);
+		json_decref(answer);
+		fd = spw_control_open(run_dir, json_incref(request), message);
+		answer = fd < 0 ? NULL : read_answer(fd, seconds, message);
+	} while (spw_control_is_crowded(answer) && spw_monotonic_ns() < deadline);
+	json_decref(request);
+	return answer;
 }

@@ -4,6 +4,7 @@
 #define SPW_NET_CONTROL_CLIENT_H
 
 #include <jansson.h>
+#include <stdbool.h>
 
 #include "base/error.h"
 
@@ -19,8 +20,12 @@ json_t *spw_control_exchange(int fd, json_t *request, int seconds, char message[
  */
 int spw_control_open(const char *run_dir, json_t *request, char message[SPW_MESSAGE_MAX]);
 
+/** spw_control_is_crowded() - whether @answer says that too many are connected: try again on a new connection. */
+bool spw_control_is_crowded(const json_t *answer);
+
 /**
- * spw_control_call() - send @request (takes the reference) and wait for the answer.
+ * spw_control_call() - send @request (takes the reference) and wait for the answer. While too many are connected it tries
+ * again, for 3 s.
  * Returns the answer (a new reference), or NULL and @message: no agent, no permission, no answer within @seconds.
  */
 json_t *spw_control_call(const char *run_dir, json_t *request, int seconds, char message[SPW_MESSAGE_MAX]);

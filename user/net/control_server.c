@@ -15,11 +15,19 @@
 #include "control_address.h"
 #include "base/clock.h"
 
+/*
+ * Connections beyond CLIENTS_MAX go into the reserve, where only urgent requests are served, one a connection. So an
+ * operator gets in, whoever holds the others.
+ */
 enum {
 	CLIENTS_MAX = 16,
+	RESERVE = 4,
+	SLOTS = CLIENTS_MAX + RESERVE,
 	REQUEST_BYTES_MAX = 64 << 10,
 	CLIENT_SECONDS_MAX = 180, /* an `apply` of a large list waits for its answer */
 };
+
+#define SILENT_NS 1000000000ull /* a client that sent nothing for so long gives way to another one */
 
 struct client {
 	struct spw_control_server *server;
@@ -27,6 +35,7 @@ struct client {
 	int fd;
 	sd_event_source *source;
 	u64 since_ns;
+	u64 active_ns; /* last request or answer */
 	size_t length;
 	bool waits; /* for an answer; nothing more is read meanwhile */
 	char request[REQUEST_BYTES_MAX];
@@ -38,10 +47,16 @@ struct spw_control_server {
 	int fd;
 	char path[108];
 	spw_control_handler *handler;
+	spw_control_urgent *urgent;
 	void *context;
 	u64 last_id;
-	struct client clients[CLIENTS_MAX];
+	struct client clients[SLOTS]; /* the last RESERVE of them are the reserve */
 };
+
+static bool in_reserve(const struct client *client)
+{
+	return client - client->server->clients >= CLIENTS_MAX;
+}
 
 static void close_client(struct client *client)
 {
@@ -59,19 +74,26 @@ static void answer(struct client *client, json_t *object)
 
 	json_decref(object);
 	client->waits = false;
+	client->active_ns = spw_monotonic_ns();
 	if (!text) {
 		close_client(client);
 		return;
 	}
 	length = strlen(text);
 	text[length] = '\n'; /* in place of its NUL */
-	if (send(client->fd, text, length + 1, MSG_NOSIGNAL | MSG_DONTWAIT) != (ssize_t)length + 1)
+	if (send(client->fd, text, length + 1, MSG_NOSIGNAL | MSG_DONTWAIT) != (ssize_t)length + 1 ||
+	    in_reserve(client))
 		close_client(client);
 }
 
 static json_t *refuse(const char *why)
 {
 	return json_pack("{s:b,s:s}", "ok", 0, "error", why);
+}
+
+static json_t *refuse_crowd(void)
+{
+	return refuse(SPW_CONTROL_CROWDED "; try again, or end what holds them: ss -xp | grep " SPW_CONTROL_SOCKET);
 }
 
 static void handle_line(struct client *client, const char *line, size_t length)
@@ -85,6 +107,11 @@ static void handle_line(struct client *client, const char *line, size_t length)
 		snprintf(why, sizeof(why), "not a JSON object: %.150s", request ? "another kind of value" : error.text);
 		json_decref(request);
 		answer(client, refuse(why));
+		return;
+	}
+	if (in_reserve(client) && !client->server->urgent(request)) {
+		json_decref(request);
+		answer(client, refuse_crowd());
 		return;
 	}
 	client->waits = true;
@@ -129,6 +156,7 @@ static int on_client(sd_event_source *source, int fd, uint32_t events, void *con
 			close_client(client);
 		return 0;
 	}
+	client->active_ns = spw_monotonic_ns();
 	client->length += (size_t)got;
 	handle_lines(client);
 	if (client->id && client->length == sizeof(client->request)) {
@@ -151,31 +179,75 @@ static bool is_root(int fd)
 	return !peer.uid;
 }
 
+/* What is there to read counts: the loop may not have come to it yet. */
+static bool has_sent(const struct client *client)
+{
+	char byte;
+
+	return recv(client->fd, &byte, sizeof(byte), MSG_PEEK | MSG_DONTWAIT) >= 0 || errno != EAGAIN;
+}
+
+/* Of the slots from @first to before @end a free one, or that of a client that was silent for @silent_ns; else NULL. */
+static struct client *find_slot(struct spw_control_server *server, int first, int end, u64 silent_ns)
+{
+	u64 before = spw_monotonic_ns() - silent_ns;
+	struct client *silent = NULL;
+
+	for (int i = first; i < end; i++) {
+		struct client *client = &server->clients[i];
+
+		if (!client->id)
+			return client;
+		if (!client->waits && client->active_ns <= before && !has_sent(client) &&
+		    (!silent || client->active_ns < silent->active_ns))
+			silent = client;
+	}
+	if (silent) {
+		answer(silent, refuse_crowd());
+		if (silent->id)
+			close_client(silent);
+	}
+	return silent;
+}
+
+static void refuse_connection(int fd, json_t *object)
+{
+	_cleanup_free_ char *text = json_dumps(object, JSON_COMPACT | JSON_SORT_KEYS);
+	size_t length = text ? strlen(text) : 0;
+
+	json_decref(object);
+	if (!text)
+		return;
+	text[length] = '\n'; /* in place of its NUL */
+	send(fd, text, length + 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
 static int on_connect(sd_event_source *source, int listener, uint32_t events, void *context)
 {
 	struct spw_control_server *server = context;
 	_cleanup_fd_ int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-	struct client *client = NULL;
+	struct client *client;
 
 	(void)source;
 	(void)events;
 	if (fd < 0)
 		return 0;
-	for (int i = 0; i < CLIENTS_MAX && !client; i++)
-		if (!server->clients[i].id)
-			client = &server->clients[i];
-	if (!client || !is_root(fd)) {
-		const char *why = client ? "{\"error\":\"permission denied: only root\",\"ok\":false}\n"
-					 : "{\"error\":\"too many connections\",\"ok\":false}\n";
-
-		send(fd, why, strlen(why), MSG_NOSIGNAL | MSG_DONTWAIT);
+	if (!is_root(fd)) {
+		refuse_connection(fd, refuse("permission denied: only root"));
+		return 0;
+	}
+	client = find_slot(server, 0, CLIENTS_MAX, SILENT_NS);
+	if (!client)
+		client = find_slot(server, CLIENTS_MAX, SLOTS, 0);
+	if (!client) {
+		refuse_connection(fd, refuse_crowd());
 		return 0;
 	}
 	client->server = server;
 	client->fd = TAKE_FD(fd);
 	client->length = 0;
 	client->waits = false;
-	client->since_ns = spw_monotonic_ns();
+	client->since_ns = client->active_ns = spw_monotonic_ns();
 	client->id = ++server->last_id;
 	if (sd_event_add_io(server->loop, &client->source, client->fd, EPOLLIN, on_client, client) < 0)
 		close_client(client);
@@ -193,13 +265,14 @@ static int listen_at(const struct sockaddr_un *address)
 		return -errno;
 	unlink(address->sun_path);
 	mask = umask(0177);
-	err = bind(fd, (const void *)address, sizeof(*address)) || listen(fd, CLIENTS_MAX) ? -errno : 0;
+	err = bind(fd, (const void *)address, sizeof(*address)) || listen(fd, SOMAXCONN) ? -errno : 0;
 	umask(mask);
 	return err ? err : TAKE_FD(fd);
 }
 
-int spw_control_server_start(sd_event *loop, const char *run_dir, spw_control_handler *handler, void *context,
-			     struct spw_control_server **result, char message[SPW_MESSAGE_MAX])
+int spw_control_server_start(sd_event *loop, const char *run_dir, spw_control_handler *handler,
+			     spw_control_urgent *urgent, void *context, struct spw_control_server **result,
+			     char message[SPW_MESSAGE_MAX])
 {
 	struct spw_control_server *server;
 	struct sockaddr_un address;
@@ -212,6 +285,7 @@ int spw_control_server_start(sd_event *loop, const char *run_dir, spw_control_ha
 		return spw_message(message, -ENOMEM, "cannot listen at %s: out of memory", address.sun_path);
 	server->loop = loop;
 	server->handler = handler;
+	server->urgent = urgent;
 	server->context = context;
 	err = server->fd = listen_at(&address);
 	if (err >= 0) {
@@ -228,7 +302,7 @@ int spw_control_server_start(sd_event *loop, const char *run_dir, spw_control_ha
 
 void spw_control_answer(struct spw_control_server *server, u64 id, json_t *object)
 {
-	for (int i = 0; id && i < CLIENTS_MAX; i++) {
+	for (int i = 0; id && i < SLOTS; i++) {
 		if (server->clients[i].id == id) {
 			answer(&server->clients[i], object);
 			handle_lines(&server->clients[i]);
@@ -240,7 +314,7 @@ void spw_control_answer(struct spw_control_server *server, u64 id, json_t *objec
 
 int spw_control_take(struct spw_control_server *server, u64 id)
 {
-	for (int i = 0; id && i < CLIENTS_MAX; i++) {
+	for (int i = 0; id && i < SLOTS; i++) {
 		struct client *client = &server->clients[i];
 
 		if (client->id != id)
@@ -255,7 +329,7 @@ int spw_control_take(struct spw_control_server *server, u64 id)
 
 bool spw_control_is_there(const struct spw_control_server *server, u64 id)
 {
-	for (int i = 0; id && i < CLIENTS_MAX; i++)
+	for (int i = 0; id && i < SLOTS; i++)
 		if (server->clients[i].id == id)
 			return true;
 	return false;
@@ -263,7 +337,7 @@ bool spw_control_is_there(const struct spw_control_server *server, u64 id)
 
 void spw_control_server_tick(struct spw_control_server *server, u64 now_ns)
 {
-	for (int i = 0; i < CLIENTS_MAX; i++) {
+	for (int i = 0; i < SLOTS; i++) {
 		struct client *client = &server->clients[i];
 
 		if (client->id && now_ns - client->since_ns > CLIENT_SECONDS_MAX * 1000000000ull)
@@ -275,7 +349,7 @@ void spw_control_server_stop(struct spw_control_server *server)
 {
 	if (!server)
 		return;
-	for (int i = 0; i < CLIENTS_MAX; i++)
+	for (int i = 0; i < SLOTS; i++)
 		if (server->clients[i].id)
 			close_client(&server->clients[i]);
 	sd_event_source_disable_unref(server->source);

@@ -3,7 +3,7 @@
  * The agent's end of the control socket, on its event loop: one JSON object per line, one answer per line. Requests and
  * answers are described in docs/control-socket.md.
  *
- * Bounded: connections, bytes of a request, seconds of a connection. Mode 0600, so the kernel refuses all but root;
+ * Bounded: connections (the one that is silent for longest gives way; a reserve serves urgent requests only), bytes of a request, seconds of a connection. Mode 0600, so the kernel refuses all but root;
  * credentials of the peer are checked as well, in case somebody has opened the socket up.
  */
 #ifndef SPW_NET_CONTROL_SERVER_H
@@ -23,9 +23,13 @@ struct spw_control_server;
  */
 typedef json_t *spw_control_handler(void *context, u64 client, const json_t *request);
 
+/** Whether a request is served although all connections are taken. */
+typedef bool spw_control_urgent(const json_t *request);
+
 /** spw_control_server_start() - listen in @run_dir. Returns 0, or -errno and @message. */
-int spw_control_server_start(sd_event *loop, const char *run_dir, spw_control_handler *handler, void *context,
-			     struct spw_control_server **server, char message[SPW_MESSAGE_MAX]);
+int spw_control_server_start(sd_event *loop, const char *run_dir, spw_control_handler *handler,
+			     spw_control_urgent *urgent, void *context, struct spw_control_server **server,
+			     char message[SPW_MESSAGE_MAX]);
 
 /** spw_control_answer() - answer a pending request; takes the reference. No-op if the client is gone. */
 void spw_control_answer(struct spw_control_server *server, u64 client, json_t *answer);

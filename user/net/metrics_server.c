@@ -330,6 +330,14 @@ static int listen_on(const char *host, u16 port, int *result, char *message)
 	return err;
 }
 
+int spw_metrics_server_try(const char *host, u16 port, char message[SPW_MESSAGE_MAX])
+{
+	int fd, err = listen_on(host, port, &fd, message);
+
+	spw_close_fd(&fd);
+	return err;
+}
+
 static int start_daemon(struct spw_metrics_server *server, int listen_fd, char *message)
 {
 	struct MHD_OptionItem options[] = {

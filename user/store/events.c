@@ -12,6 +12,7 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "base/replace.h"
 
 struct spw_events {
 	char path[4096];
@@ -42,8 +43,8 @@ int spw_events_open(const char *state_dir, struct spw_events **result, char mess
 	int err = events ? 0 : -ENOMEM;
 
 	*result = NULL;
-	if (!err && mkdir(state_dir, 0700) && errno != EEXIST)
-		err = -errno;
+	if (!err)
+		err = spw_make_folder(state_dir, 0700);
 	if (!err) {
 		snprintf(events->path, sizeof(events->path), "%.4000s/" SPW_EVENTS_FILE, state_dir);
 		err = open_log(events);

@@ -13,6 +13,7 @@
 #include "base/cleanup.h"
 #include "history_format.h"
 #include "base/log.h"
+#include "base/replace.h"
 #include "thinning.h"
 
 #define NS_PER_S     1000000000ull
@@ -240,8 +241,8 @@ int spw_history_open(const char *state_dir, u64 bytes_max, struct spw_history **
 	int err = history ? make_room(history) : -ENOMEM;
 
 	*result = NULL;
-	if (!err && (mkdir(state_dir, 0700) && errno != EEXIST))
-		err = -errno;
+	if (!err)
+		err = spw_make_folder(state_dir, 0700);
 	if (err) {
 		snprintf(message, SPW_MESSAGE_MAX, "no history in %.200s: %s", state_dir, strerror(-err));
 		if (history)

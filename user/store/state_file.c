@@ -22,10 +22,12 @@ int spw_state_replace(const char *state_dir, const char *name, spw_writer *write
 {
 	char path[SPW_STATE_PATH_BYTES];
 	struct stat status;
+	int err;
 
 	spw_state_path(path, state_dir, name, "");
-	if (mkdir(state_dir, 0700) && errno != EEXIST)
-		return -errno;
+	err = spw_make_folder(state_dir, 0700);
+	if (err)
+		return err;
 	if (!lstat(path, &status) && S_ISLNK(status.st_mode))
 		return -ELOOP;
 	return spw_replace_file(path, 0600, true, write, context);

@@ -1,0 +1,149 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-only
+"""What is expected of any daemon: signals, descriptors, folders, and a start that fails before it has changed anything."""
+import json
+import os
+import signal
+import socket
+import time
+from pathlib import Path
+
+from world import CLASSES, run_tests, wait_for
+
+FOREIGN = ("SIGUSR1", "SIGUSR2", "SIGALRM", "SIGQUIT", "SIGVTALRM", "SIGPROF", "SIGIO", "SIGPWR", "SIGTSTP", "SIGTTIN", "SIGTTOU",
+           "SIGXCPU", "SIGPIPE", "SIGWINCH", "SIGRTMIN", "SIGRTMAX")
+
+
+def build(world, **options):
+    shop = world.namespace("shop")
+    world.flood(shop, "eth0")
+    return world.agent(shop, CLASSES, **options)
+
+
+def signals(tap, world):
+    """A signal that logrotate or monitoring sends by habit neither ends nor stops the agent."""
+    agent = build(world)
+    agent.start()
+    ended = []
+    for name in FOREIGN:
+        agent.process.signal(getattr(signal, name))
+        time.sleep(0.05)
+        if not agent.process.alive():
+            ended.append(name)
+            agent.start()
+    tap.equal(ended, [], "foreign signals are ignored")
+    tap.ok(agent.ticking(), "and the lease is renewed")
+    time.sleep(1.1)
+    agent.process.signal(signal.SIGUSR1)
+    wait_for(lambda: agent.process.log().count("SIGUSR1") == 2, 2, "the log names the signal and says that it was ignored")
+    tap.ok(agent.process.log().count("ignored") < len(FOREIGN), "one line a second at most")
+    generation = agent.generation()
+    agent.process.signal(signal.SIGHUP)
+    wait_for(lambda: agent.generation() > generation, 5, "SIGHUP reads the configuration")
+    tap.equal(agent.stop(), 0, "SIGTERM stops it")
+
+
+def early_signals(tap, world):
+    """From the first moment on: while it compiles, too."""
+    agent = build(world)
+    process = agent.launch()
+    for number in (signal.SIGUSR1, signal.SIGHUP) * 20:
+        wait_for(lambda: b"spillway" in Path(f"/proc/{process.pid}/cmdline").read_bytes().split(b"\0")[0], 5, "it runs")
+        process.signal(number)
+        time.sleep(0.01)
+    agent.wait_ready()
+    tap.ok(agent.ticking(), "signals during the start do not end it", process.log())
+
+
+def descriptors(tap, world):
+    """With standard input, output and error closed, nothing else takes their numbers."""
+    agent = build(world)
+    agent.start("sh", "-c", 'exec "$@" <&- >&- 2>&-', "_")
+    wait_for(lambda: Path(f"/proc/{agent.process.pid}/comm").read_text() == "spillway\n", 5, "it runs")
+    for number in range(3):
+        tap.equal(os.readlink(f"/proc/{agent.process.pid}/fd/{number}"), "/dev/null", f"descriptor {number} is /dev/null")
+    done = agent.namespace.run("sh", "-c", 'exec "$@" >&-', "_", agent.program, "-c", agent.config, "status", check=False)
+    tap.ok(done.returncode == 1 and "cannot write the output" in done.stderr, "a verb with its output closed still fails",
+           f"{done.returncode}: {done.stderr}")
+
+
+def modes(tap, world):
+    """Modes of folders are what the documents say, whatever the umask."""
+    agent = build(world)
+    for mask in ("077", "0", "0277"):
+        agent.start("sh", "-c", f'umask {mask}; exec "$@"', "_")
+        got = {path.name.split(".")[-1]: oct(path.stat().st_mode & 0o777)
+               for path in (agent.run_dir, agent.state_dir, agent.run_dir / "control.sock", agent.run_dir / "level")}
+        tap.equal(got, {"run": "0o755", "state": "0o700", "sock": "0o600", "level": "0o644"}, f"umask {mask}")
+        agent.stop()
+        for folder in (agent.run_dir, agent.state_dir):
+            for path in folder.iterdir():
+                path.unlink()
+            folder.rmdir()
+
+
+def found(agent, check):
+    """What doctor says of one check: (outcome, detail)."""
+    checks = json.loads(agent.cli("-j", "doctor", check=False).stdout)["checks"]
+    return [(each["outcome"], each["detail"]) for each in checks if each["check"] == check]
+
+
+def refused_starts(tap, world):
+    """What a start fails for is found before, and it leaves nothing attached."""
+    agent = build(world, listen="off")
+    plain = agent.run_dir
+    tap.equal([found(agent, name)[0][0] for name in ("run_dir", "state_dir")], ["ok", "ok"], "all is well: doctor says so")
+
+    agent.run_dir = world.folder / ("r" * 100)
+    agent.write(CLASSES)
+    done = agent.cli("check", check=False)
+    tap.ok(done.returncode == 1 and "run_dir is longer than" in done.stderr, "check finds a run_dir that is too long", done.stderr)
+    tap.equal(found(agent, "run_dir")[0][0], "fail", "and so does doctor")
+    tap.equal((agent.launch().wait(), agent.mode()), (1, None), "run exits 1 and attaches nothing")
+
+    # The last thing that a start makes is the control socket.
+    agent.run_dir = plain
+    agent.write(CLASSES)
+    (plain / "control.sock").mkdir(parents=True)
+    tap.equal(found(agent, "run_dir")[0][0], "fail", "doctor finds what is in the way of the control socket")
+    process = agent.launch()
+    tap.equal(process.wait(), 1, "run exits 1 at its last step")
+    tap.equal((agent.mode(), list(agent.pins.glob("link_*"))), (None, []), "and detaches what it had attached")
+    (plain / "control.sock").rmdir()
+    agent.start()
+    agent.stop()
+    (plain / "control.sock").mkdir()
+    tap.equal(agent.launch().wait(), 1, "where a former run has attached, run exits 1 too")
+    tap.equal(agent.mode(), "native", "and what was attached stays")
+    (plain / "control.sock").rmdir()
+
+
+def folders_and_ports(tap, world):
+    """What does not stop a start, but takes something away."""
+    agent = build(world)
+    agent.state_dir = world.folder / "no/such/folder"
+    agent.write(CLASSES)
+    outcome, detail = found(agent, "state_dir")[0]
+    tap.ok(outcome == "warn" and "no/such" in detail, "doctor finds a state_dir that cannot be made", detail)
+    agent.state_dir = world.folder / "file"
+    agent.state_dir.write_text("")
+    agent.write(CLASSES)
+    tap.equal(found(agent, "state_dir")[0][0], "warn", "and one that is a file")
+    agent.state_dir = world.folder / "state"
+    agent.write(CLASSES)
+    taken = agent.namespace.socket(socket.AF_INET)
+    taken.bind(("127.0.0.1", 10010))
+    taken.listen()
+    outcome, detail = found(agent, "metrics")[0]
+    tap.ok(outcome == "warn" and "10010" in detail, "doctor finds that the port of the metrics is taken", detail)
+    taken.close()
+    tap.equal(found(agent, "metrics")[0][0], "ok", "and that it is free")
+    agent.start()
+    tap.equal(found(agent, "metrics"), [], "while the agent runs, it has the port itself")
+    rival = world.agent(agent.namespace, CLASSES, "rival", listen="off", pin_dir=str(agent.pins))
+    tap.equal(found(rival, "agent")[0][0], "fail", "doctor finds that another agent lives from these pins")
+    tap.equal(found(agent, "agent")[0][0], "ok", "and not that the agent itself does")
+
+
+if __name__ == "__main__":
+    run_tests(signals, early_signals, descriptors, modes, refused_starts, folders_and_ports)
