@@ -203,7 +203,7 @@ def crowded(tap, world):
             if trouble_of(answer) or not json.loads(answer)["ok"]:
                 tap.ok(False, f"level, time {number}", answer)
         done = agent.cli("level", "set", "green", check=False)
-        tap.equal(done.returncode, 0, "`level set` gets in", done.stderr)
+        tap.equal((done.returncode, done.stderr), (0, ""), "`level set` gets in")
     finally:
         crowd.close()
     tap.equal(crowd.wrong, [], "and none of the 16 is closed for it")
@@ -221,7 +221,7 @@ def crowded(tap, world):
     tap.equal(answers, [], "40 that say nothing: each `level set` gets in at once")
     time.sleep(1.2)
     done = agent.cli("explain", check=False)
-    tap.equal(done.returncode, 0, "when they have been silent for a second, every verb gets in", done.stderr)
+    tap.equal((done.returncode, done.stderr), (0, ""), "when they have been silent for a second, every verb gets in")
     for each in idle:
         each.close()
 
