@@ -5,7 +5,7 @@
  */
 #include "memory.h"
 
-#include <string.h>
+#include <stdlib.h>
 #include <sys/mman.h>
 
 #include "util.h"
@@ -17,9 +17,10 @@
 static void link_lines(char *area, u32 lines)
 {
 	struct bench_random random = bench_random(2);
-	u32 *order = bench_realloc(NULL, lines * sizeof(*order));
+	u32 *order = calloc(lines, sizeof(*order));
 
-	memset(order, 0, lines * sizeof(*order));
+	if (!order)
+		abort();
 	for (u32 i = 0; i < lines; i++) {
 		u32 other = (u32)(bench_next(&random) % (i + 1));
 

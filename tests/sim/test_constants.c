@@ -17,10 +17,12 @@
 #include "runner.h"
 
 #define SPW_CONSTANT(name, value, none) static double name = value;
+/* NOLINTBEGIN(bugprone-suspicious-include): the constants become variables here */
 #include "user/core/control/capacity.c"
 #include "user/core/control/decide.c"
 #include "user/core/control/level.c"
 #include "user/core/control/share.c"
+/* NOLINTEND(bugprone-suspicious-include) */
 #undef SPW_CONSTANT
 
 struct constant {

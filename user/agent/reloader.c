@@ -263,7 +263,7 @@ static int begin(struct reloader *reloader, const struct reload_request *request
 		return spw_message(message, -ENOMEM, "out of memory");
 	next->confirm_ns = request->confirm_ns;
 	err = spw_config_load(path, &next->config, &diagnostics);
-	told = in_force->config && !strcmp(in_force->config->path, next->config.path ? next->config.path : "") &&
+	told = !strcmp(in_force->config->path, next->config.path ? next->config.path : "") &&
 	       spw_config_may_lock_out(in_force->config);
 	*text = join_diagnostics(&diagnostics, told);
 	spw_diagnostics_free(&diagnostics);

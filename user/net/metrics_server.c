@@ -332,7 +332,7 @@ static int listen_on(const char *host, u16 port, int *result, char *message)
 
 int spw_metrics_server_try(const char *host, u16 port, char message[SPW_MESSAGE_MAX])
 {
-	int fd, err = listen_on(host, port, &fd, message);
+	int fd = -1, err = listen_on(host, port, &fd, message);
 
 	spw_close_fd(&fd);
 	return err;
