@@ -2,7 +2,6 @@
 /* Prefixes to the agent: what list add, remove and import have in common. */
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "config/item.h"
 #include "base/cleanup.h"
@@ -12,8 +11,6 @@
 enum {
 	PIECE_PREFIXES = 1000, /* well within the bound of a request */
 	ANSWER_SECONDS = 30,
-	CROWDED_TRIES = 150,
-	CROWDED_PAUSE_US = 20000,
 };
 
 static json_t *make_piece(const struct spw_list_request *request, const struct spw_list *prefixes, size_t begin,
@@ -33,37 +30,26 @@ static json_t *make_piece(const struct spw_list_request *request, const struct s
 	return piece;
 }
 
+struct pieces {
+	const struct spw_list_request *request;
+	const struct spw_list *prefixes;
+};
+
 /* The answer to the last piece, or to the first that is refused; NULL: @message. */
-static json_t *send_pieces(int fd, const struct spw_list_request *request, const struct spw_list *prefixes,
-			   char *message)
+static json_t *send_pieces(int fd, void *context, char *message)
 {
+	const struct pieces *pieces = context;
+	const struct spw_list *prefixes = pieces->prefixes;
 	json_t *answer = NULL;
 	size_t begin = 0, end;
 
 	do {
 		end = begin + PIECE_PREFIXES < prefixes->count ? begin + PIECE_PREFIXES : prefixes->count;
 		json_decref(answer);
-		answer = spw_control_exchange(fd, make_piece(request, prefixes, begin, end), ANSWER_SECONDS, message);
+		answer = spw_control_exchange(fd, make_piece(pieces->request, prefixes, begin, end), ANSWER_SECONDS,
+					      message);
 		begin = end;
 	} while (answer && end < prefixes->count && json_is_true(json_object_get(answer, "ok")));
-	return answer;
-}
-
-/* On a connection of its own; while too many are connected it tries again, for 3 s. */
-static json_t *send_all(const char *run_dir, const struct spw_list_request *request, const struct spw_list *prefixes,
-			char *message)
-{
-	json_t *answer = NULL;
-
-	for (int try = 0; try < CROWDED_TRIES && (!try || spw_control_is_crowded(answer)); try++) {
-		_cleanup_fd_ int fd = -1;
-
-		if (try)
-			usleep(CROWDED_PAUSE_US);
-		json_decref(answer);
-		fd = spw_control_connect(run_dir, message);
-		answer = fd >= 0 ? send_pieces(fd, request, prefixes, message) : NULL;
-	}
 	return answer;
 }
 
@@ -74,7 +60,9 @@ int spw_list_send(const struct spw_call *call, const struct spw_list_request *re
 	char message[SPW_MESSAGE_MAX];
 	struct spw_config config;
 	int status = spw_where(call, &config);
-	json_t *answer = status == SPW_EXIT_DONE ? send_all(config.run_dir, request, prefixes, message) : NULL;
+	struct pieces pieces = {request, prefixes};
+	json_t *answer = status == SPW_EXIT_DONE ? spw_control_talk(config.run_dir, send_pieces, &pieces, message)
+						 : NULL;
 
 	spw_config_free(&config);
 	if (status != SPW_EXIT_DONE)

@@ -69,7 +69,8 @@ static json_t *read_answer(int fd, int seconds, char *message)
 	return object;
 }
 
-int spw_control_connect(const char *run_dir, char message[SPW_MESSAGE_MAX])
+/* Returns a descriptor owned by the caller, or -1 and @message. */
+static int connect_to(const char *run_dir, char *message)
 {
 	_cleanup_fd_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	struct sockaddr_un address;
@@ -115,7 +116,7 @@ json_t *spw_control_exchange(int fd, json_t *request, int seconds, char message[
 
 int spw_control_open(const char *run_dir, json_t *request, char message[SPW_MESSAGE_MAX])
 {
-	_cleanup_fd_ int fd = spw_control_connect(run_dir, message);
+	_cleanup_fd_ int fd = connect_to(run_dir, message);
 
 	if (fd < 0) {
 		json_decref(request);
@@ -124,14 +125,14 @@ int spw_control_open(const char *run_dir, json_t *request, char message[SPW_MESS
 	return send_request(fd, request, message) ? -1 : TAKE_FD(fd);
 }
 
-bool spw_control_is_crowded(const json_t *answer)
+static bool is_crowded(const json_t *answer)
 {
 	const char *error = json_string_value(json_object_get(answer, "error"));
 
 	return error && !strncmp(error, SPW_CONTROL_CROWDED, strlen(SPW_CONTROL_CROWDED));
 }
 
-json_t *spw_control_call(const char *run_dir, json_t *request, int seconds, char message[SPW_MESSAGE_MAX])
+json_t *spw_control_talk(const char *run_dir, spw_control_talker *talk, void *context, char message[SPW_MESSAGE_MAX])
 {
 	u64 deadline = spw_monotonic_ns() + CROWDED_NS;
 	json_t *answer = NULL;
@@ -142,9 +143,29 @@ json_t *spw_control_call(const char *run_dir, json_t *request, int seconds, char
 		if (answer)
 			usleep(CROWDED_PAUSE_US);
 		json_decref(answer);
-		fd = spw_control_open(run_dir, json_incref(request), message);
-		answer = fd < 0 ? NULL : read_answer(fd, seconds, message);
-	} while (spw_control_is_crowded(answer) && spw_monotonic_ns() < deadline);
+		fd = connect_to(run_dir, message);
+		answer = fd < 0 ? NULL : talk(fd, context, message);
+	} while (is_crowded(answer) && spw_monotonic_ns() < deadline);
+	return answer;
+}
+
+struct single_call {
+	json_t *request;
+	int seconds;
+};
+
+static json_t *make_call(int fd, void *context, char *message)
+{
+	const struct single_call *call = context;
+
+	return spw_control_exchange(fd, json_incref(call->request), call->seconds, message);
+}
+
+json_t *spw_control_call(const char *run_dir, json_t *request, int seconds, char message[SPW_MESSAGE_MAX])
+{
+	struct single_call call = {request, seconds};
+	json_t *answer = spw_control_talk(run_dir, make_call, &call, message);
+
 	json_decref(request);
 	return answer;
 }

@@ -4,14 +4,10 @@
 #define SPW_NET_CONTROL_CLIENT_H
 
 #include <jansson.h>
-#include <stdbool.h>
 
 #include "base/error.h"
 
-/** spw_control_connect() - a connection for several requests. Returns a descriptor owned by the caller, or -1 and @message. */
-int spw_control_connect(const char *run_dir, char message[SPW_MESSAGE_MAX]);
-
-/** spw_control_exchange() - one request on it and its answer, as spw_control_call(). */
+/** spw_control_exchange() - one request (takes the reference) and its answer, as spw_control_call(), on a connection. */
 json_t *spw_control_exchange(int fd, json_t *request, int seconds, char message[SPW_MESSAGE_MAX]);
 
 /**
@@ -20,12 +16,18 @@ json_t *spw_control_exchange(int fd, json_t *request, int seconds, char message[
  */
 int spw_control_open(const char *run_dir, json_t *request, char message[SPW_MESSAGE_MAX]);
 
-/** spw_control_is_crowded() - whether @answer says that too many are connected: try again on a new connection. */
-bool spw_control_is_crowded(const json_t *answer);
+/** Has its say on a connection, by spw_control_exchange(); returns the last answer, or NULL and @message. */
+typedef json_t *spw_control_talker(int fd, void *context, char *message);
 
 /**
- * spw_control_call() - send @request (takes the reference) and wait for the answer. While too many are connected it tries
- * again, for 3 s.
+ * spw_control_talk() - connect, and return what @talk does. While too many are connected it tries again, for 3 s: @talk
+ * then begins anew.
+ * Returns NULL and @message also if there is no agent, or no permission.
+ */
+json_t *spw_control_talk(const char *run_dir, spw_control_talker *talk, void *context, char message[SPW_MESSAGE_MAX]);
+
+/**
+ * spw_control_call() - send @request (takes the reference) and wait for the answer, on a connection by spw_control_talk().
  * Returns the answer (a new reference), or NULL and @message: no agent, no permission, no answer within @seconds.
  */
 json_t *spw_control_call(const char *run_dir, json_t *request, int seconds, char message[SPW_MESSAGE_MAX]);
