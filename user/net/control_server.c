@@ -66,23 +66,26 @@ static void close_client(struct client *client)
 	client->id = 0;
 }
 
-/* Answers are small and the peer is root: one that does not fit into the socket buffer at once ends the connection. */
-static void answer(struct client *client, json_t *object)
+/* A line of JSON; takes the reference. Returns whether all of it went out at once. */
+static bool send_line(int fd, json_t *object)
 {
 	_cleanup_free_ char *text = json_dumps(object, JSON_COMPACT | JSON_SORT_KEYS);
 	size_t length;
 
 	json_decref(object);
-	client->waits = false;
-	client->active_ns = spw_monotonic_ns();
-	if (!text) {
-		close_client(client);
-		return;
-	}
+	if (!text)
+		return false;
 	length = strlen(text);
 	text[length] = '\n'; /* in place of its NUL */
-	if (send(client->fd, text, length + 1, MSG_NOSIGNAL | MSG_DONTWAIT) != (ssize_t)length + 1 ||
-	    in_reserve(client))
+	return send(fd, text, length + 1, MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)length + 1;
+}
+
+/* Answers are small and the peer is root: one that does not fit into the socket buffer at once ends the connection. */
+static void answer(struct client *client, json_t *object)
+{
+	client->waits = false;
+	client->active_ns = spw_monotonic_ns();
+	if (!send_line(client->fd, object) || in_reserve(client))
 		close_client(client);
 }
 
@@ -210,18 +213,6 @@ static struct client *find_slot(struct spw_control_server *server, int first, in
 	return silent;
 }
 
-static void refuse_connection(int fd, json_t *object)
-{
-	_cleanup_free_ char *text = json_dumps(object, JSON_COMPACT | JSON_SORT_KEYS);
-	size_t length = text ? strlen(text) : 0;
-
-	json_decref(object);
-	if (!text)
-		return;
-	text[length] = '\n'; /* in place of its NUL */
-	send(fd, text, length + 1, MSG_NOSIGNAL | MSG_DONTWAIT);
-}
-
 static int on_connect(sd_event_source *source, int listener, uint32_t events, void *context)
 {
 	struct spw_control_server *server = context;
@@ -233,14 +224,14 @@ static int on_connect(sd_event_source *source, int listener, uint32_t events, vo
 	if (fd < 0)
 		return 0;
 	if (!is_root(fd)) {
-		refuse_connection(fd, refuse("permission denied: only root"));
+		send_line(fd, refuse("permission denied: only root"));
 		return 0;
 	}
 	client = find_slot(server, 0, CLIENTS_MAX, SILENT_NS);
 	if (!client)
 		client = find_slot(server, CLIENTS_MAX, SLOTS, 0);
 	if (!client) {
-		refuse_connection(fd, refuse_crowd());
+		send_line(fd, refuse_crowd());
 		return 0;
 	}
 	client->server = server;

@@ -3,8 +3,9 @@
  * The agent's end of the control socket, on its event loop: one JSON object per line, one answer per line. Requests and
  * answers are described in docs/control-socket.md.
  *
- * Bounded: connections (the one that is silent for longest gives way; a reserve serves urgent requests only), bytes of a request, seconds of a connection. Mode 0600, so the kernel refuses all but root;
- * credentials of the peer are checked as well, in case somebody has opened the socket up.
+ * Bounded: connections (the one that is silent for longest gives way; a reserve serves urgent requests only), bytes of a
+ * request, seconds of a connection. Mode 0600, so the kernel refuses all but root; credentials of the peer are checked as
+ * well, in case somebody has opened the socket up.
  */
 #ifndef SPW_NET_CONTROL_SERVER_H
 #define SPW_NET_CONTROL_SERVER_H
