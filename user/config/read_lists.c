@@ -336,7 +336,7 @@ static void read_list(struct spw_reader *reader, const struct spw_node *name)
 	struct spw_config_list *list;
 
 	if (!spw_check_reserved(reader, name, "list")) {
-		reader->names_refused = true;
+		reader->lists_incomplete = true;
 		return;
 	}
 	list = spw_grow(reader, config->lists, config->lists_count, sizeof(*list));
@@ -356,6 +356,6 @@ static void read_list(struct spw_reader *reader, const struct spw_node *name)
 void spw_read_lists(struct spw_reader *reader, const struct spw_node *value, void *config)
 {
 	(void)config;
-	reader->lists_incomplete = !spw_read_names(reader, value, "list", SPW_LISTS_MAX - 1, read_list) ||
-				   reader->names_refused;
+	if (!spw_read_names(reader, value, "list", SPW_LISTS_MAX - 1, read_list))
+		reader->lists_incomplete = true;
 }

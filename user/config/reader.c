@@ -156,9 +156,9 @@ bool spw_read_names(struct spw_reader *reader, const struct spw_node *node, cons
 		    void (*read)(struct spw_reader *reader, const struct spw_node *name))
 {
 	char expectation[64];
+	bool complete = true;
 	size_t count = 0;
 
-	reader->names_refused = false;
 	snprintf(expectation, sizeof(expectation), "a mapping of %s names", what);
 	if (node->kind != SPW_NODE_MAPPING)
 		return expected(reader, node, expectation);
@@ -168,13 +168,13 @@ bool spw_read_names(struct spw_reader *reader, const struct spw_node *node, cons
 			return false;
 		}
 		if (!spw_check_name(reader, name, what))
-			reader->names_refused = true;
+			complete = false;
 		else if (!is_repeated(reader, node, name, what))
 			read(reader, name);
 		if (reader->no_memory)
 			return false;
 	}
-	return true;
+	return complete;
 }
 
 const char *spw_read_text(struct spw_reader *reader, const struct spw_node *node, const char *what)

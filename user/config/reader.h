@@ -27,7 +27,6 @@ struct spw_reader {
 	struct spw_port_use *tcp_uses; /* 65536 each; while services are read */
 	struct spw_port_use *udp_uses;
 	size_t inline_prefixes;
-	bool names_refused;    /* by the latest spw_read_names() */
 	bool lists_incomplete; /* a list was refused, so that an unknown one is no news */
 	bool no_memory;	       /* told once, at the end */
 };
@@ -51,7 +50,10 @@ bool spw_find_keys(struct spw_reader *reader, const struct spw_node *node, const
 void spw_read_found(struct spw_reader *reader, const struct spw_key *keys, size_t count,
 		    const struct spw_node *const *found, void *into);
 
-/** spw_read_names() - have each pair of a mapping of names read, at most @max; names are checked and unique. */
+/**
+ * spw_read_names() - have each pair of a mapping of names read, at most @max; names are checked and unique.
+ * Returns false if one of them could not be had; the error is told.
+ */
 bool spw_read_names(struct spw_reader *reader, const struct spw_node *node, const char *what, size_t max,
 		    void (*read)(struct spw_reader *reader, const struct spw_node *name));
 

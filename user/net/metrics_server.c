@@ -332,10 +332,9 @@ static int listen_on(const char *host, u16 port, int *result, char *message)
 
 int spw_metrics_server_try(const char *host, u16 port, char message[SPW_MESSAGE_MAX])
 {
-	int fd = -1, err = listen_on(host, port, &fd, message);
+	_cleanup_fd_ int fd = -1;
 
-	spw_close_fd(&fd);
-	return err;
+	return listen_on(host, port, &fd, message);
 }
 
 static int start_daemon(struct spw_metrics_server *server, int listen_fd, char *message)
