@@ -221,28 +221,39 @@ static int start_ticking(struct agent *agent, char *message)
 
 /* ---- start ---- */
 
+static void lock_path(char path[300], const char *run_dir)
+{
+	snprintf(path, 300, "%.280s/lock", run_dir);
+}
+
+u32 spw_agent_lock_holder(const char *run_dir)
+{
+	char path[300], text[32] = "";
+	_cleanup_fd_ int fd = -1;
+
+	lock_path(path, run_dir);
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	return fd >= 0 && read(fd, text, sizeof(text) - 1) > 0 ? (u32)strtoul(text, NULL, 10) : 0;
+}
+
 /* One agent a run_dir: the lock goes with the process, however it ends. */
 static int take_lock(struct agent *agent, const char *run_dir, char *message)
 {
-	char path[300], text[32] = "";
-	pid_t holder = 0;
+	char path[300], text[32];
 	int err;
 
 	err = spw_make_folder(run_dir, 0755);
 	if (err)
 		return spw_message(message, err, "cannot make %s: %s", run_dir, strerror(-err));
-	snprintf(path, sizeof(path), "%.280s/lock", run_dir);
+	lock_path(path, run_dir);
 	agent->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (agent->lock_fd < 0)
 		return spw_message(message, -errno, "cannot open %s: %m", path);
-	if (flock(agent->lock_fd, LOCK_EX | LOCK_NB)) {
-		if (pread(agent->lock_fd, text, sizeof(text) - 1, 0) > 0)
-			holder = (pid_t)atoi(text);
+	if (flock(agent->lock_fd, LOCK_EX | LOCK_NB))
 		return spw_message(message, -EBUSY,
-				   "an agent runs already (pid %d, lock %s); stop it first, or use 'spillway apply' to "
+				   "an agent runs already (pid %u, lock %s); stop it first, or use 'spillway apply' to "
 				   "load a changed configuration",
-				   holder, path);
-	}
+				   spw_agent_lock_holder(run_dir), path);
 	snprintf(text, sizeof(text), "%d\n", (int)getpid());
 	if (ftruncate(agent->lock_fd, 0) || pwrite(agent->lock_fd, text, strlen(text), 0) < 0)
 		return spw_message(message, -errno, "cannot write %s: %m", path);

@@ -4,7 +4,6 @@
  * says what to do. Changes nothing.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <net/if.h>
 #include <stdarg.h>
@@ -14,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "agent/agent.h"
 #include "base/cleanup.h"
 #include "host/probe.h"
 #include "net/control_address.h"
@@ -402,19 +402,6 @@ static void check_signals(struct doctor *doctor, const char *run_dir)
 	json_decref(answer);
 }
 
-/* Of the agent that holds the lock of run_dir; 0: none does. */
-static u32 lock_holder(const char *run_dir)
-{
-	_cleanup_free_ char *path = NULL;
-	_cleanup_fd_ int fd = -1;
-	char text[32] = "";
-
-	if (asprintf(&path, "%s/lock", run_dir) < 0)
-		path = NULL;
-	fd = path ? open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW) : -1;
-	return fd >= 0 && read(fd, text, sizeof(text) - 1) > 0 ? (u32)strtoul(text, NULL, 10) : 0;
-}
-
 /* Returns whether the agent is alive. */
 static bool check_agent(struct doctor *doctor, const struct spw_pins *pins, const char *run_dir)
 {
@@ -428,7 +415,7 @@ static bool check_agent(struct doctor *doctor, const struct spw_pins *pins, cons
 		return false;
 	}
 	alive = snapshot.agent_alive;
-	if (alive && lock_holder(run_dir) != snapshot.agent.pid)
+	if (alive && spw_agent_lock_holder(run_dir) != snapshot.agent.pid)
 		find(doctor, FAIL, "agent", "give each agent a pin_dir and a run_dir of its own",
 		     "process %u lives from the pins in %s, with another run_dir", snapshot.agent.pid, pins->dir);
 	else if (alive)
