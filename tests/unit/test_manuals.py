@@ -4,7 +4,8 @@
 valid, each limit is the one that is enforced.
 
 Commands run as they are written, without an agent and on pins of their own. `run` and `top`, which would not end, and what
-is named within a line, perhaps without its words, get a --help. Exit status 2 means that the program did not understand; 1, as where no agent listens, is no fault of the page.
+is named within a line, perhaps without its words, get a --help. Exit status 2 means that the program did not
+understand; 1, as where no agent listens, is no fault of the page.
 """
 import os
 import re
@@ -172,7 +173,7 @@ LIMITS = [
     (r"announced, at most ([\d,]+)\.",
      lambda n: "expect:\n" + "".join(f'  - {{ at: "20{30 + i}-11-27T12:00", for: 30m, demand: 5x }}\n' for i in range(n))),
     (r"bpffs, at most ([\d,]+) bytes long", lambda n: "pin_dir: /sys/fs/bpf/" + "p" * (n - 12) + "\n"),
-    (r"Folder of the lock, at most ([\d,]+) bytes", lambda n: "run_dir: /" + "r" * (n - 1) + "\n"),
+    (r"Its path is at most ([\d,]+) bytes long", lambda n: "run_dir: /" + "r" * (n - 1) + "\n"),
     (r"at most ([\d,]+) a list; one that has no prefix",
      lambda n: "lists: { a: { mmdb: /nowhere, asns: [" + ", ".join(str(i + 1) for i in range(n)) + "] } }\n"),
 ]

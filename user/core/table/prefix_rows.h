@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * All prefixes of the lists, sorted: what the compiled table no longer knows, and what has to be known to find out
- * which of them lie within an ban (maps/ban.h). Made by the compiler of rulesets, handed over in one block of
+ * which of them lie within a ban (maps/ban.h). Made by the compiler of rulesets, handed over in one block of
  * memory, searched by the agent. Pure.
  */
 #ifndef SPW_CORE_PREFIX_ROWS_H
