@@ -6,7 +6,7 @@
 #include "maps/maps.bpf.h"
 #include "verdict.h"
 
-/* Returns the packets of this list and reason on this CPU, this one included. */
+/* Returns this CPU's packets of the list and reason, this one included. */
 SPW_INLINE u64 spw_account_packet(const struct spw_slot *slot, u32 reason, u32 length)
 {
 	u32 list = slot->list;
@@ -57,7 +57,7 @@ SPW_INLINE void spw_account_new_work(const struct spw_slot *slot, u32 service, b
 		counter->crowded++;
 }
 
-/* New work that a limit drops has no fingerprint and is no demand: rules 6 and 8 hold it whatever the capacity. */
+/* New work dropped by a limit is not demand: rules 6 and 8 would drop it at any capacity. */
 SPW_INLINE void spw_account_limited(const struct spw_slot *slot, u32 service)
 {
 	u32 index = spw_work_index(service, slot->class_id);
@@ -79,8 +79,9 @@ SPW_INLINE void spw_account_shadow(const struct spw_slot *slot, u32 shadow, bool
 }
 
 /*
- * What this level, if enforced, or the next one up would have done to a packet that passed. @refused: by rule 6, 8, 9 or
- * 10; these are not asked without a lease, as their parameters are old then, nor for the next level, which has none.
+ * Shadow counters of a packet that passed: would this level, if enforced, or the next one have dropped it?
+ * @refused: by rule 6, 8, 9 or 10. Without a lease and for the next level these are not evaluated: their parameters
+ * are stale or missing.
  */
 SPW_INLINE void spw_account_shadows(const struct spw_packet *packet, const struct spw_slot *slot,
 				    const struct spw_ruleset *ruleset, const struct spw_admission *admission,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Is the source banned, and into which list (maps/ban.h)? Asked before the table. Without bans this is one load; with
- * some, but none near the source, one test of a filter. The rest is a global function: inlined, the verifier would walk
+ * The ban of a source, if any (maps/ban.h); looked up before the table. Without bans this costs one load; with bans,
+ * but none near the source, one Bloom filter test. The search is a global function: inlined, the verifier would walk
  * the rest of the program for each branch of the loop.
  */
 #ifndef SPW_BPF_BAN_BPF_H
@@ -10,7 +10,7 @@
 #include "maps/maps.bpf.h"
 #include "ban_filter.h"
 
-/* A copy of what the search needs, so that the packet itself can stay in registers. */
+/* What the search needs, copied so that the packet can stay in registers. */
 struct spw_sought {
 	u64 source_hi;
 	u64 source_lo;
@@ -18,7 +18,7 @@ struct spw_sought {
 	u32 bytes; /* of the frame */
 };
 
-/* The ban or hole of one length; NULL: none. The hash is looked up only if the filter says perhaps. */
+/* The ban or hole of one prefix length, or NULL. Looks into the hash only if the filter matches. */
 SPW_INLINE const struct spw_ban_value *look_up_ban(const struct spw_ban_filter *filter, const struct spw_ban_part *part,
 						   const struct spw_sought *sought, const struct spw_ban_length *length)
 {
@@ -44,7 +44,7 @@ SPW_INLINE void count_ban(u32 counter, u32 bytes)
 	__sync_fetch_and_add(&count->bytes, bytes);
 }
 
-/* Tries the lengths in use, the longest first, until a live ban or a hole. */
+/* Tries the lengths in use, longest first, until a live ban or a hole. */
 __attribute__((noinline)) int search_bans(const struct spw_sought *sought)
 {
 	const struct spw_ban_filter *filter = bpf_map_lookup_elem(&ban_filter, &only);
@@ -75,9 +75,8 @@ __attribute__((noinline)) int search_bans(const struct spw_sought *sought)
 }
 
 /**
- * spw_ban_list() - the list of the longest live ban of the source, unless a longer prefix of the lists holds the source;
- * counts the packet there.
- * Returns the list's identity; 0: ask the table.
+ * spw_ban_list() - the list of the source's longest live ban, unless a list has a longer prefix; counts the packet.
+ * Returns the list's identity; 0: look in the table.
  */
 SPW_INLINE u32 spw_ban_list(const struct spw_packet *packet)
 {

@@ -6,8 +6,8 @@
 #include "maps/ban.h"
 
 /*
- * Multiply-shift (Dietzfelbinger et al., "A reliable randomized algorithm for the closest-pair problem", 1997): the
- * upper bits of sums of products with secret odd numbers. The address must be masked already.
+ * Multiply-shift hashing (Dietzfelbinger et al., "A reliable randomized algorithm for the closest-pair problem", 1997):
+ * the upper bits of sums of products with secret odd numbers. The address must already be masked.
  */
 SPW_INLINE u64 spw_ban_hash(const struct spw_ban_filter *filter, u64 source_hi, u64 source_lo, u64 tag)
 {
@@ -16,7 +16,7 @@ SPW_INLINE u64 spw_ban_hash(const struct spw_ban_filter *filter, u64 source_hi, 
 	return (hash ^ hash >> 32) * filter->seed[1];
 }
 
-/* Both bits of a hash are in one word, so a test is one load (a blocked Bloom filter). */
+/* Both bits of a hash are in one word, so a test is one load (blocked Bloom filter). */
 SPW_INLINE u32 spw_ban_word(u64 hash)
 {
 	return (u32)(hash >> 50);
@@ -35,7 +35,7 @@ SPW_INLINE bool spw_ban_perhaps(const u64 *words, u64 hash)
 	return (words[spw_ban_word(hash)] & bits) == bits;
 }
 
-/* Whether the address block of a source has perhaps a ban. */
+/* Whether the source's address block may hold a ban. */
 SPW_INLINE bool spw_ban_near(const struct spw_ban_filter *filter, const struct spw_ban_part *part, u32 family,
 			     u64 source_hi)
 {

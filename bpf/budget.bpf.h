@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * New work: the maps of rules 9 and 10 and of the fingerprints. Called by the pipeline (spillway.bpf.c) for new work
- * only; packets of established connections touch none of these maps.
+ * New work: the maps of rules 9 and 10 and of the fingerprints. Packets of established connections touch none of them.
  */
 #ifndef SPW_BPF_BUDGET_BPF_H
 #define SPW_BPF_BUDGET_BPF_H
@@ -10,7 +9,7 @@
 #include "fresh.h"
 #include "verdict.h"
 
-/* The fingerprint word of a piece of new work; NULL: it is fresh and will not be remembered. */
+/* The fingerprint word of a packet of new work; NULL: it counts as fresh and is not remembered. */
 SPW_INLINE u64 *spw_fingerprint_word(const struct spw_packet *packet)
 {
 	struct spw_fingerprints *memory = bpf_map_lookup_elem(&fingerprints, &only);
@@ -23,14 +22,14 @@ SPW_INLINE void spw_remember(u64 *word, const struct spw_packet *packet, bool ad
 	u64 held = *word,
 	    kept = spw_flow_remember(held, packet->flow, packet->found & SPW_FOUND_QUIC_INITIAL, admitted);
 
-	/* A resent SYN changes nothing: leave the line to the other CPUs. */
+	/* Nothing new, as for a resent SYN: do not dirty the cache line. */
 	if (kept != held)
 		*word = kept;
 }
 
 /*
- * Rules 9 and 10: the reason if either refuses, else SPW_REASON_ADMITTED. The cell that all CPUs share comes last: a
- * refusal by share never touches it, a class that was refused lately only reads this CPU's memory.
+ * Rules 9 and 10: the reason if either refuses, else SPW_REASON_ADMITTED. The shared cell comes last: a refusal by
+ * share never touches it, and a class refused lately reads per-CPU memory only.
  */
 SPW_INLINE u32 spw_ask_budget(const struct spw_packet *packet, const struct spw_slot *slot, u32 service,
 			      struct spw_flow_lookup lookup)

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Cells of sources and prefixes (maps/cells.h): find one, judge by its backlog, charge it. Pure: time and randomness are
- * arguments.
+ * Cells of sources and prefixes (maps/cells.h): find one, judge by its backlog, charge it. Pure: time and randomness
+ * are arguments.
  *
- * A source looks at its home way first, then at the other three. If none has its tag, it takes the one with the smallest
- * backlog, and with it that backlog: mostly none, so the way is free. If all four are busy, source and former owner share
- * the way from now on, as in Space-Saving (Metwally, Agrawal, El Abbadi: "Efficient Computation of Frequent and Top-k
- * Elements in Data Streams", ICDT 2005): a source that has no way has a backlog no larger than the smallest in its set, as
- * all of them drain alike. So a cell never says less than what its source has sent, and no source gets more than its
- * rate and burst, whatever fills the table. It may say more only where a set is full or tags are equal.
+ * A source looks at its home way first, then at the other three. If none has its tag, it takes over the way with the
+ * smallest backlog, usually zero, backlog included. If all four are busy, the source and the former owner share the
+ * way, as in Space-Saving (Metwally, Agrawal, El Abbadi: "Efficient Computation of Frequent and Top-k Elements in Data
+ * Streams", ICDT 2005). All cells drain at the same speed, so the backlog of a source without a way is at most the
+ * smallest in its set: a cell never underestimates, and no source exceeds its rate and burst however full the table is.
+ * It overestimates only where a set is full or tags collide.
  *
- * Charges are rounded to units of time at random, up with a probability of what lies above, so that rates are exact in
- * the mean although a unit is a quarter of a microsecond to ten.
+ * Charges are rounded to cell units at random, up with the probability of the fraction, so that rates are exact on
+ * average although a unit is 0.25 to 10 microseconds.
  */
 #ifndef SPW_BPF_CELL_H
 #define SPW_BPF_CELL_H
@@ -19,7 +19,7 @@
 #include "maps/cells.h"
 #include "mix.h"
 
-/* Where a key is metered, from one hash: fields do not overlap. */
+/* Where a key is metered: disjoint bit fields of one hash. */
 SPW_INLINE u32 spw_cell_line(u64 hash)
 {
 	return (u32)(hash >> 40);
@@ -45,7 +45,7 @@ SPW_INLINE u64 spw_cell_now(u64 jiffies)
 	return jiffies << SPW_CELL_SHIFT;
 }
 
-/* How far a cell is ahead of @now; 0: it is free. Both negative and absurd differences are above the maximum. */
+/* How far a cell is ahead of @now; 0: it is idle. Negative and absurd differences exceed the maximum. */
 SPW_INLINE u64 spw_cell_backlog(u64 cell, u64 now)
 {
 	u64 backlog = (cell & ~SPW_CELL_TAG) - now;
@@ -53,12 +53,12 @@ SPW_INLINE u64 spw_cell_backlog(u64 cell, u64 now)
 	return backlog <= SPW_CELL_BACKLOG_MAX ? backlog : 0;
 }
 
-/* What a look at a set has found. */
+/* Result of a lookup in a set. */
 struct spw_cell_place {
-	u64 seen;    /* the cell as it was read */
-	u64 backlog; /* of the source: no less than its own, multiple of SPW_CELL_UNIT */
+	u64 seen;    /* the cell as read */
+	u64 backlog; /* of the source: an upper bound, multiple of SPW_CELL_UNIT */
 	u32 way;
-	u32 foreign; /* not 0: the way is another's. With a backlog it is shared */
+	u32 foreign; /* not 0: the way belongs to another source; with a backlog it is shared */
 };
 
 /**
@@ -66,7 +66,7 @@ struct spw_cell_place {
  * @hash: of the source
  * @now: spw_cell_now()
  *
- * The three other ways are compared without branches: which of them is the smallest nobody can predict.
+ * Compares the other three ways without branches: which is smallest is unpredictable.
  */
 SPW_INLINE void spw_cell_find(const u64 *set, u64 hash, u64 now, struct spw_cell_place *place)
 {
@@ -99,14 +99,14 @@ SPW_INLINE void spw_cell_find(const u64 *set, u64 hash, u64 now, struct spw_cell
 }
 
 /**
- * spw_cell_charge() - one unit for a source that spw_cell_find() has found and nothing has refused.
+ * spw_cell_charge() - charge one unit to a source after spw_cell_find(), if nothing refused it.
  * @set: the same
  * @interval: 2^26ths of a jiffy
- * @random: any of its 16 bits
+ * @random: at least 16 random bits
  *
- * A free way that was its own is written without a locked instruction; two CPUs that do so at once for one source
- * admit a unit too many. It is read again first, as a virtual CPU may have been descheduled since while others spent
- * the burst. If another CPU was faster with a locked one, the way is ahead of now, whoever's it is: the unit is added.
+ * An idle way of its own is written without a locked instruction; two CPUs doing so at once for one source admit one
+ * unit too many. The way is re-read first: a virtual CPU may have been descheduled while others spent the burst. If
+ * another CPU won the compare-and-swap, the way is ahead of now, whoever owns it: add the unit.
  */
 SPW_INLINE void spw_cell_charge(u64 *set, u64 hash, const struct spw_cell_place *place, u64 now, u64 interval,
 				u32 random)

@@ -1,24 +1,24 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Source address -> slot: the walk through the table that maps/ruleset.h describes. Pure and on both sides: the
- * datapath runs these lines on every packet, the host tests and `check` run the very same.
+ * Source address -> slot: the walk through the table that maps/ruleset.h describes. Pure: the datapath, the unit tests
+ * and `check` run the same code.
  *
- * After Asai & Ohara, "Poptrie", SIGCOMM 2015 (direct first bits, then strides), with sorted cache lines in place of
- * bitmaps: docs/architecture.md says what that was measured to bring. There is no popcount and no conditional move in
- * BPF, so the comparison with all keys of a line is done at once, in lanes of 64-bit words, without a branch.
+ * After Asai & Ohara, "Poptrie", SIGCOMM 2015 (direct first bits, then strides), with sorted cache lines instead of
+ * bitmaps; docs/architecture.md has the measurements. BPF has no popcount and no conditional move, so all keys of a
+ * line are compared at once, in lanes of 64-bit words, without a branch.
  */
 #ifndef SPW_BPF_CLASSIFY_H
 #define SPW_BPF_CLASSIFY_H
 
 #include "maps/ruleset.h"
 
-/* Every lane's guard bit stays set where the address is not below the key. */
+/* A lane's guard bit stays set where the address is at or above the key. */
 #define SPW_LANES4 0x0001000100010001ULL
 #define SPW_GUARD4 0x8000800080008000ULL
 #define SPW_LANES6 0x0000000100000001ULL
 #define SPW_GUARD6 0x8000000080000000ULL
 
-/* How many of the keys are not above the 15 bits at the top of @rest. */
+/* The number of keys at or below the top 15 bits of @rest. */
 SPW_INLINE u32 spw_line4_rank(const struct spw_line4 *line, u64 rest)
 {
 	u64 lanes = (rest >> (64 - SPW_LINE4_KEY_BITS)) * SPW_LANES4 | SPW_GUARD4;
@@ -31,7 +31,7 @@ SPW_INLINE u32 spw_line4_rank(const struct spw_line4 *line, u64 rest)
 	return (u32)(below * SPW_LANES4 >> 48) & 15;
 }
 
-/* How many of the keys are not above the 31 bits at the top of @rest. */
+/* The number of keys at or below the top 31 bits of @rest. */
 SPW_INLINE u32 spw_line6_rank(const struct spw_line6 *line, u64 rest)
 {
 	u64 lanes = (rest >> (64 - SPW_LINE6_KEY_BITS)) * SPW_LANES6 | SPW_GUARD6;
@@ -78,7 +78,7 @@ SPW_INLINE u32 spw_entry_at(const struct spw_ruleset *ruleset, u32 unit_mask, u3
 	return entries[index & (unit_mask * SPW_UNIT_ENTRIES + SPW_UNIT_ENTRIES - 1)];
 }
 
-/* The entry of @fan that @rest chooses. */
+/* The entry of @fan that @rest selects. */
 SPW_INLINE u32 spw_step(const struct spw_ruleset *ruleset, u32 unit_mask, u32 fan, u64 *rest)
 {
 	u32 bits = spw_entry_bits(fan), index = (fan & SPW_ENTRY_INDEX_MASK) + spw_next_bits(*rest, bits);
@@ -87,7 +87,7 @@ SPW_INLINE u32 spw_step(const struct spw_ruleset *ruleset, u32 unit_mask, u32 fa
 	return spw_entry_at(ruleset, unit_mask, index);
 }
 
-/* The line of @entry. One pointer to it, from which words are read at small offsets that need no arithmetic. */
+/* The line of @entry. A single pointer, so that words are loads at small constant offsets. */
 SPW_INLINE const union spw_unit *spw_entry_line(const struct spw_ruleset *ruleset, u32 unit_mask, u32 entry)
 {
 	const union spw_unit *line = &ruleset->units[entry & SPW_ENTRY_UNIT_MASK & unit_mask];
@@ -101,7 +101,7 @@ SPW_INLINE u32 spw_entry_window(u32 entry)
 	return entry >> SPW_ENTRY_WINDOW_SHIFT & SPW_ENTRY_WINDOW_MASK;
 }
 
-/* An entry of a root that is no leaf: LINES becomes the line that @rest chooses. */
+/* A root entry that is no leaf: LINES becomes the line that @rest selects. */
 SPW_INLINE u32 spw_choose_line(u32 entry, u64 rest)
 {
 	u32 bits = entry >> SPW_ENTRY_LINES_SHIFT & SPW_ENTRY_BITS_MASK;
@@ -117,8 +117,8 @@ SPW_INLINE u32 spw_choose_line(u32 entry, u64 rest)
  * @unit_mask: capacity of @ruleset in units, less one
  * @source: left aligned
  *
- * A table that does not end within SPW_WALK4_MAX steps is damaged; its last entry is taken for a line, and a slot that
- * is none is passed over by the caller's bounds.
+ * A table that does not end within SPW_WALK4_MAX steps is damaged: the last entry is read as a line, and the caller's
+ * bounds catch an invalid slot.
  */
 SPW_INLINE u32 spw_find4(const struct spw_ruleset *ruleset, u32 unit_mask, u64 source)
 {
@@ -135,12 +135,12 @@ SPW_INLINE u32 spw_find4(const struct spw_ruleset *ruleset, u32 unit_mask, u64 s
 	return line->slots[spw_line4_rank(line, source << spw_entry_window(entry))];
 }
 
-/* The half of the address to go on in: @half, or @source_lo if @position says so. Without a branch. */
+/* The half of the address to continue in: @half, or @source_lo if @position says so. Branch-free. */
 SPW_INLINE u64 spw_half(u64 half, u64 source_lo, u32 position)
 {
 	u64 low = position / SPW_DEEP_LOW & 1;
 
-	/* Compiler and verifier would both make a branch of it again, and walk all that follows twice. */
+	/* Otherwise compiler and verifier turn it into a branch again, and the verifier walks the rest twice. */
 	SPW_OPAQUE(low);
 	return half ^ ((half ^ source_lo) & (0 - low));
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * How much rule 1 exempts of what somebody else could imitate: DHCP, IGMP, MLD and path MTU errors. Up to a rate per
- * CPU, which no link needs; what comes beyond is judged like any other packet. Kernel side; called by the pipeline.
+ * Rate bound of rule 1's exemptions that anybody on the Internet could imitate: DHCP, IGMP, MLD and path MTU errors.
+ * Per CPU, far above what any link needs; packets above it are judged like any other.
  */
 #ifndef SPW_BPF_EXEMPT_BPF_H
 #define SPW_BPF_EXEMPT_BPF_H
@@ -14,7 +14,7 @@
 
 #define SPW_EXEMPT_INTERVAL_NS (1000000000ull / SPW_EXEMPT_PER_S)
 
-/* A global function: verified once by itself. */
+/* Global function: the verifier checks it once. */
 __attribute__((noinline)) int bound_exemption(struct spw_packet *packet)
 {
 	u64 *arrival_ns = bpf_map_lookup_elem(&exempt, &only), now;

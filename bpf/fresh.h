@@ -1,25 +1,25 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Fresh or resent: was this piece of new work seen before? Demand is what is fresh; refused clients retry, and at ten
- * times the capacity most of what arrives are retries. Pure; maps/fingerprint.h describes the memory, spw_parse_flow()
- * makes the hash.
+ * Fresh or resent: was this new work seen before? Only fresh work is demand; refused clients retry, and at ten times
+ * the capacity most arrivals are retries. Pure; maps/fingerprint.h describes the memory, spw_parse_flow() makes the
+ * hash.
  *
- *   TCP    a SYN is resent if one of the same four-tuple and initial sequence number was seen. These are random per
- *          connection (RFC 6528), so a reused port is not mistaken for a retry.
- *   QUIC   an Initial is resent if one of the same four-tuple was seen: a client sends several before the server
- *          answers. If the first was admitted, the rest of the handshake is too, but only SPW_LANE_SEEN Initials: what
- *          comes beyond is fresh again, so an admitted four-tuple is no ticket for a flood.
- *   other  datagrams that are new work each: nothing is remembered, each is fresh.
+ *   TCP    a SYN is resent if one with the same four-tuple and initial sequence number was seen. These numbers are
+ *          random per connection (RFC 6528), so a reused port is not mistaken for a retry.
+ *   QUIC   an Initial is resent if one with the same four-tuple was seen: a client sends several before the server
+ *          answers. If the first was admitted, so is the rest of the handshake, up to SPW_LANE_SEEN Initials; beyond,
+ *          they are fresh again, so that an admitted four-tuple cannot be used for a flood.
+ *   other  datagrams that are each new work: always fresh, nothing is remembered.
  */
 #ifndef SPW_BPF_FRESH_H
 #define SPW_BPF_FRESH_H
 
 #include "maps/fingerprint.h"
 
-/* What is known of a piece of new work. */
+/* What is known about a packet of new work. */
 struct spw_flow_lookup {
 	bool resent;
-	bool continuing; /* part of a QUIC handshake that was admitted */
+	bool continuing; /* part of an admitted QUIC handshake */
 };
 
 SPW_INLINE u32 spw_fingerprint_index(u64 flow)
@@ -33,13 +33,13 @@ SPW_INLINE u64 spw_lane_syn(u64 flow)
 	return SPW_LANE_SYN | (flow >> 1 & SPW_LANE_SYN_MASK);
 }
 
-/* The lane of a QUIC Initial, less the bits that change. */
+/* The lane of a QUIC Initial without its mutable bits. */
 SPW_INLINE u64 spw_lane_quic(u64 flow)
 {
 	return SPW_LANE_QUIC | (flow & SPW_LANE_QUIC_MASK);
 }
 
-/* Is any of the four lanes @lane? In parallel: a lane that is zero after the XOR borrows into its top bit. */
+/* Whether any of the four lanes equals @lane: after the XOR, a zero lane borrows into its top bit. */
 SPW_INLINE bool spw_lanes_hold(u64 word, u64 lane)
 {
 	u64 ones = 0x0001000100010001ULL, difference = word ^ lane * ones;
@@ -59,10 +59,10 @@ SPW_INLINE u32 spw_lane_at(u64 word, u64 flow)
 }
 
 /**
- * spw_flow_lookup() - what is known of a flow.
+ * spw_flow_lookup() - what is known about a flow.
  * @word: at spw_fingerprint_index() of @flow
  * @flow: of the packet
- * @quic: it is a QUIC Initial; otherwise a SYN
+ * @quic: a QUIC Initial, otherwise a SYN
  */
 SPW_INLINE struct spw_flow_lookup spw_flow_lookup(u64 word, u64 flow, bool quic)
 {

@@ -2,17 +2,16 @@
 /*
  * Limits of sources, prefixes and classes: rules 6 and 8. Pure.
  *
- * Look up first, charge last. Limits are looked up until the first that refuses, and charged only for what no rule
- * refuses in the end: a refused flood only reads, so it scales over CPUs, and what one limit refuses does not use up
- * another. Between lookup and charge other CPUs may admit a unit each: a burst can be that much larger, a rate cannot,
- * as every admitted packet is charged.
+ * Look up first, charge last. Lookup stops at the first limit that refuses; only packets that no rule refuses are
+ * charged. So a refused flood only reads and scales over CPUs, and a refusal by one limit does not use up another.
+ * Between lookup and charge each other CPU may admit one unit: bursts may be larger by that much, rates may not.
  *
- * The class comes first: its cell is cached, and while it is over, a flood of any number of sources reads none of
- * theirs, each a possible cache miss. Then the source, then the prefix.
+ * The class comes first: its cell is cached, and while it is over the limit, a flood reads no cells of sources, each a
+ * possible cache miss. Then the source, then the prefix.
  *
- * A source's two rows estimate its backlog from above, as count-min with conservative update does (Estan, Varghese:
- * "New Directions in Traffic Measurement and Accounting", SIGCOMM 2002; Cormode, Muthukrishnan: "An Improved Data
- * Stream Summary: The Count-Min Sketch", 2005), with arrival times, which fade by themselves, in place of counts.
+ * Two rows bound a source's backlog from above, as a count-min sketch with conservative update (Estan, Varghese: "New
+ * Directions in Traffic Measurement and Accounting", SIGCOMM 2002; Cormode, Muthukrishnan: "An Improved Data Stream
+ * Summary: The Count-Min Sketch", 2005), with arrival times, which decay by themselves, instead of counts.
  */
 #ifndef SPW_BPF_LIMIT_H
 #define SPW_BPF_LIMIT_H
@@ -27,8 +26,8 @@
 #define SPW_CLASS_FACTOR 0x9e3779b97f4a7c15ULL /* tells the prefixes of classes apart; any odd number */
 
 /*
- * A cell may be charged while it is over, by a source that shares it: up to this many units beyond the tolerance, so
- * that it recovers soon. Far more than the packets of one source that CPUs can have in flight.
+ * A cell over its limit may still be charged by a source that shares it, up to this many units beyond the tolerance, so
+ * that it recovers soon. Far more than the packets of one source in flight on all CPUs.
  */
 #define SPW_LIMIT_SLACK 64
 
@@ -36,7 +35,7 @@
 	(SPW_LIMIT_BIT(scope, SPW_KIND_NEW) | SPW_LIMIT_BIT(scope, SPW_KIND_PACKETS) |                                 \
 	 SPW_LIMIT_BIT(scope, SPW_KIND_BITS))
 
-#define SPW_STRIP_BITS 8 /* of a cell's index in its strip */
+#define SPW_STRIP_BITS 8 /* index of a cell in its strip */
 _Static_assert(1 << SPW_STRIP_BITS == SPW_STRIP_CELLS, "bits of the index");
 
 SPW_INLINE struct spw_meter_page *spw_page(struct spw_meters *meters, const struct spw_metering *metering, u32 scope)
@@ -49,7 +48,7 @@ SPW_INLINE struct spw_meter_page *spw_page(struct spw_meters *meters, const stru
 
 /*
  * The cell of a source or a prefix in a row; scope, row and kind are constants. New work and packets are adjacent, so a
- * packet takes one cache line a row; bits are elsewhere.
+ * packet touches one cache line per row; bits are elsewhere.
  */
 SPW_INLINE u64 *spw_cell(struct spw_meters *meters, const struct spw_metering *metering, u32 scope, u32 row, u32 kind)
 {
@@ -74,9 +73,9 @@ SPW_INLINE u64 spw_prefix_key(const struct spw_limits *limits, u64 source, u32 f
 }
 
 /*
- * The page depends on the salt only; the index in a row on the row's seed, by multiply-shift hashing (Dietzfelbinger,
- * Hagerup, Katajainen, Penttonen: "A Reliable Randomized Algorithm for the Closest-Pair Problem", Journal of Algorithms
- * 25, 1997): with a random odd factor any two keys collide in 2^k cells with a probability of at most 2^(1 - k).
+ * The page depends on the salt only, the index on the row's seed, by multiply-shift hashing (Dietzfelbinger, Hagerup,
+ * Katajainen, Penttonen: "A Reliable Randomized Algorithm for the Closest-Pair Problem", Journal of Algorithms 25,
+ * 1997): with a random odd factor two keys collide in 2^k cells with a probability of at most 2^(1 - k).
  */
 SPW_INLINE void spw_find_bucket(const struct spw_limits *limits, u64 source, u32 family, u32 scope,
 				struct spw_metering *metering)
@@ -96,10 +95,7 @@ SPW_INLINE void spw_find_bucket(const struct spw_limits *limits, u64 source, u32
 	}
 }
 
-/*
- * From here on masks instead of branches, which would be mispredicted: differences of times have a sign. Times are below
- * 2^62.
- */
+/* From here on masks instead of unpredictable branches: the sign of a difference of times, which are below 2^62. */
 
 /* All ones if @difference is negative. */
 SPW_INLINE u64 spw_negative(u64 difference)
@@ -123,7 +119,7 @@ SPW_INLINE u64 *spw_class_cell(struct spw_meters *meters, const struct spw_meter
 	return &meters->classes[metering->class_id & (SPW_CLASSES_MAX - 1)][kind].arrival_ticks;
 }
 
-/* The limit's bit if it is exceeded, else 0. A warming row counts as over, so that the other decides. */
+/* The limit's bit if it is exceeded, else 0. A warming row counts as over, so that the other row decides. */
 SPW_INLINE u32 spw_exceeded(const struct spw_limits *limits, struct spw_meters *meters, struct spw_metering *metering,
 			    u32 scope, u32 kind)
 {
@@ -208,8 +204,8 @@ SPW_INLINE u32 spw_first_exceeded(const struct spw_limits *limits, struct spw_me
  * spw_limits_lookup() - rules 6 and 8.
  * @source: first 64 bits of the address, left aligned
  * @metering: active, class_id, now and length are set; the rest is filled in for spw_limits_charge()
- * Returns the reason if the packet is refused, else SPW_REASON_ADMITTED; through memory, as the verifier would follow
- * every value it knows through the rest of the program.
+ * Returns the reason if the packet is refused, else SPW_REASON_ADMITTED. Passed through memory: the verifier would
+ * follow every constant through the rest of the program.
  */
 SPW_INLINE u32 spw_limits_lookup(const struct spw_limits *limits, struct spw_meters *meters, u64 source, u32 family,
 				 struct spw_metering *metering)
@@ -243,10 +239,9 @@ SPW_INLINE u64 spw_charged(u64 arrival, u64 now, u64 interval, u64 debt)
 }
 
 /*
- * A cell without backlog is written without a locked instruction, which saves a seventh of the path: two CPUs that do
- * so at once admit one unit too many. It is read again first, as a virtual CPU may have been descheduled since the
- * lookup while others spent the burst. Otherwise compare-and-swap; if another CPU was faster, the cell is not behind
- * now, and the interval is added.
+ * An idle cell is written without a locked instruction, which saves a seventh of the path: two CPUs that do so at once
+ * admit one unit too many. It is re-read first: a virtual CPU may have been descheduled since the lookup while others
+ * spent the burst. Otherwise compare-and-swap; if another CPU was faster, the cell is ahead of now: add the interval.
  */
 SPW_INLINE void spw_put(u64 *cell, u64 seen, u64 next, u64 now, u64 interval)
 {
@@ -265,7 +260,7 @@ SPW_INLINE void spw_put_idle(u64 *cell, u64 now, u64 interval)
 		__sync_fetch_and_add(cell, interval);
 }
 
-/* A warming row takes over what the other one knows. */
+/* A warming row takes over what the other row knows. */
 SPW_INLINE u64 spw_taught(u64 next, u64 other, u64 warming)
 {
 	return next + (spw_positive(other - next) & spw_negative(warming));
@@ -323,7 +318,7 @@ SPW_INLINE void spw_charge_limit(const struct spw_limits *limits, struct spw_met
 		spw_charge_busy(limits, meters, metering, scope, kind);
 }
 
-/* Of source and prefix; @idle is a constant. */
+/* Cells of source and prefix; @idle is a constant. */
 SPW_INLINE void spw_charge_cells(const struct spw_limits *limits, struct spw_meters *meters,
 				 const struct spw_metering *metering, bool idle)
 {

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Limits: the maps of rules 6 and 8. Called by the pipeline (spillway.bpf.c) for sources of classes with limits; other
- * packets touch none of these maps.
+ * The maps of rules 6 and 8. Only packets from classes with limits touch them.
  */
 #ifndef SPW_BPF_LIMITS_BPF_H
 #define SPW_BPF_LIMITS_BPF_H
@@ -19,8 +18,8 @@ SPW_INLINE u32 spw_active_limits(const struct spw_limits *in_force, u32 class_id
 }
 
 /*
- * The reason if a limit refuses the packet, else SPW_REASON_ADMITTED. State for spw_charge_limits() is kept in a
- * per-CPU map, as the stack is short.
+ * The reason if a limit refuses the packet, else SPW_REASON_ADMITTED. State for spw_charge_limits() is in a per-CPU
+ * map: the stack is too small.
  */
 SPW_INLINE u32 spw_ask_limits(const struct spw_packet *packet, const struct spw_slot *slot, u32 level, bool new_work)
 {

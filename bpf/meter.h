@@ -3,15 +3,15 @@
  * The generic cell rate algorithm (GCRA), virtual scheduling form (ITU-T Recommendation I.371, annex A; ATM Forum
  * Traffic Management 4.0, section 4.4.2 and annex C). Pure. Used by rules 6, 8 and 10.
  *
- * A cell is one number: the theoretical arrival time, at which everything admitted so far will have drained at the full
- * rate. Its distance ahead of now is the backlog. A unit advances it by the emission interval, 1 / rate, and is refused
- * while the backlog exceeds the burst tolerance. So over any time t no more is admitted than
- * rate x t + tolerance / interval + 1. Zero is a cell that was never used.
+ * A cell is one number: the theoretical arrival time, when everything admitted so far will have drained. Its distance
+ * ahead of now is the backlog. A unit advances it by the emission interval, 1 / rate, and is refused while the backlog
+ * exceeds the burst tolerance. So in any time t at most rate x t + tolerance / interval + 1 units are admitted. Zero is
+ * a cell that was never used.
  *
- * Callers with different tolerances may share a cell: the smaller one is refused first, so a class is never admitted
- * while a higher one is refused (trunk reservation).
+ * Callers with different tolerances may share a cell: the smaller tolerance is refused first, so a class is never
+ * admitted while a higher one is refused (trunk reservation).
  *
- * Everything is in ticks (maps/admission.h). CPUs share a cell without a lock; a refusal only reads it.
+ * Times are in ticks (maps/admission.h). CPUs share a cell without a lock; a refusal only reads it.
  */
 #ifndef SPW_BPF_METER_H
 #define SPW_BPF_METER_H
@@ -37,7 +37,7 @@ SPW_INLINE u64 spw_meter_next(u64 arrival, u64 now, u64 interval)
 	return (arrival > now ? arrival : now) + interval;
 }
 
-/* The same for work that is never refused: the backlog grows up to @debt (0: without bound) and never shrinks. */
+/* The same for work that is never refused: the backlog grows up to @debt (0: no limit) and never shrinks. */
 SPW_INLINE u64 spw_meter_next_within(u64 arrival, u64 now, u64 interval, u64 debt)
 {
 	u64 next = spw_meter_next(arrival, now, interval), most = now + debt;
@@ -51,7 +51,7 @@ SPW_INLINE u64 spw_meter_next_within(u64 arrival, u64 now, u64 interval, u64 deb
  * spw_meter_admit() - charge a unit, or refuse it.
  * @cell: shared by all CPUs
  * @tolerance: the backlog up to which the unit is admitted
- * @arrival: set to the cell's arrival time if refused; from that less @tolerance on it would be admitted
+ * @arrival: set to the cell's arrival time if refused; the unit would be admitted from @arrival - @tolerance on
  * Returns whether it is admitted. Under contention each CPU may admit one unit too many.
  */
 SPW_INLINE bool spw_meter_admit(u64 *cell, u64 now, u64 interval, u64 tolerance, u64 *arrival)
@@ -68,7 +68,7 @@ SPW_INLINE bool spw_meter_admit(u64 *cell, u64 now, u64 interval, u64 tolerance,
 			return true;
 		seen = found;
 	}
-	/* Another CPU has just moved it, so it is not behind now. */
+	/* Another CPU has just advanced it, so it is not behind now. */
 	__sync_fetch_and_add(cell, interval);
 	return true;
 }

@@ -2,9 +2,9 @@
 /*
  * Bit mixers. Pure.
  *
- * The constants and shifts are variant 13 of David Stafford's search for better bit mixers ("Better Bit Mixing", 2011),
- * the finaliser of SplitMix64 (Steele, Lea, Flood: "Fast Splittable Pseudorandom Number Generators", OOPSLA 2014):
- * a bijection in which each bit of the input turns each bit of the output with a probability of nearly one half.
+ * Constants and shifts: variant 13 of David Stafford ("Better Bit Mixing", 2011), the finaliser of SplitMix64 (Steele,
+ * Lea, Flood: "Fast Splittable Pseudorandom Number Generators", OOPSLA 2014): a bijection in which each input bit flips
+ * each output bit with a probability of nearly one half.
  */
 #ifndef SPW_BPF_MIX_H
 #define SPW_BPF_MIX_H
@@ -21,7 +21,7 @@ SPW_INLINE u64 spw_mix(u64 value)
 	return value ^ value >> 31;
 }
 
-/* Add a word to a key of several words; half a mixer, so finish with spw_mix(). */
+/* Add a word to a multi-word key; half a mixer, so finish with spw_mix(). */
 SPW_INLINE u64 spw_mix_in(u64 state, u64 word)
 {
 	state ^= word;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Frame -> struct spw_packet (maps/packet.h). Pure: the datapath runs it on every packet, the unit ring under
+ * Frame -> struct spw_packet (maps/packet.h). Pure: the datapath runs it on every packet, the unit tests run it under
  * AddressSanitizer on every truncation of every kind of frame.
  *
  * Reads are bounded by the frame, by the lengths in the IP header (Ethernet padding is never taken for a transport
- * header), and by counts: two VLAN tags, SPW_EXT_HEADERS_MAX extension headers. A tunnel (GRE, IPIP, VXLAN, ESP) is
- * judged by its outer source.
+ * header), and by counts: two VLAN tags, SPW_EXT_HEADERS_MAX extension headers. Tunnels (GRE, IPIP, VXLAN, ESP) are
+ * judged by their outer source.
  */
 #ifndef SPW_BPF_PARSE_H
 #define SPW_BPF_PARSE_H
@@ -56,12 +56,12 @@ enum spw_header_bytes {
 struct spw_cursor {
 	u32 network; /* offset of the IP header */
 	u32 offset;  /* of the next header */
-	u32 payload; /* bytes from there on, by the IP header; may exceed the linear part of a large frame */
+	u32 payload; /* bytes from there on, by the IP header; may exceed the linear part of the frame */
 	u32 hop_limit;
 	u32 transport; /* 1: a transport header follows, or extension headers before it */
 };
 
-/* No chain of headers is longer; the mask tells the verifier. */
+/* Longer than any chain of headers; bounds offsets for the verifier. */
 #define SPW_OFFSET_MASK 0x7fffu
 
 /* Network order, any alignment. */
@@ -80,15 +80,15 @@ SPW_INLINE u64 spw_load64(const u8 *at)
 	return __builtin_bswap64(SPW_LOAD(u64, at));
 }
 
-/* The IP header contradicts itself or its transport header is cut off. */
+/* The IP header is inconsistent or the transport header is cut off. */
 SPW_INLINE void spw_malformed(struct spw_packet *packet)
 {
 	packet->found |= SPW_FOUND_MALFORMED;
 }
 
 /*
- * The transport header is longer than what is there. In a fragment that is normal. In a frame of several buffers it may
- * lie behind the first one, where only an attacker would put it.
+ * The transport header does not fit. Normal in a fragment. In a multi-buffer frame it may lie behind the first buffer,
+ * which only an attacker would send.
  */
 SPW_INLINE void spw_cut_off(const struct spw_cursor *cursor, u32 bytes, struct spw_packet *packet)
 {
@@ -120,7 +120,7 @@ SPW_INLINE void spw_parse_tcp(const u8 *tcp, const u8 *end, const struct spw_cur
 		packet->found |= SPW_FOUND_SYN;
 }
 
-/* RFC 9000, 17.2: long header, fixed bit, type Initial; RFC 9369 moved the type for version 2. @bytes: of the payload */
+/* RFC 9000, 17.2: long header, fixed bit, type Initial; RFC 9369 moved the type for version 2. @bytes: of payload */
 SPW_INLINE void spw_parse_quic(const u8 *quic, const u8 *end, u32 bytes, struct spw_packet *packet)
 {
 	u32 version;
@@ -143,9 +143,10 @@ SPW_INLINE bool spw_is_link_source(const struct spw_packet *packet)
 }
 
 /*
- * DHCP, as narrow as it is (RFC 2131): a request of a client that has no address yet, or a reply to this very station.
- * A server's address is known to nobody, so a reply must carry the Ethernet address that the frame is for, which whoever
- * is not on the link does not know. @bytes: of the payload
+ * DHCP (RFC 2131), as narrow as possible: a request of a client without an address, or a reply to this host. The
+ * server's address is not known, so a reply must carry the frame's destination address, which nobody off the link
+ * knows.
+ * @bytes: of payload
  */
 SPW_INLINE bool spw_is_dhcp4(const u8 *frame, const u8 *bootp, const u8 *end, u32 bytes,
 			     const struct spw_packet *packet)
@@ -160,7 +161,7 @@ SPW_INLINE bool spw_is_dhcp4(const u8 *frame, const u8 *bootp, const u8 *end, u3
 		(spw_load32(bootp + 28) == spw_load32(frame) && spw_load16(bootp + 32) == spw_load16(frame + 4)));
 }
 
-/* DHCPv6 within the link (RFC 8415): 1 to 11 are the messages of clients and servers. */
+/* DHCPv6 on the link (RFC 8415); types 1 to 11 are between clients and servers. */
 SPW_INLINE bool spw_is_dhcp6(const u8 *message, const u8 *end, u32 bytes, const struct spw_packet *packet)
 {
 	u32 sport = packet->sport, dport = packet->dport;
@@ -189,7 +190,7 @@ SPW_INLINE void spw_parse_udp(const u8 *frame, const u8 *udp, const u8 *end, con
 		return;
 	}
 	if (!length || length > cursor->payload)
-		length = cursor->payload; /* a jumbogram, or a fragment of a datagram */
+		length = cursor->payload; /* jumbogram, or fragment of a datagram */
 	length -= SPW_UDP_BYTES;
 	udp += SPW_UDP_BYTES;
 	if (packet->family == 4 ? spw_is_dhcp4(frame, udp, end, length, packet)
@@ -199,8 +200,8 @@ SPW_INLINE void spw_parse_udp(const u8 *frame, const u8 *udp, const u8 *end, con
 }
 
 /*
- * An error that a connection of this host's needs to find its path MTU: "fragmentation needed" or "packet too big". The
- * packet that it quotes must come from the address that the error is sent to.
+ * Path MTU errors: "fragmentation needed" or "packet too big". The quoted packet must come from the address that the
+ * error is sent to.
  */
 SPW_INLINE bool spw_is_path_mtu(const u8 *ip, const u8 *icmp, const u8 *end, const struct spw_cursor *cursor,
 				const struct spw_packet *packet)
@@ -216,7 +217,7 @@ SPW_INLINE bool spw_is_path_mtu(const u8 *ip, const u8 *icmp, const u8 *end, con
 	       spw_load64(quoted + 16) == spw_load64(ip + 32);
 }
 
-/* MLD of the link: from a link-local source or none, to a group, hop limit 1 (RFC 2710, RFC 3590, RFC 3810). */
+/* MLD on the link: source link-local or unspecified, to a group, hop limit 1 (RFC 2710, RFC 3590, RFC 3810). */
 SPW_INLINE bool spw_is_mld(const u8 *ip, const u8 *icmp, const u8 *end, const struct spw_cursor *cursor,
 			   const struct spw_packet *packet)
 {
@@ -226,10 +227,7 @@ SPW_INLINE bool spw_is_mld(const u8 *ip, const u8 *icmp, const u8 *end, const st
 	       ip[24] == 0xff && spw_is_link_source(packet);
 }
 
-/*
- * Neighbour and router discovery cannot come through a router: its hop limit is 255 (RFC 4861, 6.1 and 7.1). @ip: the IP
- * header
- */
+/* Neighbour and router discovery: a hop limit of 255 proves that no router forwarded it (RFC 4861, 6.1 and 7.1). */
 SPW_INLINE void spw_parse_icmp(const u8 *ip, const u8 *icmp, const u8 *end, const struct spw_cursor *cursor,
 			       struct spw_packet *packet)
 {
@@ -247,7 +245,7 @@ SPW_INLINE void spw_parse_icmp(const u8 *ip, const u8 *icmp, const u8 *end, cons
 		packet->found |= SPW_FOUND_PATH_MTU;
 }
 
-/* IGMP of the link: to a group, and its TTL of 1 ends here (RFC 2236, RFC 3376). */
+/* IGMP on the link: to a group, TTL 1 (RFC 2236, RFC 3376). */
 SPW_INLINE void spw_parse_igmp(const u8 *ip, const u8 *end, const struct spw_cursor *cursor, struct spw_packet *packet)
 {
 	if (cursor->payload >= SPW_IGMP_BYTES && ip + SPW_IPV4_BYTES <= end && ip[8] == 1 && ip[16] >> 4 == 14 &&
@@ -276,8 +274,8 @@ SPW_INLINE void spw_parse_transport(const u8 *start, const u8 *end, const struct
 
 /**
  * spw_parse_flow() - hash of a SYN (addresses, ports, initial sequence number) or of a QUIC Initial (addresses, ports);
- * nothing else has a flow. Only called for new work, and reads the frame again, so that other packets pay nothing.
- * @seed: random and secret, so that nobody can look for collisions
+ * nothing else has a flow. Called for new work only; reads the frame again, so that other packets do not pay for it.
+ * @seed: random and secret, against chosen collisions
  */
 SPW_INLINE void spw_parse_flow(const u8 *start, const u8 *end, const struct spw_cursor *cursor, u64 seed,
 			       struct spw_packet *packet)
@@ -311,7 +309,7 @@ SPW_INLINE bool spw_is_extension(const struct spw_packet *packet)
 		protocol == SPW_IP_HIP || protocol == SPW_IP_SHIM6);
 }
 
-/* Step over one extension header. False: there is no transport header; packet->found says why, or a later fragment. */
+/* Step over one extension header. False: no transport header follows (packet->found says why), or a later fragment. */
 SPW_INLINE bool spw_parse_extension(const u8 *start, const u8 *end, struct spw_cursor *cursor,
 				    struct spw_packet *packet)
 {
@@ -357,7 +355,7 @@ SPW_INLINE void spw_parse_extensions(const u8 *start, const u8 *end, struct spw_
 	}
 }
 
-/* @total: bytes of the whole frame from the IP header on. */
+/* @total: bytes of the frame from the IP header on. */
 SPW_INLINE void spw_parse_ipv4(const u8 *ip, const u8 *end, u32 total, struct spw_cursor *cursor,
 			       struct spw_packet *packet)
 {
@@ -373,7 +371,7 @@ SPW_INLINE void spw_parse_ipv4(const u8 *ip, const u8 *end, u32 total, struct sp
 	packet->found |= SPW_FOUND_IP;
 	packet->source_hi = (u64)spw_load32(ip + 12) << 32;
 	packet->protocol = ip[9];
-	fragment = spw_load16(ip + 6) & 0x3fff; /* more fragments, and the offset */
+	fragment = spw_load16(ip + 6) & 0x3fff; /* "more fragments" and the offset */
 	if (fragment)
 		packet->found |= SPW_FOUND_FRAGMENT;
 	if (header_bytes < SPW_IPV4_BYTES || length < header_bytes || length > total) {
@@ -404,7 +402,7 @@ SPW_INLINE void spw_parse_ipv6(const u8 *ip, const u8 *end, u32 total, struct sp
 		return;
 	}
 	if (!cursor->payload && packet->protocol == SPW_IP_HOP_BY_HOP)
-		cursor->payload = total; /* a jumbogram (RFC 2675) */
+		cursor->payload = total; /* jumbogram (RFC 2675) */
 	cursor->offset += SPW_IPV6_BYTES;
 	cursor->hop_limit = ip[7];
 	cursor->transport = 1;
@@ -456,7 +454,7 @@ SPW_INLINE void spw_parse_network(const u8 *start, const u8 *end, u32 length, st
 		packet->found |= SPW_FOUND_LLDP;
 }
 
-/** spw_parse() - all three steps; arguments as above. The datapath calls them one by one, for the verifier. */
+/** spw_parse() - all three steps; arguments as above. The datapath calls them separately, for the verifier's sake. */
 SPW_INLINE void spw_parse(const u8 *start, const u8 *end, u32 length, struct spw_cursor *cursor,
 			  struct spw_packet *packet)
 {
@@ -467,8 +465,8 @@ SPW_INLINE void spw_parse(const u8 *start, const u8 *end, u32 length, struct spw
 }
 
 /*
- * THE FAST PATH: TCP or UDP in IP without options, extensions, fragments or tags, and nothing odd. Finds what the three
- * steps find, but lets compiler and verifier exclude everything else. False: take the general path; nothing was written.
+ * THE FAST PATH: TCP or UDP in IP without options, extensions, fragments, tags or anomalies. Same result as the three
+ * steps, but compiler and verifier can exclude everything else. False: take the general path; nothing was written.
  */
 SPW_INLINE bool spw_parse_usual_tcp(const u8 *tcp, u32 payload, struct spw_packet *packet)
 {
@@ -493,13 +491,13 @@ SPW_INLINE bool spw_parse_usual_udp(const u8 *udp, const u8 *end, u32 payload, s
 	return true;
 }
 
-/* Both ends of DHCP and DHCPv6. */
+/* Either side of DHCP and DHCPv6. */
 SPW_INLINE bool spw_is_dhcp_port(u32 port)
 {
 	return port == 67 || port == 68 || port == 546 || port == 547;
 }
 
-/* At least the bytes of a TCP header are there. DHCP takes the general path. */
+/* At least SPW_TCP_BYTES are there. DHCP takes the general path. */
 SPW_INLINE bool spw_parse_usual_transport(const u8 *at, const u8 *end, u32 protocol, u32 payload,
 					  struct spw_packet *packet)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Taking a sample, after the verdict: one packet in N, rate-bounded per CPU. Where the bound or a full ring buffer
- * prevents it, only a counter of lost samples changes.
+ * Sampling, after the verdict: one packet in N, rate-limited per CPU. Above the limit or with a full ring buffer only a
+ * counter of lost samples changes.
  */
 #ifndef SPW_BPF_SAMPLE_BPF_H
 #define SPW_BPF_SAMPLE_BPF_H
@@ -19,7 +19,7 @@
 
 #define SPW_SAMPLE_INTERVAL_NS (1000000000ull / SPW_SAMPLES_PER_S)
 
-/* What the pipeline knows of a packet in one register: saves stack. */
+/* What the pipeline knows about a packet, in one register: saves stack. */
 SPW_INLINE u64 spw_sample_word(const struct spw_slot *slot, struct spw_judgement judgement, bool new_work, u32 bits)
 {
 	return (u64)slot->list | (u64)slot->class_id << 16 | (u64)judgement.reason << 24 |
@@ -51,7 +51,7 @@ SPW_INLINE void spw_fill_sample(struct xdp_md *ctx, u64 word, u64 now, struct sp
 		sample->captured = 0;
 }
 
-/* A global function: verified once by itself. No wakeup: the agent polls at each tick. */
+/* Global function: the verifier checks it once. No wakeup: the agent polls at each tick. */
 __attribute__((noinline)) int take_sample(struct xdp_md *ctx, u64 word)
 {
 	struct spw_sampling *state = bpf_map_lookup_elem(&sampling, &only);

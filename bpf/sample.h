@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Is this packet sampled? Pure. No random number and no cache line of its own: a hash of the counter that was just
- * incremented and the secret in the control map, both at hand. So the choice is pseudo-random for each list, reason and
- * CPU, cannot be predicted from outside, and follows no pattern of the traffic.
+ * Is this packet sampled? Pure. Hashes the counter just incremented with the secret in the control map, both at hand:
+ * no random number, no cache line of its own. The choice is pseudo-random per list, reason and CPU, unpredictable from
+ * outside and independent of traffic patterns.
  */
 #ifndef SPW_BPF_SAMPLE_H
 #define SPW_BPF_SAMPLE_H
 
 #include "mix.h"
 
-/* The value of spw_control.sample[] for 1 in 1 << @shift. */
+/* The value of spw_control.sample[] for 1 in 2^@shift. */
 SPW_INLINE u8 spw_sample_bits(u32 shift)
 {
 	return (u8)(32 - shift);
@@ -18,7 +18,7 @@ SPW_INLINE u8 spw_sample_bits(u32 shift)
 /**
  * spw_is_drawn() - whether the packet is sampled.
  * @count: the counter of this list, reason and CPU, this packet included
- * @bits: spw_sample_bits(); 0: no sampling; the caller must check it too, as one hash in 2^32 is 0
+ * @bits: spw_sample_bits(); 0: no sampling, to be checked by the caller too, as one hash in 2^32 is 0
  */
 SPW_INLINE bool spw_is_drawn(u64 count, u32 list, u64 seed, u32 bits)
 {

@@ -2,14 +2,14 @@
 /*
  * Which sources are admitted: rule 9. Pure.
  *
- * Each source has a place, a hash from 0 to 2^32 - 1, and is in while its place is below the share of its class. So the
- * sets nest: when the share grows, everybody who was in stays in. Who is in gets all the connections that a page needs.
+ * A source's place is a hash from 0 to 2^32 - 1; it is in while its place is below the share of its class. So the sets
+ * nest: when the share grows, nobody who was in drops out. A source that is in gets all the connections a page needs.
  *
  * Places change after `stay`, so that nobody is out for ever, at a phase of each source's own, so that changes are
  * spread evenly: in 1 % of that time, 1 % of the sources change theirs.
  *
- * A source is an IPv4 address or an IPv6 /64: the first 64 bits, left aligned. The salt is secret, so nobody can look
- * for addresses with good places.
+ * A source is an IPv4 address or an IPv6 /64: the first 64 bits, left aligned. The salt is secret, so nobody can pick
+ * addresses with good places.
  */
 #ifndef SPW_BPF_SHARE_H
 #define SPW_BPF_SHARE_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * How long requests wait before the application reads them, and before it begins to answer them. Loaded by
- * user/kernel/read_wait.c, apart from the datapath: a failure here costs the signal and nothing else.
+ * How long requests wait until the application reads them, and until it begins to answer. Loaded by
+ * user/kernel/read_wait.c, separate from the datapath: a failure here costs the signal only.
  *
  *   event       hook                         note
  *   data ready  tp_btf/sk_data_ready         fentry/sock_def_readable where the tracepoint is missing (before 6.3)
@@ -11,16 +11,16 @@
  *               tp_btf/sock_send_length      where fentry is not permitted, from 6.3; not under the lock
  *   end         tp_btf/tcp_destroy_sock      closed, aborted or never accepted, with data unread or unanswered
  *
- * They run under the socket's lock, so they do not race on a socket. After it (sock_recv_length, sock_send_length) data
- * that came since would be taken for those just read or answered. For answers this only loses some: a client on the same
- * host that asks again before the sender's call returns.
+ * They run under the socket's lock, so they do not race. sock_recv_length and sock_send_length run after it: data that
+ * arrived meanwhile would be taken for those just read or answered. For answers this only loses some: a client on the
+ * same host that asks again before the sender's call returns.
  *
  * A request begins with the last data ready before its answer, so that slow uploads and handshakes do not count as
- * waits. An answer is the first send after all data were read; what the application sends without being asked, or
- * before it has read everything (TLS tickets, HTTP/2 settings), is none.
+ * waits. An answer is the first send after all data were read. What the application sends unasked, or before it has
+ * read everything (TLS tickets, HTTP/2 settings), is not an answer.
  *
- * SYN floods and idle connections leave no trace: a socket gets storage when it has data. Data that come before
- * accept() wait on the connection's own socket from then on. A FIN alone is not data.
+ * SYN floods and idle connections take no memory: a socket gets storage when it has data. Data that arrive before
+ * accept() count on the connection's own socket. A FIN alone is not data.
  */
 #include "vmlinux.h"
 
@@ -32,7 +32,7 @@
 /* BPF_PROG makes a function with the context as a parameter, used or not. */
 #pragma clang diagnostic ignored "-Wunused-parameter"
 
-/* Of the kernel's headers, and part of what it promises or of what never moved. */
+/* From the kernel's headers: uapi, or values that have never changed. */
 enum {
 	FAMILY_INET = 2,
 	FAMILY_INET6 = 10,
@@ -44,11 +44,11 @@ enum {
 
 struct wait {
 	u64 ready_ns; /* 0: nothing is unread */
-	u64 asked_ns; /* of the data that the application owes an answer for; 0: none */
-	u8 service;   /* that it was counted for */
-	u8 unread;    /* enum spw_unread: what it was counted as; SPW_UNREADS: not at all */
+	u64 asked_ns; /* arrival of data that await an answer; 0: none */
+	u8 service;   /* counted for this service */
+	u8 unread;    /* counted as this enum spw_unread; SPW_UNREADS: not counted */
 	u8 serves;    /* its first read is new work served */
-	u8 was_read;  /* since it was first seen */
+	u8 was_read;  /* at least once */
 };
 
 struct {
@@ -81,7 +81,7 @@ SPW_INLINE bool is_connection(const struct sock *sk)
 	       sk->__sk_common.skc_state != STATE_LISTEN;
 }
 
-/* Identity of the service that the socket belongs to, with enum spw_signal_port; 0: none. */
+/* The socket's service, with enum spw_signal_port; 0: none. */
 SPW_INLINE u32 service_of(const struct sock *sk)
 {
 	const u32 only = 0;
@@ -104,7 +104,7 @@ SPW_INLINE u32 service_of(const struct sock *sk)
 	return 0;
 }
 
-/* Whether there is anything to read but a FIN. */
+/* Whether there is anything to read besides a FIN. */
 SPW_INLINE bool has_data(struct sock *sk)
 {
 	struct tcp_sock *tcp;
@@ -112,7 +112,7 @@ SPW_INLINE bool has_data(struct sock *sk)
 	if (!(sk->sk_shutdown & RECEIVE_SHUTDOWN))
 		return true;
 	if (!(sk->__sk_common.skc_flags & FLAG_DONE))
-		return false; /* the application has said that it won't read */
+		return false; /* the application has shut down reading */
 	tcp = bpf_skc_to_tcp_sock(sk);
 	return tcp && tcp->rcv_nxt - tcp->copied_seq > 1;
 }
@@ -162,7 +162,7 @@ int BPF_PROG(data_ready_fentry, struct sock *sk)
 	return on_data_ready(sk);
 }
 
-/* What was unread is so no longer. Returns its tally, NULL if nothing was. */
+/* Uncount unread data. Returns the socket's tally, NULL if it has none. */
 SPW_INLINE struct spw_signal_tally *settle(struct wait *wait)
 {
 	u32 service = wait->service;
@@ -180,7 +180,7 @@ int BPF_PROG(data_read, struct sock *sk)
 	struct wait *wait;
 	u64 now_ns;
 
-	/* Most sockets of a host are none of ours, and a call is dear. */
+	/* Most sockets have no storage, and a call is expensive. */
 	if (!sk->sk_bpf_storage)
 		return 0;
 	wait = bpf_sk_storage_get(&signal_waits, sk, NULL, 0);
@@ -203,7 +203,7 @@ int BPF_PROG(data_read, struct sock *sk)
 	return 0;
 }
 
-/* Whether data that came are unread: a record behind the one that was read, or the next request. */
+/* Whether data remain unread: a record behind the one just read, or the next request. */
 SPW_INLINE bool has_unread(const struct sock *sk)
 {
 	struct tcp_sock *tcp = bpf_skc_to_tcp_sock((void *)sk);
@@ -249,7 +249,7 @@ int BPF_PROG(answer_pages_fentry, struct sock *sk)
 	return on_send(sk);
 }
 
-/* Sockets of all families come here. */
+/* Called for sockets of all families. */
 SEC("tp_btf/sock_send_length")
 int BPF_PROG(answer_sent, struct sock *sk, int sent)
 {

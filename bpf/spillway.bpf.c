@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * The pipeline: packet -> parse -> classify -> verdict -> account -> PASS or DROP. Attached to every protected
- * interface. Reads what the agent publishes, writes counters and meters only. Every error in here ends in XDP_PASS.
+ * interface. Reads what the agent publishes, writes only counters and meters. Every error ends in XDP_PASS.
  *
- * The common frame meets no call: where returns are guarded (AMD's safe RET), each costs ten nanoseconds. For the rest,
- * the stack of all functions that call each other must fit into 512 bytes, and each value that the verifier knows
- * multiplies the paths it walks.
+ * The common frame makes no call: with guarded returns (AMD's safe RET) each costs ten nanoseconds. Elsewhere, the
+ * combined stack of a call chain must fit into 512 bytes, and each constant the verifier knows multiplies the paths it
+ * walks.
  */
 #include "vmlinux.h"
 
@@ -21,15 +21,15 @@
 #include "sample.bpf.h"
 #include "verdict.h"
 
-/* Fixed at load: units of the ruleset's table, a power of two, less one. */
+/* Set at load: number of units in the ruleset's table, a power of two, less one. */
 const volatile u32 spw_unit_mask = 0;
 
-/* Fixed at load: write every judgement to the trace map, for `simulate`. */
+/* Set at load: write every judgement to the trace map, for `simulate`. */
 const volatile bool spw_trace = false;
 
 /*
- * The general parser, for what the fast path does not handle. Global functions: the verifier checks each once by itself,
- * not once for every path to it.
+ * The general parser, for what the fast path does not handle. Global functions: the verifier checks each once, not once
+ * for every path to it.
  */
 __attribute__((noinline)) int parse_extensions(struct xdp_md *ctx, struct spw_cursor *cursor, struct spw_packet *packet)
 {
@@ -89,7 +89,7 @@ SPW_INLINE const struct spw_slot *ask_table(const struct spw_packet *packet, con
 	return &rules->slots[slot & (SPW_SLOTS_MAX - 1)];
 }
 
-/* A ban overrides the table, except for what is management. */
+/* A ban overrides the table, except for management. */
 SPW_INLINE const struct spw_slot *classify(const struct spw_packet *packet, const struct spw_ruleset *rules)
 {
 	u32 list = spw_ban_list(packet) & (SPW_LISTS_MAX - 1), slot = rules->list_slots[list][0];
@@ -103,7 +103,7 @@ SPW_INLINE const struct spw_slot *classify(const struct spw_packet *packet, cons
 	return slot ? &rules->slots[slot & (SPW_SLOTS_MAX - 1)] : found;
 }
 
-/* The judgement for the trace; the packet follows in trace_packet(). */
+/* Trace the judgement; trace_packet() adds the packet. */
 SPW_INLINE void note_outcome(const struct spw_slot *slot, bool new_work, struct spw_judgement judgement, u64 generation)
 {
 	struct spw_trace *out = bpf_map_lookup_elem(&trace, &only);
@@ -118,10 +118,7 @@ SPW_INLINE void note_outcome(const struct spw_slot *slot, bool new_work, struct 
 	out->generation = generation;
 }
 
-/*
- * Parse again for the trace, so that the pipeline keeps no field alive for it. After everything else, for the stack's
- * sake.
- */
+/* Parse again for the trace, so that the pipeline need not keep every field. Last, to save stack. */
 __attribute__((noinline)) int trace_packet(struct xdp_md *ctx)
 {
 	struct spw_trace *out = bpf_map_lookup_elem(&trace, &only);
@@ -134,7 +131,7 @@ __attribute__((noinline)) int trace_packet(struct xdp_md *ctx)
 	return 0;
 }
 
-/* Read what tells a piece of new work apart, then find its word; @cursor: NULL if the whole frame was parsed. */
+/* Hash the flow of new work and find its fingerprint word; @cursor: NULL if the fast path parsed the frame. */
 SPW_INLINE u64 *look_up_flow(struct xdp_md *ctx, const struct spw_cursor *cursor, u64 seed, struct spw_packet *packet)
 {
 	const u8 *start = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
@@ -148,8 +145,8 @@ SPW_INLINE u64 *look_up_flow(struct xdp_md *ctx, const struct spw_cursor *cursor
 }
 
 /*
- * Rules 9 and 10 for new work, its fingerprint and its counters. What a limit has dropped is only counted; what one
- * would have, in mode observe, is not charged to the budget.
+ * Rules 9 and 10 for new work, its fingerprint and its counters. What a limit dropped is only counted; what it would
+ * have dropped, in mode observe, is not charged to the budget.
  */
 SPW_INLINE void judge_new_work(struct xdp_md *ctx, const struct spw_cursor *cursor, u64 seed,
 			       const struct spw_ruleset *rules, const struct spw_slot *slot, struct spw_packet *packet,
@@ -176,7 +173,7 @@ SPW_INLINE void judge_new_work(struct xdp_md *ctx, const struct spw_cursor *curs
 	spw_account_new_work(slot, service, lookup.resent, *judgement);
 }
 
-/* Everything after parsing, for every frame. The rules are those of verdict.h. */
+/* Everything after parsing, for every frame. */
 SPW_INLINE int judge_and_account(struct xdp_md *ctx, const struct spw_cursor *cursor, struct spw_packet *packet,
 				 const struct spw_ruleset *rules, const struct spw_control *state)
 {
@@ -212,8 +209,8 @@ SPW_INLINE int judge_and_account(struct xdp_md *ctx, const struct spw_cursor *cu
 }
 
 /*
- * Any other frame: tags, options, extension headers, fragments, malformed, larger than a page. Parsed by the caller, for
- * the stack's sake.
+ * Any other frame: tags, options, extension headers, fragments, malformed, multi-buffer. The caller parses: saves
+ * stack.
  */
 __attribute__((noinline)) int judge_unusual(struct xdp_md *ctx, struct spw_packet *packet)
 {
@@ -231,15 +228,12 @@ SPW_INLINE int unusual_frame(struct xdp_md *ctx)
 	struct spw_packet packet = {0};
 
 	parse_whole(ctx, &packet);
-	if (!spw_trace) /* a capture has no time of its own */
+	if (!spw_trace) /* captures are replayed faster than real time */
 		bound_exemption(&packet);
 	return judge_unusual(ctx, &packet);
 }
 
-/*
- * The fast path for common frames: the pipeline is inlined, once for each family. The length of such a frame is that of
- * its linear part.
- */
+/* The fast path for common frames, inlined once per address family. Such a frame is linear. */
 SPW_INLINE int judge_frame(struct xdp_md *ctx)
 {
 	const u8 *start = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Keeping the ring of unread data (maps/signal.h). Called by bpf/signals.bpf.c; pure, so that the unit ring runs the
- * very lines that the kernel runs.
+ * Maintains the counts of unread data by epoch (maps/signal.h). Called by bpf/signals.bpf.c; pure, so that the unit
+ * tests run the same code as the kernel.
  */
 #ifndef SPW_BPF_UNREAD_H
 #define SPW_BPF_UNREAD_H
 
 #include "maps/signal.h"
 
-/* One attempt; false: an interrupt came between. */
+/* One attempt; false: an interrupt interfered. */
 SPW_INLINE bool spw_try_shift_unread(u64 *place, u64 *ancient, u32 epoch, int by)
 {
 	u64 before = *(volatile u64 *)place, after;
@@ -32,11 +32,11 @@ SPW_INLINE bool spw_try_shift_unread(u64 *place, u64 *ancient, u32 epoch, int by
 
 /**
  * spw_shift_unread() - one socket more (@by 1) or less (-1) with unread data since @epoch.
- * @tally: of this CPU; which one it was that counted the socket up does not matter, since readers add CPUs up
+ * @tally: of this CPU; it need not be the one that counted the socket, since readers sum over CPUs
  * @unread: enum spw_unread
  *
- * Only an interrupt can come between on a place of one CPU, and that not four times in a row. Written out, since the
- * verifier of 6.1 refuses the loop that clang makes of it ("back-edge": its head is reached by falling into it).
+ * Only an interrupt on the same CPU can interfere, and not four times in a row. Unrolled by hand: the verifier of 6.1
+ * refuses the loop that clang makes of it ("back-edge").
  */
 SPW_INLINE void spw_shift_unread(struct spw_signal_tally *tally, u32 unread, u32 epoch, int by)
 {

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The order of judgement. Pure: values in, a judgement out; no map, no clock, no counter. The manual and the tests use
- * the same numbers.
+ * The rules, in order. Pure: values in, a judgement out; no map, clock or counter. Manual and tests use the same
+ * numbers.
  *
  *   1. Not IPv4 or IPv6, more than two VLAN tags, or what the link needs: ARP, LLDP, neighbour discovery, DHCP, IGMP
  *      and MLD, path MTU errors (the last four up to a rate, exempt.bpf.h): pass.
  *   2. Malformed: dropped if the policy says so; otherwise it goes on, but never as new work, and past rule 4 only if
- *      its source could be read.
+ *      its source could be parsed.
  *   3. Management: from a management prefix to a management port (where only one of the two is given, that): pass.
  *   4. No lease, or mode observe: pass.
  *   5. The class is cut at this level: drop.
@@ -17,12 +17,12 @@
  *  10. The backlog of the service's budget exceeds the burst tolerance of the class (retries: part of it): drop.
  *      Otherwise charge the budget and pass (meter.h).
  *
- * Rules 9 and 10 judge new work for a service that has a budget; other new work passes. The rest of a QUIC handshake
- * that was admitted is charged but never refused by them (fresh.h).
+ * Rules 9 and 10 apply to new work for a service with a budget; other new work passes. The rest of an admitted QUIC
+ * handshake is charged but never refused (fresh.h).
  *
- * All rules that drop (2, 5, 6, 8, 9, 10) require the lease and mode enforce: without an agent everything passes. In mode
- * observe, budget and limits are charged with what would be admitted, so that refusals are counted as they would be.
- * Rules 6 and 8 charge only what all ten admit.
+ * Rules that drop (2, 5, 6, 8, 9, 10) require the lease and mode enforce: without an agent everything passes. In mode
+ * observe, budget and limits are charged as if enforced, so that counters show what would be refused. Rules 6 and 8
+ * charge only what all ten admit.
  */
 #ifndef SPW_BPF_VERDICT_H
 #define SPW_BPF_VERDICT_H
@@ -33,7 +33,7 @@
 #include "meter.h"
 #include "share.h"
 
-/* What may still change a judgement, and whether it was refused; 0: it is final. */
+/* What may still change a judgement, and whether the packet was refused; 0: it is final. */
 enum spw_open {
 	SPW_OPEN_LEVEL = 1 << 0,  /* another level or mode might drop the packet: counted as a shadow */
 	SPW_OPEN_LIMITS = 1 << 1, /* rules 6 and 8 */
@@ -47,7 +47,7 @@ struct spw_judgement {
 	u8 open;    /* enum spw_open */
 };
 
-/* What the agent lets the datapath do now. */
+/* The admission in force (maps/control.h). */
 struct spw_admission {
 	u32 level;
 	bool leased;
@@ -65,7 +65,7 @@ SPW_INLINE struct spw_judgement spw_pass(enum spw_reason reason, u32 open)
 	return (struct spw_judgement){.verdict = SPW_PASS, .reason = reason, .open = (u8)open};
 }
 
-/** spw_refuse() - the refusal of rule 6, 8, 9 or 10; in mode observe the packet still passes. */
+/** spw_refuse() - refusal by rule 6, 8, 9 or 10; in mode observe the packet still passes. */
 SPW_INLINE void spw_refuse(struct spw_judgement *judgement, u32 reason)
 {
 	judgement->open = SPW_OPEN_LEVEL | SPW_REFUSED;
@@ -96,12 +96,12 @@ SPW_INLINE u32 spw_essential(const struct spw_packet *packet)
 	return SPW_REASONS;
 }
 
-/* New work: a TCP SYN on any port; a QUIC Initial or any datagram on the ports of a service that says so. */
+/* New work: a TCP SYN on any port; a QUIC Initial or any datagram on ports of a service configured so. */
 SPW_INLINE bool spw_is_new_work(const struct spw_packet *packet, const struct spw_ruleset *ruleset)
 {
 	u32 new_work, port = packet->dport;
 
-	/* Before 6.2 the verifier does not know that a swapped 16-bit number has 16 bits, so keep the mask. */
+	/* Before 6.2 the verifier does not know that a swapped 16-bit number has 16 bits: keep the mask. */
 	SPW_OPAQUE(port);
 	if (packet->found & SPW_FOUND_MALFORMED)
 		return false;
@@ -113,7 +113,7 @@ SPW_INLINE bool spw_is_new_work(const struct spw_packet *packet, const struct sp
 	return new_work == SPW_NEW_ANY || (new_work == SPW_NEW_QUIC && packet->found & SPW_FOUND_QUIC_INITIAL);
 }
 
-/* The service of a piece of new work; 0: its port belongs to none. */
+/* The service of new work; 0: its port belongs to none. */
 SPW_INLINE u32 spw_service(const struct spw_packet *packet, const struct spw_ruleset *ruleset)
 {
 	u32 port = packet->dport;
@@ -124,7 +124,7 @@ SPW_INLINE u32 spw_service(const struct spw_packet *packet, const struct spw_rul
 	return ruleset->udp_ports[port & 0xffff].service;
 }
 
-/* Rule 3. Unknown ports, as of a later fragment, are no management ports. */
+/* Rule 3. Unknown ports, as in later fragments, are not management ports. */
 SPW_INLINE bool spw_is_management(const struct spw_packet *packet, const struct spw_slot *slot,
 				  const struct spw_ruleset *ruleset)
 {
@@ -162,8 +162,8 @@ SPW_INLINE struct spw_judgement spw_judge_level(const struct spw_packet *packet,
 }
 
 /**
- * spw_judge() - rules 1 to 5 and 7. `open` of the result tells which of the others are still to be asked.
- * @slot: of its source; where the source could not be read, slot 0
+ * spw_judge() - rules 1 to 5 and 7. `open` of the result tells which others remain to be evaluated.
+ * @slot: of its source; slot 0 if the source could not be parsed
  * @new_work: spw_is_new_work()
  */
 SPW_INLINE struct spw_judgement spw_judge(const struct spw_packet *packet, const struct spw_slot *slot,
@@ -192,7 +192,7 @@ SPW_INLINE struct spw_judgement spw_judge(const struct spw_packet *packet, const
 
 /**
  * spw_tolerance() - the backlog up to which rule 10 admits new work of a class.
- * @resent: a retry; a first attempt can still be answered in time
+ * @resent: a retry; fresh work comes first, as it can still be answered in time
  */
 SPW_INLINE u64 spw_tolerance(const struct spw_class_admission *class, bool resent)
 {
@@ -202,7 +202,7 @@ SPW_INLINE u64 spw_tolerance(const struct spw_class_admission *class, bool resen
 }
 
 /**
- * spw_is_over() - rule 10: charges the cell, or returns true.
+ * spw_is_over() - rule 10: true if the budget is exhausted; otherwise charges the cell.
  * @tolerance: spw_tolerance(), or SPW_TOLERANCE_ALL for the rest of an admitted handshake
  * @cell: arrival time of the service's budget cell
  * @refusal: the last one of the class on this CPU
@@ -226,10 +226,7 @@ SPW_INLINE bool spw_is_over(const struct spw_service_admission *admission, u64 t
 	return true;
 }
 
-/**
- * spw_would_drop() - would a packet that passed have been dropped, had an agent enforced @level? Not for what rules 1
- * and 3 pass.
- */
+/** spw_would_drop() - would a packet that passed be dropped at @level, enforced? Never what rules 1 and 3 pass. */
 SPW_INLINE bool spw_would_drop(const struct spw_packet *packet, const struct spw_slot *slot,
 			       const struct spw_ruleset *ruleset, u32 level, bool new_work)
 {

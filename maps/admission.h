@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * How much new work the datapath admits for each service, and from whom: rules 9 and 10 of the order of judgement
- * (bpf/verdict.h). Map admission, one struct spw_service_admission by service identity, written by the agent at every
- * tick, read-only to programs. Fields are independent: a packet that reads during a write sees old or new, both valid.
+ * How much new work the datapath admits for each service, and from whom: rules 9 and 10 (bpf/verdict.h). Map admission,
+ * one struct spw_service_admission by service identity, written by the agent at every tick, read-only to programs.
+ * Fields are independent: a packet that reads during a write sees old or new, both valid.
  *
- * TICKS. Rates are metered in jiffies, which a program reads in half a nanosecond where a clock costs a call, divided
- * by 2^SPW_TICK_SHIFT so that an interval is exact to a thousandth at a million a second. 64 bits of ticks last 34
- * years at 1,000 jiffies a second.
+ * TICKS. Rates are metered in jiffies, which a program reads in half a nanosecond without a call, divided by
+ * 2^SPW_TICK_SHIFT so that an interval is exact to a thousandth at a million a second. 64 bits of ticks last 34 years
+ * at 1,000 jiffies a second.
  */
 #ifndef SPW_MAPS_ADMISSION_H
 #define SPW_MAPS_ADMISSION_H
@@ -15,7 +15,7 @@
 
 #define SPW_TICK_SHIFT 24
 
-#define SPW_TOLERANCE_ALL UINT64_MAX /* in place of a tolerance: the budget charges this class but never refuses it */
+#define SPW_TOLERANCE_ALL UINT64_MAX /* in place of a tolerance: charged but never refused */
 #define SPW_SHARE_ALL	  UINT32_MAX /* in place of a share: every source of the class is in */
 #ifndef UINT64_MAX
 #define UINT64_MAX (~0ull)
@@ -41,7 +41,7 @@ struct spw_service_admission {
 
 /*
  * Map budget_cells, by service identity, a cache line each; written by the datapath only. Pinned, so that an upgrade
- * grants no second burst.
+ * does not grant a second burst.
  */
 struct spw_budget_cell {
 	u64 arrival_ticks; /* theoretical arrival time (bpf/meter.h); 0: never used */
@@ -49,8 +49,8 @@ struct spw_budget_cell {
 };
 
 /*
- * Map refusals, per CPU, by spw_work_index(): the last refusal by the budget on this CPU. A backlog takes its time to
- * drain; until then new work of the class with no higher tolerance is refused without reading the shared cell.
+ * Map refusals, per CPU, by spw_work_index(): the class's last refusal by the budget on this CPU. Until the backlog has
+ * drained, new work with no higher tolerance is refused without reading the shared cell.
  */
 struct spw_refusal {
 	u64 until_ticks;

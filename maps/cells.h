@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Meters of sources and prefixes: a hash table of GCRA arrival times (bpf/meter.h) in which nothing is inserted, evicted
- * or cleaned up. A line of the table is a cache line: two sets of four cells, for new work and for packets, so that one
+ * Meters of sources and prefixes: a hash table of GCRA arrival times (bpf/meter.h) without insertion, eviction or
+ * clean-up. A line of the table is a cache line: two sets of four cells, for new work and for packets, so that one
  * access serves both. Bits are metered in the second set of another line.
  *
- * A cell is one word, so that it changes whole: an arrival time in the upper 48 bits, the tag of its owner, 16 bits of
- * its hash, in the lower. Adding a multiple of SPW_CELL_UNIT to the word advances the time modulo 2^48 and never touches
- * the tag. Zero is a cell that was never used.
+ * A cell is one word, so that it changes atomically: an arrival time in the upper 48 bits, the owner's tag, 16 bits of
+ * its hash, in the lower. Adding a multiple of SPW_CELL_UNIT advances the time modulo 2^48 and never touches the tag.
+ * Zero is a cell that was never used.
  *
  * Times are in units of 1/1024 jiffy, so a word counts in 2^26ths of a jiffy, four of which are a tick (admission.h).
- * They are compared by their difference: backlogs may be up to 2^62, four years at 250 jiffies a second and one at 1,000;
- * whatever lies further ahead is behind, which is right for cells that were not used for 26 years and for 6.
+ * They are compared by difference: backlogs may be up to 2^62, four years at 250 jiffies a second and one at 1,000.
+ * Anything further ahead counts as past, which is right for cells unused for 26 and 6 years.
  */
 #ifndef SPW_MAPS_CELLS_H
 #define SPW_MAPS_CELLS_H

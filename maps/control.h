@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the agent tells the datapath between two rulesets. One value, written whole by the agent at every tick;
- * each field stands for itself, so a packet that reads it during a write is judged by old or new, both valid.
+ * What the agent tells the datapath between two rulesets. One value, written whole by the agent at every tick; fields
+ * are independent: a packet that reads during a write sees old or new, both valid.
  *
- * The lease is the first line of failing safe: past `lease_until_jiffies` the datapath passes everything, whatever else
- * stands here. It is told in jiffies, which a program reads in half a nanosecond, where a clock costs a call; like
- * CLOCK_MONOTONIC, in which people read the same moment, they are moved neither by the wall clock nor by suspend.
+ * Failing safe starts with the lease: past `lease_until_jiffies` the datapath passes everything, whatever else is set.
+ * Jiffies, which a program reads in half a nanosecond without a call; neither they nor CLOCK_MONOTONIC are moved by the
+ * wall clock or by suspend.
  */
 #ifndef SPW_MAPS_CONTROL_H
 #define SPW_MAPS_CONTROL_H
@@ -16,18 +16,18 @@
 
 struct spw_control {
 	u64 lease_until_jiffies;
-	u64 seed;  /* of the hash that flows are told apart by; random and secret, drawn with the pins */
+	u64 seed;  /* of the hash of flows; random and secret, drawn with the pins */
 	u32 level; /* enum spw_level */
 	u32 mode;  /* enum spw_mode */
-	/* Below: the agent's own memory over restarts; but for `sample` the datapath does not read it. */
+	/* The agent's own memory over restarts; of these the datapath reads `sample` only. */
 	u32 magic;
 	u32 layout;
-	u32 pinned_level; /* level that an operator has set; SPW_LEVEL_NEVER: none */
-	u8 least_level;	  /* bounds that an operator has set; green and red: none */
+	u32 pinned_level; /* set by an operator; SPW_LEVEL_NEVER: none */
+	u8 least_level;	  /* bounds set by an operator; green and red: none */
 	u8 most_level;
 	/*
-	 * By verdict: 32 less the power of two in which 1 in N packets is sampled (bpf/sample.h); 0: none is. Stands
-	 * here because the datapath has just read this line.
+	 * By verdict: 32 less the power of two in which 1 in N packets is sampled (bpf/sample.h); 0: none is. Here
+	 * because the datapath has just read this cache line.
 	 */
 	u8 sample[SPW_VERDICTS];
 	u64 lease_until_ns;  /* the same moment, CLOCK_MONOTONIC */

@@ -14,18 +14,18 @@ struct spw_count {
 };
 
 /*
- * Map list_counters, by list identity: every packet counts in exactly one place, under the list of its source and the
- * reason of its verdict. One look-up and one cache line a packet; sums by list, class, verdict or reason are the
- * readers'. What has no IP source counts under list 0.
+ * Map list_counters, by list identity: every packet counts exactly once, under the list of its source and the reason of
+ * its verdict. One lookup and one cache line per packet; readers compute sums by list, class, verdict or reason.
+ * Packets without an IP source count under list 0.
  */
 struct spw_list_tally {
 	struct spw_count by_reason[SPW_REASONS_MAX];
 };
 
-/* Which other judgement is counted beside the one that held. */
+/* Hypothetical judgements, counted beside the real one. */
 enum spw_shadow {
-	SPW_SHADOW_ENFORCED = 0,   /* dropped, if the mode were enforce and the lease valid, at this level */
-	SPW_SHADOW_NEXT_LEVEL = 1, /* the same, one level further up */
+	SPW_SHADOW_ENFORCED = 0,   /* dropped, were the mode enforce and the lease valid, at this level */
+	SPW_SHADOW_NEXT_LEVEL = 1, /* the same, one level up */
 	SPW_SHADOWS = 2,
 };
 
@@ -36,16 +36,16 @@ struct spw_class_counter {
 };
 
 /*
- * Map work_counters, by spw_work_index(): every packet of new work counts in exactly one place, so the new work of a
- * class is the sum over services. Fresh is what was not seen before: the sum of `fresh` over verdicts is demand. A SYN
- * that is sent again because the first was refused or lost counts as resent, and so does a QUIC Initial of a handshake
- * that goes on. On ports of no service, and where every datagram is new work, everything counts as fresh: nothing is
- * remembered. What rules 6 and 8 drop is looked up by nobody and is no demand: it counts by itself.
+ * Map work_counters, by spw_work_index(): every packet of new work counts exactly once, so a class's new work is the
+ * sum over services. The sum of `fresh` over verdicts is demand. Resent: a SYN sent again because the first was refused
+ * or lost, and later QUIC Initials of a handshake. On ports of no service, and where every datagram is new work,
+ * nothing is remembered and everything counts as fresh. What rules 6 and 8 drop is not looked up and no demand: it
+ * counts as `limited`.
  */
 struct spw_work_counter {
 	u64 fresh[SPW_VERDICTS];
 	u64 resent[SPW_VERDICTS];
-	u64 crowded; /* of the refused fresh: by the budget (rule 10), although their source is in the share */
+	u64 crowded; /* fresh, refused by the budget (rule 10) although the source is in the share */
 	u64 limited; /* dropped by a limit, neither fresh nor resent */
 };
 

@@ -1,21 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Which new work was seen before: map fingerprints, one value, written by the datapath alone (bpf/fresh.h). Pinned, so
- * that after an upgrade a resent SYN is still known as one, and an admitted handshake as admitted.
+ * that after an upgrade resent SYNs and admitted handshakes are still recognised.
  *
- * The upper bits of a flow's hash name a word, and the word holds four lanes of 16 bits: the last four flows that came
- * to it, the youngest lowest. A fresh one pushes the oldest out, so there is nothing that fills up: memory is a
- * constant, and what is remembered only gets younger when more comes. At 9,500 fresh SYNs a second, all of them sent
- * again after 1, 2, 3, 4, 5, 7 and 11 s as Linux does it, 2.5 % of the resent are taken for fresh, and one fresh in
- * 10,000 for resent.
+ * The upper bits of a flow's hash select a word, which holds four lanes of 16 bits: the last four flows of that word,
+ * youngest lowest. A fresh one pushes the oldest out, so nothing fills up: memory is constant, and more traffic only
+ * shortens it. At 9,500 fresh SYNs a second, each resent after 1, 2, 3, 4, 5, 7 and 11 s as Linux does, 2.5 % of the
+ * resent are taken for fresh, and one fresh in 10,000 for resent.
  *
  * A lane, by kind:
  *   SYN             15..14  01
  *                   13..0   fingerprint
  *   QUIC Initial    15      1
  *                   14..4   fingerprint
- *                   3       it was admitted
- *                   2..0    how often it was seen, from 1
+ *                   3       admitted
+ *                   2..0    times seen, from 1
  *   empty           0
  */
 #ifndef SPW_MAPS_FINGERPRINT_H
@@ -23,7 +22,7 @@
 
 #include "types.h"
 
-/* Half a megabyte stays in a second-level cache; twice as much costs 5 ns a SYN more. */
+/* Half a megabyte fits into a second-level cache; twice as much costs 5 ns more per SYN. */
 #define SPW_FINGERPRINT_BITS 16
 
 #define SPW_LANE_BITS	   16

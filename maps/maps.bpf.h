@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Every map of the datapath. Those that are pinned come from pinned.h, with their writers; the others are
+ * Every map of the datapath. Pinned ones come from pinned.h, with their writers; the others are
  *
- *   ruleset     agent      one inner array of one struct spw_ruleset, read-only to programs. Replacing the inner map is
- *                          the publication; the kernel frees the old one when no program runs with it any more
+ *   ruleset     agent      one inner array of one struct spw_ruleset, read-only to programs. Replacing the inner map
+ *                          publishes; the kernel frees the old one when no program uses it any more
  *   refusals    datapath   struct spw_refusal, by spw_work_index()
  *   metering    datapath   struct spw_metering, one value per CPU: scratch space for the packet at hand
  *   exempt      datapath   arrival time of what rule 1 exempts up to a rate, per CPU (limit.h)
@@ -32,7 +32,7 @@ static const u32 only = 0;
 
 SPW_PINNED_MAPS(DECLARE_MAP, NOT_IN_DATAPATH)
 
-/* The agent makes the inner array, sized to the ruleset, and hands it to the loader as the template. */
+/* The agent makes the inner array, sized to the ruleset, and passes it to the loader as the template. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
 	__uint(max_entries, 1);

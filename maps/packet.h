@@ -14,16 +14,16 @@ enum spw_found {
 	SPW_FOUND_EXT_LIMIT = 1 << 4,
 	SPW_FOUND_VLAN_LIMIT = 1 << 5,
 	SPW_FOUND_SYN = 1 << 6,		 /* TCP SYN without ACK */
-	SPW_FOUND_QUIC_INITIAL = 1 << 7, /* looks like one; counts as one only on a port that serves QUIC */
+	SPW_FOUND_QUIC_INITIAL = 1 << 7, /* looks like one; counts as one only on a QUIC port */
 	SPW_FOUND_NEIGHBOUR = 1 << 8,
 	SPW_FOUND_DHCP = 1 << 9,
 	SPW_FOUND_ARP = 1 << 10,
 	SPW_FOUND_LLDP = 1 << 11,
 	SPW_FOUND_MULTICAST = 1 << 12, /* IGMP or MLD of the link */
-	SPW_FOUND_PATH_MTU = 1 << 13,  /* an error by which a sender learns the MTU of its path */
+	SPW_FOUND_PATH_MTU = 1 << 13,  /* an error that tells a sender its path MTU */
 };
 
-/* Numbers in host order. */
+/* All numbers in host byte order. */
 struct spw_packet {
 	u64 source_hi; /* left aligned: IPv4 is in the upper 32 bits */
 	u64 source_lo;

@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The pinned maps: those that outlive the agent. Each is described here once; the declarations in the datapath
- * (maps.bpf.h), the pins and their checks (user/kernel/pins.[ch]) and the reuse by the program (datapath.c) expand it.
+ * The pinned maps: those that outlive the agent. Each is described once, here; the datapath's declarations
+ * (maps.bpf.h), the pins and their checks (user/kernel/pins.[ch]) and the loader (datapath.c) expand it.
  *
  * SHARED maps are used by the program, PRIVATE ones only by the agent and the verbs. First line: identifier in C,
  * identifier of the pin, file name of the pin (unchanged across versions: never rename), and who writes it. Second line:
  * map type, key, value, entries, flags.
  *
- * What the agent writes is BPF_F_RDONLY_PROG, so that the kernel holds the datapath to reading. Only ban_filter is not:
- * the agent maps it for writing, which the kernel refuses for such a map. The agent never writes what the datapath
- * counts: user/kernel has no function that could.
+ * What the agent writes is BPF_F_RDONLY_PROG: the kernel keeps programs from writing it. Only ban_filter is not: the
+ * agent maps it for writing, which the kernel refuses for such a map. The agent never writes the datapath's counters:
+ * user/kernel has no function that could.
  *
  * Keys: list_* by list identity, class_* by class identity; admission, budget_cells and service_registry by service
- * identity; anomaly_counters by enum spw_anomaly; work_counters by spw_work_index(); ban_counts by the number that a ban
- * names. bans is allocated entry by entry, as only the agent adds any.
+ * identity; anomaly_counters by enum spw_anomaly; work_counters by spw_work_index(); ban_counts by
+ * spw_ban_value.counter. bans is not preallocated, as only the agent inserts.
  */
 #ifndef SPW_MAPS_PINNED_H
 #define SPW_MAPS_PINNED_H

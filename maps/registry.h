@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Who is who: the names behind the identities that index the counters, and what the agent last published. Only the
- * agent writes, the datapath never looks. Pinned, so that `status` and `list show` work without an agent and so that a
- * name keeps its counters over reload, restart and upgrade.
+ * The names behind the identities that index the counters, and what the agent last published. Written by the agent
+ * only, not used by the datapath. Pinned, so that `status` and `list show` work without an agent and a name keeps its
+ * counters over reload, restart and upgrade.
  */
 #ifndef SPW_MAPS_REGISTRY_H
 #define SPW_MAPS_REGISTRY_H
@@ -20,13 +20,13 @@ struct spw_list_record {
 	char name[SPW_NAME_MAX];
 	u32 state;
 	u32 class_id;
-	u64 prefixes4; /* as published: CIDR prefixes that the list came to */
+	u64 prefixes4; /* published CIDR prefixes */
 	u64 prefixes6;
 };
 
 /* A limit as configured. */
 struct spw_limit_record {
-	u64 per_s; /* new work, packets or bits; 0: none; slow ones by another unit, see spw_rate_record() */
+	u64 per_s; /* new work, packets or bits; 0: none; slow ones in another unit, see spw_rate_record() */
 	u64 burst;
 };
 
@@ -38,9 +38,9 @@ struct spw_class_record {
 	u8 shed_from;
 	u8 cut_new_from;
 	u8 cut_all_from;
-	u8 is_last;		    /* takes what no list names */
-	u8 limits_from[SPW_SCOPES]; /* levels from which the limits of a scope hold; SPW_LEVEL_NEVER */
-	u8 fair;		    /* its sources share what it is given */
+	u8 is_last;		    /* takes sources that no list names */
+	u8 limits_from[SPW_SCOPES]; /* level from which the limits of a scope apply; SPW_LEVEL_NEVER */
+	u8 fair;		    /* its sources share its admission */
 	struct spw_limit_record limits[SPW_SCOPES][SPW_KINDS];
 };
 
@@ -50,11 +50,11 @@ struct spw_service_record {
 	u32 state;
 	u32 reserved;
 	u64 wait_target_ns;
-	u64 operator_capacity_per_s; /* as an operator has said, which counts for more; 0: nothing */
-	u64 capacity_per_s;	     /* as configured, new work a second; 0: it is to be learned */
+	u64 operator_capacity_per_s; /* set by an operator, overrides; 0: none */
+	u64 capacity_per_s;	     /* configured, new work a second; 0: to be learned */
 };
 
-/* In place of a moment: what waited to be confirmed was taken back. */
+/* In place of a time: an unconfirmed configuration was rolled back. */
 #define SPW_TAKEN_BACK (~0ull)
 
 struct spw_interface_record {
@@ -70,18 +70,18 @@ struct spw_agent_record {
 	u32 layout;
 	u32 pid; /* 0: stopped cleanly */
 	char version[32];
-	char config[256]; /* path of the configuration that is in force */
+	char config[256]; /* path of the configuration in force */
 	u64 started_ns;	  /* CLOCK_MONOTONIC */
 	u64 published_ns; /* CLOCK_MONOTONIC */
 	u64 generation;
 	u64 ruleset_prefixes4;
 	u64 ruleset_prefixes6;
-	u64 ruleset_bytes; /* of the map value that holds it */
-	u64 compile_ns;	   /* reading of lists not included */
+	u64 ruleset_bytes; /* size of the ruleset's map value */
+	u64 compile_ns;	   /* without reading lists */
 	u64 publish_ns;
 	u64 reloads_done;
 	u64 reloads_failed;
-	u64 unconfirmed_until_ns; /* CLOCK_MONOTONIC: taken back then, unless confirmed; 0: nothing waits;
+	u64 unconfirmed_until_ns; /* CLOCK_MONOTONIC: rolled back then unless confirmed; 0: nothing pending;
 				     SPW_TAKEN_BACK */
 	struct spw_interface_record interfaces[SPW_INTERFACES_MAX];
 };

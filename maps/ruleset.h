@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The published ruleset: one value of one map, immutable once it stands in the `ruleset` map. A packet takes one
- * pointer to it and is judged by that alone, so no packet sees a mixture of two.
+ * The published ruleset: one value of one map, immutable once in the `ruleset` map. A packet takes one pointer to it
+ * and is judged by that alone, so no packet sees a mixture of two.
  *
  * From the front:
  *   identity      magic, layout, generation, sizes
  *   services      which port belongs to which service, and what new work is there
- *   slots         what a leaf of the table means: list, class, levels of the cut
- *   list_slots    the same for what names a list and no leaf: bans (ban.h)
+ *   slots         what a leaf of the table means: list, class, levels from which it is cut
+ *   list_slots    the same for bans, which name a list instead of a leaf (ban.h)
  *   root4, root6  the first 16 bits of the source, one entry each
  *   units         the rest of the table, in cache lines of 64 bytes: fans and lines
  *
  * THE TABLE. Addresses are left aligned in 128 bits (IPv4: the upper 32 of them), so one walk serves both families.
- * An entry is 32 bits and says what comes next; what it can be depends on where it stands.
+ * An entry is 32 bits and says what comes next; its format depends on where it is.
  *   leaf    in a root    0 and the slot
  *   LINES   in a root    31..30  01
  *                        29..26  k: the next k bits of the address choose one of 2^k lines; their window is 16 + k
@@ -21,21 +21,21 @@
  *                        30..27  k: the next k bits of the address choose one of 2^k entries
  *                        26..0   the first of these, counted in entries from the first unit
  *   line    in fans      31      0
- *                        30..25  the window: how many bits of the address are left out before those that keys hold
+ *                        30..25  the window: how many address bits precede those that the keys hold
  *                        24..0   the unit
- * A line is one unit: sorted starts of intervals and the slot of each interval between them, so that one cache miss
- * and a handful of branch-free instructions end a walk which a bit-by-bit trie would need several misses for.
+ * A line is one unit: sorted starts of intervals and the slot of each interval between them. One cache miss and a few
+ * branch-free instructions end a walk for which a bit-by-bit trie would need several misses.
  *   IPv4    15 keys of 15 bits, four to a word, each below a guard bit, and 16 slots of 16 bits
- *   IPv6    11 keys of 31 bits, two to a word, and 12 slots of 11 bits: slot i stands at bit 11 i of the words of
+ *   IPv6    11 keys of 31 bits, two to a word, and 12 slots of 11 bits: slot i is at bit 11 i of the words of
  * slots, lowest bit first. At most one interval of a line may go deeper: its slot is SPW_SLOT_DEEP, and `deep` (the
  *           last 28 bits of the words of slots) is the index of two entries: where to go on, as bits of the address and
  *           its half (SPW_DEEP_LOW), and the entry to go on with.
- * The number of keys that are not above the address is the index of its slot. Keys not in use are all ones and their
- * slots repeat the last.
+ * The number of keys at or below the address is the index of its slot. Unused keys are all ones, and their slots repeat
+ * the last one.
  *
- * Several neighbouring entries of a fan may name one line: its keys tell their addresses apart, as the window begins
- * with the first bit that they do not share. So lines are nearly full however unevenly intervals lie. A fan has no
- * leaves: in their place it names a line in which all slots are the same, which all leaves of a slot share.
+ * Several neighbouring entries of a fan may name one line: its keys tell their addresses apart, as the window begins at
+ * the first bit in which they differ. So lines are nearly full however uneven the intervals. A fan has no leaves:
+ * instead, all leaves of a slot share one line in which every slot is the same.
  */
 #ifndef SPW_MAPS_RULESET_H
 #define SPW_MAPS_RULESET_H
@@ -73,9 +73,9 @@ enum spw_table_shape {
 #define SPW_ENTRY_WINDOW_MASK  63u
 #define SPW_ENTRY_UNIT_MASK    0x01ffffffu
 
-#define SPW_SLOT_NONE 0u     /* slot 0: what no list names */
+#define SPW_SLOT_NONE 0u     /* slot 0: sources that no list names */
 #define SPW_SLOT_DEEP 0x7ffu /* not a slot: go on at `deep` */
-#define SPW_DEEP_LOW  64u    /* in the lower half of the address */
+#define SPW_DEEP_LOW  64u    /* go on in the lower half of the address */
 
 struct spw_line4 {
 	u64 keys[4]; /* lane i of word i/4, 15 bits under a guard bit; the last lane is unused */
@@ -94,18 +94,18 @@ union spw_unit {
 	struct spw_line6 line6;
 };
 
-/* What a leaf means. `list` and `class` are identities: indices of the counters, stable over reloads. */
+/* Meaning of a leaf. `list` and `class` are identities: indices of the counters, stable over reloads. */
 struct spw_slot {
 	u16 list;
 	u8 class_id;
 	u8 management;	 /* 1: the source is in a management prefix */
 	u8 cut_new_from; /* level from which new work is cut; SPW_LEVEL_NEVER */
 	u8 cut_all_from; /* level from which every packet is cut; SPW_LEVEL_NEVER */
-	u8 shed_from;	 /* level from which the class lives under the budget; SPW_LEVEL_NEVER */
+	u8 shed_from;	 /* level from which the class is subject to the budget; SPW_LEVEL_NEVER */
 	u8 limited;	 /* 1: the class has limits (maps/limit.h) */
 };
 
-/* What a port means. Zero: nothing is known of it. */
+/* Meaning of a port. Zero: unknown. */
 struct spw_port {
 	u8 service;  /* identity (maps/registry.h), 0: none */
 	u8 new_work; /* enum spw_new_work */
@@ -128,7 +128,7 @@ struct spw_ruleset {
 	u8 malformed_drop;				/* 1: malformed packets are dropped (rule 2) */
 	u8 reserved[6];
 	struct spw_slot slots[SPW_SLOTS_MAX];
-	u16 list_slots[SPW_LISTS_MAX][2]; /* by list identity and management: what an entry means; 0: not in here */
+	u16 list_slots[SPW_LISTS_MAX][2]; /* by list identity and management: the slot of a ban; 0: list not in here */
 	struct spw_port tcp_ports[65536];
 	struct spw_port udp_ports[65536];
 	u32 root4[1 << SPW_ROOT_BITS] __attribute__((aligned(64)));

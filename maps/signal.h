@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * How long requests wait before the application reads and answers them: written by bpf/signals.bpf.c, read by
- * user/kernel/read_wait.c. Histograms have four buckets an octave, from 1,024 ns to 17 s: quantiles are right to 19 %.
+ * How long requests wait until the application reads and answers them: written by bpf/signals.bpf.c, read by
+ * user/kernel/read_wait.c. Histograms have four buckets per octave, from 1,024 ns to 17 s: quantiles are exact to 19 %.
  */
 #ifndef SPW_MAPS_SIGNAL_H
 #define SPW_MAPS_SIGNAL_H
@@ -10,18 +10,18 @@
 
 enum spw_wait_shape {
 	SPW_WAIT_BUCKETS = 96,
-	SPW_WAIT_FIRST_SHIFT = 10, /* bucket 0 holds everything below 2^10 ns (1.25 of it, to be exact) */
+	SPW_WAIT_FIRST_SHIFT = 10, /* bucket 0 holds waits below 1.25 x 2^10 ns */
 	SPW_WAIT_OCTAVE = 4,
 };
 
-/** spw_wait_bucket() - the bucket of a wait; the last one takes what is longer. */
+/** spw_wait_bucket() - the bucket of a wait; the last one also takes longer waits. */
 SPW_INLINE u32 spw_wait_bucket(u64 wait_ns)
 {
 	u32 shift = 0, bucket;
 
 	if (wait_ns < 1u << SPW_WAIT_FIRST_SHIFT)
 		return 0;
-	/* The position of the highest bit, in six steps: BPF has no instruction for it. */
+	/* Position of the highest bit, in six steps: BPF has no instruction for it. */
 	for (u32 step = 32; step; step /= 2)
 		if (wait_ns >> (shift + step))
 			shift += step;
@@ -38,11 +38,11 @@ SPW_INLINE u64 spw_wait_bucket_end_ns(u32 bucket)
 }
 
 /*
- * Age of what nobody has read yet, without a walk over sockets. Time is cut into epochs of 34 ms; a ring holds, for
- * each of the last 128 (4.3 s), how many sockets have had unread data since that epoch. One more when data come to a
- * socket that had none, one less in the same epoch's place when it is read or destroyed; the oldest epoch with a
- * positive sum over CPUs is the age. A place carries its epoch, so that a place taken over by a later epoch hands what
- * is left in it to `ancient`, and a socket that old is taken off there. Nothing leaks, and ages end at
+ * Age of the oldest unread data, without a walk over sockets. Time is cut into epochs of 34 ms; a circular array holds,
+ * for each of the last 128 (4.3 s), how many sockets have had unread data since that epoch. A socket is counted when
+ * data arrive and it had none, and uncounted in the same epoch when it is read or destroyed; the oldest epoch with a
+ * positive sum over CPUs is the age. Each element carries its epoch: when a later epoch takes it over, the remaining
+ * count moves to `ancient`, where sockets that old are uncounted. Nothing leaks, and ages are capped at
  * SPW_UNREAD_SPAN_NS.
  */
 #define SPW_EPOCH_SHIFT	   25 /* of CLOCK_MONOTONIC in ns */
@@ -50,9 +50,9 @@ SPW_INLINE u64 spw_wait_bucket_end_ns(u32 bucket)
 #define SPW_UNREAD_SPAN_NS ((u64)SPW_EPOCHS << SPW_EPOCH_SHIFT)
 
 /*
- * First data of a connection and data on one that was read before are told apart. Unread first data always mean that
- * the application has not come to it. Later data can also stay unread because this client takes no answers, or because
- * the application waits for something else first, so that alone they prove no stall: they count while nothing is read.
+ * First data of a connection and later data are told apart. Unread first data always mean that the application has not
+ * got to it. Later data may stay unread because this client accepts no answers, or because the application waits for
+ * something else, so they alone prove no stall: they count only while nothing is read.
  */
 enum spw_unread {
 	SPW_UNREAD_FIRST = 0,
@@ -66,17 +66,17 @@ struct spw_signal_tally {
 	u64 answers[SPW_WAIT_BUCKETS];
 	u64 first_reads;		     /* connections whose first data were read */
 	u64 requests;			     /* data ready on a connection that owed no answer */
-	u64 ended;			     /* connections that were gone before they were answered */
+	u64 ended;			     /* connections gone before they were answered */
 	u64 last_read_ns;		     /* CLOCK_MONOTONIC; 0: nothing was read on this CPU */
-	u64 ancient[SPW_UNREADS];	     /* signed: sockets unread for longer than the ring */
+	u64 ancient[SPW_UNREADS];	     /* signed: sockets unread for longer than SPW_EPOCHS */
 	u64 unread[SPW_UNREADS][SPW_EPOCHS]; /* epoch (upper half) and a signed count (lower half) */
 };
 
 #define SPW_NAMESPACES_MAX 64
 
 /*
- * What a port tells of its service. Usually both; where a proxy stands before the application, requests wait behind it,
- * and new work is what comes to the proxy.
+ * What a port tells of its service. Usually both; behind a proxy, requests wait at the application's port and new work
+ * arrives at the proxy's.
  */
 enum spw_signal_port {
 	SPW_PORT_IDENTITY = 0xff, /* mask */
@@ -84,7 +84,7 @@ enum spw_signal_port {
 	SPW_PORT_SERVES = 1 << 9, /* first reads here are new work served */
 };
 
-/* Map signal_scope: whose sockets are looked at. Written by the agent, read-only to programs. */
+/* Map signal_scope: whose sockets are observed. Written by the agent, read-only to programs. */
 struct spw_signal_scope {
 	u32 namespaces_count;
 	u32 namespaces[SPW_NAMESPACES_MAX]; /* inode numbers */

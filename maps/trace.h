@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Map trace: how one packet was read and judged. Written only if the program was loaded with `spw_trace` set, as
- * `simulate` does; otherwise the verifier removes the code.
+ * Map trace: how one packet was parsed and judged. Written only if the program was loaded with `spw_trace` set, for
+ * `simulate`; otherwise the verifier removes the code.
  */
 #ifndef SPW_MAPS_TRACE_H
 #define SPW_MAPS_TRACE_H

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The words that datapath, agent and tests share: levels, verdicts, reasons, anomalies and the sizes of
- * everything that is bounded.
+ * Shared by datapath, agent and tests: levels, verdicts, reasons, anomalies and the sizes of everything bounded.
  *
- * Numbers in the enumerations are layout: pinned counters are indexed by them, so that they survive an
- * upgrade. Add at the end, never renumber, and raise SPW_LAYOUT when a shared layout changes its meaning.
+ * Numbers in enumerations are layout: they index pinned counters, which survive an upgrade. Add at the end, never
+ * renumber, and raise SPW_LAYOUT when a shared layout changes its meaning.
  */
 #ifndef SPW_MAPS_TYPES_H
 #define SPW_MAPS_TYPES_H
@@ -28,17 +27,14 @@ typedef int32_t s32;
 typedef int64_t s64;
 #endif
 
-/* A value that neither compiler nor verifier shall know anything of. */
+/* Hide a value from compiler and verifier. */
 #ifdef __bpf__
 #define SPW_OPAQUE(value) asm volatile("" : "+r"(value))
 #else
 #define SPW_OPAQUE(value) ((void)0)
 #endif
 
-/*
- * A number at any alignment. The kernel lets programs load unaligned where the processor does, in
- * one instruction; the host's compilers want to be told.
- */
+/* Load at any alignment. BPF loads unaligned where the processor can; the host's compilers need memcpy(). */
 #ifdef __bpf__
 #define SPW_LOAD(type, at) (*(const type *)(at))
 #else
@@ -52,10 +48,10 @@ typedef int64_t s64;
 
 #define SPW_INLINE static inline __attribute__((always_inline, unused))
 
-/* Layout of everything under maps/. Pinned state of another number is refused, never reinterpreted. */
+/* Layout of everything under maps/. Pinned state of another layout is refused, never reinterpreted. */
 #define SPW_LAYOUT 3u
 
-/* How far down the classes shedding may reach now. */
+/* How far down the classes shedding may reach. */
 enum spw_level {
 	SPW_GREEN = 0,
 	SPW_YELLOW = 1,
@@ -79,8 +75,8 @@ enum spw_verdict {
 };
 
 /*
- * Why a packet got its verdict; each reason belongs to one verdict, so that a counter by reason tells
- * both. The number in brackets is the rule of the order of judgement (verdict.h).
+ * Why a packet got its verdict. Each reason belongs to one verdict, so a counter by reason tells both. In brackets: the
+ * rule (bpf/verdict.h).
  */
 enum spw_reason {
 	SPW_REASON_NOT_IP = 0,		/* [1] neither IPv4 nor IPv6, or more than two VLAN tags */
@@ -90,17 +86,17 @@ enum spw_reason {
 	SPW_REASON_DHCP = 4,		/* [1] DHCP and DHCPv6 */
 	SPW_REASON_MALFORMED = 5,	/* [2] passed: the policy says so, and nothing else refused it */
 	SPW_REASON_MANAGEMENT = 6,	/* [3] */
-	SPW_REASON_NO_LEASE = 7,	/* [4] the agent is silent: pass */
+	SPW_REASON_NO_LEASE = 7,	/* [4] no agent: pass */
 	SPW_REASON_OBSERVE = 8,		/* [4] mode observe: pass */
 	SPW_REASON_CUT = 9,		/* [5] the class is cut at this level */
-	SPW_REASON_SOURCE_PACKETS = 10, /* [6] its source sends more packets than the class allows one */
-	SPW_REASON_PREFIX_PACKETS = 11, /* [6] the sources of a prefix do, all in all */
+	SPW_REASON_SOURCE_PACKETS = 10, /* [6] the source sends more packets than its class allows */
+	SPW_REASON_PREFIX_PACKETS = 11, /* [6] the sources of a prefix do, together */
 	SPW_REASON_CLASS_PACKETS = 12,	/* [6] the whole class does */
 	SPW_REASON_ESTABLISHED = 13,	/* [7] not new work */
 	SPW_REASON_SOURCE_NEW = 14,	/* [8] as for packets, of new work */
 	SPW_REASON_SHARE = 15,		/* [9] the source is not in the admitted share of its class */
-	SPW_REASON_BUDGET = 16,		/* [10] the budget of the service has no room for the class now */
-	SPW_REASON_ADMITTED = 17,	/* [10] new work that nothing refused */
+	SPW_REASON_BUDGET = 16,		/* [10] the service's backlog exceeds the burst tolerance of the class */
+	SPW_REASON_ADMITTED = 17,	/* [10] new work that no rule refused */
 	SPW_REASON_MALFORMED_DROP = 18, /* [2] dropped by policy */
 	SPW_REASON_PREFIX_NEW = 19,	/* [8] */
 	SPW_REASON_CLASS_NEW = 20,	/* [8] */
@@ -110,26 +106,26 @@ enum spw_reason {
 	SPW_REASON_MULTICAST = 24,	/* [1] IGMP and MLD of the link */
 	SPW_REASON_PATH_MTU = 25,	/* [1] path MTU errors */
 	SPW_REASONS = 26,
-	SPW_REASONS_MAX = 32, /* a power of two: room in the counters, so that a new reason needs no new layout */
+	SPW_REASONS_MAX = 32, /* a power of two: spare counters, so that a new reason needs no new layout */
 };
 
-/* What was odd about a packet, whatever its verdict; a packet may show several. */
+/* What is odd about a packet, whatever its verdict; a packet may show several. */
 enum spw_anomaly {
 	SPW_ANOMALY_MALFORMED = 0,  /* a header that is cut off or contradicts itself */
 	SPW_ANOMALY_FRAGMENT = 1,   /* any fragment, the first one too */
 	SPW_ANOMALY_EXT_LIMIT = 2,  /* more IPv6 extension headers than are followed; judged by its source */
 	SPW_ANOMALY_VLAN_LIMIT = 3, /* a third VLAN tag: passed */
 	SPW_ANOMALY_EXEMPT_LIMIT =
-		4, /* more DHCP, IGMP, MLD or path MTU errors than rule 1 exempts: judged as others */
+		4, /* more DHCP, IGMP, MLD or path MTU errors than rule 1 exempts: judged like others */
 	SPW_ANOMALIES = 5,
 	SPW_ANOMALIES_MAX = 16,
 };
 
 enum spw_bounds {
 	SPW_NAME_MAX = 64,    /* bytes of a name with its final NUL */
-	SPW_LISTS_MAX = 512,  /* list 0 is "no list": what nothing names */
-	SPW_CLASSES_MAX = 32, /* class identities; they outlive a reload */
-	SPW_SLOTS_MAX = 2048, /* what a leaf of the table can name */
+	SPW_LISTS_MAX = 512,  /* list 0 is "no list": sources that no list names */
+	SPW_CLASSES_MAX = 32, /* class identities; they survive a reload */
+	SPW_SLOTS_MAX = 2048, /* slots that leaves of the table can name */
 	SPW_SERVICES_MAX = 64,
 	SPW_SERVICE_IDENTITIES = SPW_SERVICES_MAX + 1, /* counted from 1: 0 stands for the ports that belong to none */
 	SPW_INTERFACES_MAX = 16,
