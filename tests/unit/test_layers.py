@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only
+# reads: tests/layers
 """tests/layers finds what it is there to find: a copy of the sources is broken in one place at a time."""
 import shutil
 import subprocess

@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only
+# reads: Makefile packaging tests
 """What the Makefile promises: each target builds the programs that its scripts start, help is true, install is whole.
 
 A script names a program as "build/NAME" in a string. Modules of tests/ that it imports count as part of it.
