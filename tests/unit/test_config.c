@@ -196,6 +196,7 @@ static void test_defaults(void **state)
 	assert_string_equal(told(&parsed.diagnostics), "");
 	assert_int_equal(config->mode, SPW_ENFORCE);
 	assert_false(config->malformed_drop);
+	assert_false(config->overlap_higher);
 	assert_int_equal(config->attach, SPW_ATTACH_AUTO);
 	assert_true(config->reattach);
 	assert_int_equal(config->lease_ns, 3000000000);
@@ -216,7 +217,7 @@ static void test_everything_else(void **state)
 	parse(&parsed,
 	      "\xef\xbb\xbf# a byte order mark, carriage returns, comments\r\n"
 	      "interfaces: [e, 'wan0']\r\n"
-	      "mode: observe\r\nmalformed: drop\r\nattach: native\r\nreattach: false\r\nlease: 60s\r\n"
+	      "mode: observe\r\nmalformed: drop\r\noverlap: higher\r\nattach: native\r\nreattach: false\r\nlease: 60s\r\n"
 	      "metrics: {listen: '[::1]:80'}\npin_dir: /p\nrun_dir: \"/r\\u00fcn\"\n"
 	      "services: {dns: {udp: [53], capacity: 12k/s, wait_target: 1m, netns: [/run/netns/a],\n"
 	      "  probe: {metrics: 'http://127.0.0.1:9/m', sample: q, limit: 80, interval: 2s, timeout: 10ms}}}\n"
@@ -232,6 +233,7 @@ static void test_everything_else(void **state)
 	assert_int_equal(config->interfaces_count, 2);
 	assert_int_equal(config->mode, SPW_OBSERVE);
 	assert_true(config->malformed_drop);
+	assert_true(config->overlap_higher);
 	assert_int_equal(config->attach, SPW_ATTACH_NATIVE);
 	assert_false(config->reattach);
 	assert_int_equal(config->lease_ns, 60000000000);
@@ -296,7 +298,7 @@ static const struct row key_rows[] = {
 	{TOP ALL "clases: []\n", "f:3:1: unknown key 'clases'; did you mean 'classes'?\n"},
 	{TOP ALL "foo: 1\n",
 	 "f:3:1: unknown key 'foo'; keys here are: interfaces, lists, classes, mode, management, "
-	 "services, malformed, attach, reattach, lease, metrics, hooks, shedding, expect, limits, pin_dir, run_dir, state_dir\n"},
+	 "services, malformed, overlap, attach, reattach, lease, metrics, hooks, shedding, expect, limits, pin_dir, run_dir, state_dir\n"},
 	{TOP ALL "mode: observe\nlease: 2s\nmode: enforce\n", "f:5:1: duplicate key 'mode', first given at line 3\n"},
 	{"mode: observe\n", "f:1:1: 'interfaces' is missing; write interfaces: [eth0]\n"
 			    "f:1:1: 'classes' is missing; write at least one, which takes everybody: "
@@ -317,6 +319,7 @@ static const struct row key_rows[] = {
 	{TOP ALL "mode: enfroce\n", "f:3:7: 'enfroce' is not allowed here; write enforce or observe\n"},
 	{TOP ALL "mode: [enforce]\n", "f:3:7: expected enforce or observe, found a list\n"},
 	{TOP ALL "malformed: reject\n", "f:3:12: 'reject' is not allowed here; write pass or drop\n"},
+	{TOP ALL "overlap: lower\n", "f:3:10: 'lower' is not allowed here; write error or higher\n"},
 	{TOP ALL "attach: skb\n", "f:3:9: 'skb' is not allowed here; write auto, native or generic\n"},
 	{TOP ALL "reattach: yes\n", "f:3:11: 'yes' is not allowed here; write true or false\n"},
 	{TOP ALL "lease: 61\n", "f:3:8: '61' is out of bounds, which are 1s to 60s\n"},
@@ -872,7 +875,7 @@ static void test_order(void **state)
 		 "f:2:32: 'c' is not a level: it is green, yellow, orange, red or never\n"
 		 "f:3:1: unknown key 'foo_bar_baz'; keys here are: interfaces, lists, classes, mode, management, "
 		 "services, "
-		 "malformed, attach, reattach, lease, metrics, hooks, shedding, expect, limits, pin_dir, run_dir, state_dir\n"
+		 "malformed, overlap, attach, reattach, lease, metrics, hooks, shedding, expect, limits, pin_dir, run_dir, state_dir\n"
 		 "warning: f:4:9: list 'd' is in no class\n"
 		 "f:4:22: 'e' is not a prefix, address or range; write 192.0.2.0/24, 2001:db8::/32, 192.0.2.7 or "
 		 "192.0.2.1-192.0.2.9\n"

@@ -21,7 +21,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "user/lists/lists.h"
+#include "user/lists/assemble.h"
 
 #define COUNT(array) (sizeof(array) / sizeof(*(array)))
 
@@ -623,6 +623,57 @@ static void write_tables(void)
 	write_file("geo/geoip6", "2001:db8::,2001:db8::ffff,DE\n2001:db8:1::,2001:db8:1::,FR\n");
 }
 
+/* One prefix in lists of two classes, in files and inline: what is said, and whether there is a ruleset. */
+static void check_overlap(const char *overlap, int expected, const char *messages)
+{
+	struct spw_ruleset_image image = {0};
+	struct spw_ruleset_error error;
+	struct spw_assembly assembly;
+	struct loaded loaded;
+	char text[512];
+	int err;
+
+	snprintf(text, sizeof(text),
+		 "interfaces: [e]\n%slists: {bad: {file: bad.txt}, good: {inline: [192.0.2.0/24, 198.51.100.0/24]}}\n"
+		 "classes: [{name: partner, lists: [good]}, {name: blocked, lists: [bad]}, {name: z}]\n",
+		 overlap);
+	load(&loaded, text);
+	assert_int_equal(loaded.err, 0);
+	assert_int_equal(spw_assemble(&loaded.config, &loaded.lists, NULL, &assembly), 0);
+	err = spw_ruleset_compile(&assembly.source, 0, &image, &error);
+	if (err)
+		spw_report_ruleset_error(&loaded.config, &loaded.lists, &assembly, &error, &loaded.diagnostics);
+	else
+		spw_report_overlaps(&loaded.config, &loaded.lists, &assembly, &image, &loaded.diagnostics);
+	assert_string_equal(told(&loaded.diagnostics), messages);
+	assert_int_equal(err, expected);
+	spw_ruleset_free(&image);
+	spw_assembly_free(&assembly);
+	unload(&loaded);
+}
+
+static void test_overlap(void **state)
+{
+	(void)state;
+	write_file("bad.txt", "203.0.113.0/24\n198.51.100.0/24\n");
+	check_overlap(
+		"", -EEXIST,
+		"DIR/bad.txt:2:1: 198.51.100.0/24 is in list 'bad' of class 'blocked', and in list 'good' of class "
+		"'partner' (DIR/c:2:61); a prefix can be in one class only: take it out of one of them, or write "
+		"overlap: higher\n");
+	check_overlap(
+		"overlap: higher\n", 0,
+		"warning: DIR/bad.txt:2:1: 198.51.100.0/24 is in list 'bad' of class 'blocked', and in list 'good' of "
+		"the higher class 'partner' (DIR/c:3:61), which wins (overlap: higher)\n");
+	write_file("bad.txt", "203.0.113.0/24\n198.51.100.0/24\n192.0.2.0/24\n");
+	check_overlap(
+		"overlap: higher\n", 0,
+		"warning: DIR/bad.txt:3:1: 192.0.2.0/24 is in list 'bad' of class 'blocked', and in list 'good' of the "
+		"higher class 'partner' (DIR/c:3:47), which wins (overlap: higher); 1 more like it\n");
+	write_file("bad.txt", "203.0.113.0/24\n");
+	check_overlap("overlap: higher\n", 0, "");
+}
+
 static void test_countries(void **state)
 {
 	struct loaded loaded;
@@ -880,6 +931,7 @@ int main(void)
 		 stop_writer, NULL},
 		IN_FOLDER("errors of all lists are told, and then there are none", test_errors_of_all_lists),
 		IN_FOLDER("inline lists keep their places", test_inline_places),
+		IN_FOLDER("one prefix in two classes: an error, or the higher class wins", test_overlap),
 		IN_FOLDER("countries", test_countries),
 		IN_FOLDER("countries that are none, damaged tables", test_country_errors),
 		IN_FOLDER("fault 38: everybody or the management in a class that is cut", test_check),

@@ -269,6 +269,16 @@ static void test_conflict(void **state)
 	assert_int_equal(world->error.list[1], 1);
 	assert_int_equal(world->error.entry[1], 1);
 	assert_null(world->image.ruleset);
+	/* The list that stands first wins where that is asked for, and the overlap is counted. */
+	world->source.overlap_higher = true;
+	compile(world);
+	assert_int_equal(found(world, 4, 0xc6130001ULL << 32, 0)->list, 10);
+	assert_int_equal(world->image.overlaps, 1);
+	assert_int_equal(world->image.overlap.addr.hi >> 32, 0xc6130000);
+	assert_int_equal(world->image.overlap_lists[0], 0);
+	assert_int_equal(world->image.overlap_lists[1], 1);
+	spw_ruleset_free(&world->image);
+	world->source.overlap_higher = false;
 	/* A country table is no person: what a person wrote wins, and there is nothing to complain about. */
 	world->lists[0].tier = SPW_TIER_COUNTRY;
 	compile(world);

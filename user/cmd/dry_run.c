@@ -36,10 +36,12 @@ static int compile(struct spw_dry_run *dry_run, struct spw_diagnostics *diagnost
 		return err;
 	}
 	err = spw_ruleset_compile(&assembly.source, 0, &dry_run->image, &error);
-	if (err)
+	if (err) {
 		spw_report_ruleset_error(&dry_run->config, &dry_run->lists, &assembly, &error, diagnostics);
-	else
+	} else {
+		spw_report_overlaps(&dry_run->config, &dry_run->lists, &assembly, &dry_run->image, diagnostics);
 		spw_report_overruling(&dry_run->config, &assembly, &dry_run->image, diagnostics);
+	}
 	dry_run->compile_seconds = seconds_since(began_ns);
 	spw_assembly_free(&assembly);
 	return err;

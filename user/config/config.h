@@ -141,6 +141,7 @@ struct spw_config {
 	size_t interfaces_count;
 	u8 mode;	     /* enum spw_mode */
 	bool malformed_drop; /* malformed: pass (default) or drop */
+	bool overlap_higher; /* overlap: error (default), or higher: of equal prefixes the higher class wins */
 	enum spw_attach_mode attach;
 	bool reattach; /* attach again when somebody detached us; default true */
 	u64 lease_ns;  /* default 3 s; 1 s to 60 s */

@@ -81,6 +81,16 @@ static void read_malformed(struct spw_reader *reader, const struct spw_node *val
 		config->malformed_drop = index;
 }
 
+static void read_overlap(struct spw_reader *reader, const struct spw_node *value, void *into)
+{
+	static const char *const words[] = {"error", "higher"};
+	struct spw_config *config = into;
+	u32 index;
+
+	if (spw_read_word(reader, value, words, COUNT_OF(words), "error or higher", &index))
+		config->overlap_higher = index;
+}
+
 static void read_attach(struct spw_reader *reader, const struct spw_node *value, void *into)
 {
 	static const char *const words[] = {
@@ -298,6 +308,7 @@ static const struct spw_key root_keys[] = {
 	{"management", read_management},
 	{"services", spw_read_services},
 	{"malformed", read_malformed},
+	{"overlap", read_overlap},
 	{"attach", read_attach},
 	{"reattach", read_reattach},
 	{"lease", read_lease},

@@ -69,6 +69,7 @@ static int compile_and_fill(const struct spw_config *config, const struct spw_li
 		goto out;
 	}
 	result->compile_ns = spw_monotonic_ns() - begin;
+	spw_report_overlaps(config, lists, &assembly, &image, diagnostics);
 	spw_report_overruling(config, &assembly, &image, diagnostics);
 	image.ruleset->generation = generation;
 	begin = spw_monotonic_ns();

@@ -3,6 +3,7 @@
 #include "assemble.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 static void fill_classes(const struct spw_config *config, const struct spw_identities *identities,
@@ -134,6 +135,7 @@ int spw_assemble(const struct spw_config *config, const struct spw_lists *lists,
 		.tcp_ports = assembly->tcp_ports,
 		.udp_ports = assembly->udp_ports,
 		.malformed_drop = config->malformed_drop,
+		.overlap_higher = config->overlap_higher,
 	};
 	return 0;
 }
@@ -173,7 +175,7 @@ void spw_report_ruleset_error(const struct spw_config *config, const struct spw_
 		spw_error(
 			diagnostics, entry_place(config, lists, second, error->entry[1]),
 			"%s is in list '%s' of class '%s', and in list '%s' of class '%s' (%s:%u:%u); a prefix can be in "
-			"one class only: take it out of one of them",
+			"one class only: take it out of one of them, or write overlap: higher",
 			spw_prefix_format(&error->prefix, text), config->lists[second].name,
 			assembly->classes[assembly->lists[error->list[1]].class_index].name, config->lists[first].name,
 			assembly->classes[assembly->lists[error->list[0]].class_index].name,
@@ -188,6 +190,46 @@ void spw_report_ruleset_error(const struct spw_config *config, const struct spw_
 			  SPW_SLOTS_MAX);
 	else
 		spw_error(diagnostics, file, "out of memory while the ruleset was compiled");
+}
+
+/* The place of @prefix in a list; only asked for a message. */
+static struct spw_place find_place(const struct spw_config *config, const struct spw_lists *lists, size_t list,
+				   const struct spw_prefix *prefix)
+{
+	const struct spw_list *searched = &lists->lists[list];
+	size_t i = 0;
+
+	while (i < searched->count && (searched->entries[i].prefix.family != prefix->family ||
+				       searched->entries[i].prefix.len != prefix->len ||
+				       spw_addr_compare(&searched->entries[i].prefix.addr, &prefix->addr)))
+		i++;
+	return i < searched->count ? entry_place(config, lists, list, i) : config->lists[list].place;
+}
+
+void spw_report_overlaps(const struct spw_config *config, const struct spw_lists *lists,
+			 const struct spw_assembly *assembly, const struct spw_ruleset_image *image,
+			 struct spw_diagnostics *diagnostics)
+{
+	const size_t *at = image->overlap_lists;
+	struct spw_place lower, higher;
+	char text[SPW_PREFIX_TEXT], more[64] = "";
+	size_t first, second;
+
+	if (!image->overlaps)
+		return;
+	first = assembly->config_lists[at[0]];
+	second = assembly->config_lists[at[1]];
+	higher = find_place(config, lists, first, &image->overlap);
+	lower = find_place(config, lists, second, &image->overlap);
+	if (image->overlaps > 1)
+		snprintf(more, sizeof(more), "; %u more like it", image->overlaps - 1);
+	spw_warning(diagnostics, lower,
+		    "%s is in list '%s' of class '%s', and in list '%s' of the higher class '%s' (%s:%u:%u), which "
+		    "wins (overlap: higher)%s",
+		    spw_prefix_format(&image->overlap, text), config->lists[second].name,
+		    assembly->classes[assembly->lists[at[1]].class_index].name, config->lists[first].name,
+		    assembly->classes[assembly->lists[at[0]].class_index].name, higher.file ? higher.file : "?",
+		    higher.line, higher.column, more);
 }
 
 void spw_report_overruling(const struct spw_config *config, const struct spw_assembly *assembly,

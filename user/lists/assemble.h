@@ -39,6 +39,11 @@ void spw_assembly_free(struct spw_assembly *assembly);
 void spw_report_overruling(const struct spw_config *config, const struct spw_assembly *assembly,
 			   const struct spw_ruleset_image *image, struct spw_diagnostics *diagnostics);
 
+/** spw_report_overlaps() - warn that lists of two classes name one prefix (overlap: higher), with both places. */
+void spw_report_overlaps(const struct spw_config *config, const struct spw_lists *lists,
+			 const struct spw_assembly *assembly, const struct spw_ruleset_image *image,
+			 struct spw_diagnostics *diagnostics);
+
 /** spw_report_ruleset_error() - say what kept the compiler, with both places where two classes name one prefix. */
 void spw_report_ruleset_error(const struct spw_config *config, const struct spw_lists *lists,
 			      const struct spw_assembly *assembly, const struct spw_ruleset_error *error,
