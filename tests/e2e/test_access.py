@@ -202,5 +202,32 @@ def lock_out_is_refused(tap, world):
         tap.equal(agent.mode(), None, f"{name} in a class that is cut: nothing is attached (fault 38)")
 
 
+WARNING = "you may cut yourself off"
+CUT = "classes: [{ name: unknown, cut_from: red }]\n"
+EXEMPT = "management: { ports: [22] }\n" + CUT
+
+
+def lock_out_is_told_once(tap, world):
+    """A configuration that can cut everybody and exempts nobody: a warning when it comes into force, not at each reload."""
+    shop = world.namespace("shop")
+    world.flood(shop, "eth0")
+    agent = world.agent(shop, CUT)
+    agent.start()
+
+    def apply(config, body):
+        agent.write(body)
+        if config != agent.config:
+            config.write_text(agent.config.read_text())
+        return agent.cli("-c", config, "apply").stderr.count(WARNING)
+
+    place = f"{agent.config}:{len(agent.text(CUT).splitlines())}:19: class 'unknown'"
+    tap.equal(agent.process.log().count(f"{place} can be cut"), 1, "run tells it, with its place")
+    tap.equal([apply(agent.config, CUT) for _ in range(2)], [0, 0], "apply does not tell it again")
+    other = world.folder / "other.yaml"
+    tap.equal([apply(other, CUT) for _ in range(2)], [1, 0], "of another file it does, once")
+    tap.equal([apply(other, EXEMPT), apply(other, CUT)], [0, 1], "and once more after a configuration that exempts a port")
+    tap.equal(agent.process.log().count(WARNING), 3, "the log has each of them once")
+
+
 if __name__ == "__main__":
-    run_tests(unprivileged, never_locked_out, lock_out_is_refused)
+    run_tests(unprivileged, never_locked_out, lock_out_is_refused, lock_out_is_told_once)

@@ -95,7 +95,7 @@ def found(agent, check):
 
 
 def refused_starts(tap, world):
-    """What a start fails for is found before, and it leaves nothing attached."""
+    """What a start fails for is found before, and it leaves nothing attached or pinned."""
     agent = build(world, listen="off")
     plain = agent.run_dir
     tap.equal([found(agent, name)[0][0] for name in ("run_dir", "state_dir")], ["ok", "ok"], "all is well: doctor says so")
@@ -114,14 +114,30 @@ def refused_starts(tap, world):
     tap.equal(found(agent, "run_dir")[0][0], "fail", "doctor finds what is in the way of the control socket")
     process = agent.launch()
     tap.equal(process.wait(), 1, "run exits 1 at its last step")
-    tap.equal((agent.mode(), list(agent.pins.glob("link_*"))), (None, []), "and detaches what it had attached")
+    tap.equal((agent.mode(), agent.pins.exists()), (None, False), "detaches what it had attached, and unpins its maps")
     (plain / "control.sock").rmdir()
     agent.start()
     agent.stop()
+    pinned = {path.name for path in agent.pins.iterdir()}
     (plain / "control.sock").mkdir()
     tap.equal(agent.launch().wait(), 1, "where a former run has attached, run exits 1 too")
     tap.equal(agent.mode(), "native", "and what was attached stays")
+    tap.equal({path.name for path in agent.pins.iterdir()}, pinned, "as do all pins")
     (plain / "control.sock").rmdir()
+
+
+def refused_before_attaching(tap, world):
+    """A start that fails while it compiles or attaches unpins its maps, with the folders that it made for them."""
+    agent = build(world, listen="off")
+    top = world.pins / "made"
+    agent.pins = top / "by/run"
+    agent.write(CLASSES.replace("198.18.3.0/24", "198.18.2.0/24"))
+    tap.equal((agent.launch().wait(), top.exists()), (1, False), "two classes with one prefix: nothing stays pinned")
+    agent.interfaces = ["nosuch0"]
+    agent.write(CLASSES)
+    tap.equal((agent.launch().wait(), top.exists()), (1, False), "no such interface: nothing stays pinned")
+    top.mkdir()
+    tap.equal((agent.launch().wait(), list(top.iterdir())), (1, []), "a folder that was there stays")
 
 
 def folders_and_ports(tap, world):
@@ -152,4 +168,4 @@ def folders_and_ports(tap, world):
 
 
 if __name__ == "__main__":
-    run_tests(signals, early_signals, descriptors, modes, refused_starts, folders_and_ports)
+    run_tests(signals, early_signals, descriptors, modes, refused_starts, refused_before_attaching, folders_and_ports)

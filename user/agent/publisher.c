@@ -90,6 +90,7 @@ int publisher_new(const char *pin_dir, struct journal *journal, on_in_force *on_
 	memset(publisher->pins.fds, -1, sizeof(publisher->pins.fds));
 	err = open_pins(publisher, pin_dir, message);
 	if (err) {
+		publisher_abandon(publisher);
 		publisher_free(publisher);
 		return err;
 	}
@@ -150,8 +151,10 @@ void publisher_await(struct publisher *publisher, u64 until_ns)
 
 void publisher_abandon(struct publisher *publisher)
 {
-	if (publisher)
-		attachment_abandon(&publisher->attachment);
+	if (!publisher)
+		return;
+	attachment_abandon(&publisher->attachment);
+	spw_pins_undo(&publisher->pins);
 }
 
 void publisher_stop(struct publisher *publisher)

@@ -76,7 +76,7 @@ void publisher_watch(struct publisher *publisher, u64 now_ns);
 /** publisher_is_attached() - whether every interface is covered. */
 bool publisher_is_attached(const struct publisher *publisher);
 
-/** publisher_abandon() - the start has failed: detach from interfaces that it has attached to. NULL: no-op. */
+/** publisher_abandon() - the start has failed: detach and unpin what it has attached and pinned. NULL: no-op. */
 void publisher_abandon(struct publisher *publisher);
 
 /** publisher_stop() - the record says that no agent runs. Program and links stay. */

@@ -56,9 +56,16 @@ static bool on_bpffs(const char *path)
 _Static_assert(sizeof(((struct spw_pins *)0)->dir) == SPW_PIN_DIR_BYTES_MAX + 1,
 	       "as the reader of the configuration checks");
 
-/* Make the folder. A bpffs is mounted at /sys/fs/bpf if needed, but nowhere else. */
-static int make_dir(const char *dir, char *message)
+static void note_made(struct spw_pins *pins, const char *folder)
 {
+	if (!pins->made_dir)
+		pins->made_dir = strlen(folder);
+}
+
+/* Make the folder. A bpffs is mounted at /sys/fs/bpf if needed, but nowhere else. */
+static int make_dir(struct spw_pins *pins, char *message)
+{
+	const char *dir = pins->dir;
 	size_t length = strlen(BPFFS);
 
 	if (!strncmp(dir, BPFFS, length) && !on_bpffs(BPFFS) && mount("bpf", BPFFS, "bpf", 0, "mode=0700"))
@@ -68,11 +75,15 @@ static int make_dir(const char *dir, char *message)
 		char parent[200];
 
 		snprintf(parent, sizeof(parent), "%.*s", (int)(slash - dir), dir);
-		if (mkdir(parent, 0700) && errno != EEXIST && errno != EROFS)
+		if (!mkdir(parent, 0700))
+			note_made(pins, parent);
+		else if (errno != EEXIST && errno != EROFS)
 			return spw_message(message, -errno, "cannot make %s: %m; is its bpffs mounted and writable?",
 					   parent);
 	}
-	if (mkdir(dir, 0700) && errno != EEXIST)
+	if (!mkdir(dir, 0700))
+		note_made(pins, dir);
+	else if (errno != EEXIST)
 		return spw_message(message, -errno, "cannot make %s: %m; is the bpffs at %s mounted and writable?", dir,
 				   BPFFS);
 	if (!on_bpffs(dir))
@@ -103,6 +114,11 @@ static int check_map(const char *path, enum spw_pin pin, int fd, char *message)
 	return 0;
 }
 
+static void pin_path(const struct spw_pins *pins, enum spw_pin pin, char path[256])
+{
+	snprintf(path, 256, "%s/%s", pins->dir, maps[pin].name);
+}
+
 static int open_map(const char *path, bool writable)
 {
 	LIBBPF_OPTS(bpf_obj_get_opts, options, .file_flags = writable ? 0 : BPF_F_RDONLY);
@@ -124,23 +140,24 @@ static int create_map(const char *path, enum spw_pin pin, char *message)
 	return TAKE_FD(fd);
 }
 
-static int open_pin(const char *dir, enum spw_pin pin, bool create, bool writable, int *result, char *message)
+static int open_pin(struct spw_pins *pins, enum spw_pin pin, bool create, bool writable, char *message)
 {
 	char path[256];
-	int fd, err;
+	int fd;
 
-	snprintf(path, sizeof(path), "%s/%s", dir, maps[pin].name);
+	pin_path(pins, pin, path);
 	fd = open_map(path, writable);
-	if (fd == -ENOENT && create)
+	if (fd == -ENOENT && create) {
 		fd = create_map(path, pin, message);
-	else if (fd < 0)
+		pins->made[pin] = fd >= 0;
+	} else if (fd < 0) {
 		return spw_message(message, fd, "cannot open %s: %s%s", path, strerror(-fd),
 				   fd == -EACCES || fd == -EPERM ? "; this needs root" : "");
+	}
 	if (fd < 0)
 		return fd;
-	*result = fd;
-	err = check_map(path, pin, fd, message);
-	return err;
+	pins->fds[pin] = fd;
+	return check_map(path, pin, fd, message);
 }
 
 /* Sizes may fit although the meaning has changed, so the layout has a number. A new map, all zero, gets it here. */
@@ -175,19 +192,39 @@ int spw_pins_open(const char *dir, bool create, bool writable, struct spw_pins *
 	int err = 0;
 
 	message[0] = '\0';
-	for (int i = 0; i < SPW_PINS; i++)
-		pins->fds[i] = -1;
+	*pins = (struct spw_pins){0};
+	memset(pins->fds, -1, sizeof(pins->fds));
 	if (snprintf(pins->dir, sizeof(pins->dir), "%s", dir) >= (int)sizeof(pins->dir))
 		return spw_message(message, -ENAMETOOLONG, "pin_dir is longer than %zu bytes", sizeof(pins->dir) - 1);
 	if (create)
-		err = make_dir(dir, message);
+		err = make_dir(pins, message);
 	for (int i = 0; i < SPW_PINS && !err; i++)
-		err = open_pin(dir, i, create, writable, &pins->fds[i], message);
+		err = open_pin(pins, i, create, writable, message);
 	if (!err)
 		err = check_layout(pins, create, message);
-	if (err)
+	if (err) {
+		spw_pins_undo(pins);
 		spw_pins_close(pins);
+	}
 	return err;
+}
+
+void spw_pins_undo(const struct spw_pins *pins)
+{
+	char path[256];
+
+	for (int i = 0; i < SPW_PINS; i++) {
+		if (!pins->made[i])
+			continue;
+		pin_path(pins, i, path);
+		unlink(path);
+	}
+	snprintf(path, sizeof(path), "%s", pins->dir);
+	for (char *end = path + strlen(path); pins->made_dir && end; end = strrchr(path, '/')) {
+		*end = '\0';
+		if (strlen(path) < pins->made_dir || rmdir(path))
+			break;
+	}
 }
 
 void spw_pins_close(struct spw_pins *pins)

@@ -6,6 +6,7 @@
 #ifndef SPW_KERNEL_PINS_H
 #define SPW_KERNEL_PINS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/error.h"
@@ -18,6 +19,8 @@ enum spw_pin { SPW_PINNED_MAPS(SPW_PIN_ENUMERATE, SPW_PIN_ENUMERATE) SPW_PINS };
 struct spw_pins {
 	int fds[SPW_PINS]; /* owned */
 	char dir[200];
+	bool made[SPW_PINS]; /* by spw_pins_open(), which did not find them */
+	size_t made_dir;     /* bytes of the topmost folder that it made, as part of `dir`; 0: all were there */
 };
 
 /**
@@ -28,10 +31,13 @@ struct spw_pins {
  * @message: what is wrong and what to do, on an error
  *
  * Returns 0; -ENOENT: nothing is pinned (and @create is false); -EPROTO: pinned state of another layout; -EACCES;
- * -errno.
+ * -errno. After an error nothing is pinned that was not before.
  */
 int spw_pins_open(const char *dir, bool create, bool writable, struct spw_pins *pins, char message[SPW_MESSAGE_MAX]);
 void spw_pins_close(struct spw_pins *pins);
+
+/** spw_pins_undo() - remove the maps and folders that spw_pins_open() made; what was there before stays. */
+void spw_pins_undo(const struct spw_pins *pins);
 
 /** spw_pin_name() - file name of a pin. */
 const char *spw_pin_name(enum spw_pin pin);
