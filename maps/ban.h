@@ -31,7 +31,9 @@ enum spw_ban_bounds {
 	SPW_BANS_MAX = 131072, /* bans and holes */
 	SPW_BAN_COUNTS_SPARE = 4096,
 	SPW_BAN_COUNTS = SPW_BANS_MAX + SPW_BAN_COUNTS_SPARE,
-	SPW_BAN_NOTE_MAX = 64, /* bytes of a note with its final NUL */
+	SPW_BAN_NOTE_MAX = 64,		   /* bytes of a note with its final NUL */
+	SPW_BAN_OWNER_MAX = 32,		   /* the same of an owner's name */
+	SPW_BAN_SECONDS_MAX = 366 * 86400, /* of a ban that has an end */
 	SPW_BAN_LENGTHS4 = 33,
 	SPW_BAN_LENGTHS6 = 129,
 	SPW_BAN_WORDS = 16384,	     /* of each filter: 2^20 bits */
@@ -62,7 +64,7 @@ struct spw_ban_value {
 	u64 until_ns;	    /* the same moment, CLOCK_MONOTONIC */
 	u64 packets_before; /* counter value when the ban was made */
 	u64 bytes_before;
-	char note[SPW_BAN_NOTE_MAX];
+	char note[SPW_BAN_NOTE_MAX]; /* and the owner behind its NUL: store/ban_label.h */
 };
 
 /* One value of ban_counts; wraps at 2^64, and so do differences. */

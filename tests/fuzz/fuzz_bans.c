@@ -15,6 +15,7 @@
 static void check(const struct spw_ban_line *line, const struct spw_ban_moment *moment)
 {
 	require(*line->list && strlen(line->list) < SPW_NAME_MAX && spw_text_printable(line->list));
+	require(*line->owner && strlen(line->owner) < SPW_BAN_OWNER_MAX && spw_text_printable(line->owner));
 	require(strlen(line->note) < SPW_BAN_NOTE_MAX && spw_text_printable(line->note));
 	require(line->prefix.family == 4 ? line->prefix.len <= 32
 					 : line->prefix.family == 6 && line->prefix.len <= 128);
@@ -37,6 +38,7 @@ static void check_written(const struct spw_ban_line *line, struct spw_ban_moment
 	require(spw_ban_read_line(text, bytes - 1, &moment, &again));
 	require(!strcmp(again.list, line->list) && !strcmp(again.note, line->note));
 	require(spw_prefix_contains(&again.prefix, &line->prefix) && again.prefix.len == line->prefix.len);
+	require(!strcmp(again.owner, line->owner) && again.shared == line->shared);
 	require(again.until_ns == line->until_ns);
 	require(again.counted.packets == line->counted.packets && again.counted.bytes == line->counted.bytes);
 	free(text);

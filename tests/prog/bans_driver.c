@@ -74,7 +74,7 @@ static void open_bans(const struct spw_lists *lists)
 	table.totals = calloc(SPW_LISTS_MAX, sizeof(*table.totals));
 	table.totals_changed = calloc(SPW_LISTS_MAX, sizeof(*table.totals_changed));
 	if (spw_ban_maps_open(&pins, true, &table.maps) || spw_ban_maps_seed(&table.maps) ||
-	    spw_ban_set_init(&table.set, 4711) ||
+	    spw_ban_set_init(&table.set, 4711) || spw_ban_owners_init(&table.owners) ||
 	    bpf_map_update_elem(bpf_map__fd(datapath.skeleton->maps.control), &key, &control, BPF_ANY))
 		errx(1, "cannot open the maps of bans");
 	make_rows(lists);
@@ -88,7 +88,7 @@ static void read_clock(void)
 
 static void hold(const char *arguments)
 {
-	struct ban_terms terms = {.note = "", .until_ns = SPW_BAN_FOREVER};
+	struct ban_terms terms = {.note = "", .owner = SPW_BAN_HAND, .until_ns = SPW_BAN_FOREVER};
 	unsigned int list, ms;
 	struct spw_prefix prefix;
 	int outcome, err = 0;

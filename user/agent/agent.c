@@ -309,10 +309,14 @@ static int make_rest(struct agent *agent, char *message)
 	agent->metrics = agent->talkers ? metrics_new(agent->loop, sources) : NULL;
 	if (!agent->metrics)
 		return spw_message(message, -ENOMEM, "out of memory");
-	return dispatch_new(agent->loop, in_force->config->run_dir,
-			    &(struct dispatch_parts){agent->publisher, agent->lease, agent->reloader,
-						     agent->confirmation, agent->governor, agent->talkers, agent->bans},
-			    &agent->dispatch, message);
+	err = dispatch_new(agent->loop, in_force->config->run_dir,
+			   &(struct dispatch_parts){agent->publisher, agent->lease, agent->reloader,
+						    agent->confirmation, agent->governor, agent->talkers, agent->bans},
+			   &agent->dispatch, message);
+	/* Behind the socket: whoever finds it does not queue any more. */
+	if (!err)
+		bans_take_spool(agent->bans);
+	return err;
 }
 
 static int start(struct agent *agent, const char *config_path, bool force, char *message)

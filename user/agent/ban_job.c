@@ -35,8 +35,9 @@ static void fail(struct ban_job *job, int err)
 {
 	if (!*job->error)
 		snprintf(job->error, sizeof(job->error), "%s",
-			 err == -ENOSPC || err == -E2BIG ? "no room: there can be 131072 entries and holes in all"
-							 : "the kernel took no more entries: out of memory");
+			 err == -EUSERS ? "there are bans of 1024 owners already, and no room for another"
+			 : err == -ENOSPC || err == -E2BIG ? "no room: there can be 131072 entries and holes in all"
+							   : "the kernel took no more entries: out of memory");
 	job->phase = BAN_SETTLE;
 	job->at = 0;
 }
@@ -89,6 +90,8 @@ static int put_one(struct ban_job *job, struct ban_table *table, size_t at, cons
 	job->added += outcome == BAN_ADDED;
 	job->changed += outcome == BAN_CHANGED;
 	job->moved += outcome == BAN_MOVED;
+	if (outcome == BAN_CHANGED)
+		job->held += spw_ban_set_find(&table->set, prefix)->owner != terms->owner;
 	return outcome < 0 ? outcome : 0;
 }
 
@@ -97,19 +100,27 @@ static int write_one(struct ban_job *job, struct ban_table *table, size_t at, co
 {
 	const struct spw_prefix *prefix = &job->prefixes.entries[at].prefix;
 	const struct spw_ban *ban = job->fresh[at] ? spw_ban_set_find(&table->set, prefix) : NULL;
+	char label[SPW_BAN_NOTE_MAX];
 
 	if (!ban)
 		return ban_table_write(table, prefix, terms);
-	spw_ban_batch_add(&table->maps, table->batch, ban, &table->clock, terms->note);
+	ban_table_pack(table, ban, terms->note, label);
+	spw_ban_batch_add(&table->maps, table->batch, ban, &table->clock, label);
 	table->unsaved = true;
 	return 0;
 }
 
 static void add_some(struct ban_job *job, struct ban_table *table)
 {
-	const struct ban_terms terms = {job->list, job->until_ns, job->note, NULL};
+	const struct ban_terms terms = {
+		.list = job->list,
+		.owner = spw_ban_owner_take(&table->owners, &table->set, job->owner),
+		.extend = job->extend,
+		.until_ns = job->until_ns,
+		.note = job->note,
+	};
 	size_t begin = job->at;
-	int err = 0;
+	int err = terms.owner ? 0 : -EUSERS;
 
 	for (size_t end = slice_end(job); job->at < end && !err; job->at++)
 		err = put_one(job, table, job->at, &terms);
@@ -139,18 +150,80 @@ static void take_back_some(struct ban_job *job, struct ban_table *table)
 
 /* ---- remove ---- */
 
+/* @owner: number; 0: whoever wants it. @ban is gone or valid no more afterwards. */
+static void remove_one(struct ban_job *job, struct ban_table *table, struct spw_ban *ban, u16 owner)
+{
+	const u16 list = ban->list;
+	enum spw_ban_lifted lifted = SPW_BAN_GONE;
+
+	if (owner)
+		lifted = ban_table_lift(table, ban, owner);
+	else
+		ban_table_remove(table, ban);
+	job->kept += lifted == SPW_BAN_KEPT;
+	job->removed += lifted == SPW_BAN_GONE;
+	job->absent += lifted == SPW_BAN_NOT_HIS && job->kind == BAN_REMOVE;
+	if (lifted != SPW_BAN_GONE)
+		return;
+	table->totals[list].removed++;
+	table->totals_changed[list] = true;
+}
+
+/* False: an owner that has no ban at all. 0 in @owner: whoever wants it. */
+static bool find_owner(const struct ban_job *job, const struct ban_table *table, u16 *owner)
+{
+	*owner = spw_ban_owner_find(&table->owners, job->owner);
+	return *owner || !*job->owner;
+}
+
 static void remove_some(struct ban_job *job, struct ban_table *table)
 {
+	u16 owner;
+	bool known = find_owner(job, table, &owner);
+
 	for (size_t end = slice_end(job); job->at < end; job->at++) {
 		struct spw_ban *ban = spw_ban_set_find(&table->set, &job->prefixes.entries[job->at].prefix);
 
-		if (!ban || ban->list != job->list || spw_ban_is_over(ban, table->now_ns)) {
+		if (!known || !ban || ban->list != job->list || spw_ban_is_over(ban, table->now_ns))
 			job->absent++;
-			continue;
-		}
-		table->totals[ban->list].removed++;
-		ban_table_remove(table, ban);
-		job->removed++;
+		else
+			remove_one(job, table, ban, owner);
+	}
+}
+
+/* ---- sweep ---- */
+
+static bool is_within(const struct ban_job *job, const struct spw_ban *ban)
+{
+	struct spw_prefix prefix = spw_ban_prefix(ban);
+
+	for (size_t i = 0; i < job->prefixes.count; i++)
+		if (spw_prefix_contains(&job->prefixes.entries[i].prefix, &prefix))
+			return true;
+	return !job->prefixes.count;
+}
+
+/* From the end: an item that goes, here or by expiry in a tick, is replaced by one that was looked at. */
+static void sweep_some(struct ban_job *job, struct ban_table *table)
+{
+	u64 begin = spw_monotonic_ns();
+	u16 owner;
+
+	if (!job->begun || job->at > table->set.count)
+		job->at = table->set.count;
+	job->begun = true;
+	if (!find_owner(job, table, &owner))
+		job->at = 0;
+	for (u32 looks = 1; job->at; looks++) {
+		struct spw_ban *ban = &table->set.items[--job->at];
+
+		if (ban->list == job->list && !spw_ban_is_over(ban, table->now_ns) && is_within(job, ban))
+			remove_one(job, table, ban, owner);
+		/* Holes may have gone with it. */
+		if (job->at > table->set.count)
+			job->at = table->set.count;
+		if (looks % 64 == 0 && spw_monotonic_ns() - begin > SLICE_NS)
+			return;
 	}
 }
 
@@ -230,6 +303,8 @@ static bool is_done(const struct ban_job *job, const struct ban_table *table)
 {
 	if (job->kind == BAN_REFIT)
 		return job->phase == BAN_SETTLE && job->at == table->set.count;
+	if (job->kind == BAN_SWEEP)
+		return job->begun && !job->at;
 	if (*job->error && (job->kind == BAN_REMOVE || job->phase == BAN_CHECK))
 		return true;
 	return job->phase != BAN_CHECK && job->at == job->prefixes.count;
@@ -245,6 +320,8 @@ static void work_on(struct ban_job *job, struct ban_table *table, int rows_file)
 		settle_some(job, table);
 	else if (job->kind == BAN_REMOVE)
 		remove_some(job, table);
+	else if (job->kind == BAN_SWEEP)
+		sweep_some(job, table);
 	else if (job->phase == BAN_CHECK)
 		check_some(job, table);
 	else if (job->phase == BAN_DO)
@@ -266,24 +343,39 @@ bool ban_job_work(struct ban_job *job, struct ban_table *table, int rows_file)
 	return is_done(job, table);
 }
 
-void ban_job_report(const struct ban_job *job)
+static void log_outcome(const struct ban_job *job)
 {
-	json_t *answer;
+	const char *by = *job->owner ? job->owner : "all owners";
 
 	if (*job->error && job->kind == BAN_ADD)
 		spw_log(LOG_ERR, "list-add to '%s' failed: %s", job->list_name, job->error);
 	else if (job->kind == BAN_ADD)
-		spw_log(LOG_INFO, "list '%s': %u %s added, %u changed, %u moved here", job->list_name, job->added,
-			job->added == 1 ? "entry" : "entries", job->changed, job->moved);
-	else if (job->kind == BAN_REMOVE)
-		spw_log(LOG_INFO, "list '%s': %u %s removed", job->list_name, job->removed,
-			job->removed == 1 ? "entry" : "entries");
+		spw_log(LOG_INFO, "list '%s': %u %s added, %u changed, %u moved here, by %s", job->list_name,
+			job->added, job->added == 1 ? "entry" : "entries", job->changed, job->moved, by);
+	else if (job->kind != BAN_REFIT)
+		spw_log(LOG_INFO, "list '%s': %u %s removed, of %s", job->list_name, job->removed,
+			job->removed == 1 ? "entry" : "entries", by);
+}
+
+static json_t *make_answer(const struct ban_job *job)
+{
+	json_t *answer;
+
 	if (*job->error)
-		answer = spw_reply_failure(job->error);
-	else if (job->kind == BAN_ADD)
-		answer = json_pack("{s:b,s:i,s:i,s:i}", "ok", 1, "added", job->added, "changed", job->changed, "moved",
-				   job->moved);
+		return spw_reply_failure(job->error);
+	if (job->kind == BAN_ADD)
+		answer = json_pack("{s:b,s:i,s:i,s:i,s:i}", "ok", 1, "added", job->added, "changed", job->changed,
+				   "moved", job->moved, "held", job->held);
 	else
-		answer = json_pack("{s:b,s:i,s:i}", "ok", 1, "removed", job->removed, "absent", job->absent);
-	spw_reply(&job->client, answer);
+		answer = json_pack("{s:b,s:i,s:i,s:i}", "ok", 1, "removed", job->removed, "absent", job->absent, "kept",
+				   job->kept);
+	if (*job->warnings)
+		json_object_set_new(answer, "warnings", json_string(job->warnings));
+	return answer;
+}
+
+void ban_job_report(const struct ban_job *job)
+{
+	log_outcome(job);
+	spw_reply(&job->client, make_answer(job));
 }

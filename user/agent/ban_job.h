@@ -10,9 +10,14 @@
 #include "lists/lists.h"
 #include "net/reply.h"
 
+enum {
+	BAN_WITHIN_MAX = 64, /* prefixes of a SWEEP */
+};
+
 enum ban_job_kind {
 	BAN_ADD,
 	BAN_REMOVE,
+	BAN_SWEEP, /* remove all bans of a list, or those within the prefixes */
 	BAN_REFIT, /* another ruleset is in force: other holes */
 };
 
@@ -28,14 +33,20 @@ struct ban_job {
 	struct spw_reply_to client;
 	u16 list; /* identity */
 	char list_name[SPW_NAME_MAX];
-	u64 until_ns; /* CLOCK_MONOTONIC; SPW_BAN_FOREVER */
+	char owner[SPW_BAN_OWNER_MAX]; /* REMOVE, SWEEP: empty: all owners */
+	bool extend;		       /* ADD: no earlier end than the owner has already */
+	bool begun;		       /* SWEEP: `at` is set */
+	u64 until_ns;		       /* CLOCK_MONOTONIC; SPW_BAN_FOREVER */
 	char note[SPW_BAN_NOTE_MAX];
 	struct spw_list prefixes;
-	size_t at;   /* next prefix, or next item of the set */
+	size_t at;   /* next prefix, or next item of the set; SWEEP: items left, from the end */
 	size_t room; /* CHECK: keys needed at most */
 	u32 added, changed, moved, removed, absent;
-	char *fresh;		     /* ADD: by prefix, 1: it was no ban before */
-	char error[SPW_MESSAGE_MAX]; /* empty: none */
+	u32 held;			/* ADD: bans that another owner wants for longer */
+	u32 kept;			/* REMOVE, SWEEP: bans that other owners still want */
+	char warnings[SPW_MESSAGE_MAX]; /* one a line */
+	char *fresh;			/* ADD: by prefix, 1: it was no ban before */
+	char error[SPW_MESSAGE_MAX];	/* empty: none */
 	struct ban_job *next;
 };
 

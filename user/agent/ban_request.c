@@ -2,14 +2,14 @@
 #include "ban_request.h"
 
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/text.h"
 #include "config/item.h"
-
-#define FOR_SECONDS_MAX (366 * 86400.0)
+#include "store/ban_label.h"
 
 static long find_config_list(const struct spw_config *config, const char *name)
 {
@@ -100,33 +100,115 @@ static bool read_prefixes(const struct in_force *in_force, const json_t *request
 		if (!read_prefix(job, value))
 			return false;
 	}
-	return job->kind == BAN_REMOVE || json_is_true(json_object_get(request, "force")) ||
+	return job->kind != BAN_ADD || json_is_true(json_object_get(request, "force")) ||
 	       check_prefixes(in_force->config, job, from);
 }
 
-static bool read_terms(const json_t *request, struct ban_job *job)
+/* Names that are too long are shortened, the same way each time. */
+static bool read_owner(const json_t *request, struct ban_job *job)
 {
-	const json_t *seconds = json_object_get(request, "for_s"), *noted = json_object_get(request, "note");
-	const char *note = noted ? json_string_value(noted) : "";
+	const json_t *value = json_object_get(request, "owner");
+	const char *name = json_string_value(value);
 
-	if (seconds && (!json_is_number(seconds) || !(json_number_value(seconds) > 0) ||
-			json_number_value(seconds) > FOR_SECONDS_MAX)) {
-		snprintf(job->error, sizeof(job->error), "for_s: seconds, above 0 and at most a year");
+	if (value && (!name || !*name || !spw_text_printable(name))) {
+		snprintf(job->error, sizeof(job->error), "owner: a name without control characters");
 		return false;
 	}
-	if (!note || strlen(note) >= sizeof(job->note) || !spw_text_printable(note)) {
-		snprintf(job->error, sizeof(job->error), "note: a text of at most %zu bytes without control characters",
-			 sizeof(job->note) - 1);
-		return false;
-	}
-	snprintf(job->note, sizeof(job->note), "%s", note);
-	job->until_ns = seconds ? spw_monotonic_ns() + (u64)(json_number_value(seconds) * 1e9) : SPW_BAN_FOREVER;
+	if (name)
+		spw_ban_shorten_owner(name, job->owner);
+	else
+		snprintf(job->owner, sizeof(job->owner), "%s", job->kind == BAN_ADD ? "hand" : "");
 	return true;
 }
 
-bool ban_request_read(const struct in_force *in_force, const json_t *request, enum ban_job_kind kind,
+__attribute__((format(printf, 2, 3))) static void warn(struct ban_job *job, const char *format, ...)
+{
+	size_t length = strlen(job->warnings);
+	va_list arguments;
+
+	if (length)
+		job->warnings[length++] = '\n';
+	va_start(arguments, format);
+	vsnprintf(job->warnings + length, sizeof(job->warnings) - length, format, arguments);
+	va_end(arguments);
+}
+
+static bool read_end(const json_t *request, u64 age_ns, struct ban_job *job)
+{
+	const json_t *value = json_object_get(request, "for_s");
+	double seconds = json_number_value(value);
+	u64 for_ns, now_ns = spw_monotonic_ns();
+
+	job->until_ns = SPW_BAN_FOREVER;
+	if (!value)
+		return true;
+	if (!json_is_number(value) || !(seconds > 0)) {
+		snprintf(job->error, sizeof(job->error), "for_s: seconds, above 0");
+		return false;
+	}
+	if (seconds > SPW_BAN_SECONDS_MAX) {
+		seconds = SPW_BAN_SECONDS_MAX;
+		warn(job,
+		     "the ban holds for 366 days, the longest there is; without a time it would hold until it is removed");
+	}
+	for_ns = (u64)(seconds * 1e9);
+	job->until_ns = for_ns > age_ns ? now_ns + (for_ns - age_ns) : now_ns;
+	return true;
+}
+
+static bool read_note(const json_t *request, struct ban_job *job)
+{
+	const json_t *value = json_object_get(request, "note");
+	const char *note = value ? json_string_value(value) : "";
+	size_t room = spw_ban_note_room(job->owner);
+
+	if (!note || !spw_text_printable(note)) {
+		snprintf(job->error, sizeof(job->error), "note: a text without control characters");
+		return false;
+	}
+	if (spw_ban_cut_note(note, room, job->note))
+		warn(job, "the note was cut to %zu bytes", room);
+	return true;
+}
+
+static bool read_terms(const json_t *request, u64 age_ns, struct ban_job *job)
+{
+	const json_t *extend = json_object_get(request, "extend");
+
+	*job->warnings = '\0';
+	if (!read_owner(request, job))
+		return false;
+	if (job->kind != BAN_ADD)
+		return true;
+	if (extend && !json_is_boolean(extend)) {
+		snprintf(job->error, sizeof(job->error), "extend: true or false");
+		return false;
+	}
+	job->extend = json_is_true(extend);
+	return read_end(request, age_ns, job) && read_note(request, job);
+}
+
+static enum ban_job_kind kind_of(enum bans_verb verb, const json_t *request)
+{
+	if (verb == BANS_ADD)
+		return BAN_ADD;
+	return verb == BANS_FLUSH || json_is_true(json_object_get(request, "within")) ? BAN_SWEEP : BAN_REMOVE;
+}
+
+static bool read_within(const struct in_force *in_force, const json_t *request, struct ban_job *job)
+{
+	if (!read_prefixes(in_force, request, job))
+		return false;
+	if (job->prefixes.count && job->prefixes.count <= BAN_WITHIN_MAX)
+		return true;
+	snprintf(job->error, sizeof(job->error), "within: 1 to %d prefixes", BAN_WITHIN_MAX);
+	return false;
+}
+
+bool ban_request_read(const struct in_force *in_force, const json_t *request, enum bans_verb verb, u64 age_ns,
 		      struct ban_job *job)
 {
+	const enum ban_job_kind kind = kind_of(verb, request);
 	char name[SPW_NAME_MAX]; /* of the pieces before; empty: this is the first */
 
 	snprintf(name, sizeof(name), "%s", job->list_name);
@@ -135,7 +217,11 @@ bool ban_request_read(const struct in_force *in_force, const json_t *request, en
 		return false;
 	}
 	job->kind = kind;
-	if (!read_list(in_force, request, job) || !read_terms(request, job) || !read_prefixes(in_force, request, job))
+	if (!read_list(in_force, request, job) || !read_terms(request, age_ns, job))
+		return false;
+	if (kind == BAN_SWEEP && verb != BANS_FLUSH && !read_within(in_force, request, job))
+		return false;
+	if (kind != BAN_SWEEP && !read_prefixes(in_force, request, job))
 		return false;
 	if (*name && strcmp(name, job->list_name)) {
 		snprintf(job->error, sizeof(job->error), "the pieces of a call name one list; nothing was changed");

@@ -1,19 +1,22 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* list-add and list-remove (docs/control-socket.md) into jobs. Only for bans.c. */
+/* list-add, list-remove and list-flush (docs/control-socket.md) into jobs. Only for bans.c. */
 #ifndef SPW_AGENT_BAN_REQUEST_H
 #define SPW_AGENT_BAN_REQUEST_H
 
 #include <jansson.h>
 
 #include "ban_job.h"
+#include "ban_verb.h"
 #include "in_force.h"
 
 /**
  * ban_request_read() - add what @request says to @job.
+ * @verb: by the request's own word
+ * @age_ns: how long ago it was asked; times count from then
  * @job: all zero, or what earlier pieces of the same call came to
  * Returns false with job->error: the call is refused.
  */
-bool ban_request_read(const struct in_force *in_force, const json_t *request, enum ban_job_kind kind,
+bool ban_request_read(const struct in_force *in_force, const json_t *request, enum bans_verb verb, u64 age_ns,
 		      struct ban_job *job);
 
 #endif

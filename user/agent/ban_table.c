@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "store/ban_label.h"
 
 #define SECOND_NS 1000000000ull
 
@@ -129,6 +130,27 @@ static void count_outcome(struct ban_table *table, u16 former, u16 list)
 	table->totals_changed[former] = true;
 }
 
+/* The note of the only owner is in the map alone. */
+static void read_note(const struct ban_table *table, const struct spw_ban *ban, char note[SPW_BAN_NOTE_MAX])
+{
+	char packed[SPW_BAN_NOTE_MAX] = "";
+	struct spw_ban_label label;
+
+	spw_ban_maps_label(&table->maps, ban, packed);
+	spw_ban_unpack_label(packed, &label);
+	memcpy(note, label.note, SPW_BAN_NOTE_MAX);
+}
+
+static int claim(struct ban_table *table, struct spw_ban *ban, const struct ban_terms *terms)
+{
+	const struct spw_ban_wish wish = {terms->until_ns, terms->note, terms->owner, terms->extend};
+	char note[SPW_BAN_NOTE_MAX] = "";
+
+	if (spw_ban_needs_note(ban, terms->owner))
+		read_note(table, ban, note);
+	return spw_ban_claim(&table->owners, ban, &wish, note);
+}
+
 int ban_table_put(struct ban_table *table, const struct spw_prefix *prefix, const struct ban_terms *terms)
 {
 	struct spw_ban *ban = spw_ban_set_find(&table->set, prefix);
@@ -141,11 +163,16 @@ int ban_table_put(struct ban_table *table, const struct spw_prefix *prefix, cons
 			ban_table_want_holes(table, prefix, -1);
 		return err ? err : -ENOSPC;
 	}
-	/* Counters start over in another list. */
-	if (former && former != terms->list)
+	/* Counters and owners start over in another list. */
+	if (former && former != terms->list) {
+		spw_ban_forget_claims(&table->owners, ban);
 		spw_ban_set_name(&table->set, ban, 0);
+	}
+	/* Only a further owner of a ban that stands can fail. */
+	err = claim(table, ban, terms);
+	if (err)
+		return err;
 	spw_ban_set_name(&table->set, ban, terms->list);
-	ban->until_ns = terms->until_ns;
 	count_outcome(table, former, terms->list);
 	add_to_filter(table, prefix);
 	return !former ? BAN_ADDED : former == terms->list ? BAN_CHANGED : BAN_MOVED;
@@ -173,11 +200,31 @@ int ban_table_flush(struct ban_table *table)
 	return err;
 }
 
+void ban_table_pack(const struct ban_table *table, const struct spw_ban *ban, const char *note,
+		    char packed[SPW_BAN_NOTE_MAX])
+{
+	struct spw_ban_label label = {.owners = spw_ban_owners_count(&table->owners, ban)};
+
+	memcpy(label.note, note, strnlen(note, sizeof(label.note) - 1));
+	memcpy(label.owner, spw_ban_owner_name(&table->owners, ban->owner), sizeof(label.owner));
+	spw_ban_pack_label(&label, packed);
+}
+
+/* @note: of the owner with the latest end. */
+static int write_ban(struct ban_table *table, const struct spw_ban *ban, const char *note,
+		     const struct spw_ban_count *carried)
+{
+	char packed[SPW_BAN_NOTE_MAX];
+
+	ban_table_pack(table, ban, note, packed);
+	return spw_ban_maps_write(&table->maps, ban, &table->clock, packed, carried);
+}
+
 int ban_table_write(struct ban_table *table, const struct spw_prefix *prefix, const struct ban_terms *terms)
 {
 	struct spw_ban *ban = spw_ban_set_find(&table->set, prefix);
-	int err = ban && ban->list ? spw_ban_maps_write(&table->maps, ban, &table->clock, terms->note, terms->carried)
-				   : 0;
+	const char *shared = ban ? spw_ban_note(&table->owners, ban) : NULL;
+	int err = ban && ban->list ? write_ban(table, ban, shared ? shared : terms->note, terms->carried) : 0;
 
 	table->unsaved = true;
 	if (err)
@@ -197,6 +244,7 @@ void ban_table_remove(struct ban_table *table, struct spw_ban *ban)
 	struct spw_prefix prefix = spw_ban_prefix(ban);
 
 	count_gone(table, ban);
+	spw_ban_forget_claims(&table->owners, ban);
 	spw_ban_set_name(&table->set, ban, 0);
 	if (ban->wanted_by) {
 		/* The key stays, as a hole in a wider ban. */
@@ -210,6 +258,39 @@ void ban_table_remove(struct ban_table *table, struct spw_ban *ban)
 	ban_table_want_holes(table, &prefix, -1);
 }
 
+static void rewrite(struct ban_table *table, const struct spw_ban *ban, const char *note)
+{
+	int err = write_ban(table, ban, note, NULL);
+
+	if (err)
+		spw_log(LOG_ERR, "a ban could not be written: %s; it keeps the end that it had", strerror(-err));
+	table->unsaved = true;
+}
+
+enum spw_ban_lifted ban_table_lift(struct ban_table *table, struct spw_ban *ban, u16 owner)
+{
+	char note[SPW_BAN_NOTE_MAX];
+	enum spw_ban_lifted lifted = spw_ban_lift(&table->owners, ban, owner, table->now_ns, note);
+
+	if (lifted == SPW_BAN_KEPT)
+		rewrite(table, ban, note);
+	else if (lifted == SPW_BAN_GONE)
+		ban_table_remove(table, ban);
+	return lifted;
+}
+
+void ban_table_prune(struct ban_table *table, struct spw_ban *ban)
+{
+	char note[SPW_BAN_NOTE_MAX];
+	const char *shared = spw_ban_note(&table->owners, ban);
+
+	if (!shared)
+		return;
+	memcpy(note, shared, sizeof(note));
+	if (spw_ban_prune(&table->owners, ban, table->now_ns))
+		rewrite(table, ban, note);
+}
+
 void ban_table_expire(struct ban_table *table, struct spw_ban *ban)
 {
 	table->totals[ban->list].expired++;
@@ -220,6 +301,7 @@ void ban_table_drop_crowded(struct ban_table *table, struct spw_ban *ban)
 {
 	table->totals[ban->list].removed++;
 	count_gone(table, ban);
+	spw_ban_forget_claims(&table->owners, ban);
 	spw_ban_set_name(&table->set, ban, 0);
 	ban->hole = true; /* so that ban_table_settle() writes or drops it */
 	spw_ban_maps_mark(&table->maps, ban);
@@ -283,6 +365,7 @@ static int take_pinned(void *context, const struct spw_ban_key *key, const struc
 {
 	struct ban_table *table = context;
 	struct spw_prefix prefix = {{key->source_hi, key->source_lo}, (u8)key->family, (u8)key->length};
+	struct spw_ban_label label;
 	struct spw_ban *ban;
 
 	if (!is_key(key) || value->list >= SPW_LISTS_MAX || value->counter >= SPW_BAN_COUNTS)
@@ -295,6 +378,10 @@ static int take_pinned(void *context, const struct spw_ban_key *key, const struc
 	ban->list = value->list;
 	ban->until_ns = value->until_ns;
 	if (value->list) {
+		spw_ban_unpack_label(value->note, &label);
+		ban->owner = spw_ban_owner_take(&table->owners, &table->set, label.owner);
+		if (!ban->owner)
+			ban->owner = SPW_BAN_HAND;
 		ban->counter = value->counter;
 		table->totals[value->list].entries++;
 	}
@@ -331,6 +418,8 @@ int ban_table_open(struct ban_table *table, const struct spw_pins *pins)
 		err = spw_ban_maps_seed(&table->maps);
 	if (!err)
 		err = spw_ban_set_init(&table->set, table->maps.filter->seed[1]);
+	if (!err)
+		err = spw_ban_owners_init(&table->owners);
 	return err ? err : read_pinned(table);
 }
 
@@ -339,6 +428,7 @@ void ban_table_close(struct ban_table *table)
 	spw_rows_unmap(&table->rows);
 	spw_ban_maps_close(&table->maps);
 	spw_ban_set_free(&table->set);
+	spw_ban_owners_free(&table->owners);
 	free(table->writes);
 	free(table->batch);
 	free(table->totals);

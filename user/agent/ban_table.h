@@ -17,6 +17,7 @@
 struct ban_table {
 	struct spw_ban_maps maps;
 	struct spw_ban_set set;
+	struct spw_ban_owners owners;
 	struct spw_rows_mapping rows;  /* prefixes of the lists; not mapped: not known */
 	struct spw_ban_totals *totals; /* owned; by list identity */
 	bool *totals_changed;
@@ -38,9 +39,11 @@ void ban_table_close(struct ban_table *table);
 /** ban_table_read_clock() - before any work that writes bans. */
 void ban_table_read_clock(struct ban_table *table, const struct spw_datapath *datapath);
 
-/* What a ban is to be. */
+/* What an owner wants a ban to be. */
 struct ban_terms {
 	u16 list;     /* identity */
+	u16 owner;    /* number in `owners` */
+	bool extend;  /* no earlier end than this owner has already */
 	u64 until_ns; /* CLOCK_MONOTONIC; SPW_BAN_FOREVER */
 	const char *note;
 	const struct spw_ban_count *carried; /* counted before it was made anew; NULL: nothing */
@@ -49,7 +52,7 @@ struct ban_terms {
 enum ban_outcome {
 	BAN_ADDED,
 	BAN_CHANGED,
-	BAN_MOVED, /* from another list */
+	BAN_MOVED, /* from another list, whose owners do not have it any more */
 };
 
 /** ban_table_put() - into set and filter, with its holes. Returns enum ban_outcome, -ENOSPC or -ENOMEM. */
@@ -61,7 +64,17 @@ int ban_table_flush(struct ban_table *table);
 /** ban_table_write() - write the ban; removes it again on an error. Returns 0 or -errno. */
 int ban_table_write(struct ban_table *table, const struct spw_prefix *prefix, const struct ban_terms *terms);
 
-/** ban_table_remove() - out of the map, with the holes that no other ban needs. @ban is gone or a hole afterwards. */
+/** ban_table_pack() - owner of @ban and @note as the map keeps them. */
+void ban_table_pack(const struct ban_table *table, const struct spw_ban *ban, const char *note,
+		    char packed[SPW_BAN_NOTE_MAX]);
+
+/** ban_table_lift() - one owner does not want a ban any more; removes it if nobody else does. */
+enum spw_ban_lifted ban_table_lift(struct ban_table *table, struct spw_ban *ban, u16 owner);
+
+/** ban_table_prune() - forget owners of a ban whose time is over while others still want it. */
+void ban_table_prune(struct ban_table *table, struct spw_ban *ban);
+
+/** ban_table_remove() - whoever wants it: out of the map, with the holes that no other ban needs. @ban is gone or a hole afterwards. */
 void ban_table_remove(struct ban_table *table, struct spw_ban *ban);
 
 /** ban_table_expire() - the same for a ban whose time is over. */

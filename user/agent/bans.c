@@ -9,6 +9,7 @@
 #include "ban_request.h"
 #include "ban_table.h"
 #include "base/log.h"
+#include "store/ban_spool.h"
 #include "store/bans_file.h"
 
 enum {
@@ -149,21 +150,77 @@ static json_t *put_aside(struct bans *bans, const struct spw_reply_to *client, s
 	return json_pack("{s:b,s:I}", "ok", 1, "waiting", (json_int_t)job->prefixes.count);
 }
 
-json_t *bans_request(struct bans *bans, const struct spw_reply_to *client, const json_t *request, bool add)
+json_t *bans_request(struct bans *bans, const struct spw_reply_to *client, const json_t *request, enum bans_verb verb)
 {
 	struct ban_job *job = take_job(bans, client->client);
 
-	if (!job || !ban_request_read(bans->in_force, request, add ? BAN_ADD : BAN_REMOVE, job))
+	if (!job || !ban_request_read(bans->in_force, request, verb, 0, job))
 		return refuse(job);
 	if (json_is_true(json_object_get(request, "more")))
 		return put_aside(bans, client, job);
 	job->client = *client;
-	job->phase = add ? BAN_CHECK : BAN_DO;
+	job->phase = verb == BANS_ADD ? BAN_CHECK : BAN_DO;
 	queue(bans, job);
 	return NULL;
 }
 
+/* ---- the spool ---- */
+
+static bool find_verb(const json_t *request, enum bans_verb *verb)
+{
+	static const char *const words[] = {
+		[BANS_ADD] = "list-add", [BANS_REMOVE] = "list-remove", [BANS_FLUSH] = "list-flush"};
+	const char *word = json_string_value(json_object_get(request, "verb"));
+
+	for (size_t i = 0; word && i < sizeof(words) / sizeof(*words); i++) {
+		*verb = (enum bans_verb)i;
+		if (!strcmp(words[i], word))
+			return true;
+	}
+	return false;
+}
+
+/* One request after the other, in full, so that their order is kept. */
+static void do_spooled(void *context, const json_t *request, u64 age_ns)
+{
+	struct bans *bans = context;
+	struct ban_job *job = calloc(1, sizeof(*job));
+	enum bans_verb verb;
+
+	if (!job) {
+		spw_log(LOG_ERR, "out of memory: a queued request was lost");
+		return;
+	}
+	if (!find_verb(request, &verb) || !ban_request_read(bans->in_force, request, verb, age_ns, job)) {
+		spw_log(LOG_ERR, "a queued request was refused: %s", *job->error ? job->error : "no such verb");
+		ban_job_free(job);
+		return;
+	}
+	job->phase = verb == BANS_ADD ? BAN_CHECK : BAN_DO;
+	queue(bans, job);
+	while (bans->jobs)
+		work(bans);
+}
+
+void bans_take_spool(struct bans *bans)
+{
+	char message[SPW_MESSAGE_MAX];
+	u32 taken = spw_spool_take(bans->in_force->config->run_dir, do_spooled, bans, message);
+
+	if (*message)
+		spw_log(LOG_ERR, "%s", message);
+	if (taken)
+		spw_log(LOG_NOTICE, "%u %s asked while no agent ran; done now", taken,
+			taken == 1 ? "request was" : "requests were");
+}
+
 /* ---- the tick ---- */
+
+static void prune(struct bans *bans, struct spw_ban *ban)
+{
+	ban_table_read_clock(&bans->table, bans->in_force->datapath);
+	ban_table_prune(&bans->table, ban);
+}
 
 static void expire_some(struct bans *bans, u64 now_ns)
 {
@@ -180,6 +237,8 @@ static void expire_some(struct bans *bans, u64 now_ns)
 			ban_table_expire(table, ban); /* the last item takes its place */
 			expired++;
 		} else {
+			if (ban->claims)
+				prune(bans, ban);
 			bans->look_at++;
 		}
 	}
@@ -190,15 +249,48 @@ static void expire_some(struct bans *bans, u64 now_ns)
 	bans->expired = 0;
 }
 
+/* Owners that the maps do not have: all but the one of the latest end. Freed by the caller. */
+static struct spw_shared_bans list_shared(const struct ban_table *table)
+{
+	const struct spw_ban_owners *owners = &table->owners;
+	struct spw_shared_bans shared = {0};
+
+	if (!owners->claims_count)
+		return shared;
+	shared.items = calloc(owners->claims_count, sizeof(*shared.items));
+	for (u32 i = 0; shared.items && i < table->set.count; i++) {
+		const struct spw_ban *ban = &table->set.items[i];
+
+		for (u32 at = ban->claims; at; at = owners->claims[at - 1].next) {
+			const struct spw_ban_claim *claim = &owners->claims[at - 1];
+			struct spw_shared_ban *item = &shared.items[shared.count];
+
+			if (claim->owner == ban->owner)
+				continue;
+			*item = (struct spw_shared_ban){
+				.prefix = spw_ban_prefix(ban), .until_ns = claim->until_ns, .list = ban->list};
+			memcpy(item->note, claim->note, sizeof(item->note));
+			memcpy(item->owner, spw_ban_owner_name(owners, claim->owner), sizeof(item->owner));
+			shared.count++;
+		}
+	}
+	return shared;
+}
+
 static void save(struct bans *bans, u64 now_ns)
 {
 	const struct in_force *in_force = bans->in_force;
 	struct ban_table *table = &bans->table;
 	u64 since = now_ns - bans->saved_ns;
+	struct spw_shared_bans shared;
+	int err;
 
 	if (since < SECOND_NS || !(table->unsaved || (table->set.entries && since / SECOND_NS > SAVE_COUNTS_S)))
 		return;
-	if (spw_bans_save_soon(in_force->config->state_dir, &table->maps, in_force->registry))
+	shared = list_shared(table);
+	err = spw_bans_save_soon(in_force->config->state_dir, &table->maps, in_force->registry, &shared);
+	free(shared.items);
+	if (err)
 		return;
 	table->unsaved = false;
 	bans->saved_ns = now_ns;
@@ -242,40 +334,67 @@ struct restoring {
 	u32 restored, unknown, failed;
 };
 
+static int put_line(struct ban_table *table, u16 list, const struct spw_ban_line *line)
+{
+	const struct ban_terms terms = {
+		.list = list,
+		.owner = spw_ban_owner_take(&table->owners, &table->set, line->owner),
+		.until_ns = line->until_ns,
+		.note = line->note,
+		.carried = &line->counted,
+	};
+	int err = terms.owner ? ban_table_put(table, &line->prefix, &terms) : -EUSERS;
+
+	if (err >= 0)
+		err = ban_table_flush(table);
+	return err < 0 ? err : ban_table_write(table, &line->prefix, &terms);
+}
+
 static void restore_one(void *context, const struct spw_ban_line *line)
 {
 	struct restoring *restoring = context;
-	struct ban_table *table = &restoring->bans->table;
 	int list = find_list(restoring->bans->in_force->registry, line->list), err;
-	const struct ban_terms terms = {(u16)list, line->until_ns, line->note, &line->counted};
 
 	if (list < 0) {
-		restoring->unknown++;
+		restoring->unknown += !line->shared;
 		return;
 	}
-	err = ban_table_put(table, &line->prefix, &terms);
-	if (err >= 0)
-		err = ban_table_flush(table);
-	if (!err)
-		err = ban_table_write(table, &line->prefix, &terms);
-	restoring->restored += !err;
+	err = put_line(&restoring->bans->table, (u16)list, line);
+	restoring->restored += !err && !line->shared;
 	restoring->failed += err != 0;
 }
 
-/* Once for a set of pins: from then on they are newer than the file. */
+/*
+ * The maps have each ban with its latest end; the file knows who else wants it. A later end than that of the maps is one
+ * that was lifted after the file was saved.
+ */
+static void restore_owner(void *context, const struct spw_ban_line *line)
+{
+	struct restoring *restoring = context;
+	struct ban_table *table = &restoring->bans->table;
+	const struct spw_ban *ban = spw_ban_set_find(&table->set, &line->prefix);
+	int list = find_list(restoring->bans->in_force->registry, line->list);
+
+	if (!line->shared || !ban || list <= 0 || ban->list != list || spw_ban_is_over(ban, table->now_ns) ||
+	    line->until_ns > ban->until_ns || spw_ban_owner_find(&table->owners, line->owner) == ban->owner)
+		return;
+	restoring->failed += put_line(table, (u16)list, line) != 0;
+}
+
+/* All of it once for a set of pins: from then on they are newer than the file. */
 static void restore_file(struct bans *bans)
 {
 	struct spw_ban_filter *filter = bans->table.maps.filter;
+	const bool whole = !filter->restored;
 	struct restoring restoring = {.bans = bans};
 	char message[SPW_MESSAGE_MAX];
 	u32 expired = 0;
 
-	if (filter->restored)
-		return;
-	spw_bans_load(bans->in_force->config->state_dir, restore_one, &restoring, &expired, message);
+	spw_bans_load(bans->in_force->config->state_dir, !whole, whole ? restore_one : restore_owner, &restoring,
+		      &expired, message);
 	if (*message)
 		spw_log(LOG_ERR, "%s", message);
-	if (restoring.restored || expired)
+	if (whole && (restoring.restored || expired))
 		spw_log(LOG_NOTICE, "%u entries are back; %u ended meanwhile", restoring.restored, expired);
 	if (restoring.unknown || restoring.failed)
 		spw_log(LOG_ERR, "%u entries are not back: of lists that are not there %u, no room %u",
@@ -338,12 +457,17 @@ int bans_start(struct bans *bans, sd_event *loop)
 void bans_free(struct bans *bans)
 {
 	char message[SPW_MESSAGE_MAX] = "";
+	struct spw_shared_bans shared;
 
 	if (!bans)
 		return;
 	spw_bans_save_wait();
-	if (bans->in_force->config && bans->table.maps.filter->restored &&
-	    spw_bans_save(bans->in_force->config->state_dir, &bans->table.maps, bans->in_force->registry, message))
-		spw_log(LOG_ERR, "%s", message);
+	if (bans->in_force->config && bans->table.maps.filter->restored) {
+		shared = list_shared(&bans->table);
+		if (spw_bans_save(bans->in_force->config->state_dir, &bans->table.maps, bans->in_force->registry,
+				  &shared, message))
+			spw_log(LOG_ERR, "%s", message);
+		free(shared.items);
+	}
 	release(bans);
 }

@@ -292,20 +292,27 @@ static json_t *handle_top(struct dispatch *dispatch, u64 client, const json_t *r
 				     most ? (u32)json_integer_value(most) : TOP_USUAL);
 }
 
-/* ---- list-add, list-remove, ping ---- */
+/* ---- list-add, list-flush, list-remove, ping ---- */
 
 static json_t *handle_list_add(struct dispatch *dispatch, u64 client, const json_t *request)
 {
 	const struct spw_reply_to to = reply_to(dispatch, client);
 
-	return bans_request(dispatch->parts.bans, &to, request, true);
+	return bans_request(dispatch->parts.bans, &to, request, BANS_ADD);
+}
+
+static json_t *handle_list_flush(struct dispatch *dispatch, u64 client, const json_t *request)
+{
+	const struct spw_reply_to to = reply_to(dispatch, client);
+
+	return bans_request(dispatch->parts.bans, &to, request, BANS_FLUSH);
 }
 
 static json_t *handle_list_remove(struct dispatch *dispatch, u64 client, const json_t *request)
 {
 	const struct spw_reply_to to = reply_to(dispatch, client);
 
-	return bans_request(dispatch->parts.bans, &to, request, false);
+	return bans_request(dispatch->parts.bans, &to, request, BANS_REMOVE);
 }
 
 static json_t *handle_ping(struct dispatch *dispatch, u64 client, const json_t *request)
@@ -334,9 +341,16 @@ static const struct {
 	const char *verb;
 	handler *handle;
 } verbs[] = {
-	{"apply", handle_apply},       {"capacity", handle_capacity},	    {"confirm", handle_confirm},
-	{"drops", handle_drops},       {"explain", handle_explain},	    {"level", handle_level},
-	{"list-add", handle_list_add}, {"list-remove", handle_list_remove}, {"ping", handle_ping},
+	{"apply", handle_apply},
+	{"capacity", handle_capacity},
+	{"confirm", handle_confirm},
+	{"drops", handle_drops},
+	{"explain", handle_explain},
+	{"level", handle_level},
+	{"list-add", handle_list_add},
+	{"list-flush", handle_list_flush},
+	{"list-remove", handle_list_remove},
+	{"ping", handle_ping},
 	{"top", handle_top},
 };
 

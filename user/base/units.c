@@ -3,6 +3,7 @@
 #include "units.h"
 
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -70,7 +71,7 @@ static const struct unit *find_duration(const char *text)
 	return found;
 }
 
-const char *spw_units_duration(const char *text, u64 *ns)
+const char *spw_units_long_duration(const char *text, u64 *ns)
 {
 	static const char form[] = "write it as 20ms, 3s, 10m, 1h, 1h30m, 2d or 1w; a number alone is seconds";
 	const struct unit *before = NULL;
@@ -88,11 +89,18 @@ const char *spw_units_duration(const char *text, u64 *ns)
 		if (!unit || (before && unit >= before))
 			return form;
 		at += *at ? strlen(unit->name) : 0;
-		if (number > YEAR_NS / unit->factor || (*ns += number * unit->factor) > YEAR_NS)
-			return "it is longer than a year";
+		if (number > YEAR_NS / unit->factor || *ns > YEAR_NS || (*ns += number * unit->factor) > YEAR_NS)
+			*ns = UINT64_MAX;
 		before = unit;
 	} while (*at);
 	return NULL;
+}
+
+const char *spw_units_duration(const char *text, u64 *ns)
+{
+	const char *problem = spw_units_long_duration(text, ns);
+
+	return problem ? problem : *ns == UINT64_MAX ? "it is longer than a year" : NULL;
 }
 
 const char *spw_units_duration_text(u64 ns, char text[SPW_DURATION_TEXT])

@@ -16,7 +16,7 @@ enum spw_exit {
 	SPW_EXIT_USAGE = 2,
 };
 
-enum { SPW_OPTIONS_MAX = 8 }; /* of one verb */
+enum { SPW_OPTIONS_MAX = 10 }; /* of one verb */
 
 struct spw_option {
 	const char *name;  /* "level", without its dashes */

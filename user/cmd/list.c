@@ -5,63 +5,79 @@
 #include <string.h>
 
 static const struct spw_option options[] = {
-	[SPW_LIST_FOR] = {"for", 0, "DURATION", "with add and import: for this long, such as 90s, 10m, 1h, 2d"},
+	[SPW_LIST_FOR] = {"for", 0, "DURATION", "with add and import: for this long, such as 90, 10m, 1h30m, 2d, 1w"},
 	[SPW_LIST_NOTE] = {"note", 0, "TEXT", "with add and import: why; 'list show' shows it"},
 	[SPW_LIST_FORCE] = {"force", 0, NULL,
 			    "with add and import: even 0.0.0.0/0 or management prefixes, to a class that is cut"},
+	[SPW_LIST_OWNER] = {"owner", 0, "NAME", "add, import: who wants the ban; remove, flush: his bans alone"},
+	[SPW_LIST_EXTEND] = {"extend", 0, NULL, "with add and import: never shorten what the owner has already"},
+	[SPW_LIST_FROM_FILE] = {"file", 0, "FILE", "with add and remove: prefixes from a file, - is standard input"},
+	[SPW_LIST_WITHIN] = {"within", 0, NULL, "with remove: all bans that lie in the prefixes"},
+	[SPW_LIST_LIMIT] = {"limit", 0, "COUNT", "with show NAME: so many bans at most"},
+	[SPW_LIST_AFTER] = {"after", 0, "PREFIX", "with show NAME: bans behind this one; 'next' of the page before"},
 	{0},
 };
 
-static int run_show(const struct spw_call *call, int argc, char **argv)
-{
-	if (argc > 2)
-		return spw_usage(&spw_verb_list, "unexpected '%s'", argv[2]);
-	return spw_list_show(call, argv[1]);
-}
+#define TAKES(option) (1u << (option))
 
 static const struct word {
 	const char *word;
 	int (*run)(const struct spw_call *call, int argc, char **argv);
-	bool takes_options;
+	u32 takes;
 } words[] = {
-	{"show", run_show, false},
-	{"add", spw_list_add, true},
-	{"remove", spw_list_remove, false},
-	{"import", spw_list_import, true},
+	{"show", spw_list_show, TAKES(SPW_LIST_LIMIT) | TAKES(SPW_LIST_AFTER)},
+	{"add", spw_list_add,
+	 TAKES(SPW_LIST_FOR) | TAKES(SPW_LIST_NOTE) | TAKES(SPW_LIST_FORCE) | TAKES(SPW_LIST_OWNER) |
+		 TAKES(SPW_LIST_EXTEND) | TAKES(SPW_LIST_FROM_FILE)},
+	{"remove", spw_list_remove, TAKES(SPW_LIST_OWNER) | TAKES(SPW_LIST_FROM_FILE) | TAKES(SPW_LIST_WITHIN)},
+	{"flush", spw_list_flush, TAKES(SPW_LIST_OWNER)},
+	{"import", spw_list_import,
+	 TAKES(SPW_LIST_FOR) | TAKES(SPW_LIST_NOTE) | TAKES(SPW_LIST_FORCE) | TAKES(SPW_LIST_OWNER) |
+		 TAKES(SPW_LIST_EXTEND)},
 };
 
 static int run_word(const struct word *word, const struct spw_call *call, int argc, char **argv)
 {
-	for (int i = 0; options[i].name && !word->takes_options; i++)
-		if (call->options[i])
+	for (u32 i = 0; options[i].name; i++)
+		if (call->options[i] && !(word->takes & TAKES(i)))
 			return spw_usage(&spw_verb_list, "'%s' has no option '--%s'", word->word, options[i].name);
+	if (call->options[SPW_LIST_OWNER] && !*call->options[SPW_LIST_OWNER])
+		return spw_usage(&spw_verb_list, "--owner needs a name, such as fail2ban:sshd");
 	return word->run(call, argc, argv);
 }
 
 static int run(const struct spw_call *call, int argc, char **argv)
 {
 	if (argc < 2)
-		return spw_usage(&spw_verb_list, "needs one of: show, add, remove, import");
+		return spw_usage(&spw_verb_list, "needs one of: show, add, remove, flush, import");
 	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
 		if (!strcmp(argv[1], words[i].word))
 			return run_word(&words[i], call, argc - 1, argv + 1);
-	return spw_usage(&spw_verb_list, "there is no 'list %s'; there are show, add, remove and import", argv[1]);
+	return spw_usage(&spw_verb_list, "there is no 'list %s'; there are show, add, remove, flush and import",
+			 argv[1]);
 }
 
 const struct spw_verb spw_verb_list = {
 	.name = "list",
-	.usage = "show [NAME] | add NAME PREFIX... | remove NAME PREFIX... | import NAME FILE",
+	.usage = "show [NAME] | add NAME PREFIX... | remove NAME PREFIX... | flush NAME | import NAME FILE",
 	.summary = "Show the lists; ban: put prefixes into a list for a time, or take them out",
 	.options = options,
 	.help = "  spillway list show                               all lists with prefixes and counters\n"
 		"  spillway list show banned                        one list, with every digit and its bans\n"
 		"  spillway list add banned 192.0.2.7 --for 1h --note \"failed logins\"\n"
-		"  spillway list remove banned 192.0.2.7\n"
-		"  spillway list import banned FILE --for 1d        a prefix, address or range a line; - is standard input\n\n"
+		"  spillway list remove banned 192.0.2.7            whoever wants the ban\n"
+		"  spillway list remove banned 192.0.2.0/24 --within    all bans in this prefix\n"
+		"  spillway list flush banned --owner crowdsec      all that this owner wants, and nobody else\n"
+		"  spillway list import banned FILE --for 1d        a prefix, address or range a line; - is standard input\n"
+		"  spillway list remove banned --file FILE --owner crowdsec\n\n"
 		"A ban takes effect at once, without a reload. The most specific prefix wins; of equal ones the ban wins over the\n"
 		"list's own. Without --for it holds until it is removed. One that is there already gets the new end and note and\n"
 		"keeps its counts. All or nothing: one bad prefix, and nothing is changed.\n\n"
-		"'show' reads the pinned maps, so it works without an agent; the others ask the agent. A list that a reload has\n"
-		"removed is retired: it keeps its counters. With -j always an array.\n",
+		"A ban has owners: 'hand' unless --owner names another, such as fail2ban:sshd. Each has an end and a note of his\n"
+		"own, and the ban holds as long as one of them wants it. 'remove' and 'flush' with --owner lift his ban alone,\n"
+		"without it everybody's.\n\n"
+		"'show' reads the pinned maps, so it works without an agent; the others ask the agent. While it restarts they are\n"
+		"queued, and done before it is ready. A list that a reload has removed is retired: it keeps its counters. With -j\n"
+		"'show' prints always an array.\n",
 	.run = run,
 };

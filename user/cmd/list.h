@@ -8,34 +8,52 @@
 #include "lists/lists.h"
 #include "cmd.h"
 
-/** spw_list_show() - lists, or one with its entries, from the pinned maps. @name: NULL: all. Returns enum spw_exit. */
-int spw_list_show(const struct spw_call *call, const char *name);
+/* Options, in the table of list.c. */
+enum spw_list_option {
+	SPW_LIST_FOR,
+	SPW_LIST_NOTE,
+	SPW_LIST_FORCE,
+	SPW_LIST_OWNER,
+	SPW_LIST_EXTEND,
+	SPW_LIST_FROM_FILE,
+	SPW_LIST_WITHIN,
+	SPW_LIST_LIMIT,
+	SPW_LIST_AFTER,
+};
 
-/* Options of add and import, in the table of list.c. */
-enum spw_list_option { SPW_LIST_FOR, SPW_LIST_NOTE, SPW_LIST_FORCE };
+/* argv[0] is the word. All return enum spw_exit. */
 
-/** spw_list_add(), spw_list_import(), spw_list_remove() - argv[0] is their word. Return enum spw_exit. */
+/** spw_list_show() - lists, or one with its bans, from the pinned maps. */
+int spw_list_show(const struct spw_call *call, int argc, char **argv);
+
+/** spw_list_add(), spw_list_import(), spw_list_remove(), spw_list_flush() - ask the agent. */
 int spw_list_add(const struct spw_call *call, int argc, char **argv);
 int spw_list_import(const struct spw_call *call, int argc, char **argv);
 int spw_list_remove(const struct spw_call *call, int argc, char **argv);
+int spw_list_flush(const struct spw_call *call, int argc, char **argv);
 
 /* What the agent is asked for. */
 struct spw_list_request {
-	const char *verb; /* of the control socket */
-	const char *name; /* of the list */
-	u64 for_ns;	  /* 0: until it is removed */
-	const char *note; /* NULL: none */
-	bool force;
+	const char *verb;  /* of the control socket */
+	const char *name;  /* of the list */
+	double for_s;	   /* 0: until it is removed */
+	const char *note;  /* NULL: none */
+	const char *owner; /* NULL: by hand; of a removal: all */
+	bool force, extend, within;
 };
 
 /**
- * spw_list_send() - all prefixes in as many pieces as it takes, on one connection: all or nothing.
+ * spw_list_send() - all prefixes in as many pieces as it takes, on one connection: all or nothing. While no agent runs
+ * the request is queued for the next one (store/ban_spool.h), if there has been one.
  * @print: shows the answer
  * Returns enum spw_exit; what was wrong is said on stderr.
  */
 int spw_list_send(const struct spw_call *call, const struct spw_list_request *request, const struct spw_list *prefixes,
 		  int (*print)(const struct spw_call *call, const struct spw_list_request *request,
 			       const json_t *answer));
+
+/** spw_list_read_file() - prefixes out of a file; "-": standard input. @list freed by the caller; false: said on stderr. */
+bool spw_list_read_file(const char *path, struct spw_list *list);
 
 /** spw_list_read_words() - prefixes from the command line, @list freed by the caller; false: said on stderr. */
 bool spw_list_read_words(int argc, char **argv, struct spw_list *list);

@@ -1,32 +1,48 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Prefixes to the agent: what list add, remove and import have in common. */
+/* Prefixes to the agent, or into the spool: what list add, remove, flush and import have in common. */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "config/item.h"
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "net/control_client.h"
+#include "store/ban_spool.h"
 #include "list.h"
+#include "look.h"
 
 enum {
 	PIECE_PREFIXES = 1000, /* well within the bound of a request */
 	ANSWER_SECONDS = 30,
+	PAUSE_US = 20000,
 };
+
+#define AWAY_NS (15 * SPW_SECOND_NS) /* how long an agent may take to end or to start */
 
 static json_t *make_piece(const struct spw_list_request *request, const struct spw_list *prefixes, size_t begin,
 			  size_t end)
 {
 	json_t *array = json_array(),
-	       *piece = json_pack("{s:s,s:s,s:b,s:b,s:o}", "verb", request->verb, "list", request->name, "force",
-				  request->force, "more", end < prefixes->count, "prefixes", array);
+	       *piece = json_pack("{s:s,s:s,s:o}", "verb", request->verb, "list", request->name, "prefixes", array);
 	char text[SPW_PREFIX_TEXT];
 
 	for (size_t i = begin; i < end; i++)
 		json_array_append_new(array, json_string(spw_prefix_format(&prefixes->entries[i].prefix, text)));
-	if (request->for_ns)
-		json_object_set_new(piece, "for_s", json_real((double)request->for_ns / 1e9));
+	if (end < prefixes->count)
+		json_object_set_new(piece, "more", json_true());
+	if (request->force)
+		json_object_set_new(piece, "force", json_true());
+	if (request->extend)
+		json_object_set_new(piece, "extend", json_true());
+	if (request->within)
+		json_object_set_new(piece, "within", json_true());
+	if (request->for_s > 0)
+		json_object_set_new(piece, "for_s", json_real(request->for_s));
 	if (request->note)
 		json_object_set_new(piece, "note", json_string(request->note));
+	if (request->owner)
+		json_object_set_new(piece, "owner", json_string(request->owner));
 	return piece;
 }
 
@@ -53,6 +69,87 @@ static json_t *send_pieces(int fd, void *context, char *message)
 	return answer;
 }
 
+static bool is_nobody(int err)
+{
+	return err == -ENOENT || err == -ECONNREFUSED;
+}
+
+static bool is_busy(int err)
+{
+	return err == -ETIMEDOUT || err == -EBUSY;
+}
+
+/*
+ * Queue the request, for the next agent (@away) or for one that is too busy to answer.
+ * Returns 0, -EAGAIN: an agent listens again; another -errno and @message.
+ */
+static int put_into_spool(const char *run_dir, const struct pieces *pieces, bool away, char *message)
+{
+	_cleanup_fd_ int lock = spw_spool_lock(run_dir, message);
+	json_t *whole;
+	int err;
+
+	if (lock < 0)
+		return lock == -EAGAIN ? -EBUSY : lock;
+	if (away && spw_control_listens(run_dir))
+		return -EAGAIN;
+	whole = make_piece(pieces->request, pieces->prefixes, 0, pieces->prefixes->count);
+	err = spw_spool_put(run_dir, whole, message);
+	json_decref(whole);
+	return err == -EAGAIN ? -EIO : err;
+}
+
+/*
+ * The agent's answer, or one that says "queued"; NULL: @message. A request may be done twice, such as where an agent ends
+ * before it answers: that does no harm.
+ */
+static json_t *ask(const struct spw_config *config, struct pieces *pieces, char *message)
+{
+	const u64 deadline = spw_monotonic_ns() + AWAY_NS;
+	int err;
+
+	do {
+		json_t *answer = spw_control_talk(config->run_dir, send_pieces, pieces, &err, message);
+		const bool away = is_nobody(err);
+
+		if (!err || (away && !spw_spool_is_wanted(config->run_dir, config->state_dir)) ||
+		    !(away || is_busy(err) || err == -ECONNRESET))
+			return answer;
+		json_decref(answer);
+		if (err != -ECONNRESET)
+			err = put_into_spool(config->run_dir, pieces, away, message);
+		if (!err)
+			return json_pack("{s:b,s:s}", "ok", 1, "queued", away ? "no agent" : "busy agent");
+		if (err != -EAGAIN && err != -ECONNRESET)
+			return NULL;
+		usleep(PAUSE_US);
+	} while (spw_monotonic_ns() < deadline);
+	return NULL;
+}
+
+static void print_warnings(const json_t *answer)
+{
+	const char *text = json_string_value(json_object_get(answer, "warnings"));
+
+	while (text && *text) {
+		size_t length = strcspn(text, "\n");
+
+		fprintf(stderr, "warning: %.*s\n", (int)length, text);
+		text += length + (text[length] == '\n');
+	}
+}
+
+static int print_queued(const struct spw_call *call, const struct spw_list_request *request, const json_t *answer)
+{
+	if (call->json)
+		return spw_print_json(json_incref((json_t *)answer));
+	printf("%s: queued: %s\n", request->name,
+	       !strcmp(json_string_value(json_object_get(answer, "queued")), "no agent")
+		       ? "no agent runs; the next one does it when it starts"
+		       : "the agent is too busy to answer; it does it as soon as it can");
+	return SPW_EXIT_DONE;
+}
+
 int spw_list_send(const struct spw_call *call, const struct spw_list_request *request, const struct spw_list *prefixes,
 		  int (*print)(const struct spw_call *call, const struct spw_list_request *request,
 			       const json_t *answer))
@@ -61,15 +158,17 @@ int spw_list_send(const struct spw_call *call, const struct spw_list_request *re
 	struct spw_config config;
 	int status = spw_where(call, &config);
 	struct pieces pieces = {request, prefixes};
-	json_t *answer = status == SPW_EXIT_DONE ? spw_control_talk(config.run_dir, send_pieces, &pieces, message)
-						 : NULL;
+	json_t *answer = status == SPW_EXIT_DONE ? ask(&config, &pieces, message) : NULL;
 
 	spw_config_free(&config);
 	if (status != SPW_EXIT_DONE)
 		return status;
 	if (!answer)
 		return spw_fail("%s", message);
-	if (json_is_true(json_object_get(answer, "ok")))
+	print_warnings(answer);
+	if (json_object_get(answer, "queued"))
+		status = print_queued(call, request, answer);
+	else if (json_is_true(json_object_get(answer, "ok")))
 		status = print(call, request, answer);
 	else
 		status = spw_fail("%s", json_string_value(json_object_get(answer, "error")));

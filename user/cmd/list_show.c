@@ -6,6 +6,8 @@
 
 #include "kernel/ban_maps.h"
 #include "base/clock.h"
+#include "base/units.h"
+#include "store/ban_label.h"
 #include "view/view.h"
 #include "list.h"
 #include "look.h"
@@ -21,6 +23,7 @@ struct gathering {
 static int gather(void *context, const struct spw_ban_key *key, const struct spw_ban_value *value)
 {
 	struct gathering *gathering = context;
+	struct spw_ban_label label;
 	struct spw_ban_view *item;
 
 	if (value->list != gathering->list || value->until_ns <= gathering->now_ns)
@@ -40,20 +43,70 @@ static int gather(void *context, const struct spw_ban_key *key, const struct spw
 		.left_ns = value->until_ns == SPW_BAN_FOREVER ? SPW_BAN_FOREVER : value->until_ns - gathering->now_ns,
 		.counted = spw_ban_counted(gathering->maps, value),
 	};
-	memcpy(item->note, value->note, sizeof(item->note));
-	item->note[sizeof(item->note) - 1] = '\0';
+	spw_ban_unpack_label(value->note, &label);
+	memcpy(item->note, label.note, sizeof(item->note));
+	memcpy(item->owner, label.owner, sizeof(item->owner));
+	item->owners = label.owners;
 	return 0;
 }
 
-static int compare(const void *left_item, const void *right_item)
+static int compare_prefixes(const struct spw_prefix *left, const struct spw_prefix *right)
 {
-	const struct spw_prefix *left = &((const struct spw_ban_view *)left_item)->prefix;
-	const struct spw_prefix *right = &((const struct spw_ban_view *)right_item)->prefix;
 	int order = left->family - right->family;
 
 	if (!order)
 		order = spw_addr_compare(&left->addr, &right->addr);
 	return order ? order : left->len - right->len;
+}
+
+static int compare(const void *left, const void *right)
+{
+	return compare_prefixes(&((const struct spw_ban_view *)left)->prefix,
+				&((const struct spw_ban_view *)right)->prefix);
+}
+
+/* ---- pages ---- */
+
+struct page {
+	struct spw_prefix after; /* family 0: from the first one on */
+	u64 limit;		 /* 0: all */
+	size_t begin, count;
+	bool more;
+};
+
+/* Returns enum spw_exit. */
+static int read_page(const struct spw_call *call, const char *name, struct page *page)
+{
+	const char *limit = call->options[SPW_LIST_LIMIT], *after = call->options[SPW_LIST_AFTER];
+	const char *wrong = limit ? spw_units_count(limit, &page->limit) : NULL;
+
+	if ((limit || after) && !name)
+		return spw_usage(&spw_verb_list, "--limit and --after are for 'show NAME'");
+	if (wrong)
+		return spw_usage(&spw_verb_list, "--limit '%s': %s", limit, wrong);
+	if (after && spw_prefix_parse(after, strlen(after), &page->after) != SPW_PREFIX_OK)
+		return spw_usage(&spw_verb_list, "--after '%s': a prefix, such as the 'next' of the page before",
+				 after);
+	return SPW_EXIT_DONE;
+}
+
+static void turn_to(struct page *page, const struct gathering *gathering)
+{
+	while (page->after.family && page->begin < gathering->count &&
+	       compare_prefixes(&gathering->items[page->begin].prefix, &page->after) <= 0)
+		page->begin++;
+	page->count = gathering->count - page->begin;
+	page->more = page->limit && page->count > page->limit;
+	if (page->more)
+		page->count = page->limit;
+}
+
+/* What --after is to be for the next page; NULL: this is the last one. */
+static const char *next_page(const struct page *page, const struct gathering *gathering, char text[SPW_PREFIX_TEXT])
+{
+	if (!page->more)
+		return NULL;
+	return spw_prefix_format(&gathering->items[page->begin + page->count - 1].prefix, text);
 }
 
 static int read_entries(const struct spw_pins *pins, struct gathering *gathering)
@@ -99,19 +152,37 @@ static const struct spw_list_snapshot *find(const struct spw_snapshot *snapshot,
 	return NULL;
 }
 
-static int print_json(const struct spw_snapshot *snapshot, const char *name, const struct gathering *gathering)
+static int print_json(const struct spw_snapshot *snapshot, const char *name, const struct page *page,
+		      const struct gathering *gathering)
 {
-	json_t *lists = spw_view_lists_json(snapshot, name);
-	json_t *entries = name ? spw_view_bans_json(gathering->items, gathering->count) : NULL;
+	json_t *lists = spw_view_lists_json(snapshot, name), *list = json_array_get(lists, 0);
+	json_t *entries = name ? spw_view_bans_json(gathering->items + page->begin, page->count) : NULL;
+	char text[SPW_PREFIX_TEXT];
+	const char *next = next_page(page, gathering, text);
 
-	if (name && (!entries || json_object_set_new(json_array_get(lists, 0), "entries", entries))) {
+	if (name && (!entries || json_object_set_new(list, "entries", entries) ||
+		     json_object_set_new(list, "entries_total", json_integer((json_int_t)gathering->count)) ||
+		     json_object_set_new(list, "next", next ? json_string(next) : json_null()))) {
 		json_decref(lists);
 		lists = NULL;
 	}
 	return spw_print_json(lists);
 }
 
-static int show(const struct spw_call *call, const struct spw_snapshot *snapshot, const char *name)
+static void print_text(const struct spw_snapshot *snapshot, const char *name, const struct page *page,
+		       const struct gathering *gathering)
+{
+	char text[SPW_PREFIX_TEXT];
+	const char *next = next_page(page, gathering, text);
+
+	spw_view_lists(stdout, snapshot, name, (struct spw_style){spw_colour()});
+	if (name)
+		spw_view_bans(stdout, gathering->items + page->begin, page->count, gathering->count);
+	if (next)
+		printf("\nmore: --after %s\n", next);
+}
+
+static int show(const struct spw_call *call, const struct spw_snapshot *snapshot, const char *name, struct page *page)
 {
 	const struct spw_list_snapshot *list = name ? find(snapshot, name) : NULL;
 	struct gathering gathering = {0};
@@ -121,25 +192,30 @@ static int show(const struct spw_call *call, const struct spw_snapshot *snapshot
 		return spw_fail("no list '%s'; 'spillway list show' names those that are there", name);
 	if (list)
 		status = look_into_entries(call, list->id, &gathering);
-	if (status == SPW_EXIT_DONE && call->json) {
-		status = print_json(snapshot, name, &gathering);
-	} else if (status == SPW_EXIT_DONE) {
-		spw_view_lists(stdout, snapshot, name, (struct spw_style){spw_colour()});
-		if (list)
-			spw_view_bans(stdout, gathering.items, gathering.count);
-	}
+	turn_to(page, &gathering);
+	if (status == SPW_EXIT_DONE && call->json)
+		status = print_json(snapshot, name, page, &gathering);
+	else if (status == SPW_EXIT_DONE)
+		print_text(snapshot, name, page, &gathering);
 	free(gathering.items);
 	return status;
 }
 
-int spw_list_show(const struct spw_call *call, const char *name)
+int spw_list_show(const struct spw_call *call, int argc, char **argv)
 {
+	const char *name = argc > 1 ? argv[1] : NULL;
 	struct spw_snapshot snapshot;
-	int status = spw_look(call, &snapshot);
+	struct page page = {0};
+	int status;
 
+	if (argc > 2)
+		return spw_usage(&spw_verb_list, "unexpected '%s'", argv[2]);
+	status = read_page(call, name, &page);
+	if (status == SPW_EXIT_DONE)
+		status = spw_look(call, &snapshot);
 	if (status != SPW_EXIT_DONE)
 		return status;
-	status = show(call, &snapshot, name);
+	status = show(call, &snapshot, name, &page);
 	spw_snapshot_free(&snapshot);
 	return status;
 }

@@ -110,18 +110,17 @@ static struct spw_ban_value begin_value(const struct spw_ban_maps *maps, u32 cou
 }
 
 static void fill_value(struct spw_ban_value *value, const struct spw_ban *ban, const struct spw_ban_clock *clock,
-		       const char *note)
+		       const char label[SPW_BAN_NOTE_MAX])
 {
 	value->list = ban->list;
 	value->hole = ban->hole;
 	value->until_ns = ban->until_ns;
 	value->until_jiffies = spw_ban_jiffies(clock, ban->until_ns);
-	memset(value->note, 0, sizeof(value->note));
-	memcpy(value->note, note, strnlen(note, sizeof(value->note) - 1));
+	memcpy(value->note, label, sizeof(value->note));
 }
 
 int spw_ban_maps_write(const struct spw_ban_maps *maps, const struct spw_ban *ban, const struct spw_ban_clock *clock,
-		       const char *note, const struct spw_ban_count *carried)
+		       const char label[SPW_BAN_NOTE_MAX], const struct spw_ban_count *carried)
 {
 	struct spw_prefix prefix = spw_ban_prefix(ban);
 	struct spw_ban_key key = spw_ban_key(&prefix);
@@ -132,18 +131,30 @@ int spw_ban_maps_write(const struct spw_ban_maps *maps, const struct spw_ban *ba
 		value.packets_before -= carried ? carried->packets : 0;
 		value.bytes_before -= carried ? carried->bytes : 0;
 	}
-	fill_value(&value, ban, clock, note);
+	fill_value(&value, ban, clock, label);
 	return bpf_map_update_elem(maps->bans_fd, &key, &value, BPF_ANY) ? -errno : 0;
 }
 
+int spw_ban_maps_label(const struct spw_ban_maps *maps, const struct spw_ban *ban, char label[SPW_BAN_NOTE_MAX])
+{
+	struct spw_prefix prefix = spw_ban_prefix(ban);
+	struct spw_ban_key key = spw_ban_key(&prefix);
+	struct spw_ban_value value;
+	int err = read_value(maps, &key, &value);
+
+	if (!err)
+		memcpy(label, value.note, sizeof(value.note));
+	return err;
+}
+
 void spw_ban_batch_add(const struct spw_ban_maps *maps, struct spw_ban_batch *batch, const struct spw_ban *ban,
-		       const struct spw_ban_clock *clock, const char *note)
+		       const struct spw_ban_clock *clock, const char label[SPW_BAN_NOTE_MAX])
 {
 	struct spw_prefix prefix = spw_ban_prefix(ban);
 
 	batch->keys[batch->count] = spw_ban_key(&prefix);
 	batch->values[batch->count] = begin_value(maps, ban->counter);
-	fill_value(&batch->values[batch->count++], ban, clock, note);
+	fill_value(&batch->values[batch->count++], ban, clock, label);
 }
 
 int spw_ban_batch_write(const struct spw_ban_maps *maps, struct spw_ban_batch *batch)

@@ -6,6 +6,7 @@
 #ifndef SPW_KERNEL_BAN_MAPS_H
 #define SPW_KERNEL_BAN_MAPS_H
 
+#include "core/bans/ban_owners.h"
 #include "core/bans/ban_set.h"
 #include "pins.h"
 
@@ -28,12 +29,16 @@ int spw_ban_maps_seed(struct spw_ban_maps *maps);
 void spw_ban_maps_publish(struct spw_ban_maps *maps, const struct spw_ban_set *set);
 
 /**
- * spw_ban_maps_write() - add a ban, or change the end, list or note of one.
+ * spw_ban_maps_write() - add a ban, or change the end, list or label of one.
+ * @label: note and owner, packed (store/ban_label.h)
  * @carried: what a new one has counted before, such as in an earlier boot; NULL: nothing
  * A ban that is there already keeps its counts. Returns 0 or -errno (-ENOMEM, -E2BIG: the map is full).
  */
 int spw_ban_maps_write(const struct spw_ban_maps *maps, const struct spw_ban *ban, const struct spw_ban_clock *clock,
-		       const char *note, const struct spw_ban_count *carried);
+		       const char label[SPW_BAN_NOTE_MAX], const struct spw_ban_count *carried);
+
+/** spw_ban_maps_label() - the label of a ban. Returns 0 or -errno. */
+int spw_ban_maps_label(const struct spw_ban_maps *maps, const struct spw_ban *ban, char label[SPW_BAN_NOTE_MAX]);
 
 /** spw_ban_maps_read_total(), spw_ban_maps_write_total() - the totals of list @list. Returns 0 or -errno. */
 int spw_ban_maps_read_total(const struct spw_ban_maps *maps, u32 list, struct spw_ban_totals *total);
@@ -50,7 +55,7 @@ struct spw_ban_batch {
 
 /** spw_ban_batch_add() - a ban whose counter was just assigned; the batch must have room. */
 void spw_ban_batch_add(const struct spw_ban_maps *maps, struct spw_ban_batch *batch, const struct spw_ban *ban,
-		       const struct spw_ban_clock *clock, const char *note);
+		       const struct spw_ban_clock *clock, const char label[SPW_BAN_NOTE_MAX]);
 
 /** spw_ban_batch_write() - write and empty the batch. Returns 0, or -errno: some may have been written. */
 int spw_ban_batch_write(const struct spw_ban_maps *maps, struct spw_ban_batch *batch);

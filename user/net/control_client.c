@@ -69,19 +69,22 @@ static json_t *read_answer(int fd, int seconds, char *message)
 	return object;
 }
 
-/* Returns a descriptor owned by the caller, or -1 and @message. */
+/* Returns a descriptor owned by the caller, or -errno and @message; -ENOENT and -ECONNREFUSED: nobody listens. */
 static int connect_to(const char *run_dir, char *message)
 {
 	_cleanup_fd_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	struct sockaddr_un address;
+	int err;
 
 	if (fd < 0)
-		return spw_message(message, -1, "cannot make a socket: %s", strerror(errno));
-	if (spw_control_address(run_dir, &address, message))
-		return -1;
+		return spw_message(message, -errno, "cannot make a socket: %m");
+	err = spw_control_address(run_dir, &address, message);
+	if (err)
+		return err;
 	if (connect(fd, (void *)&address, sizeof(address))) {
-		say_no_agent(address.sun_path, errno, message);
-		return -1;
+		err = -errno;
+		say_no_agent(address.sun_path, -err, message);
+		return err;
 	}
 	return TAKE_FD(fd);
 }
@@ -114,6 +117,14 @@ json_t *spw_control_exchange(int fd, json_t *request, int seconds, char message[
 	return send_request(fd, request, message) ? NULL : read_answer(fd, seconds, message);
 }
 
+bool spw_control_listens(const char *run_dir)
+{
+	char unused[SPW_MESSAGE_MAX];
+	_cleanup_fd_ int fd = connect_to(run_dir, unused);
+
+	return fd >= 0 || !(fd == -ENOENT || fd == -ECONNREFUSED);
+}
+
 int spw_control_open(const char *run_dir, json_t *request, char message[SPW_MESSAGE_MAX])
 {
 	_cleanup_fd_ int fd = connect_to(run_dir, message);
@@ -132,7 +143,19 @@ static bool is_crowded(const json_t *answer)
 	return error && !strncmp(error, SPW_CONTROL_CROWDED, strlen(SPW_CONTROL_CROWDED));
 }
 
-json_t *spw_control_talk(const char *run_dir, spw_control_talker *talk, void *context, char message[SPW_MESSAGE_MAX])
+/* After an exchange without an answer. */
+static int why_no_answer(int fd)
+{
+	char byte;
+	ssize_t got = recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+
+	if (got < 0)
+		return errno == EAGAIN ? -ETIMEDOUT : -ECONNRESET;
+	return got ? -EIO : -ECONNRESET;
+}
+
+json_t *spw_control_talk(const char *run_dir, spw_control_talker *talk, void *context, int *err,
+			 char message[SPW_MESSAGE_MAX])
 {
 	u64 deadline = spw_monotonic_ns() + CROWDED_NS;
 	json_t *answer = NULL;
@@ -145,7 +168,8 @@ json_t *spw_control_talk(const char *run_dir, spw_control_talker *talk, void *co
 		json_decref(answer);
 		fd = connect_to(run_dir, message);
 		answer = fd < 0 ? NULL : talk(fd, context, message);
-	} while (is_crowded(answer) && spw_monotonic_ns() < deadline);
+		*err = is_crowded(answer) ? -EBUSY : answer ? 0 : fd < 0 ? fd : why_no_answer(fd);
+	} while (*err == -EBUSY && spw_monotonic_ns() < deadline);
 	return answer;
 }
 
@@ -164,7 +188,8 @@ static json_t *make_call(int fd, void *context, char *message)
 json_t *spw_control_call(const char *run_dir, json_t *request, int seconds, char message[SPW_MESSAGE_MAX])
 {
 	struct single_call call = {request, seconds};
-	json_t *answer = spw_control_talk(run_dir, make_call, &call, message);
+	int err;
+	json_t *answer = spw_control_talk(run_dir, make_call, &call, &err, message);
 
 	json_decref(request);
 	return answer;

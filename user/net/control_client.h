@@ -4,11 +4,15 @@
 #define SPW_NET_CONTROL_CLIENT_H
 
 #include <jansson.h>
+#include <stdbool.h>
 
 #include "base/error.h"
 
 /** spw_control_exchange() - one request (takes the reference) and its answer, as spw_control_call(), on a connection. */
 json_t *spw_control_exchange(int fd, json_t *request, int seconds, char message[SPW_MESSAGE_MAX]);
+
+/** spw_control_listens() - whether an agent takes connections. */
+bool spw_control_listens(const char *run_dir);
 
 /**
  * spw_control_open() - connect and send @request (takes the reference), without waiting for the answer.
@@ -22,9 +26,12 @@ typedef json_t *spw_control_talker(int fd, void *context, char *message);
 /**
  * spw_control_talk() - connect, and return what @talk does. While too many are connected it tries again, for 3 s: @talk
  * then begins anew.
+ * @err: 0; -EBUSY: still too many, and the answer says so; where NULL is returned -ENOENT or -ECONNREFUSED if nobody
+ * listens, -ECONNRESET if the agent closed the connection, -ETIMEDOUT if it did not answer in time, or another -errno
  * Returns NULL and @message also if there is no agent, or no permission.
  */
-json_t *spw_control_talk(const char *run_dir, spw_control_talker *talk, void *context, char message[SPW_MESSAGE_MAX]);
+json_t *spw_control_talk(const char *run_dir, spw_control_talker *talk, void *context, int *err,
+			 char message[SPW_MESSAGE_MAX]);
 
 /**
  * spw_control_call() - send @request (takes the reference) and wait for the answer, on a connection by spw_control_talk().

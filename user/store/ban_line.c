@@ -4,9 +4,13 @@
 #include <jansson.h>
 #include <string.h>
 
+#include "ban_label.h"
 #include "base/text.h"
 
-enum { VERSION = 1 };
+enum {
+	VERSION = 2,
+	NO_OWNERS = 1, /* the version before */
+};
 
 /* ---- reading ---- */
 
@@ -51,6 +55,15 @@ static bool get_end(const json_t *object, const struct spw_ban_moment *moment, u
 	return true;
 }
 
+/* Behind the note. */
+static bool get_owner(const json_t *object, struct spw_ban_line *line)
+{
+	if (json_object_get(object, "owner"))
+		return get_text(object, "owner", line->owner, sizeof(line->owner)) && *line->owner;
+	spw_ban_guess_owner(line->note, line->owner);
+	return true;
+}
+
 bool spw_ban_read_line(const char *text, size_t length, const struct spw_ban_moment *moment, struct spw_ban_line *line)
 {
 	json_t *object = json_loadb(text, length, JSON_REJECT_DUPLICATES, NULL);
@@ -58,9 +71,10 @@ bool spw_ban_read_line(const char *text, size_t length, const struct spw_ban_mom
 	bool right = get_text(object, "list", line->list, sizeof(line->list)) && *line->list &&
 		     get_text(object, "prefix", prefix, sizeof(prefix)) &&
 		     spw_prefix_parse(prefix, strlen(prefix), &line->prefix) == SPW_PREFIX_OK &&
-		     get_text(object, "note", line->note, sizeof(line->note)) &&
+		     get_text(object, "note", line->note, sizeof(line->note)) && get_owner(object, line) &&
 		     get_end(object, moment, &line->until_ns);
 
+	line->shared = json_is_true(json_object_get(object, "shared"));
 	line->counted = (struct spw_ban_count){get_count(object, "packets"), get_count(object, "bytes")};
 	json_decref(object);
 	return right;
@@ -71,10 +85,11 @@ const char *spw_ban_read_head(const char *text, size_t length, const char *boot_
 	json_t *object = json_loadb(text, length, JSON_REJECT_DUPLICATES, NULL);
 	const char *kind = json_string_value(json_object_get(object, "spillway"));
 	const char *saved_by = json_string_value(json_object_get(object, "boot_id")), *wrong = NULL;
+	json_int_t version = json_integer_value(json_object_get(object, "version"));
 
 	if (!kind || strcmp(kind, "entries") || !saved_by)
 		wrong = "it does not begin as a file of entries";
-	else if (json_integer_value(json_object_get(object, "version")) != VERSION)
+	else if (version != VERSION && version != NO_OWNERS)
 		wrong = "it is of another version";
 	else
 		moment->same_boot = *boot_id && !strcmp(saved_by, boot_id);
@@ -85,7 +100,7 @@ const char *spw_ban_read_head(const char *text, size_t length, const char *boot_
 
 /* ---- writing ---- */
 
-/* Names and notes have no control characters, so only these two need a backslash. */
+/* Names, owners and notes have no control characters, so only these two need a backslash. */
 static void put_quoted(FILE *out, const char *text)
 {
 	putc_unlocked('"', out);
@@ -107,7 +122,7 @@ void spw_ban_write_line(FILE *out, const struct spw_ban_line *line, const struct
 {
 	char text[SPW_PREFIX_TEXT];
 
-	fputs("{\"list\":", out);
+	fputs(line->shared ? SPW_BAN_SHARED "\"list\":" : "{\"list\":", out);
 	put_quoted(out, line->list);
 	fprintf(out, ",\"prefix\":\"%s\"", spw_prefix_format(&line->prefix, text));
 	if (line->until_ns == SPW_BAN_FOREVER)
@@ -116,6 +131,8 @@ void spw_ban_write_line(FILE *out, const struct spw_ban_line *line, const struct
 		fprintf(out, ",\"until_ns\":%llu,\"until\":%.3f,\"note\":", (unsigned long long)line->until_ns,
 			moment->now + ((double)line->until_ns - (double)moment->now_ns) / 1e9);
 	put_quoted(out, line->note);
+	fputs(",\"owner\":", out);
+	put_quoted(out, line->owner);
 	fprintf(out, ",\"packets\":%llu,\"bytes\":%llu}\n", (unsigned long long)line->counted.packets,
 		(unsigned long long)line->counted.bytes);
 }

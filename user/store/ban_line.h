@@ -13,9 +13,14 @@ struct spw_ban_line {
 	char list[SPW_NAME_MAX];
 	struct spw_prefix prefix;
 	u64 until_ns; /* CLOCK_MONOTONIC of this boot; SPW_BAN_FOREVER */
+	char owner[SPW_BAN_OWNER_MAX];
 	char note[SPW_BAN_NOTE_MAX];
+	bool shared; /* one more owner of a ban whose own line is another */
 	struct spw_ban_count counted;
 };
+
+/* How a line of one more owner begins, so that others can be passed over without reading them. */
+#define SPW_BAN_SHARED "{\"shared\":true,"
 
 /* When the file was saved, and when it is read. */
 struct spw_ban_moment {

@@ -9,22 +9,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/cleanup.h"
+#include "ban_label.h"
 #include "ban_line.h"
+#include "base/cleanup.h"
 #include "base/clock.h"
 #include "saver.h"
 #include "state_file.h"
-
-enum { BOOT_ID_BYTES = 40 };
-
-static void read_boot_id(char id[BOOT_ID_BYTES])
-{
-	_cleanup_file_ FILE *file = fopen("/proc/sys/kernel/random/boot_id", "re");
-
-	if (!file || !fgets(id, BOOT_ID_BYTES, file))
-		*id = '\0';
-	id[strcspn(id, "\n")] = '\0';
-}
 
 static double wall_seconds(void)
 {
@@ -44,6 +34,7 @@ struct reading {
 	void *context;
 	struct spw_ban_moment moment;
 	u32 expired, lines, bad, first_bad;
+	bool shared_only;
 };
 
 static void read_line(struct reading *reading, const char *text, size_t length)
@@ -51,7 +42,7 @@ static void read_line(struct reading *reading, const char *text, size_t length)
 	struct spw_ban_line line;
 
 	reading->lines++;
-	if (!length)
+	if (!length || (reading->shared_only && strncmp(text, SPW_BAN_SHARED, strlen(SPW_BAN_SHARED))))
 		return;
 	if (!spw_ban_read_line(text, length, &reading->moment, &line)) {
 		if (!reading->bad++)
@@ -59,18 +50,18 @@ static void read_line(struct reading *reading, const char *text, size_t length)
 		return;
 	}
 	if (line.until_ns <= reading->moment.now_ns)
-		reading->expired++;
+		reading->expired += !line.shared;
 	else
 		reading->visit(reading->context, &line);
 }
 
 static const char *read_lines(struct reading *reading, FILE *file)
 {
-	char text[SPW_BANS_LINE_BYTES], boot_id[BOOT_ID_BYTES];
+	char text[SPW_BANS_LINE_BYTES], boot_id[SPW_BOOT_ID_BYTES];
 	const char *wrong = NULL;
 	bool whole = true;
 
-	read_boot_id(boot_id);
+	spw_boot_id(boot_id);
 	while (!wrong && fgets(text, sizeof(text), file)) {
 		size_t length = strcspn(text, "\n");
 		bool continued = !whole;
@@ -86,11 +77,13 @@ static const char *read_lines(struct reading *reading, FILE *file)
 	return !reading->lines ? "it is empty" : wrong;
 }
 
-int spw_bans_load(const char *state_dir, spw_ban_line_visit *visit, void *context, u32 *expired,
+int spw_bans_load(const char *state_dir, bool shared_only, spw_ban_line_visit *visit, void *context, u32 *expired,
 		  char message[SPW_MESSAGE_MAX])
 {
-	struct reading reading = {
-		.visit = visit, .context = context, .moment = {.now = wall_seconds(), .now_ns = spw_monotonic_ns()}};
+	struct reading reading = {.visit = visit,
+				  .context = context,
+				  .moment = {.now = wall_seconds(), .now_ns = spw_monotonic_ns()},
+				  .shared_only = shared_only};
 	_cleanup_file_ FILE *file = NULL;
 	char path[SPW_STATE_PATH_BYTES];
 	struct stat status;
@@ -130,6 +123,7 @@ struct writing {
 	FILE *out;
 	const struct spw_ban_maps *maps;
 	const char (*names)[SPW_NAME_MAX]; /* by list identity */
+	const struct spw_shared_bans *shared;
 	struct spw_ban_moment moment;
 };
 
@@ -140,25 +134,47 @@ static int write_entry(void *context, const struct spw_ban_key *key, const struc
 		.prefix = {{key->source_hi, key->source_lo}, (u8)key->family, (u8)key->length},
 		.until_ns = value->until_ns,
 	};
+	struct spw_ban_label label;
 
 	if (!value->list || value->list >= SPW_LISTS_MAX || value->until_ns <= writing->moment.now_ns)
 		return 0;
 	memcpy(line.list, writing->names[value->list], sizeof(line.list) - 1);
-	memcpy(line.note, value->note, sizeof(line.note) - 1);
+	spw_ban_unpack_label(value->note, &label);
+	memcpy(line.note, label.note, sizeof(line.note));
+	memcpy(line.owner, label.owner, sizeof(line.owner));
 	line.counted = spw_ban_counted(writing->maps, value);
 	spw_ban_write_line(writing->out, &line, &writing->moment);
 	return ferror(writing->out) ? -EIO : 0;
 }
 
+static void write_shared(const struct writing *writing)
+{
+	for (size_t i = 0; i < writing->shared->count; i++) {
+		const struct spw_shared_ban *shared = &writing->shared->items[i];
+		struct spw_ban_line line = {.prefix = shared->prefix, .until_ns = shared->until_ns, .shared = true};
+
+		if (shared->until_ns <= writing->moment.now_ns)
+			continue;
+		memcpy(line.list, writing->names[shared->list], sizeof(line.list) - 1);
+		memcpy(line.owner, shared->owner, sizeof(line.owner));
+		memcpy(line.note, shared->note, sizeof(line.note));
+		spw_ban_write_line(writing->out, &line, &writing->moment);
+	}
+}
+
 static int write_all(FILE *out, void *context)
 {
 	struct writing *writing = context;
-	char boot_id[BOOT_ID_BYTES];
+	char boot_id[SPW_BOOT_ID_BYTES];
+	int err;
 
 	writing->out = out;
-	read_boot_id(boot_id);
+	spw_boot_id(boot_id);
 	spw_ban_write_head(out, boot_id, writing->moment.saved);
-	return spw_ban_maps_read(writing->maps, write_entry, writing);
+	err = spw_ban_maps_read(writing->maps, write_entry, writing);
+	if (!err)
+		write_shared(writing);
+	return err;
 }
 
 static void copy_names(const struct spw_registry *registry, char names[SPW_LISTS_MAX][SPW_NAME_MAX])
@@ -168,12 +184,13 @@ static void copy_names(const struct spw_registry *registry, char names[SPW_LISTS
 }
 
 static int save(const char *state_dir, const struct spw_ban_maps *maps, const char (*names)[SPW_NAME_MAX],
-		char *message)
+		const struct spw_shared_bans *shared, char *message)
 {
 	const double now = wall_seconds();
 	struct writing writing = {
 		.maps = maps,
 		.names = names,
+		.shared = shared,
 		.moment = {.same_boot = true, .saved = now, .now = now, .now_ns = spw_monotonic_ns()}};
 	int err = spw_state_replace(state_dir, SPW_BANS_FILE, write_all, &writing);
 
@@ -186,7 +203,7 @@ static int save(const char *state_dir, const struct spw_ban_maps *maps, const ch
 }
 
 int spw_bans_save(const char *state_dir, const struct spw_ban_maps *maps, const struct spw_registry *registry,
-		  char message[SPW_MESSAGE_MAX])
+		  const struct spw_shared_bans *shared, char message[SPW_MESSAGE_MAX])
 {
 	_cleanup_free_ char(*names)[SPW_NAME_MAX] = calloc(SPW_LISTS_MAX, sizeof(*names));
 
@@ -195,7 +212,7 @@ int spw_bans_save(const char *state_dir, const struct spw_ban_maps *maps, const 
 		return -ENOMEM;
 	}
 	copy_names(registry, names);
-	return save(state_dir, maps, names, message);
+	return save(state_dir, maps, names, shared, message);
 }
 
 /* ---- beside the loop ---- */
@@ -204,6 +221,8 @@ struct job {
 	char state_dir[SPW_STATE_PATH_BYTES];
 	const struct spw_ban_maps *maps;
 	char names[SPW_LISTS_MAX][SPW_NAME_MAX];
+	size_t shared_count;
+	struct spw_shared_ban shared[];
 };
 
 static struct spw_saver saver;
@@ -211,17 +230,23 @@ static struct spw_saver saver;
 static int save_job(const void *context, char message[SPW_MESSAGE_MAX])
 {
 	const struct job *job = context;
+	struct spw_shared_bans shared = {(struct spw_shared_ban *)job->shared, job->shared_count};
 
-	return save(job->state_dir, job->maps, job->names, message);
+	return save(job->state_dir, job->maps, job->names, &shared, message);
 }
 
-int spw_bans_save_soon(const char *state_dir, const struct spw_ban_maps *maps, const struct spw_registry *registry)
+int spw_bans_save_soon(const char *state_dir, const struct spw_ban_maps *maps, const struct spw_registry *registry,
+		       const struct spw_shared_bans *shared)
 {
-	struct job *job = malloc(sizeof(*job));
+	const size_t shared_bytes = shared->count * sizeof(*shared->items);
+	struct job *job = malloc(sizeof(*job) + shared_bytes);
 
 	if (job) {
 		snprintf(job->state_dir, sizeof(job->state_dir), "%s", state_dir);
 		job->maps = maps;
+		job->shared_count = shared->count;
+		if (shared->count)
+			memcpy(job->shared, shared->items, shared_bytes);
 		copy_names(registry, job->names);
 	}
 	return spw_saver_start(&saver, save_job, job);

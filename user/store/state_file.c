@@ -2,7 +2,10 @@
 #include "state_file.h"
 
 #include <errno.h>
+#include <string.h>
 #include <sys/stat.h>
+
+#include "base/cleanup.h"
 
 void spw_state_path(char path[SPW_STATE_PATH_BYTES], const char *state_dir, const char *name, const char *suffix)
 {
@@ -31,4 +34,13 @@ int spw_state_replace(const char *state_dir, const char *name, spw_writer *write
 	if (!lstat(path, &status) && S_ISLNK(status.st_mode))
 		return -ELOOP;
 	return spw_replace_file(path, 0600, true, write, context);
+}
+
+void spw_boot_id(char id[SPW_BOOT_ID_BYTES])
+{
+	_cleanup_file_ FILE *file = fopen("/proc/sys/kernel/random/boot_id", "re");
+
+	if (!file || !fgets(id, SPW_BOOT_ID_BYTES, file))
+		*id = '\0';
+	id[strcspn(id, "\n")] = '\0';
 }

@@ -19,4 +19,9 @@ bool spw_state_put_aside(const char *state_dir, const char *name);
  */
 int spw_state_replace(const char *state_dir, const char *name, spw_writer *write, void *context);
 
+#define SPW_BOOT_ID_BYTES 40
+
+/** spw_boot_id() - of this boot of the kernel; empty: not known. */
+void spw_boot_id(char id[SPW_BOOT_ID_BYTES]);
+
 #endif

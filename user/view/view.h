@@ -32,10 +32,12 @@ struct spw_ban_view {
 	u64 left_ns; /* SPW_BAN_FOREVER: until it is removed */
 	struct spw_ban_count counted;
 	char note[SPW_BAN_NOTE_MAX];
+	char owner[SPW_BAN_OWNER_MAX]; /* of the latest end */
+	u32 owners;		       /* how many want it */
 };
 
-/** Entries of one list, behind it: as text, and as the array that becomes "entries" of its JSON. */
-void spw_view_bans(FILE *out, const struct spw_ban_view *entries, size_t count);
+/** Entries of one list, of @total, behind it: as text, and as the array that becomes "entries" of its JSON. */
+void spw_view_bans(FILE *out, const struct spw_ban_view *entries, size_t count, size_t total);
 json_t *spw_view_bans_json(const struct spw_ban_view *entries, size_t count);
 
 /** /metrics: Prometheus text format 0.0.4. */

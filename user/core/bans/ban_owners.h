@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Who wants a ban. A ban holds as long as any of its owners wants it; each has an end and a note of his own. Most bans
+ * have one owner, whose end and number stand in struct spw_ban itself. Where there are several, all of them are in a pool
+ * of claims, and the ban shows the one with the latest end. Pure; agent/ban_table.c writes what comes out.
+ */
+#ifndef SPW_CORE_BAN_OWNERS_H
+#define SPW_CORE_BAN_OWNERS_H
+
+#include "ban_set.h"
+
+enum {
+	SPW_BAN_OWNERS_MAX = 1024,
+	SPW_BAN_HAND = 1, /* number of the owner "hand": where a request names none */
+};
+
+/* What one owner of several wants. */
+struct spw_ban_claim {
+	u64 until_ns; /* CLOCK_MONOTONIC; SPW_BAN_FOREVER */
+	u32 next;     /* index + 1; 0: the last one */
+	u16 owner;    /* 0: free */
+	char note[SPW_BAN_NOTE_MAX];
+};
+
+struct spw_ban_owners {
+	char (*names)[SPW_BAN_OWNER_MAX]; /* owned; by number - 1; empty: free */
+	u32 names_count, names_capacity;
+	struct spw_ban_claim *claims; /* owned */
+	u32 claims_count;	      /* in use */
+	u32 claims_capacity;
+	u32 claims_free; /* the first free one, index + 1 */
+};
+
+/** spw_ban_owners_init() - with "hand" alone. Returns 0 or -ENOMEM. */
+int spw_ban_owners_init(struct spw_ban_owners *owners);
+void spw_ban_owners_free(struct spw_ban_owners *owners);
+
+/** spw_ban_owner_find() - the number of an owner; 0: no such owner. */
+u16 spw_ban_owner_find(const struct spw_ban_owners *owners, const char *name);
+
+/**
+ * spw_ban_owner_take() - the same, made if need be. If all numbers are taken, those that no ban of @set has are free
+ * again, so a number is only valid as long as a ban has it or until the next call.
+ * Returns 0 if there is no number or no memory left.
+ */
+u16 spw_ban_owner_take(struct spw_ban_owners *owners, const struct spw_ban_set *set, const char *name);
+
+/** spw_ban_owner_name() - "" for a number that nobody has. */
+const char *spw_ban_owner_name(const struct spw_ban_owners *owners, u16 owner);
+
+/** spw_ban_needs_note() - whether a claim of @owner makes it two owners, so that the note of the first is needed. */
+bool spw_ban_needs_note(const struct spw_ban *ban, u16 owner);
+
+/* What an owner asks for. */
+struct spw_ban_wish {
+	u64 until_ns;
+	const char *note;
+	u16 owner;
+	bool extend; /* no earlier end than this owner has already */
+};
+
+/**
+ * spw_ban_claim() - let an owner have a ban, or change what he wants. Sets owner and end of @ban.
+ * @first_note: of the only owner, where spw_ban_needs_note() says so
+ * Returns 0, or -ENOMEM: nothing was changed.
+ */
+int spw_ban_claim(struct spw_ban_owners *owners, struct spw_ban *ban, const struct spw_ban_wish *wish,
+		  const char *first_note);
+
+/** spw_ban_note() - of the owner that @ban shows; NULL: it has one owner, whose note is in the map alone. */
+const char *spw_ban_note(const struct spw_ban_owners *owners, const struct spw_ban *ban);
+
+enum spw_ban_lifted {
+	SPW_BAN_NOT_HIS, /* nothing was changed */
+	SPW_BAN_KEPT,	 /* others want it; owner, end and @note are those of the latest end */
+	SPW_BAN_GONE,	 /* nobody wants it any more; to be removed by the caller */
+};
+
+/** spw_ban_lift() - @owner does not want @ban any more. Claims that ended by @now_ns count for nothing. */
+enum spw_ban_lifted spw_ban_lift(struct spw_ban_owners *owners, struct spw_ban *ban, u16 owner, u64 now_ns,
+				 char note[SPW_BAN_NOTE_MAX]);
+
+/** spw_ban_prune() - forget claims that ended by @now_ns, but not the one with the latest end. True: there were some. */
+bool spw_ban_prune(struct spw_ban_owners *owners, struct spw_ban *ban, u64 now_ns);
+
+/** spw_ban_forget_claims() - of a ban that is removed, or gets a new list. */
+void spw_ban_forget_claims(struct spw_ban_owners *owners, struct spw_ban *ban);
+
+/** spw_ban_owners_count() - how many want it. */
+u32 spw_ban_owners_count(const struct spw_ban_owners *owners, const struct spw_ban *ban);
+
+#endif
