@@ -112,7 +112,8 @@ def what_is_refused(tap, world):
     tap.equal(agent.cli("list", "add", "extra", "0.0.0.0/0").stdout, "extra: 1 added\n",
               "a class that is never cut takes everything")
     for words, status in ((["nosuch", "198.18.3.1"], 1), (["banned"], 2), (["banned", "198.18.3.1", "--for", "soon"], 2),
-                          (["banned", "198.18.3.1", "--note", "x" * 64], 1),
+                          (["banned", "198.18.3.1", "--owner", "two\nlines"], 1), (["banned", "198.18.3.1", "--owner", ""], 2),
+                          (["banned", "198.18.3.1", "--within"], 2),
                           (["banned", "198.18.3.1", "--note", "two\nlines"], 1)):
         done = agent.cli("list", "add", *words, check=False)
         tap.ok(done.returncode == status and done.stderr, f"list add {' '.join(words)[:60]!r} is refused", done.stderr)
@@ -133,10 +134,14 @@ def what_is_refused(tap, world):
                   {"verb": "list-add", "list": "banned", "prefixes": [7]},
                   {"verb": "list-add", "list": "banned", "prefixes": "198.18.8.1"},
                   {"verb": "list-add", "list": "banned", "prefixes": ["198.18.8.1"], "for_s": -1},
-                  {"verb": "list-add", "list": "banned", "prefixes": ["198.18.8.1"], "for_s": 1e300},
+                  {"verb": "list-add", "list": "banned", "prefixes": ["198.18.8.1"], "for_s": "1h"},
+                  {"verb": "list-add", "list": "banned", "prefixes": ["198.18.8.1"], "owner": ""},
+                  {"verb": "list-add", "list": "banned", "prefixes": ["198.18.8.1"], "extend": "yes"},
+                  {"verb": "list-remove", "list": "banned", "prefixes": [], "within": True},
+                  {"verb": "list-flush", "list": "nosuch"},
                   {"verb": "list-add", "prefixes": []}, {"verb": "list-remove", "list": "banned", "prefixes": None},
                   {"verb": "ping"})
-    tap.equal([answer["ok"] for answer in answers], [True] + [False] * 7 + [True], "bad requests are told so, one by one")
+    tap.equal([answer["ok"] for answer in answers], [True] + [False] * 11 + [True], "bad requests are told so, one by one")
     tap.ok("198.18.8.1/32" not in entries(agent), "a bad piece takes those before it with it")
 
 
@@ -300,8 +305,9 @@ def control(tap, world):
     answers = ask(agent, {"verb": "list-add", "list": "banned", "prefixes": ["198.18.3.1", "2001:db8:3::/48"], "for_s": 60},
                   {"verb": "list-add", "list": "extra", "prefixes": ["198.18.3.1"]},
                   {"verb": "list-remove", "list": "banned", "prefixes": ["198.18.3.1", "2001:db8:3::/48"]}, {"verb": "ping"})
-    tap.equal(answers[:3], [{"ok": True, "added": 2, "changed": 0, "moved": 0}, {"ok": True, "added": 0, "changed": 0,
-              "moved": 1}, {"ok": True, "removed": 1, "absent": 1}], "one connection, one answer a request")
+    tap.equal(answers[:3], [{"ok": True, "added": 2, "changed": 0, "moved": 0, "held": 0},
+                             {"ok": True, "added": 0, "changed": 0, "moved": 1, "held": 0},
+                             {"ok": True, "removed": 1, "absent": 1, "kept": 0}], "one connection, one answer a request")
     tap.ok(answers[3]["ok"], "and it goes on")
     done = agent.namespace.run("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", agent.program, "-c",
                                agent.config, "list", "add", "banned", "198.18.3.1", check=False)

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""The real fail2ban with the action that comes with spillway: bans and unbans become entries."""
+"""The real fail2ban with the action that comes with spillway: what jails ban is banned, as long as any of them does."""
 import json
 import shutil
 import time
@@ -15,13 +15,16 @@ classes:
 """
 
 
+IP, PREFIX = "198.18.3.7", "198.18.3.7/32"
+
+
 class Fail2ban:
     """A fail2ban of this test's own: configuration, socket, pid file and log in its folder, no database."""
 
-    def __init__(self, world, agent, bantime):
+    def __init__(self, world, agent, bantime, **jails):
+        """@jails: name -> (bantime, further lines); without any: one, shop."""
         self.folder = world.folder / "fail2ban"
-        self.log = world.folder / "shop.log"
-        self.log.write_text("")
+        self.logs = {}
         for name in ("action.d", "filter.d"):
             (self.folder / name).mkdir(parents=True)
         shutil.copy(ROOT / "packaging/fail2ban/spillway.conf", self.folder / "action.d")
@@ -30,13 +33,18 @@ class Fail2ban:
             f"[Definition]\nloglevel = INFO\nlogtarget = {self.folder}/log\nsyslogsocket = auto\nallowipv6 = auto\n"
             f"socket = {self.folder}/socket\npidfile = {self.folder}/pid\ndbfile = None\ndbpurgeage = 1d\n"
             "[Thread]\nstacksize = 0\n")
-        (self.folder / "jail.conf").write_text(
-            f"[shop]\nenabled = true\nfilter = shop\nlogpath = {self.log}\nbackend = polling\nmaxretry = 2\n"
-            f"findtime = 600\nbantime = {bantime}\nignoreself = false\nusedns = no\n"
-            f'action = spillway[list=banned, name=shop, bantime={bantime}, spillway="{SPILLWAY} -c {agent.config}"]\n')
+        text = ""
+        for name, (seconds, more) in (jails or {"shop": (bantime, "")}).items():
+            self.logs[name] = world.folder / f"{name}.log"
+            self.logs[name].write_text("")
+            text += (f"[{name}]\nenabled = true\nfilter = shop\nlogpath = {self.logs[name]}\nbackend = polling\n"
+                     f"maxretry = 2\nfindtime = 600\nbantime = {seconds}\nignoreself = false\nusedns = no\n{more}"
+                     f'action = spillway[list=banned, name={name}, spillway="{SPILLWAY} -c {agent.config}"]\n')
+        (self.folder / "jail.conf").write_text(text)
         self.words = ["-c", self.folder, "-s", self.folder / "socket", "-p", self.folder / "pid"]
         self.server = world.start("fail2ban-server", *self.words, "-xf", "start", name="fail2ban")
-        wait_for(lambda: self.client("status", "shop", check=False).returncode == 0 or not self.server.alive(), 20,
+        jail = next(iter(self.logs))
+        wait_for(lambda: self.client("status", jail, check=False).returncode == 0 or not self.server.alive(), 20,
                  "fail2ban watches")
         if not self.server.alive():
             raise RuntimeError(self.server.log())
@@ -44,20 +52,30 @@ class Fail2ban:
     def client(self, *words, **options):
         return run("fail2ban-client", *self.words, *words, **options)
 
-    def fail(self, address):
-        with self.log.open("a") as log:
+    def fail(self, address, jail="shop"):
+        with self.logs[jail].open("a") as log:
             log.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} refused {address}\n" * 2)
 
+    def banned(self, jail):
+        return self.client("get", jail, "banip").stdout.split()
 
-def bans_become_entries(tap, world):
-    shop = world.shop()
-    agent = world.agent(shop, BODY)
+    def errors(self):
+        return [line for line in (self.folder / "log").read_text().splitlines() if "ERROR" in line]
+
+
+def build(world):
+    agent = world.agent(world.shop(), BODY)
     agent.start()
 
     def entries():
         shown = json.loads(agent.cli("-j", "list", "show", "banned").stdout)[0]["entries"]
         return {entry["prefix"]: entry for entry in shown}
 
+    return agent, entries
+
+
+def bans_become_entries(tap, world):
+    agent, entries = build(world)
     fail2ban = Fail2ban(world, agent, 600)
     fail2ban.fail("198.18.3.7")
     fail2ban.fail("2001:db8:3::7")
@@ -76,9 +94,7 @@ def bans_become_entries(tap, world):
 
 
 def for_ever(tap, world):
-    shop = world.shop()
-    agent = world.agent(shop, BODY)
-    agent.start()
+    agent, _ = build(world)
     fail2ban = Fail2ban(world, agent, -1)
     fail2ban.client("set", "shop", "banip", "198.18.3.9")
     shown = wait_for(lambda: json.loads(agent.cli("-j", "list", "show", "banned").stdout)[0]["entries"], 10, "banned")
@@ -87,5 +103,72 @@ def for_ever(tap, world):
     fail2ban.server.stop()
 
 
+def two_jails(tap, world):
+    """An address is banned while any jail bans it; stopping a jail lifts its own bans."""
+    agent, entries = build(world)
+    fail2ban = Fail2ban(world, agent, 0, long=(600, ""), short=(5, ""))
+    fail2ban.fail(IP, "long")
+    wait_for(entries, 20, "banned")
+    fail2ban.fail(IP, "short")
+    wait_for(lambda: entries()[PREFIX]["owners"] == 2, 20, "by both jails")
+    tap.ok(entries()[PREFIX]["left_s"] > 500, "a second, shorter jail does not shorten the ban", entries())
+    wait_for(lambda: not fail2ban.banned("short") and entries()[PREFIX]["owners"] == 1, 30, "the short one is over")
+    tap.ok(entries()[PREFIX]["left_s"] > 500 and entries()[PREFIX]["owner"] == "fail2ban:long",
+           "when it is over the long one holds", entries())
+    agent.cli("list", "add", "banned", "198.18.3.99", "--owner", "crowdsec")
+    fail2ban.fail("198.18.3.8", "long")
+    wait_for(lambda: len(entries()) == 3, 20, "one more")
+    fail2ban.client("unban", "--all")
+    tap.becomes(lambda: list(entries()) == ["198.18.3.99/32"], 10, "unban --all lifts all of fail2ban's, and no other's")
+    tap.equal(fail2ban.errors(), [], "without an error")
+    fail2ban.server.stop()
+
+
+def increment(tap, world):
+    """A ban that fail2ban makes longer after it began lasts as long as fail2ban says."""
+    agent, entries = build(world)
+    fail2ban = Fail2ban(world, agent, 0, shop=(4, "bantime.increment = true\nbantime.factor = 20\n"))
+    fail2ban.fail(IP)
+    wait_for(entries, 20, "banned")
+    wait_for(lambda: not fail2ban.banned("shop") and not entries(), 30, "over")
+    fail2ban.fail(IP)
+    wait_for(entries, 20, "banned again")
+    tap.becomes(lambda: entries() and entries()[PREFIX]["left_s"] > 60, 20, "the ban is prolonged")
+    tap.equal(fail2ban.banned("shop"), [IP], "as fail2ban says")
+    fail2ban.server.stop()
+
+
+def while_it_restarts(tap, world):
+    """Bans and unbans while no agent runs are in force when the next one is ready."""
+    agent, entries = build(world)
+    fail2ban = Fail2ban(world, agent, 600)
+    fail2ban.fail("198.18.3.8")
+    wait_for(entries, 20, "banned")
+    agent.stop()
+    fail2ban.fail(IP)
+    wait_for(lambda: IP in fail2ban.banned("shop"), 20, "fail2ban believes that it has banned")
+    fail2ban.client("set", "shop", "unbanip", "198.18.3.8")
+    wait_for(lambda: len(list((agent.run_dir / "spool").glob("*.json"))) == 2, 10, "both are queued")
+    agent.start()
+    tap.equal(list(entries()), [PREFIX], "both are done when the agent is ready")
+    tap.equal(fail2ban.errors(), [], "and fail2ban saw no error")
+    fail2ban.server.stop()
+
+
+def long_ones(tap, world):
+    """A bantime of ten years, and a jail whose name does not fit, ban nevertheless."""
+    agent, entries = build(world)
+    name = "a-rather-long-jail-name-for-the-customers-of-our-mail-platform"
+    fail2ban = Fail2ban(world, agent, 0, ever=(315360000, ""), **{name: (600, "")})
+    fail2ban.fail(IP, "ever")
+    fail2ban.fail("198.18.3.9", name)
+    wait_for(lambda: len(entries()) == 2, 20, "both are banned")
+    tap.ok(entries()[PREFIX]["left_s"] > 365 * 86400, "ten years are the longest time there is", entries())
+    tap.ok(entries()["198.18.3.9/32"]["note"].endswith("…"), "the note of a long jail is cut, visibly", entries())
+    fail2ban.client("set", name, "unbanip", "198.18.3.9")
+    tap.becomes(lambda: list(entries()) == [PREFIX], 10, "and its unban finds its ban")
+    fail2ban.server.stop()
+
+
 if __name__ == "__main__":
-    run_tests(bans_become_entries, for_ever)
+    run_tests(bans_become_entries, for_ever, two_jails, increment, while_it_restarts, long_ones)
