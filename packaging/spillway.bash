@@ -43,12 +43,13 @@ _spillway_verbs() {
 _spillway_values() { # VALUE CURRENT OPTION
 	case $1 in
 	*'|'*) COMPREPLY=($(compgen -W "${1//|/ }" -- "$2")) ;;
-	DURATION) COMPREPLY=($(compgen -W "5m 10m 30m 1h 2h" -- "$2")) ;;
+	DURATION) COMPREPLY=($(compgen -W "5m 10m 30m 1h 2h 1d 1w" -- "$2")) ;;
 	SECONDS) COMPREPLY=($(compgen -W "30 60 120 300" -- "$2")) ;;
 	REASON) COMPREPLY=($(compgen -W "cut share budget malformed source_packets source_new source_bits prefix_packets prefix_new prefix_bits class_packets class_new class_bits" -- "$2")) ;;
 	FILE)
 		case $3 in
 		-c | --config) _spillway_files "$2" 'yaml|yml' ;;
+		--file) _spillway_files "$2" 'txt' ;;
 		*) _spillway_files "$2" 'pcapng' ;;
 		esac
 		;;
@@ -98,7 +99,7 @@ _spillway() {
 	level:0:*) COMPREPLY=($(compgen -W "set bound auto" -- "$current")) ;;
 	level:1:set | level:1:bound | level:2:bound) COMPREPLY=($(compgen -W "green yellow orange red" -- "$current")) ;;
 	level:2:set) COMPREPLY=($(compgen -W "--for" -- "$current")) ;;
-	list:0:*) COMPREPLY=($(compgen -W "show add remove import" -- "$current")) ;;
+	list:0:*) COMPREPLY=($(compgen -W "show add remove flush import" -- "$current")) ;;
 	list:1:*) _spillway_lists "$current" ;;
 	list:2:import) _spillway_files "$current" 'txt' ;;
 	replay:0:*) _spillway_files "$current" '[0-9]{6}' ;;

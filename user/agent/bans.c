@@ -32,10 +32,10 @@ struct bans {
 	struct ban_table table;
 	struct ban_job *jobs, **last_job;
 	struct stage stages[STAGES];
-	sd_event_source *work; /* NULL before bans_start() */
-	u32 look_at;	       /* next item to be looked at for expiry */
-	u32 expired;	       /* not logged yet */
-	u64 saved_ns;
+	sd_event_source *work;	/* NULL before bans_start() */
+	u32 look_at;		/* next item to be looked at for expiry */
+	u32 expired;		/* not logged yet */
+	u64 saved_ns, spool_ns; /* when they were saved, and the spool was looked into */
 };
 
 /* ---- jobs ---- */
@@ -150,20 +150,6 @@ static json_t *put_aside(struct bans *bans, const struct spw_reply_to *client, s
 	return json_pack("{s:b,s:I}", "ok", 1, "waiting", (json_int_t)job->prefixes.count);
 }
 
-json_t *bans_request(struct bans *bans, const struct spw_reply_to *client, const json_t *request, enum bans_verb verb)
-{
-	struct ban_job *job = take_job(bans, client->client);
-
-	if (!job || !ban_request_read(bans->in_force, request, verb, 0, job))
-		return refuse(job);
-	if (json_is_true(json_object_get(request, "more")))
-		return put_aside(bans, client, job);
-	job->client = *client;
-	job->phase = verb == BANS_ADD ? BAN_CHECK : BAN_DO;
-	queue(bans, job);
-	return NULL;
-}
-
 /* ---- the spool ---- */
 
 static bool find_verb(const json_t *request, enum bans_verb *verb)
@@ -180,15 +166,14 @@ static bool find_verb(const json_t *request, enum bans_verb *verb)
 	return false;
 }
 
-/* One request after the other, in full, so that their order is kept. */
-static void do_spooled(void *context, const json_t *request, u64 age_ns)
+static void queue_spooled(void *context, const json_t *request, u64 age_ns)
 {
 	struct bans *bans = context;
 	struct ban_job *job = calloc(1, sizeof(*job));
 	enum bans_verb verb;
 
 	if (!job) {
-		spw_log(LOG_ERR, "out of memory: a queued request was lost");
+		spw_log(LOG_ERR, "out of memory: a queued request is lost");
 		return;
 	}
 	if (!find_verb(request, &verb) || !ban_request_read(bans->in_force, request, verb, age_ns, job)) {
@@ -198,20 +183,50 @@ static void do_spooled(void *context, const json_t *request, u64 age_ns)
 	}
 	job->phase = verb == BANS_ADD ? BAN_CHECK : BAN_DO;
 	queue(bans, job);
+}
+
+/* In full before its file is removed, so that a crash loses nothing. */
+static void do_spooled(void *context, const json_t *request, u64 age_ns)
+{
+	struct bans *bans = context;
+
+	queue_spooled(bans, request, age_ns);
 	while (bans->jobs)
 		work(bans);
 }
 
-void bans_take_spool(struct bans *bans)
+static void take_spool(struct bans *bans, bool starting)
 {
 	char message[SPW_MESSAGE_MAX];
-	u32 taken = spw_spool_take(bans->in_force->config->run_dir, do_spooled, bans, message);
+	u32 taken = spw_spool_take(bans->in_force->config->run_dir, starting, starting ? do_spooled : queue_spooled,
+				   bans, message);
 
 	if (*message)
 		spw_log(LOG_ERR, "%s", message);
 	if (taken)
-		spw_log(LOG_NOTICE, "%u %s asked while no agent ran; done now", taken,
-			taken == 1 ? "request was" : "requests were");
+		spw_log(LOG_NOTICE, "%u %s queued while no agent answered, and %s done now", taken,
+			taken == 1 ? "request was" : "requests were", taken == 1 ? "is" : "are");
+}
+
+void bans_take_spool(struct bans *bans)
+{
+	take_spool(bans, true);
+}
+
+json_t *bans_request(struct bans *bans, const struct spw_reply_to *client, const json_t *request, enum bans_verb verb)
+{
+	struct ban_job *job = take_job(bans, client->client);
+
+	if (!job || !ban_request_read(bans->in_force, request, verb, 0, job))
+		return refuse(job);
+	if (json_is_true(json_object_get(request, "more")))
+		return put_aside(bans, client, job);
+	/* What waits in the spool was asked before. */
+	take_spool(bans, false);
+	job->client = *client;
+	job->phase = verb == BANS_ADD ? BAN_CHECK : BAN_DO;
+	queue(bans, job);
+	return NULL;
 }
 
 /* ---- the tick ---- */
@@ -249,7 +264,17 @@ static void expire_some(struct bans *bans, u64 now_ns)
 	bans->expired = 0;
 }
 
-/* Owners that the maps do not have: all but the one of the latest end. Freed by the caller. */
+static void list_claim(struct spw_shared_bans *shared, const struct spw_ban_owners *owners, const struct spw_ban *ban,
+		       const struct spw_ban_claim *claim)
+{
+	struct spw_shared_ban *item = &shared->items[shared->count++];
+
+	*item = (struct spw_shared_ban){.prefix = spw_ban_prefix(ban), .until_ns = claim->until_ns, .list = ban->list};
+	memcpy(item->note, claim->note, sizeof(item->note));
+	memcpy(item->owner, spw_ban_owner_name(owners, claim->owner), sizeof(item->owner));
+}
+
+/* The owners of each ban that has several, the latest end last (bans_file.h). Freed by the caller. */
 static struct spw_shared_bans list_shared(const struct ban_table *table)
 {
 	const struct spw_ban_owners *owners = &table->owners;
@@ -260,19 +285,16 @@ static struct spw_shared_bans list_shared(const struct ban_table *table)
 	shared.items = calloc(owners->claims_count, sizeof(*shared.items));
 	for (u32 i = 0; shared.items && i < table->set.count; i++) {
 		const struct spw_ban *ban = &table->set.items[i];
+		const struct spw_ban_claim *latest = NULL;
 
 		for (u32 at = ban->claims; at; at = owners->claims[at - 1].next) {
-			const struct spw_ban_claim *claim = &owners->claims[at - 1];
-			struct spw_shared_ban *item = &shared.items[shared.count];
-
-			if (claim->owner == ban->owner)
-				continue;
-			*item = (struct spw_shared_ban){
-				.prefix = spw_ban_prefix(ban), .until_ns = claim->until_ns, .list = ban->list};
-			memcpy(item->note, claim->note, sizeof(item->note));
-			memcpy(item->owner, spw_ban_owner_name(owners, claim->owner), sizeof(item->owner));
-			shared.count++;
+			if (owners->claims[at - 1].owner == ban->owner)
+				latest = &owners->claims[at - 1];
+			else
+				list_claim(&shared, owners, ban, &owners->claims[at - 1]);
 		}
+		if (latest)
+			list_claim(&shared, owners, ban, latest);
 	}
 	return shared;
 }
@@ -313,6 +335,10 @@ void bans_tick(struct bans *bans, u64 now_ns)
 	/* A refit counts which holes are wanted: nothing may go meanwhile. */
 	if (!bans->jobs || bans->jobs->kind != BAN_REFIT)
 		expire_some(bans, now_ns);
+	if (now_ns - bans->spool_ns >= SECOND_NS) {
+		bans->spool_ns = now_ns;
+		take_spool(bans, false);
+	}
 	ban_table_narrow(&bans->table, now_ns);
 	ban_table_write_totals(&bans->table);
 	save(bans, now_ns);

@@ -3,7 +3,7 @@
  * Bans: prefixes put into a list for a time, by an operator or by a program such as fail2ban. Requests become jobs,
  * done one after the other in slices of a few milliseconds between ticks, and saved by a thread of their own.
  *
- *   bans.c         the queue of jobs, expiry, saving, what was queued while no agent ran
+ *   bans.c         the queue of jobs, expiry, saving, the spool
  *   ban_request.c  list-add, list-remove and list-flush into jobs
  *   ban_job.c      a job, slice by slice
  *   ban_table.c    bans and holes in memory and in the maps
@@ -29,14 +29,14 @@ void bans_follow(struct bans *bans);
 /** bans_start() - once, behind the first publication: take back what an earlier boot has saved. Returns 0 or -errno. */
 int bans_start(struct bans *bans, sd_event *loop);
 
-/** bans_tick() - remove what expired, in bounded pieces; save what changed, once a second at most. */
+/** bans_tick() - remove what expired, in bounded pieces; take the spool; save what changed, once a second at most. */
 void bans_tick(struct bans *bans, u64 now_ns);
 
 /** bans_request() - list-add and the like. Returns an answer, or NULL: @client is answered by the job. */
 json_t *bans_request(struct bans *bans, const struct spw_reply_to *client, const json_t *request, enum bans_verb verb);
 
 /**
- * bans_take_spool() - do what was asked while no agent ran (store/ban_spool.h). Once, when the control socket is there
+ * bans_take_spool() - do what was asked while no agent ran (store/ban_spool.h). Once, when the control socket listens
  * and no request was read from it yet.
  */
 void bans_take_spool(struct bans *bans);

@@ -9,12 +9,14 @@ static const struct spw_option options[] = {
 	[SPW_LIST_NOTE] = {"note", 0, "TEXT", "with add and import: why; 'list show' shows it"},
 	[SPW_LIST_FORCE] = {"force", 0, NULL,
 			    "with add and import: even 0.0.0.0/0 or management prefixes, to a class that is cut"},
-	[SPW_LIST_OWNER] = {"owner", 0, "NAME", "add, import: who wants the ban; remove, flush: his bans alone"},
-	[SPW_LIST_EXTEND] = {"extend", 0, NULL, "with add and import: never shorten what the owner has already"},
-	[SPW_LIST_FROM_FILE] = {"file", 0, "FILE", "with add and remove: prefixes from a file, - is standard input"},
-	[SPW_LIST_WITHIN] = {"within", 0, NULL, "with remove: all bans that lie in the prefixes"},
-	[SPW_LIST_LIMIT] = {"limit", 0, "COUNT", "with show NAME: so many bans at most"},
-	[SPW_LIST_AFTER] = {"after", 0, "PREFIX", "with show NAME: bans behind this one; 'next' of the page before"},
+	[SPW_LIST_OWNER] = {"owner", 0, "NAME",
+			    "whose ban it is; default: hand. With remove and flush: lift only what this owner has"},
+	[SPW_LIST_EXTEND] = {"extend", 0, NULL, "with add and import: never shorten a ban that this owner has"},
+	[SPW_LIST_FROM_FILE] = {"file", 0, "FILE",
+				"with add and remove: read the prefixes from a file; - is standard input"},
+	[SPW_LIST_WITHIN] = {"within", 0, NULL, "with remove: all bans within the prefixes"},
+	[SPW_LIST_LIMIT] = {"limit", 0, "COUNT", "with show NAME: at most so many bans"},
+	[SPW_LIST_AFTER] = {"after", 0, "PREFIX", "with show NAME: bans after this one; the 'next' of the page before"},
 	{0},
 };
 
@@ -65,19 +67,19 @@ const struct spw_verb spw_verb_list = {
 	.help = "  spillway list show                               all lists with prefixes and counters\n"
 		"  spillway list show banned                        one list, with every digit and its bans\n"
 		"  spillway list add banned 192.0.2.7 --for 1h --note \"failed logins\"\n"
-		"  spillway list remove banned 192.0.2.7            whoever wants the ban\n"
+		"  spillway list remove banned 192.0.2.7            for all owners\n"
 		"  spillway list remove banned 192.0.2.0/24 --within    all bans in this prefix\n"
-		"  spillway list flush banned --owner crowdsec      all that this owner wants, and nobody else\n"
+		"  spillway list flush banned --owner crowdsec      all bans of one owner\n"
 		"  spillway list import banned FILE --for 1d        a prefix, address or range a line; - is standard input\n"
 		"  spillway list remove banned --file FILE --owner crowdsec\n\n"
 		"A ban takes effect at once, without a reload. The most specific prefix wins; of equal ones the ban wins over the\n"
 		"list's own. Without --for it holds until it is removed. One that is there already gets the new end and note and\n"
 		"keeps its counts. All or nothing: one bad prefix, and nothing is changed.\n\n"
-		"A ban has owners: 'hand' unless --owner names another, such as fail2ban:sshd. Each has an end and a note of his\n"
-		"own, and the ban holds as long as one of them wants it. 'remove' and 'flush' with --owner lift his ban alone,\n"
-		"without it everybody's.\n\n"
-		"'show' reads the pinned maps, so it works without an agent; the others ask the agent. While it restarts they are\n"
-		"queued, and done before it is ready. A list that a reload has removed is retired: it keeps its counters. With -j\n"
-		"'show' prints always an array.\n",
+		"A ban has owners: 'hand', unless --owner names another, such as fail2ban:sshd. Each owner has its own end and note,\n"
+		"and the ban holds until the last owner's end. 'remove' and 'flush' with --owner lift only that owner's part, without\n"
+		"it the whole ban. A ban lasts at most 366 days, or for ever; longer times and notes are cut, with a warning.\n\n"
+		"'show' reads the pinned maps, so it works without an agent. The others ask the agent. While it restarts, or is too\n"
+		"busy to answer, they are queued in the folder spool of run_dir, and done before the next agent is ready. A list that\n"
+		"a reload has removed is retired: it keeps its counters. With -j 'show' always prints an array.\n",
 	.run = run,
 };

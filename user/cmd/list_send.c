@@ -14,7 +14,7 @@
 
 enum {
 	PIECE_PREFIXES = 1000, /* well within the bound of a request */
-	ANSWER_SECONDS = 30,
+	ANSWER_SECONDS = 15,
 	PAUSE_US = 20000,
 };
 
@@ -119,7 +119,7 @@ static json_t *ask(const struct spw_config *config, struct pieces *pieces, char 
 		if (err != -ECONNRESET)
 			err = put_into_spool(config->run_dir, pieces, away, message);
 		if (!err)
-			return json_pack("{s:b,s:s}", "ok", 1, "queued", away ? "no agent" : "busy agent");
+			return json_pack("{s:b,s:b,s:s}", "ok", 1, "queued", 1, "agent", away ? "absent" : "busy");
 		if (err != -EAGAIN && err != -ECONNRESET)
 			return NULL;
 		usleep(PAUSE_US);
@@ -144,7 +144,7 @@ static int print_queued(const struct spw_call *call, const struct spw_list_reque
 	if (call->json)
 		return spw_print_json(json_incref((json_t *)answer));
 	printf("%s: queued: %s\n", request->name,
-	       !strcmp(json_string_value(json_object_get(answer, "queued")), "no agent")
+	       !strcmp(json_string_value(json_object_get(answer, "agent")), "absent")
 		       ? "no agent runs; the next one does it when it starts"
 		       : "the agent is too busy to answer; it does it as soon as it can");
 	return SPW_EXIT_DONE;
@@ -166,7 +166,7 @@ int spw_list_send(const struct spw_call *call, const struct spw_list_request *re
 	if (!answer)
 		return spw_fail("%s", message);
 	print_warnings(answer);
-	if (json_object_get(answer, "queued"))
+	if (json_is_true(json_object_get(answer, "queued")))
 		status = print_queued(call, request, answer);
 	else if (json_is_true(json_object_get(answer, "ok")))
 		status = print(call, request, answer);

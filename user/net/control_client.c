@@ -16,11 +16,15 @@
 
 #define CROWDED_NS	 3000000000ull /* how long to try where too many are connected */
 #define CROWDED_PAUSE_US 20000
+#define SEND_SECONDS	 10 /* how long to wait for an agent that reads nothing */
 
 static void say_no_agent(const char *path, int err, char *message)
 {
 	if (err == ENOENT || err == ECONNREFUSED)
 		snprintf(message, SPW_MESSAGE_MAX, "no agent listens at %s; start it with: spillway run", path);
+	else if (err == EAGAIN)
+		snprintf(message, SPW_MESSAGE_MAX, "the agent at %s took no connection within %d s", path,
+			 SEND_SECONDS);
 	else
 		snprintf(message, SPW_MESSAGE_MAX, "cannot reach the agent at %s: %s%s", path, strerror(err),
 			 err == EACCES ? "; this needs root" : "");
@@ -69,14 +73,18 @@ static json_t *read_answer(int fd, int seconds, char *message)
 	return object;
 }
 
-/* Returns a descriptor owned by the caller, or -errno and @message; -ENOENT and -ECONNREFUSED: nobody listens. */
+/*
+ * Returns a descriptor owned by the caller, or -errno and @message; -ENOENT and -ECONNREFUSED: nobody listens,
+ * -ETIMEDOUT: the backlog is full.
+ */
 static int connect_to(const char *run_dir, char *message)
 {
 	_cleanup_fd_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	const struct timeval most = {.tv_sec = SEND_SECONDS};
 	struct sockaddr_un address;
 	int err;
 
-	if (fd < 0)
+	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &most, sizeof(most)))
 		return spw_message(message, -errno, "cannot make a socket: %m");
 	err = spw_control_address(run_dir, &address, message);
 	if (err)
@@ -84,7 +92,7 @@ static int connect_to(const char *run_dir, char *message)
 	if (connect(fd, (void *)&address, sizeof(address))) {
 		err = -errno;
 		say_no_agent(address.sun_path, -err, message);
-		return err;
+		return err == -EAGAIN ? -ETIMEDOUT : err;
 	}
 	return TAKE_FD(fd);
 }
@@ -105,6 +113,8 @@ static int send_request(int fd, json_t *request, char *message)
 		/* What the agent said before it closed the connection is still there to read. */
 		if (some < 0 && errno == EPIPE)
 			return 0;
+		if (some < 0 && errno == EAGAIN)
+			return spw_message(message, -ETIMEDOUT, "the agent read nothing within %d s", SEND_SECONDS);
 		if (some < 0)
 			return spw_message(message, -errno, "the agent closed the connection: %m");
 		sent += (size_t)some;

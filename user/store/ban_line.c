@@ -7,10 +7,7 @@
 #include "ban_label.h"
 #include "base/text.h"
 
-enum {
-	VERSION = 2,
-	NO_OWNERS = 1, /* the version before */
-};
+enum { VERSION = 1 };
 
 /* ---- reading ---- */
 
@@ -89,7 +86,7 @@ const char *spw_ban_read_head(const char *text, size_t length, const char *boot_
 
 	if (!kind || strcmp(kind, "entries") || !saved_by)
 		wrong = "it does not begin as a file of entries";
-	else if (version != VERSION && version != NO_OWNERS)
+	else if (version != VERSION)
 		wrong = "it is of another version";
 	else
 		moment->same_boot = *boot_id && !strcmp(saved_by, boot_id);

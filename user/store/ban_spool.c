@@ -19,7 +19,7 @@
 enum {
 	NUMBER_DIGITS = 10,
 	WRITER_WAITS_MS = 10000,
-	AGENT_WAITS_MS = 2000, /* somebody who was stopped while he had the lock must not keep an agent from starting */
+	AGENT_WAITS_MS = 2000, /* a writer that was stopped with the lock must not keep an agent from starting */
 	WAIT_STEP_MS = 5,
 };
 
@@ -103,7 +103,7 @@ int spw_spool_lock(const char *run_dir, char message[SPW_MESSAGE_MAX])
 	if (!fd)
 		fd = take_lock(run_dir, WRITER_WAITS_MS);
 	if (fd < 0)
-		spw_message(message, fd, "no agent runs, and the request cannot be queued in %.200s: %s", path,
+		spw_message(message, fd, "no agent answers, and the request cannot be queued in %.200s: %s", path,
 			    fd == -EAGAIN ? "its lock is not free" : strerror(-fd));
 	return fd;
 }
@@ -172,48 +172,53 @@ int spw_spool_put(const char *run_dir, const json_t *request, char message[SPW_M
 	err = look_into(run_dir, &content);
 	if (!err && (content.files >= SPW_SPOOL_FILES_MAX || strlen(text) >= SPW_SPOOL_FILE_BYTES_MAX ||
 		     content.bytes + strlen(text) >= SPW_SPOOL_BYTES_MAX))
-		return spw_message(message, -EDQUOT,
-				   "no agent runs, and no more can be queued: %llu requests of %llu KiB wait; start it "
-				   "with: spillway run",
-				   (unsigned long long)content.files, (unsigned long long)content.bytes >> 10);
+		return spw_message(
+			message, -EDQUOT,
+			"no agent answers, and no more can be queued: %llu requests of %llu KiB wait; start it "
+			"with: spillway run",
+			(unsigned long long)content.files, (unsigned long long)content.bytes >> 10);
 	file_path(path, run_dir, content.last + 1);
 	if (!err)
 		err = spw_replace_file(path, 0600, true, write_text, text);
 	if (!err)
 		err = sync_folder(run_dir);
-	return err ? spw_message(message, err, "no agent runs, and the request cannot be queued as %.200s: %s", path,
+	return err ? spw_message(message, err, "no agent answers, and the request cannot be queued as %.200s: %s", path,
 				 strerror(-err))
 		   : 0;
 }
 
 /* ---- reading ---- */
 
-/* Returns the text, freed by the caller, or NULL. */
-static char *read_file(const char *path, size_t *length)
+/* Why @status is not that of a file of requests; NULL: it is. */
+static const char *why_foreign(const struct stat *status)
+{
+	if (!S_ISREG(status->st_mode))
+		return "it is not a regular file";
+	if (status->st_uid != geteuid())
+		return "it belongs to another user";
+	return status->st_size > SPW_SPOOL_FILE_BYTES_MAX ? "it is larger than 8 MiB" : NULL;
+}
+
+/* Returns the text, freed by the caller, or NULL and @why. */
+static char *read_file(const char *path, size_t *length, const char **why)
 {
 	_cleanup_fd_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	struct stat status;
 	char *text;
 	ssize_t got = 0;
 
-	if (fd < 0 || fstat(fd, &status) || !S_ISREG(status.st_mode) || status.st_uid != geteuid() ||
-	    status.st_size > SPW_SPOOL_FILE_BYTES_MAX)
+	*why = fd < 0 || fstat(fd, &status) ? strerror(errno) : why_foreign(&status);
+	if (*why)
 		return NULL;
 	text = malloc((size_t)status.st_size + 1);
+	if (!text)
+		*why = "out of memory";
 	for (*length = 0; text && *length < (size_t)status.st_size; *length += (size_t)got) {
 		got = read(fd, text + *length, (size_t)status.st_size - *length);
 		if (got <= 0)
 			break;
 	}
 	return text;
-}
-
-static json_t *read_request(const char *path, const struct spw_spool_moment *moment, u64 *age_ns)
-{
-	size_t length = 0;
-	_cleanup_free_ char *text = read_file(path, &length);
-
-	return text ? spw_spool_parse(text, length, moment, age_ns) : NULL;
 }
 
 static int compare(const void *left, const void *right)
@@ -237,7 +242,7 @@ static u64 *list_files(const char *run_dir, size_t *count)
 	if (!folder)
 		return numbers;
 	while (*count < SPW_SPOOL_FILES_MAX && (entry = readdir(folder))) {
-		numbers[*count] = number_of(entry->d_name);
+		numbers[*count] = entry->d_type == DT_DIR ? 0 : number_of(entry->d_name);
 		*count += numbers[*count] != 0;
 	}
 	closedir(folder);
@@ -245,47 +250,75 @@ static u64 *list_files(const char *run_dir, size_t *count)
 	return numbers;
 }
 
-/* True: there was a request. */
-static bool take_file(const char *run_dir, u64 number, spw_spool_visit *visit, void *context, char *message)
+struct taking {
+	const char *run_dir;
+	spw_spool_visit *visit;
+	void *context;
+	u64 bytes;
+	u32 taken, refused;
+	char *message;
+};
+
+static void put_aside(struct taking *taking, const char *path, const char *why)
 {
-	char path[SPW_STATE_PATH_BYTES], aside[SPW_STATE_PATH_BYTES], boot_id[SPW_BOOT_ID_BYTES];
+	char aside[SPW_STATE_PATH_BYTES];
+
+	spool_path(aside, taking->run_dir, "/damaged");
+	if (rename(path, aside))
+		unlink(path);
+	if (taking->refused++)
+		snprintf(taking->message, SPW_MESSAGE_MAX,
+			 "%u queued requests are lost; the last, %.200s: %s; see %.200s", taking->refused, path, why,
+			 aside);
+	else
+		snprintf(taking->message, SPW_MESSAGE_MAX, "a queued request is lost, %.200s: %s; see %.200s", path,
+			 why, aside);
+}
+
+static void take_file(struct taking *taking, u64 number)
+{
+	char path[SPW_STATE_PATH_BYTES], boot_id[SPW_BOOT_ID_BYTES];
 	const struct spw_spool_moment moment = now(boot_id);
+	const char *why;
+	_cleanup_free_ char *text = NULL;
+	size_t length = 0;
 	json_t *request;
 	u64 age_ns;
 
-	file_path(path, run_dir, number);
-	request = read_request(path, &moment, &age_ns);
+	file_path(path, taking->run_dir, number);
+	text = read_file(path, &length, &why);
+	request = text ? spw_spool_parse(text, length, &moment, &age_ns) : NULL;
+	taking->bytes += length;
 	if (!request) {
-		spool_path(aside, run_dir, "/damaged");
-		rename(path, aside);
-		snprintf(message, SPW_MESSAGE_MAX, "%.200s is no request; it was moved to %.200s", path, aside);
-		return false;
+		put_aside(taking, path, text ? "it is not a request in JSON" : why);
+		return;
 	}
-	visit(context, request, age_ns);
+	taking->visit(taking->context, request, age_ns);
 	json_decref(request);
 	unlink(path);
-	return true;
+	taking->taken++;
 }
 
-u32 spw_spool_take(const char *run_dir, spw_spool_visit *visit, void *context, char message[SPW_MESSAGE_MAX])
+u32 spw_spool_take(const char *run_dir, bool wait, spw_spool_visit *visit, void *context, char message[SPW_MESSAGE_MAX])
 {
+	struct taking taking = {.run_dir = run_dir, .visit = visit, .context = context, .message = message};
 	char path[SPW_STATE_PATH_BYTES];
 	_cleanup_free_ u64 *numbers = NULL;
 	_cleanup_fd_ int lock = -1;
 	size_t count = 0;
-	u32 taken = 0;
 
 	*message = '\0';
 	spool_path(path, run_dir, "");
 	if (access(path, F_OK))
 		return 0;
-	lock = take_lock(run_dir, AGENT_WAITS_MS);
+	lock = take_lock(run_dir, wait ? AGENT_WAITS_MS : 0);
+	if (lock < 0 && !wait)
+		return 0;
 	if (lock < 0)
-		snprintf(message, SPW_MESSAGE_MAX,
-			 "cannot lock %.200s: %s; what is queued just now waits for the next start", path,
-			 strerror(-lock));
+		snprintf(message, SPW_MESSAGE_MAX, "cannot lock %.200s: %s; what is queued just now is done later",
+			 path, strerror(-lock));
 	numbers = list_files(run_dir, &count);
-	for (size_t i = 0; i < count; i++)
-		taken += take_file(run_dir, numbers[i], visit, context, message);
-	return taken;
+	for (size_t i = 0; i < count && taking.bytes < SPW_SPOOL_BYTES_MAX; i++)
+		take_file(&taking, numbers[i]);
+	return taking.taken;
 }

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Bans that are asked for while no agent runs: <run_dir>/spool, one file a request, which the next agent does before it
- * is ready, in the order in which they were written. Programs such as fail2ban ask once and believe that it was done.
+ * Requests for bans that no agent answers: <run_dir>/spool, one file each. Programs such as fail2ban ask once and assume
+ * that it worked. An agent takes the files in the order in which they were written: at its start before it is ready, and
+ * later once a second, as it may have been too busy to answer.
  *
- * The lock of the folder decides between spool and socket. A writer holds it while it sees that nobody listens and
- * writes its file. The agent listens first and takes the files then, under the lock, so none is left behind.
+ * The lock of the folder decides between spool and socket. A writer holds it while it checks that nobody listens and
+ * writes its file. An agent that starts listens first and takes the files after that, under the lock.
  */
 #ifndef SPW_STORE_BAN_SPOOL_H
 #define SPW_STORE_BAN_SPOOL_H
@@ -18,7 +19,7 @@
 enum {
 	SPW_SPOOL_FILES_MAX = 4096,
 	SPW_SPOOL_FILE_BYTES_MAX = 8 << 20,
-	SPW_SPOOL_BYTES_MAX = 32 << 20, /* of all files */
+	SPW_SPOOL_BYTES_MAX = 32 << 20, /* of all files, and of those that are taken at a time */
 };
 
 /** spw_spool_is_wanted() - whether an agent has run here: in this boot, or before it with the same @state_dir (NULL: not known). */
@@ -40,10 +41,12 @@ int spw_spool_put(const char *run_dir, const json_t *request, char message[SPW_M
 typedef void spw_spool_visit(void *context, const json_t *request, u64 age_ns);
 
 /**
- * spw_spool_take() - @visit is called for each request in their order; then its file is removed.
- * @message: empty, or what could not be read; the last such file is kept as "damaged" in the folder
- * Returns how many requests there were.
+ * spw_spool_take() - call @visit for each request, in order, and remove its file.
+ * @wait: for the lock, 2 s at most, and go on without it; otherwise do nothing if somebody has it
+ * @message: empty, or what was not taken and why; the last such file is kept as "damaged" in the folder
+ * Files beyond the bounds are left for the next call. Returns the number of requests.
  */
-u32 spw_spool_take(const char *run_dir, spw_spool_visit *visit, void *context, char message[SPW_MESSAGE_MAX]);
+u32 spw_spool_take(const char *run_dir, bool wait, spw_spool_visit *visit, void *context,
+		   char message[SPW_MESSAGE_MAX]);
 
 #endif
