@@ -54,18 +54,18 @@ FUZZ      := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuz
 
 # What each target runs, and which programs those scripts start. tests/unit/test_targets compares the two.
 DEMO_SCRIPTS   := tests/demo/demo
-DEMO           := $(BUILD)/spillway $(addprefix $(BUILD)/tests/,arrive upstream blast)
+DEMO           := $(BUILD)/spillway $(addprefix $(BUILD)/tests/,arrive upstream pool blast)
 TEST_SCRIPTS   := $(wildcard tests/prog/*.py tests/e2e/*.py)
-TEST           := $(BUILD)/spillway $(UNIT) $(addprefix $(BUILD)/tests/,blast driver bans_driver signals_watch arrive upstream e2e/hooks_driver)
+TEST           := $(BUILD)/spillway $(UNIT) $(addprefix $(BUILD)/tests/,blast driver bans_driver signals_watch arrive upstream pool e2e/hooks_driver)
 VMTEST_SCRIPTS := tests/vm/run tests/vm/guest $(TEST_SCRIPTS)
 VMTEST         := $(TEST)
 BENCH          := $(BUILD)/bench/bench
 BENCH_FLOOD_SCRIPTS := tests/bench/flood
-BENCH_FLOOD    := $(addprefix $(BUILD)/bench/,flood feed.bpf.o) $(BUILD)/spillway $(addprefix $(BUILD)/tests/,arrive upstream blast)
+BENCH_FLOOD    := $(addprefix $(BUILD)/bench/,flood feed.bpf.o) $(BUILD)/spillway $(addprefix $(BUILD)/tests/,arrive upstream pool blast)
 BENCH_SIGNALS_SCRIPTS := tests/bench/signals
 BENCH_SIGNALS  := $(BUILD)/spillway $(addprefix $(BUILD)/tests/,signals_watch blast)
 BENCH_LOOP_SCRIPTS := tests/loop/bench
-BENCH_LOOP     := $(BUILD)/spillway $(addprefix $(BUILD)/tests/,arrive upstream blast)
+BENCH_LOOP     := $(BUILD)/spillway $(addprefix $(BUILD)/tests/,arrive upstream pool blast)
 
 # Where the caller gave no -j: one job per processor.
 JOBS = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
@@ -180,8 +180,9 @@ $(BUILD)/tests/signals_watch: $(BUILD)/obj/tests/e2e/signals_watch.o $(BUILD)/so
 ARRIVE := $(patsubst %,$(BUILD)/obj/tests/loop/%.o,arrive schedule client answer tally)
 $(BUILD)/tests/arrive: $(ARRIVE)
 $(BUILD)/tests/upstream: $(BUILD)/obj/tests/loop/upstream.o
+$(BUILD)/tests/pool: $(BUILD)/obj/tests/loop/pool.o
 $(BUILD)/tests/blast: $(BUILD)/obj/tests/e2e/blast.o
-$(BUILD)/tests/arrive $(BUILD)/tests/upstream $(BUILD)/tests/blast:
+$(BUILD)/tests/arrive $(BUILD)/tests/upstream $(BUILD)/tests/pool $(BUILD)/tests/blast:
 	$(say) LINK $@
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lm

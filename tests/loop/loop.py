@@ -35,6 +35,8 @@ from world import ROOT, Metrics, http_get, run, wait_for  # noqa: E402
 
 ARRIVE = ROOT / "build/tests/arrive"
 UPSTREAM = ROOT / "build/tests/upstream"
+POOL = ROOT / "build/tests/pool"
+ASYNCIO = Path(__file__).resolve().parent / "asyncio_server.py"
 
 SHOP, VISITORS = "198.18.0.1", "198.18.0.2"
 
@@ -189,7 +191,18 @@ class Loop:
                     action()
                 result = finish_arrive(arrive, total + 60)
         result["shop"] = watch.seen
+        if scenario.back:
+            result["recovered"] = recovered(result, scenario.back(seconds) + 2)
         return result
+
+
+def recovered(result, from_s):
+    """What was good of those who came @from_s after the measured part began, and later."""
+    seen = [second for second in result["series"] if second["s"] >= from_s and second["offered"]][:-1]
+    partners = sum(second["class_offered"]["partner"] for second in seen)
+    return {"good_per_s": sum(second["good"] for second in seen) / max(1, len(seen)),
+            "offered_per_s": sum(second["offered"] for second in seen) / max(1, len(seen)),
+            "partner": sum(second["class_good"]["partner"] for second in seen) / max(1, partners)}
 
 
 def favour(process):
@@ -517,7 +530,37 @@ backend pages
         self.processes.append(self.loop.start_on_server("haproxy", "-db", "-f", configuration))
 
 
-SERVERS = {server.name: server for server in (NginxPages, NginxUpstream, HaproxyNginx)}
+class Pool(Server):
+    """An application that reads at once and queues inside, as Go and Node do: bound by its workers."""
+    name = "pool"
+    limits_in_nginx = False
+    workers, wait_ms, habit = 12, 40, ()
+
+    def start(self, system):
+        self.processes.append(self.loop.start_on_server(POOL, 80, self.workers, self.wait_ms, *self.habit))
+
+
+class PoolMixed(Pool):
+    """The same, where one request in ten takes ten times as long."""
+    name = "pool-mixed"
+    habit = ("mixed",)
+
+
+class PoolEarly(Pool):
+    """The same, which sends the head of its answer at once: its queue can't be seen from outside."""
+    name = "pool-early"
+    habit = ("early",)
+
+
+class Asyncio(Pool):
+    """The same in Python's asyncio."""
+    name = "asyncio"
+
+    def start(self, system):
+        self.processes.append(self.loop.start_on_server("python3", ASYNCIO, 80, self.workers, self.wait_ms))
+
+
+SERVERS = {server.name: server for server in (NginxPages, NginxUpstream, HaproxyNginx, Asyncio, Pool, PoolMixed, PoolEarly)}
 
 
 def _signal_group(process, number):
@@ -663,33 +706,45 @@ SYSTEMS = {system.name: system for system in (System, NftBlind, NftClass, NginxL
 
 # ---- scenarios ----
 
-CALM = "2:{:.0f}"  # before each scenario, at half the capacity
+CALM = "2:{0:.0f}"                     # before each scenario, at half the capacity
+TAUGHT = "2:{0:.0f} 3:{1:.0f} 18:{0:.0f}"  # or with a surge of twice the capacity before it, and time to come back to green
+STALL_PERIOD = 3.0
 
 
 class Scenario:
-    """@load: the highest, in capacities. @shape(capacity, seconds): the measured part of the profile."""
+    """@load: the highest, in capacities. @shape(capacity, seconds): the measured part of the profile. @taught: the agent has seen
+    an overload before. @page: connections a visit. @back(seconds): when the server serves again, since the measured part began;
+    what is good from 2 s after it is told apart."""
 
-    def __init__(self, load, shape, events=None, options=()):
+    def __init__(self, load, shape, events=None, options=(), taught=False, page=1, back=None):
         self.load, self.shape, self.events, self.options = load, shape, events, options
+        self.taught, self.page, self.back = taught, page, back
 
     def plan(self, _loop, server, _system, capacity, seconds):
         """The profile, what happens when (seconds after the measured part began), and options of the generator."""
-        profile = " ".join([CALM.format(capacity / 2), self.shape(capacity, seconds)])
-        return profile, self.events(server, seconds) if self.events else [], self.options
+        before = (TAUGHT if self.taught else CALM).format(capacity / 2, capacity * 2)
+        options = (*self.options, "--page", self.page) if self.page > 1 else self.options
+        return (" ".join([before, self.shape(capacity, seconds)]), self.events(server, seconds) if self.events else [], options)
 
 
-def _step(load):
-    return Scenario(load, lambda capacity, seconds: f"{seconds:g}:{load * capacity:.0f}*")
+def _step(load, **more):
+    return Scenario(load, lambda capacity, seconds: f"{seconds:g}:{load * capacity:.0f}*", **more)
 
 
 def _sawtooth(capacity, seconds):
     return " ".join([f"{seconds / 4:g}:{0.8 * capacity:.0f}-{1.2 * capacity:.0f}*"] * 4)
 
 
-def _stall(load, seconds_long, at_s):
-    """The server stops for so long, @at_s after the measured part began (before it: in the calm)."""
-    return Scenario(load, lambda capacity, seconds: f"{seconds:g}:{load * capacity:.0f}*",
-                    lambda server, _seconds: [(at_s, server.pause), (at_s + seconds_long, server.resume)])
+def _stall(load, lengths, at_s, again=False, **more):
+    """The server stops for one of so many seconds, @at_s after the measured part began (before it: in the calm); @again: every
+    3 s, with each of the lengths in turn, and with time left to see what came of the last one."""
+    def events(server, seconds):
+        found, at, number = [], at_s, 0
+        while not number or (again and at + STALL_PERIOD <= seconds):
+            found += [(at, server.pause), (at + lengths[number % len(lengths)], server.resume)]
+            at, number = at + STALL_PERIOD, number + 1
+        return found
+    return _step(load, events=events, **more)
 
 
 SCENARIOS = {
@@ -700,15 +755,19 @@ SCENARIOS = {
     "step-10": _step(10),
     "ramp": Scenario(2.5, lambda capacity, seconds: f"{seconds:g}:{capacity / 2:.0f}-{2.5 * capacity:.0f}*"),
     "sawtooth": Scenario(1.2, _sawtooth),
-    "capacity-drop": Scenario(0.9, lambda capacity, seconds: f"{seconds:g}:{0.9 * capacity:.0f}*",
-                              lambda server, seconds: [(seconds * 0.2, server.lose_half), (seconds * 0.7, server.regain)]),
-    "herd": Scenario(0.8, lambda capacity, seconds: f"{seconds:g}:{0.8 * capacity:.0f}*",
-                     lambda server, seconds: [(0, server.pause), (seconds / 3, server.resume)]),
-    "stall-200": _stall(0.65, 0.2, 2),
-    "stall-400": _stall(0.65, 0.4, 2),
-    "stall-then-2": _stall(2, 0.3, -1.2),
-    "stall-then-10": _stall(10, 0.3, -1.2),
-    "keep-alive": Scenario(2, lambda capacity, seconds: f"{seconds:g}:{2 * capacity:.0f}*",
-                           options=("--persistent", 400)),
-    "pages": Scenario(2, lambda capacity, seconds: f"{seconds:g}:{capacity / 4:.0f}*", options=("--page", 8)),
+    "capacity-drop": _step(0.9, events=lambda server, seconds: [(seconds * 0.2, server.lose_half),
+                                                                (seconds * 0.7, server.regain)]),
+    "herd": _step(0.8, events=lambda server, seconds: [(0, server.pause), (seconds / 3, server.resume)],
+                  back=lambda seconds: seconds / 3),
+    "stall-200": _stall(0.65, [0.2], 1),
+    "stall-400": _stall(0.65, [0.4], 1),
+    "stall-again": _stall(0.65, [0.2, 0.4], 1, again=True),
+    "stall-learned": _stall(0.65, [0.2, 0.4], 1, again=True, taught=True),
+    "stall-then-2": _stall(2, [0.3], -1.2),
+    "stall-then-5": _stall(5, [0.3], -1.2),
+    "stall-then-10": _stall(10, [0.3], -1.2),
+    "keep-alive": _step(2, options=("--persistent", 400)),
+    "pages": Scenario(2, lambda capacity, seconds: f"{seconds:g}:{capacity / 4:.0f}*", page=8),
+    "async": _step(2),
+    "async-5": _step(5),
 }
