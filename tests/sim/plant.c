@@ -15,6 +15,7 @@
 #define JIFFIES_PER_S 250
 #define GOOD_NS	      SECOND_NS
 #define PROMPT_NS     (SECOND_NS / 4)
+#define AT_ONCE_NS    20000 /* until an event loop reads */
 #define SLOTS	      16384 /* of a millisecond: more than the last retry is away */
 
 /* When a SYN without an answer is sent again, since the first: Linux 6.5 and later. */
@@ -41,6 +42,7 @@ struct sim_queue {
 	struct shopper *head, **tail;
 	u64 length;
 	u64 free_ns[64]; /* by worker */
+	u64 owed_ns[64]; /* when the request was ready whose answer the worker owes; 0: none */
 };
 
 struct sim_retries {
@@ -215,6 +217,11 @@ static void enqueue(struct sim *sim, struct sim_site *site, struct shopper *shop
 	*site->queue->tail = shopper;
 	site->queue->tail = &shopper->next;
 	site->queue->length++;
+	if (sim->setup.sites[shopper->site].inside) {
+		site->facts.waits[spw_wait_bucket(AT_ONCE_NS)]++;
+		site->facts.first_reads += shopper->class < SIM_CLASSES_MAX;
+		site->facts.requests++;
+	}
 }
 
 /* A packet is handled before whatever the workers do, on the CPU that they share. */
@@ -240,7 +247,7 @@ static void knock(struct sim *sim, struct shopper *shopper)
 		site->tallies[shopper->class].refused += refused;
 	}
 	site->drops += refused;
-	if (refused || (!setup->accepts_at_once && site->queue->length >= setup->queue_limit))
+	if (refused || (!setup->accepts_at_once && !setup->inside && site->queue->length >= setup->queue_limit))
 		try_again(sim, shopper);
 	else {
 		site->facts.first_reads += setup->requests > 0;
@@ -335,11 +342,12 @@ static void answer(struct sim *sim, const struct shopper *shopper, u64 start, u6
 	struct sim_site *site = &sim->sites[shopper->site];
 	struct sim_tally *tally;
 
-	site->facts.waits[spw_wait_bucket(start - shopper->ready_ns)] += draw_reads(sim, setup);
+	if (!setup->inside)
+		site->facts.waits[spw_wait_bucket(start - shopper->ready_ns)] += draw_reads(sim, setup);
 	if (shopper->class == SIM_CLASSES_MAX)
 		return;
 	tally = &site->tallies[shopper->class];
-	site->facts.first_reads += !(setup->requests > 0);
+	site->facts.first_reads += !setup->inside && !(setup->requests > 0);
 	if (end - shopper->first_ns > GOOD_NS)
 		tally->late++;
 	else
@@ -357,6 +365,17 @@ static u32 first_free(const struct sim_queue *queue, u32 workers)
 		if (queue->free_ns[i] < queue->free_ns[best])
 			best = i;
 	return best;
+}
+
+/* An answer that a worker has sent by now. */
+static void send_answer(struct sim *sim, struct sim_site *site, u32 worker)
+{
+	u64 *owed = &site->queue->owed_ns[worker];
+
+	if (!*owed || site->queue->free_ns[worker] > sim->now_ns + STEP_NS)
+		return;
+	site->facts.answer_waits[spw_wait_bucket(site->queue->free_ns[worker] - *owed)]++;
+	*owed = 0;
 }
 
 /* What begins to be served before the step ends. */
@@ -379,6 +398,8 @@ static void serve(struct sim *sim, u32 i)
 			start = sim->now_ns;
 		if (start >= sim->now_ns + STEP_NS)
 			break;
+		send_answer(sim, site, worker);
+		site->queue->owed_ns[worker] = shopper->ready_ns;
 		site->queue->free_ns[worker] = start + (u64)(takes * 1e9);
 		answer(sim, shopper, start, site->queue->free_ns[worker]);
 		site->queue->head = shopper->next;
@@ -386,6 +407,18 @@ static void serve(struct sim *sim, u32 i)
 			site->queue->tail = &site->queue->head;
 		site->queue->length--;
 		leave(sim, shopper);
+	}
+}
+
+static void tell_answers(struct sim *sim, u32 i)
+{
+	struct sim_site *site = &sim->sites[i];
+
+	site->facts.answers_present = true;
+	site->facts.unanswered = site->queue->length;
+	for (u32 worker = 0; worker < sim->setup.sites[i].workers; worker++) {
+		send_answer(sim, site, worker);
+		site->facts.unanswered += site->queue->owed_ns[worker] > 0;
 	}
 }
 
@@ -403,9 +436,12 @@ static void tell_facts(struct sim *sim)
 		site->facts.waits_present = !setup->hides_reads;
 		site->facts.crowded_present = !setup->hides_crowded;
 		site->facts.queue_present = !setup->hides_queue;
-		site->facts.queue = setup->accepts_at_once ? 0 : site->queue->length;
+		site->facts.queue = setup->accepts_at_once || setup->inside ? 0 : site->queue->length;
 		site->facts.queue_limit = setup->queue_limit;
-		site->facts.oldest_unread_ns = site->queue->head ? sim->now_ns - site->queue->head->ready_ns : 0;
+		site->facts.oldest_unread_ns =
+			site->queue->head && !setup->inside ? sim->now_ns - site->queue->head->ready_ns : 0;
+		if (setup->inside)
+			tell_answers(sim, i);
 		facts->services[i] = site->facts;
 	}
 }

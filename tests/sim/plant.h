@@ -32,6 +32,7 @@ struct sim_site_setup {
 	u64 queue_limit;      /* of the accept queue */
 	bool accepts_at_once; /* as event loops do: connections wait unread, not unaccepted */
 	double requests;      /* a proxy before the workers makes so many of each connection; 0: there is none */
+	bool inside;	      /* requests are read at once and queue inside the application: only answers tell of it */
 	bool hides_reads;     /* the tracepoints are not there */
 	bool hides_queue;
 	bool hides_crowded; /* it is not told which refusals were the budget's */

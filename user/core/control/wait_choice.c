@@ -7,6 +7,8 @@
 #define QUANTILE	  0.75 /* of answers: handshakes and what is answered at once are the lower part */
 #define RECENT_WORK	  24.  /* answers that the quantile rests on, or those of this tick if they are more */
 #define RECENT_SECONDS	  2.0  /* s: and older ones fade */
+#define MEAN_WORK	  200. /* answers that the mean rests on */
+#define RATE_SECONDS	  0.5  /* s: answers a second are smoothed over so long */
 #define WORK_SECONDS	  30.0 /* s: requests a connection are learned over so long */
 #define WORK_LEAST	  20.  /* connections: they are told apart from chance */
 #define IDLE_UP_SECONDS	  60.0 /* s: the idle value rises so slowly, in calm, */
@@ -56,15 +58,21 @@ void spw_answers_begin(struct spw_answer_memory *memory, const struct spw_servic
 static double take_answers(struct spw_answer_memory *memory, const struct spw_service_facts *facts, double seconds)
 {
 	u64 fresh[SPW_WAIT_BUCKETS];
-	double total = 0, before = 0, keep;
+	double total = 0, before = 0, sum = 0, keep;
 
 	for (u32 i = 0; i < SPW_WAIT_BUCKETS; i++) {
 		fresh[i] = facts->answer_waits[i] - memory->waits[i];
 		total += (double)fresh[i];
+		sum += (double)fresh[i] * (double)spw_wait_bucket_end_ns(i);
 		before += memory->recent[i];
 	}
 	if (!(total <= COUNTS_MOST))
 		return -1;
+	memory->per_s = memory->per_s > 0 ? spw_smooth(memory->per_s, total / seconds, seconds, RATE_SECONDS)
+					  : total / seconds;
+	keep = MEAN_WORK / (MEAN_WORK + total);
+	memory->sum_ns = memory->sum_ns * keep + sum;
+	memory->count = memory->count * keep + total;
 	keep = fade(1, seconds, RECENT_SECONDS);
 	if (keep * before > RECENT_WORK - total)
 		keep = before > 0 ? spw_bounded(RECENT_WORK - total, 0, RECENT_WORK) / before : 0;
@@ -86,15 +94,21 @@ static double requests_per_work(struct spw_answer_memory *memory, const struct s
 	return memory->work >= WORK_LEAST && memory->asked > 0 ? memory->asked / memory->work : 1;
 }
 
-/* The idle value falls to what is seen, and rises slowly while nothing is late. */
-static void learn_idle(struct spw_answer_memory *memory, double wait_ns, bool calm, double seconds)
+/* An idle value falls to what is seen, and rises slowly while nothing is late. */
+static void learn_idle(double *idle_ns, double wait_ns, bool calm, double seconds)
 {
-	if (memory->idle_ns <= 0)
-		memory->idle_ns = wait_ns;
-	else if (wait_ns < memory->idle_ns)
-		memory->idle_ns = spw_smooth(memory->idle_ns, wait_ns, seconds, IDLE_DOWN_SECONDS);
+	if (*idle_ns <= 0)
+		*idle_ns = wait_ns;
+	else if (wait_ns < *idle_ns)
+		*idle_ns = spw_smooth(*idle_ns, wait_ns, seconds, IDLE_DOWN_SECONDS);
 	else if (calm)
-		memory->idle_ns = spw_smooth(memory->idle_ns, wait_ns, seconds, IDLE_UP_SECONDS);
+		*idle_ns = spw_smooth(*idle_ns, wait_ns, seconds, IDLE_UP_SECONDS);
+}
+
+/* Requests beyond those that are under way when nothing waits (Little's law). */
+static double queue_of(const struct spw_answer_memory *memory, double unanswered)
+{
+	return spw_bounded(unanswered - memory->per_s * memory->mean_ns / 1e9, 0, 1e12);
 }
 
 /* By how much answers may be later than when idle. */
@@ -149,22 +163,23 @@ static void choose(struct spw_answer_memory *memory, const struct spw_service_po
 
 /* Answers take the place of reads. */
 static void replace(const struct spw_answer_memory *memory, double late, double answers, double per_work,
-		    double unanswered, double seconds, struct spw_service_rates *rates)
+		    double unanswered, double queue, double seconds, struct spw_service_rates *rates)
 {
 	rates->wait_source = SPW_WAIT_ANSWER;
 	rates->wait_ns = (u64)late;
 	rates->reads = answers;
 	rates->served_per_s = answers / per_work / seconds;
 	rates->served_known = true;
-	rates->backlogged = unanswered > 0;
-	rates->standing = rates->backlogged && memory->backlogged && answers <= 0;
+	rates->backlogged = queue > 0;
+	rates->standing = unanswered > 0 && memory->backlogged && answers <= 0;
 }
 
 void spw_wait_choose(struct spw_answer_memory *memory, const struct spw_service_facts *facts, double seconds,
 		     struct spw_service_policy *service, struct spw_service_rates *rates)
 {
 	double answers = memory->begun && facts->answers_present ? take_answers(memory, facts, seconds) : -1;
-	double per_work, total = 0, wait_ns, late, target, unanswered = (double)facts->unanswered;
+	double per_work, total = 0, wait_ns, late, target, queue, unanswered = (double)facts->unanswered;
+	bool calm;
 
 	if (answers < 0) {
 		spw_answers_begin(memory, facts);
@@ -179,15 +194,18 @@ void spw_wait_choose(struct spw_answer_memory *memory, const struct spw_service_
 		total += memory->recent[i];
 	if (total >= 1) {
 		wait_ns = quantile(memory->recent, total);
-		learn_idle(memory, wait_ns, !memory->inside && memory->late_s <= 0, seconds);
-		late = spw_bounded(wait_ns - memory->idle_ns, 0, 1e12);
+		calm = !memory->inside && memory->late_s <= 0;
+		learn_idle(&memory->idle_ns, wait_ns, calm, seconds);
+		learn_idle(&memory->mean_ns, memory->sum_ns / memory->count, calm, seconds);
+		queue = queue_of(memory, unanswered);
+		late = spw_bounded(wait_ns - memory->idle_ns, 0, queue / spw_bounded(memory->per_s, 0.1, 1e9) * 1e9);
 		target = target_of(memory, service);
 		if (service->answer_target_ns || memory->idle_ns <= IDLE_MOST_NS)
 			choose(memory, service, late, target,
 			       has_grown(memory, unanswered, answers, late > target, seconds), seconds, rates);
 		if (memory->inside) {
 			service->wait_target_ns = (u64)target;
-			replace(memory, late, answers, per_work, unanswered, seconds, rates);
+			replace(memory, late, answers, per_work, unanswered, queue, seconds, rates);
 		}
 	}
 	memory->backlogged = facts->unanswered > 0;

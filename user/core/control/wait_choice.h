@@ -20,6 +20,9 @@ struct spw_answer_memory {
 	double recent[SPW_WAIT_BUCKETS]; /* the last answers, fading */
 	double asked, work;		 /* requests, and connections first read, fading */
 	double idle_ns;			 /* answer wait in calm; 0: not known yet */
+	double sum_ns, count;		 /* waits of more of the last answers, fading */
+	double mean_ns;			 /* mean answer wait in calm; 0: not known yet */
+	double per_s;			 /* answers, smooth */
 	double late_s;			 /* how long answers have been late */
 	double anchor;			 /* unanswered when that began */
 	double anchor_work;		 /* answers since */
@@ -41,7 +44,9 @@ void spw_answers_begin(struct spw_answer_memory *memory, const struct spw_servic
  *
  * Answer wait is chosen if it is later than its idle value by more than its target and twice the read-wait, and while it
  * was, unanswered requests grew beyond chance: answers that only take longer, as of another mix of requests, pile up
- * once and no more. It stays chosen until answers have been in time for CALM_SECONDS, or until requests wait mostly to be
+ * once and no more. By Little's law so many are under way as are answered in the time that they take when idle; what is
+ * beyond them is the queue, and no answer is later than that takes: where answers take very different times, some always
+ * are late, though nothing waits. It stays chosen until answers have been in time for CALM_SECONDS, or until requests wait mostly to be
  * read. Its target is answer_target_ns less the idle value; learned, it is the idle value again, from wait_target_ns to a
  * second. Where idle answers take longer than IDLE_MOST (long polls) it is not chosen unless a target is set.
  */
