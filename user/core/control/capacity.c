@@ -232,15 +232,19 @@ static void learn_busy(struct spw_capacity_memory *memory, const struct spw_poli
 static void try_more(struct spw_capacity_memory *memory, double usual, const struct spw_service_rates *rates,
 		     double seconds)
 {
-	double *capacity = &memory->learned.capacity_per_s;
+	double *capacity = &memory->learned.capacity_per_s, least;
 
 	memory->trial_s = spw_bounded(memory->trial_s, TRIAL_SECONDS, TRIAL_MOST_SECONDS);
+	/* A queue inside is empty whenever one of many workers is free: it must be so for as long as was measured. */
+	least = memory->trial_s;
+	if (rates->wait_source == SPW_WAIT_ANSWER && least < WINDOW_SECONDS)
+		least = spw_bounded(memory->known_s, least, WINDOW_SECONDS);
 	memory->since_trial_s += seconds;
 	if ((double)rates->wait_ns * IDLE_PART >= usual)
 		memory->idle_s = 0;
 	else if (rates->refused_per_s > 0)
 		memory->idle_s += seconds;
-	if (memory->idle_s < memory->trial_s || memory->admitted_per_s * TRIAL < *capacity)
+	if (memory->idle_s < least || memory->admitted_per_s * TRIAL < *capacity)
 		return;
 	*capacity *= TRIAL;
 	memory->idle_s = memory->since_trial_s = 0;

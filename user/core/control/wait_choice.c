@@ -111,6 +111,20 @@ static double queue_of(const struct spw_answer_memory *memory, double unanswered
 	return spw_bounded(unanswered - memory->per_s * memory->mean_ns / 1e9, 0, 1e12);
 }
 
+/*
+ * By how much answers are later than when idle, no more than the queue takes. Where that is beyond chance and known to be
+ * one, it is how late the next ones will be: those that were answered lately came before it grew, or before it drained.
+ */
+static double late_of(const struct spw_answer_memory *memory, double wait_ns, double queue)
+{
+	double per_s = spw_bounded(memory->per_s, 0.1, 1e9), under_way = per_s * memory->mean_ns / 1e9;
+	double takes_ns = queue / per_s * 1e9;
+
+	if (memory->inside && queue * queue > GROWTH_DEVIATIONS * GROWTH_DEVIATIONS * under_way)
+		return takes_ns;
+	return spw_bounded(wait_ns - memory->idle_ns, 0, takes_ns);
+}
+
 /* By how much answers may be later than when idle. */
 static double target_of(const struct spw_answer_memory *memory, const struct spw_service_policy *service)
 {
@@ -198,7 +212,7 @@ void spw_wait_choose(struct spw_answer_memory *memory, const struct spw_service_
 		learn_idle(&memory->idle_ns, wait_ns, calm, seconds);
 		learn_idle(&memory->mean_ns, memory->sum_ns / memory->count, calm, seconds);
 		queue = queue_of(memory, unanswered);
-		late = spw_bounded(wait_ns - memory->idle_ns, 0, queue / spw_bounded(memory->per_s, 0.1, 1e9) * 1e9);
+		late = late_of(memory, wait_ns, queue);
 		target = target_of(memory, service);
 		if (service->answer_target_ns || memory->idle_ns <= IDLE_MOST_NS)
 			choose(memory, service, late, target,

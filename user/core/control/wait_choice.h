@@ -46,9 +46,10 @@ void spw_answers_begin(struct spw_answer_memory *memory, const struct spw_servic
  * was, unanswered requests grew beyond chance: answers that only take longer, as of another mix of requests, pile up
  * once and no more. By Little's law so many are under way as are answered in the time that they take when idle; what is
  * beyond them is the queue, and no answer is later than that takes: where answers take very different times, some always
- * are late, though nothing waits. It stays chosen until answers have been in time for CALM_SECONDS, or until requests wait mostly to be
- * read. Its target is answer_target_ns less the idle value; learned, it is the idle value again, from wait_target_ns to a
- * second. Where idle answers take longer than IDLE_MOST (long polls) it is not chosen unless a target is set.
+ * are late, though nothing waits. Once chosen, the wait is what the queue takes. It stays chosen until answers have been
+ * in time for CALM_SECONDS, or until requests wait mostly to be read. Its target is answer_target_ns less the idle value;
+ * learned, it is the idle value again, from wait_target_ns to a second. Where idle answers take longer than IDLE_MOST
+ * (long polls) it is not chosen unless a target is set.
  */
 void spw_wait_choose(struct spw_answer_memory *memory, const struct spw_service_facts *facts, double seconds,
 		     struct spw_service_policy *service, struct spw_service_rates *rates);
