@@ -22,6 +22,8 @@
 #include "user/base/units.h"
 #include "user/config/config.h"
 
+#define NO_CLASS ", so it has no effect; name it in the lists of a class, or remove it\n"
+
 #define COUNT(array) (sizeof(array) / sizeof(*(array)))
 
 /* The example of the design. */
@@ -526,7 +528,7 @@ static const struct row list_rows[] = {
 	{TOP ALL "lists: {none: {inline: []}}\n",
 	 "f:3:9: 'none' cannot be the name of a list: it stands for what no list names\n"},
 	{TOP ALL "lists: {a: {inline: []},\n a: {inline: []}}\n",
-	 "warning: f:3:9: list 'a' is in no class\nf:4:2: duplicate list 'a', first given at line 3\n"},
+	 "warning: f:3:9: list 'a' is in no class" NO_CLASS "f:4:2: duplicate list 'a', first given at line 3\n"},
 	{TOP "lists: {a: {inline: []}}\nclasses: [{name: b, lists: [a]},\n  {name: c, lists: [a]}, {name: d}]\n",
 	 "f:4:21: list 'a' is in class 'b' already (f:3:29); a list can be in one class only\n"},
 	{TOP "lists: {a: {inline: []}}\nclasses: [{name: b, lists: [a, a]}, {name: d}]\n",
@@ -566,8 +568,9 @@ static void test_countries_of_two_classes(void **state)
 	check_rows(country_rows, COUNT(country_rows));
 }
 
-#define LISTS  TOP "lists: {home: {inline: []}, abroad: {inline: []}}\n"
-#define UNUSED "warning: f:2:9: list 'home' is in no class\nwarning: f:2:29: list 'abroad' is in no class\n"
+#define LISTS TOP "lists: {home: {inline: []}, abroad: {inline: []}}\n"
+#define UNUSED                                                                                                         \
+	"warning: f:2:9: list 'home' is in no class" NO_CLASS "warning: f:2:29: list 'abroad' is in no class" NO_CLASS
 
 static const struct row class_rows[] = {
 	{TOP "classes: {}\n", "f:2:10: expected a list of classes, highest priority first, found a mapping\n"},
@@ -589,7 +592,8 @@ static const struct row class_rows[] = {
 	 "f:4:15: the last class takes what no list names, so it "
 	 "cannot name lists; put another class behind it\n"},
 	{LISTS "classes:\n  - {name: a, lists: [home, abrod]}\n  - {name: b}\n",
-	 "warning: f:2:29: list 'abroad' is in no class\nf:4:29: unknown list 'abrod'; did you mean 'abroad'?\n"},
+	 "warning: f:2:29: list 'abroad' is in no class" NO_CLASS
+	 "f:4:29: unknown list 'abrod'; did you mean 'abroad'?\n"},
 	{LISTS "classes:\n  - {name: a, lists: [home, abroad, moon]}\n  - {name: b}\n",
 	 "f:4:37: unknown list 'moon'; it must stand under lists\n"},
 	{LISTS "classes:\n  - {name: a, lists: home}\n  - {name: b}\n",
@@ -876,7 +880,7 @@ static void test_order(void **state)
 		 "f:3:1: unknown key 'foo_bar_baz'; keys here are: interfaces, lists, classes, mode, management, "
 		 "services, "
 		 "malformed, overlap, attach, reattach, lease, metrics, hooks, shedding, expect, limits, pin_dir, run_dir, state_dir\n"
-		 "warning: f:4:9: list 'd' is in no class\n"
+		 "warning: f:4:9: list 'd' is in no class" NO_CLASS
 		 "f:4:22: 'e' is not a prefix, address or range; write 192.0.2.0/24, 2001:db8::/32, 192.0.2.7 or "
 		 "192.0.2.1-192.0.2.9\n"
 		 "f:5:17: interface 'f': it is given twice\n"},
@@ -952,7 +956,7 @@ static void test_bombs(void **state)
 		{"", "x", 1048577, "", "f:1:1: it has 1048577 bytes; 1048576 are the most\n"},
 		{"", "---\n", 200000, "", "f:2:1: a second document; a configuration is one\n"},
 		{TOP ALL "lists: {a: {inline: [", "\"1::1-f::e\",", 3000, "]}}",
-		 "warning: f:3:9: list 'a' is in no class\n"
+		 "warning: f:3:9: list 'a' is in no class" NO_CLASS
 		 "f:3:26014: more than 262144 inline prefixes in the configuration; long lists belong into files\n"},
 	};
 

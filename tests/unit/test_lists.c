@@ -23,6 +23,8 @@
 
 #include "user/lists/assemble.h"
 
+#define NO_CLASS ", so it has no effect; name it in the lists of a class, or remove it\n"
+
 #define COUNT(array) (sizeof(array) / sizeof(*(array)))
 
 #define TOR	    "/usr/share/tor"
@@ -674,6 +676,63 @@ static void test_overlap(void **state)
 	check_overlap("overlap: higher\n", 0, "");
 }
 
+/* What a configuration's lists can never match, in the words of check. */
+static void check_unmatched(const char *text, const char *expected)
+{
+	struct spw_ruleset_image image = {0};
+	struct spw_ruleset_error error;
+	struct spw_assembly assembly;
+	struct loaded loaded;
+
+	load(&loaded, text);
+	assert_int_equal(loaded.err, 0);
+	assert_int_equal(spw_assemble(&loaded.config, &loaded.lists, NULL, &assembly), 0);
+	assert_int_equal(spw_ruleset_compile(&assembly.source, 0, &image, &error), 0);
+	spw_report_unmatched(&loaded.config, &loaded.lists, &assembly, &image, &loaded.diagnostics);
+	assert_string_equal(told(&loaded.diagnostics), expected);
+	spw_ruleset_free(&image);
+	spw_assembly_free(&assembly);
+	unload(&loaded);
+}
+
+#define TWO(a, b)                                                                                                      \
+	"interfaces: [e]\noverlap: higher\nlists:\n  a: {inline: " a "}\n  b: {inline: " b "}\n"                       \
+	"classes:\n  - {name: high, lists: [a]}\n  - {name: low, lists: [b]}\n  - {name: rest}\n"
+#define SAME(a, b)                                                                                                     \
+	"interfaces: [e]\nlists:\n  a: {inline: " a "}\n  b: {inline: " b "}\n"                                        \
+	"classes: [{name: high, lists: [a, b]}, {name: rest}]\n"
+
+static void test_unmatched(void **state)
+{
+	(void)state;
+	/* The most specific prefix wins whatever its class: these all match. */
+	check_unmatched(TWO("[10.0.0.0/8]", "[10.1.0.0/16]"), "");
+	check_unmatched(TWO("[10.0.0.0/8, 10.1.0.0/16]", "[10.1.0.0/16, 10.2.0.0/16]"), "");
+	check_unmatched(TWO("[0.0.0.0/0]", "[]"), "");
+	check_unmatched(SAME("[10.0.0.0/8]", "[10.0.0.0/8]"), "");
+	check_unmatched(
+		TWO("[10.1.0.0/16, 10.2.0.0/16]", "[10.1.0.0/16, 10.2.0.0/16]"),
+		"warning: DIR/c:5:3: list 'b' of class 'low' can never match: other lists cover all that it names, as the "
+		"most specific prefix wins; 10.1.0.0/16 of 'a' (class 'high', DIR/c:4:16) lies in 10.1.0.0/16; remove the "
+		"list, or take these prefixes out of the others\n");
+	/* The lower class has the halves of what the higher one names. */
+	check_unmatched(
+		TWO("['2001:db8::/32']", "['2001:db8::/33', '2001:db8:8000::/33']"),
+		"warning: DIR/c:4:3: list 'a' of class 'high' can never match: other lists cover all that it names, as "
+		"the most specific prefix wins; 2001:db8::/33 of 'b' (class 'low', DIR/c:5:16) lies in 2001:db8::/32; "
+		"remove the list, or take these prefixes out of the others\n");
+	check_unmatched(
+		TWO("[192.0.2.0/24, 0.0.0.0/0, '::/0']", "[10.1.0.0/16]"),
+		"warning: DIR/c:9:12: class 'rest' can never match: lists of the classes above it name every address, such "
+		"as list 'a' of class 'high' (DIR/c:4:30); remove what stands for all addresses there, or let that class "
+		"be the last\n");
+	check_unmatched(
+		TWO("[0.0.0.0/1, '::/0']", "[128.0.0.0/1]"),
+		"warning: DIR/c:9:12: class 'rest' can never match: lists of the classes above it name every address, such "
+		"as list 'a' of class 'high' (DIR/c:4:16); remove what stands for all addresses there, or let that class "
+		"be the last\n");
+}
+
 static void test_countries(void **state)
 {
 	struct loaded loaded;
@@ -686,8 +745,8 @@ static void test_countries(void **state)
 	     "  mixed: {geo: geo, countries: [FR, '!US']}\n"
 	     "classes: [{name: a, lists: [us]}, {name: b, lists: [eu]}, {name: c, lists: [rest]}, {name: z}]\n");
 	assert_string_equal(told(&loaded.diagnostics),
-			    "warning: DIR/c:6:3: list 'known' is in no class\n"
-			    "warning: DIR/c:7:3: list 'mixed' is in no class\n"
+			    "warning: DIR/c:6:3: list 'known' is in no class" NO_CLASS
+			    "warning: DIR/c:7:3: list 'mixed' is in no class" NO_CLASS
 			    "warning: DIR/c:7:37: '!US' has no effect beside countries that are named\n");
 	assert_int_equal(loaded.err, 0);
 	assert_string_equal(prefixes_of(&loaded.lists.lists[0]), "0:0 1.0.0.0/24\n0:0 1.0.1.8/32\n");
@@ -712,7 +771,7 @@ static void test_country_errors(void **state)
 	     "interfaces: [e]\nlists:\n  a: {geo: geo, countries: [US, XQ]}\n  b: {geo: geo, countries: ['!ED']}\n"
 	     "classes: [{name: a, lists: [a]}, {name: z}]\n");
 	assert_string_equal(told(&loaded.diagnostics),
-			    "warning: DIR/c:4:3: list 'b' is in no class\n"
+			    "warning: DIR/c:4:3: list 'b' is in no class" NO_CLASS
 			    "DIR/c:3:33: country 'XQ' is not in 'DIR/geo', which knows 4 codes\n"
 			    "DIR/c:4:29: country 'ED' is not in 'DIR/geo'; did you mean '!DE'?\n");
 	assert_int_equal(loaded.err, -EINVAL);
@@ -932,6 +991,7 @@ int main(void)
 		IN_FOLDER("errors of all lists are told, and then there are none", test_errors_of_all_lists),
 		IN_FOLDER("inline lists keep their places", test_inline_places),
 		IN_FOLDER("one prefix in two classes: an error, or the higher class wins", test_overlap),
+		IN_FOLDER("lists and classes that can never match", test_unmatched),
 		IN_FOLDER("countries", test_countries),
 		IN_FOLDER("countries that are none, damaged tables", test_country_errors),
 		IN_FOLDER("fault 38: everybody or the management in a class that is cut", test_check),

@@ -1249,6 +1249,13 @@ static const struct spw_config a_config = {
 	.classes_count = COUNT(config_classes),
 };
 
+static const struct spw_diagnostics config_warnings = {
+	.items = {{SPW_WARNING, "f:4:3: list 'spare' is in no class", 4, 3, false},
+		  {SPW_WARNING, "f: all", 0, 0, true}},
+	.count = 2,
+	.warnings = 2,
+};
+
 static const struct spw_meaning a_meaning = {
 	.config = &a_config,
 	.prefixes4 = config_prefixes4,
@@ -1259,6 +1266,7 @@ static const struct spw_meaning a_meaning = {
 	.intervals6 = 276646,
 	.read_seconds = 0.5,
 	.compile_seconds = 0.25,
+	.warnings = &config_warnings,
 };
 
 static void a_meaning_as_text(void **state)
@@ -1287,7 +1295,12 @@ static void a_meaning_as_json(void **state)
 	json_t *meaning = spw_view_meaning_json(&a_meaning);
 
 	(void)state;
-	assert_keys(meaning, "mode interfaces classes lists management services ruleset");
+	assert_keys(meaning, "mode interfaces classes lists management services ruleset warnings");
+	assert_keys(get(meaning, "warnings.0"), "line column text");
+	assert_text(meaning, "warnings.0.text", "f:4:3: list 'spare' is in no class");
+	assert_integer(meaning, "warnings.0.line", 4);
+	assert_integer(meaning, "warnings.0.column", 3);
+	assert_integer(meaning, "warnings.1.line", 0);
 	assert_keys(get(meaning, "classes.0"), "name rank shed_from cut_from cut takes_the_rest lists limits levels");
 	assert_keys(get(meaning, "lists.0"), "name class kind format prefixes4 prefixes6");
 	assert_keys(get(meaning, "lists.1"), "name class kind prefixes4 prefixes6");

@@ -20,7 +20,8 @@ static const char *format_of(const struct spw_list *list)
 	return spw_list_format_name(list->files[0].format);
 }
 
-static int print_meaning(const struct spw_call *call, const struct spw_dry_run *dry_run)
+static int print_meaning(const struct spw_call *call, const struct spw_dry_run *dry_run,
+			 const struct spw_diagnostics *diagnostics)
 {
 	size_t count = dry_run->config.lists_count;
 	_cleanup_free_ u64 *prefixes4 = calloc(count + 1, sizeof(*prefixes4));
@@ -36,6 +37,7 @@ static int print_meaning(const struct spw_call *call, const struct spw_dry_run *
 		.intervals6 = dry_run->image.intervals6,
 		.read_seconds = dry_run->read_seconds,
 		.compile_seconds = dry_run->compile_seconds,
+		.warnings = diagnostics,
 	};
 
 	if (!prefixes4 || !prefixes6 || !formats)
@@ -60,7 +62,7 @@ static int check(const struct spw_call *call, bool force)
 
 	spw_print_diagnostics(&diagnostics);
 	if (!err && !diagnostics.errors)
-		status = print_meaning(call, &dry_run);
+		status = print_meaning(call, &dry_run, &diagnostics);
 	spw_diagnostics_free(&diagnostics);
 	spw_dry_run_free(&dry_run);
 	return status;
@@ -85,7 +87,8 @@ const struct spw_verb spw_verb_check = {
 	.usage = "",
 	.summary = "Check the configuration and its lists, and show what they mean",
 	.options = options,
-	.help = "Errors go to stderr as file:line:column: message, and the exit status is then 1. The meaning goes to stdout:\n"
-		"classes by priority with their lists, and what each level does to them. Nothing is loaded.\n",
+	.help = "Errors and warnings go to stderr as file:line:column: message; after an error the exit status is 1. The\n"
+		"meaning goes to stdout: classes by priority with their lists, and what each level does to them. With -j it\n"
+		"has the warnings too. Nothing is loaded.\n",
 	.run = run,
 };

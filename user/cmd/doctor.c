@@ -25,6 +25,7 @@
 
 #define CHECK_COLUMNS  15
 #define PAGE_BYTES_XDP 3506 /* a larger frame does not fit one page with XDP's headroom; some drivers need fragments */
+#define WARNINGS_MAX   10   /* of the configuration, that are shown one by one */
 #define GUESSED_MAX    8    /* interfaces looked at without a configuration */
 
 enum outcome {
@@ -241,13 +242,17 @@ static void report_configuration(struct doctor *doctor, const struct spw_call *c
 
 	while (first < diagnostics->count && diagnostics->items[first].severity != SPW_ERROR)
 		first++;
-	if (err || diagnostics->errors)
+	if (err || diagnostics->errors) {
 		find(doctor, FAIL, "configuration", "'spillway check' shows all errors", "%s",
 		     first < diagnostics->count ? diagnostics->items[first].text : strerror(-err));
-	else if (diagnostics->warnings)
-		find(doctor, WARN, "configuration", "'spillway check' shows them", "%s: %zu warning%s",
-		     call->config_path, diagnostics->warnings, diagnostics->warnings == 1 ? "" : "s");
-	else
+		return;
+	}
+	for (size_t i = 0; i < diagnostics->count && i < WARNINGS_MAX; i++)
+		find(doctor, WARN, "configuration", NULL, "%s", diagnostics->items[i].text);
+	if (diagnostics->warnings > WARNINGS_MAX)
+		find(doctor, WARN, "configuration", "'spillway check' shows them", "%zu more warnings",
+		     diagnostics->warnings - WARNINGS_MAX);
+	if (!diagnostics->warnings)
 		find(doctor, OK, "configuration", NULL, "%s", call->config_path);
 }
 

@@ -41,6 +41,7 @@ static int compile(struct spw_dry_run *dry_run, struct spw_diagnostics *diagnost
 	} else {
 		spw_report_overlaps(&dry_run->config, &dry_run->lists, &assembly, &dry_run->image, diagnostics);
 		spw_report_overruling(&dry_run->config, &assembly, &dry_run->image, diagnostics);
+		spw_report_unmatched(&dry_run->config, &dry_run->lists, &assembly, &dry_run->image, diagnostics);
 	}
 	dry_run->compile_seconds = seconds_since(began_ns);
 	spw_assembly_free(&assembly);

@@ -47,8 +47,11 @@ static void check_uses(const struct spw_config *config, struct use *uses, struct
 	}
 	for (size_t i = 0; i < config->lists_count; i++)
 		if (!uses[i].class)
-			spw_warning(diagnostics, config->lists[i].place, "list '%s' is in no class",
-				    config->lists[i].name);
+			spw_warning(
+				diagnostics, config->lists[i].place,
+				"list '%s' is in no class, so it has no effect; name it in the lists of a class, or "
+				"remove it",
+				config->lists[i].name);
 }
 
 /* Countries of a list: a bit for each pair of letters, and one for "??". */

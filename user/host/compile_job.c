@@ -71,6 +71,7 @@ static int compile_and_fill(const struct spw_config *config, const struct spw_li
 	result->compile_ns = spw_monotonic_ns() - begin;
 	spw_report_overlaps(config, lists, &assembly, &image, diagnostics);
 	spw_report_overruling(config, &assembly, &image, diagnostics);
+	spw_report_unmatched(config, lists, &assembly, &image, diagnostics);
 	image.ruleset->generation = generation;
 	begin = spw_monotonic_ns();
 	map = spw_ruleset_map(image.ruleset, image.bytes);

@@ -247,3 +247,86 @@ void spw_report_overruling(const struct spw_config *config, const struct spw_ass
 		"specific does; name the narrower prefixes to keep them in their class",
 		image->overruling, spw_prefix_format(&image->overruled, text), list->name);
 }
+
+/* The widest prefix within @prefix in lists of other classes than @class; false: there is none. */
+static bool find_cover(const struct spw_ruleset_source *source, const struct spw_prefix *prefix, size_t class,
+		       size_t *list, size_t *entry)
+{
+	int len = 129;
+
+	for (size_t i = 0; i < source->lists_count; i++) {
+		const struct spw_ruleset_list *other = &source->lists[i];
+
+		for (size_t j = 0; other->class_index != class && j < other->count; j++) {
+			const struct spw_prefix *inner = &other->entries[j].prefix;
+
+			if (inner->len >= len || !spw_prefix_contains(prefix, inner))
+				continue;
+			len = inner->len;
+			*list = i;
+			*entry = j;
+		}
+	}
+	return len <= 128;
+}
+
+static void report_unmatched_list(const struct spw_config *config, const struct spw_lists *lists,
+				  const struct spw_assembly *assembly, size_t at, struct spw_diagnostics *diagnostics)
+{
+	const struct spw_ruleset_source *source = &assembly->source;
+	const struct spw_ruleset_list *list = &source->lists[at], *other;
+	char text[SPW_PREFIX_TEXT], other_text[SPW_PREFIX_TEXT];
+	struct spw_place place;
+	size_t cover, entry;
+
+	if (!find_cover(source, &list->entries[0].prefix, list->class_index, &cover, &entry))
+		return;
+	other = &source->lists[cover];
+	place = entry_place(config, lists, assembly->config_lists[cover], entry);
+	spw_warning(
+		diagnostics, config->lists[assembly->config_lists[at]].place,
+		"list '%s' of class '%s' can never match: other lists cover all that it names, as the most specific "
+		"prefix wins; %s of '%s' (class '%s', %s:%u:%u) lies in %s; remove the list, or take these prefixes "
+		"out of the others",
+		list->name, source->classes[list->class_index].name,
+		spw_prefix_format(&other->entries[entry].prefix, other_text), other->name,
+		source->classes[other->class_index].name, place.file ? place.file : "?", place.line, place.column,
+		spw_prefix_format(&list->entries[0].prefix, text));
+}
+
+/* All addresses of both families are in lists. */
+static void report_unmatched_rest(const struct spw_config *config, const struct spw_lists *lists,
+				  const struct spw_assembly *assembly, struct spw_diagnostics *diagnostics)
+{
+	static const struct spw_prefix all = {.family = 4};
+	const struct spw_config_class *rest = &config->classes[config->classes_count - 1];
+	struct spw_place place;
+	size_t list, entry;
+
+	if (!find_cover(&assembly->source, &all, config->classes_count - 1, &list, &entry))
+		return;
+	place = entry_place(config, lists, assembly->config_lists[list], entry);
+	spw_warning(
+		diagnostics, rest->place,
+		"class '%s' can never match: lists of the classes above it name every address, such as list '%s' of "
+		"class '%s' (%s:%u:%u); remove what stands for all addresses there, or let that class be the last",
+		rest->name, assembly->source.lists[list].name,
+		assembly->source.classes[assembly->source.lists[list].class_index].name, place.file ? place.file : "?",
+		place.line, place.column);
+}
+
+void spw_report_unmatched(const struct spw_config *config, const struct spw_lists *lists,
+			  const struct spw_assembly *assembly, const struct spw_ruleset_image *image,
+			  struct spw_diagnostics *diagnostics)
+{
+	size_t count = assembly->source.lists_count, told = 0;
+
+	for (size_t i = 0; i < count && told < SPW_LIST_ERRORS_MAX; i++) {
+		if (image->matches[i] || !assembly->source.lists[i].count)
+			continue;
+		report_unmatched_list(config, lists, assembly, i, diagnostics);
+		told++;
+	}
+	if (!image->matches[count])
+		report_unmatched_rest(config, lists, assembly, diagnostics);
+}

@@ -44,6 +44,11 @@ void spw_report_overlaps(const struct spw_config *config, const struct spw_lists
 			 const struct spw_assembly *assembly, const struct spw_ruleset_image *image,
 			 struct spw_diagnostics *diagnostics);
 
+/** spw_report_unmatched() - warn of lists, and of the last class, that no address can be in: others cover all of it. */
+void spw_report_unmatched(const struct spw_config *config, const struct spw_lists *lists,
+			  const struct spw_assembly *assembly, const struct spw_ruleset_image *image,
+			  struct spw_diagnostics *diagnostics);
+
 /** spw_report_ruleset_error() - say what kept the compiler, with both places where two classes name one prefix. */
 void spw_report_ruleset_error(const struct spw_config *config, const struct spw_lists *lists,
 			      const struct spw_assembly *assembly, const struct spw_ruleset_error *error,

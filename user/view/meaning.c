@@ -375,6 +375,25 @@ static json_t *ruleset_json(const struct spw_meaning *meaning)
 	return spw_json_finish(&object);
 }
 
+static json_t *warnings_json(const struct spw_diagnostics *warnings)
+{
+	struct spw_json array = spw_json_array();
+
+	for (size_t i = 0; warnings && i < warnings->count; i++) {
+		const struct spw_diagnostic *warning = &warnings->items[i];
+		struct spw_json object;
+
+		if (warning->severity != SPW_WARNING)
+			continue;
+		object = spw_json_object();
+		spw_json_set(&object, "line", json_integer(warning->line));
+		spw_json_set(&object, "column", json_integer(warning->column));
+		spw_json_set(&object, "text", spw_json_text(warning->text));
+		spw_json_add(&array, spw_json_finish(&object));
+	}
+	return spw_json_finish(&array);
+}
+
 json_t *spw_view_meaning_json(const struct spw_meaning *meaning)
 {
 	const struct spw_config *config = meaning->config;
@@ -387,5 +406,6 @@ json_t *spw_view_meaning_json(const struct spw_meaning *meaning)
 	spw_json_set(&object, "management", management_json(config));
 	spw_json_set(&object, "services", services_json(config));
 	spw_json_set(&object, "ruleset", ruleset_json(meaning));
+	spw_json_set(&object, "warnings", warnings_json(meaning->warnings));
 	return spw_json_finish(&object);
 }

@@ -54,6 +54,7 @@ struct spw_meaning {
 	u32 intervals6;
 	double read_seconds;
 	double compile_seconds;
+	const struct spw_diagnostics *warnings; /* found on the way; NULL: none. In JSON alone */
 };
 
 /** What a configuration means: classes, lists with prefix counts, what each level cuts. */

@@ -220,6 +220,17 @@ static int number_lists(struct compiler *compiler)
 	return 0;
 }
 
+/* Which lists an address can be in at all: the others' prefixes are covered by more specific ones. */
+static void note_matches(const struct compiler *compiler, const struct spw_intervals *intervals,
+			 struct spw_ruleset_image *image)
+{
+	for (size_t i = 0; i < intervals->count; i++) {
+		u32 owner = intervals->items[i].owner;
+
+		image->matches[owner == SPW_NOBODY ? compiler->source->lists_count : owner & LIST_MASK] = true;
+	}
+}
+
 static int management_intervals(struct compiler *compiler, u8 family, struct spw_intervals *intervals)
 {
 	const struct spw_ruleset_source *source = compiler->source;
@@ -283,6 +294,8 @@ static int compile_family(struct compiler *compiler, u8 family, u32 *root, struc
 				    image);
 	if (!err)
 		note_overruling(compiler, family, &spans, image);
+	if (!err)
+		note_matches(compiler, &lists, image);
 	if (!err && compiler->source->keep_prefixes &&
 	    spw_prefix_rows_add(&image->rows, family, spans.items, spans.count))
 		err = fail(compiler, SPW_RULESET_NO_MEMORY, -ENOMEM);
