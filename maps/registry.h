@@ -20,8 +20,11 @@ struct spw_list_record {
 	char name[SPW_NAME_MAX];
 	u32 state;
 	u32 class_id;
-	u64 prefixes4; /* published CIDR prefixes */
-	u64 prefixes6;
+	/* 64-bit counts of prefixes in earlier versions of this layout, which a little-endian host reads alike. */
+	u32 prefixes4; /* published CIDR prefixes */
+	u32 skipped;   /* lines of its files that were left out (on_error: skip) */
+	u32 prefixes6;
+	u32 kept_s; /* Unix time of its content, when that is the last good one; 0: read for the published ruleset */
 };
 
 /* A limit as configured. */
@@ -74,7 +77,8 @@ struct spw_agent_record {
 	u64 started_ns;	  /* CLOCK_MONOTONIC */
 	u64 published_ns; /* CLOCK_MONOTONIC */
 	u64 generation;
-	u64 ruleset_prefixes4;
+	u32 ruleset_prefixes4; /* 64 bits in earlier versions of this layout, as in struct spw_list_record */
+	u32 ruleset_kept_s;    /* Unix time of the last good ruleset, when that is in force; 0: the configuration is */
 	u64 ruleset_prefixes6;
 	u64 ruleset_bytes; /* size of the ruleset's map value */
 	u64 compile_ns;	   /* without reading lists */
@@ -89,6 +93,7 @@ struct spw_agent_record {
 _Static_assert(sizeof(struct spw_list_record) == 88, "layout of the pinned list_registry map");
 _Static_assert(sizeof(struct spw_class_record) == 224, "layout of the pinned class_registry map");
 _Static_assert(sizeof(struct spw_service_record) == 96, "layout of the pinned service_registry map");
+_Static_assert(sizeof(struct spw_agent_record) == 896, "layout of the pinned agent_registry map");
 _Static_assert(sizeof(struct spw_interface_record) == 32, "part of the pinned agent_registry map");
 
 #endif

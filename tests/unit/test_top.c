@@ -90,8 +90,10 @@ static void set_the_scene(struct scene *scene)
 	memcpy(before->classes, classes, sizeof(classes));
 	before->classes_count = sizeof(classes) / sizeof(*classes);
 	for (u32 i = 0; i < 4; i++)
-		scene->lists[0][i] = (struct spw_list_snapshot){
-			(u16)i, {"", SPW_RECORD_ACTIVE, (i + 3) % 4, 0, 0}, {{1000 * (i + 1), 10}, {60000, 600}}, {0}};
+		scene->lists[0][i] = (struct spw_list_snapshot){(u16)i,
+								{"", SPW_RECORD_ACTIVE, (i + 3) % 4, 0, 0, 0, 0},
+								{{1000 * (i + 1), 10}, {60000, 600}},
+								{0}};
 	before->lists = scene->lists[0];
 	before->lists_count = 4;
 	before->services = scene->services;

@@ -24,12 +24,12 @@
 /* ---- what is rendered ---- */
 
 static const struct spw_list_snapshot some_lists[] = {
-	{0, {"none", SPW_RECORD_ACTIVE, 3, 0, 0}, {{100, 0}, {10000, 0}}, {0}},
-	{1, {"partners", SPW_RECORD_ACTIVE, 0, 12, 3}, {{40, 0}, {4000, 0}}, {0}},
-	{2, {"home", SPW_RECORD_ACTIVE, 1, 123456, 7890}, {{5000, 0}, {500000, 0}}, {0}},
-	{3, {"abroad", SPW_RECORD_ACTIVE, 2, 262144, 268756}, {{300, 1234567}, {30000, 74074020}}, {0}},
-	{7, {"blocked", SPW_RECORD_ACTIVE, 2, 5, 0}, {{1, 2}, {3, 4}}, {0}},
-	{9, {"old", SPW_RECORD_RETIRED, 9, 77, 0}, {{8, 0}, {800, 0}}, {0}},
+	{0, {"none", SPW_RECORD_ACTIVE, 3, 0, 0, 0, 0}, {{100, 0}, {10000, 0}}, {0}},
+	{1, {"partners", SPW_RECORD_ACTIVE, 0, 12, 0, 3, 0}, {{40, 0}, {4000, 0}}, {0}},
+	{2, {"home", SPW_RECORD_ACTIVE, 1, 123456, 0, 7890, 0}, {{5000, 0}, {500000, 0}}, {0}},
+	{3, {"abroad", SPW_RECORD_ACTIVE, 2, 262144, 1234, 268756, 0}, {{300, 1234567}, {30000, 74074020}}, {0}},
+	{7, {"blocked", SPW_RECORD_ACTIVE, 2, 5, 0, 0, 0}, {{1, 2}, {3, 4}}, {0}},
+	{9, {"old", SPW_RECORD_RETIRED, 9, 77, 0, 0, 0}, {{8, 0}, {800, 0}}, {0}},
 };
 
 static const struct spw_class_snapshot some_classes[] = {
@@ -305,7 +305,7 @@ static void status_json_has_its_shape(void **state)
 		    "name rank shed_from cut_from cut active limits limited_packets new_work shadow packets bytes");
 	assert_keys(get(status, "classes.0.shadow"), "enforced next_level");
 	assert_keys(get(status, "classes.0.shadow.enforced"), "packets new_work");
-	assert_keys(get(status, "lists.0"), "name class active prefixes4 prefixes6 packets bytes");
+	assert_keys(get(status, "lists.0"), "name class active prefixes4 prefixes6 skipped_lines packets bytes");
 	assert_keys(get(status, "lists.0.packets"), "pass drop");
 	assert_keys(get(status, "reasons.0"), "reason rule packets bytes");
 	assert_keys(get(status, "anomalies"), "malformed fragment ext_limit vlan_limit exempt_limit");
@@ -490,6 +490,7 @@ static void lists_are_found_by_name(void **state)
 	text = lists_text(&scene.snapshot, "abroad", true);
 	assert_has(text, "1,234,567 packets, 74,074,020 bytes");
 	assert_has(text, "262,144 IPv4, 268,756 IPv6");
+	assert_has(text, "1,234 lines of its files, which could not be read");
 	assert_has_not(text, "home");
 	free(text);
 	free(lists_text(&scene.snapshot, "abroa", false));
@@ -750,6 +751,8 @@ static void metrics_have_their_values(void **state)
 		"\nspillway_interface_attached{interface=\"eth2\",mode=\"none\"} 0\n",
 		"\nspillway_ruleset_generation 7\n",
 		"\nspillway_ruleset_prefixes{list=\"partners\",family=\"6\"} 3\n",
+		"\nspillway_list_skipped_lines{list=\"abroad\"} 1234\n",
+		"\nspillway_list_skipped_lines{list=\"home\"} 0\n",
 		"\nspillway_ruleset_bytes 22400000\n",
 		"\nspillway_ruleset_compile_seconds 0.210000000\n",
 		"\nspillway_ruleset_publish_seconds 0.004000000\n",
@@ -787,6 +790,7 @@ static void metrics_have_their_values(void **state)
 		"reason=\"source_new\",verdict=\"pass\"",
 		"reason=\"budget\",verdict=\"pass\"",
 		"prefixes{list=\"old\"",
+		"skipped_lines{list=\"old\"",
 		"prefixes{list=\"none\"",
 	};
 	struct scene scene;
@@ -1231,7 +1235,8 @@ static u16 config_ports[] = {22, 443};
 static struct spw_config_service config_services[] = {
 	{.name = "shop", .tcp = config_ports, .tcp_count = 2, .quic = config_ports + 1, .quic_count = 1}};
 static struct spw_config_prefix config_management[] = {{.prefix = {{0xc0000200ull << 32, 0}, 4, 28}}};
-static const u64 config_prefixes4[] = {12, 123456, 262144, 1}, config_prefixes6[] = {0, 7, 8, 9};
+static const u64 config_prefixes4[] = {12, 123456, 262144, 1}, config_prefixes6[] = {0, 7, 8, 9},
+		 config_skipped[] = {0, 1, 1234, 0};
 
 static const char *const config_formats[] = {"AWS ranges", NULL, NULL, NULL};
 
@@ -1260,6 +1265,7 @@ static const struct spw_meaning a_meaning = {
 	.config = &a_config,
 	.prefixes4 = config_prefixes4,
 	.prefixes6 = config_prefixes6,
+	.skipped = config_skipped,
 	.formats = config_formats,
 	.ruleset_bytes = 22400000,
 	.intervals4 = 385602,
@@ -1277,7 +1283,8 @@ static void a_meaning_as_text(void **state)
 	spw_view_meaning(open_page(&page), &a_meaning, (struct spw_style){false});
 	close_page(&page);
 	assert_has(page.text, "  1  partner        partners (12 prefixes, AWS ranges)\n");
-	assert_has(page.text, "  2  domestic       home (123,463 prefixes)\n");
+	assert_has(page.text, "  2  domestic       home (123,463 prefixes, 1 line skipped)\n");
+	assert_has(page.text, "abroad (262,152 prefixes, 1,234 lines skipped)\n");
 	assert_has(page.text, "  4  unknown        everything that no list names\n");
 	assert_has(page.text, "in no class, so without effect: spare\n");
 	assert_has(page.text, "     partner        served    served    served    served    never\n");
@@ -1302,8 +1309,8 @@ static void a_meaning_as_json(void **state)
 	assert_integer(meaning, "warnings.0.column", 3);
 	assert_integer(meaning, "warnings.1.line", 0);
 	assert_keys(get(meaning, "classes.0"), "name rank shed_from cut_from cut takes_the_rest lists limits levels");
-	assert_keys(get(meaning, "lists.0"), "name class kind format prefixes4 prefixes6");
-	assert_keys(get(meaning, "lists.1"), "name class kind prefixes4 prefixes6");
+	assert_keys(get(meaning, "lists.0"), "name class kind format prefixes4 prefixes6 skipped_lines");
+	assert_keys(get(meaning, "lists.1"), "name class kind prefixes4 prefixes6 skipped_lines");
 	assert_text(meaning, "lists.0.format", "AWS ranges");
 	assert_text(meaning, "classes.2.levels.orange", "sheds");
 	assert_text(meaning, "classes.2.levels.red", "cut_new");
@@ -1315,6 +1322,7 @@ static void a_meaning_as_json(void **state)
 	assert_text(meaning, "lists.2.class", "international");
 	assert_true(json_is_null(get(meaning, "lists.3.class")));
 	assert_integer(meaning, "lists.1.prefixes4", 123456);
+	assert_integer(meaning, "lists.2.skipped_lines", 1234);
 	assert_text(meaning, "management.prefixes.0", "192.0.2.0/28");
 	assert_integer(meaning, "management.ports.0", 22);
 	assert_integer(meaning, "services.0.quic.0", 443);

@@ -174,7 +174,7 @@ static void note_new(struct spw_agent_record *record, const struct spw_config *c
 {
 	snprintf(record->config, sizeof(record->config), "%s", config->path);
 	record->generation++;
-	record->ruleset_prefixes4 = result->prefixes4;
+	record->ruleset_prefixes4 = (u32)result->prefixes4;
 	record->ruleset_prefixes6 = result->prefixes6;
 	record->ruleset_bytes = result->bytes;
 	record->compile_ns = result->compile_ns;
@@ -219,14 +219,17 @@ static void note_publication(struct publisher *publisher, const struct publicati
 
 /* ---- publishing ---- */
 
-/* `list show` finds the counts of prefixes in the registry. */
+/* `list show` and the metrics find the counts of a list in the registry. */
 static void note_prefixes(struct publication *publication)
 {
+	const struct spw_compile_result *result = &publication->report.result;
+
 	for (size_t i = 0; i < publication->config.lists_count && !publication->taken_back; i++) {
 		struct spw_list_record *list = &publication->registry.lists[publication->identities.lists[i]];
 
-		list->prefixes4 = publication->report.result.list_prefixes[i][0];
-		list->prefixes6 = publication->report.result.list_prefixes[i][1];
+		list->prefixes4 = (u32)result->list_prefixes[i][0];
+		list->prefixes6 = (u32)result->list_prefixes[i][1];
+		list->skipped = result->list_skipped[i];
 	}
 }
 

@@ -26,12 +26,14 @@ static int print_meaning(const struct spw_call *call, const struct spw_dry_run *
 	size_t count = dry_run->config.lists_count;
 	_cleanup_free_ u64 *prefixes4 = calloc(count + 1, sizeof(*prefixes4));
 	_cleanup_free_ u64 *prefixes6 = calloc(count + 1, sizeof(*prefixes6));
+	_cleanup_free_ u64 *skipped = calloc(count + 1, sizeof(*skipped));
 	_cleanup_free_ const char **formats = calloc(count + 1, sizeof(*formats));
 	const struct spw_meaning meaning = {
 		.config = &dry_run->config,
 		.formats = formats,
 		.prefixes4 = prefixes4,
 		.prefixes6 = prefixes6,
+		.skipped = skipped,
 		.ruleset_bytes = dry_run->image.bytes,
 		.intervals4 = dry_run->image.intervals4,
 		.intervals6 = dry_run->image.intervals6,
@@ -40,11 +42,12 @@ static int print_meaning(const struct spw_call *call, const struct spw_dry_run *
 		.warnings = diagnostics,
 	};
 
-	if (!prefixes4 || !prefixes6 || !formats)
+	if (!prefixes4 || !prefixes6 || !skipped || !formats)
 		return spw_fail("out of memory");
 	for (size_t i = 0; i < count; i++) {
 		prefixes4[i] = dry_run->lists.lists[i].count4;
 		prefixes6[i] = dry_run->lists.lists[i].count6;
+		skipped[i] = dry_run->lists.lists[i].skipped;
 		formats[i] = format_of(&dry_run->lists.lists[i]);
 	}
 	if (call->json)

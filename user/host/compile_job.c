@@ -110,6 +110,8 @@ static int work(const struct spw_config *config, const struct spw_identities *id
 	for (size_t i = 0; i < lists.count && i < SPW_LISTS_MAX; i++) {
 		result->list_prefixes[i][0] = lists.lists[i].count4;
 		result->list_prefixes[i][1] = lists.lists[i].count6;
+		result->list_skipped[i] = lists.lists[i].skipped < UINT32_MAX ? (u32)lists.lists[i].skipped
+									      : UINT32_MAX;
 	}
 	return compile_and_fill(config, &lists, identities, generation, units_min, result, rows_file, diagnostics);
 }

@@ -97,6 +97,9 @@ static void put_list(FILE *out, const struct spw_snapshot *snapshot, const struc
 			spw_long_count(list->record.prefixes6, second));
 	else
 		fprintf(out, "\n%-10severything that no list names\n", "prefixes");
+	if (list->record.skipped)
+		fprintf(out, "%-10s%s lines of its files, which could not be read\n", "skipped",
+			spw_long_count(list->record.skipped, first));
 	put_verdict(out, &list->counter, SPW_PASS, "passed");
 	put_verdict(out, &list->counter, SPW_DROP, "dropped");
 }

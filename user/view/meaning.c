@@ -47,15 +47,33 @@ static u64 list_prefixes(const struct spw_meaning *meaning, size_t list)
 	return meaning->prefixes4[list] + meaning->prefixes6[list];
 }
 
+static u64 list_skipped(const struct spw_meaning *meaning, size_t list)
+{
+	return meaning->skipped ? meaning->skipped[list] : 0;
+}
+
 static const char *list_format(const struct spw_meaning *meaning, size_t list)
 {
 	return meaning->formats ? meaning->formats[list] : NULL;
 }
 
+#define SKIPPED_TEXT (SPW_SHORT_TEXT + 20)
+
+static const char *skipped_text(u64 lines, char text[SKIPPED_TEXT])
+{
+	char count[SPW_SHORT_TEXT];
+
+	*text = 0;
+	if (lines)
+		snprintf(text, SKIPPED_TEXT, ", %s line%s skipped", spw_long_count(lines, count),
+			 lines == 1 ? "" : "s");
+	return text;
+}
+
 static void put_class(FILE *out, const struct spw_meaning *meaning, size_t index, int columns)
 {
 	const struct spw_config_class *class = &meaning->config->classes[index];
-	char count[SPW_SHORT_TEXT], rest[SPW_SHORT_TEXT + 48];
+	char count[SPW_SHORT_TEXT], skipped[SKIPPED_TEXT], rest[SPW_SHORT_TEXT + SKIPPED_TEXT + 48];
 	struct spw_row row;
 
 	fprintf(out, "%3zu  ", index + 1);
@@ -67,8 +85,9 @@ static void put_class(FILE *out, const struct spw_meaning *meaning, size_t index
 		const char *unit = prefixes == 1 ? " prefix" : " prefixes",
 			   *format = list_format(meaning, class->lists[i]);
 
-		snprintf(rest, sizeof(rest), " (%s%s%s%s)", spw_long_count(prefixes, count), i ? "" : unit,
-			 format ? ", " : "", format ? format : "");
+		snprintf(rest, sizeof(rest), " (%s%s%s%s%s)", spw_long_count(prefixes, count), i ? "" : unit,
+			 format ? ", " : "", format ? format : "",
+			 skipped_text(list_skipped(meaning, class->lists[i]), skipped));
 		put_word(&row, meaning->config->lists[class->lists[i]].name, rest);
 	}
 	if (index + 1 == meaning->config->classes_count)
@@ -311,6 +330,7 @@ static json_t *lists_json(const struct spw_meaning *meaning)
 			spw_json_set(&object, "format", json_string(list_format(meaning, i)));
 		spw_json_set(&object, "prefixes4", spw_json_count(meaning->prefixes4[i]));
 		spw_json_set(&object, "prefixes6", spw_json_count(meaning->prefixes6[i]));
+		spw_json_set(&object, "skipped_lines", spw_json_count(list_skipped(meaning, i)));
 		spw_json_add(&array, spw_json_finish(&object));
 	}
 	return spw_json_finish(&array);

@@ -262,6 +262,16 @@ static void emit_prefixes(struct spw_page *page, const void *values)
 	}
 }
 
+static void emit_skipped(struct spw_page *page, const void *values)
+{
+	const struct spw_snapshot *snapshot = values;
+
+	for (size_t i = 0; i < snapshot->lists_count; i++)
+		if (snapshot->lists[i].id && snapshot->lists[i].record.state == SPW_RECORD_ACTIVE)
+			spw_page_count(page, LABELS({"list", snapshot->lists[i].record.name}),
+				       snapshot->lists[i].record.skipped);
+}
+
 /* Of retired lists too: their entries wait for them to come back. List 0 can have none. */
 static void emit_entries(struct spw_page *page, const void *values)
 {
@@ -390,6 +400,8 @@ static const struct spw_family families[] = {
 	 emit_interfaces},
 	{"spillway_ruleset_generation", "gauge", "Number of the published ruleset.", emit_generation},
 	{"spillway_ruleset_prefixes", "gauge", "Prefixes of the published ruleset by list and family.", emit_prefixes},
+	{"spillway_list_skipped_lines", "gauge",
+	 "Lines of the files of a list that could not be read and were left out (on_error: skip).", emit_skipped},
 	{"spillway_entries", "gauge", "Entries by hand or by machine, by list; those that just ended too.",
 	 emit_entries},
 	{"spillway_entries_added_total", "counter", "Entries that were added, by list.", emit_entries_added},

@@ -103,6 +103,7 @@ json_t *spw_json_list(const struct spw_snapshot *snapshot, const struct spw_list
 	spw_json_set(&object, "active", json_boolean(list->record.state == SPW_RECORD_ACTIVE));
 	spw_json_set(&object, "prefixes4", spw_json_count(list->record.prefixes4));
 	spw_json_set(&object, "prefixes6", spw_json_count(list->record.prefixes6));
+	spw_json_set(&object, "skipped_lines", spw_json_count(list->record.skipped));
 	spw_json_set(&object, "packets", spw_json_verdicts(list->counter.packets));
 	spw_json_set(&object, "bytes", spw_json_verdicts(list->counter.bytes));
 	return spw_json_finish(&object);

@@ -48,6 +48,7 @@ struct spw_meaning {
 	const struct spw_config *config;
 	const u64 *prefixes4; /* by list of the configuration */
 	const u64 *prefixes6;
+	const u64 *skipped;	    /* lines of its files left out; NULL: none */
 	const char *const *formats; /* what its files are; NULL, or NULL for a list: nothing to say */
 	u64 ruleset_bytes;	    /* of map memory a generation */
 	u32 intervals4;
