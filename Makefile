@@ -264,15 +264,18 @@ install: $(BUILD)/spillway
 	install -Dm644 packaging/spillway.yaml $(DESTDIR)$(PREFIX)/share/doc/spillway/spillway.yaml
 	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/doc/spillway README.md packaging/alerts.yml $(wildcard docs/*.md)
 	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/doc/spillway/fail2ban packaging/fail2ban/spillway.conf
+	install -Dm755 -t $(DESTDIR)$(PREFIX)/share/doc/spillway/fastnetmon packaging/fastnetmon/spillway-notify
 	install -Dm755 -t $(DESTDIR)$(PREFIX)/share/doc/spillway/hooks $(wildcard packaging/hooks/*)
 	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
 	sed 's|@PREFIX@|$(PREFIX)|' packaging/spillway.service >$(DESTDIR)$(PREFIX)/lib/systemd/system/spillway.service
+	sed 's|@PREFIX@|$(PREFIX)|' packaging/crowdsec/spillway-crowdsec.service \
+	  >$(DESTDIR)$(PREFIX)/lib/systemd/system/spillway-crowdsec.service
 
 ## uninstall  what install put there
 uninstall:
 	rm -f $(DESTDIR)$(PREFIX)/sbin/spillway $(DESTDIR)$(PREFIX)/share/man/man8/spillway.8 \
 	  $(DESTDIR)$(PREFIX)/share/man/man5/spillway.yaml.5 $(DESTDIR)$(PREFIX)/share/bash-completion/completions/spillway \
-	  $(DESTDIR)$(PREFIX)/lib/systemd/system/spillway.service
+	  $(DESTDIR)$(PREFIX)/lib/systemd/system/spillway.service $(DESTDIR)$(PREFIX)/lib/systemd/system/spillway-crowdsec.service
 	rm -rf $(DESTDIR)$(PREFIX)/share/doc/spillway
 
 ## vmlinux  regenerate vmlinux/vmlinux.h from the running kernel: only the types in use

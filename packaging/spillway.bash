@@ -44,6 +44,7 @@ _spillway_values() { # VALUE CURRENT OPTION
 	case $1 in
 	*'|'*) COMPREPLY=($(compgen -W "${1//|/ }" -- "$2")) ;;
 	DURATION) COMPREPLY=($(compgen -W "5m 10m 30m 1h 2h 1d 1w" -- "$2")) ;;
+	NAME) [[ $3 == --list ]] && _spillway_lists "$2" ;;
 	SECONDS) COMPREPLY=($(compgen -W "30 60 120 300" -- "$2")) ;;
 	REASON) COMPREPLY=($(compgen -W "cut share budget malformed source_packets source_new source_bits prefix_packets prefix_new prefix_bits class_packets class_new class_bits" -- "$2")) ;;
 	FILE)

@@ -3,7 +3,7 @@
 """What README, manuals and pages say, held to the program: each command is understood, each example of a configuration is
 valid, each limit is the one that is enforced.
 
-Commands run as they are written, without an agent and on pins of their own. `run` and `top`, which would not end, and what
+Commands run as they are written, without an agent and on pins of their own. `run`, `top` and `crowdsec`, which would not end, and what
 is named within a line, perhaps without its words, get a --help. Exit status 2 means that the program did not
 understand; 1, as where no agent listens, is no fault of the page.
 """
@@ -22,7 +22,7 @@ from tap import Tap  # noqa: E402
 SPILLWAY = os.environ.get("SPILLWAY", str(ROOT / "build/spillway"))
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 MANUALS = sorted((ROOT / "docs").glob("*.[58]"))
-ENDLESS = {"run", "top"}
+ENDLESS = {"run", "top", "crowdsec"}
 KEYS = set(re.findall(r'^\t(?:\[\w+\] = )?\{"(\w+)", (?:spw_)?read_\w+\},$',
                       (ROOT / "user/config/read.c").read_text().split("root_keys[] = {")[1].split("};")[0], re.M))
 
