@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Owners of bans against a plain model: each owner's end and note, and what the ban shows of them. Labels in the map. */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -116,7 +117,7 @@ static void lift(struct spw_ban_owners *owners, u32 at, u64 now_ns)
 		model[at][owner] = (struct want){0};
 		assert_int_equal(lifted, count_wants(at, now_ns) ? SPW_BAN_KEPT : SPW_BAN_GONE);
 	} else {
-		assert_int_equal(lifted, SPW_BAN_NOT_HIS);
+		assert_int_equal(lifted, SPW_BAN_NOT_OWNED);
 	}
 	if (lifted == SPW_BAN_KEPT) {
 		memcpy(written[at], note, sizeof(note));
@@ -137,7 +138,7 @@ static void prune(struct spw_ban_owners *owners, u32 at, u64 now_ns)
 }
 
 /* Adds, extensions, unbans and time, in any order: the ban ends when its last owner's end is, never earlier or later. */
-static void a_ban_holds_as_long_as_anybody_wants_it(void **unused)
+static void a_ban_holds_until_its_last_owner_ends(void **unused)
 {
 	struct spw_ban_owners owners;
 	u64 now_ns = 1000;
@@ -185,6 +186,30 @@ static void one_owner_costs_no_claim(void **unused)
 	assert_int_equal(spw_ban_lift(&owners, &ban, 2, 0, note), SPW_BAN_KEPT);
 	assert_string_equal(note, "second");
 	assert_true(ban.owner == 3 && ban.until_ns == 50 && !ban.claims && !owners.claims_count);
+	spw_ban_owners_free(&owners);
+}
+
+/* Owners beyond the bound are refused, and change nothing. */
+static void claims_are_bounded(void **unused)
+{
+	struct spw_ban_owners owners;
+	struct spw_ban *many = calloc(SPW_BAN_CLAIMS_MAX / 2 + 1, sizeof(*many));
+	const struct spw_ban_wish first = {.until_ns = 100, .note = "", .owner = 2};
+	const struct spw_ban_wish second = {.until_ns = 200, .note = "", .owner = 3};
+	u32 both = 0;
+	int err = 0;
+
+	(void)unused;
+	assert_non_null(many);
+	assert_int_equal(spw_ban_owners_init(&owners), 0);
+	for (; !err && both <= SPW_BAN_CLAIMS_MAX / 2; both += !err) {
+		assert_int_equal(spw_ban_claim(&owners, &many[both], &first, NULL), 0);
+		err = spw_ban_claim(&owners, &many[both], &second, "");
+	}
+	assert_int_equal(err, -EDQUOT);
+	assert_int_equal(both, SPW_BAN_CLAIMS_MAX / 2);
+	assert_true(many[both].owner == 2 && many[both].until_ns == 100 && !many[both].claims);
+	free(many);
 	spw_ban_owners_free(&owners);
 }
 
@@ -383,8 +408,9 @@ static void times_count_from_when_it_was_asked(void **unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_ban_holds_as_long_as_anybody_wants_it),
+		cmocka_unit_test(a_ban_holds_until_its_last_owner_ends),
 		cmocka_unit_test(one_owner_costs_no_claim),
+		cmocka_unit_test(claims_are_bounded),
 		cmocka_unit_test(numbers_of_owners_are_used_again),
 		cmocka_unit_test(a_label_is_read_as_it_was_written),
 		cmocka_unit_test(any_bytes_are_a_label),

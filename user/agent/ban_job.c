@@ -35,7 +35,8 @@ static void fail(struct ban_job *job, int err)
 {
 	if (!*job->error)
 		snprintf(job->error, sizeof(job->error), "%s",
-			 err == -EUSERS ? "there are bans of 1024 owners already, and no room for another"
+			 err == -EUSERS	  ? "there are bans of 1024 owners already, and no room for another"
+			 : err == -EDQUOT ? "no room: bans with several owners can have 524288 owners in all"
 			 : err == -ENOSPC || err == -E2BIG ? "no room: there can be 131072 entries and holes in all"
 							   : "the kernel took no more entries: out of memory");
 	job->phase = BAN_SETTLE;
@@ -150,7 +151,7 @@ static void take_back_some(struct ban_job *job, struct ban_table *table)
 
 /* ---- remove ---- */
 
-/* @owner: number; 0: whoever wants it. @ban is gone or valid no more afterwards. */
+/* @owner: number; 0: all owners. @ban may be gone afterwards. */
 static void remove_one(struct ban_job *job, struct ban_table *table, struct spw_ban *ban, u16 owner)
 {
 	const u16 list = ban->list;
@@ -162,14 +163,14 @@ static void remove_one(struct ban_job *job, struct ban_table *table, struct spw_
 		ban_table_remove(table, ban);
 	job->kept += lifted == SPW_BAN_KEPT;
 	job->removed += lifted == SPW_BAN_GONE;
-	job->absent += lifted == SPW_BAN_NOT_HIS && job->kind == BAN_REMOVE;
+	job->absent += lifted == SPW_BAN_NOT_OWNED && job->kind == BAN_REMOVE;
 	if (lifted != SPW_BAN_GONE)
 		return;
 	table->totals[list].removed++;
 	table->totals_changed[list] = true;
 }
 
-/* False: an owner that has no ban at all. 0 in @owner: whoever wants it. */
+/* False: an owner that has no ban at all. 0 in @owner: all owners. */
 static bool find_owner(const struct ban_job *job, const struct ban_table *table, u16 *owner)
 {
 	*owner = spw_ban_owner_find(&table->owners, job->owner);

@@ -39,7 +39,7 @@ void ban_table_close(struct ban_table *table);
 /** ban_table_read_clock() - before any work that writes bans. */
 void ban_table_read_clock(struct ban_table *table, const struct spw_datapath *datapath);
 
-/* What an owner wants a ban to be. */
+/* A request of an owner, for one ban. */
 struct ban_terms {
 	u16 list;     /* identity */
 	u16 owner;    /* number in `owners` */
@@ -52,7 +52,7 @@ struct ban_terms {
 enum ban_outcome {
 	BAN_ADDED,
 	BAN_CHANGED,
-	BAN_MOVED, /* from another list, whose owners do not have it any more */
+	BAN_MOVED, /* from another list; former owners are forgotten */
 };
 
 /** ban_table_put() - into set and filter, with its holes. Returns enum ban_outcome, -ENOSPC or -ENOMEM. */
@@ -68,13 +68,16 @@ int ban_table_write(struct ban_table *table, const struct spw_prefix *prefix, co
 void ban_table_pack(const struct ban_table *table, const struct spw_ban *ban, const char *note,
 		    char packed[SPW_BAN_NOTE_MAX]);
 
-/** ban_table_lift() - one owner does not want a ban any more; removes it if nobody else does. */
+/** ban_table_lift() - end one owner's part of a ban; removes the ban if it was the last owner. */
 enum spw_ban_lifted ban_table_lift(struct ban_table *table, struct spw_ban *ban, u16 owner);
 
-/** ban_table_prune() - forget owners of a ban whose time is over while others still want it. */
+/** ban_table_prune() - forget owners whose end has passed, of a ban that others still hold. */
 void ban_table_prune(struct ban_table *table, struct spw_ban *ban);
 
-/** ban_table_remove() - whoever wants it: out of the map, with the holes that no other ban needs. @ban is gone or a hole afterwards. */
+/**
+ * ban_table_remove() - for all owners: out of the map, with the holes that no other ban needs.
+ * @ban is gone or a hole afterwards.
+ */
 void ban_table_remove(struct ban_table *table, struct spw_ban *ban);
 
 /** ban_table_expire() - the same for a ban whose time is over. */

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ban_answer.h"
 #include "ban_job.h"
 #include "ban_request.h"
 #include "ban_table.h"
@@ -229,6 +230,11 @@ json_t *bans_request(struct bans *bans, const struct spw_reply_to *client, const
 	return NULL;
 }
 
+json_t *bans_owners(const struct bans *bans, const json_t *request)
+{
+	return ban_answer_owners(bans->in_force, &bans->table, request);
+}
+
 /* ---- the tick ---- */
 
 static void prune(struct bans *bans, struct spw_ban *ban)
@@ -391,8 +397,8 @@ static void restore_one(void *context, const struct spw_ban_line *line)
 }
 
 /*
- * The maps have each ban with its latest end; the file knows who else wants it. A later end than that of the maps is one
- * that was lifted after the file was saved.
+ * The maps have each ban with its latest end; the file has its other owners. One with a later end was lifted after the
+ * file was saved.
  */
 static void restore_owner(void *context, const struct spw_ban_line *line)
 {

@@ -5,6 +5,7 @@
  *
  *   bans.c         the queue of jobs, expiry, saving, the spool
  *   ban_request.c  list-add, list-remove and list-flush into jobs
+ *   ban_answer.c   list-owners
  *   ban_job.c      a job, slice by slice
  *   ban_table.c    bans and holes in memory and in the maps
  */
@@ -34,6 +35,9 @@ void bans_tick(struct bans *bans, u64 now_ns);
 
 /** bans_request() - list-add and the like. Returns an answer, or NULL: @client is answered by the job. */
 json_t *bans_request(struct bans *bans, const struct spw_reply_to *client, const json_t *request, enum bans_verb verb);
+
+/** bans_owners() - list-owners. Returns the answer. */
+json_t *bans_owners(const struct bans *bans, const json_t *request);
 
 /**
  * bans_take_spool() - do what was asked while no agent ran (store/ban_spool.h). Once, when the control socket listens

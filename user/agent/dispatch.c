@@ -292,7 +292,7 @@ static json_t *handle_top(struct dispatch *dispatch, u64 client, const json_t *r
 				     most ? (u32)json_integer_value(most) : TOP_USUAL);
 }
 
-/* ---- list-add, list-flush, list-remove, ping ---- */
+/* ---- list-add and the like, ping ---- */
 
 static json_t *handle_list_add(struct dispatch *dispatch, u64 client, const json_t *request)
 {
@@ -306,6 +306,12 @@ static json_t *handle_list_flush(struct dispatch *dispatch, u64 client, const js
 	const struct spw_reply_to to = reply_to(dispatch, client);
 
 	return bans_request(dispatch->parts.bans, &to, request, BANS_FLUSH);
+}
+
+static json_t *handle_list_owners(struct dispatch *dispatch, u64 client, const json_t *request)
+{
+	(void)client;
+	return bans_owners(dispatch->parts.bans, request);
 }
 
 static json_t *handle_list_remove(struct dispatch *dispatch, u64 client, const json_t *request)
@@ -349,6 +355,7 @@ static const struct {
 	{"level", handle_level},
 	{"list-add", handle_list_add},
 	{"list-flush", handle_list_flush},
+	{"list-owners", handle_list_owners},
 	{"list-remove", handle_list_remove},
 	{"ping", handle_ping},
 	{"top", handle_top},

@@ -6,6 +6,7 @@
 #include <jansson.h>
 
 #include "lists/lists.h"
+#include "view/view.h"
 #include "cmd.h"
 
 /* Options, in the table of list.c. */
@@ -51,6 +52,12 @@ struct spw_list_request {
 int spw_list_send(const struct spw_call *call, const struct spw_list_request *request, const struct spw_list *prefixes,
 		  int (*print)(const struct spw_call *call, const struct spw_list_request *request,
 			       const json_t *answer));
+
+/**
+ * spw_list_ask_owners() - fill in the other owners of bans of @list that have several; nothing if no agent answers.
+ * @bans: their `others` are freed by the caller
+ */
+void spw_list_ask_owners(const char *run_dir, const char *list, struct spw_ban_view *bans, size_t count);
 
 /** spw_list_read_file() - prefixes out of a file; "-": standard input. @list freed by the caller; false: said on stderr. */
 bool spw_list_read_file(const char *path, struct spw_list *list);

@@ -182,6 +182,22 @@ static void print_text(const struct spw_snapshot *snapshot, const char *name, co
 		printf("\nmore: --after %s\n", next);
 }
 
+static void ask_owners(const struct spw_call *call, const char *name, struct page *page, struct gathering *gathering)
+{
+	struct spw_config config;
+
+	if (spw_where(call, &config) == SPW_EXIT_DONE)
+		spw_list_ask_owners(config.run_dir, name, gathering->items + page->begin, page->count);
+	spw_config_free(&config);
+}
+
+static void release(struct gathering *gathering)
+{
+	for (size_t i = 0; i < gathering->count; i++)
+		free(gathering->items[i].others);
+	free(gathering->items);
+}
+
 static int show(const struct spw_call *call, const struct spw_snapshot *snapshot, const char *name, struct page *page)
 {
 	const struct spw_list_snapshot *list = name ? find(snapshot, name) : NULL;
@@ -193,11 +209,13 @@ static int show(const struct spw_call *call, const struct spw_snapshot *snapshot
 	if (list)
 		status = look_into_entries(call, list->id, &gathering);
 	turn_to(page, &gathering);
+	if (status == SPW_EXIT_DONE && page->count)
+		ask_owners(call, name, page, &gathering);
 	if (status == SPW_EXIT_DONE && call->json)
 		status = print_json(snapshot, name, page, &gathering);
 	else if (status == SPW_EXIT_DONE)
 		print_text(snapshot, name, page, &gathering);
-	free(gathering.items);
+	release(&gathering);
 	return status;
 }
 

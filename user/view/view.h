@@ -27,13 +27,22 @@ bool spw_view_lists(FILE *out, const struct spw_snapshot *snapshot, const char *
 json_t *spw_view_lists_json(const struct spw_snapshot *snapshot, const char *name);
 
 /* An entry of a list. */
+/* An owner of a ban with an earlier end. */
+struct spw_ban_other {
+	char owner[SPW_BAN_OWNER_MAX];
+	u64 left_ns; /* SPW_BAN_FOREVER: until it is removed */
+	char note[SPW_BAN_NOTE_MAX];
+};
+
 struct spw_ban_view {
 	struct spw_prefix prefix;
 	u64 left_ns; /* SPW_BAN_FOREVER: until it is removed */
 	struct spw_ban_count counted;
 	char note[SPW_BAN_NOTE_MAX];
-	char owner[SPW_BAN_OWNER_MAX]; /* of the latest end */
-	u32 owners;		       /* how many want it */
+	char owner[SPW_BAN_OWNER_MAX]; /* with the latest end */
+	u32 owners;		       /* number of owners */
+	struct spw_ban_other *others;  /* owned by the caller; NULL: none, or not known */
+	u32 others_count;
 };
 
 /** Entries of one list, of @total, behind it: as text, and as the array that becomes "entries" of its JSON. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* A chain of claims for each ban that several owners want; the chain is freed when one is left. */
+/* A chain of claims for each ban with several owners; the chain is freed when one is left. */
 #include "ban_owners.h"
 
 #include <errno.h>
@@ -94,24 +94,25 @@ u16 spw_ban_owner_take(struct spw_ban_owners *owners, const struct spw_ban_set *
 
 /* ---- claims ---- */
 
-/* One free claim at least. */
-static bool reserve(struct spw_ban_owners *owners, u32 wanted)
+static int reserve(struct spw_ban_owners *owners, u32 wanted)
 {
 	u32 capacity = owners->claims_capacity ? owners->claims_capacity * 2 : FIRST_CAPACITY;
 	struct spw_ban_claim *claims;
 
 	if (owners->claims_capacity - owners->claims_count >= wanted)
-		return true;
+		return 0;
+	if (capacity > SPW_BAN_CLAIMS_MAX)
+		return -EDQUOT;
 	claims = realloc(owners->claims, capacity * sizeof(*claims));
 	if (!claims)
-		return false;
+		return -ENOMEM;
 	for (u32 i = owners->claims_capacity; i < capacity; i++) {
 		claims[i] = (struct spw_ban_claim){.next = owners->claims_free};
 		owners->claims_free = i + 1;
 	}
 	owners->claims = claims;
 	owners->claims_capacity = capacity;
-	return true;
+	return 0;
 }
 
 static void add(struct spw_ban_owners *owners, struct spw_ban *ban, u16 owner, u64 until_ns, const char *note)
@@ -189,13 +190,15 @@ int spw_ban_claim(struct spw_ban_owners *owners, struct spw_ban *ban, const stru
 		  const char *first_note)
 {
 	struct spw_ban_claim *claim;
+	int err;
 
 	if (!ban->claims && !spw_ban_needs_note(ban, wish->owner)) {
 		claim_alone(ban, wish);
 		return 0;
 	}
-	if (!reserve(owners, 2))
-		return -ENOMEM;
+	err = reserve(owners, 2);
+	if (err)
+		return err;
 	if (!ban->claims)
 		add(owners, ban, ban->owner, ban->until_ns, first_note);
 	claim = find(owners, ban, wish->owner);
@@ -241,7 +244,7 @@ enum spw_ban_lifted spw_ban_lift(struct spw_ban_owners *owners, struct spw_ban *
 	const struct spw_ban_claim *claim = find(owners, ban, owner);
 
 	if (!owner || (ban->claims ? !claim || claim->until_ns <= now_ns : ban->owner != owner))
-		return SPW_BAN_NOT_HIS;
+		return SPW_BAN_NOT_OWNED;
 	cut_some(owners, ban, owner, 0, now_ns);
 	if (!ban->claims) {
 		ban->owner = 0;
