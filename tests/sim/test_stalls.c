@@ -151,6 +151,56 @@ static void test_nobody_is_refused(void **state)
 	assert_true(bad * 400 <= runs);
 }
 
+/* A server that is slower than it was, by a neighbour on its CPU: chance already makes queues when it stops. */
+static double stands_and_is_slow(const struct sim *sim, u32 site, double time)
+{
+	double since = time - stall_begins;
+	u32 number = (u32)(since / STALL_PERIOD);
+
+	if (since >= 0 && number < 3) {
+		stall_seconds = number % 2 ? 0.4 : 0.2;
+		return 0.85 * (fmod(since, STALL_PERIOD) < stall_seconds ? 0 : 1);
+	}
+	(void)sim;
+	(void)site;
+	return 0.85;
+}
+
+/* The stop begins and ends within ticks, and the busy ticks around it are all that is known of the capacity. */
+static void test_stops_in_chance_queues(void **state)
+{
+	static const enum kind kinds[] = {EPOLL, UPSTREAM, PROXY};
+	const char *wanted = getenv("SPILLWAY_SEEDS");
+	u64 seeds = wanted ? strtoull(wanted, NULL, 10) : 150;
+	u32 bad = 0;
+
+	(void)state;
+	for (u32 i = 0; i < 3; i++)
+		for (u64 seed = 1; seed <= seeds; seed++) {
+			struct sim_setup setup;
+			struct sim *sim;
+			u64 refused;
+
+			set_up(&setup, kinds[i], UNKNOWN, 0.65, seed);
+			setup.sites[0].capacity_per_s = 300;
+			setup.sites[0].workers = kinds[i] == EPOLL ? 1 : 12;
+			setup.sites[0].shape = SIM_FIXED;
+			setup.strength = stands_and_is_slow;
+			setup.patience_s = 10;
+			stall_begins = STALL_BEGINS + 0.013 * (double)(seed * 7 % 11);
+			sim = sim_new(&setup);
+			sim_run(sim, stall_begins + 10);
+			refused = sim_sum(sim, 0).refused;
+			bad += refused > 0;
+			if (refused)
+				print_message("# %s, seed %llu: %llu refused\n", kind_names[kinds[i]],
+					      (unsigned long long)seed, (unsigned long long)refused);
+			sim_end(sim, "stop");
+		}
+	print_message("# %u of %llu runs with refusals\n", bad, 3 * (unsigned long long)seeds);
+	assert_true(bad * 400 <= 3 * seeds);
+}
+
 /* Seconds until it is taken for most of the capacity: @wrong of it at first. */
 static double found_after(enum kind kind, double wrong, double load, u64 seed)
 {
@@ -201,6 +251,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_nobody_is_refused),
+		cmocka_unit_test(test_stops_in_chance_queues),
 		cmocka_unit_test(test_underestimate),
 	};
 

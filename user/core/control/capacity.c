@@ -10,8 +10,8 @@
  *
  * Which time counts. A tick is busy if half of its reads waited longer than the target, in the tick before as well, and
  * work was left at its end. A tick in which work waited from beginning to end and none was served is a stall (garbage
- * collection, a reload, a stopped process): it counts for nothing, and neither does the tick after it, in part of
- * which the server still stood. So a stall teaches nothing, and the busy time after it, while the queue that it left
+ * collection, a reload, a stopped process): it counts for nothing, and neither do the ticks before and after it,
+ * in part of which the server stood: the one before is taken back. So a stall teaches nothing, and the busy time after it, while the queue that it left
  * drains, teaches the true capacity. Where little is served, a tick without a read may be chance: a silence is a stall
  * only if it is longer than SILENCE pieces of work take, which chance brings once in e^SILENCE.
  *
@@ -124,24 +124,70 @@ static bool is_surge(const struct spw_capacity_memory *memory, const struct spw_
 	       rates->admitted_per_s > SURGE * rates->served_per_s;
 }
 
+/* So long a silence is none that chance explains. */
+static bool is_stall(double silent_s, double rate_per_s)
+{
+	return silent_s > 0 && (rate_per_s <= 0 || silent_s * rate_per_s >= SILENCE);
+}
+
+static void keep_undo(struct spw_capacity_memory *memory)
+{
+	memory->undo = (struct spw_capacity_undo){
+		.possible = true,
+		.confirmed = memory->confirmed,
+		.capacity_per_s = memory->learned.capacity_per_s,
+		.anchor_per_s = memory->anchor_per_s,
+		.proven_per_s = memory->proven_per_s,
+		.known_s = memory->known_s,
+		.busy_s = memory->busy_s,
+		.first_served = memory->first_served,
+		.first_s = memory->first_s,
+		.fall = memory->fall,
+		.rise = memory->rise,
+	};
+}
+
+static void undo_last(struct spw_capacity_memory *memory)
+{
+	const struct spw_capacity_undo *undo = &memory->undo;
+
+	if (!undo->possible)
+		return;
+	memory->confirmed = undo->confirmed;
+	memory->learned.capacity_per_s = undo->capacity_per_s;
+	memory->anchor_per_s = undo->anchor_per_s;
+	memory->proven_per_s = undo->proven_per_s;
+	memory->known_s = undo->known_s;
+	memory->busy_s = undo->busy_s;
+	memory->first_served = undo->first_served;
+	memory->first_s = undo->first_s;
+	memory->fall = undo->fall;
+	memory->rise = undo->rise;
+}
+
 /*
  * Busy seconds of this tick, 0: it counts for nothing. A silence that chance explains is added once it has ended.
  */
 static double busy_seconds(struct spw_capacity_memory *memory, const struct spw_service_policy *service,
 			   const struct spw_service_rates *rates, double seconds)
 {
-	bool was_saturated = memory->saturated_s > 0 || is_surge(memory, rates), partial = false;
+	bool was_saturated = memory->saturated_s > 0 || is_surge(memory, rates), partial;
 	double silent_s = memory->silent_s, rate = rate_of(memory);
 
 	memory->silent_s = rates->standing ? silent_s + seconds : 0;
+	/* Work came in this tick, and none was served since. */
+	if (!rates->standing && rates->backlogged && rates->served_known && rates->served_per_s * seconds < 1)
+		memory->silent_s = spw_bounded((double)rates->wait_ns / 1e9, 0, seconds);
+	if (is_stall(memory->silent_s, rate))
+		undo_last(memory);
+	memory->undo.possible = false;
 	memory->saturated =
 		rates->wait_source != SPW_WAIT_NONE &&
 		(rates->wait_ns > service->wait_target_ns || (memory->saturated && rates->standing && !rates->reads));
 	memory->saturated_s = memory->saturated ? memory->saturated_s + seconds : 0;
 	if (rates->standing)
 		return 0;
-	if (silent_s > 0 && (rate <= 0 || silent_s * rate >= SILENCE))
-		partial = true;
+	partial = is_stall(silent_s, rate);
 	if (partial) /* so was part of the tick before it */
 		memory->first_served = memory->first_s = 0;
 	if (!memory->saturated || !was_saturated || partial ||
@@ -241,7 +287,7 @@ static void try_more(struct spw_capacity_memory *memory, double usual, const str
 		least = spw_bounded(memory->known_s, least, WINDOW_SECONDS);
 	memory->since_trial_s += seconds;
 	if ((double)rates->wait_ns * IDLE_PART >= usual)
-		memory->idle_s = 0;
+		memory->idle_s = spw_bounded(memory->idle_s - seconds, 0, memory->idle_s);
 	else if (rates->refused_per_s > 0)
 		memory->idle_s += seconds;
 	if (memory->idle_s < least || memory->admitted_per_s * TRIAL < *capacity)
@@ -277,6 +323,7 @@ static void learn(struct spw_capacity_memory *memory, const struct spw_policy *p
 		  double busy_s, bool binding)
 {
 	double *capacity = &memory->learned.capacity_per_s, served = rates->served_per_s * seconds;
+	bool unknown = *capacity <= 0;
 
 	if (!memory->saturated) {
 		memory->first_served = memory->first_s = memory->busy_s = 0;
@@ -287,11 +334,13 @@ static void learn(struct spw_capacity_memory *memory, const struct spw_policy *p
 			memory->trial_s *= 4;
 		memory->since_trial_s = TRIAL_FAILED_SECONDS;
 		memory->idle_s = 0;
+		keep_undo(memory);
 		if (*capacity <= 0)
 			learn_first(memory, served, busy_s);
 		else if (!memory->helpless)
 			learn_busy(memory, policy, rates, served, busy_s);
 	}
+	memory->doubtful = unknown && *capacity > 0 && !memory->surged && rates->wait_source != SPW_WAIT_ANSWER;
 	if (memory->learned.served_peak_per_s > 0)
 		*capacity = spw_bounded(*capacity, 0,
 					spw_bounded(TRIAL * memory->served_per_s,
@@ -309,6 +358,8 @@ static void observe(struct spw_capacity_memory *memory, const struct spw_service
 		return;
 	}
 	memory->standing_s = 0;
+	memory->surged = rates->admitted_per_s > SURGE * memory->admitted_per_s ||
+			 (memory->surged && memory->saturated);
 	memory->admitted_per_s = spw_smooth(memory->admitted_per_s, rates->admitted_per_s, seconds, SERVED_SECONDS);
 	if (rates->served_known)
 		memory->served_per_s = spw_smooth(memory->served_per_s, rates->served_per_s, seconds, SERVED_SECONDS);
@@ -411,13 +462,20 @@ static double uphold(struct spw_capacity_memory *memory, const struct spw_policy
 	return set_per_s * (1 - memory->doubt);
 }
 
-/* A learned capacity that rests on little is taken for the most that it may well be. */
+/*
+ * A learned capacity that rests on little is taken for the most that it may well be, and for what it was before a tick in
+ * which the server may have stopped.
+ */
 static double believed(const struct spw_capacity_memory *memory)
 {
 	double learned = memory->learned.capacity_per_s, whole = window_of(learned);
 
+	if (memory->doubtful)
+		return 0;
 	if (!(memory->known_s > 0) || learned <= 0 || memory->known_s >= whole)
 		return learned;
+	if (memory->undo.possible && !memory->surged && learned < memory->undo.capacity_per_s)
+		return memory->undo.capacity_per_s;
 	return learned + OPTIMISM / memory->known_s - OPTIMISM / whole;
 }
 

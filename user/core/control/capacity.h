@@ -15,6 +15,13 @@ struct spw_change {
 	double served, seconds;
 };
 
+/* What a busy tick changes: kept to undo it, should the next tick show that the server stopped in it. */
+struct spw_capacity_undo {
+	bool possible, confirmed;
+	double capacity_per_s, anchor_per_s, proven_per_s, known_s, busy_s, first_served, first_s;
+	struct spw_change fall, rise;
+};
+
 /* Of one service, from tick to tick. */
 struct spw_capacity_memory {
 	struct spw_learned learned;
@@ -31,6 +38,9 @@ struct spw_capacity_memory {
 	double known_s;	     /* busy time behind the estimate */
 	double first_served, first_s; /* busy ticks on the way to the first estimate */
 	struct spw_change fall, rise;
+	struct spw_capacity_undo undo;
+	bool surged;	      /* the load stepped up while the capacity was unknown: a queue is no wonder */
+	bool doubtful;	      /* the first estimate is of the last tick, in which the server may have stopped */
 	double page;	      /* connections that come at once */
 	double idle_s;	      /* how long waits have been next to nothing although somebody is refused */
 	double trial_s;	      /* so long they must be for the next step, */
