@@ -722,7 +722,8 @@ class Scenario:
 
     def plan(self, _loop, server, _system, capacity, seconds):
         """The profile, what happens when (seconds after the measured part began), and options of the generator."""
-        before = (TAUGHT if self.taught else CALM).format(capacity / 2, capacity * 2)
+        visits = capacity / self.page
+        before = (TAUGHT if self.taught else CALM).format(visits / 2, visits * 2)
         options = (*self.options, "--page", self.page) if self.page > 1 else self.options
         return (" ".join([before, self.shape(capacity, seconds)]), self.events(server, seconds) if self.events else [], options)
 
