@@ -24,6 +24,10 @@
 
 #define NO_CLASS ", so it has no effect; name it in the lists of a class, or remove it\n"
 
+#define BYTES_16  "abcdefghijklmnop"
+#define BYTES_64  BYTES_16 BYTES_16 BYTES_16 BYTES_16
+#define BYTES_127 BYTES_64 BYTES_16 BYTES_16 BYTES_16 "abcdefghijklmno"
+
 #define COUNT(array) (sizeof(array) / sizeof(*(array)))
 
 /* The example of the design. */
@@ -312,7 +316,9 @@ static const struct row key_rows[] = {
 	{ALL "interfaces: []\n", "f:2:13: no interface; write at least one, such as [eth0]\n"},
 	{ALL "interfaces: [a, {}]\n", "f:2:17: expected the name of an interface, found a mapping\n"},
 	{ALL "interfaces: [a, b, a]\n", "f:2:20: interface 'a': it is given twice\n"},
-	{ALL "interfaces: [abcdefghijklmnop]\n", "f:2:14: interface 'abcdefghijklmnop': it is longer than 15 bytes\n"},
+	{ALL "interfaces: [abcdefghijklmnop]\n", ""},
+	{ALL "interfaces: [" BYTES_127 "]\n", ""},
+	{ALL "interfaces: [" BYTES_127 "x]\n", "f:2:14: interface '" BYTES_64 "': it is longer than 127 bytes\n"},
 	{ALL "interfaces: [eth0@if3]\n", "f:2:14: interface 'eth0@if3': write 'eth0', without '@if3'\n"},
 	{ALL "interfaces: [a/b]\n", "f:2:14: interface 'a/b': it has a slash, colon or blank in it, or is a dot\n"},
 	{ALL "interfaces: [..]\n", "f:2:14: interface '..': it has a slash, colon or blank in it, or is a dot\n"},

@@ -43,6 +43,7 @@
 #include "core/words.h"
 #include "dispatch.h"
 #include "governor.h"
+#include "host/interfaces.h"
 #include "journal.h"
 #include "lease.h"
 #include "limiter.h"
@@ -326,6 +327,8 @@ static int start(struct agent *agent, const char *config_path, bool force, char 
 	struct spw_config config = {0};
 	int err = spw_config_load(path ? path : config_path, &config, &diagnostics);
 
+	if (!err)
+		err = spw_interfaces_check(&config, &diagnostics);
 	spw_log_diagnostics(&diagnostics);
 	spw_diagnostics_free(&diagnostics);
 	if (!err)

@@ -13,16 +13,21 @@
 static int attach(struct attachment *attachment, struct spw_link *link, enum spw_attach_mode mode, char *message)
 {
 	const struct in_force *in_force = attachment->in_force;
-	const char *native, *name = *link->now ? link->now : link->name;
+	const char *native;
 	struct spw_device device;
 	int err;
 
-	spw_device_look(name, &device);
+	/* By number, in case it was renamed; by name, in case it was created anew. */
+	spw_device_look(link->ifindex, &device);
+	if (!*device.name) {
+		link->ifindex = spw_device_index(link->name);
+		spw_device_look(link->ifindex, &device);
+	}
 	if (device.without_ethernet)
 		return spw_message(message, -EMEDIUMTYPE,
 				   "%s is no Ethernet device, so its packets cannot be judged; list the Ethernet "
 				   "interface that carries its traffic, or remove it from 'interfaces'",
-				   name);
+				   link->name);
 	err = spw_link_attach(link, in_force->pins->dir, in_force->datapath->program_fd, mode, message);
 	native = link->native ? "native" : "generic";
 	if (err)
@@ -49,21 +54,34 @@ enum origin {
 	MADE,
 };
 
-/* An interface that was covered and is gone does not stop a reload. */
+static bool is_covered(const struct spw_link *links, size_t count, u32 ifindex)
+{
+	for (size_t i = 0; i < count; i++)
+		if (links[i].ifindex == ifindex)
+			return true;
+	return false;
+}
+
+/*
+ * An interface that was covered and is gone does not stop a reload. One that was renamed is kept, unless another one
+ * has the name by now: that is the one that is meant.
+ */
 static int cover_one(struct attachment *attachment, const char *name, enum spw_attach_mode mode, struct spw_link *link,
 		     enum origin *origin, char *message)
 {
 	struct spw_link *old = find_link(attachment, name);
+	u32 ifindex = spw_device_index(name);
 	int err;
 
 	*link = (struct spw_link){.fd = -1};
-	if (old && spw_link_alive(old)) {
+	if (old && spw_link_alive(old) && (!ifindex || ifindex == old->ifindex)) {
 		*link = *old;
 		*origin = KEPT;
 		return 0;
 	}
 	snprintf(link->name, sizeof(link->name), "%s", name);
-	*origin = spw_link_pinned(attachment->in_force->pins->dir, name) ? TAKEN : MADE;
+	link->ifindex = ifindex;
+	*origin = spw_link_pinned(attachment->in_force->pins->dir, ifindex) ? TAKEN : MADE;
 	err = attach(attachment, link, mode, message);
 	if (err == -ENODEV && old) {
 		*link = *old;
@@ -103,9 +121,16 @@ int attachment_cover(struct attachment *attachment, const struct spw_config *con
 	size_t count = 0;
 	int err = 0;
 
-	for (; count < config->interfaces_count && !err; count++)
-		err = cover_one(attachment, config->interfaces[count].name, config->attach, &links[count],
-				&origins[count], message);
+	for (; count < config->interfaces_count && !err; count++) {
+		const char *name = config->interfaces[count].name;
+
+		err = cover_one(attachment, name, config->attach, &links[count], &origins[count], message);
+		if (!err && links[count].ifindex && is_covered(links, count, links[count].ifindex))
+			err = spw_message(message, -EEXIST,
+					  "interface '%s' is %s, which 'interfaces' has under another name too; "
+					  "remove one of them",
+					  name, links[count].now);
+	}
 	if (err) {
 		take_back(attachment, links, origins, count);
 		return err;

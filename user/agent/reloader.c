@@ -10,6 +10,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "host/interfaces.h"
 
 #define WARNING "warning: "
 
@@ -263,6 +264,8 @@ static int begin(struct reloader *reloader, const struct reload_request *request
 		return spw_message(message, -ENOMEM, "out of memory");
 	next->confirm_ns = request->confirm_ns;
 	err = spw_config_load(path, &next->config, &diagnostics);
+	if (!err)
+		err = spw_interfaces_check(&next->config, &diagnostics);
 	told = !strcmp(in_force->config->path, next->config.path ? next->config.path : "") &&
 	       spw_config_may_lock_out(in_force->config);
 	*text = join_diagnostics(&diagnostics, told);

@@ -22,6 +22,7 @@
 #include "kernel/snapshot_reader.h"
 #include "look.h"
 #include "dry_run.h"
+#include "served.h"
 
 #define CHECK_COLUMNS  15
 #define PAGE_BYTES_XDP 3506 /* a larger frame does not fit one page with XDP's headroom; some drivers need fragments */
@@ -369,6 +370,51 @@ static void check_interfaces(struct doctor *doctor, const struct spw_call *call,
 			check_interface(doctor, config, config->interfaces[i].name);
 }
 
+/* ---- what is served here ---- */
+
+static void check_service(struct doctor *doctor, const struct spw_config_service *service)
+{
+	_cleanup_free_ char *text = NULL;
+	int err = spw_closed_ports(service, &text);
+
+	if (err)
+		find(doctor, WARN, "services", "see its netns, and mount /proc", "%s: cannot see its sockets: %s",
+		     service->name, strerror(-err));
+	else if (*text)
+		find(doctor, WARN, "services",
+		     "start the server, correct the ports, or name the network namespace of the server (netns)",
+		     "%s: nobody listens on %s", service->name, text);
+}
+
+static void check_services(struct doctor *doctor, const struct spw_config *config)
+{
+	size_t before = doctor->counts[WARN];
+
+	for (size_t i = 0; i < config->services_count; i++)
+		check_service(doctor, &config->services[i]);
+	if (config->services_count && doctor->counts[WARN] == before)
+		find(doctor, OK, "services", NULL, "every port of every service has a socket");
+}
+
+/* A note, no warning: those who may log in need not be there now. */
+static void check_management(struct doctor *doctor, const struct spw_config *config)
+{
+	bool seen[SPW_MANAGEMENT_PREFIXES_MAX] = {false};
+	char text[SPW_PREFIX_TEXT];
+
+	if (!config->management_prefixes_count || spw_find_logins(config, seen))
+		return;
+	for (size_t i = 0; i < config->management_prefixes_count; i++) {
+		const struct spw_config_prefix *prefix = &config->management_prefixes[i];
+
+		if (!seen[i])
+			find(doctor, OK, "management",
+			     "if you log in from elsewhere, correct management.prefixes before a class is cut",
+			     "%s:%u:%u: note: nobody is logged in from %s now", prefix->place.file, prefix->place.line,
+			     prefix->place.column, spw_prefix_format(&prefix->prefix, text));
+	}
+}
+
 /* ---- agent ---- */
 
 enum { ANSWER_SECONDS = 5 };
@@ -407,9 +453,26 @@ static void check_signals(struct doctor *doctor, const char *run_dir)
 	json_decref(answer);
 }
 
-/* Returns whether the agent is alive. */
-static bool check_agent(struct doctor *doctor, const struct spw_pins *pins, const char *run_dir)
+/* A name may have moved to another card since the agent attached. */
+static void check_coverage(struct doctor *doctor, const struct spw_config *config,
+			   const struct spw_agent_record *record)
 {
+	for (size_t i = 0; i < config->interfaces_count; i++) {
+		const char *name = config->interfaces[i].name;
+		u32 ifindex = spw_device_index(name);
+		bool covered = !ifindex;
+
+		for (size_t j = 0; j < SPW_INTERFACES_MAX; j++)
+			covered |= record->interfaces[j].ifindex == ifindex;
+		if (!covered)
+			find(doctor, WARN, name, "spillway apply", "the running agent does not cover this device");
+	}
+}
+
+/* Returns whether the agent is alive. */
+static bool check_agent(struct doctor *doctor, const struct spw_pins *pins, const struct spw_config *config)
+{
+	const char *run_dir = config->run_dir;
 	struct spw_snapshot snapshot;
 	int err = spw_snapshot_read(pins, &snapshot);
 	bool alive;
@@ -430,15 +493,18 @@ static bool check_agent(struct doctor *doctor, const struct spw_pins *pins, cons
 		     "process %u is dead or hangs; once its lease has ended, everything passes", snapshot.agent.pid);
 	else
 		find(doctor, OK, "agent", NULL, "is stopped; everything passes until the next 'spillway run'");
-	if (alive)
+	if (alive) {
+		check_coverage(doctor, config, &snapshot.agent);
 		check_signals(doctor, run_dir);
+	}
 	spw_snapshot_free(&snapshot);
 	return alive;
 }
 
 /* Returns whether an agent is alive. */
-static bool check_pins(struct doctor *doctor, const char *pin_dir, const char *run_dir)
+static bool check_pins(struct doctor *doctor, const struct spw_config *config)
 {
+	const char *pin_dir = config->pin_dir;
 	char message[SPW_MESSAGE_MAX];
 	struct spw_pins pins;
 	int err = spw_pins_open(pin_dir, false, false, &pins, message);
@@ -446,7 +512,7 @@ static bool check_pins(struct doctor *doctor, const char *pin_dir, const char *r
 
 	if (!err) {
 		find(doctor, OK, "pins", NULL, "%s, of this version's layout", pin_dir);
-		alive = check_agent(doctor, &pins, run_dir);
+		alive = check_agent(doctor, &pins, config);
 		spw_pins_close(&pins);
 	} else if (err == -ENOENT) {
 		find(doctor, OK, "pins", NULL, "nothing is pinned in %s yet", pin_dir);
@@ -473,12 +539,16 @@ static void examine(struct doctor *doctor, const struct spw_call *call)
 		if (dry_run.config.state_dir)
 			check_state_dir(doctor, dry_run.config.state_dir);
 		check_interfaces(doctor, call, &dry_run.config);
-		if (!check_pins(doctor, dry_run.config.pin_dir, dry_run.config.run_dir))
+		if (!spw_no_config(call))
+			check_services(doctor, &dry_run.config);
+		check_management(doctor, &dry_run.config);
+		if (!check_pins(doctor, &dry_run.config))
 			check_metrics(doctor, &dry_run.config);
 	} else {
 		check_bpffs(doctor, SPW_PIN_DIR_DEFAULT);
 		check_run_dir(doctor, SPW_RUN_DIR_DEFAULT);
-		check_pins(doctor, SPW_PIN_DIR_DEFAULT, SPW_RUN_DIR_DEFAULT);
+		check_pins(doctor,
+			   &(struct spw_config){.pin_dir = SPW_PIN_DIR_DEFAULT, .run_dir = SPW_RUN_DIR_DEFAULT});
 	}
 	spw_dry_run_free(&dry_run);
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "host/interfaces.h"
 #include "lists/assemble.h"
 
 static const char builtin[] =
@@ -67,11 +68,16 @@ static int finish(struct spw_dry_run *dry_run, bool force, struct spw_diagnostic
 
 int spw_dry_run_make(const char *path, bool force, struct spw_dry_run *dry_run, struct spw_diagnostics *diagnostics)
 {
-	int err;
+	int twice, err;
 
 	*dry_run = (struct spw_dry_run){0};
 	err = spw_config_load(path, &dry_run->config, diagnostics);
-	return err ? err : finish(dry_run, force, diagnostics);
+	if (err)
+		return err;
+	spw_interfaces_check_limits(&dry_run->config, diagnostics);
+	twice = spw_interfaces_check(&dry_run->config, diagnostics);
+	err = finish(dry_run, force, diagnostics);
+	return err ? err : twice;
 }
 
 int spw_dry_run_builtin(struct spw_dry_run *dry_run, struct spw_diagnostics *diagnostics)

@@ -15,13 +15,14 @@
 #include "core/table/prefix.h"
 #include "diagnostics.h"
 
-#define SPW_CONFIG_DEFAULT_PATH "/etc/spillway/spillway.yaml"
-#define SPW_PIN_DIR_DEFAULT	"/sys/fs/bpf/spillway"
-#define SPW_RUN_DIR_DEFAULT	"/run/spillway"
-#define SPW_STATE_DIR_DEFAULT	"/var/lib/spillway"
-#define SPW_PIN_DIR_BYTES_MAX	199
-#define SPW_RUN_DIR_BYTES_MAX	94 /* "/control.sock" behind it fills a socket's path (tests/unit/test_control.c) */
-#define SPW_CONFIG_BYTES_MAX	(1u << 20) /* a larger configuration is refused before it is parsed */
+#define SPW_CONFIG_DEFAULT_PATH	 "/etc/spillway/spillway.yaml"
+#define SPW_PIN_DIR_DEFAULT	 "/sys/fs/bpf/spillway"
+#define SPW_RUN_DIR_DEFAULT	 "/run/spillway"
+#define SPW_STATE_DIR_DEFAULT	 "/var/lib/spillway"
+#define SPW_PIN_DIR_BYTES_MAX	 199
+#define SPW_INTERFACE_NAME_BYTES 128 /* of an altname, with its NUL: the kernel's ALTIFNAMSIZ */
+#define SPW_RUN_DIR_BYTES_MAX	 94  /* "/control.sock" behind it fills a socket's path (tests/unit/test_control.c) */
+#define SPW_CONFIG_BYTES_MAX	 (1u << 20) /* a larger configuration is refused before it is parsed */
 
 struct spw_config_prefix {
 	struct spw_prefix prefix;
@@ -85,6 +86,7 @@ struct spw_config_class {
 	struct spw_place shed_place;   /* of shed_from, or of the class */
 	bool cut_all;		       /* `cut: all`; otherwise new work only */
 	struct spw_class_rates limits; /* but for the identity */
+	struct spw_place limit_places[SPW_SCOPES];
 };
 
 /* How the application itself is asked whether it is well. */

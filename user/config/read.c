@@ -2,16 +2,16 @@
 /* The root of a configuration and its small parts. Services, lists and classes stand in files of their own. */
 #include "reader.h"
 
-#include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/units.h"
 
-_Static_assert(SPW_INTERFACES_MAX == 16 && SPW_MANAGEMENT_PREFIXES_MAX == 64 && IFNAMSIZ == 16, "as messages say");
+_Static_assert(SPW_INTERFACES_MAX == 16 && SPW_MANAGEMENT_PREFIXES_MAX == 64 && SPW_INTERFACE_NAME_BYTES == 128,
+	       "as messages say");
 
-/* What the kernel takes for a name (dev_valid_name()). */
+/* What the kernel takes for a name (dev_valid_name()), or for an altname. */
 static bool check_interface(struct spw_reader *reader, const struct spw_node *node, const char *name)
 {
 	const char *problem = NULL;
@@ -22,8 +22,8 @@ static bool check_interface(struct spw_reader *reader, const struct spw_node *no
 			  (int)strcspn(name, "@"), name, strchr(name, '@'));
 		return false;
 	}
-	if (strlen(name) >= IFNAMSIZ)
-		problem = "it is longer than 15 bytes";
+	if (strlen(name) >= SPW_INTERFACE_NAME_BYTES)
+		problem = "it is longer than 127 bytes";
 	else if (strpbrk(name, "/: \t\n") || !strcmp(name, ".") || !strcmp(name, ".."))
 		problem = "it has a slash, colon or blank in it, or is a dot";
 	for (size_t i = 0; !problem && i < reader->config->interfaces_count; i++)

@@ -29,19 +29,27 @@ static void read_cut_from(struct spw_reader *reader, const struct spw_node *valu
 	spw_read_level(reader, value, &((struct spw_config_class *)into)->cut_from);
 }
 
+static void read_limits(struct spw_reader *reader, const struct spw_node *value, struct spw_config_class *class,
+			enum spw_limit_scope scope,
+			void (*read)(struct spw_reader *reader, const struct spw_node *value, void *rates))
+{
+	class->limit_places[scope] = value->place;
+	read(reader, value, &class->limits);
+}
+
 static void read_per_source(struct spw_reader *reader, const struct spw_node *value, void *into)
 {
-	spw_read_per_source(reader, value, &((struct spw_config_class *)into)->limits);
+	read_limits(reader, value, into, SPW_SCOPE_SOURCE, spw_read_per_source);
 }
 
 static void read_per_prefix(struct spw_reader *reader, const struct spw_node *value, void *into)
 {
-	spw_read_per_prefix(reader, value, &((struct spw_config_class *)into)->limits);
+	read_limits(reader, value, into, SPW_SCOPE_PREFIX, spw_read_per_prefix);
 }
 
 static void read_total(struct spw_reader *reader, const struct spw_node *value, void *into)
 {
-	spw_read_total(reader, value, &((struct spw_config_class *)into)->limits);
+	read_limits(reader, value, into, SPW_SCOPE_CLASS, spw_read_total);
 }
 
 static void read_fair(struct spw_reader *reader, const struct spw_node *value, void *into)

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <linux/capability.h>
 #include <linux/magic.h>
-#include <net/if.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/statvfs.h>
@@ -81,9 +80,9 @@ void spw_probe_bpffs(const char *pin_dir, struct spw_bpffs *bpffs)
 
 void spw_probe_interface(const char *name, const char *pin_dir, struct spw_interface *interface)
 {
-	*interface = (struct spw_interface){.ifindex = if_nametoindex(name)};
+	*interface = (struct spw_interface){.ifindex = spw_device_index(name)};
 	if (!interface->ifindex)
 		return;
-	spw_device_look(name, &interface->device);
+	spw_device_look(interface->ifindex, &interface->device);
 	interface->xdp_err = spw_link_look(pin_dir, interface->ifindex, &interface->attached);
 }

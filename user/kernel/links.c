@@ -162,27 +162,21 @@ static int attach_new(struct spw_link *link, const char *pin_dir, int program_fd
 int spw_link_attach(struct spw_link *link, const char *pin_dir, int program_fd, enum spw_attach_mode mode,
 		    char message[SPW_MESSAGE_MAX])
 {
-	u32 ifindex = link->ifindex ? link->ifindex : if_nametoindex(link->name);
 	int err;
 
 	message[0] = '\0';
-	/* By number, in case it was renamed; by name, in case it was created anew. */
-	if (!if_indextoname(ifindex, link->now)) {
-		ifindex = if_nametoindex(link->name);
-		if (!if_indextoname(ifindex, link->now)) {
-			link->ifindex = 0;
-			snprintf(message, SPW_MESSAGE_MAX, "there is no interface '%s'", link->name);
-			return -ENODEV;
-		}
+	if (!if_indextoname(link->ifindex, link->now)) {
+		snprintf(message, SPW_MESSAGE_MAX, "there is no interface '%s'", link->name);
+		link->ifindex = 0;
+		return -ENODEV;
 	}
-	link->ifindex = ifindex;
 	err = take_over(link, pin_dir, program_fd, message);
 	return err <= 0 ? err : attach_new(link, pin_dir, program_fd, mode, message);
 }
 
-bool spw_link_pinned(const char *pin_dir, const char *interface)
+bool spw_link_pinned(const char *pin_dir, u32 wanted)
 {
-	u32 wanted = if_nametoindex(interface), ifindex = 0, program_id;
+	u32 ifindex = 0, program_id;
 	char path[256];
 	_cleanup_fd_ int fd = -1;
 

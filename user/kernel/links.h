@@ -12,10 +12,10 @@
 #include "pins.h"
 
 struct spw_link {
-	char name[16]; /* as configured */
-	char now[16];  /* its present name */
-	u32 ifindex;   /* 0: there is no such interface now */
-	int fd;	       /* of the pinned link; -1: not attached; owned */
+	char name[SPW_INTERFACE_NAME_BYTES]; /* as configured; may be an altname */
+	char now[16];			     /* its present name */
+	u32 ifindex;			     /* 0: there is no such interface now */
+	int fd;				     /* of the pinned link; -1: not attached; owned */
 	bool native;
 	bool alarmed; /* its loss was logged */
 };
@@ -23,7 +23,7 @@ struct spw_link {
 /**
  * spw_link_attach() - attach @program_fd: through our pinned link if there is one (without a gap), else through a new
  * one, native mode first.
- * @link: name is set; the rest is filled in
+ * @link: name and ifindex are set; the rest is filled in
  * @mode: what the configuration allows
  * @message: the error; on success a warning (generic mode) or empty
  * Returns 0; -ENODEV: no such interface; -EBUSY: another XDP program is there, named in @message; -errno.
@@ -31,8 +31,8 @@ struct spw_link {
 int spw_link_attach(struct spw_link *link, const char *pin_dir, int program_fd, enum spw_attach_mode mode,
 		    char message[SPW_MESSAGE_MAX]);
 
-/** spw_link_pinned() - whether a live link of an earlier run is on the interface of that name. */
-bool spw_link_pinned(const char *pin_dir, const char *interface);
+/** spw_link_pinned() - whether a live link of an earlier run is on the interface of that number. */
+bool spw_link_pinned(const char *pin_dir, u32 ifindex);
 
 /** spw_link_alive() - whether the link is still attached; follows a rename. */
 bool spw_link_alive(struct spw_link *link);

@@ -8,14 +8,19 @@
 #include "maps/types.h"
 
 struct spw_device {
+	char name[16]; /* its own, no altname */
 	bool up;
 	bool carrier;
 	bool without_ethernet; /* its frames begin with the IP header: tun, WireGuard, PPP, GRE */
 	u32 mtu;
 	char driver[32]; /* empty: not known */
+	u64 bits_per_s;	 /* speed of the link; 0: not known */
 };
 
-/** spw_device_look() - of the device @name; what cannot be found out stays zero. */
-void spw_device_look(const char *name, struct spw_device *device);
+/** spw_device_index() - the number of the device that has @name as its name or as an altname; 0: none has. */
+u32 spw_device_index(const char *name);
+
+/** spw_device_look() - of the device with this number; what cannot be found out stays zero. */
+void spw_device_look(u32 ifindex, struct spw_device *device);
 
 #endif

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The TCP and UDP sockets of a network namespace, from /proc/net, as `doctor` asks for them once. */
+#ifndef SPW_SIGNALS_SOCKETS_H
+#define SPW_SIGNALS_SOCKETS_H
+
+#include "config/config.h"
+
+struct spw_socket {
+	bool udp;
+	bool listens; /* TCP: in state LISTEN; UDP: always */
+	bool connected;
+	u16 port;		/* of this host */
+	struct spw_prefix peer; /* of one address; IPv4-mapped ones are IPv4 */
+};
+
+typedef void spw_socket_visit(void *context, const struct spw_socket *socket);
+
+/**
+ * spw_sockets_read() - have every socket visited.
+ * @netns: path of a network namespace; NULL: this process's
+ * Returns 0 or -errno: some could not be read. IPv6 that is switched off is no error.
+ */
+int spw_sockets_read(const char *netns, spw_socket_visit *visit, void *context);
+
+#endif
