@@ -6,10 +6,10 @@
 #include "maps/types.h"
 #include "units.h"
 
-/** spw_monotonic_ns() - CLOCK_MONOTONIC. The only clock that decisions go by. */
+/** spw_monotonic_ns() - CLOCK_MONOTONIC. The only clock that decisions use. */
 u64 spw_monotonic_ns(void);
 
-/** spw_wall_ns() - CLOCK_REALTIME, since 1970: for what people read and for files that outlive a boot. */
+/** spw_wall_ns() - CLOCK_REALTIME, since 1970: for display and for files that outlive a boot. */
 u64 spw_wall_ns(void);
 
 #endif

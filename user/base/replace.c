@@ -15,7 +15,7 @@ static int write_new(const char *path, mode_t mode, bool sync, spw_writer *write
 	FILE *out;
 	int err;
 
-	unlink(path); /* left behind by a run that was killed */
+	unlink(path); /* left behind by a killed process */
 	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
 	if (fd < 0 || fchmod(fd, mode))
 		return -errno;
@@ -32,7 +32,7 @@ static int write_new(const char *path, mode_t mode, bool sync, spw_writer *write
 	return err;
 }
 
-/* The folder is not synced: a power cut may undo the rename, and then the old file is there. */
+/* The folder is not synced: a power cut may undo the rename, which leaves the old file. */
 int spw_replace_file(const char *path, mode_t mode, bool sync, spw_writer *write, void *context)
 {
 	_cleanup_free_ char *new_path = NULL;

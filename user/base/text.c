@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-/* Longer words are not compared, which bounds the table of distances. */
+/* Longer words are not compared: bounds the distance table. */
 #define WORD_MAX 32
 
 size_t spw_utf8_next(const char *text, size_t length, u32 *rune)
@@ -40,13 +40,13 @@ bool spw_rune_printable(u32 rune)
 	} hidden[] = {
 		{0x00, 0x1f},	  /* C0: newline, escape sequences of terminals */
 		{0x7f, 0x9f},	  /* DEL, C1 */
-		{0x200b, 0x200b}, /* zero width space; the joiners behind it are part of some scripts */
+		{0x200b, 0x200b}, /* zero width space; the joiners after it belong to some scripts */
 		{0x200e, 0x200f}, /* direction marks */
 		{0x2028, 0x202e}, /* line and paragraph separator, direction */
 		{0x2060, 0x206f}, /* invisible operators, direction isolates */
 		{0xfeff, 0xfeff}, /* byte order mark */
 		{0xfff9, 0xfffb}, /* annotation */
-		{0xfffe, 0xffff}, /* no characters */
+		{0xfffe, 0xffff}, /* noncharacters */
 	};
 
 	for (size_t i = 0; i < sizeof(hidden) / sizeof(*hidden); i++)
@@ -89,7 +89,7 @@ static u32 min(u32 left, u32 right)
 /* Damerau-Levenshtein distance (optimal string alignment); UINT32_MAX for long words. */
 static u32 distance_of(const char *left, const char *right)
 {
-	u32 rows[3][WORD_MAX + 1]; /* three rows of the table, used in turn */
+	u32 rows[3][WORD_MAX + 1]; /* three rows of the table, reused in turn */
 	size_t left_length = strnlen(left, WORD_MAX + 1), right_length = strnlen(right, WORD_MAX + 1);
 
 	if (left_length > WORD_MAX || right_length > WORD_MAX)

@@ -14,7 +14,7 @@ size_t spw_utf8_next(const char *text, size_t length, u32 *rune);
 /** spw_rune_printable() - false for control characters, including bidirectional controls and line separators. */
 bool spw_rune_printable(u32 rune);
 
-/** spw_utf8_whole() - length in bytes of the valid UTF-8 that @text begins with. */
+/** spw_utf8_whole() - bytes of the longest prefix of @text that is valid UTF-8. */
 size_t spw_utf8_whole(const char *text);
 
 /** spw_text_printable() - whether all of @text is valid UTF-8 and printable. */
@@ -29,7 +29,7 @@ struct spw_nearest {
 
 void spw_nearest_offer(struct spw_nearest *nearest, const char *candidate);
 
-/** spw_nearest_take() - the nearest candidate; NULL: none is near enough to suggest. */
+/** spw_nearest_take() - the nearest candidate; NULL: none is near enough. */
 const char *spw_nearest_take(const struct spw_nearest *nearest);
 
 #endif

@@ -15,7 +15,7 @@ struct unit {
 	u64 factor;
 };
 
-/* Parse digits without sign or leading zeros. Returns the text behind them; NULL: no number. */
+/* Parse digits without sign or leading zeros. Returns the text after them; NULL: no number. */
 static const char *parse_number(const char *text, u64 *number)
 {
 	const char *at = text;
@@ -50,7 +50,7 @@ static enum fit parse_with_unit(const char *text, const struct unit *units, size
 	return WRONG_FORM;
 }
 
-/* The larger last; the text of a duration is made with units up to the hour. */
+/* Ascending; durations are formatted with units up to the hour. */
 static const struct unit durations[] = {
 	{"ms", SPW_MS_NS},	     {"s", SPW_SECOND_NS},	   {"m", 60 * SPW_SECOND_NS},
 	{"h", 3600 * SPW_SECOND_NS}, {"d", 86400 * SPW_SECOND_NS}, {"w", 7 * 86400 * SPW_SECOND_NS},
@@ -59,7 +59,7 @@ static const struct unit durations[] = {
 #define DURATIONS	  (sizeof(durations) / sizeof(*durations))
 #define DURATIONS_WRITTEN 4
 
-/* The unit at @text, the longest that fits; NULL: none. */
+/* The longest unit at @text; NULL: none. */
 static const struct unit *find_duration(const char *text)
 {
 	const struct unit *found = NULL;
@@ -113,7 +113,7 @@ const char *spw_units_duration_text(u64 ns, char text[SPW_DURATION_TEXT])
 	return text;
 }
 
-/* What others write, and the unit that is meant. */
+/* Common mistakes, and the unit meant. */
 static const struct slip {
 	const char *unit, *problem;
 } rate_slips[] = {
@@ -155,7 +155,7 @@ static const struct slip bit_rate_slips[] = {
 	{"GB/s", "bits are meant, not bytes: 8 of them, in Gbit/s"},
 };
 
-/* What was meant by @text, a number with a wrong unit; @form if that is unknown. */
+/* The correct form of @text, a number with a wrong unit; @form if unknown. */
 static const char *find_slip(const char *text, const struct slip *slips, size_t count, const char *form)
 {
 	u64 number;

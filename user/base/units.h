@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Parse numbers with units: "20ms", "10/s", "50Mbit/s", "443". Called by the readers of the configuration and by verbs.
- * Each returns NULL, or the expected form, to follow "'20' is not a duration: ".
+ * Parse numbers with units: "20ms", "10/s", "50Mbit/s", "443". Each returns NULL, or the expected form, to follow "'20'
+ * is not a duration: ".
  */
 #ifndef SPW_BASE_UNITS_H
 #define SPW_BASE_UNITS_H
@@ -36,13 +36,13 @@ const char *spw_units_bit_rate(const char *text, u64 *per_second);
 /** spw_units_count() - "30", "2k", "1M", "1G"; at least 1. */
 const char *spw_units_count(const char *text, u64 *count);
 
-/** spw_units_percent() - "95%"; whole, from 0% to 1000%, as a share of one: 0.95. */
+/** spw_units_percent() - "95%"; whole, 0% to 1000%, as a fraction: 0.95. */
 const char *spw_units_percent(const char *text, double *share);
 
 /** spw_units_port() - "1" to "65535". */
 const char *spw_units_port(const char *text, u16 *port);
 
-/** spw_units_ports() - a port, or a range "27015-27050"; both ends are in it. */
+/** spw_units_ports() - a port, or an inclusive range "27015-27050". */
 const char *spw_units_ports(const char *text, u16 *first, u16 *last);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Questions to a snapshot; asked by the renderers. */
+/* Queries on a snapshot, for view/. */
 #include "snapshot.h"
 
 #include <stdlib.h>

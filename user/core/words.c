@@ -85,14 +85,14 @@ static const char *const kinds[SPW_KINDS] = {
 	[SPW_KIND_BITS] = "bits",
 };
 
-/* What a limit refuses. */
+/* The reason if a limit refuses. */
 static const u8 limit_reasons[SPW_SCOPES][SPW_KINDS] = {
 	[SPW_SCOPE_SOURCE] = {SPW_REASON_SOURCE_NEW, SPW_REASON_SOURCE_PACKETS, SPW_REASON_SOURCE_BITS},
 	[SPW_SCOPE_PREFIX] = {SPW_REASON_PREFIX_NEW, SPW_REASON_PREFIX_PACKETS, SPW_REASON_PREFIX_BITS},
 	[SPW_SCOPE_CLASS] = {SPW_REASON_CLASS_NEW, SPW_REASON_CLASS_PACKETS, SPW_REASON_CLASS_BITS},
 };
 
-/* As the rules come: numbers are only ever added at the end. */
+/* Sorted by rule: numbers are only ever added at the end. */
 static const u8 judged[SPW_REASONS] = {
 	SPW_REASON_NOT_IP,
 	SPW_REASON_ARP,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The names of levels, modes, verdicts, reasons and anomalies, as users see them everywhere: one table, so that
- * command line, metrics, JSON and configuration never disagree.
+ * Names of levels, modes, verdicts, reasons and anomalies for users: one table for command line, metrics, JSON and
+ * configuration.
  */
 #ifndef SPW_CORE_WORDS_H
 #define SPW_CORE_WORDS_H
@@ -22,19 +22,19 @@ const char *spw_service_signal_name(u32 signal); /* enum spw_service_signal */
 const char *spw_scope_name(u32 scope);		 /* enum spw_limit_scope */
 const char *spw_kind_name(u32 kind);		 /* enum spw_limit_kind */
 
-/** spw_reason_rule() - the number in the order of judgement, 1 to 10. */
+/** spw_reason_rule() - the number of its rule, 1 to 10. */
 u32 spw_reason_rule(u32 reason);
 
-/** spw_reason_verdict() - the verdict that it stands for; two reasons named "malformed" stand for one each. */
+/** spw_reason_verdict() - its verdict; two reasons are named "malformed", one for each. */
 enum spw_verdict spw_reason_verdict(u32 reason);
 
-/** spw_reason_of_ip() - whether packets with it have an IP source, and so belong to a list. */
+/** spw_reason_of_ip() - whether such packets have an IP source, and so belong to a list. */
 bool spw_reason_of_ip(u32 reason);
 
-/** spw_reason_in_turn() - the reasons in the order of their rules: @place counts from 0 to SPW_REASONS - 1. */
+/** spw_reason_in_turn() - the reasons sorted by rule: @place counts from 0 to SPW_REASONS - 1. */
 u32 spw_reason_in_turn(u32 place);
 
-/** spw_limit_reason() - the reason of what a limit refuses. */
+/** spw_limit_reason() - the reason if a limit refuses. */
 u32 spw_limit_reason(u32 scope, u32 kind);
 
 /** spw_level_parse() - the level of a name; -1: none has that name. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Entries and holes in a packed array, an open-addressed index of it, and the filter made from both. */
+/* Bans and holes in a packed array, an open-addressed index of it, and the filter made from both. */
 #include "ban_set.h"
 
 #include <errno.h>
@@ -45,7 +45,7 @@ static bool is_at(const struct spw_ban *ban, const struct spw_prefix *prefix)
 	return ban->len == prefix->len && ban->family == prefix->family && !spw_addr_compare(&ban->addr, &prefix->addr);
 }
 
-/* The slot that names the item of @prefix, or the free one where it belongs. */
+/* The slot that holds the item of @prefix, or the free one where it belongs. */
 static u32 find_slot(const struct spw_ban_set *set, const struct spw_prefix *prefix)
 {
 	u32 slot = first_slot(set, &prefix->addr, prefix->family, prefix->len);
@@ -111,8 +111,8 @@ struct spw_ban *spw_ban_set_put(struct spw_ban_set *set, const struct spw_prefix
 }
 
 /*
- * Close the gap at @slot, so that no search ends too early: those behind it move up unless that would put them before
- * the slot where their search begins (Knuth, The Art of Computer Programming 3, 6.4, algorithm R).
+ * Close the gap at @slot, so that no search ends too early: later items move up, unless that would put one before its
+ * home slot (Knuth, The Art of Computer Programming 3, 6.4, algorithm R).
  */
 static void close_gap(struct spw_ban_set *set, u32 slot)
 {
@@ -205,7 +205,7 @@ u64 spw_ban_jiffies(const struct spw_ban_clock *clock, u64 until_ns)
 
 	if (until_ns == SPW_BAN_FOREVER)
 		return SPW_BAN_FOREVER;
-	/* Whole seconds apart, so that years of nanoseconds times jiffies do not wrap. */
+	/* Whole seconds first, so that years of nanoseconds times jiffies do not overflow. */
 	return clock->now_jiffies + left / 1000000000 * clock->jiffies_per_second +
 	       (left % 1000000000 * clock->jiffies_per_second + 999999999) / 1000000000;
 }
@@ -226,7 +226,7 @@ static void add(const struct spw_ban_filter *filter, u64 *words, u64 hi, u64 lo,
 {
 	u64 hash = spw_ban_hash(filter, hi, lo, tag);
 
-	/* Atomic: the datapath of other processors reads the word. */
+	/* Atomic: the datapath reads the word on other CPUs. */
 	__atomic_fetch_or(&words[spw_ban_word(hash)], spw_ban_bloom(hash), __ATOMIC_RELEASE);
 }
 
@@ -240,7 +240,7 @@ static u32 block_bits(const struct spw_ban_part *part, u8 family)
 	return bits;
 }
 
-/* How many blocks of @bits bits a prefix comes to; anything above SPW_BAN_BLOCKS_MAX is too many. */
+/* How many blocks of @bits bits a prefix covers; capped above SPW_BAN_BLOCKS_MAX. */
 static u64 blocks_of(u32 len, u32 bits)
 {
 	if (len >= bits)
@@ -248,7 +248,7 @@ static u64 blocks_of(u32 len, u32 bits)
 	return bits - len < 32 ? 1ull << (bits - len) : SPW_BAN_BLOCKS_MAX + 1;
 }
 
-/* All blocks of a prefix; too many for one go: false. */
+/* Add all blocks of a prefix; false: too many. */
 static bool add_blocks(const struct spw_ban_filter *filter, struct spw_ban_part *part, const struct spw_addr *addr,
 		       u8 family, u32 len, u64 most)
 {
@@ -263,8 +263,8 @@ static bool add_blocks(const struct spw_ban_filter *filter, struct spw_ban_part 
 }
 
 /*
- * The longest blocks that are not too many: short entries come to many blocks each, and with shorter blocks more of
- * those beside an entry pass the filter with it.
+ * The longest blocks that are not too many: a short prefix covers many blocks, while shorter blocks let more neighbours
+ * of a ban pass the filter.
  */
 static u32 choose_block_bits(const u32 *by_length, u32 lengths, u32 most)
 {

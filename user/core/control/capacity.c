@@ -4,9 +4,9 @@
  *
  * THE ARGUMENT
  *
- * A server that has work waiting serves as fast as it can. So its capacity is what it served over the time in which it
- * was busy, as BBR takes the delivery rate of a path for its bandwidth only where the sender was not the limit. What
- * needs thought is which time counts, for how long a measurement holds, and what to do when nothing can be measured.
+ * A server that has work waiting serves as fast as it can. So its capacity is what it served while it was busy, as BBR
+ * takes the delivery rate of a path for its bandwidth only where the sender was not the limit. The questions are which
+ * time counts, how long a measurement holds, and what to do when nothing can be measured.
  *
  * Which time counts. A tick is busy if half of its reads waited longer than the target, in the tick before as well, and
  * work was left at its end. A tick in which work waited from beginning to end and none was served is a stall (garbage
@@ -15,26 +15,26 @@
  * drains, teaches the true capacity. Where little is served, a tick without a read may be chance: a silence is a stall
  * only if it is longer than SILENCE pieces of work take, which chance brings once in e^SILENCE.
  *
- * How long it holds. The estimate is the mean rate over the last WINDOW of busy time. A capacity that changed shows as
- * ticks that the mean does not explain: two sums of the log likelihood ratio (CUSUM, Page 1954) of a rate that is
- * CHANGE times as high or as low, for Poisson counts. Once one is beyond EVIDENCE, and over at least LEAST_SECONDS,
- * which a tick cut short by a stall is not, the estimate is what was served since that sum left zero. A first estimate
- * rests on FIRST_WORK pieces, and is taken to be OPTIMISM pieces more: who knows little sheds nobody for it.
+ * How long it holds. The estimate is the mean rate over the last WINDOW of busy time. A changed capacity shows as ticks
+ * that the mean does not explain: two CUSUM tests (Page 1954), sums of the log likelihood ratio of a rate CHANGE times
+ * as high or as low, for Poisson counts. Once one exceeds EVIDENCE, over at least LEAST_SECONDS, longer than a tick cut
+ * short by a stall, the estimate becomes the rate served since that sum left zero. A first estimate is made from
+ * FIRST_WORK pieces, with OPTIMISM pieces added: with little known, nobody should be shed for it.
  *
- * BBR's windowed maximum is not needed, as ticks that were not busy are told apart; and it would be too high by what
- * chance adds to the largest of several counts: of ten samples of 100 pieces, 15 %.
+ * BBR's windowed maximum is not needed, as idle ticks are told apart; and it is biased upwards by chance: the largest
+ * of ten counts of 100 pieces is 15 % too high.
  *
  * When nothing waits, nothing is measured: served is what was admitted. The estimate never falls then. While the limit
- * binds it creeps upwards by the configured share a second. Where somebody is refused and yet waits are far below those
- * that a server used to its target share has (Pollaczek-Khinchine), it is known to be too low, and is doubled at once,
- * as in TCP's slow start: an underestimate, whatever its cause, ends within two seconds. A step too far makes a queue,
- * the queue is measured, and the next step waits longer.
+ * binds it creeps upwards by the configured share a second. Where work is refused although waits are far below those of
+ * a server at its target share (Pollaczek-Khinchine), it is too low and is doubled at once, as in TCP's slow start: an
+ * underestimate, whatever its cause, ends within two seconds. A step too far makes a queue, the queue is measured, and
+ * the next step waits longer.
  *
- * The queue is told by its wait (Little's law: length = rate x wait). The budget law takes the rate at which it is to
- * drain off the capacity; it is a proportional controller. Strain is the integral part: what the law lacks, while a
- * queue does not drain, is slowly taken from what can be sustained, by which the level goes. A queue that drains adds
- * nothing to it, however long it is: less comes than is served, so no level is needed. Neither does a server that
- * stands still, for as long as a pause may last (PAUSE_SECONDS): beyond that it sustains nothing.
+ * The queue length follows from its wait (Little's law: length = rate x wait). The budget law is a proportional
+ * controller: it subtracts the rate at which the queue is to drain from the capacity. Strain is the integral part:
+ * while a queue does not drain, the law's deficit is slowly taken from what can be sustained, which sets the level. A
+ * draining queue adds nothing to it, however long it is: less arrives than is served, so no level is needed. Neither
+ * does a stalled server, for as long as a pause may last (PAUSE_SECONDS): beyond that it sustains nothing.
  */
 #include "capacity.h"
 #include "constants.h"
@@ -52,7 +52,7 @@ bool spw_has_signal(const struct spw_service_policy *service, const struct spw_s
 	       (service->probe_limit > 0 && spw_reading_holds(&facts->probe));
 }
 
-/* Rule 17: the probe always, the host's guards where no wait is known. */
+/* Rule 17: the probe always, the host's guards only where no wait is known. */
 static bool is_guarded(const struct spw_policy *policy, const struct spw_service_policy *service,
 		       const struct spw_service_facts *facts, const struct spw_reading *guards,
 		       const struct spw_service_rates *rates)
@@ -77,9 +77,9 @@ static void press(struct spw_capacity_memory *memory, const struct spw_policy *p
 }
 
 /*
- * How long work waits at the target share of the capacity, by chance alone, if it comes at random: eta / (2 (1 - eta))
- * pieces are ahead of it (Pollaczek-Khinchine, equal service times). Where that is longer than half of the target, as
- * it is where little is served, it is no queue to be drained.
+ * Mean wait at the target share of the capacity with random arrivals: eta / (2 (1 - eta)) pieces are ahead
+ * (Pollaczek-Khinchine, equal service times). Where that exceeds half of the target, as it does where little is served,
+ * it is not a queue to be drained.
  */
 static double usual_ns(const struct spw_policy *policy, const struct spw_service_policy *service, double page,
 		       double capacity_per_s)
@@ -90,13 +90,13 @@ static double usual_ns(const struct spw_policy *policy, const struct spw_service
 	return capacity_per_s > 0 ? spw_bounded(ahead / capacity_per_s * 1e9, half, most) : half;
 }
 
-/* Busy time that the mean remembers. */
+/* Busy time that the mean covers. */
 static double window_of(double rate_per_s)
 {
 	return spw_bounded(WINDOW_WORK / spw_bounded(rate_per_s, 1, 1e9), WINDOW_SECONDS, 10);
 }
 
-/* A capacity without a past: the first, or one that was restored. @behind: seconds of measurement. */
+/* Start from a capacity without history: the first, or a restored one. @behind: seconds of measurement. */
 static void begin_from(struct spw_capacity_memory *memory, double capacity_per_s, double behind)
 {
 	memory->learned.capacity_per_s = memory->anchor_per_s = memory->proven_per_s = capacity_per_s;
@@ -106,7 +106,7 @@ static void begin_from(struct spw_capacity_memory *memory, double capacity_per_s
 	memory->fall = memory->rise = (struct spw_change){0};
 }
 
-/* The rate that is best known: the estimate, or on the way to the first what was served so far, and some more. */
+/* Best known rate: the estimate, or, before the first, what was served so far plus a margin. */
 static double rate_of(const struct spw_capacity_memory *memory)
 {
 	if (memory->learned.capacity_per_s > 0)
@@ -115,8 +115,8 @@ static double rate_of(const struct spw_capacity_memory *memory)
 }
 
 /*
- * Does so much more come than before that the queue is no wonder? Then the first tick of a saturation was busy as well;
- * a stall looks alike, but for the load, which then is what it was.
+ * Has the load grown so much that a queue is no surprise? Then the first tick of a saturation was busy too. A stall
+ * looks alike, except that the load is unchanged.
  */
 static bool is_surge(const struct spw_capacity_memory *memory, const struct spw_service_rates *rates)
 {
@@ -208,7 +208,7 @@ static void learn_first(struct spw_capacity_memory *memory, double served, doubl
 	begin_from(memory, memory->first_served / memory->first_s, memory->first_s);
 }
 
-/* Natural logarithm of a ratio near 1, by the series of artanh: to five digits from 1/2 to 2. */
+/* Natural logarithm near 1, by the artanh series: five digits from 1/2 to 2. */
 static double ln(double ratio)
 {
 	double z = (ratio - 1) / (ratio + 1);
@@ -216,7 +216,7 @@ static double ln(double ratio)
 	return 2 * z * (1 + z * z / 3 + z * z * z * z / 5);
 }
 
-/* One step of the sum for a rate @ratio times @expected. True: the rate is another one. */
+/* One CUSUM step for a rate @ratio times @expected. True: the rate has changed. */
 static bool has_changed(struct spw_change *change, double ratio, double served, double expected, double seconds)
 {
 	change->evidence += served * ln(ratio) + expected * (1 - ratio);
@@ -229,7 +229,7 @@ static bool has_changed(struct spw_change *change, double ratio, double served, 
 	return change->evidence > EVIDENCE && change->seconds >= LEAST_SECONDS;
 }
 
-/* How low it may fall: rule 15. */
+/* Rule 15: the lower bound. */
 static double least_of(struct spw_capacity_memory *memory, const struct spw_policy *policy)
 {
 	double apart = memory->served_per_s - memory->admitted_per_s, least = policy->floor * memory->anchor_per_s;
@@ -251,7 +251,7 @@ static void learn_busy(struct spw_capacity_memory *memory, const struct spw_poli
 
 	memory->confirmed = true;
 	memory->busy_s += seconds;
-	if (rates->queue_full) /* what was admitted is lost behind our back: served is not known */
+	if (rates->queue_full) /* admitted work is lost unseen: served is not known */
 		now = *capacity * (1 - CURB_PER_S * seconds);
 	else if (has_changed(&memory->fall, CHANGE, served, expected, seconds)) {
 		now = memory->fall.served / memory->fall.seconds;
@@ -271,9 +271,9 @@ static void learn_busy(struct spw_capacity_memory *memory, const struct spw_poli
 }
 
 /*
- * Rule 16, the trial: somebody is refused, yet waits are far below those of a server that is used to its target share,
- * so the estimate is too low. Each step is a part more than what is admitted; one that ends in saturation was too much,
- * and the next one is longer in coming.
+ * Rule 16, the trial: work is refused although waits are far below those of a server at its target share, so the
+ * estimate is too low. Each step is a multiple of what is admitted; after one that ends in saturation the next one
+ * waits longer.
  */
 static void try_more(struct spw_capacity_memory *memory, double usual, const struct spw_service_rates *rates,
 		     double seconds)
@@ -297,7 +297,7 @@ static void try_more(struct spw_capacity_memory *memory, double usual, const str
 	memory->trial_s /= 2;
 }
 
-/* Rule 16: not saturated, so it never falls, and is tried upwards while it binds. */
+/* Rule 16: not saturated, so it never falls, and creeps upwards while it binds. */
 static void learn_calm(struct spw_capacity_memory *memory, const struct spw_policy *policy,
 		       const struct spw_service_policy *service, const struct spw_service_rates *rates, double seconds,
 		       bool binding)
@@ -310,7 +310,7 @@ static void learn_calm(struct spw_capacity_memory *memory, const struct spw_poli
 		*capacity += *capacity * policy->probe_per_s * seconds;
 	if (policy->probe_per_s > 0 && service->capacity_per_s <= 0)
 		try_more(memory, usual_ns(policy, service, memory->page, *capacity), rates, seconds);
-	/* A backlog read at one go is not served for long: what came in bounds it too. */
+	/* A backlog read at one go is not a lasting rate: what came in bounds it too. */
 	if (shown > memory->admitted_per_s)
 		shown = memory->admitted_per_s;
 	if (rates->served_known && shown > *capacity)
@@ -347,7 +347,7 @@ static void learn(struct spw_capacity_memory *memory, const struct spw_policy *p
 						    SEEN_MARGIN * memory->learned.served_peak_per_s, 1e7));
 }
 
-/* Smooth rates, of time in which the server did not stand still. */
+/* Smooth rates over time in which the server was not stalled. */
 static void observe(struct spw_capacity_memory *memory, const struct spw_service_policy *service,
 		    const struct spw_service_rates *rates, double seconds)
 {
@@ -369,13 +369,13 @@ static void observe(struct spw_capacity_memory *memory, const struct spw_service
 		learned->idle_wait_ns = spw_smooth(learned->idle_wait_ns, (double)rates->wait_p50_ns, seconds, 60);
 }
 
-/* More is served than comes, or has been admitted: the queue drains. */
+/* More is served than arrives or was admitted: the queue drains. */
 static bool is_draining(const struct spw_capacity_memory *memory)
 {
 	return memory->served_per_s > (1 + PROOF) * memory->admitted_per_s + 1;
 }
 
-/* Rule 18: waits stay above target although little is admitted and nothing drains: shedding does not help. */
+/* Rule 18: waits stay above target although little is admitted and no queue drains: shedding does not help. */
 static void watch_helpless(struct spw_capacity_memory *memory, double capacity, double seconds)
 {
 	bool wanting = memory->saturated_s > 0 && !is_draining(memory) &&
@@ -406,7 +406,7 @@ static double law(const struct spw_policy *policy, double usual, u64 wait_ns)
 	return spw_bounded(share, policy->floor, policy->eta);
 }
 
-/* Rule 19: what shares are dealt from. A queue that passes is the budget's to drain: this sinks slowly. */
+/* Rule 19: the base of shares. Sinks slowly, as a transient queue is the budget's to drain. */
 static double last(struct spw_capacity_memory *memory, const struct spw_policy *policy, double given, double seconds)
 {
 	double before = memory->given > 0 ? memory->given : policy->eta;
@@ -417,8 +417,8 @@ static double last(struct spw_capacity_memory *memory, const struct spw_policy *
 }
 
 /*
- * How long the wait has made no new low: a queue that drains makes one every few ticks, one that stands or grows none
- * (CoDel's test, with the level's patience). By a sixteenth, as waits are read off a histogram.
+ * Time since the wait made a new low: a draining queue makes one every few ticks, a standing or growing one makes none
+ * (CoDel's test, with the level's patience). By a sixteenth, as waits come from a histogram.
  */
 static void watch_low(struct spw_capacity_memory *memory, u64 wait_ns, double seconds)
 {
@@ -430,7 +430,7 @@ static void watch_low(struct spw_capacity_memory *memory, u64 wait_ns, double se
 		memory->stuck_s += seconds;
 }
 
-/* Rule 12: what the law lacks while a queue stays is taken from what can be sustained. */
+/* Rule 12: while a queue stays, the law's deficit is taken from what can be sustained. */
 static void watch_strain(struct spw_capacity_memory *memory, const struct spw_policy *policy, double given,
 			 double capacity_per_s, double seconds)
 {
@@ -445,8 +445,8 @@ static void watch_strain(struct spw_capacity_memory *memory, const struct spw_po
 }
 
 /*
- * Rule 13: how much of a set capacity is upheld. It may be a third wrong either way and the law makes up for it; but
- * who serves far less has not got it now.
+ * Rule 13: how much of a set capacity is believed. It may be a third wrong either way, which the law compensates; but a
+ * server that serves far less does not have it now.
  */
 static double uphold(struct spw_capacity_memory *memory, const struct spw_policy *policy, double set_per_s,
 		     double seconds)

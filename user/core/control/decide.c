@@ -2,74 +2,70 @@
 /*
  * The decision. Pure: facts and policy in, decision out; called once a tick (decide.h).
  *
- * THE RULES. 1 to 10 settle the level, and the one that did is named in the decision (enum spw_rule).
+ * THE RULES. 1 to 10 determine the level; the decision names the one that did (enum spw_rule).
  *
- *  1. The first tick, one that comes more than a second after the last, and a counter that began anew compare
- *     nothing: level, capacity and shares stand, and a hold begins anew.
- *  2. A service of which no signal is there (no wait, no probe, no guard) asks for green, in steps; when it is
- *     there, its budget is lifted. If all are so, the decision is blind.
+ *  1. The first tick, a tick more than a second after the last, and a counter that restarted allow no comparison:
+ *     level, capacity and shares stay, and the hold restarts.
+ *  2. A service without any signal (no wait, probe or guard) asks for green, in steps; once there, its budget is
+ *     lifted. If all services are so, the decision is blind.
  *  3. While its capacity is unknown a service asks for green and has no budget.
- *  4. Green if everything fits: what a level does not shed (at green: all) fits if it does not exceed by a sixth
- *     what can be sustained (about the ceiling), nor by 2 % for two seconds; at green the latter only counts while
- *     waits are above target and stay so, since a little more than the target share of the capacity harms nobody
- *     yet. What limits refuse is no load. Loads are smoothed over as much work as tells them from chance, and longer
- *     where connections come in bursts, which is learned. A step that no chance explains counts at once, and loads
- *     then are means since it; a load far below what can be sustained has ended.
- *  5. Otherwise the lowest level at which what is not shed fits. Up at once. What is cut at a level counts as
- *     shed.
+ *  4. Green if everything fits: what a level does not shed (at green: all) fits unless it exceeds what can be sustained
+ *     by a sixth (about the ceiling), or by 2 % for two seconds. At green the latter counts only while waits are above
+ *     target and stay so, since slightly more than the target share harms nobody yet. What limits refuse is not load.
+ *     Loads are smoothed over enough work to tell them from chance, and longer where connections come in bursts, which
+ *     is learned. A step that chance does not explain counts at once, and loads are then means since it; a load far
+ *     below what can be sustained has ended.
+ *  5. Otherwise the lowest level at which what is not shed fits; up at once. What a level cuts counts as shed.
  *  6. If it fits at no level: red.
- *  7. Down only after a lower level would have done for a whole hold, with 3 % to spare.
- *  8. Then one step. While the load goes on, steps keep two holds apart from any change before, so that a steady
- *     load sees one in 10 s at the most; once green itself would do, the next ones follow after half a hold, or 4
- *     s if that is less. Up again within two holds of a step down is flapping, which doubles the hold, up to 16
- *     times the configured one; six holds without flapping halve it.
- *  9. An operator's bounds hold for every service; the automatic goes on beneath, and is in force when they end.
- * 10. So does a pinned level. At green by an operator's word nothing is shed, and there is no ceiling. The host's
- *     level is the highest of its services'.
+ *  7. Down only after a lower level would have sufficed for a whole hold, with 3 % to spare.
+ *  8. Then one step. While the load goes on, steps are two holds after any change, so that a steady load sees at most
+ *     one in 10 s; once green would suffice, the next ones follow after half a hold, at most 4 s. Up again within two
+ *     holds of a step down is flapping: it doubles the hold, up to 16 times the configured one; six holds without
+ *     flapping halve it.
+ *  9. An operator's bounds apply to every service; the automatic level goes on beneath and applies when they end.
+ * 10. So does a pinned level. At green set by an operator nothing is shed, and there is no ceiling. The host's level is
+ *     the highest of its services'.
  *
  * 11. Budget. While shedding: capacity x (target share - (wait - usual wait) / drain time), within floor and target
- *     share, and no less than the floor of a capacity that was set. The usual wait is half of the wait target, or where
- * little is served what chance makes of it. At green the ceiling: 1.10 capacities, as no signal leads a step. What a
- * level doesn't shed is not held back by the drain: the budget then is at least a tenth more than its load, up to the
- * ceiling; the classes that are shed live under the drain through their shares.
+ *     share, and no less than the floor of a capacity that was set. The usual wait is half of the wait target, or the
+ *     mean by chance where little is served. At green the ceiling: 1.10 capacities, as no signal precedes a step. The
+ *     drain does not hold back what a level doesn't shed: the budget is then at least a tenth more than that load, up
+ *     to the ceiling; the shares of classes that are shed do the draining.
  * 12. Sustained is the target share of the capacity. A wait above target that makes no new low for a second (or 200
- *     pieces of work) and is not being drained is no passing queue: what the budget lacks is then taken from what is
- *     sustained too, with a time constant of 1.7 s, and given back once waits are within target. A queue that drains
- *     and a server that stands still take nothing; one that stands still for more than 1.2 s sustains only the floor.
+ *     pieces of work) and is not being drained shows a standing queue: the budget's deficit is then taken from what is
+ *     sustained too, with a time constant of 1.7 s, and given back once waits are within target. A draining queue and a
+ *     stalled server take nothing; one stalled for more than 1.2 s sustains only the floor.
  *
- * 13. Capacity. As set, or learned; from what the application serves: first reads; where a proxy stands before it and
- *     takes in everything at once, all its reads, as many of which make a piece of new work as was seen while nothing
- *     waited; where no reads are known, what was admitted less the growth of the accept queue. A set capacity is upheld
- *     up to 1.25 times what is served under saturation; what is doubted of it comes back by a tenth a second once waits
- *     are within target.
+ * 13. Capacity. As set, or learned from what the application serves: first reads; behind a proxy, which accepts
+ *     everything at once, all its reads, divided by the reads per piece of new work seen while nothing waited; where no
+ *     reads are known, what was admitted less the growth of the accept queue. A set capacity is believed up to 1.25
+ *     times what is served under saturation; the rest comes back by a tenth a second once waits are within target.
  * 14. Saturated (wait above target), the served rate of busy time is the capacity: the mean over 1.5 s of it, or what
- *     was served since it changed, where a test of change says so. Time in which the server stood still counts for
- *     nothing. The first estimate rests on 20 pieces of work, and is taken to be a little more. capacity.c has the
- *     argument.
+ *     was served since it changed, where a test of change says so. Stalls do not count. The first estimate is made from
+ *     20 pieces of work, plus a little. capacity.c has the argument.
  * 15. It falls no lower than the floor times what it was when last not saturated; and no lower than half, unless
  *     served and admitted differ by a tenth: only a queue that grows or drains proves a capacity. A full accept queue
- *     loses work unseen: it falls by a tenth a second then.
- * 16. Not saturated, it never falls. It rises to what was served, and by a probe of 2 % a second while the limit
- *     binds and waits are below half the target. Where somebody is refused, yet waits for 0.3 s are far below those of
- *     a server used to its target share, a learned one is doubled on trial; a trial that ends in saturation makes the
- *     next one wait longer. It is no more than 1.25 times the most that was seen served, or twice what is served.
- * 17. The probe of the application above its limit, or where no wait is known a guard above its own, presses on
- *     the capacity (set or learned) by a tenth a second, down to the floor; afterwards it recovers at the probe's
- *     pace.
+ *     loses work unseen: the capacity then falls by a tenth a second.
+ * 16. Not saturated, it never falls. It rises to what was served, and creeps up by 2 % a second while the limit binds
+ *     and waits are below half the target. Where work is refused although waits have been far below those of a server
+ *     at its target share for 0.3 s, a learned one is doubled on trial; after a trial that ends in saturation the next
+ *     one waits longer. It is at most 1.25 times the highest rate seen served, or twice what is served.
+ * 17. The application's probe above its limit, or where no wait is known a guard above its own, reduces the capacity
+ *     (set or learned) by a tenth a second, down to the floor; afterwards it recovers as in 16.
  * 18. Shedding does not help if for 5 s waits stay above target, less than half of the capacity is admitted, and
- *     no queue drains: it is said, the capacity returns to what it was when last not saturated, and nothing is
+ *     no queue drains: this is reported, the capacity returns to what it was when last not saturated, and nothing is
  *     lowered further.
  *
- * 19. Shares. The budget is dealt out from the highest class down; those that don't shed take what they bring. The
- *     first that does not fit is admitted by share: 98 % of what is left, over its load and what its sources weigh
- *     (learned from what the admitted bring). Below it nobody is admitted.
- *     What is dealt out is the smooth budget: a dip while a queue drains is rule 10's of the datapath to take.
- * 20. A share moves gently to its aim; it falls at once where that is far below, and rises the faster, the less of
- *     what is left is used.
+ * 19. Shares. The budget is dealt out from the highest class down; classes that don't shed take their load. The first
+ *     that does not fit is admitted by share: 98 % of what is left, over its load and the weight of its sources
+ *     (learned from what the admitted bring). Below it nobody is admitted. The smoothed budget is dealt out: rule 10 of
+ *     the datapath handles a dip while a queue drains.
+ * 20. A share moves gradually to its target; it falls at once if that is far below, and rises faster the less of the
+ *     rest is used.
  * 21. As long as a class is not whole, those below it have no share, whatever is left.
  *
- * 22. While a service's capacity is unknown, nothing stands between a step and its queue: then, when more comes
- *     than chance would bring, the next tick comes after 25 ms instead of 100, for 2 s at the most.
+ * 22. While a service's capacity is unknown, nothing protects it from a step: if more arrives than chance explains,
+ *     the next tick comes after 25 ms instead of 100, for at most 2 s.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -88,7 +84,7 @@
 struct service_memory {
 	struct spw_rates_memory rates;
 	struct spw_answer_memory answers;
-	u64 target_ns; /* of the wait that counts */
+	u64 target_ns; /* of the wait in use */
 	struct spw_capacity_memory capacity;
 	struct spw_level_memory level;
 	struct spw_share_memory shares[SPW_CLASSES_MAX];
@@ -109,7 +105,7 @@ struct spw_memory {
 	struct service_memory services[SPW_SERVICES_MAX];
 };
 
-/* Loads by level: keep[L] is what is not shed at L. */
+/* Loads by level: keep[L] is not shed at L. */
 struct loads {
 	double fast[SPW_LEVELS], slow[SPW_LEVELS];
 	double fast_total;
@@ -125,7 +121,7 @@ double spw_default_reserve(u32 rank, u32 count)
 	return rank < count ? usual[known - 1] * rank / (count - 1) : usual[known - 1];
 }
 
-/* Nothing is known of it. */
+/* Reset to "nothing known". */
 static void forget_service(struct service_memory *service)
 {
 	memset(service, 0, sizeof(*service));
@@ -167,7 +163,7 @@ void spw_memory_forget_rates(struct spw_memory *memory)
 		memory->services[i].primed = false;
 }
 
-/* The same service, whose classes may have other ranks now. */
+/* The same service, whose classes may have changed ranks. */
 static void carry_over(struct service_memory *to, const struct service_memory *from, const struct spw_policy *former,
 		       const struct spw_policy *policy)
 {
@@ -196,27 +192,27 @@ void spw_memory_follow(struct spw_memory *memory, const struct spw_policy *forme
 	spw_memory_forget_rates(memory);
 }
 
-/* Long enough for so much work to come in, within bounds. */
+/* Long enough for @work to arrive, within bounds. */
 static double longer(double least, double most, double work, double capacity_per_s)
 {
 	return capacity_per_s > 0 ? spw_bounded(work / capacity_per_s, least, most) : least;
 }
 
-/* What chance can do is learned, as one page opens several connections: variance over mean of a tick's count. */
+/* Learn how bursty arrivals are, as one page opens several connections: variance over mean of a tick's count. */
 static void learn_burst(struct spw_share_memory *share, double load, double seconds)
 {
 	double mean = share->fast_per_s * seconds, more = load * seconds - mean;
 	double burst = spw_bounded(share->burst, 1, PAGE_MOST);
 
-	/* A count far off, as at the end of a load, says nothing of how they come. */
+	/* A count far off, as at the end of a load, says nothing about bursts. */
 	more = more * more / (mean + 1);
 	if (more < PAGE_FAR * burst)
 		share->burst = spw_bounded(spw_smooth(burst, more, seconds, PAGE_SECONDS), 1, PAGE_MOST);
 }
 
 /*
- * A load that two ticks together, or one clearly, show to be another one altogether, by no chance, is not smoothed: a
- * step is a step. Compared is with the load before the first of these ticks, which otherwise would hide the next.
+ * A step: a load that two ticks, or one clearly, show to be another one, beyond chance, is not smoothed. Compared with
+ * the load before the first of these ticks, which would otherwise hide the second.
  */
 static bool is_step(struct spw_share_memory *share, double load, double burst, double seconds)
 {
@@ -239,7 +235,7 @@ static bool is_step(struct spw_share_memory *share, double load, double burst, d
 	return deviations > STEP_CLEAR * STEP_CLEAR || (deviations > 1 && share->odd_s > seconds * 1.5);
 }
 
-/* Loads are means over the time since a step at first, and then smooth. */
+/* Means over the time since a step at first, then smoothed. */
 static void smooth_load(struct spw_share_memory *share, const struct spw_class_work_rates *now, bool primed,
 			double burst, double fast, double slow, double seconds)
 {
@@ -265,7 +261,7 @@ static void smooth_load(struct spw_share_memory *share, const struct spw_class_w
 	share->since_s += seconds;
 }
 
-/* The more connections come at once, the longer it takes to smooth them. */
+/* The more connections arrive together, the longer the smoothing. */
 static double burst_of(const struct service_memory *service, u32 classes_count)
 {
 	double spread = 0, total = 0;
@@ -277,7 +273,7 @@ static double burst_of(const struct service_memory *service, u32 classes_count)
 	return total > 0 ? spw_bounded(spread / total, 1, PAGE_MOST) : 1;
 }
 
-/* Connections of a page: a spread that chance explains is none. */
+/* Connections per page; a spread that chance explains counts as one. */
 static double page_of(const struct service_memory *service, u32 classes_count)
 {
 	double burst = burst_of(service, classes_count);
@@ -296,7 +292,7 @@ static void smooth_loads(struct service_memory *service, u32 classes_count, doub
 	service->primed = true;
 }
 
-/* Does the class live under the budget at that level? */
+/* Is the class subject to the budget at that level? */
 static bool sheds_at(const struct spw_class_policy *class, u32 level)
 {
 	return level > SPW_GREEN && class->shed_from <= level;
@@ -318,7 +314,7 @@ static void sum_loads(const struct service_memory *service, const struct spw_pol
 	}
 }
 
-/* A load that is far below has ended, whatever it was a while ago. */
+/* A load that is now far below has ended, whatever its slow average. */
 static double steady_load(const struct loads *loads, u8 level, double sustained)
 {
 	return loads->fast[level] < FAR_BELOW * sustained ? loads->fast[level] : loads->slow[level];
@@ -345,7 +341,7 @@ static void find_need(const struct service_memory *service, const struct loads *
 			break;
 		need->enough = level;
 	}
-	/* At green the two may tell otherwise, as less counts there. */
+	/* The two may contradict each other at green, where less counts. */
 	if (need->enough < need->least)
 		need->enough = need->least;
 }
@@ -365,7 +361,7 @@ static void take_level(struct service_memory *service, const struct spw_policy *
 	service->rule = spw_level_take(&service->level, &need, (double)policy->hold_ns / SECOND_NS, seconds);
 }
 
-/* Does more come than chance would bring? */
+/* Does more arrive than chance explains? */
 static bool is_surged(const struct service_memory *service, u32 classes_count, double seconds)
 {
 	double usual = 0, more;
@@ -421,7 +417,7 @@ static void take_service(struct service_memory *service, const struct spw_policy
 	watch_hurry(service, policy->classes_count, seconds);
 }
 
-/* Rule 1: nothing to compare; how long ago the last reads were is not known either. */
+/* Rule 1: no comparison; how long ago the last reads were is unknown too. */
 static void begin_service(struct service_memory *service, const struct spw_facts *facts, u32 index)
 {
 	spw_rates_begin(&service->rates, &facts->services[index], facts->now_ns);
@@ -434,7 +430,7 @@ static void begin_service(struct service_memory *service, const struct spw_facts
 	service->capacity.saturated = false;
 }
 
-/* Rules 9 and 10. Returns the rule if it moved the level. */
+/* Rules 9 and 10. Returns the rule if it changed the level. */
 static u8 bound_level(const struct spw_override *override, u8 *level)
 {
 	u8 before = *level;
@@ -559,7 +555,7 @@ static void settle_service(struct service_memory *service, const struct spw_poli
 	tell_service(service, policy, &policy->services[index], decision);
 }
 
-/* The host's level is the highest of its services'; the first of several names it. */
+/* The host's level is the highest of its services'; the first of equals names it. */
 static void settle_level(struct spw_memory *memory, const struct spw_override *override, struct spw_decision *decision)
 {
 	const struct service_memory *leader = &memory->services[0];
@@ -595,7 +591,7 @@ static void settle_level(struct spw_memory *memory, const struct spw_override *o
 	memory->level = decision->level;
 }
 
-/* Seconds since the tick before; 0: nothing can be compared. */
+/* Seconds since the tick before; 0: no comparison is possible. */
 static double elapsed(const struct spw_memory *memory, const struct spw_facts *facts)
 {
 	if (!memory->begun || facts->now_ns <= memory->at_ns || facts->now_ns - memory->at_ns > GAP_NS)

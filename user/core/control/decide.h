@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The decision: facts of a tick in, level, budgets and shares out, with every number that led there. Pure, under
- * whatever clock the facts carry. Called by the agent each tick, by `replay` over a recorded history and by the sim
- * ring.
+ * The decision: facts of a tick in, level, budgets and shares out, with every number that led there. Pure, with
+ * whatever clock the facts use. Called by the agent each tick, by `replay` over a recorded history and by the
+ * simulation tests.
  *
  *   facts -> rates -> capacity -> budget -> level -> shares -> decision -> plan (admission parameters for the datapath)
  *
- * The numbered rules stand in decide.c and are named in the decision (spw_decision.rule).
+ * decide.c has the numbered rules, which decisions name (spw_decision.rule).
  */
 #ifndef SPW_CORE_DECIDE_H
 #define SPW_CORE_DECIDE_H
 
 #include "decision.h"
 
-/* Everything that the decision carries from tick to tick. Opaque; begin with spw_memory_new(). */
+/* All state from tick to tick. Opaque; begin with spw_memory_new(). */
 struct spw_memory;
 
 /** spw_default_reserve() - of the class with rank @rank (0: highest) among @count: 0, .12, .30, .45, .60, .75. */
@@ -24,8 +24,8 @@ struct spw_memory *spw_memory_new(void);
 void spw_memory_free(struct spw_memory *memory);
 
 /**
- * spw_memory_learned() - what was learned of the service with index @service; to be saved, and to be written to after a
- * restart or reload (services may then stand in another order).
+ * spw_memory_learned() - what was learned about the service with index @service: to be saved, and to be restored after
+ * a restart or reload (indices may change).
  */
 struct spw_learned *spw_memory_learned(struct spw_memory *memory, u32 service);
 
@@ -33,24 +33,23 @@ struct spw_learned *spw_memory_learned(struct spw_memory *memory, u32 service);
 bool spw_learned_check(const struct spw_learned *learned);
 
 /**
- * spw_memory_forget_rates() - the facts before are not comparable with those to come (reload, another order of services
- * or classes, SIGCONT after a long stop): begin the differences anew, keep what was learned, level and hold.
+ * spw_memory_forget_rates() - earlier facts are not comparable with later ones (reload, changed indices, SIGCONT after
+ * a long stop): restart the differences; keep what was learned, level and hold.
  */
 void spw_memory_forget_rates(struct spw_memory *memory);
 
 /**
- * spw_memory_follow() - @policy takes the place of @former, under which @memory came to be: what is remembered of a
- * service or class goes with its identity to where that stands now, what is new begins with nothing. Rates are
- * forgotten as above. Without memory to sort it in, all of them begin with nothing.
+ * spw_memory_follow() - @policy replaces @former, under which @memory was built: the state of a service or class moves
+ * with its identity; new ones start empty. Rates are forgotten as above. If memory is out, all start empty.
  */
 void spw_memory_follow(struct spw_memory *memory, const struct spw_policy *former, const struct spw_policy *policy);
 
 /**
  * spw_decide() - one tick.
  * @memory: changed
- * @facts: never earlier than those before; a gap of more than a second, or of nothing, is told apart from load
+ * @facts: never earlier than those before; a gap of more than a second, or of nothing, is not taken for load
  * @decision: filled in whole
- * Any input, also NaN, infinite, stuck or wrapped, ends in a valid decision: budgets finite and not below the floor.
+ * Any input, even NaN, infinite, stuck or wrapped, yields a valid decision: budgets finite and not below the floor.
  */
 void spw_decide(struct spw_memory *memory, const struct spw_policy *policy, const struct spw_override *override,
 		const struct spw_facts *facts, struct spw_decision *decision);
@@ -58,8 +57,8 @@ void spw_decide(struct spw_memory *memory, const struct spw_policy *policy, cons
 /**
  * spw_plan() - a decision as admission parameters for the datapath.
  * @jiffies_per_second: of this kernel
- * @salt: of the places; the same over reloads and restarts, so that nobody's place is dealt anew
- * @all: SPW_SERVICES_MAX + 1, by service identity; filled in whole, those without a budget with zero cost
+ * @salt: of the places; the same over reloads and restarts, so that no source changes its place
+ * @all: SPW_SERVICES_MAX + 1, by service identity; filled in whole, with interval 0 for those without a budget
  */
 void spw_plan(const struct spw_policy *policy, const struct spw_decision *decision, u32 jiffies_per_second, u64 salt,
 	      struct spw_service_admission *all);

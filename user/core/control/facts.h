@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the agent knows at one tick: cumulative counts and momentary values, no rates. Filled in by signals/ and the
- * agent on a real host and by the plant in the sim ring; read by rates.c and kept in the history.
+ * What the agent knows at one tick: cumulative counts and current values, no rates. Filled in by signals/ and the
+ * agent, or by the simulated plant in tests; read by rates.c and kept in the history.
  *
- * An absent signal is not zero: whatever can be missing has a flag for it.
+ * Absent is not zero: whatever can be missing has a flag.
  */
 #ifndef SPW_CORE_FACTS_H
 #define SPW_CORE_FACTS_H
@@ -11,13 +11,13 @@
 #include "maps/counters.h"
 #include "maps/signal.h"
 
-/* Guards: they tell of the host, not of one service. */
+/* Guards: signals of the host, not of one service. */
 enum spw_host_signal {
 	SPW_SIGNAL_CPU = 0,	      /* busy share of the busiest core, 0 to 1 */
 	SPW_SIGNAL_SOFTIRQ = 1,	      /* share of softirq on the core that has most of it, 0 to 1 */
 	SPW_SIGNAL_SOFTNET_DROPS = 2, /* per second */
 	SPW_SIGNAL_OVERFLOWS = 3,     /* listen overflows per second */
-	SPW_SIGNAL_PSI_CPU = 4,	      /* share of time in which some task waited, 0 to 1; from `total`, never avg10 */
+	SPW_SIGNAL_PSI_CPU = 4,	      /* share of time in which some task waited, 0 to 1; from `total`, not avg10 */
 	SPW_SIGNAL_PSI_IO = 5,
 	SPW_SIGNAL_PSI_MEMORY = 6,
 	SPW_HOST_SIGNALS = 7,
@@ -37,36 +37,36 @@ struct spw_reading {
 	bool present;
 };
 
-/* What is known of one service. Counts are cumulative and may begin anywhere; rates.c looks at differences. */
+/* Known about one service. Counts are cumulative from any start; rates.c uses differences. */
 struct spw_service_facts {
 	/* New work by class rank (0: highest priority), from the datapath. */
 	u64 fresh[SPW_CLASSES_MAX][SPW_VERDICTS];
 	u64 resent[SPW_CLASSES_MAX][SPW_VERDICTS];
-	/* Of the refused fresh: by rule 10, although their sources are in the share. Steadies the shares. */
+	/* Refused fresh work: by rule 10, although the sources are in the share. Stabilises the shares. */
 	bool crowded_present;
 	u64 crowded[SPW_CLASSES_MAX];
 
-	/* Read-wait: from data ready to the application's read, by tracepoints. */
+	/* Read-wait: from data ready to the application's read, from tracepoints. */
 	bool waits_present;
-	u64 waits[SPW_WAIT_BUCKETS]; /* reads, by bucket (spw_wait_bucket()); cumulative */
-	u64 first_reads;	     /* connections whose first data were read: new work served; cumulative */
-	u64 oldest_unread_ns;	     /* how long the oldest data wait that nobody has read yet; 0: none do */
+	u64 waits[SPW_WAIT_BUCKETS]; /* reads by bucket (spw_wait_bucket()); cumulative */
+	u64 first_reads;	     /* connections whose first data were read (new work served); cumulative */
+	u64 oldest_unread_ns;	     /* age of the oldest unread data; 0: none */
 
 	/*
-	 * Answer wait: from the last data ready on a connection to the first byte that the application sends back. It
-	 * contains the read-wait, the service time and whatever queue the application keeps inside.
+	 * Answer wait: from the last data ready on a connection to the first byte that the application sends back:
+	 * read-wait, service time and any queue inside the application.
 	 */
 	bool answers_present;
-	u64 answer_waits[SPW_WAIT_BUCKETS]; /* answers, by bucket; cumulative */
+	u64 answer_waits[SPW_WAIT_BUCKETS]; /* answers by bucket; cumulative */
 	u64 requests;			    /* data ready on a connection that owed no answer; cumulative */
 	u64 unanswered;			    /* connections that owe an answer now */
 
 	/* Accept queues of its listening sockets, from sock_diag. */
 	bool queue_present;
-	u64 queue;	 /* connections that wait to be accepted */
-	u64 queue_limit; /* how many may */
+	u64 queue;	 /* connections waiting for accept() */
+	u64 queue_limit; /* its maximum */
 
-	/* The application's own word, if a probe is configured: in the unit of its limit. */
+	/* The application's probe, if configured, in the unit of its limit. */
 	struct spw_reading probe;
 };
 
@@ -74,7 +74,7 @@ struct spw_facts {
 	u64 now_ns; /* CLOCK_MONOTONIC */
 	struct spw_reading host[SPW_HOST_SIGNALS];
 	u32 services_count;
-	struct spw_service_facts services[SPW_SERVICES_MAX]; /* in the order of the policy */
+	struct spw_service_facts services[SPW_SERVICES_MAX]; /* indexed as in the policy */
 };
 
 #endif

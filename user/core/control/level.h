@@ -1,27 +1,25 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/*
- * The level of one service: up at once, down by hold. Pure; called by decide.c alone, which has the rules in prose.
- */
+/* The level of one service: up at once, down after a hold. Pure; called by decide.c, which states the rules. */
 #ifndef SPW_CORE_LEVEL_H
 #define SPW_CORE_LEVEL_H
 
 #include "decision.h"
 
-/* From tick to tick. Begin with all zero. */
+/* From tick to tick; zero it to begin. */
 struct spw_level_memory {
 	u8 level;
-	bool to_green;	/* green itself would do: the load has ended */
-	bool fell;	/* the last change was one step down */
-	double hold_s;	/* now; doubled by flapping */
-	double since_s; /* the last change */
-	double quiet_s; /* how long a lower level would have done */
-	double calm_s;	/* how long nothing flapped */
+	bool to_green;	/* green would suffice: the load has ended */
+	bool fell;	/* the last change was a step down */
+	double hold_s;	/* current; doubled by flapping */
+	double since_s; /* since the last change */
+	double quiet_s; /* how long a lower level would have sufficed */
+	double calm_s;	/* how long without flapping */
 };
 
-/* What is wanted of the level in this tick. */
+/* The level needed in this tick. */
 struct spw_level_need {
 	u8 least;   /* lower ones don't cover the excess: up to this at once */
-	u8 enough;  /* this would cover it with a margin: down towards this, in time */
+	u8 enough;  /* covers it with a margin: down towards this, in time */
 	u8 because; /* enum spw_rule, for least */
 };
 

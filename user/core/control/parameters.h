@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The parameters of shedding: one table makes their fields, their keys in the configuration and in the history, their
- * defaults, ranges and the table of spillway.yaml(5), which a unit test compares with it. Pure.
+ * The shedding parameters. One table makes their fields, their keys in the configuration and in the history, defaults,
+ * ranges and the table of spillway.yaml(5) (compared by a unit test). Pure.
  */
 #ifndef SPW_CORE_PARAMETERS_H
 #define SPW_CORE_PARAMETERS_H
@@ -14,7 +14,7 @@
 /*
  * X(unit, key, field, default, least, most, doc)
  * unit: SHARE (double, 1 is 100%) or TIME (u64, nanoseconds); key: in the configuration; field: of struct spw_shedding,
- * and key in the history. Add at the end: the history lists them in this order.
+ * and key in the history. Add at the end: histories list them in this sequence.
  */
 #define SPW_SHEDDING_PARAMETERS(X)                                                                                     \
 	X(SHARE, target, eta, 0.95, 0.50, 1.00, "Share of the capacity that is given out while shedding")              \

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A decision as admission parameters for the datapath. Pure; called by the agent at every tick, by `replay` and the sim
- * ring.
+ * A decision as admission parameters for the datapath. Pure; called by the agent at every tick, by `replay` and the
+ * simulation tests.
  *
- * The emission interval of a unit of new work is 1 / budget. The burst tolerance of a class is its part of the depth:
- * the depth less its reserve for what sheds now, all of it for what sheds at a higher level only; what never sheds is
- * charged but not refused. Tolerances fall strictly with rank, so whatever is refused, everything below it is too.
+ * The emission interval of new work is 1 / budget. The burst tolerance of a class is its part of the depth: the depth
+ * less its reserve if it sheds now, all of it if it sheds at a higher level only; classes that never shed are charged
+ * but not refused. Tolerances fall strictly with rank, so whenever a class is refused, so is everything below it.
  *
- * A retry is late already, and each one admitted in place of a first attempt makes that one late as well. So while a
- * class sheds, three quarters of its tolerance are withheld from retries; but retries keep at least the tolerance of
- * any class below, lest they be refused while a lower class is not.
+ * A retry is late already, and each one admitted instead of a first attempt makes that one late too. So while a class
+ * sheds, three quarters of its tolerance are withheld from retries; but retries keep at least the tolerance of any
+ * lower class, lest they be refused while a lower class is not.
  *
- * With a small budget the depth holds few units and chance alone would fill it: no tolerance is below a few units.
+ * With a small budget the depth holds few units and would fill by chance alone: hence a minimum in units.
  */
 #include <string.h>
 
@@ -20,10 +20,10 @@
 
 #define SECOND_NS	  1e9
 #define TICKS_MAX	  9e18
-#define DEBT		  0.5 /* depths beyond the largest tolerance, up to which what is never refused holds others back */
-#define RESENT_SHARE	  0.25 /* of its tolerance, for retries */
+#define DEBT		  0.5  /* depths beyond the largest tolerance: bound of backlog by work that is never refused */
+#define RESENT_SHARE	  0.25 /* of a class's tolerance, for retries */
 #define LEAST_UNITS	  8.0  /* tolerance of the lowest class while it sheds, in units of new work */
-#define LEAST_UNITS_ARMED 24.0 /* while nothing sheds: only the ceiling is to hold */
+#define LEAST_UNITS_ARMED 24.0 /* while nothing sheds: only the ceiling is to be enforced */
 
 static double ticks_of(double seconds, u32 jiffies_per_second)
 {
@@ -65,7 +65,7 @@ static void plan_classes(const struct spw_policy *policy, const struct spw_servi
 {
 	double below = interval, below_open = 0;
 
-	/* From the lowest class up, so that each has at least a unit more than the one below. */
+	/* From the lowest class up: each gets at least one unit more than the one below. */
 	for (u32 rank = policy->classes_count; rank-- > 0;) {
 		const struct spw_class_policy *class = &policy->classes[rank];
 		const struct spw_class_decision *now = &decision->classes[rank];

@@ -5,19 +5,17 @@
 #include "rates.h"
 
 #define SECOND_NS	 1e9
-#define COUNTS_PER_S_MAX 1e8 /* no counter of one service goes faster */
-#define SILENT_NS                                                                                                      \
-	2000000000ull /* reads that stay away so long, while work is admitted: the tracepoints see nothing             \
-		       */
-#define STANDING_NS   500000000ull /* or so long, while so much work stands in the accept queue */
-#define SILENT_WORK   20.0
-#define STALLED_WORK  3.0   /* new work that nobody read: the application stalls */
-#define READS_WORK    200.0 /* reads that a piece of new work makes are smoothed over so many pieces */
-#define READS_LEAST   0.01
-#define READS_MOST    1e6
-#define WAIT_MAX_NS   60000000000ull
-#define QUEUE_SECONDS 0.3 /* the accept queue and what it lets through are smoothed over so long */
-#define QUEUE_FULL    0.9
+#define COUNTS_PER_S_MAX 1e8	       /* faster than any counter of one service */
+#define SILENT_NS	 2000000000ull /* work admitted but no reads for this long: the tracepoints fail */
+#define STANDING_NS	 500000000ull  /* or for this long with this much work in the accept queue: */
+#define SILENT_WORK	 20.0
+#define STALLED_WORK	 3.0   /* unread new work: the application stalls */
+#define READS_WORK	 200.0 /* reads per new work are smoothed over this much work */
+#define READS_LEAST	 0.01
+#define READS_MOST	 1e6
+#define WAIT_MAX_NS	 60000000000ull
+#define QUEUE_SECONDS	 0.3 /* smoothing of the accept queue and its throughput */
+#define QUEUE_FULL	 0.9
 
 double spw_smooth(double before, double now, double time, double constant)
 {
@@ -53,7 +51,7 @@ static u64 wait_quantile(const u64 *buckets, u64 total, double share)
 	return spw_wait_bucket_end_ns(SPW_WAIT_BUCKETS - 1);
 }
 
-/* How often a counter moved; modulo 2^64, so that it may wrap. False: it began anew, or is damaged. */
+/* How far a counter moved, modulo 2^64, so that it may wrap. False: it restarted, or is damaged. */
 static bool moved(u64 now, u64 before, double seconds, double *count)
 {
 	*count = (double)(now - before);
@@ -96,8 +94,8 @@ static bool take_work(const struct spw_service_facts *now, const struct spw_serv
 }
 
 /*
- * Who reads nothing although new work came has stalled: its wait is the age of the oldest data, but no longer than
- * nothing was read, as one forgotten connection is no stall.
+ * A service that reads nothing although new work came has stalled: its wait is the age of the oldest data, but no
+ * longer than nothing was read, as one forgotten connection is no stall.
  */
 static u64 stalled_ns(const struct spw_rates_memory *memory, const struct spw_service_facts *facts, u64 now_ns)
 {
@@ -109,8 +107,8 @@ static u64 stalled_ns(const struct spw_rates_memory *memory, const struct spw_se
 }
 
 /*
- * What the application behind a proxy serves, in pieces of new work. The proxy reads whatever comes at once; how many
- * requests it makes of a piece is seen in ticks that begin and end with nothing between the two.
+ * What the application behind a proxy serves, in pieces of new work. The proxy reads everything at once; how many
+ * requests it makes of a piece shows in ticks that begin and end with nothing between the two.
  */
 static double served_behind(struct spw_rates_memory *memory, double reads, double first_reads, bool keeps_up,
 			    double *reads_per_work)
@@ -126,7 +124,7 @@ static double served_behind(struct spw_rates_memory *memory, double reads, doubl
 	return reads / before;
 }
 
-/* Read-wait: the median of this tick's reads. False: the histogram is not there, or not comparable. */
+/* Read-wait: the median of this tick's reads. False: no histogram, or not comparable. */
 static bool take_reads(struct spw_rates_memory *memory, const struct spw_service_policy *service,
 		       const struct spw_service_facts *now, u64 now_ns, double seconds, double *reads_per_work,
 		       struct spw_service_rates *rates)
@@ -161,7 +159,7 @@ static bool take_reads(struct spw_rates_memory *memory, const struct spw_service
 	return true;
 }
 
-/* Do the tracepoints see nothing of this service, although work comes and nothing is told to wait? */
+/* Do the tracepoints miss this service: work arrives, but no reads and no unread data? */
 static bool is_silent(const struct spw_rates_memory *memory, const struct spw_service_facts *facts, u64 now_ns)
 {
 	bool queued = facts->queue_present && (double)facts->queue >= SILENT_WORK;
@@ -171,8 +169,8 @@ static bool is_silent(const struct spw_rates_memory *memory, const struct spw_se
 }
 
 /*
- * Accept wait: what waits to be accepted, over what is. A full queue loses work behind our back, so that admitted minus
- * growth would tell too much: then what was served before stands, or half of the admitted.
+ * Accept wait: connections waiting for accept(), over the rate of accepts. A full queue loses work unseen, so admitted
+ * minus growth would overestimate: keep the previous rate, or half of the admitted.
  */
 static bool take_queue(struct spw_rates_memory *memory, const struct spw_service_facts *now, double seconds,
 		       struct spw_service_rates *rates)
@@ -185,11 +183,11 @@ static bool take_queue(struct spw_rates_memory *memory, const struct spw_service
 	rates->queue_full = now->queue_limit && (double)now->queue >= QUEUE_FULL * (double)now->queue_limit;
 	if (rates->queue_full)
 		served = memory->served_per_s > 0 ? memory->served_per_s : rates->admitted_per_s / 2;
-	/* A server that stands still tells nothing of how fast it serves what waits. */
+	/* A stalled server does not show how fast it serves the queue. */
 	if (served * seconds >= 1 || !now->queue || !memory->before.queue)
 		memory->served_per_s = spw_smooth(memory->served_per_s, served, seconds, QUEUE_SECONDS);
 	memory->queue = spw_smooth(memory->queue, (double)now->queue, seconds, QUEUE_SECONDS);
-	/* What has drained does not wait any more. */
+	/* What has drained no longer waits. */
 	if (memory->queue > (double)now->queue)
 		memory->queue = (double)now->queue;
 	rates->served_per_s = served;

@@ -2,9 +2,9 @@
 /*
  * Facts of two ticks -> rates of the time between: the first step of the decision. Pure; called by decide.c alone.
  *
- * Counts may begin anywhere, wrap at 2^64, stand still or jump. A difference that no host can reach is a counter that
- * began anew: that service has no rates at this tick. A tick that comes more than a second after the one before
- * compares nothing, as much may have passed in between that nobody saw.
+ * Counts may start anywhere, wrap at 2^64, stand still or jump. An impossible difference is a counter that restarted:
+ * the service has no rates at this tick. A tick more than a second after the one before compares nothing, as much may
+ * have happened unseen.
  */
 #ifndef SPW_CORE_RATES_H
 #define SPW_CORE_RATES_H
@@ -17,19 +17,19 @@ struct spw_class_work_rates {
 	double fresh_per_s;
 	double admitted_per_s; /* fresh and resent */
 	double refused_per_s;  /* fresh and resent */
-	double inside_per_s;   /* fresh, and admitted or (where that is known) crowded out although in the share */
+	double inside_per_s;   /* fresh; admitted, or (where known) refused by the budget although in the share */
 };
 
 struct spw_service_rates {
-	bool valid;	/* the rest was compared; otherwise all is zero */
+	bool valid;	/* compared; otherwise all other fields are zero */
 	u8 wait_source; /* enum spw_wait_source */
 	bool served_known;
 	bool crowded_known;
-	bool backlogged; /* something still waited when the tick ended, so the application was busy to its end */
-	bool standing;	 /* work waited from beginning to end and none was served: a stall, or chance where little is */
-	bool queue_full; /* the accept queue is at its limit: what was admitted may have been lost behind us */
-	u64 wait_ns;	 /* what the law goes by */
-	u64 wait_p50_ns, wait_p90_ns, wait_p99_ns; /* of the reads of this tick; 0: there were none */
+	bool backlogged; /* work was still waiting at the end of the tick: the application was busy throughout */
+	bool standing;	 /* work waited throughout and none was served: a stall, or chance at low rates */
+	bool queue_full; /* the accept queue is at its limit: admitted work may have been lost */
+	u64 wait_ns;	 /* used by the budget law */
+	u64 wait_p50_ns, wait_p90_ns, wait_p99_ns; /* of this tick's reads; 0: none */
 	double reads;				   /* in this tick, of any data */
 	double served_per_s;
 	double fresh_per_s, admitted_per_s, refused_per_s;
@@ -40,34 +40,34 @@ struct spw_service_rates {
 struct spw_rates_memory {
 	struct spw_service_facts before;
 	bool begun;
-	u64 last_read_ns;    /* when data were read last, or the memory began */
+	u64 last_read_ns;    /* when data were last read, or the state began */
 	double unread;	     /* new work admitted since then */
-	double served_per_s; /* smooth; where it is made of admitted work and the accept queue */
+	double served_per_s; /* smooth; if computed from admitted work and the accept queue */
 	double queue;	     /* smooth */
-	bool backlogged;     /* when the tick before ended */
+	bool backlogged;     /* at the end of the tick before */
 	double reads_apart;  /* behind a proxy: reads since the last piece of new work */
 };
 
 /**
- * spw_rates_take() - compare @facts with what @memory holds of the tick before, and remember them.
+ * spw_rates_take() - compare @facts with those of the tick before in @memory, and store them there.
  * @seconds: between the two, more than 0 and no more than one
- * @reads_per_work: of spw_learned, followed here
- * Returns with rates->valid false if there was nothing to compare with.
+ * @reads_per_work: of spw_learned, updated here
+ * rates->valid is false if there was nothing to compare with.
  */
 void spw_rates_take(struct spw_rates_memory *memory, const struct spw_service_policy *service,
 		    const struct spw_service_facts *facts, u64 now_ns, double seconds, u32 classes_count,
 		    double *reads_per_work, struct spw_service_rates *rates);
 
-/** spw_rates_begin() - @facts are the first of a row: nothing before is comparable. */
+/** spw_rates_begin() - @facts are the first: nothing before is comparable. */
 void spw_rates_begin(struct spw_rates_memory *memory, const struct spw_service_facts *facts, u64 now_ns);
 
 /** spw_smooth() - one step of a first-order low pass; @time and @constant in seconds. */
 double spw_smooth(double before, double now, double time, double constant);
 
-/** spw_bounded() - @value within @least and @most; what is not a number becomes @least. */
+/** spw_bounded() - @value within @least and @most; NaN becomes @least. */
 double spw_bounded(double value, double least, double most);
 
-/** spw_reading_holds() - it is present, finite, not negative and no more than 1e15. */
+/** spw_reading_holds() - present, finite, not negative and at most 1e15. */
 bool spw_reading_holds(const struct spw_reading *reading);
 
 #endif

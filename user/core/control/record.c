@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Records of the history in their compact form. One walk over the fields serves both directions, so that they cannot
- * come apart; changing its order is another version of the format.
+ * Compact form of history records. One walk over the fields serves both directions, so that they cannot diverge;
+ * changing its sequence makes another version of the format.
  */
 #include "record.h"
 
@@ -11,7 +11,7 @@ enum {
 	VARINT_BYTES = 10,
 };
 
-/* A walk: field by field over `now`, with `before` beside it. */
+/* A walk over the fields of `now`, in parallel with those of `before`. */
 struct walk {
 	u8 *now;
 	const u8 *before;
@@ -21,7 +21,7 @@ struct walk {
 	const u8 *from; /* reading */
 	const u8 *end;
 	u32 version;
-	u64 unchanged; /* writing: since the last change; reading: before the next one */
+	u64 unchanged; /* writing: fields since the last change; reading: before the next one */
 	bool counted;  /* reading: `unchanged` was read */
 };
 
@@ -53,7 +53,7 @@ static u64 get_varint(struct walk *walk)
 	return 0;
 }
 
-/* The difference of one field: puts it, or gets it. 0: the field is as it was. */
+/* Put or get the difference of one field. 0: unchanged. */
 static u64 difference(struct walk *walk, u64 change)
 {
 	if (!walk->reads) {
@@ -78,7 +78,7 @@ static u64 difference(struct walk *walk, u64 change)
 	}
 	walk->counted = false;
 	change = get_varint(walk);
-	if (!change) /* never written so: what would not be written again the same is damaged */
+	if (!change) /* never written: damaged */
 		walk->failed = true;
 	return change;
 }
@@ -93,7 +93,7 @@ static u64 unzigzag(u64 coded)
 	return coded >> 1 ^ (coded & 1 ? UINT64_MAX : 0);
 }
 
-/* The same field of the record before. Reading is done in place: there it is the field itself. */
+/* The same field of the record before. Reading is in place: there it is the field itself. */
 static const void *before(const struct walk *walk, const void *field)
 {
 	return walk->before + ((const u8 *)field - walk->now);
@@ -146,7 +146,7 @@ static u64 turned(u64 bits)
 	return __builtin_bswap64(bits);
 }
 
-/* Exactly: it is an input, and `replay` shall come to the same decision. The low bits of a fraction are often zero. */
+/* Exact: an input, and `replay` must reach the same decision. The low bits of a fraction are often zero. */
 static void exact(struct walk *walk, double *field)
 {
 	u64 bits, old;
@@ -167,7 +167,7 @@ static u64 thousandths(double value)
 	return value < 1e15 ? (u64)(value * 1000 + 0.5) : (u64)1e18;
 }
 
-/* To a thousandth: it is a result, for people. */
+/* Rounded to a thousandth: a result, for people. */
 static void rounded(struct walk *walk, double *field)
 {
 	double was;
@@ -251,7 +251,7 @@ static void walk_service_decision(struct walk *walk, struct spw_service_decision
 	}
 }
 
-/* Readings stand in the facts and in the decision; there they are what the decision made of them. */
+/* Readings are in the facts and in the decision, there as the decision used them. */
 static void walk_decision(struct walk *walk, struct spw_decision *decision, u32 classes, u32 services)
 {
 	whole(walk, &decision->at_ns);
@@ -291,7 +291,7 @@ size_t spw_record_put(const struct spw_record *now, const struct spw_record *bef
 			    .to = to,
 			    .end = to + room};
 
-	/* The walk writes through its pointers only where it reads a record. */
+	/* The walk writes through its pointers only when reading a record. */
 	walk_record(&walk, (struct spw_record *)now, classes, services);
 	put_varint(&walk, walk.unchanged);
 	return walk.failed ? 0 : (size_t)(walk.to - to);

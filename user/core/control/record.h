@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A tick as the history keeps it: what was known, what an operator wished, what was decided; and its compact form,
- * which is made of differences to the record before. Called by user/store; pure.
+ * A tick as kept in the history: facts, override and decision; and its compact form, made of differences to the record
+ * before. Called by user/store; pure.
  *
- * FORM. The fields of a record stand in one fixed order (walk() of record.c; only as many classes and services as the
- * policy has). Whole numbers count as the difference to the field before, zigzag-coded; those of the decision, other
- * than the facts, are kept to a thousandth; doubles of the facts are kept exactly, as the exclusive-or with the bits
- * before, bytes reversed. Fields that did not change are counted, the others written: varint of the unchanged ones
- * before it, varint of the difference. A varint holds 7 bits a byte, lowest first, and goes on where the top bit is set
- * (LEB128).
+ * FORM. Fields come in a fixed sequence (walk() of record.c; only as many classes and services as the policy has).
+ * Whole numbers are differences to the field before, zigzag-coded; those of the decision are kept to a thousandth;
+ * doubles of the facts are kept exactly, as the exclusive-or with the bits before, bytes reversed. Unchanged fields are
+ * counted, the others written: varint of the unchanged ones before it, varint of the difference. A varint is LEB128: 7
+ * bits a byte, lowest first, continued where the top bit is set.
  */
 #ifndef SPW_CORE_RECORD_H
 #define SPW_CORE_RECORD_H
@@ -23,10 +22,10 @@ struct spw_record {
 	struct spw_decision decision;
 };
 
-/* The most bytes that one record can take: every field at its longest. */
+/* Upper bound of one record: every field at its longest. */
 #define SPW_RECORD_BYTES_MAX (1u << 20)
 
-/* Of the format. 1: without answer waits. */
+/* Of the format. 1 had no answer waits. */
 #define SPW_RECORD_VERSION 2u
 
 /** spw_record_put() - encode @now after @before. Returns the bytes used; 0: @room is too small. */
@@ -36,8 +35,8 @@ size_t spw_record_put(const struct spw_record *now, const struct spw_record *bef
 /**
  * spw_record_get() - decode in place.
  * @record: the record before, becomes this one
- * @version: that it was written in, 1 to SPW_RECORD_VERSION; answer waits are absent from 1
- * Returns the bytes used; 0: they are damaged or cut off, and @record is undefined.
+ * @version: of the encoding, 1 to SPW_RECORD_VERSION; 1 has no answer waits
+ * Returns the bytes used; 0: damaged or cut off, and @record is undefined.
  */
 size_t spw_record_get(struct spw_record *record, u32 version, u32 classes, u32 services, const u8 *from, size_t bytes);
 

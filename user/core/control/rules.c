@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The rules in sentences. */
+/* The rules as sentences. */
 #include "rules.h"
 
 #include <stddef.h>

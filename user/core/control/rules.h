@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The numbered rules of decide.c, each in one sentence, as `explain` and the manual say them. */
+/* The numbered rules of decide.c, each as a sentence for `explain` and the manual. */
 #ifndef SPW_CORE_RULES_H
 #define SPW_CORE_RULES_H
 

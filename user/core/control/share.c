@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Which share of its sources a class has admitted: rules 19 to 21 of decide.c. See share.h. */
+/* The admitted share of a class's sources: rules 19 to 21 of decide.c. See share.h. */
 #include "constants.h"
 #include "rates.h"
 #include "share.h"
@@ -10,7 +10,7 @@ void spw_share_begin(struct spw_share_memory *memory)
 	memory->weight = 1;
 }
 
-/* Sources are unequal, and those refused at random come again: learn what the admitted bring. */
+/* Sources are unequal, and refused ones come again: learn how much the admitted ones bring. */
 static void weigh(struct spw_share_memory *memory, const struct spw_share_tick *tick)
 {
 	if (memory->expected_per_s < 1)
@@ -24,9 +24,9 @@ static void weigh(struct spw_share_memory *memory, const struct spw_share_tick *
 }
 
 /*
- * Whoever loses a place is refused in mid-visit, and whoever gains one comes with what was refused before and is late
- * already: so a share moves gently to its aim, and only falls at once where the aim is far below, or rises at once
- * where a server with nothing to do is tried.
+ * A source that drops out is refused in mid-visit; one that gets in brings retries that are late already. So a share
+ * moves gradually to its target. It falls at once only if the target is far below, and rises at once when an idle
+ * server is given a trial.
  */
 static void move(struct spw_share_memory *memory, double aim, double left_per_s, const struct spw_share_tick *tick)
 {

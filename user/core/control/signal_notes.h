@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Where each signal comes from, or why it is absent: made by signals/, shown by `explain`, `doctor` and events. It stands
- * beside the facts, since nothing is decided by it and the history does not keep it.
+ * Where each signal comes from, or why it is absent: made by signals/, shown by `explain`, `doctor` and events. Not
+ * part of the facts, since no decision uses it and the history does not keep it.
  */
 #ifndef SPW_CORE_SIGNAL_NOTES_H
 #define SPW_CORE_SIGNAL_NOTES_H

@@ -4,8 +4,8 @@
 
 #include <string.h>
 
-/* How many sockets have been unread since so many epochs, over all CPUs. Signed: they are counted up on one, down on
- * another. */
+/* How many sockets have been unread for this many epochs, over all CPUs. Signed: one CPU may count a socket up and
+ * another down. */
 struct ages {
 	int64_t by_epochs[SPW_EPOCHS];
 	int64_t ancient;
@@ -18,7 +18,7 @@ static void add_ring(const struct spw_signal_tally *tally, u32 unread, u32 now_e
 		u64 place = tally->unread[unread][i];
 		int32_t age = (int32_t)(now_epoch - (u32)(place >> 32)), count = (int32_t)place;
 
-		if (age < 0) /* began since the caller looked at its clock */
+		if (age < 0) /* began after the caller read its clock */
 			age = 0;
 		if (age < (int32_t)SPW_EPOCHS)
 			ages->by_epochs[age] += count;
@@ -61,7 +61,7 @@ void spw_tally_sum(const void *per_cpu, size_t stride, int cpus, u64 now_ns, str
 		for (u32 unread = 0; unread < SPW_UNREADS; unread++)
 			add_ring(tally, unread, (u32)(now_ns >> SPW_EPOCH_SHIFT), &ages[unread]);
 	}
-	/* CPUs are read one after the other: an answer may be seen whose request is not. */
+	/* CPUs are read one after the other: an answer may be seen before its request. */
 	facts->unanswered = facts->requests > over ? facts->requests - over : 0;
 	idle_ns = now_ns > last_read_ns ? now_ns - last_read_ns : 0;
 	first_ns = oldest(&ages[SPW_UNREAD_FIRST], now_ns);

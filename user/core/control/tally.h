@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/*
- * What the programs of bpf/signals.bpf.c have counted -> facts. Pure; called by read_wait.c.
- */
+/* What the programs of bpf/signals.bpf.c have counted -> facts. Pure; called by read_wait.c. */
 #ifndef SPW_CORE_TALLY_H
 #define SPW_CORE_TALLY_H
 
@@ -12,11 +10,11 @@
 /**
  * spw_tally_sum() - fill in waits, first_reads, oldest_unread_ns, answer_waits, requests and unanswered.
  * @per_cpu: @cpus tallies of one service, @stride bytes apart
- * @now_ns: CLOCK_MONOTONIC, at or before the moment when they were read
+ * @now_ns: CLOCK_MONOTONIC, at or before they were read
  *
- * The age of unread data is told from the end of their epoch: too low by up to 34 ms, never too high. It ends at
- * SPW_UNREAD_SPAN_NS. Unread data on connections that were read before count at most the time since anything of the
- * service was read (maps/signal.h says why).
+ * Ages of unread data are measured from the end of their epoch: too low by up to 34 ms, never too high, at most
+ * SPW_UNREAD_SPAN_NS. On connections that were read before they are at most the time since the service last read
+ * anything (maps/signal.h says why).
  */
 void spw_tally_sum(const void *per_cpu, size_t stride, int cpus, u64 now_ns, struct spw_service_facts *facts);
 

@@ -4,8 +4,8 @@
 
 #include <string.h>
 
-#define QUANTILE	  0.75 /* of answers: handshakes and what is answered at once are the lower part */
-#define RECENT_WORK	  24.  /* answers that the quantile rests on, or those of this tick if they are more */
+#define QUANTILE	  0.75 /* of answers: the lower part are handshakes and immediate answers */
+#define RECENT_WORK	  24.  /* answers behind the quantile, or those of this tick if more */
 #define RECENT_SECONDS	  2.0  /* s: and older ones fade */
 #define MEAN_WORK	  200. /* answers that the mean rests on */
 #define RATE_SECONDS	  0.5  /* s: answers a second are smoothed over so long */
@@ -15,14 +15,14 @@
 #define IDLE_DOWN_SECONDS 2.0  /* s: and falls so fast: an agent may start in overload */
 #define IDLE_MOST_NS	  2e9  /* long polls: answers are late by intention */
 #define LATE_MOST_NS	  1e9  /* bound of a learned target */
-#define GROWTH_SECONDS	  5.0  /* s: unanswered requests must grow in this time */
+#define GROWTH_SECONDS	  5.0  /* s in which unanswered requests must grow */
 #define GROWTH_DEVIATIONS 3.0
 #define GROWTH_LEAST	  5.
 #define DOUBLED_LEAST	  20.
-#define INSIDE		  2.0  /* times the read-wait: buckets are 19 % wide, and most of the wait is to be inside */
-#define READ_PART	  0.75 /* of the wait: so much is to be read, so that read-wait tells of it */
+#define INSIDE		  2.0  /* times the read-wait: buckets are 19 % wide, and most of the wait must be inside */
+#define READ_PART	  0.75 /* of the wait: if this much is read-wait, read-wait shows it */
 #define CALM_SECONDS	  30.0 /* s */
-#define COUNTS_MOST	  1e8  /* answers in a tick: a counter that began anew */
+#define COUNTS_MOST	  1e8  /* answers in a tick: a counter that restarted */
 
 static double fade(double value, double seconds, double constant)
 {
@@ -54,7 +54,7 @@ void spw_answers_begin(struct spw_answer_memory *memory, const struct spw_servic
 	memory->backlogged = true;
 }
 
-/* This tick's answers into `recent`. Returns how many; -1: nothing can be compared. */
+/* Add this tick's answers to `recent`. Returns how many; -1: not comparable. */
 static double take_answers(struct spw_answer_memory *memory, const struct spw_service_facts *facts, double seconds)
 {
 	u64 fresh[SPW_WAIT_BUCKETS];
@@ -81,7 +81,7 @@ static double take_answers(struct spw_answer_memory *memory, const struct spw_se
 	return total;
 }
 
-/* Requests that a piece of new work makes. */
+/* Requests per piece of new work. */
 static double requests_per_work(struct spw_answer_memory *memory, const struct spw_service_facts *facts, double seconds)
 {
 	double asked = (double)(facts->requests - memory->requests);
@@ -135,7 +135,7 @@ static double target_of(const struct spw_answer_memory *memory, const struct spw
 	return spw_bounded(memory->idle_ns, least, least < LATE_MOST_NS ? LATE_MOST_NS : least);
 }
 
-/* Late answers: have unanswered requests grown beyond chance since they became late? */
+/* Answers are late: have unanswered requests grown beyond chance since? */
 static bool has_grown(struct spw_answer_memory *memory, double unanswered, double answers, bool late, double seconds)
 {
 	double growth, spread;
@@ -151,7 +151,7 @@ static bool has_grown(struct spw_answer_memory *memory, double unanswered, doubl
 	growth = unanswered - memory->anchor;
 	if (growth >= memory->anchor + DOUBLED_LEAST)
 		return true;
-	/* The variance by chance: of what came and was answered since; and no more than of how many are under way. */
+	/* Variance by chance: of arrivals and answers since, but at most of what is under way. */
 	spread = 2 * memory->anchor_work + growth;
 	if (spread > memory->anchor + unanswered)
 		spread = memory->anchor + unanswered;
@@ -175,7 +175,7 @@ static void choose(struct spw_answer_memory *memory, const struct spw_service_po
 		memory->inside = false;
 }
 
-/* Answers take the place of reads. */
+/* Use answers instead of reads. */
 static void replace(const struct spw_answer_memory *memory, double late, double answers, double per_work,
 		    double unanswered, double queue, double seconds, struct spw_service_rates *rates)
 {

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Which wait the decision goes by: read-wait, or answer wait where requests queue inside the application. Pure; called by
- * decide.c behind spw_rates_take().
+ * Which wait the decision uses: read-wait, or answer wait where requests queue inside the application. Pure; called by
+ * decide.c after spw_rates_take().
  *
- * An application that reads a request at once and queues it inside (asyncio, Go, Node, Java NIO, gRPC) never shows a
- * read-wait: its queue shows in the time to its answer. But that contains the service time, which differs from service to
- * service and from hour to hour, so it counts against its own idle value, and only where a queue is seen to build up.
+ * An application that reads requests at once and queues them inside (asyncio, Go, Node, Java NIO, gRPC) shows no
+ * read-wait: its queue shows in the time to its answers. That time contains the service time, which differs by service
+ * and hour, so it is compared with its own idle value, and used only where a queue is seen to build up.
  */
 #ifndef SPW_CORE_WAIT_CHOICE_H
 #define SPW_CORE_WAIT_CHOICE_H
@@ -24,23 +24,23 @@ struct spw_answer_memory {
 	double mean_ns;			 /* mean answer wait in calm; 0: not known yet */
 	double per_s;			 /* answers, smooth */
 	double late_s;			 /* how long answers have been late */
-	double anchor;			 /* unanswered when that began */
-	double anchor_work;		 /* answers since */
-	bool backlogged;		 /* something was unanswered when the tick before ended */
-	bool inside;			 /* answer wait is chosen */
-	double calm_s;			 /* how long answers have been in time, while it is */
+	double anchor;			 /* unanswered at that time */
+	double anchor_work;		 /* answers since then */
+	bool backlogged;		 /* requests were unanswered at the end of the tick before */
+	bool inside;			 /* answer wait is in use */
+	double calm_s;			 /* how long answers have been in time meanwhile */
 };
 
-/** spw_answers_begin() - @facts are the first of a row; what was learned stays. */
+/** spw_answers_begin() - @facts are the first; what was learned stays. */
 void spw_answers_begin(struct spw_answer_memory *memory, const struct spw_service_facts *facts);
 
 /**
- * spw_wait_choose() - take the answers of a tick, and decide which wait counts.
+ * spw_wait_choose() - take the answers of a tick, and choose the wait.
  * @seconds: since the tick before, more than 0 and no more than one
  * @service: wait_target_ns becomes the target of the wait chosen
- * @rates: as spw_rates_take() left them, with read-wait. Where answer wait is chosen: wait_ns is how much later answers
- *         come than when idle, served_per_s are answers in pieces of new work, and what tells of a backlog is that of
- *         unanswered requests
+ * @rates: from spw_rates_take(), with read-wait. If answer wait is chosen: wait_ns becomes how much later answers come
+ *         than when idle, served_per_s the rate of answers in pieces of new work, and the backlog that of unanswered
+ *         requests
  *
  * Answer wait is chosen if it is later than its idle value by more than its target and twice the read-wait, and while it
  * was, unanswered requests grew beyond chance: answers that only take longer, as of another mix of requests, pile up

@@ -11,7 +11,7 @@ static int compare(const void *left, const void *right)
 	return (one > other) - (one < other);
 }
 
-/* From the smallest up: each takes what it asks for while an equal part of what is left would be more. */
+/* Ascending: each takes what it asks for while an equal part of the rest would be more. */
 double spw_fair_level(double *rates_per_s, size_t count, double budget_per_s)
 {
 	double left = budget_per_s > 0 ? budget_per_s : 0;
@@ -45,7 +45,7 @@ double spw_fair_rate(const struct spw_fair_claim *claims, size_t count, u8 class
 	level = spw_fair_level(scratch, kept, need->budget_per_s - rest);
 	if (level > 0 && level >= scratch[0])
 		return level;
-	/* Zero comes of two: nothing left for the known, or enough for all. */
+	/* Zero has two meanings: nothing left for the known ones, or enough for all. */
 	return need->budget_per_s - rest >= known ? 0 : scratch[0];
 }
 

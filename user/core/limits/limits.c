@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Limits for the datapath, seeds in turn, fill of the meters. See limits.h. */
+/* Limits for the datapath, reseeding, fill of the meters. See limits.h. */
 #include "limits.h"
 
 #include <string.h>
 
-#define TOLERANCE_MAX	1.0e18 /* ticks: years; and now + tolerance stays far below 2^64 */
-#define INTERVAL_MAX	2.0e15 /* one a day, with 1000 jiffies a second; a frame of 64 KiB stays far below 2^64 */
+#define TOLERANCE_MAX	1.0e18 /* ticks: years; now + tolerance stays far below 2^64 */
+#define INTERVAL_MAX	2.0e15 /* one a day at 1000 jiffies a second; a frame of 64 KiB stays far below 2^64 */
 #define RESEED_NS	60000000000ull
 #define FRAME_BYTES_MAX 1514
 #define FAIR_BURST	1.0 /* seconds' worth */
-#define FAIR_BURST_MIN	4.0 /* but so many pieces of new work */
+#define FAIR_BURST_MIN	4.0 /* but at least so many pieces of new work */
 
 static const struct spw_rate none;
 
@@ -18,7 +18,7 @@ static bool is_given(const struct spw_rate *rate)
 	return rate->per_s > 0;
 }
 
-/* By the two upper bits of a recorded rate. */
+/* Indexed by the two upper bits of a recorded rate. */
 static const struct {
 	const char *name;
 	double seconds;
@@ -26,7 +26,7 @@ static const struct {
 
 #define RATE_UNIT_SHIFT 62
 
-/* The first unit in which @per_s is a whole number, or nearly; otherwise the last. */
+/* The first unit in which @per_s is a whole number, or nearly; else the last. */
 static u32 rate_unit(double per_s, double *number)
 {
 	u32 unit = 0;
@@ -79,9 +79,9 @@ static double within(double value, double least, double most)
 }
 
 /*
- * A rate beyond what ticks can tell apart becomes the fastest that they can. A burst is never smaller than what comes in
- * one jiffy, as all packets of a jiffy arrive at one moment. Of bits, the last packet of a burst is allowed for, so that
- * frames of up to 1,514 bytes do not exceed it.
+ * A rate beyond the resolution of ticks becomes the fastest possible. A burst is never smaller than one jiffy's worth,
+ * as all packets of a jiffy arrive at one moment. For bits, the last packet of a burst is allowed for, so that frames
+ * of up to 1,514 bytes do not exceed it.
  */
 static struct spw_limit make_limit(const struct spw_rate *rate, enum spw_limit_kind kind, u32 jiffies_per_second)
 {
@@ -98,7 +98,7 @@ static struct spw_limit make_limit(const struct spw_rate *rate, enum spw_limit_k
 				  .tolerance_ticks = (u64)within(tolerance, jiffy, TOLERANCE_MAX)};
 }
 
-/* The stricter of what is configured and what is fair now. */
+/* The stricter of the configured limit and the fair share. */
 static struct spw_rate fair_rate(const struct spw_rate *configured, double fair_per_s)
 {
 	double burst = fair_per_s * FAIR_BURST;
@@ -129,7 +129,7 @@ static void plan_class(const struct spw_class_rates *class, double fair_per_s, u
 			const struct spw_rate *configured = &class->rates[scope][kind];
 			struct spw_rate fair = none;
 
-			/* A limit that is not in force at this level counts as none here. */
+			/* A limit not in force at this level counts as none here. */
 			if (class->fair && fair_per_s > 0 && kind == SPW_KIND_NEW && scope != SPW_SCOPE_CLASS)
 				fair = fair_rate(configured, fair_per_s);
 			if (is_given(&fair))
@@ -158,7 +158,7 @@ void spw_limits_plan(const struct spw_limit_policy *policy, const double *fair_p
 			   &limits->classes[policy->classes[rank].id % SPW_CLASSES_MAX]);
 }
 
-/* Of those in force at any level. */
+/* Limits in force at any level. */
 static u32 ever_active(const struct spw_class_limits *class)
 {
 	u32 active = 0;
@@ -192,7 +192,7 @@ static u64 period_ns(u64 longest_ns)
 	return longest_ns > RESEED_NS / 3 ? 3 * longest_ns : RESEED_NS;
 }
 
-/* SPW_ROWS: none warms. */
+/* SPW_ROWS: none is warming. */
 static u32 warming_row(const struct spw_limits *limits)
 {
 	u32 row = 0;
@@ -206,7 +206,7 @@ bool spw_reseed(struct spw_reseeding *reseeding, u64 now_ns, u64 longest_ns, u64
 {
 	if (!reseeding->due_ns) {
 		reseeding->due_ns = now_ns + period_ns(longest_ns);
-		/* An earlier agent ended in the middle: start the warming time anew. */
+		/* An earlier agent ended in the middle: restart the warming time. */
 		if (warming_row(limits) < SPW_ROWS)
 			reseeding->begun_ns = now_ns;
 	}

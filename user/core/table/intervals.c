@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Nested prefixes -> disjoint intervals. Prefixes nest or are disjoint, so one pass over them in order of their first
- * address, with a stack of the open ones, meets every point where the owner changes.
+ * Nested prefixes -> disjoint intervals. Prefixes nest or are disjoint, so one pass sorted by first address, with a
+ * stack of the open ones, finds every point where the owner changes.
  */
 #include "intervals.h"
 
@@ -30,7 +30,7 @@ static bool is_sorted(const struct spw_span *spans, size_t count)
 	return true;
 }
 
-/* The owner from @first on is @owner; a later word on the same address replaces the earlier. */
+/* From @first on the owner is @owner; a later call for the same address replaces the earlier. */
 static int put(struct spw_intervals *intervals, struct spw_addr first, u32 owner)
 {
 	struct spw_interval *last = intervals->count ? &intervals->items[intervals->count - 1] : NULL;
@@ -56,7 +56,7 @@ static int put(struct spw_intervals *intervals, struct spw_addr first, u32 owner
 	return 0;
 }
 
-/* An open prefix: it ends before `end`, unless it reaches the last address there is. */
+/* An open prefix: ends before `end`, unless it reaches the last address. */
 struct open_span {
 	struct spw_addr end;
 	bool endless;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Addresses and prefixes: text to value, value to text, and the arithmetic between. Written here rather than taken
- * from libc, as the core calls nothing, and as inet_pton() needs a copy that ends in NUL for each of half a million lines.
+ * Addresses and prefixes: parsing, formatting, arithmetic. Not by libc: inet_pton() needs a NUL-terminated copy of each
+ * of half a million lines.
  */
 #include "prefix.h"
 
@@ -29,7 +29,7 @@ static struct spw_addr from_number(u128 number, u32 width)
 	return (struct spw_addr){(u64)(number >> 64), (u64)number};
 }
 
-/* The bits behind the first @len of 128. */
+/* Ones after the first @len of 128 bits. */
 static struct spw_addr host_mask(u32 len)
 {
 	struct spw_addr mask = {0, 0};
@@ -50,7 +50,7 @@ static struct spw_addr mask_off(struct spw_addr addr, u32 len)
 	return (struct spw_addr){addr.hi & ~mask.hi, addr.lo & ~mask.lo};
 }
 
-/* A run of decimal digits without leading zeros, at most @max; returns what follows it, NULL if it is none. */
+/* A decimal number without leading zeros, at most @max; returns what follows it, NULL if there is none. */
 static const char *parse_decimal(const char *at, const char *end, u32 max, u32 *value)
 {
 	const char *first = at;
@@ -112,14 +112,14 @@ static struct spw_addr join_groups(const u16 groups[GROUPS])
 	return addr;
 }
 
-/* What is being read of an IPv6 address: the groups so far, and how many of them stood before the "::". */
+/* An IPv6 address being parsed: the groups so far, and how many came before the "::". */
 struct groups {
 	u16 value[GROUPS];
 	int count;
 	int gap; /* -1: no "::" yet */
 };
 
-/* The next group, or the dotted quad that ends the address; returns what follows, NULL if it is neither. */
+/* The next group, or the final dotted quad; returns what follows, NULL if it is neither. */
 static const char *parse_part(const char *at, const char *end, struct groups *groups)
 {
 	const char *next;
@@ -139,7 +139,7 @@ static const char *parse_part(const char *at, const char *end, struct groups *gr
 	return end;
 }
 
-/* "::" stands for one group or more of zeros. */
+/* "::" stands for one or more zero groups. */
 static bool fill_gap(struct groups *groups)
 {
 	int behind = groups->count - groups->gap, missing = GROUPS - groups->count;
@@ -187,7 +187,7 @@ bool spw_addr_parse(const char *text, size_t length, struct spw_addr *addr, u8 *
 	const char *end = text + length;
 	u32 quad;
 
-	/* A group has four digits at most, so the first colon tells early. */
+	/* A group has at most four digits, so the first colon comes early. */
 	for (size_t i = 0; i < length && i < 5; i++) {
 		if (text[i] != ':')
 			continue;
@@ -358,7 +358,7 @@ bool spw_prefix_contains(const struct spw_prefix *outer, const struct spw_prefix
 	return outer->family == inner->family && outer->len <= inner->len && !spw_addr_compare(&network, &outer->addr);
 }
 
-/* How many low bits of @number are zero, at most @width. */
+/* Number of low zero bits of @number, at most @width. */
 static u32 trailing_zeros(u128 number, u32 width)
 {
 	u32 count = width;
@@ -370,7 +370,7 @@ static u32 trailing_zeros(u128 number, u32 width)
 	return count < width ? count : width;
 }
 
-/* The place of the highest bit set; @number is not zero. */
+/* Position of the highest bit set; @number is not zero. */
 static u32 highest_bit(u128 number)
 {
 	u64 upper = (u64)(number >> 64);
@@ -387,13 +387,13 @@ bool spw_range_next(struct spw_addr *first, const struct spw_addr *last, u8 fami
 	if (*ended || spw_addr_compare(first, last) > 0)
 		return false;
 	from = to_number(first, width);
-	span = to_number(last, width) - from; /* addresses, less one: all of them still fit into 128 bits */
+	span = to_number(last, width) - from; /* addresses less one, so that all of them fit into 128 bits */
 	bits = trailing_zeros(from, width);
 	fitting = bits == 128 && span == ~(u128)0 ? 128 : highest_bit(span + 1);
 	if (bits > fitting)
 		bits = fitting;
 	*prefix = (struct spw_prefix){*first, family, (u8)(width - bits)};
-	/* Asked of the rest, as behind the last address of all there is none to compare with. */
+	/* Compare the rest: there is no address after the last one. */
 	*ended = bits == 128 || span >> bits == 0;
 	if (!*ended)
 		*first = from_number(from + ((u128)1 << bits), width);

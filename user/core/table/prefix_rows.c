@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Sorted prefixes: binary search for where a range begins, then on until it ends. */
+/* Sorted prefixes: binary search for the start of a range, then iteration to its end. */
 #include "prefix_rows.h"
 
 #include <errno.h>
@@ -60,7 +60,7 @@ static size_t count_of(const struct spw_prefix_rows *rows, u8 family)
 	return family == 4 ? rows->count4 : rows->count6;
 }
 
-/* Whether a row stands before (@addr, @len). */
+/* Whether a row sorts before (@addr, @len). */
 static bool is_before(const struct spw_prefix *row, const struct spw_addr *addr, u8 len)
 {
 	int order = spw_addr_compare(&row->addr, addr);
@@ -68,7 +68,7 @@ static bool is_before(const struct spw_prefix *row, const struct spw_addr *addr,
 	return order < 0 || (!order && row->len < len);
 }
 
-/* The first row that does not. */
+/* The first row that does not sort before. */
 static size_t lower_bound(const struct spw_prefix_rows *rows, u8 family, const struct spw_addr *addr, u8 len)
 {
 	size_t low = 0, high = count_of(rows, family);
@@ -92,7 +92,7 @@ void spw_prefix_walk_begin(struct spw_prefix_walk *walk, const struct spw_prefix
 	walk->at = lower_bound(rows, outer->family, &outer->addr, (u8)(outer->len + 1));
 }
 
-/* Behind the first address of the outer prefix no row can begin that is not longer: it would not be aligned. */
+/* After the outer prefix's first address any row is longer: a shorter one would not be aligned. */
 bool spw_prefix_walk_next(struct spw_prefix_walk *walk, struct spw_prefix *prefix)
 {
 	if (walk->at >= count_of(walk->rows, walk->outer.family))

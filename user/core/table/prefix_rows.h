@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * All prefixes of the lists, sorted: what the compiled table no longer knows, and what has to be known to find out
- * which of them lie within a ban (maps/ban.h). Made by the compiler of rulesets, handed over in one block of
- * memory, searched by the agent. Pure.
+ * All prefixes of the lists, sorted: lost in the compiled table, but needed to find those within a ban (maps/ban.h).
+ * Made by the compiler of rulesets in one block of memory, searched by the agent. Pure.
  */
 #ifndef SPW_CORE_PREFIX_ROWS_H
 #define SPW_CORE_PREFIX_ROWS_H
@@ -18,7 +17,7 @@ struct spw_prefix_row6 {
 	u64 len;
 };
 
-/* Sorted by address, of equal ones the shortest first; none twice. */
+/* Sorted by address, then by length, ascending; no duplicates. */
 struct spw_prefix_rows {
 	u64 *rows4; /* the address in the upper half, the length in the lower */
 	size_t count4;
@@ -30,7 +29,7 @@ struct spw_prefix_rows {
 int spw_prefix_rows_add(struct spw_prefix_rows *rows, u8 family, const struct spw_span *spans, size_t count);
 void spw_prefix_rows_free(struct spw_prefix_rows *rows);
 
-/* Where a search stands. */
+/* State of an iteration. */
 struct spw_prefix_walk {
 	const struct spw_prefix_rows *rows;
 	struct spw_prefix outer;

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Lists, classes and ports -> the image of a ruleset, in the order of its steps:
+ * Lists, classes and ports -> ruleset image, in these steps:
  *
- *   1. spans      every prefix of every list, by family; who wins among equals is put into the owner's number
- *   2. conflicts  two classes that name one prefix: refused
+ *   1. spans      every prefix of every list, by family; owner numbers say who wins among equals
+ *   2. conflicts  two classes that name the same prefix: refused
  *   3. intervals  the most specific span wins (intervals.c)
- *   4. slots      list, and whether the source is management; two facts in one leaf cost the datapath nothing
+ *   4. slots      list and "is management": one leaf for both, at no cost to the datapath
  *   5. table      intervals to units (table.c)
- *   6. image      all of it laid out as the datapath reads it
+ *   6. image      laid out as the datapath reads it
  */
 #include "ruleset.h"
 
@@ -20,7 +20,7 @@
 
 #define UNITS_MIN (1u << 15)
 
-/* An owner's number: by tier, then in the order of the lists. */
+/* Owner numbers: by tier, then by list index. */
 #define TIER_SHIFT 16
 #define LIST_MASK  ((1u << TIER_SHIFT) - 1)
 
@@ -35,12 +35,12 @@ struct compiler {
 	struct spw_slot slots[SPW_SLOTS_MAX];
 	u32 slots_count;
 	u16 plain[SPW_LISTS_MAX + 1];	   /* list index + 1 (0: no list) -> slot; 0: not made yet */
-	u16 management[SPW_LISTS_MAX + 1]; /* the same where the source is management */
+	u16 management[SPW_LISTS_MAX + 1]; /* the same for management sources */
 	u16 list_slots[SPW_LISTS_MAX][2];
 	struct spw_units units;
 };
 
-/* Bytes of an image with room for @units. */
+/* Bytes of an image for @units. */
 static size_t image_bytes(u32 units)
 {
 	return sizeof(struct spw_ruleset) + (size_t)units * sizeof(union spw_unit);
@@ -84,7 +84,7 @@ static bool same_prefix(const struct spw_span *span, u8 family, const struct spw
 	return prefix->family == family && prefix->len == span->len && !spw_addr_compare(&prefix->addr, &span->first);
 }
 
-/* Which entry of its list a span came from; only asked for a message. */
+/* The list entry that a span came from; only for messages. */
 static size_t find_entry(const struct compiler *compiler, u8 family, const struct spw_span *span)
 {
 	const struct spw_ruleset_list *list = &compiler->source->lists[span->owner & LIST_MASK];
@@ -110,7 +110,7 @@ static int find_conflict(struct compiler *compiler, u8 family, const struct fami
 			 struct spw_ruleset_image *image)
 {
 	const struct spw_ruleset_list *lists = compiler->source->lists;
-	const struct spw_span *first = spans->items; /* of those with one prefix: the winner */
+	const struct spw_span *first = spans->items; /* of those with the same prefix: the winner */
 
 	*distinct = spans->count ? 1 : 0;
 	for (const struct spw_span *span = first + 1; span < spans->items + spans->count; span++) {
@@ -146,14 +146,14 @@ static bool span_holds(const struct spw_span *outer, const struct spw_span *inne
 }
 
 /*
- * The most specific prefix wins, also where a country's table cuts a partner's /16 into pieces: right by the rule, and
- * rarely what was meant. So it is counted, for a warning. @spans are sorted.
+ * The most specific prefix wins, even where a country's table splits a partner's /16: correct by the rule, but rarely
+ * meant. So it is counted, for a warning. @spans are sorted.
  */
 static void note_overruling(const struct compiler *compiler, u8 family, const struct family_spans *spans,
 			    struct spw_ruleset_image *image)
 {
 	const struct spw_ruleset_list *lists = compiler->source->lists;
-	const struct spw_span *written = NULL; /* the outermost that a person wrote and that is open */
+	const struct spw_span *written = NULL; /* the outermost open one that a person wrote */
 
 	for (const struct spw_span *span = spans->items; span < spans->items + spans->count; span++) {
 		u32 list = span->owner & LIST_MASK;
@@ -202,7 +202,7 @@ static int find_slot(struct compiler *compiler, u32 owner, bool management, u32 
 	return 0;
 }
 
-/* Slots of all lists, for entries; the table need not have met them. */
+/* Slots of all lists, for bans; the table may not contain them. */
 static int number_lists(struct compiler *compiler)
 {
 	const struct spw_ruleset_source *source = compiler->source;
@@ -245,7 +245,7 @@ static int management_intervals(struct compiler *compiler, u8 family, struct spw
 	return 0;
 }
 
-/* Step 4: walk both sequences of intervals at once; what comes out has slots for owners. */
+/* Step 4: merge both sequences of intervals; the owners of the result are slots. */
 static int assign_slots(struct compiler *compiler, const struct spw_intervals *lists,
 			const struct spw_intervals *management, struct spw_intervals *out)
 {
@@ -367,7 +367,7 @@ int spw_ruleset_compile(const struct spw_ruleset_source *source, u32 units_min, 
 	}
 	*compiler = (struct compiler){.source = source, .error = error, .slots_count = 1};
 	compiler->units.limit = SPW_UNITS_LIMIT;
-	find_slot(compiler, SPW_NOBODY, false, &slot); /* slot 0 is there even if every address is listed */
+	find_slot(compiler, SPW_NOBODY, false, &slot); /* slot 0 must exist even if every address is listed */
 	err = compile_family(compiler, 4, root, image);
 	if (!err)
 		err = compile_family(compiler, 6, root + (1 << SPW_ROOT_BITS), image);

@@ -1,19 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Disjoint intervals -> table. A cell is a prefix of the address space with the starts of intervals that lie strictly
- * inside it and the slot that holds at its first address. A fan divides a cell into equal sub-cells and goes over them
- * in order:
+ * Disjoint intervals -> table. A cell is a prefix of the address space, with the starts of intervals strictly inside it
+ * and the slot at its first address. A fan divides a cell into equal sub-cells and visits them in sequence:
  *
  *   1. no start inside: a leaf;
- *   2. few enough for one line: it joins the line of the sub-cells before it while that has room, else begins the next,
- *      so that lines are full however unevenly the starts lie;
- *   3. behind the root: lines, the smallest power of two of equal sub-cells that each fit one, unless that is
- *      more than LINES_WASTE_BITS allow; a walk then has one access less;
+ *   2. few enough for one line: it joins the line of the sub-cells before it if it fits, else begins the next, so that
+ *      lines are full however uneven the starts;
+ *   3. directly below the root: lines, the smallest power of two of equal sub-cells that each fit one, unless that
+ *      exceeds LINES_WASTE_BITS; saves a walk one access;
  *   4. otherwise a fan again, or (IPv6) a line that goes deeper where the starts share their next bits.
  *
- * Widths of fans are chosen by what they cost in bytes, for bytes are cache that others do not get, and in steps ahead:
- * the first cost little, those behind them a mispredicted branch each. Every
- * slow step takes 2 bits (IPv4) or 4 at least, but for the last before bit 64 and 128, which bounds the walk.
+ * Widths of fans are chosen by cost in bytes, as bytes are cache, and in further steps: the first ones are cheap, later
+ * ones cost a mispredicted branch each. Every slow step takes at least 2 bits (IPv4) or 4, except the last before bit
+ * 64 and 128, which bounds the walk.
  */
 #include "table.h"
 
@@ -25,32 +24,32 @@ enum {
 	WORD_BITS = 64,
 	BEYOND = 65,		/* in place of a depth: in the lower half of the address */
 	SHARED_BITS_MIN = 4,	/* of a line that goes deeper */
-	LINES_WASTE_BITS = 2,	/* lines behind the root: how many times two for each one that is filled */
-	STEP_BYTES = 16,	/* what a step ahead is worth, per start behind it */
-	SLOW_STEP_BYTES = 64,	/* the same of a step that branches */
-	LINE_FILL_PERCENT = 60, /* of lines that are yet to be made */
+	LINES_WASTE_BITS = 2,	/* lines below the root: log2 of lines per filled line */
+	STEP_BYTES = 16,	/* what a further step is worth, per start below it */
+	SLOW_STEP_BYTES = 64,	/* the same for a step that branches */
+	LINE_FILL_PERCENT = 60, /* expected fill of lines to be made */
 };
 
-/* Where a family differs. */
+/* What differs between families. */
 struct family {
 	u32 keys; /* of a line */
 	u32 key_bits;
 	u32 width;	 /* of the half of an address that a walk is in */
-	u32 cheap_steps; /* fans behind the root that are thought to be predicted */
-	u32 slow_bits;	 /* that a fan behind these takes at least, so that walks are bounded */
+	u32 cheap_steps; /* fans below the root that are assumed to be predicted */
+	u32 slow_bits;	 /* minimum of bits per further fan, which bounds walks */
 	bool deeper;	 /* lines can go on */
 };
 
 static const struct family family4 = {SPW_LINE4_KEYS, SPW_LINE4_KEY_BITS, 32, 1, 2, false};
 static const struct family family6 = {SPW_LINE6_KEYS, SPW_LINE6_KEY_BITS, 64, 2, 4, true};
 
-/* A cell and what lies inside: starts[0..count) ascending, all above the cell's first address. */
+/* A cell and its content: starts[0..count) ascending, all above the cell's first address. */
 struct cell {
 	u64 first; /* of its half of the address */
 	u32 taken; /* bits of its prefix, in that half */
-	bool low;  /* the half: the lower one */
+	bool low;  /* in the lower half of the address */
 	u32 slot;  /* at its first address */
-	u32 level; /* fans of the walk so far */
+	u32 level; /* fans walked so far */
 	const struct spw_interval *starts;
 	size_t count;
 };
@@ -82,7 +81,7 @@ static u32 lines_entry(u32 bits, u32 unit)
 	return SPW_ENTRY_LINES | bits << SPW_ENTRY_LINES_SHIFT | unit;
 }
 
-/* Room for @count units, zeroed; the number of the first. That is never 0, which says that there is none. */
+/* Allocate @count zeroed units; returns the number of the first, never 0, which means none. */
 static u32 take_units(struct builder *builder, u32 count)
 {
 	struct spw_units *units = builder->units;
@@ -110,7 +109,7 @@ static u32 take_units(struct builder *builder, u32 count)
 	return base;
 }
 
-/* Room for 2^@bits entries, none across two units that fit one; the index of the first. */
+/* Allocate 2^@bits entries, not across units if they fit into one; returns the index of the first. */
 static u32 take_entries(struct builder *builder, u32 bits)
 {
 	struct spw_units *units = builder->units;
@@ -136,7 +135,7 @@ static u64 word_of(const struct cell *cell, const struct spw_interval *start)
 	return cell->low ? start->first.lo : start->first.hi;
 }
 
-/* How many bits it takes to name a start in its half of the address. */
+/* Bits that name a start in its half of the address. */
 static u32 depth_of(const struct cell *cell, const struct spw_interval *start)
 {
 	if (!cell->low && start->first.lo)
@@ -144,13 +143,13 @@ static u32 depth_of(const struct cell *cell, const struct spw_interval *start)
 	return WORD_BITS - (u32)__builtin_ctzll(word_of(cell, start));
 }
 
-/* How many bits two words share. */
+/* Number of leading bits that two words share. */
 static u32 shared_bits(u64 left, u64 right)
 {
 	return left == right ? WORD_BITS : (u32)__builtin_clzll(left ^ right);
 }
 
-/* The @bits of @word behind @taken. */
+/* The @bits of @word after @taken. */
 static u32 bits_of(u64 word, u32 taken, u32 bits)
 {
 	return bits ? (u32)(word << taken >> (WORD_BITS - bits)) : 0;
@@ -165,10 +164,10 @@ static void put_bits(u32 *words, u32 at, u32 value)
 		words[at / 32 + 1] |= (u32)((u64)value << at % 32 >> 32);
 }
 
-/* A line in the making: the sub-cells from `first` on as far as they could be joined. */
+/* A line being built: the sub-cells from `first` on that were joined. */
 struct line {
 	u64 first;  /* address */
-	u32 shared; /* bits that all its addresses share */
+	u32 shared; /* bits shared by all its addresses */
 	u32 depth;  /* bits that name all its keys */
 	u32 unit;
 	u32 count;		  /* of keys */
@@ -216,7 +215,7 @@ static void pack_line(struct builder *builder, const struct line *line, u32 wind
 		pack4(line, window, &unit->line4);
 }
 
-/* A leaf until finish_entries() knows what it has to be where it stands: no line has this window. */
+/* Placeholder of a leaf until finish_entries() knows where it is: no line has this window. */
 static u32 leaf_mark(u32 slot)
 {
 	return line_entry(SPW_ENTRY_WINDOW_MASK, slot);
@@ -227,7 +226,7 @@ static bool is_leaf_mark(u32 entry)
 	return entry >> SPW_ENTRY_WINDOW_SHIFT == SPW_ENTRY_WINDOW_MASK;
 }
 
-/* A line in which every slot is @slot, whatever the keys. */
+/* A line in which every slot is @slot. */
 static u32 leaf_line(struct builder *builder, u32 slot)
 {
 	struct spw_units *units = builder->units;
@@ -242,7 +241,7 @@ static u32 leaf_line(struct builder *builder, u32 slot)
 	return line_entry(0, units->leaves[slot]);
 }
 
-/* Leaves become what they are where the entries stand: slots in a root, lines in a fan. */
+/* Replace leaf placeholders: by slots in a root, by lines in a fan. */
 static void finish_entries(struct builder *builder, u32 *entries, u32 count, u32 level)
 {
 	for (u32 i = 0; i < count && !builder->err; i++)
@@ -251,7 +250,7 @@ static void finish_entries(struct builder *builder, u32 *entries, u32 count, u32
 					   : entries[i] & SPW_ENTRY_UNIT_MASK;
 }
 
-/* What a sub-cell asks of a line. */
+/* What a sub-cell needs of a line. */
 struct demand {
 	u64 first;
 	u32 bits;  /* of its prefix */
@@ -261,7 +260,7 @@ struct demand {
 	size_t count;
 };
 
-/* Whether one line, with @shared bits of window's begin and @depth of its keys, can be. */
+/* Whether one line can hold the keys: @shared bits before its window, @depth bits to its deepest key. */
 static bool line_fits(const struct family *family, size_t count, u32 shared, u32 depth)
 {
 	return count <= family->keys && depth <= WORD_BITS && depth <= shared + family->key_bits;
@@ -277,7 +276,7 @@ static u32 line_last_slot(const struct line *line)
 	return line->slots[line->count];
 }
 
-/* Joins the sub-cell to the line, if it has room. Only counts: keys are added by add_keys(). */
+/* Join the sub-cell to the line, if it fits. Only counts: add_keys() adds the keys. */
 static bool join(const struct family *family, struct line *line, const struct demand *demand, u32 last_slot)
 {
 	u32 shared = shared_bits(line->first, demand->first), opens = last_slot != demand->slot;
@@ -319,9 +318,7 @@ static void add_keys(const struct cell *cell, struct line *line, const struct de
 
 /* ---- fans ---- */
 
-/*
- * The sub-cell in which starts[*from] lies: what it asks for, and its index. *from and *slot move on behind it.
- */
+/* The sub-cell of starts[*from]: its demand and index. Advances *from and *slot past it. */
 static u32 next_demand(const struct cell *cell, u32 bits, size_t *from, u32 *slot, struct demand *demand)
 {
 	u32 below = cell->taken + bits, index = bits_of(word_of(cell, &cell->starts[*from]), cell->taken, bits), depth;
@@ -352,7 +349,7 @@ static u32 log2_above(u64 value)
 	return value < 2 ? 0 : WORD_BITS - (u32)__builtin_clzll(value - 1);
 }
 
-/* What starts[0..count) of a cell that is @level fans behind the root, and has @bits of prefix, may come to. */
+/* Estimated cost of starts[0..count) of a cell @level fans below the root, with @bits of prefix. */
 static u64 cost_ahead(const struct family *family, const struct cell *cell, const struct interval_range *range,
 		      u32 bits, u32 level)
 {
@@ -373,7 +370,7 @@ static u64 fan_cost(const struct family *family, const struct cell *cell, u32 bi
 {
 	u64 cost = sizeof(u32) << bits;
 	u32 slot = cell->slot, last_slot = 0;
-	struct line line = {.count = 0}; /* no line yet */
+	struct line line = {.count = 0}; /* none yet */
 
 	for (size_t from = 0; from < cell->count && cost <= limit;) {
 		struct demand demand;
@@ -403,7 +400,7 @@ static u32 choose_fan_bits(const struct family *family, const struct cell *cell,
 	u32 room = family->width - cell->taken, most = room < SPW_FAN_BITS_MAX ? room : SPW_FAN_BITS_MAX, best = most;
 	u32 least = cell->level <= family->cheap_steps ? 1 : family->slow_bits;
 
-	/* What lies unevenly is not to be divided by halves, step by step. */
+	/* Do not halve uneven cells step by step. */
 	if (log2_above(cell->count / family->keys) > least)
 		least = log2_above(cell->count / family->keys);
 	*best_cost = UINT64_MAX;
@@ -423,13 +420,13 @@ static u32 choose_fan_bits(const struct family *family, const struct cell *cell,
 
 static u32 build_cell(struct builder *builder, const struct cell *cell);
 
-/* Where keys begin, so that none hangs over the end of the word. */
+/* Where keys begin, so that none extends past the end of the word. */
 static u32 window_of(const struct family *family, u32 shared)
 {
 	return shared < WORD_BITS - family->key_bits ? shared : WORD_BITS - family->key_bits;
 }
 
-/* Writes the line, and the window into the entries that were given to it. */
+/* Write the line, and its window into the entries that point to it. */
 static void close_line(struct builder *builder, const struct line *line, u32 *entries, u32 from, u32 to)
 {
 	u32 window = window_of(builder->family, line->shared);
@@ -501,18 +498,18 @@ static u32 build_fan(struct builder *builder, const struct cell *cell, u32 bits)
 
 /* ---- lines that go deeper ---- */
 
-/* How a cell goes into one line whose starts [from, to) lie in a deeper part, or on its first address. */
+/* A cell as one line; its starts [from, to) are in a deeper part, or on that part's first address. */
 struct deep_plan {
 	size_t from;
 	size_t to;
 	u64 first;   /* of the deeper part */
 	u32 bits;    /* of its prefix */
-	bool opens;  /* it needs a key for its begin */
-	bool closes; /* and one for its end */
-	u64 next;    /* the first address behind it, if closes */
+	bool opens;  /* needs a key for its start */
+	bool closes; /* needs a key for its end */
+	u64 next;    /* first address after it, if closes */
 };
 
-/* What no key can name must go deeper, else everything. */
+/* What no key can name must go deeper; if there is no such start, everything. */
 static bool find_deep(const struct family *family, const struct cell *cell, struct deep_plan *plan)
 {
 	u32 window_end = cell->taken + family->key_bits;
@@ -533,7 +530,7 @@ static bool find_deep(const struct family *family, const struct cell *cell, stru
 	return plan->bits == WORD_BITS || plan->bits >= cell->taken + SHARED_BITS_MIN;
 }
 
-/* Can the cell be one line, with a part that goes deeper? */
+/* Whether the cell can be one line with a part that goes deeper. */
 static bool plan_deep(const struct family *family, const struct cell *cell, struct deep_plan *plan)
 {
 	u64 last;
@@ -546,7 +543,7 @@ static bool plan_deep(const struct family *family, const struct cell *cell, stru
 		plan->first = plan->first >> (WORD_BITS - plan->bits) << (WORD_BITS - plan->bits);
 		last = plan->first | UINT64_MAX >> plan->bits;
 	}
-	/* Everything in the deeper part goes there, also what a key could have named. */
+	/* All starts in the deeper part go there, even those that a key could name. */
 	while (plan->from && word_of(cell, &cell->starts[plan->from - 1]) >= plan->first)
 		plan->from--;
 	while (plan->to < cell->count && word_of(cell, &cell->starts[plan->to]) <= last)
@@ -559,7 +556,7 @@ static bool plan_deep(const struct family *family, const struct cell *cell, stru
 	return plan->from + (cell->count - plan->to) + plan->opens + plan->closes <= family->keys;
 }
 
-/* The deeper part, and where it begins: two entries. */
+/* The deeper part and where it begins: two entries. */
 static u32 build_deeper(struct builder *builder, const struct cell *cell, const struct deep_plan *plan)
 {
 	struct cell part = {
@@ -608,7 +605,7 @@ static u32 build_deep_line(struct builder *builder, const struct cell *cell, con
 	return line_entry(window, line.unit);
 }
 
-/* All of its upper half is taken: a line that only says so. */
+/* The upper half is used up: a line that only says so. */
 static u32 build_crossing(struct builder *builder, const struct cell *cell)
 {
 	struct line line = {.slots = {SPW_SLOT_DEEP}};
@@ -635,7 +632,7 @@ static u32 build_line(struct builder *builder, const struct cell *cell, const st
 	return line_entry(window, line.unit);
 }
 
-/* The smallest number of bits by which the cell falls into lines; more than @most: none is. */
+/* The smallest number of bits that divides the cell into lines; more than @most: none. */
 static u32 choose_lines_bits(const struct family *family, const struct cell *cell, u32 most)
 {
 	for (u32 bits = 0; bits <= most; bits++) {
@@ -709,7 +706,7 @@ static u32 build_cell(struct builder *builder, const struct cell *cell)
 		       family->cheap_steps + 1) +
 			    SPW_UNIT_BYTES <=
 		    cost)
-		/* A root has no other word for a line than this. */
+		/* In a root this is the only way to name a line. */
 		return cell->level == 1 ? lines_entry(0, build_deep_line(builder, cell, &plan) & SPW_ENTRY_UNIT_MASK)
 					: build_deep_line(builder, cell, &plan);
 	return build_fan(builder, cell, bits);

@@ -1,23 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/*
- * Disjoint intervals -> the units of the table (maps/ruleset.h): the second step of compiling a ruleset. Pure; called
- * by ruleset.c alone.
- */
+/* Disjoint intervals -> the units of the table (maps/ruleset.h): the second step of compiling a ruleset. Pure. */
 #ifndef SPW_CORE_TABLE_H
 #define SPW_CORE_TABLE_H
 
 #include "maps/ruleset.h"
 #include "intervals.h"
 
-/* Units as they are made; entries refer to them by number, so the array may move. */
+/* Units being built; entries refer to them by number, so the array may move. */
 struct spw_units {
 	union spw_unit *items; /* owned */
 	u32 count;
 	u32 capacity;
 	u32 limit;	/* more are refused with -E2BIG */
-	u32 small_next; /* entries of a unit that small fans share: from this one on they are free */
+	u32 small_next; /* next free entry of a unit shared by small fans */
 	u32 small_end;
-	u32 leaves[SPW_SLOTS_MAX]; /* of this family: the line that all leaves of a slot share; 0: not made yet */
+	u32 leaves[SPW_SLOTS_MAX]; /* of this family: the line shared by all leaves of a slot; 0: none yet */
 };
 
 /**

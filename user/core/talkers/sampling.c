@@ -2,8 +2,8 @@
 /* See sampling.h. */
 #include "sampling.h"
 
-#define TOO_MANY   1.25 /* times what is wanted: then there is something to do */
-#define FEW	   0.8	/* times what is wanted: what a smaller shift may bring */
+#define TOO_MANY   1.25 /* times the target: act */
+#define FEW	   0.8	/* times the target: what a smaller shift may yield */
 #define CALM_TICKS 10
 #define FIRST	   8
 

@@ -32,7 +32,7 @@ static enum spw_source_kind kind_of_ipv6(const struct spw_addr *address)
 	return address->hi >> 54 == 0xfe80 >> 6 ? SPW_SOURCE_LINK_LOCAL : SPW_SOURCE_ORDINARY;
 }
 
-/* What no address of any host may be comes first: loopback is an own address of every host too. */
+/* Martians first: loopback is also an address of this host. */
 enum spw_source_kind spw_source_kind(const struct spw_addr *source, u8 family, const struct spw_own_addresses *own)
 {
 	enum spw_source_kind kind = family == 4 ? kind_of_ipv4((u32)(source->hi >> 32)) : kind_of_ipv6(source);

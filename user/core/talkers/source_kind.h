@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What an address is that a packet claims to come from. No client has a loopback address, or this host's own: whoever
- * sends that from outside forges it, and it is nobody to be ranked as a heavy source (docs/metrics.md). Pure; called by
- * the agent for every sample.
+ * What kind of source address a packet has. No client has a loopback address, or this host's own: from outside these
+ * are forged, and are not ranked as talkers (docs/metrics.md). Pure; called by the agent for every sample.
  *
- * Of the special-purpose addresses (RFC 6890, IANA's registries) those count as martian that no packet on a wire may
- * have as its source. What is private, shared or for documentation (RFC 1918, 6598, 5737, 3849) is somebody in many a
- * network, and is ranked.
+ * Martians are the special-purpose addresses (RFC 6890, IANA's registries) that no packet on a wire may have as its
+ * source. Private, shared and documentation addresses (RFC 1918, 6598, 5737, 3849) are in real use, and are ranked.
  */
 #ifndef SPW_CORE_SOURCE_KIND_H
 #define SPW_CORE_SOURCE_KIND_H
@@ -17,12 +15,12 @@ enum spw_source_kind {
 	SPW_SOURCE_ORDINARY = 0,
 	SPW_SOURCE_LOOPBACK = 1,   /* 127/8, ::1 */
 	SPW_SOURCE_MARTIAN = 2,	   /* 0/8, multicast, 240/4 and broadcast; ::, multicast, IPv4-mapped */
-	SPW_SOURCE_LINK_LOCAL = 3, /* 169.254/16, fe80::/10: of this wire, and nobody's client */
+	SPW_SOURCE_LINK_LOCAL = 3, /* 169.254/16, fe80::/10: of this link, never a client */
 	SPW_SOURCE_OWN = 4,	   /* of this host */
 	SPW_SOURCE_KINDS = 5,
 };
 
-/* Addresses of this host; what is beyond the bound is not told apart. */
+/* Addresses of this host; those beyond the maximum are not recognised. */
 #define SPW_OWN_ADDRESSES_MAX 256
 
 struct spw_own_addresses {
@@ -33,7 +31,7 @@ struct spw_own_addresses {
 	} addresses[SPW_OWN_ADDRESSES_MAX];
 };
 
-/** spw_source_kind() - of the address @source of @family, 4 or 6. */
+/** spw_source_kind() - of @source, @family 4 or 6. */
 enum spw_source_kind spw_source_kind(const struct spw_addr *source, u8 family, const struct spw_own_addresses *own);
 
 /** spw_source_kind_name() - "loopback" and so on; "?" out of range. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Space-Saving over fading counts; see talkers.h. A hash finds a key, a heap the lightest one. */
+/* Space-Saving over decaying counts; see talkers.h. A hash finds a key, a heap the lightest one. */
 #include "talkers.h"
 
 #include <stdlib.h>
@@ -8,7 +8,7 @@
 #include "bpf/mix.h"
 
 #define NOBODY	 UINT32_MAX
-#define GONE	 1e-9 /* a count that has faded so far is none; keeps the arithmetic from crawling towards zero */
+#define GONE	 1e-9 /* a count decayed this far is zero; avoids denormals */
 #define MARGIN_2 4.0  /* two standard deviations, squared */
 
 struct entry {
@@ -16,10 +16,10 @@ struct entry {
 	u8 family;
 	u8 class_id;
 	u16 list;
-	u32 next;  /* of those in the same bucket; NOBODY: the last */
-	u32 place; /* in the heap */
+	u32 next;  /* in the same bucket; NOBODY: the last */
+	u32 place; /* index in the heap */
 	double count, error;
-	double bytes, fresh, dropped; /* since it is in the table */
+	double bytes, fresh, dropped; /* since it entered the table */
 	double variance;	      /* of the count, from sampling */
 };
 
@@ -28,13 +28,13 @@ struct table {
 	u32 room, used;
 	u32 buckets; /* a power of two */
 	struct entry *entries;
-	u32 *heap; /* indices of entries, the lightest first */
+	u32 *heap; /* indices of entries, lightest first */
 	u32 *first;
 };
 
 struct spw_talkers {
 	struct table tables[SPW_TALKER_KINDS];
-	double seconds; /* fading, as the counts are */
+	double seconds; /* decaying, like the counts */
 };
 
 static void empty(struct table *table)
@@ -133,7 +133,7 @@ static void exchange(struct table *table, u32 one, u32 other)
 	table->entries[table->heap[other]].place = other;
 }
 
-/* It has become heavier. */
+/* Restore the heap after an entry has become heavier. */
 static void sink(struct table *table, u32 place)
 {
 	for (;;) {
@@ -165,7 +165,7 @@ static void unlink_entry(struct table *table, u32 index)
 	*at = table->entries[index].next;
 }
 
-/* The entry of a key that has none yet: a free one, or that of the lightest, whose count becomes its error. */
+/* An entry for a new key: a free one, or the lightest one's, whose count becomes its error. */
 static u32 take_entry(struct table *table, u8 family, u64 key)
 {
 	bool full = table->used == table->room;
@@ -208,7 +208,7 @@ static void offer_to(struct table *table, const struct spw_offer *offer)
 	entry->bytes += weight * offer->length;
 	entry->fresh += offer->new_work ? weight : 0;
 	entry->dropped += offer->dropped ? weight : 0;
-	/* Of a sum of independent draws with chance 1 / weight, estimated from those that came. */
+	/* Variance of a sum of independent draws with probability 1 / weight, estimated from those drawn. */
 	entry->variance += weight * (weight - 1);
 	sink(table, entry->place);
 }
@@ -221,7 +221,7 @@ void spw_talkers_offer(struct spw_talkers *talkers, const struct spw_offer *offe
 		offer_to(&talkers->tables[kind], offer);
 }
 
-/* The same factor for all keeps the order, and with it the heap. */
+/* One factor for all keeps the heap valid. */
 static void fade(struct table *table, double factor)
 {
 	for (u32 i = 0; i < table->used; i++) {
@@ -258,7 +258,7 @@ u32 spw_talkers_count(const struct spw_talkers *talkers, enum spw_talker_kind ki
 	return talkers->tables[kind].used;
 }
 
-/* Newton's iteration, from above and no more than twice the root: it never crosses it. The core calls no library. */
+/* Newton's method from above, at most twice the root: it never overshoots. The core uses no libm. */
 static double square_root(double square)
 {
 	double root = square > 1 ? square : 1;

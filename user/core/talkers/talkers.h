@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Who takes most: the heaviest sources and the heaviest prefixes around them, estimated from samples in tables of fixed
- * size. Pure. The agent offers every sample and ticks; `top`, the metrics and the fair share of limits look.
+ * Top talkers: the heaviest sources and prefixes, estimated from samples in tables of fixed size. Pure. The agent
+ * offers every sample and ticks; used by `top`, the metrics and the fair share of limits.
  *
- * Space-Saving (Metwally, Agrawal, El Abbadi: "Efficient Computation of Frequent and Top-k Elements in Data Streams",
- * ICDT 2005), with weights, over exponentially fading counts: a key that finds no room takes the place of the lightest,
- * inherits its count, and remembers it as its error. So what truly came of a key that is in the table lies between
- * count - error and count, and a key that is not in it came no more often than the lightest one's count, which is at
- * most the sum of all divided by the size: a flood of spoofed sources raises the errors, and pushes nobody heavy out.
+ * Weighted Space-Saving (Metwally, Agrawal, El Abbadi: "Efficient Computation of Frequent and Top-k Elements in Data
+ * Streams", ICDT 2005) over exponentially decaying counts: a new key in a full table replaces the lightest, inherits
+ * its count, and keeps that as its error. The true count of a key in the table is between count - error and count. A
+ * key not in the table came at most as often as the lightest one's count, at most the total divided by the size: a
+ * flood of spoofed sources raises the errors, and pushes nobody heavy out.
  *
- * Counts fade by spw_talkers_tick(), and the time they are divided by fades with them, so a rate that is constant is
- * told as it is from the first tick on; one that changes follows with a time constant of SPW_TALKERS_SECONDS.
+ * Counts decay by spw_talkers_tick(), and so does the time they are divided by, so a constant rate is right from the
+ * first tick on; a changing one is followed with a time constant of SPW_TALKERS_SECONDS.
  */
 #ifndef SPW_CORE_TALKERS_H
 #define SPW_CORE_TALKERS_H
@@ -30,25 +30,25 @@ enum spw_talker_kind {
 	SPW_TALKER_KINDS = 2,
 };
 
-/* One sampled packet, standing for @weight of its kind. */
+/* One sampled packet, representing @weight of its kind. */
 struct spw_offer {
 	u64 source_hi; /* left aligned, as in struct spw_packet */
-	u8 family;     /* 4 or 6; others are not taken */
+	u8 family;     /* 4 or 6; others are ignored */
 	u8 class_id;   /* identities */
 	u16 list;
 	u32 length; /* bytes of the frame */
-	u32 weight; /* 1 in so many was sampled */
+	u32 weight; /* sampled 1 in this many */
 	bool new_work;
 	bool dropped;
 };
 
 /*
- * What is known of a key. All rates are what is certain: of packets there may be up to error_per_s more, which came
- * while the key was not in the table, and so of the rest. Beside that stands the error of sampling: margin_per_s is two
- * standard deviations of packets_per_s, 0 where every packet was sampled.
+ * What is known about a key. Rates are lower bounds: up to error_per_s more packets may have come while the key was not
+ * in the table. On top of that comes the error of sampling: margin_per_s is two standard deviations of packets_per_s, 0
+ * if every packet was sampled.
  */
 struct spw_talker {
-	u64 source_hi; /* of the prefix; bits behind @length are zero */
+	u64 source_hi; /* of the prefix; bits beyond @length are zero */
 	u8 family;
 	u8 length;   /* of the prefix */
 	u8 class_id; /* of its latest sample */
@@ -67,26 +67,26 @@ struct spw_talkers;
 struct spw_talkers *spw_talkers_new(u32 sources, u32 prefixes);
 void spw_talkers_free(struct spw_talkers *talkers);
 
-/** spw_talkers_masks() - lengths of prefixes from now on, 1 to 32 and 1 to 64; others begin an empty table. */
+/** spw_talkers_masks() - set prefix lengths, 1 to 32 and 1 to 64; a change empties the table. */
 void spw_talkers_masks(struct spw_talkers *talkers, u8 prefix4, u8 prefix6);
 
 /** spw_talkers_offer() - count a sample, for its source and for its prefix. */
 void spw_talkers_offer(struct spw_talkers *talkers, const struct spw_offer *offer);
 
-/** spw_talkers_tick() - @seconds have passed since the last tick, whose samples have been offered; counts fade. */
+/** spw_talkers_tick() - @seconds have passed since the last tick, and its samples were offered; decay. */
 void spw_talkers_tick(struct spw_talkers *talkers, double seconds);
 
-/** spw_talkers_count() - how many keys the table of a kind holds: the end of the indices below. */
+/** spw_talkers_count() - number of keys in the table of a kind. */
 u32 spw_talkers_count(const struct spw_talkers *talkers, enum spw_talker_kind kind);
 
-/** spw_talkers_get() - one of them, in no order. Before the first tick all rates are zero. */
+/** spw_talkers_get() - the key at @index, unsorted. Before the first tick all rates are zero. */
 void spw_talkers_get(const struct spw_talkers *talkers, enum spw_talker_kind kind, u32 index,
 		     struct spw_talker *talker);
 
-/** spw_talkers_bound() - a key that is not in the table came no more often than this, packets per second. */
+/** spw_talkers_bound() - upper bound of a key that is not in the table, packets per second. */
 double spw_talkers_bound(const struct spw_talkers *talkers, enum spw_talker_kind kind);
 
-/* What a ranking goes by. */
+/* Sort key of a ranking. */
 enum spw_talker_order {
 	SPW_BY_PACKETS = 0,
 	SPW_BY_BYTES = 1,
@@ -96,8 +96,8 @@ enum spw_talker_order {
 };
 
 /**
- * spw_talkers_top() - the heaviest of a kind, the heaviest first.
- * @top: room for @most; those of no weight are left out
+ * spw_talkers_top() - the heaviest of a kind, heaviest first.
+ * @top: @most entries; keys without weight are left out
  * Returns how many there are.
  */
 u32 spw_talkers_top(const struct spw_talkers *talkers, enum spw_talker_kind kind, enum spw_talker_order order, u32 most,
