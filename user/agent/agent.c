@@ -1,23 +1,22 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The agent's loop, and the only file that knows all components. Each component owns its state. This file makes them,
- * calls their ticks in order, and tells them what is in force. A component includes only what stands below it:
+ * The agent's loop, and the only file that knows all components. Each component owns its state. This file creates them,
+ * calls their ticks in sequence, and tells them what is in force. A component includes only those below it:
  *
  *   dispatch      verbs of the control socket         metrics  the page for Prometheus
  *   reloader      configuration -> publication
- *   confirmation  takes back what nobody confirms
+ *   confirmation  rolls back what nobody confirms
  *   bans          prefixes put into a list for a time
  *   governor      facts -> decision -> admission      talkers  samples -> ranking, drops
  *   publisher     what is in force (in_force.h)       lease    struct spw_control, overrides
  *   limiter       limits, fair shares, meters         journal  history, events, hooks, level file, learned
  *
- * Three things keep it free of circles:
- *  - What is in force is one struct that only the publisher writes and everybody reads, so bans, governor, limiter,
- *    talkers and lease do not depend on the publisher.
+ * Three things avoid cycles:
+ *  - What is in force is one struct, written by the publisher and read by all, so bans, governor, limiter, talkers and
+ *    lease do not depend on the publisher.
  *  - Governor and limiter need each other's results (what a fair share holds back is demand, and the decision sets the
  *    fair shares), and the limiter the ranking of talkers. The tick passes these as values.
- *  - A client that waits for an answer is a value (struct spw_reply_to), so a component answers later without knowing
- *    dispatch.
+ *  - A waiting client is a value (struct spw_reply_to), so a component can answer later without knowing dispatch.
  */
 #include "agent.h"
 
@@ -53,9 +52,9 @@
 #include "talkers.h"
 
 #define NICE	       (-15)
-#define FOREIGN_GAP_NS 1000000000ull /* between two log lines about signals that are ignored */
+#define FOREIGN_GAP_NS 1000000000ull /* between two log lines about ignored signals */
 
-/* In the order in which they are made; NULL: not yet. */
+/* In the sequence of creation; NULL: not yet. */
 struct agent {
 	sd_event *loop;
 	int lock_fd; /* of run_dir */
@@ -76,8 +75,8 @@ struct agent {
 /* ---- signals ---- */
 
 /*
- * Whether a signal that would end or stop the process means nothing here. SIGABRT does: systemd's watchdog sends it to an
- * agent that hangs. Faults of the program itself keep their effect too.
+ * Whether a signal that would end or stop the process is ignored. Not SIGABRT, which systemd's watchdog sends to an
+ * agent that hangs, and not the faults of the program itself.
  */
 static bool is_foreign(int number)
 {
@@ -90,7 +89,7 @@ static bool is_foreign(int number)
 	return number < SIGSYS || number >= SIGRTMIN;
 }
 
-/* Blocked from the very start on, and read by the loop once it runs. Hooks get an empty mask again. */
+/* Blocked from the start; the loop reads them once it runs. Hooks get an empty mask. */
 static void block_foreign_signals(void)
 {
 	sigset_t mask;
@@ -103,7 +102,7 @@ static void block_foreign_signals(void)
 	sigprocmask(SIG_BLOCK, &mask, NULL);
 }
 
-/* From the first attachment on an agent that is told to stop ends its lease first. */
+/* From the first attachment on, an agent that is told to stop ends its lease first. */
 static void block_stop_signals(void)
 {
 	sigset_t mask;
@@ -116,7 +115,7 @@ static void block_stop_signals(void)
 
 /* ---- the loop ---- */
 
-/* At the first publication lease and bans are told before the program is attached; the others are not made yet. */
+/* At the first publication lease and bans are told before the program is attached; the others don't exist yet. */
 static const char *follow(void *context, const struct in_force *in_force)
 {
 	struct agent *agent = context;
@@ -135,7 +134,7 @@ static const char *follow(void *context, const struct in_force *in_force)
 	return metrics_follow(agent->metrics);
 }
 
-/* Decide, then renew the lease with what was decided, then everything that can wait. */
+/* Decide, renew the lease with the result, then do everything that can wait. */
 static int on_tick(sd_event_source *source, uint64_t usec, void *context)
 {
 	struct agent *agent = context;
@@ -174,7 +173,7 @@ static int on_signal(sd_event_source *source, const struct signalfd_siginfo *sig
 	return 0;
 }
 
-/* Other programs send these by habit: logrotate, monitoring, terminals. */
+/* Some programs send these by habit: logrotate, monitoring, terminals. */
 static int on_foreign_signal(sd_event_source *source, const struct signalfd_siginfo *signal, void *context)
 {
 	struct agent *agent = context;
@@ -191,7 +190,7 @@ static int on_foreign_signal(sd_event_source *source, const struct signalfd_sigi
 	return 0;
 }
 
-/* From here on signals come over the loop. */
+/* From here on the loop receives signals. */
 static int watch_signals(struct agent *agent, char *message)
 {
 	static const int signals[] = {SIGTERM, SIGINT, SIGHUP};
@@ -207,7 +206,7 @@ static int watch_signals(struct agent *agent, char *message)
 	return err < 0 ? spw_message(message, err, "cannot set up the event loop: %s", strerror(-err)) : 0;
 }
 
-/* The timer repeats: on_tick() says when. */
+/* Periodic; on_tick() sets the next time. */
 static int start_ticking(struct agent *agent, char *message)
 {
 	sd_event_source *source;
@@ -237,7 +236,7 @@ u32 spw_agent_lock_holder(const char *run_dir)
 	return fd >= 0 && read(fd, text, sizeof(text) - 1) > 0 ? (u32)strtoul(text, NULL, 10) : 0;
 }
 
-/* One agent a run_dir: the lock goes with the process, however it ends. */
+/* One agent per run_dir: the lock ends with the process, however it dies. */
 static int take_lock(struct agent *agent, const char *run_dir, char *message)
 {
 	char path[300], text[32];
@@ -261,7 +260,7 @@ static int take_lock(struct agent *agent, const char *run_dir, char *message)
 	return 0;
 }
 
-/* What the first publication needs: nothing is loaded yet. */
+/* Components that the first publication needs; no program is loaded yet. */
 static int make_first(struct agent *agent, const struct spw_config *config, bool force, char *message)
 {
 	const struct in_force *in_force;
@@ -289,7 +288,7 @@ static int make_first(struct agent *agent, const struct spw_config *config, bool
 	return agent->reloader ? 0 : spw_message(message, -ENOMEM, "out of memory");
 }
 
-/* What works with the loaded program. */
+/* Components that need the loaded program. */
 static int make_rest(struct agent *agent, char *message)
 {
 	const struct in_force *in_force = publisher_in_force(agent->publisher);
@@ -347,7 +346,7 @@ static int start(struct agent *agent, const char *config_path, bool force, char 
 
 /* ---- end ---- */
 
-/* The lease ends now and not in some seconds: everything passes, counting goes on, the next agent takes over. */
+/* The lease ends now, not in some seconds: everything passes, counting goes on, the next agent takes over. */
 static void stop(struct agent *agent)
 {
 	sd_notify(0, "STOPPING=1");
@@ -373,8 +372,8 @@ static void release(struct agent *agent)
 }
 
 /*
- * In an overload everybody wants the processor, and nice values do not count between control groups. A tick takes well
- * below a millisecond of a hundred. Children drop SCHED_RR.
+ * In an overload everything competes for the CPU, and nice values do not count between control groups. A tick takes
+ * well below a millisecond in a hundred. Children drop SCHED_RR.
  */
 static void take_priority(void)
 {

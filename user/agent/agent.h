@@ -11,10 +11,10 @@
 /**
  * spw_agent_run() - run until SIGTERM or SIGINT.
  * @config_path: the configuration; read again at SIGHUP and at `apply`
- * @force: take a configuration that `check` refuses without --force
+ * @force: accept a configuration that `check` refuses without --force
  * @message: why it could not start; empty: it was logged
- * Returns 0 or -errno. Traffic passes whatever happens: an error before the program is attached leaves the host as it
- * was, a later one leaves a lease that nobody renews.
+ * Returns 0 or -errno. Traffic passes in any case: an error before the program is attached leaves the host as it was, a
+ * later one leaves a lease that expires.
  */
 int spw_agent_run(const char *config_path, bool force, char message[SPW_MESSAGE_MAX]);
 

@@ -49,8 +49,8 @@ static struct spw_link *find_link(struct attachment *attachment, const char *nam
 }
 
 enum origin {
-	KEPT,  /* it was attached already */
-	TAKEN, /* left by an earlier run */
+	KEPT,  /* was attached already */
+	TAKEN, /* taken over from an earlier run */
 	MADE,
 };
 

@@ -23,15 +23,17 @@ struct attachment {
  */
 int attachment_cover(struct attachment *attachment, const struct spw_config *config, char message[SPW_MESSAGE_MAX]);
 
-/** attachment_detach_others() - detach what earlier configurations have named and this one does not. */
+/** attachment_detach_others() - detach from interfaces that only earlier configurations named. */
 void attachment_detach_others(struct attachment *attachment);
 
-/** attachment_replace() - @program_fd into every link; @former_fd again on an error. Returns 0, or -errno and @message. */
+/**
+ * attachment_replace() - put @program_fd into every link; on error @former_fd again. Returns 0, or -errno and @message.
+ */
 int attachment_replace(struct attachment *attachment, int program_fd, int former_fd, char message[SPW_MESSAGE_MAX]);
 
 /**
- * attachment_watch() - find links that lost their interface or were detached: logged once, and attached again, tried
- * each second, if so configured. Returns whether anything changed.
+ * attachment_watch() - find links that lost their interface or were detached: log once and, if configured, retry each
+ * second. Returns whether anything changed.
  */
 bool attachment_watch(struct attachment *attachment, u64 now_ns);
 
@@ -41,7 +43,7 @@ bool attachment_is_whole(const struct attachment *attachment);
 /** attachment_describe() - for the agent's record. */
 void attachment_describe(const struct attachment *attachment, struct spw_interface_record records[SPW_INTERFACES_MAX]);
 
-/** attachment_abandon() - detach what the first attachment_cover() has attached; links of an earlier run stay. */
+/** attachment_abandon() - detach what the first attachment_cover() attached; links of an earlier run stay. */
 void attachment_abandon(struct attachment *attachment);
 
 /** attachment_close() - the links stay pinned. */

@@ -9,8 +9,8 @@
 #include "base/log.h"
 
 enum {
-	SLICE_PREFIXES = 1024, /* of add and remove */
-	SLICE_NS = 3000000,    /* of refit, looked at every 64 items */
+	SLICE_PREFIXES = 1024, /* per slice of add and remove */
+	SLICE_NS = 3000000,    /* of refit, checked every 64 items */
 };
 
 _Static_assert(SLICE_PREFIXES <= SPW_BAN_BATCH, "a slice fits a batch");
@@ -50,7 +50,7 @@ static void refuse(struct ban_job *job, const struct spw_prefix *prefix, const c
 	snprintf(job->error, sizeof(job->error), "%s: %s; nothing was changed", spw_prefix_format(prefix, text), why);
 }
 
-/* All of them are checked before the first one is put. */
+/* Check all prefixes before putting the first one. */
 static void check_some(struct ban_job *job, struct ban_table *table)
 {
 	for (size_t end = slice_end(job); job->at < end && !*job->error; job->at++) {
@@ -96,7 +96,7 @@ static int put_one(struct ban_job *job, struct ban_table *table, size_t at, cons
 	return outcome < 0 ? outcome : 0;
 }
 
-/* New bans are written in one batch. One that stands goes on counting, so its value is read first. */
+/* New bans are written in one batch. An existing one keeps its counts, so its value is read first. */
 static int write_one(struct ban_job *job, struct ban_table *table, size_t at, const struct ban_terms *terms)
 {
 	const struct spw_prefix *prefix = &job->prefixes.entries[at].prefix;
@@ -135,7 +135,7 @@ static void add_some(struct ban_job *job, struct ban_table *table)
 		fail(job, err);
 }
 
-/* Remove what a failed job added. What it changed stays changed, and the counts in the answer say so. */
+/* Remove what a failed job added. Changes to existing bans stay, and the counts in the answer say so. */
 static void take_back_some(struct ban_job *job, struct ban_table *table)
 {
 	for (size_t end = slice_end(job); job->at < end; job->at++) {
@@ -228,7 +228,7 @@ static void sweep_some(struct ban_job *job, struct ban_table *table)
 	}
 }
 
-/* ---- refit: no hole is wanted, then each ban says which it wants, then the map is brought up to date ---- */
+/* ---- refit: mark no hole as wanted, let each ban mark those it wants, then update the map ---- */
 
 static void begin_refit(struct ban_job *job, struct ban_table *table, int rows_file)
 {
@@ -239,7 +239,7 @@ static void begin_refit(struct ban_job *job, struct ban_table *table, int rows_f
 		err = spw_rows_map(rows_file, &table->rows);
 	if (err)
 		spw_log(LOG_ERR, "cannot map the prefixes of the ruleset: %s", strerror(-err));
-	/* Without the prefixes holes stay as they are. */
+	/* Without the prefixes, holes stay as they are. */
 	for (u32 i = 0; i < table->set.count && table->rows.memory; i++)
 		table->set.items[i].wanted_by = 0;
 	job->at = 0;
@@ -256,7 +256,7 @@ static void drop_crowded(struct ban_table *table, struct spw_ban *ban)
 	ban_table_drop_crowded(table, ban);
 }
 
-/* Holes put meanwhile stand at the end of the set, and are passed over. */
+/* Skips holes put meanwhile, at the end of the set. */
 static void refit_some(struct ban_job *job, struct ban_table *table)
 {
 	u64 begin = spw_monotonic_ns();
@@ -290,7 +290,7 @@ static void settle_some(struct ban_job *job, struct ban_table *table)
 	u64 begin = spw_monotonic_ns();
 
 	for (u32 looks = 0; job->at < table->set.count;) {
-		/* The last item takes the place of one that is dropped. */
+		/* The last item takes the index of a dropped one. */
 		if (ban_table_settle(table, &table->set.items[job->at]) != 1)
 			job->at++;
 		if (++looks % 64 == 0 && spw_monotonic_ns() - begin > SLICE_NS)

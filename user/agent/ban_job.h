@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/*
- * Work on many bans, done in slices of a few milliseconds so that ticks are not delayed. Only for the files of the
- * component bans.
- */
+/* Work on many bans, in slices of a few milliseconds so that ticks are not delayed. Private to bans. */
 #ifndef SPW_AGENT_BAN_JOB_H
 #define SPW_AGENT_BAN_JOB_H
 
@@ -22,9 +19,9 @@ enum ban_job_kind {
 };
 
 enum ban_phase {
-	BAN_CHECK, /* ADD: is there room; REFIT: map the new prefixes */
+	BAN_CHECK, /* ADD: is there space; REFIT: map the new prefixes */
 	BAN_DO,
-	BAN_SETTLE, /* ADD that failed: take back; REFIT: write which holes came and went */
+	BAN_SETTLE, /* ADD that failed: roll back; REFIT: write changed holes */
 };
 
 struct ban_job {

@@ -71,7 +71,7 @@ static bool read_prefix(struct ban_job *job, const json_t *value)
 	return !err;
 }
 
-/* Fault 38, as for lists of the configuration. @from: the first prefix of this request. */
+/* Same check as for lists of the configuration (fault 38). @from: the first prefix of this request. */
 static bool check_prefixes(const struct spw_config *config, struct ban_job *job, size_t from)
 {
 	struct spw_list brought = {.entries = job->prefixes.entries + from, .count = job->prefixes.count - from};

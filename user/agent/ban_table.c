@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Writing order (maps/ban.h): filter, holes, ban; removal goes the other way. */
+/* Order of writes (maps/ban.h): filter, holes, ban; removal in reverse. */
 #include "ban_table.h"
 
 #include <errno.h>
@@ -314,7 +314,7 @@ void ban_table_publish(struct ban_table *table)
 	spw_ban_maps_publish(&table->maps, &table->set);
 }
 
-/* Stale bits of the filter cost the sources that share them a look into the hash. */
+/* Stale filter bits cost the sources that match them a hash lookup. */
 void ban_table_narrow(struct ban_table *table, u64 now_ns)
 {
 	if (!table->filter_wide || now_ns - table->filtered_ns < SECOND_NS)
@@ -338,7 +338,7 @@ void ban_table_write_totals(struct ban_table *table)
 	}
 }
 
-/* Reading jiffies runs a program, which may have to wait. Both clocks advance alike, so once a second is enough. */
+/* Reading jiffies runs a program, which may have to wait. Both clocks advance alike: once a second is enough. */
 void ban_table_read_clock(struct ban_table *table, const struct spw_datapath *datapath)
 {
 	table->now_ns = spw_monotonic_ns();
@@ -360,7 +360,7 @@ static bool is_key(const struct spw_ban_key *key)
 	return key->family == 6 && key->length <= 128;
 }
 
-/* Values that no agent writes are passed over. */
+/* Skip values that no agent writes. */
 static int take_pinned(void *context, const struct spw_ban_key *key, const struct spw_ban_value *value)
 {
 	struct ban_table *table = context;

@@ -15,14 +15,14 @@
 
 enum {
 	STAGES = 16,
-	TICK_LOOKS = 16384, /* items looked at for expiry, a tick */
+	TICK_LOOKS = 16384, /* items checked for expiry per tick */
 	TICK_EXPIRES = 2048,
-	SAVE_COUNTS_S = 600, /* so often counts are saved when nothing else changed */
+	SAVE_COUNTS_S = 600, /* interval for saving counts when nothing else changed */
 };
 
 #define SECOND_NS 1000000000ull
 
-/* A call that comes in pieces (`more`), until its last one. */
+/* A request in several pieces (`more`), until the last one. */
 struct stage {
 	struct spw_reply_to client;
 	struct ban_job *job; /* NULL: free */
@@ -338,7 +338,7 @@ static void drop_stages(struct bans *bans)
 
 void bans_tick(struct bans *bans, u64 now_ns)
 {
-	/* A refit counts which holes are wanted: nothing may go meanwhile. */
+	/* A refit counts which holes are wanted: no ban may go meanwhile. */
 	if (!bans->jobs || bans->jobs->kind != BAN_REFIT)
 		expire_some(bans, now_ns);
 	if (now_ns - bans->spool_ns >= SECOND_NS) {
@@ -469,7 +469,7 @@ int bans_start(struct bans *bans, sd_event *loop)
 	struct ban_table *table = &bans->table;
 	int err;
 
-	/* Holes first, which the bans of the file need. */
+	/* Holes first: the bans of the file need them. */
 	while (bans->jobs)
 		work(bans);
 	ban_table_read_clock(table, bans->in_force->datapath);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Bans: prefixes put into a list for a time, by an operator or by a program such as fail2ban. Requests become jobs,
- * done one after the other in slices of a few milliseconds between ticks, and saved by a thread of their own.
+ * done one at a time in slices of a few milliseconds between ticks, and saved by a separate thread.
  *
  *   bans.c         the queue of jobs, expiry, saving, the spool
  *   ban_request.c  list-add, list-remove and list-flush into jobs
@@ -27,7 +27,7 @@ void bans_free(struct bans *bans);
 /** bans_follow() - another ruleset is in force. */
 void bans_follow(struct bans *bans);
 
-/** bans_start() - once, behind the first publication: take back what an earlier boot has saved. Returns 0 or -errno. */
+/** bans_start() - call once, after the first publication: restore what an earlier boot saved. Returns 0 or -errno. */
 int bans_start(struct bans *bans, sd_event *loop);
 
 /** bans_tick() - remove what expired, in bounded pieces; take the spool; save what changed, once a second at most. */

@@ -17,8 +17,8 @@
 struct confirmation {
 	struct publisher *publisher;
 	const struct in_force *in_force;
-	struct spw_unconfirmed *found; /* owned; what the last publication of ours gives back */
-	int rows_file;		       /* prefixes of the ruleset that is kept; -1: not known */
+	struct spw_unconfirmed *found; /* owned; what our last publication restores */
+	int rows_file;		       /* prefixes of the kept ruleset; -1: unknown */
 };
 
 struct confirmation *confirmation_new(struct publisher *publisher)
@@ -82,7 +82,7 @@ int confirmation_keep(struct confirmation *confirmation, char message[SPW_MESSAG
 		return spw_message(message, -ENAMETOOLONG, "the path of the configuration is longer than %zu bytes",
 				   sizeof(kept->config_path) - 1);
 	err = spw_unconfirmed_keep(in_force->pins, kept, config->text, in_force->datapath->published_fd, message);
-	/* What is in force is not confirmed either: what was before it will come back. */
+	/* What is in force is unconfirmed too: keep what was before it. */
 	if (err == -EEXIST)
 		return 0;
 	if (err)
@@ -133,7 +133,7 @@ static int parse_kept(const struct spw_unconfirmed *kept, struct spw_config *con
 	return err;
 }
 
-/* What is kept, as if it had just been read and compiled. */
+/* The kept configuration, as if it had just been read and compiled. */
 static int read_kept(struct confirmation *confirmation, struct publication *publication)
 {
 	const struct in_force *in_force = confirmation->in_force;

@@ -23,11 +23,11 @@
 struct dispatch {
 	struct dispatch_parts parts;
 	struct spw_control_server *server;
-	u64 waiting[WAITING_MAX]; /* clients who changed the level, and are answered when it is in force */
+	u64 waiting[WAITING_MAX]; /* clients that changed the level, answered once it is in force */
 	u32 waiting_count;
 };
 
-/* A handler returns its answer, or NULL: @client is answered later. */
+/* Returns the answer, or NULL: @client is answered later. */
 typedef json_t *handler(struct dispatch *dispatch, u64 client, const json_t *request);
 
 static struct spw_reply_to reply_to(const struct dispatch *dispatch, u64 client)
@@ -35,7 +35,7 @@ static struct spw_reply_to reply_to(const struct dispatch *dispatch, u64 client)
 	return (struct spw_reply_to){dispatch->server, client};
 }
 
-/* Whether @value is a number within, bounds included. */
+/* Whether @value is a number in the inclusive range. */
 static bool is_within(const json_t *value, double least, double most)
 {
 	return json_is_number(value) && json_number_value(value) >= least && json_number_value(value) <= most;
@@ -68,7 +68,7 @@ static json_t *level_state(const struct dispatch *dispatch)
 	return state;
 }
 
-/* An override comes into force at the next tick, and is answered then. */
+/* An override takes effect at the next tick, and is answered then. */
 static json_t *answer_at_tick(struct dispatch *dispatch, u64 client)
 {
 	if (dispatch->waiting_count == WAITING_MAX)
@@ -79,7 +79,7 @@ static json_t *answer_at_tick(struct dispatch *dispatch, u64 client)
 
 enum {
 	LEVEL_ABSENT = -1,
-	LEVEL_WRONG = -2, /* not the name of a level: "auto", perhaps */
+	LEVEL_WRONG = -2, /* not the name of a level, perhaps "auto" */
 };
 
 static int level_of(const json_t *request, const char *key)
@@ -128,7 +128,7 @@ static void answer_level(struct dispatch *dispatch)
 {
 	u32 count = dispatch->waiting_count;
 
-	/* An answer may bring the client's next request, which may wait again. */
+	/* An answer may trigger the client's next request, which may wait again. */
 	dispatch->waiting_count = 0;
 	for (u32 i = 0; i < count; i++) {
 		const struct spw_reply_to client = reply_to(dispatch, dispatch->waiting[i]);
@@ -231,7 +231,7 @@ static json_t *handle_explain(struct dispatch *dispatch, u64 client, const json_
 
 /* ---- drops, top ---- */
 
-/* A bit for each reason of that name (NULL: any): two are called "malformed". */
+/* A bit per reason of that name (NULL: any): two are named "malformed". */
 static u64 reasons_named(const char *name)
 {
 	u64 reasons = 0;
@@ -331,7 +331,7 @@ static json_t *handle_ping(struct dispatch *dispatch, u64 client, const json_t *
 
 /* ---- the table ---- */
 
-/* What an operator must be able to do, whoever holds the connections. */
+/* Served even when all connections are taken: an operator must be able to do these. */
 static bool is_urgent(const json_t *request)
 {
 	static const char *const urgent[] = {"level", "confirm", "ping", "capacity"};

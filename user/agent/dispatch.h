@@ -13,7 +13,7 @@
 
 struct dispatch;
 
-/* Who does what is asked for; all borrowed. */
+/* Handlers of the requests; all borrowed. */
 struct dispatch_parts {
 	struct publisher *publisher;
 	struct lease *lease;
@@ -29,7 +29,7 @@ int dispatch_new(sd_event *loop, const char *run_dir, const struct dispatch_part
 		 char message[SPW_MESSAGE_MAX]);
 void dispatch_free(struct dispatch *dispatch);
 
-/** dispatch_tick() - behind the decision: answer those who changed the level; time limits of connections. */
+/** dispatch_tick() - call after the decision: answers those who changed the level; enforces time limits. */
 void dispatch_tick(struct dispatch *dispatch, u64 now_ns);
 
 #endif

@@ -10,15 +10,15 @@
 #include "kernel/snapshot_reader.h"
 #include "signals/signals.h"
 
-/* The seed also hashes flows: this makes another hash of it for the places of sources. */
+/* The seed also hashes flows: derives another one for the places of sources. */
 #define PLACE_SALT 0x9e3779b97f4a7c15ull
 
 #define SAVE_NS 60000000000ull
 
-/* New work of a class for a service that limits dropped, cumulative. */
+/* New work of a class for a service dropped by limits, cumulative. */
 struct held_back {
 	u64 limited; /* as last counted */
-	u64 demand;  /* the part of it that a fair share held back */
+	u64 demand;  /* the part held back by a fair share */
 };
 
 struct governor {
@@ -34,14 +34,14 @@ struct governor {
 	bool expecting; /* a step of demand is announced for about now */
 	struct spw_facts facts;
 	struct spw_decision decision;
-	bool decided; /* by the policy in force */
+	bool decided; /* with the policy in force */
 	struct spw_service_admission admission[SPW_SERVICE_IDENTITIES];
 	bool admission_failed;
-	u32 classes_read;					       /* identities of classes below this are in use */
+	u32 classes_read;					       /* identities of classes below this are read */
 	struct held_back held_back[SPW_SERVICES_MAX][SPW_CLASSES_MAX]; /* by rank of the class */
 	bool held_back_known;
 	struct spw_deciding_pace pace;
-	u64 saved_ns; /* what was learned; 0: not yet */
+	u64 saved_ns; /* when what was learned was saved; 0: not yet */
 };
 
 int governor_new(const struct in_force *in_force, struct lease *lease, struct journal *journal, sd_event *loop,
@@ -76,7 +76,7 @@ static void keep_learned(struct governor *governor)
 		journal_keep_learned(governor->journal, policy->services[i], spw_memory_learned(governor->memory, i));
 }
 
-/* Services that were not there before get what an earlier run, or an earlier configuration, has learned of them. */
+/* New services get what an earlier run, or an earlier configuration, learned about them. */
 static void restore_learned(struct governor *governor, const struct spw_named_policy *policy)
 {
 	for (u32 i = 0; i < policy->policy.services_count; i++) {
@@ -123,7 +123,7 @@ static void override_capacities(const struct governor *governor, struct spw_poli
 	}
 }
 
-/* What is remembered goes with each service to where the new policy has it. */
+/* State moves with each service to its index in the new policy. */
 static void adopt_policy(struct governor *governor, const struct spw_named_policy *policy)
 {
 	struct spw_learned learned[SPW_SERVICES_MAX] = {0};
@@ -161,8 +161,8 @@ int governor_follow(struct governor *governor)
 /* ---- the tick ---- */
 
 /*
- * What a limit drops is no demand, or a flood that limits hold would still move the level. But a fair share is the way
- * in which a class under the budget is shed, so what that holds back counts.
+ * What a limit drops is not demand, or a flood held by limits would still raise the level. But a class under the budget
+ * is shed by its fair share, so what that holds back counts.
  */
 static u64 demand_held_back(struct governor *governor, u32 service, u32 rank, u64 limited, double fair_per_s)
 {
@@ -174,7 +174,7 @@ static u64 demand_held_back(struct governor *governor, u32 service, u32 rank, u6
 	return held->demand;
 }
 
-/* The datapath's counters of each service, by rank of the class. */
+/* Read the datapath's counters of each service, by class rank. */
 static int read_work(struct governor *governor, const double *fair_per_s)
 {
 	const struct spw_policy *policy = &governor->policy.policy;
@@ -242,7 +242,7 @@ static void tell_journal(struct governor *governor)
 	journal_tick(governor->journal, &tick);
 }
 
-/* Announced steps of demand: hurried ticks, and a floor of the level. */
+/* Announced steps of demand: short ticks, and a floor of the level. */
 static bool expect(struct governor *governor)
 {
 	const struct spw_config *config = governor->in_force->config;
@@ -260,7 +260,7 @@ void governor_tick(struct governor *governor, u64 now_ns, const double *fair_per
 	facts->services_count = governor->policy.policy.services_count;
 	err = read_work(governor, fair_per_s);
 	if (err) {
-		/* Facts of which half are old would be worse than none. */
+		/* Half-updated facts would be worse than none. */
 		spw_log(LOG_ERR, "cannot read the counters of new work: %s; no decision at this tick", strerror(-err));
 		governor->decision.hurry = false;
 		return;
@@ -315,7 +315,7 @@ bool governor_explain(struct governor *governor, struct spw_explanation *explana
 		.notes = &governor->notes,
 		.observing = lease_control(governor->lease)->mode == SPW_OBSERVE,
 	};
-	/* Their texts are valid until the next call of signals only. */
+	/* Their texts are valid only until the next call into signals. */
 	spw_signals_notes(governor->signals, &governor->facts, &governor->notes);
 	journal_explain(governor->journal, explanation);
 	return governor->decided;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The governor decides the level, at each tick: counters and signals become facts, core/control/decide.c makes a
- * decision of them, the decision becomes admission parameters for the datapath, and goes to the journal.
+ * The governor decides the level at each tick: counters and signals become facts, core/control/decide.c decides, the
+ * result becomes admission parameters for the datapath and goes to the journal.
  */
 #ifndef SPW_AGENT_GOVERNOR_H
 #define SPW_AGENT_GOVERNOR_H
@@ -16,22 +16,22 @@ struct governor;
 /**
  * governor_new() - load the signals, which takes 0.1 to 0.5 s.
  * @lease, @journal, @loop: borrowed, must outlive the governor
- * Returns 0 or -ENOMEM. Free with governor_free(), which hands what was learned to the journal.
+ * Returns 0 or -ENOMEM. Free with governor_free(), which passes what was learned to the journal.
  */
 int governor_new(const struct in_force *in_force, struct lease *lease, struct journal *journal, sd_event *loop,
 		 struct governor **governor);
 void governor_free(struct governor *governor);
 
 /**
- * governor_follow() - another configuration, or another capacity by an operator, is in force. Counters before it are
- * not compared with those after it. Returns 0, or -ENOMEM: not all signals are watched.
+ * governor_follow() - another configuration, or another capacity by an operator, is in force. Counters from before are
+ * not compared with later ones. Returns 0, or -ENOMEM: not all signals are watched.
  */
 int governor_follow(struct governor *governor);
 
 /**
  * governor_tick() - decide.
  * @now_ns: CLOCK_MONOTONIC
- * @fair_per_s: by rank of the class, what a fair share holds each of its sources to; 0: nothing
+ * @fair_per_s: by class rank, the fair share enforced per source; 0: none
  */
 void governor_tick(struct governor *governor, u64 now_ns, const double *fair_per_s);
 
@@ -45,10 +45,10 @@ const struct spw_named_policy *governor_policy(const struct governor *governor);
 /** governor_decision() - the last one; NULL: none yet. */
 const struct spw_decision *governor_decision(const struct governor *governor);
 
-/** governor_view() - for metrics; all but `meters`. Returns false: nothing was decided yet. */
+/** governor_view() - for metrics; all but `meters`. Returns false: no decision yet. */
 bool governor_view(const struct governor *governor, struct spw_governance *view);
 
-/** governor_explain() - for `explain`. Returns false: nothing was decided by the policy in force yet. */
+/** governor_explain() - for `explain`. Returns false: no decision with the policy in force yet. */
 bool governor_explain(struct governor *governor, struct spw_explanation *explanation);
 
 #endif

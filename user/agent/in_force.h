@@ -7,8 +7,8 @@
 #include "kernel/registry.h"
 
 /*
- * One of these lives as long as the agent, so components keep a pointer to it. Its fields change at a publication only,
- * which every component is then told of (on_in_force()).
+ * Lives as long as the agent, so components keep a pointer to it. Its fields change only at a publication, which is
+ * announced to every component (on_in_force()).
  */
 struct in_force {
 	const struct spw_pins *pins;

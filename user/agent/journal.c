@@ -17,7 +17,7 @@
 #define NS_PER_S      1000000000ull
 #define SIGNAL_GAP_NS (10 * NS_PER_S) /* between two events of one signal */
 
-/* A state as it was last told. */
+/* A state as last reported. */
 struct told {
 	u8 state;
 	bool known;
@@ -34,7 +34,7 @@ struct journal {
 	struct spw_learned_all learned;
 	bool has_policy;
 	u64 wall_ns; /* of the last decision */
-	u8 level;    /* as last told */
+	u8 level;    /* as last reported */
 	u64 since_wall_ns;
 	struct spw_changes changes;
 	struct told pin;
@@ -56,7 +56,7 @@ static json_t *text_or_null(const char *text)
 	return text && *text ? json_string(text) : json_null();
 }
 
-/* For bytes that may be anything: unless all of it is UTF-8, every other byte than ASCII becomes '?'. */
+/* Text of unknown encoding: unless it is valid UTF-8, every non-ASCII byte becomes '?'. */
 static json_t *any_text(const char *text)
 {
 	json_t *value = json_string(text);
@@ -163,7 +163,7 @@ static struct spw_learned *place_of(struct spw_learned_all *all, const char *nam
 	for (u32 i = 0; i < all->count; i++)
 		if (!strcmp(all->services[i].name, name))
 			return &all->services[i].learned;
-	if (all->count == SPW_SERVICES_MAX) /* full of former services: the oldest goes */
+	if (all->count == SPW_SERVICES_MAX) /* full of former services: replace the oldest */
 		memmove(&all->services[0], &all->services[1], --all->count * sizeof(all->services[0]));
 	snprintf(all->services[all->count].name, SPW_NAME_MAX, "%s", name);
 	all->services[all->count].learned = (struct spw_learned){0};
@@ -230,7 +230,7 @@ static json_t *change_fields(const struct spw_level_change *change, const struct
 			 (double)service->wait_ns / 1e9);
 }
 
-/* In mode observe nothing is shed, so hooks and level file are left alone. */
+/* In mode observe nothing is shed: hooks do not run and the level file stays. */
 static void tell_change(struct journal *journal, const struct journal_tick *tick)
 {
 	const struct spw_decision *decision = tick->decision;
@@ -258,7 +258,7 @@ static void tell_change(struct journal *journal, const struct journal_tick *tick
 		spw_hooks_level(journal->hooks, &occasion);
 }
 
-/* Whether @state is another one, and the last event of this signal is not too near. The first state is no news. */
+/* Whether @state has changed and the last event of this signal is long enough ago. The first state is not news. */
 static bool is_news(struct told *told, u8 state, u64 now_ns)
 {
 	bool news = told->known && told->state != state && now_ns - told->at_ns >= SIGNAL_GAP_NS;

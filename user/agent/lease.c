@@ -38,7 +38,7 @@ int lease_new(const struct in_force *in_force, struct lease **result)
 	return 0;
 }
 
-/* The datapath reads jiffies, people read nanoseconds: both stand for one moment. */
+/* The datapath reads jiffies, people read nanoseconds; both denote the same moment. */
 static int write_lease(struct lease *lease, u64 now_ns, u64 lease_ns)
 {
 	struct spw_control *control = &lease->control;

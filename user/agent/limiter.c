@@ -11,8 +11,8 @@
 #include "base/log.h"
 #include "config/limit_policy.h"
 
-#define SCAN_PAGES  128u /* of the table of sources, a tick: below 0.2 ms, and the whole table in 4 s */
-#define FAIR_CHANGE 0.05 /* a fair share is written when it has moved by this part */
+#define SCAN_PAGES  128u /* of the table of sources, per tick: below 0.2 ms, and the whole table in 4 s */
+#define FAIR_CHANGE 0.05 /* relative change after which a fair share is written */
 
 struct limiter {
 	const struct in_force *in_force;
@@ -20,7 +20,7 @@ struct limiter {
 	struct spw_limits limits;
 	struct spw_reseeding reseeding;
 	struct spw_meter_state state;
-	const struct spw_meters *meters;    /* mapped; NULL: their fill is not known */
+	const struct spw_meters *meters;    /* mapped; NULL: fill unknown */
 	double fair_per_s[SPW_CLASSES_MAX]; /* by rank; 0: no fair share */
 	bool write_failed;
 };
@@ -29,7 +29,7 @@ static u64 draw(void)
 {
 	u64 number = 0;
 
-	/* Linux has entropy once it has booted. */
+	/* Linux has entropy once booted. */
 	return getrandom(&number, sizeof(number), GRND_NONBLOCK) == sizeof(number) ? number : spw_monotonic_ns();
 }
 
@@ -42,7 +42,7 @@ static void write_limits(struct limiter *limiter)
 	limiter->write_failed = err;
 }
 
-/* Kept seeds: a restart or upgrade forgets no source. New pins have none. */
+/* Seeds are kept: a restart or upgrade forgets no source. New pins have none. */
 static int read_seeds(struct limiter *limiter)
 {
 	struct spw_limits *limits = &limiter->limits;
@@ -98,7 +98,7 @@ void limiter_follow(struct limiter *limiter)
 
 /* ---- fair shares ---- */
 
-/* The heaviest sources that bring new work. Returns how many; *claims belongs to the caller. */
+/* The heaviest sources of new work. Returns how many; *claims belongs to the caller. */
 static size_t heaviest_sources(const struct spw_talkers *talkers, struct spw_fair_claim **claims)
 {
 	u32 known = spw_talkers_count(talkers, SPW_TALKER_SOURCE);
@@ -125,7 +125,7 @@ static bool has_moved(double from, double to)
 	return from > to * (1 + FAIR_CHANGE) || to > from * (1 + FAIR_CHANGE);
 }
 
-/* Returns whether a fair share has moved by enough to be written. */
+/* Returns whether a fair share has changed enough to be written. */
 static bool share_fairly(struct limiter *limiter, const struct limiter_tick *tick)
 {
 	_cleanup_free_ struct spw_fair_claim *claims = NULL;

@@ -13,8 +13,8 @@
 struct metrics {
 	sd_event *loop;
 	struct metrics_sources sources;
-	struct spw_metrics_server *server; /* NULL: none is configured, or the port cannot be had */
-	char *host;			   /* as configured when it was last tried; NULL: none */
+	struct spw_metrics_server *server; /* NULL: none is configured, or the port is not available */
+	char *host;			   /* as configured at the last attempt; NULL: none */
 	u16 port;
 };
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* /metrics and /healthz: the page, and whether the agent is well. Without them the host is protected all the same. */
+/* /metrics and /healthz: the page, and the agent's health. Protection does not depend on them. */
 #ifndef SPW_AGENT_METRICS_H
 #define SPW_AGENT_METRICS_H
 
@@ -22,13 +22,13 @@ struct metrics_sources {
 	const struct talkers *talkers;
 };
 
-/** metrics_new() - and listen. NULL: no memory. Free with metrics_free(). */
+/** metrics_new() - create and listen. NULL: no memory. Free with metrics_free(). */
 struct metrics *metrics_new(sd_event *loop, const struct metrics_sources *sources);
 void metrics_free(struct metrics *metrics);
 
 /**
- * metrics_follow() - another configuration is in force: listen elsewhere if it says so.
- * Returns a warning, as on_in_force; NULL: well.
+ * metrics_follow() - another configuration is in force: move to its address.
+ * Returns a warning, as on_in_force; NULL: none.
  */
 const char *metrics_follow(struct metrics *metrics);
 

@@ -21,7 +21,7 @@ struct publisher {
 	struct spw_identities identities;
 	struct spw_datapath datapath;
 	struct spw_pins pins;
-	int pins_lock; /* two run directories must not share one pin_dir */
+	int pins_lock; /* two run directories must not share a pin_dir */
 	struct attachment attachment;
 	struct spw_agent_record record;
 	on_in_force *on_in_force;
@@ -187,7 +187,7 @@ static void note_new(struct spw_agent_record *record, const struct spw_config *c
 		(unsigned long long)record->publish_ns / 1000000);
 }
 
-/* What describes the ruleset comes back with it; what counts or describes this run stays. */
+/* Fields that describe the ruleset are restored; those that count or describe this run stay. */
 static void note_taken_back(struct spw_agent_record *record, const struct spw_agent_record *kept)
 {
 	memcpy(record->config, kept->config, sizeof(record->config));
@@ -240,7 +240,7 @@ static int write_registry(struct publisher *publisher, const struct spw_registry
 	return err ? spw_message(message, err, "cannot write the registries: %s", strerror(-err)) : 0;
 }
 
-/* Takes over what @publication owns. Returns as on_in_force. */
+/* Takes ownership of the content of @publication. Returns as on_in_force. */
 static const char *adopt(struct publisher *publisher, struct publication *publication)
 {
 	spw_config_free(&publisher->config);
@@ -282,7 +282,7 @@ void publisher_settle(struct publisher *publisher)
 	attachment_detach_others(&publisher->attachment);
 }
 
-/* A ruleset that outgrew the loaded program comes with a larger one, which replaces it in the links without a gap. */
+/* A ruleset that outgrew the loaded program needs a larger one, which replaces it in the links without a gap. */
 static int outgrow(struct publisher *publisher, const struct spw_compile_report *report, char *message)
 {
 	struct spw_datapath larger, former = publisher->datapath;
@@ -322,7 +322,7 @@ static int replace_ruleset(struct publisher *publisher, const struct publication
 	return err;
 }
 
-/* Detach from interfaces that only the refused configuration has named. */
+/* Detach from interfaces that only the refused configuration named. */
 static void restore_links(struct publisher *publisher)
 {
 	char message[SPW_MESSAGE_MAX];
@@ -337,7 +337,7 @@ int publisher_publish(struct publisher *publisher, struct publication *publicati
 	u64 begin, took_ns;
 	int err;
 
-	/* New interfaces first, under the former ruleset: if one cannot be had, nothing has changed. */
+	/* New interfaces first, with the former ruleset: if one fails, nothing has changed. */
 	err = attachment_cover(&publisher->attachment, &publication->config, message);
 	if (err)
 		return err;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The publisher brings a compiled configuration into force, all of it or nothing, and owns what is in force:
- * configuration, loaded program and ruleset, pins, links, names and their identities, and the agent's record.
+ * The publisher brings a compiled configuration into force, all or nothing, and owns what is in force: configuration,
+ * program and ruleset, pins, links, names and their identities, and the agent's record.
  */
 #ifndef SPW_AGENT_PUBLISHER_H
 #define SPW_AGENT_PUBLISHER_H
@@ -13,23 +13,23 @@
 struct publisher;
 
 /**
- * on_in_force - another configuration is in force: everybody who follows it is told by this one callback. At the first
+ * on_in_force - another configuration is in force: the one callback from which every component is told. At the first
  * publication it comes before the program is attached.
- * Returns what the client is to be warned of; NULL: nothing.
+ * Returns a warning for the client; NULL: none.
  */
 typedef const char *on_in_force(void *context, const struct in_force *in_force);
 
-/* What comes into force together; 67 KiB and what they own. */
+/* What comes into force together; 67 KiB plus what it owns. */
 struct publication {
 	struct spw_config config; /* owned, until it is in force */
 	struct spw_registry registry;
 	struct spw_identities identities;	  /* of the names in `config` */
 	struct spw_compile_report report;	  /* owned */
-	u64 confirm_ns;				  /* taken back after so long, unless confirmed; 0: no */
-	const struct spw_unconfirmed *taken_back; /* the ruleset that this one gives back; NULL: it is a new one */
+	u64 confirm_ns;				  /* rolled back after this time unless confirmed; 0: no */
+	const struct spw_unconfirmed *taken_back; /* the ruleset that this one restores; NULL: it is new */
 };
 
-/** publication_new() - with nothing in it. NULL: no memory. */
+/** publication_new() - empty. NULL: no memory. */
 struct publication *publication_new(void);
 void publication_free(struct publication *publication);
 
@@ -48,29 +48,31 @@ void publisher_free(struct publisher *publisher);
  */
 int publisher_start(struct publisher *publisher, struct publication *publication, char message[SPW_MESSAGE_MAX]);
 
-/** publisher_settle() - all else runs too: detach what only an earlier run has attached, and write the record. */
+/** publisher_settle() - all else runs: detach what only an earlier run attached, and write the record. */
 void publisher_settle(struct publisher *publisher);
 
 /**
- * publisher_publish() - every later one.
+ * publisher_publish() - every later publication.
  * @message: empty or a warning on success
  * Returns 0, or -errno and @message: nothing has changed.
  */
 int publisher_publish(struct publisher *publisher, struct publication *publication, char message[SPW_MESSAGE_MAX]);
 
-/** publisher_refused() - count a reload that came to nothing. */
+/** publisher_refused() - count a failed reload. */
 void publisher_refused(struct publisher *publisher);
 
 /**
- * publisher_await() - what is in force is taken back at @until_ns (CLOCK_MONOTONIC); 0: never, it is confirmed.
- * Written to the record.
+ * publisher_await() - what is in force is rolled back at @until_ns (CLOCK_MONOTONIC); 0: it is confirmed. Written to
+ * the record.
  */
 void publisher_await(struct publisher *publisher, u64 until_ns);
 
-/** publisher_set_capacity() - an operator sets the capacity of a service identity; 0: gives it back. 0 or -errno. */
+/**
+ * publisher_set_capacity() - an operator sets the capacity of a service identity; 0: back to automatic. 0 or -errno.
+ */
 int publisher_set_capacity(struct publisher *publisher, u32 service, u64 per_s);
 
-/** publisher_watch() - at each tick: look after the links. */
+/** publisher_watch() - at each tick: check the links. */
 void publisher_watch(struct publisher *publisher, u64 now_ns);
 
 /** publisher_is_attached() - whether every interface is covered. */
@@ -79,7 +81,7 @@ bool publisher_is_attached(const struct publisher *publisher);
 /** publisher_abandon() - the start has failed: detach and unpin what it has attached and pinned. NULL: no-op. */
 void publisher_abandon(struct publisher *publisher);
 
-/** publisher_stop() - the record says that no agent runs. Program and links stay. */
+/** publisher_stop() - record that no agent runs. Program and links stay. */
 void publisher_stop(struct publisher *publisher);
 
 /* Both are valid as long as the publisher. */

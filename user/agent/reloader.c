@@ -14,7 +14,7 @@
 
 #define WARNING "warning: "
 
-/* Asked for while a reload runs. */
+/* Requested while a reload runs. */
 struct pending {
 	bool any;
 	char *path; /* owned; NULL as in struct reload_request */
@@ -31,10 +31,10 @@ struct reloader {
 	char *path; /* owned */
 	bool force;
 	struct spw_compile_job job; /* pid 0: none runs */
-	sd_event_source *source;    /* of the job's end */
-	struct publication *next;   /* owned; what the job compiles */
-	struct spw_reply_to client; /* waits for it */
-	char *warnings;		    /* owned; of the configuration itself */
+	sd_event_source *source;    /* end of the job */
+	struct publication *next;   /* owned; being compiled */
+	struct spw_reply_to client; /* waits for the outcome */
+	char *warnings;		    /* owned; of the configuration file */
 	struct pending pending;
 };
 
@@ -75,7 +75,7 @@ void reloader_free(struct reloader *reloader)
 
 /* ---- texts ---- */
 
-/* One line each; NULL: no memory. @told: those that stand were told for the configuration in force. */
+/* One line each; NULL: no memory. @told: the existing ones were reported with the configuration in force. */
 static char *join_diagnostics(const struct spw_diagnostics *diagnostics, bool told)
 {
 	const char *separator = "";
@@ -147,7 +147,7 @@ static void answer(struct reloader *reloader, const char *job_text, const char *
 
 /* ---- one reload ---- */
 
-/* What a running agent cannot change. */
+/* The first change that a running agent cannot make. */
 static const char *needs_restart(const struct spw_config *now, const struct spw_config *next)
 {
 	if (strcmp(now->pin_dir, next->pin_dir))
@@ -171,7 +171,7 @@ static int start_job(struct reloader *reloader, struct publication *next, u32 un
 	return err ? spw_message(message, err, "cannot start the compile job: %s", strerror(-err)) : 0;
 }
 
-/* What was kept stays until the new one is in force: an agent that dies in between is followed by one that finds it. */
+/* What was kept stays until the new one is in force: if the agent dies in between, the next one finds it. */
 static int publish(struct reloader *reloader, char *message)
 {
 	struct publication *next = reloader->next;
@@ -322,7 +322,7 @@ void reloader_tick(struct reloader *reloader, u64 now_ns)
 	bool due = confirmation_is_due(reloader->confirmation, now_ns);
 
 	if (reloader->job.pid > 0) {
-		/* Its end comes over the loop, and then it is the turn of what is due. */
+		/* Its end comes over the loop, and then what is due gets its turn. */
 		if (due || now_ns - reloader->job.started_ns > SPW_JOB_SECONDS_MAX * 1000000000ull)
 			spw_compile_job_kill(&reloader->job);
 	} else if (due) {

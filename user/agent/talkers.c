@@ -14,8 +14,8 @@
 #include "kernel/snapshot_reader.h"
 #include "view/drop.h"
 
-#define READ_MOST	4096u	       /* samples a tick: twice what the ring holds */
-#define ADDRESSES_NS	10000000000ull /* own addresses are read so often */
+#define READ_MOST	4096u	       /* samples per tick: twice what the ring buffer holds */
+#define ADDRESSES_NS	10000000000ull /* interval for reading own addresses */
 #define RECENT_DROPS	100	       /* kept for `drops` without follow */
 #define NAME_OF(record) ((record).state != SPW_RECORD_FREE ? (record).name : NULL)
 
@@ -23,14 +23,14 @@ struct talkers {
 	const struct in_force *in_force;
 	struct lease *lease;
 	struct spw_samples *ring;
-	int ring_fd; /* that `ring` reads: a reload may load a program with another */
+	int ring_fd; /* read by `ring`: a reload may load a program with another */
 	struct spw_talkers *ranking;
 	struct spw_streams *streams;
 	struct spw_sampling_choice choices[SPW_VERDICTS];
 	struct spw_sampling before;
 	struct spw_own_addresses own;
 	u64 own_read_ns;
-	u64 kinds[SPW_SOURCE_KINDS]; /* packets that the samples stand for, by kind of their source */
+	u64 kinds[SPW_SOURCE_KINDS]; /* packets that the samples represent, by kind of source */
 	struct spw_sample recent[RECENT_DROPS];
 	u64 dropped;	    /* samples of drops so far; drop n is at recent[n % RECENT_DROPS] */
 	u64 ticked_ns;	    /* CLOCK_MONOTONIC; 0: no tick yet */
@@ -69,7 +69,7 @@ void talkers_free(struct talkers *talkers)
 	free(talkers);
 }
 
-/* Prefixes are ranked as they are limited. */
+/* Prefixes are ranked with the lengths that limits use. */
 void talkers_follow(struct talkers *talkers)
 {
 	const u8 *bits = talkers->in_force->config->prefix_bits;
@@ -79,7 +79,7 @@ void talkers_follow(struct talkers *talkers)
 
 /* ---- one sample ---- */
 
-/* A drop as a line of JSON. Freed by the caller; NULL: no memory. */
+/* A drop as a line of JSON, owned by the caller; NULL: no memory. */
 static char *drop_line(const struct talkers *talkers, const struct spw_sample *sample, const struct spw_packet *packet,
 		       u64 number, size_t *bytes)
 {
@@ -122,7 +122,7 @@ static void note_drop(struct talkers *talkers, const struct spw_sample *sample, 
 	free(line);
 }
 
-/* Fault 11: bogons are counted, never ranked. */
+/* Bogons are counted, never ranked (fault 11). */
 static void on_sample(void *context, const struct spw_sample *sample, const struct spw_packet *packet)
 {
 	struct talkers *talkers = context;
@@ -181,7 +181,7 @@ static void note_time(struct talkers *talkers, u64 now_ns)
 	spw_own_addresses(&talkers->own);
 }
 
-/* One in how many: from all that were drawn since the last tick, also those that were lost. */
+/* Choose the sampling rate from all packets drawn since the last tick, lost ones included. */
 static void choose(struct talkers *talkers, double seconds)
 {
 	struct spw_sampling sum, *before = &talkers->before;
@@ -241,7 +241,7 @@ bool talkers_have_room(const struct talkers *talkers)
 	return spw_streams_room(talkers->streams);
 }
 
-/* All at once: the socket's buffer has room for them. */
+/* All at once: they fit into the socket's buffer. */
 static void send_recent(const struct talkers *talkers, int fd, const struct spw_stream_filter *filter)
 {
 	u64 first = talkers->dropped > RECENT_DROPS ? talkers->dropped - RECENT_DROPS : 0;

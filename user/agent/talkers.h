@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Samples of packets, at each tick: into the ranking of talkers, to those who follow the drops, and into the choice of
- * how many packets are sampled next. Shedding does not depend on any of it: errors are logged once.
+ * Samples of packets, at each tick: they feed the ranking of talkers, clients that follow drops, and the choice of the
+ * sampling rate. Shedding does not depend on any of it: errors are logged once.
  */
 #ifndef SPW_AGENT_TALKERS_H
 #define SPW_AGENT_TALKERS_H
@@ -20,7 +20,7 @@ void talkers_free(struct talkers *talkers);
 /** talkers_follow() - another configuration is in force. */
 void talkers_follow(struct talkers *talkers);
 
-/** talkers_tick() - read what was sampled, and tell the lease how many packets are sampled from now on. */
+/** talkers_tick() - read the samples, and tell the lease the next sampling rate. */
 void talkers_tick(struct talkers *talkers, u64 now_ns);
 
 /** talkers_ranking() - for fair shares. */
@@ -33,9 +33,8 @@ struct spw_talkers_view talkers_view(const struct talkers *talkers);
 bool talkers_have_room(const struct talkers *talkers);
 
 /**
- * talkers_send_drops() - the latest drops, or from now on all that are sampled.
- * @fd: connection of a client, as spw_control_take() hands it over; taken
- * @follow: stay connected
+ * talkers_send_drops() - the latest drops, or all that are sampled from now on.
+ * @fd: connection of a client, from spw_control_take(); taken
  */
 void talkers_send_drops(struct talkers *talkers, int fd, const struct spw_stream_filter *filter, bool follow);
 

@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/*
- * The pinned map `agent_registry`: what the agent says of itself to `status` and the other verbs that only read.
- * Called by the agent, its only writer.
- */
+/* The pinned map `agent_registry`: the agent's record for `status` and other read-only verbs. Written by the agent. */
 #ifndef SPW_KERNEL_AGENT_RECORD_H
 #define SPW_KERNEL_AGENT_RECORD_H
 

@@ -100,7 +100,7 @@ static struct spw_ban_count read_count(const struct spw_ban_maps *maps, u32 coun
 				      __atomic_load_n(&maps->counts[counter].bytes, __ATOMIC_RELAXED)};
 }
 
-/* The value of a ban that begins to count now. */
+/* The initial value of a ban's counts. */
 static struct spw_ban_value begin_value(const struct spw_ban_maps *maps, u32 counter)
 {
 	struct spw_ban_count before = read_count(maps, counter);
@@ -174,7 +174,7 @@ int spw_ban_maps_mark(const struct spw_ban_maps *maps, const struct spw_ban *ban
 	struct spw_ban_value value = {0};
 
 	if (ban->list) {
-		/* A ban that is not written yet begins as a hole. */
+		/* A ban not written yet begins as a hole. */
 		int err = read_value(maps, &key, &value);
 
 		if (err && err != -ENOENT)

@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/*
- * The maps of bans (maps/ban.h), as the agent writes them and `list show` reads them. agent/ban_table.c decides what is
- * written, and when.
- */
+/* The maps of bans (maps/ban.h): written by the agent (agent/ban_table.c), read by `list show`. */
 #ifndef SPW_KERNEL_BAN_MAPS_H
 #define SPW_KERNEL_BAN_MAPS_H
 
@@ -11,7 +8,7 @@
 #include "pins.h"
 
 struct spw_ban_maps {
-	int bans_fd;			    /* borrowed, as the next */
+	int bans_fd;			    /* borrowed, like the next */
 	int totals_fd;			    /* -1: none */
 	struct spw_ban_filter *filter;	    /* mapped; NULL when opened for reading */
 	const struct spw_ban_count *counts; /* mapped; NULL when opened for reading, which forbids mmap(2) */
@@ -25,7 +22,7 @@ void spw_ban_maps_close(struct spw_ban_maps *maps);
 /** spw_ban_maps_seed() - give a new filter its secret; no-op for one in use. Returns 0 or -errno. */
 int spw_ban_maps_seed(struct spw_ban_maps *maps);
 
-/** spw_ban_maps_publish() - replace the filter by that of @set, in one step. At most once per microsecond. */
+/** spw_ban_maps_publish() - replace the filter by that of @set, atomically. At most once per microsecond. */
 void spw_ban_maps_publish(struct spw_ban_maps *maps, const struct spw_ban_set *set);
 
 /**
@@ -66,16 +63,16 @@ int spw_ban_maps_mark(const struct spw_ban_maps *maps, const struct spw_ban *ban
 /** spw_ban_maps_remove() - delete its key, if it is there. Returns 0 or -errno. */
 int spw_ban_maps_remove(const struct spw_ban_maps *maps, const struct spw_ban *ban);
 
-/* Called for each key; a result other than 0 ends the reading. */
+/* Called for each key; a result other than 0 ends the iteration. */
 typedef int spw_ban_visit(void *context, const struct spw_ban_key *key, const struct spw_ban_value *value);
 
 /**
- * spw_ban_maps_read() - read everything, in the map's order; each value is whole, also while somebody writes.
+ * spw_ban_maps_read() - read everything, in the map's sequence; each value is consistent, even during writes.
  * Returns 0, -errno or what @visit returned.
  */
 int spw_ban_maps_read(const struct spw_ban_maps *maps, spw_ban_visit *visit, void *context);
 
-/** spw_ban_counted() - what a ban has counted so far. */
+/** spw_ban_counted() - the counts of a ban so far. */
 struct spw_ban_count spw_ban_counted(const struct spw_ban_maps *maps, const struct spw_ban_value *value);
 
 #endif

@@ -148,7 +148,7 @@ int spw_datapath_load(const struct spw_pins *pins, int ruleset_map, u32 units_ca
 	return err;
 }
 
-/* Updating a map of maps returns only after programs that use the old inner map have ended. */
+/* Updating a map of maps returns only when no program uses the old inner map. */
 int spw_datapath_publish(struct spw_datapath *datapath, int ruleset_map)
 {
 	_cleanup_fd_ int kept = fcntl(ruleset_map, F_DUPFD_CLOEXEC, 3);

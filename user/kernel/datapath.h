@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The loaded program and the ruleset that is published to it. Called by the agent (maps pinned, program attached) and
- * by kernel/simulation.c (nothing pinned or attached, each packet traced).
+ * The loaded program and its published ruleset. Used by the agent (maps pinned, program attached) and by
+ * kernel/simulation.c (nothing pinned or attached, each packet traced).
  */
 #ifndef SPW_KERNEL_DATAPATH_H
 #define SPW_KERNEL_DATAPATH_H
@@ -40,7 +40,7 @@ int spw_ruleset_map(const struct spw_ruleset *ruleset, size_t bytes);
  * @pins: maps to use; NULL: its own
  * @ruleset_map: the first ruleset, published before anything is attached; it sets the capacity
  * @units_capacity: of that ruleset
- * @trace: write how each packet was judged to the map trace
+ * @trace: write each packet's judgement to the map trace
  * Returns 0, or -errno and @message. Free with spw_datapath_free(), which detaches nothing.
  */
 int spw_datapath_load(const struct spw_pins *pins, int ruleset_map, u32 units_capacity, bool trace,
@@ -60,21 +60,21 @@ int spw_datapath_publish(struct spw_datapath *datapath, int ruleset_map);
 u64 spw_datapath_lease(const struct spw_datapath *datapath, u64 lease_ns);
 
 /**
- * spw_datapath_admit() - write what new work to admit, in force at once.
+ * spw_datapath_admit() - write the admission parameters, in force at once.
  * @admission: by service identity, SPW_SERVICE_IDENTITIES of them, all written
- * Returns 0 or -errno; after an error some may be old and some new, each of them valid.
+ * Returns 0 or -errno; after an error some may be old and some new, each valid.
  */
 int spw_datapath_admit(const struct spw_datapath *datapath, const struct spw_service_admission *admission);
 
 /** spw_datapath_limit() - write the limits, in force at once. Returns 0 or -errno. */
 int spw_datapath_limit(const struct spw_datapath *datapath, const struct spw_limits *limits);
 
-/** spw_datapath_limits() - read the limits in force, perhaps those of an earlier agent. Returns 0 or -errno. */
+/** spw_datapath_limits() - read the limits in force, possibly an earlier agent's. Returns 0 or -errno. */
 int spw_datapath_limits(const struct spw_datapath *datapath, struct spw_limits *limits);
 
 /**
- * spw_datapath_meters() - map the live meters for reading. Unmap with spw_meters_unmap(); the datapath may be freed
- * before. Returns NULL and errno on an error.
+ * spw_datapath_meters() - map the live meters for reading. Unmap with spw_meters_unmap(); may outlive the datapath.
+ * Returns NULL and errno on an error.
  */
 const struct spw_meters *spw_datapath_meters(const struct spw_datapath *datapath);
 void spw_meters_unmap(const struct spw_meters *meters);

@@ -27,7 +27,7 @@ static int keep(enum libbpf_print_level level, const char *format, va_list argum
 	_cleanup_free_ char *text = NULL;
 	char *end;
 
-	/* The limit of locked memory matters before Linux 5.11 only. */
+	/* The limit on locked memory only matters before Linux 5.11. */
 	if (level != LIBBPF_WARN || strstr(format, "Failed to bump") || vasprintf(&text, format, arguments) < 0)
 		return 0;
 	end = strstr(text, "\nprocessed ");

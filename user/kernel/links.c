@@ -21,7 +21,7 @@ static void pin_path(const char *pin_dir, u32 ifindex, char path[256])
 	snprintf(path, 256, "%.200s/" PIN_PREFIX "%u", pin_dir, ifindex);
 }
 
-/* "?" if it cannot be had. */
+/* "?" if unknown. */
 static void program_name(u32 id, char name[64])
 {
 	struct bpf_prog_info info = {0};
@@ -63,7 +63,7 @@ static int query_mode(u32 ifindex, u32 *program_id, bool *native)
 	return 0;
 }
 
-/* Put the program into the link that an earlier run has pinned. 1: there is none, or it is dead. */
+/* Replace the program of the link that an earlier run pinned. 1: there is none, or it is dead. */
 static int take_over(struct spw_link *link, const char *pin_dir, int program_fd, char message[SPW_MESSAGE_MAX])
 {
 	char path[256];
@@ -98,7 +98,7 @@ static int create_link(const struct spw_link *link, int program_fd, u32 flags)
 	return fd < 0 ? -errno : fd;
 }
 
-/* Tell another program on the interface from an error of the driver. */
+/* Is it another program on the interface, or an error of the driver? */
 static int explain_failure(const struct spw_link *link, int err, char message[SPW_MESSAGE_MAX])
 {
 	u32 id = 0;
@@ -187,7 +187,7 @@ bool spw_link_pinned(const char *pin_dir, u32 wanted)
 
 int spw_link_look(const char *pin_dir, u32 ifindex, struct spw_attached *attached)
 {
-	libbpf_print_fn_t print = libbpf_set_print(NULL); /* an error is reported once, by the caller */
+	libbpf_print_fn_t print = libbpf_set_print(NULL); /* the caller reports errors */
 	u32 holds = 0, program_id = 0;
 	_cleanup_fd_ int fd = -1;
 	char path[256];
@@ -212,7 +212,7 @@ bool spw_link_alive(struct spw_link *link)
 
 	if (link->fd < 0 || link_ifindex(link->fd, &ifindex, &program_id) || !ifindex)
 		return false;
-	if_indextoname(ifindex, link->now); /* fails for one that moved to another namespace; it is still covered */
+	if_indextoname(ifindex, link->now); /* fails after a move to another namespace; it is still covered */
 	return true;
 }
 
@@ -249,7 +249,7 @@ static int detach_pin(const char *path, const char *name, char *line, size_t byt
 		return -EPROTO;
 	if (bpf_link_detach(fd) && errno != EINVAL && errno != ENOLINK && ifindex)
 		return -errno;
-	/* By number: the name may be another interface's in this network namespace. */
+	/* By number: in this network namespace the name may be another interface's. */
 	if (ifindex)
 		snprintf(line, bytes, "%s: detached from interface number %u", name, ifindex);
 	else

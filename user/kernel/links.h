@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Attachment: one pinned bpf_link per interface. It outlives the agent, and its program is replaced without a gap.
- * Interfaces are followed by ifindex. Called by the agent, `detach` and `doctor`.
+ * Interfaces are tracked by ifindex. Used by the agent, `detach` and `doctor`.
  */
 #ifndef SPW_KERNEL_LINKS_H
 #define SPW_KERNEL_LINKS_H
@@ -52,7 +52,7 @@ void spw_link_close(struct spw_link *link);
 int spw_links_detach_all(const char *pin_dir, void (*each)(const char *line), char message[SPW_MESSAGE_MAX]);
 
 /**
- * spw_links_detach_others() - detach pinned links whose ifindex is not in @keep, as after a reload that names fewer
+ * spw_links_detach_others() - detach pinned links whose ifindex is not in @keep, as after a reload with fewer
  * interfaces. Returns how many.
  */
 int spw_links_detach_others(const char *pin_dir, const struct spw_link *keep, size_t keep_count);
@@ -65,7 +65,7 @@ struct spw_attached {
 	bool ours; /* held by the link that is pinned for this interface */
 };
 
-/** spw_link_look() - what is attached now; changes nothing. Returns 0 or -errno. */
+/** spw_link_look() - read what is attached. Returns 0 or -errno. */
 int spw_link_look(const char *pin_dir, u32 ifindex, struct spw_attached *attached);
 
 #endif

@@ -16,7 +16,7 @@
 
 #define BPFFS "/sys/fs/bpf"
 
-/* What each pinned map has to be. */
+/* Expected properties of each pinned map. */
 #define DESCRIBE(identifier, pin, file, writer, kind, key, value, count, map_flags)                                    \
 	[SPW_PIN_##pin] = {.name = (file),                                                                             \
 			   .type = BPF_MAP_TYPE_##kind,                                                                \
@@ -160,7 +160,7 @@ static int open_pin(struct spw_pins *pins, enum spw_pin pin, bool create, bool w
 	return check_map(path, pin, fd, message);
 }
 
-/* Sizes may fit although the meaning has changed, so the layout has a number. A new map, all zero, gets it here. */
+/* The layout's number catches a changed meaning with unchanged sizes. A new map, all zero, gets it here. */
 static int check_layout(const struct spw_pins *pins, bool create, char *message)
 {
 	struct spw_control control;

@@ -26,7 +26,7 @@ struct spw_pins {
 /**
  * spw_pins_open() - open the pinned maps.
  * @dir: the folder
- * @create: make the folder (0700), mount a bpffs at /sys/fs/bpf if none is there, make and pin what is missing
+ * @create: make the folder (0700), mount a bpffs at /sys/fs/bpf if missing, make and pin missing maps
  * @writable: open for writing too
  * @message: what is wrong and what to do, on an error
  *

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Read and answer waits: which hooks work is found by trying. */
+/* Read and answer waits; the hooks that work are found by trial. */
 #include "read_wait.h"
 
 #include <bpf/bpf.h>
@@ -46,10 +46,10 @@ static const struct source answer_sources[] = {
 	{"answer_sent", "sock_send_length", BPF_TRACE_RAW_TP, "tracepoint sock_send_length"},
 };
 
-/* Beside answer_fentry, where sendfile has a way of its own (before 6.5). */
+/* In addition to answer_fentry, where sendfile has its own path (before 6.5). */
 static const struct source pages_source = {"answer_pages_fentry", "do_tcp_sendpages", BPF_TRACE_FENTRY, ""};
 
-/* Needed in any case. */
+/* Always needed. */
 static const char *const tracepoints[] = {"tcp_rcv_space_adjust", "tcp_destroy_sock"};
 
 static void say(char about[512], const char *name, const char *what)
@@ -59,7 +59,7 @@ static void say(char about[512], const char *name, const char *what)
 	snprintf(about + length, 512 - length, "%s%s: %s", length ? "; " : "", name, what);
 }
 
-/* Data ready comes last, so that no wait begins that nobody would end. */
+/* Data ready comes last, so that every wait that begins is also ended. */
 static int attach_all(struct signals_bpf *skeleton)
 {
 	struct bpf_program *const first[] = {
@@ -120,7 +120,7 @@ static int load_with(const struct btf *kernel, const struct source *ready, const
 	return err;
 }
 
-/* Why @source does not work, behind what is there already; true: it does. */
+/* Try @source in addition to what works already; false: @about says why it fails. */
 static bool try_source(const struct btf *kernel, const struct source *ready, const struct source *answer,
 		       struct signals_bpf **loaded, char about[512])
 {
@@ -142,7 +142,7 @@ static bool try_source(const struct btf *kernel, const struct source *ready, con
 	return !err;
 }
 
-/* With answer waits, if some hook of them works beside @ready. */
+/* Add answer waits, if some hook for them works with @ready. */
 static void add_answers(struct spw_read_wait *wait, const struct btf *kernel, const struct source *ready)
 {
 	struct signals_bpf *with = NULL;

@@ -19,12 +19,12 @@ BEGINS_AS_HEAD(spw_class_record);
 BEGINS_AS_HEAD(spw_list_record);
 BEGINS_AS_HEAD(spw_service_record);
 
-/* Where the records of one kind are. */
+/* Location of the records of one kind. */
 struct shelf {
 	const char *kind;
 	enum spw_pin pin;
 	size_t offset, stride; /* in struct spw_registry */
-	u32 first, count;      /* those before the first one belong to no name */
+	u32 first, count;      /* earlier ones have no name */
 };
 
 enum { CLASSES, LISTS, SERVICES, SHELVES };
@@ -52,7 +52,7 @@ int spw_registry_read(const struct spw_pins *pins, struct spw_registry *registry
 	return 0;
 }
 
-/* Retire all names; take() brings back those that are in use. */
+/* Retire all names; take() reactivates those in use. */
 static void retire_all(struct spw_registry *registry, const struct shelf *shelf)
 {
 	for (u32 id = shelf->first; id < shelf->count; id++)
@@ -123,7 +123,7 @@ static int assign_classes(struct spw_registry *registry, const struct spw_config
 	return 0;
 }
 
-/* The class that uses @list; the last class, which takes unlisted sources, if none does. */
+/* The class of @list; if none, the last class, which takes unlisted sources. */
 static u32 class_of_list(const struct spw_config *config, const struct spw_identities *identities, size_t list)
 {
 	for (size_t i = 0; i < config->classes_count; i++)
@@ -153,7 +153,7 @@ static int assign_lists(struct spw_registry *registry, const struct spw_config *
 	return 0;
 }
 
-/* Keep the capacity that an operator has set. */
+/* Keeps capacities set by an operator. */
 static int assign_services(struct spw_registry *registry, const struct spw_config *config,
 			   struct spw_identities *identities, char *message)
 {

@@ -10,7 +10,7 @@
 #include "lists/assemble.h"
 #include "pins.h"
 
-/* A copy of the registries, changed in memory and written back whole. */
+/* A copy of the registries, modified in memory and written back whole. */
 struct spw_registry {
 	struct spw_list_record lists[SPW_LISTS_MAX];
 	struct spw_class_record classes[SPW_CLASSES_MAX];
@@ -29,8 +29,8 @@ int spw_registry_assign(struct spw_registry *registry, const struct spw_config *
 			struct spw_identities *identities, char message[SPW_MESSAGE_MAX]);
 
 /**
- * spw_registry_restore() - an earlier registry, @kept, comes into force again. Names added since stay in @restored as
- * retired ones, so that no other name gets their counters.
+ * spw_registry_restore() - put the earlier registry @kept back into force. Names added since stay in @restored,
+ * retired, so that no other name gets their counters.
  */
 void spw_registry_restore(const struct spw_registry *now, const struct spw_registry *kept,
 			  struct spw_registry *restored);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The prefixes of a ruleset in a sealed memfd: written by the compile job, mapped by the agent, which so needs memory
- * only for the pages that it reads.
+ * The prefixes of a ruleset in a sealed memfd: written by the compile job, mapped by the agent, which needs memory only
+ * for the pages that it reads.
  */
 #ifndef SPW_KERNEL_ROWS_H
 #define SPW_KERNEL_ROWS_H
@@ -21,7 +21,7 @@ int spw_rows_write(const struct spw_prefix_rows *rows);
 int spw_rows_map(int fd, struct spw_rows_mapping *mapping);
 void spw_rows_unmap(struct spw_rows_mapping *mapping);
 
-/** spw_rows_rest() - drop pages that were read from memory; they are read again when needed. */
+/** spw_rows_rest() - release the pages that were read; they are read again when needed. */
 void spw_rows_rest(const struct spw_rows_mapping *mapping);
 
 #endif

@@ -12,13 +12,13 @@
 
 struct spw_samples {
 	struct ring_buffer *ring;
-	u32 left; /* still to be handed over by this call */
+	u32 left; /* budget of this call */
 	u32 taken;
 	spw_sample_handler *handler;
 	void *context;
 };
 
-/* The parser sees only the sampled bytes and may find the packet cut off, although it was not. */
+/* The parser sees only the sampled bytes and may call the packet cut off although it was not. */
 void spw_sample_parse(const struct spw_sample *sample, struct spw_packet *packet)
 {
 	u32 captured = sample->captured < SPW_SAMPLE_HEADER ? sample->captured : SPW_SAMPLE_HEADER;

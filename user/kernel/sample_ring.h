@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/*
- * The ring buffer of sampled packets, read by the agent at each tick. When it is full, samples are lost and counted by
- * the datapath; packets are not affected.
- */
+/* The ring buffer of sampled packets, read by the agent at each tick. When it is full, samples are lost and counted. */
 #ifndef SPW_KERNEL_SAMPLE_RING_H
 #define SPW_KERNEL_SAMPLE_RING_H
 
@@ -21,7 +18,7 @@ void spw_sample_parse(const struct spw_sample *sample, struct spw_packet *packet
 /** spw_samples_open() - @ring_fd: of map samples; borrowed. Returns 0 or -errno. */
 int spw_samples_open(int ring_fd, struct spw_samples **samples);
 
-/** spw_samples_read() - hand over what is there, at most @most samples; does not wait. Returns how many, or -errno. */
+/** spw_samples_read() - deliver at most @most samples; does not wait. Returns how many, or -errno. */
 int spw_samples_read(struct spw_samples *samples, u32 most, spw_sample_handler *handler, void *context);
 void spw_samples_close(struct spw_samples *samples);
 

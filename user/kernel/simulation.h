@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The real program over single frames, by BPF_PROG_TEST_RUN, with a trace of each judgement. Nothing is attached or
- * pinned, and no counter of the running datapath moves. Called by `simulate`.
+ * Runs the real program on single frames, by BPF_PROG_TEST_RUN, with a trace of each judgement. Nothing is attached or
+ * pinned, and the running datapath's counters do not change. Used by `simulate`.
  */
 #ifndef SPW_KERNEL_SIMULATION_H
 #define SPW_KERNEL_SIMULATION_H
@@ -11,7 +11,7 @@
 #include "maps/trace.h"
 #include "pins.h"
 
-/* Frames that BPF_PROG_TEST_RUN takes: from an Ethernet header to the longest IP packet with two VLAN tags. */
+/* Frame lengths: from an Ethernet header to the longest IP packet with two VLAN tags. */
 #define SPW_SIMULATED_BYTES_MIN 14u
 #define SPW_SIMULATED_BYTES_MAX 65557u
 
@@ -27,8 +27,8 @@ int spw_simulation_open(const struct spw_ruleset *ruleset, size_t bytes, u32 lev
 			struct spw_simulation **simulation, char message[SPW_MESSAGE_MAX]);
 
 /**
- * spw_simulation_judge() - one Ethernet frame of at least SPW_SIMULATED_BYTES_MIN bytes; what is beyond
- * SPW_SIMULATED_BYTES_MAX is left out. Returns 0, or -errno and @message.
+ * spw_simulation_judge() - judge one Ethernet frame of at least SPW_SIMULATED_BYTES_MIN bytes, truncated to
+ * SPW_SIMULATED_BYTES_MAX. Returns 0, or -errno and @message.
  */
 int spw_simulation_judge(struct spw_simulation *simulation, const u8 *frame, u32 length, struct spw_trace *trace,
 			 char message[SPW_MESSAGE_MAX]);

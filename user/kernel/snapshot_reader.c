@@ -40,7 +40,7 @@ static int read_counters_from(int fd, u32 first, size_t count, size_t bytes, voi
 	if (!values || !keys)
 		return -ENOMEM;
 	if (bpf_map_lookup_batch(fd, first ? &before : NULL, &position, keys, values, &got, NULL) && errno != ENOENT) {
-		/* Map types that this kernel cannot read in batches: one by one. */
+		/* This kernel cannot read the map type in batches: one by one. */
 		for (u32 i = 0; i < count; i++) {
 			u32 key = first + i;
 
@@ -83,7 +83,7 @@ static void add_reasons(const struct spw_list_tally *tally, struct spw_sum *reas
 	}
 }
 
-/* Counts of a list go to the class that it belongs to now. */
+/* A list's counts go to its current class. */
 static void add_limited(const struct spw_list_tally *tally, u32 class_id, struct spw_snapshot *snapshot)
 {
 	for (u32 scope = 0; scope < SPW_SCOPES; scope++)
@@ -169,7 +169,7 @@ static void add_work(const struct spw_work_counter *from, u64 *new_work)
 	new_work[SPW_DROP] += from->limited;
 }
 
-/* After read_classes(), whose new work is summed over services here. */
+/* After read_classes(): sums the new work of classes over services. */
 static int read_services(const struct spw_pins *pins, struct spw_snapshot *snapshot)
 {
 	struct spw_service_record records[SPW_SERVICE_IDENTITIES];

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/*
- * Pinned maps -> snapshot. Called by the agent for /metrics and by the verbs that look, with or without an agent.
- */
+/* Pinned maps -> snapshot. Used by the agent for /metrics and by read-only verbs, with or without an agent. */
 #ifndef SPW_KERNEL_SNAPSHOT_READER_H
 #define SPW_KERNEL_SNAPSHOT_READER_H
 
@@ -16,19 +14,16 @@
 int spw_snapshot_read(const struct spw_pins *pins, struct spw_snapshot *snapshot);
 
 /**
- * spw_read_work() - the new work of one service, for the tick: one call to the kernel, some 5 us.
+ * spw_read_work() - the new work of one service, for the tick: one system call, some 5 us.
  * @service: identity
- * @classes: identities below this one are read, at most SPW_CLASSES_MAX
- * @counters: filled in, by class identity; those that are not read are zero
+ * @classes: reads identities below this one, at most SPW_CLASSES_MAX
+ * @counters: filled in, by class identity; zero if not read
  * Returns 0 or -errno.
  */
 int spw_read_work(const struct spw_pins *pins, u32 service, u32 classes,
 		  struct spw_work_counter counters[SPW_CLASSES_MAX]);
 
-/**
- * spw_read_sampling() - how many samples were taken and lost, summed over CPUs (arrival_ns is not meaningful).
- * Returns 0 or -errno.
- */
+/** spw_read_sampling() - samples taken and lost, summed over CPUs (arrival_ns is meaningless). Returns 0 or -errno. */
 int spw_read_sampling(const struct spw_pins *pins, struct spw_sampling *sampling);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Two pins: the ruleset first, then everything else. Only both together are valid. */
+/* Two pins: first the ruleset, then everything else. Only both together are valid. */
 #include "unconfirmed.h"
 
 #include <bpf/bpf.h>
@@ -73,7 +73,7 @@ int spw_unconfirmed_keep(const struct spw_pins *pins, const struct spw_unconfirm
 		return -EEXIST;
 	fd = make_map(kept, text);
 	err = fd < 0 ? fd : 0;
-	remove_pin(pins, "unconfirmed_ruleset"); /* left by an agent that was killed between the two */
+	remove_pin(pins, "unconfirmed_ruleset"); /* left by an agent killed between the two */
 	if (!err)
 		err = pin(pins, "unconfirmed_ruleset", ruleset_map);
 	if (!err)

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What `apply --confirm` may have to restore: the former ruleset, registries and text of the configuration. Pinned
- * before the new ruleset is published, removed when it is confirmed. An agent that starts after a crash finds it and
- * restores it. Called by the agent.
+ * What `apply --confirm` may have to restore: the former ruleset, registries and configuration text. Pinned before the
+ * new ruleset is published, removed when it is confirmed. An agent that starts after a crash finds and restores it.
  */
 #ifndef SPW_KERNEL_UNCONFIRMED_H
 #define SPW_KERNEL_UNCONFIRMED_H
