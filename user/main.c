@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The command: options, then the verb. */
+/* The command: parses options and calls the verb. */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -49,7 +49,7 @@ static const struct spw_verb *find_verb(const char *name)
 	return NULL;
 }
 
-/* A verb has failed if its output could not be written. */
+/* Fail if the output could not be written. */
 static int finish(int status)
 {
 	if (fflush(stdout) || ferror(stdout)) {
@@ -84,8 +84,8 @@ static int run_verb(const struct spw_verb *verb, struct spw_call *call, int argc
 }
 
 /*
- * So that no file or socket opened later becomes standard input, output or error. Read-only: what is written to a closed
- * output still fails. Returns 0 or -1.
+ * Keeps files and sockets opened later from becoming standard input, output or error. Read-only, so that writing to a
+ * closed output still fails. Returns 0 or -1.
  */
 static int occupy_standard_descriptors(void)
 {

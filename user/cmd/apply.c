@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* apply: have the running agent read its configuration again, all or nothing. */
+/* apply: make the running agent reload its configuration, all or nothing. */
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,7 +21,7 @@ static const struct spw_option options[] = {
 	{0},
 };
 
-/* @confirm_s: 0: no confirmation is asked for */
+/* @confirm_s: 0: without confirmation */
 static json_t *make_request(const struct spw_call *call, double confirm_s)
 {
 	_cleanup_free_ char *path = call->config_given ? realpath(call->config_path, NULL) : NULL;
@@ -63,7 +63,9 @@ static int print_answer(const struct spw_call *call, double confirm_s, const jso
 	return ok ? SPW_EXIT_DONE : spw_fail("nothing was changed; the ruleset that was in force still is");
 }
 
-/* No agent answered; a broken configuration, which also says where the agent listens, is the likelier cause: show it. */
+/*
+ * No agent answered. A broken configuration, which also says where the agent listens, is the likelier cause: show that.
+ */
 static int explain_silence(const struct spw_call *call, const char *message)
 {
 	struct spw_diagnostics diagnostics = {0};

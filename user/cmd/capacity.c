@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* capacity: set by hand what a service can serve, or return to what is configured or learned. */
+/* capacity: set what a service can serve, or return to the configured or learned value. */
 #include <jansson.h>
 #include <stdio.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* capture: sampled drops into a file of pcapng, each with its reason as comment; for Wireshark and for `simulate`. */
+/* capture: write sampled drops to a pcapng file, each with its reason as comment; for Wireshark and `simulate`. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +13,7 @@
 struct capture {
 	FILE *out;
 	u64 count;
-	u64 count_most; /* 0: no end */
+	u64 count_most; /* 0: unlimited */
 	bool progress;	/* on stderr */
 };
 
@@ -69,7 +69,7 @@ static int capture_to(const struct spw_call *call, const struct spw_drops_reques
 	return status;
 }
 
-/* A number above 0; -1: it is not one. */
+/* A number above 0; -1: invalid. */
 static double above_zero(const char *text)
 {
 	char *end;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* check: whether a configuration is valid, and what it means. Touches nothing that runs. */
+/* check: whether a configuration is valid, and what it means. Changes nothing. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,7 +9,7 @@
 #include "look.h"
 #include "dry_run.h"
 
-/* What the files of a list are, if that is more than prefixes, and all are the same. */
+/* The format of a list's files, if it is not plain and the same for all. */
 static const char *format_of(const struct spw_list *list)
 {
 	for (size_t i = 1; i < list->files_count; i++)

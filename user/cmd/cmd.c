@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What all verbs share: error messages, and where the state is. */
+/* Common to all verbs: error messages, and finding the state. */
 #include "cmd.h"
 
 #include <errno.h>
@@ -65,7 +65,7 @@ int spw_where(const struct spw_call *call, struct spw_config *config)
 	int err = spw_config_load(call->config_path, config, &diagnostics);
 	int status = SPW_EXIT_DONE;
 
-	/* Of a broken file, keep what could be read; a file that does not exist is not worth a message. */
+	/* Use what could be read of a broken file; do not report a missing one. */
 	if (err && config->pin_dir && config->run_dir) {
 		fprintf(stderr, "spillway: %s cannot be used ('spillway check' says why); looking in %s\n",
 			call->config_path, config->pin_dir);

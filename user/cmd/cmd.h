@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/*
- * Verbs: one in each file, one row each in the table of main.c. main.c reads the options before it calls a verb.
- */
+/* Verbs: one per file, one row each in the table of main.c, which reads the options before it calls a verb. */
 #ifndef SPW_CMD_CMD_H
 #define SPW_CMD_CMD_H
 
@@ -19,13 +17,13 @@ enum spw_exit {
 enum { SPW_OPTIONS_MAX = 10 }; /* of one verb */
 
 struct spw_option {
-	const char *name;  /* "level", without its dashes */
+	const char *name;  /* "level", without dashes */
 	char brief;	   /* 'q'; 0: none */
-	const char *value; /* "FILE", or the words to choose from: "green|yellow|orange|red"; NULL: takes no value */
+	const char *value; /* "FILE", or the possible values: "green|yellow|orange|red"; NULL: takes none */
 	const char *help;
 };
 
-/* How a verb was called. */
+/* The command line of a verb. */
 struct spw_call {
 	const char *config_path; /* SPW_CONFIG_DEFAULT_PATH unless -c */
 	bool config_given;	 /* -c was given */
@@ -38,12 +36,12 @@ struct spw_call {
 
 struct spw_verb {
 	const char *name;
-	const char *usage;		  /* the words behind the name: "[NAME]" */
+	const char *usage;		  /* follows the name: "[NAME]" */
 	const char *summary;		  /* one line */
-	const char *help;		  /* the text of --help below the options; may be NULL */
-	const struct spw_option *options; /* ends with a row without a name; NULL: none */
+	const char *help;		  /* the part of --help after the options; may be NULL */
+	const struct spw_option *options; /* ends with a row without name; NULL: none */
 	int (*run)(const struct spw_call *call, int argc,
-		   char **argv); /* argv[0] is the verb, then all words that are no options; returns enum spw_exit */
+		   char **argv); /* argv[0] is the verb, then all words that are not options; returns enum spw_exit */
 };
 
 extern const struct spw_verb spw_verb_run, spw_verb_check, spw_verb_apply, spw_verb_confirm, spw_verb_status,
@@ -57,20 +55,20 @@ __attribute__((format(printf, 2, 3))) int spw_usage(const struct spw_verb *verb,
 /** spw_fail() - "spillway: message" on stderr; returns SPW_EXIT_FAILED. */
 __attribute__((format(printf, 1, 2))) int spw_fail(const char *format, ...);
 
-/** spw_print_diagnostics() - all of them on stderr, warnings as "warning: ". */
+/** spw_print_diagnostics() - print all on stderr, warnings as "warning: ". */
 void spw_print_diagnostics(const struct spw_diagnostics *diagnostics);
 
 /** spw_colour() - whether standard output may be coloured: a terminal, and NO_COLOR is not set (no-color.org). */
 bool spw_colour(void);
 
-/** spw_no_config() - whether -c was not given and there is no file at the default path. */
+/** spw_no_config() - -c was not given and there is no file at the default path. */
 bool spw_no_config(const struct spw_call *call);
 
 /**
- * spw_where() - pin and run directories for verbs that need nothing else: from the configuration as far as it can be
- * read, otherwise the defaults, since `status` must work while the configuration is broken.
+ * spw_where() - pin and run directories for verbs that need nothing else: from the configuration as far as it is
+ * readable, otherwise the defaults, since `status` must work with a broken configuration.
  * @config: filled in, at least with pin_dir and run_dir; free with spw_config_free()
- * Returns SPW_EXIT_DONE, or SPW_EXIT_FAILED when -c named a file that cannot be read (printed on stderr).
+ * Returns SPW_EXIT_DONE, or SPW_EXIT_FAILED if -c named an unreadable file (printed on stderr).
  */
 int spw_where(const struct spw_call *call, struct spw_config *config);
 

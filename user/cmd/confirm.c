@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* confirm: keep what `apply --confirm` put in force. */
+/* confirm: keep what `apply --confirm` brought into force. */
 #include <jansson.h>
 #include <stdio.h>
 

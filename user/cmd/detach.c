@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* detach: take the program off every interface and remove all pinned state. */
+/* detach: remove the program from every interface, and all pinned state. */
 #include <stdio.h>
 #include <errno.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * doctor: would `run` work here, and how well? One line for each check, and where something is wrong a second line that
- * says what to do. Changes nothing.
+ * doctor: would `run` work here, and how well? One line per check, and for a problem a second line with the remedy.
+ * Changes nothing.
  */
 #include <errno.h>
 #include <limits.h>
@@ -31,7 +31,7 @@
 
 enum outcome {
 	OK,
-	WARN, /* `run` works, but not as well as it could */
+	WARN, /* `run` works, but not optimally */
 	FAIL, /* `run` would not work */
 };
 
@@ -54,7 +54,7 @@ static void print_check(const struct doctor *doctor, enum outcome outcome, const
 		printf("%*s-> %s\n", 4 + 2 + CHECK_COLUMNS + 1, "", advice);
 }
 
-/* One finding. @advice: what to do; NULL: nothing. */
+/* Report one finding. @advice: what to do; NULL: nothing. */
 __attribute__((format(printf, 5, 6))) static void find(struct doctor *doctor, enum outcome outcome, const char *check,
 						       const char *advice, const char *format, ...)
 {
@@ -76,7 +76,7 @@ __attribute__((format(printf, 5, 6))) static void find(struct doctor *doctor, en
 		print_check(doctor, outcome, check, detail ? detail : "", advice);
 }
 
-/* ---- the kernel and what this process may ask of it ---- */
+/* ---- kernel and capabilities ---- */
 
 static void check_capabilities(struct doctor *doctor)
 {
@@ -158,7 +158,7 @@ static void check_bpffs(struct doctor *doctor, const char *pin_dir)
 		find(doctor, OK, "bpffs", NULL, "%s can be written", bpffs.path);
 }
 
-/* Whether files can be made in @dir, or @dir in its parent; 0 or -errno, and in @at the folder that it is about. */
+/* Whether files can be created in @dir, or @dir in its parent. 0 or -errno; @at: the folder concerned. */
 static int probe_folder(const char *dir, char at[PATH_MAX])
 {
 	struct stat status;
@@ -176,7 +176,7 @@ static int probe_folder(const char *dir, char at[PATH_MAX])
 	return access(at, W_OK | X_OK) ? -errno : 0;
 }
 
-/* What is in the way of the control socket would stop the start at its very end. */
+/* An obstacle to the control socket would stop `run` only at the end of its start. */
 static bool check_socket(struct doctor *doctor, const char *run_dir)
 {
 	struct sockaddr_un address;
@@ -221,7 +221,7 @@ static void check_state_dir(struct doctor *doctor, const char *state_dir)
 		find(doctor, OK, "state_dir", NULL, "%s can be written", at);
 }
 
-/* While the agent runs it has the port itself. */
+/* A running agent occupies the port itself. */
 static void check_metrics(struct doctor *doctor, const struct spw_config *config)
 {
 	char message[SPW_MESSAGE_MAX];
@@ -257,7 +257,7 @@ static void report_configuration(struct doctor *doctor, const struct spw_call *c
 		find(doctor, OK, "configuration", NULL, "%s", call->config_path);
 }
 
-/* Returns whether the folders that the configuration names are known. */
+/* Returns whether the configured folders are known. */
 static bool check_configuration(struct doctor *doctor, const struct spw_call *call, struct spw_dry_run *dry_run)
 {
 	struct spw_diagnostics diagnostics = {0};
@@ -342,7 +342,7 @@ static void check_interface(struct doctor *doctor, const struct spw_config *conf
 	check_program(doctor, name, &interface, config->attach);
 }
 
-/* Without a configuration: the first interfaces that are up, as these are the ones that one is likely to name. */
+/* Without a configuration: the first interfaces that are up are the likely ones. */
 static void check_likely_interfaces(struct doctor *doctor, const struct spw_config *config)
 {
 	struct if_nameindex *all = if_nameindex();
@@ -428,7 +428,7 @@ static void check_signal(struct doctor *doctor, const char *service, const char 
 		     signal, about ? about : "?");
 }
 
-/* What the running agent could not get. */
+/* Signals that the running agent lacks. */
 static void check_signals(struct doctor *doctor, const char *run_dir)
 {
 	json_t *request = json_pack("{s:s}", "verb", "explain"), *service, *note;

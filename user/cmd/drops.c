@@ -23,7 +23,7 @@ static void on_end(int number)
 
 struct reading {
 	struct spw_line_stream *stream;
-	u64 until_ns; /* 0: no end */
+	u64 until_ns; /* 0: unlimited */
 	spw_drop_handler *handler;
 	void *context;
 	u64 *lost;
@@ -52,7 +52,7 @@ static int take_line(struct reading *reading, const char *line, size_t bytes)
 	return status;
 }
 
-/* @follow: the agent closing the connection is an error, otherwise it is the end. */
+/* @follow: a connection closed by the agent is an error; otherwise it is the end. */
 static int read_all(struct reading *reading, bool follow)
 {
 	int status = SPW_EXIT_DONE;

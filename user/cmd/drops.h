@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Sampled drops, asked of the agent: shared by `events --drops` and `capture`. */
+/* Sampled drops requested from the agent: shared by `events --drops` and `capture`. */
 #ifndef SPW_CMD_DROPS_H
 #define SPW_CMD_DROPS_H
 
@@ -11,17 +11,17 @@
 struct spw_drops_request {
 	const char *reason;	/* NULL: any */
 	const char *class_name; /* NULL: any */
-	bool follow;		/* what comes from now on; otherwise the latest few */
-	double seconds;		/* 0: until somebody ends it */
+	bool follow;		/* from now on; otherwise the latest few */
+	double seconds;		/* 0: until interrupted */
 };
 
-/* Takes a drop, or NULL if none came for a moment. Returns false to end. */
+/* Called with each drop, or with NULL if none came for a moment. Returns false to end. */
 typedef bool spw_drop_handler(void *context, const json_t *drop);
 
 /**
- * spw_drops() - ask the agent, and hand each drop to @handler.
- * @lost: incremented by the drops that the agent had no room for, because they were read too slowly
- * SIGINT and SIGTERM end it as the time does. Returns enum spw_exit; errors are printed on stderr.
+ * spw_drops() - request drops, and pass each to @handler.
+ * @lost: incremented by the drops that the agent discarded because they were read too slowly
+ * SIGINT and SIGTERM end it like the time limit. Returns enum spw_exit; errors are printed on stderr.
  */
 int spw_drops(const struct spw_call *call, const struct spw_drops_request *wanted, spw_drop_handler *handler,
 	      void *context, u64 *lost);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* A configuration, its lists and its ruleset, as the agent would make them. */
+/* A configuration, its lists and its ruleset, made like the agent does. */
 #include "dry_run.h"
 
 #include <string.h>
@@ -49,7 +49,7 @@ static int compile(struct spw_dry_run *dry_run, struct spw_diagnostics *diagnost
 	return err;
 }
 
-/* Lists and ruleset of a configuration that was read. */
+/* Load lists and compile the ruleset of a configuration. */
 static int finish(struct spw_dry_run *dry_run, bool force, struct spw_diagnostics *diagnostics)
 {
 	u64 began_ns = spw_monotonic_ns();
@@ -86,7 +86,7 @@ int spw_dry_run_builtin(struct spw_dry_run *dry_run, struct spw_diagnostics *dia
 
 	*dry_run = (struct spw_dry_run){0};
 	err = spw_config_parse(builtin, sizeof(builtin) - 1, "built-in configuration", &dry_run->config, diagnostics);
-	/* Its last class is cut at red, so this is for looking only. */
+	/* Its last class is cut at red, but it is never attached. */
 	return err ? err : finish(dry_run, true, diagnostics);
 }
 

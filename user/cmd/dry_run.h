@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/*
- * A configuration read, checked and compiled as the agent would, in this process: nothing is loaded into the kernel.
- * Called by check, doctor and simulate.
- */
+/* Reads, checks and compiles a configuration like the agent, in this process; loads nothing into the kernel. */
 #ifndef SPW_CMD_DRY_RUN_H
 #define SPW_CMD_DRY_RUN_H
 
@@ -18,13 +15,13 @@ struct spw_dry_run {
 
 /**
  * spw_dry_run_make() - read @path and all that it names, and compile it.
- * @force: a class that could cut everybody or the management (fault 38) is a warning only
- * @dry_run: filled in as far as it went; free with spw_dry_run_free(), also after an error
+ * @force: a class that could cut everybody or the management (fault 38) is only a warning
+ * @dry_run: filled in as far as possible; free with spw_dry_run_free(), even after an error
  * Returns 0, or -errno with at least one error in @diagnostics.
  */
 int spw_dry_run_make(const char *path, bool force, struct spw_dry_run *dry_run, struct spw_diagnostics *diagnostics);
 
-/** spw_dry_run_builtin() - the same with a configuration that needs no file: private addresses and all others. */
+/** spw_dry_run_builtin() - the same with a built-in configuration: private addresses and all others. */
 int spw_dry_run_builtin(struct spw_dry_run *dry_run, struct spw_diagnostics *diagnostics);
 
 void spw_dry_run_free(struct spw_dry_run *dry_run);

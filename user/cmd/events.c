@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* events: what happened: level changes, reloads, interfaces, hooks, signals; or what was dropped, sampled. */
+/* events: level changes, reloads, interfaces, hooks, signals; or sampled drops. */
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
@@ -27,7 +27,7 @@ static const char *text_of(const json_t *object, const char *key)
 	return text ? text : "";
 }
 
-/* "2026-11-24T12:03:10.123Z" -> local "2026-11-24 12:03:10"; what is not so is shown as it is. */
+/* "2026-11-24T12:03:10.123Z" -> local "2026-11-24 12:03:10"; other text is shown unchanged. */
 static void put_time(const char *at)
 {
 	struct tm parts = {0};
@@ -43,7 +43,7 @@ static void put_time(const char *at)
 	fputs(text, stdout);
 }
 
-/* All other fields, in the order in which they were written. */
+/* All other fields, in the sequence of the file. */
 static void put_fields(const json_t *object)
 {
 	const char *key;
@@ -93,7 +93,7 @@ static void print_line(const struct spw_call *call, const char *line, size_t byt
 {
 	json_t *object = json_loadb(line, bytes, 0, NULL);
 
-	/* A line that was torn is no event. */
+	/* Skip torn lines. */
 	if (json_is_object(object) && call->json)
 		printf("%.*s\n", (int)bytes, line);
 	else if (json_is_object(object))
@@ -101,16 +101,16 @@ static void print_line(const struct spw_call *call, const char *line, size_t byt
 	json_decref(object);
 }
 
-/* A file of the event log, read as it grows. */
+/* A file of the event log that is followed. */
 struct follower {
 	char path[4096];
-	FILE *file; /* NULL: not there yet */
+	FILE *file; /* NULL: does not exist yet */
 	char *line;
 	size_t room;
-	size_t kept; /* bytes of a line whose end is not there yet */
+	size_t kept; /* bytes of an incomplete line */
 };
 
-/* Prints what is there; a line without its end is kept for later. */
+/* Print what is there; keep an incomplete line for later. */
 static void print_rest(struct follower *follower, const struct spw_call *call)
 {
 	int character;
@@ -150,7 +150,7 @@ static int follow(struct follower *follower, const struct spw_call *call)
 	for (;;) {
 		struct pollfd out = {.fd = STDOUT_FILENO};
 
-		/* What was written before it was turned over comes first. */
+		/* First finish the file that was rotated. */
 		if (was_replaced(follower)) {
 			print_rest(follower, call);
 			open_file(follower);
@@ -159,7 +159,7 @@ static int follow(struct follower *follower, const struct spw_call *call)
 		if (fflush(stdout) || ferror(stdout))
 			return SPW_EXIT_FAILED;
 		if (poll(&out, 1, LOOK_MS) > 0 && (out.revents & (POLLERR | POLLHUP | POLLNVAL)))
-			return SPW_EXIT_DONE; /* whoever read it has gone */
+			return SPW_EXIT_DONE; /* the reader of the output has gone */
 	}
 }
 
@@ -171,7 +171,7 @@ static int print_events(const struct spw_call *call, const char *state_dir, bool
 
 	if (!follower.line)
 		return spw_fail("out of memory");
-	/* -f begins with what comes from now on. */
+	/* -f starts with new events. */
 	for (int older = 1; older >= 0; older--) {
 		snprintf(follower.path, sizeof(follower.path), "%.4000s/" SPW_EVENTS_FILE "%s", state_dir,
 			 older ? ".1" : "");

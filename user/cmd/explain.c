@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* explain: the current decision and the last changes in sentences; of a dead agent, its last ones from the history. */
+/* explain: the current decision and the last changes in sentences; if the agent is dead, from its history. */
 #include <errno.h>
 #include <jansson.h>
 #include <stdio.h>
@@ -12,7 +12,7 @@
 #include "cmd.h"
 #include "look.h"
 
-/* What the agent said: sentences made by it, or all but these. */
+/* Print the agent's answer: its sentences, or for -j all other members. */
 static int print_answer(const struct spw_call *call, json_t *answer)
 {
 	const char *text = json_string_value(json_object_get(answer, "text"));
@@ -30,7 +30,7 @@ static int print_answer(const struct spw_call *call, json_t *answer)
 	return spw_print_json(json_incref(answer));
 }
 
-/* The end of the history: the last decision, since when its level holds, the last changes. */
+/* End of the history: the last decision, since when its level applies, the last changes. */
 struct ending {
 	struct spw_named_policy policy;
 	struct spw_record record;

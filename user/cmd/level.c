@@ -52,7 +52,7 @@ static int read_duration(const char *duration, json_t *request)
 	return SPW_EXIT_DONE;
 }
 
-/* "bound LEAST MOST" */
+/* Arguments: "bound LEAST MOST" */
 static int read_bounds(int argc, char **argv, json_t *request)
 {
 	int least = argc == 4 ? spw_level_parse(argv[2]) : -1, most = argc == 4 ? spw_level_parse(argv[3]) : -1;
@@ -64,7 +64,7 @@ static int read_bounds(int argc, char **argv, json_t *request)
 	return SPW_EXIT_DONE;
 }
 
-/* "[set] LEVEL" or "auto" */
+/* Arguments: "[set] LEVEL" or "auto" */
 static int read_level(int argc, char **argv, json_t *request)
 {
 	int at = !strcmp(argv[1], "set") ? 2 : 1;

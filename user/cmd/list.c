@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* list: the lists of the ruleset, and bans: prefixes in a list for a time. One word in each file (list.h). */
+/* list: the lists of the ruleset, and bans: prefixes in a list for a time. One file per subcommand (list.h). */
 #include "list.h"
 
 #include <string.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The words of `list`, one in each file; called by list.c alone. */
+/* The subcommands of `list`. */
 #ifndef SPW_CMD_LIST_H
 #define SPW_CMD_LIST_H
 
@@ -33,7 +33,7 @@ int spw_list_import(const struct spw_call *call, int argc, char **argv);
 int spw_list_remove(const struct spw_call *call, int argc, char **argv);
 int spw_list_flush(const struct spw_call *call, int argc, char **argv);
 
-/* What the agent is asked for. */
+/* A request to the agent. */
 struct spw_list_request {
 	const char *verb;  /* of the control socket */
 	const char *name;  /* of the list */
@@ -47,7 +47,7 @@ struct spw_list_request {
  * spw_list_send() - all prefixes in as many pieces as it takes, on one connection: all or nothing. While no agent runs
  * the request is queued for the next one (store/ban_spool.h), if there has been one.
  * @print: shows the answer
- * Returns enum spw_exit; what was wrong is said on stderr.
+ * Returns enum spw_exit; errors are printed on stderr.
  */
 int spw_list_send(const struct spw_call *call, const struct spw_list_request *request, const struct spw_list *prefixes,
 		  int (*print)(const struct spw_call *call, const struct spw_list_request *request,

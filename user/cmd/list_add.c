@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* list add and list import: prefixes from the command line, or from a file, into a list for a time. */
+/* list add and list import: put prefixes from the command line, or from a file, into a list for a time. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -6,7 +6,7 @@
 #include "list.h"
 #include "look.h"
 
-/* A ban that is not there is no error: it may have ended a moment ago. */
+/* A missing ban is no error: it may have just ended. */
 static int print_removed(const struct spw_call *call, const struct spw_list_request *request, const json_t *answer)
 {
 	json_int_t absent = json_integer_value(json_object_get(answer, "absent"));

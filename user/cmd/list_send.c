@@ -51,7 +51,7 @@ struct pieces {
 	const struct spw_list *prefixes;
 };
 
-/* The answer to the last piece, or to the first that is refused; NULL: @message. */
+/* The answer to the last piece, or to the first refused one; NULL: @message. */
 static json_t *send_pieces(int fd, void *context, char *message)
 {
 	const struct pieces *pieces = context;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* list show: the lists of the published ruleset and the retired ones, or one with its entries, from the pinned maps. */
+/* list show: published and retired lists, or one list with its bans, from the pinned maps. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -125,7 +125,7 @@ static int read_entries(const struct spw_pins *pins, struct gathering *gathering
 	return err;
 }
 
-/* The entries of list @list; said on stderr if they cannot be read. */
+/* Read the bans of @list; errors are printed on stderr. */
 static int look_into_entries(const struct spw_call *call, u16 list, struct gathering *gathering)
 {
 	char message[SPW_MESSAGE_MAX];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Looking at the pinned maps. */
+/* Reading the pinned maps. */
 #include "look.h"
 
 #include <errno.h>
@@ -51,7 +51,7 @@ int spw_print_json(json_t *value)
 
 	if (!value)
 		return spw_fail("out of memory");
-	/* 15 digits are what a double holds; jansson's 17 would show 0.21 as 0.20999999999999999. */
+	/* 15 digits are exact in a double; jansson's 17 would show 0.21 as 0.20999999999999999. */
 	err = json_dumpf(value, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(15));
 	json_decref(value);
 	return !err && putchar('\n') != EOF ? SPW_EXIT_DONE : SPW_EXIT_FAILED;

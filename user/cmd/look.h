@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What the verbs that only look have in common: status, list, check and doctor. */
+/* Common to the read-only verbs: status, list, check and doctor. */
 #ifndef SPW_CMD_LOOK_H
 #define SPW_CMD_LOOK_H
 
@@ -9,13 +9,13 @@
 #include "cmd.h"
 
 /**
- * spw_look() - read the state of the datapath that @call is about, with or without an agent.
+ * spw_look() - read the state of the datapath of @call, with or without an agent.
  * @snapshot: filled in; free with spw_snapshot_free()
- * Returns SPW_EXIT_DONE, or SPW_EXIT_FAILED after it was said on stderr why.
+ * Returns SPW_EXIT_DONE, or SPW_EXIT_FAILED with the reason printed on stderr.
  */
 int spw_look(const struct spw_call *call, struct spw_snapshot *snapshot);
 
-/** spw_print_json() - @value on stdout, given back; NULL: there was no memory for it. Returns enum spw_exit. */
+/** spw_print_json() - print @value, taking the reference; NULL: out of memory. Returns enum spw_exit. */
 int spw_print_json(json_t *value);
 
 #endif

@@ -20,9 +20,9 @@ static const struct spw_option globals[GLOBALS] = {
 	[VERSION] = {"version", 'V', NULL, "print the version"},
 };
 
-#define LONG_ONLY 256 /* getopt_long() returns this plus the index for an option's long name */
+#define LONG_ONLY 256 /* getopt_long() returns this plus the index of the option */
 
-/* The option tables in the form that getopt_long() takes. */
+/* The option tables in getopt_long()'s form. */
 struct tables {
 	const struct spw_option *options[GLOBALS + SPW_OPTIONS_MAX]; /* the global ones first */
 	int count;
@@ -47,7 +47,9 @@ static void add_option(struct tables *tables, const struct spw_option *option)
 	}
 }
 
-/* "+": stop at the first word that is no option, here the verb; ":": tell a missing value from an unknown option. */
+/*
+ * "+": stop at the first word that is not an option, here the verb; ":": tell a missing value from an unknown option.
+ */
 static struct tables make_tables(const struct spw_verb *verb)
 {
 	struct tables tables = {.briefs = "+:"};
@@ -115,7 +117,7 @@ int spw_options_read(const struct spw_verb *verb, int argc, char **argv, struct 
 	int found;
 
 	opterr = 0;
-	optind = 0; /* GNU: begin anew, as this runs twice */
+	optind = 0; /* GNU: reset, as this runs twice */
 	while ((found = getopt_long(argc, argv, tables.briefs, tables.names, NULL)) != -1) {
 		if (found == '?' || found == ':') {
 			report(verb, found, argv);
@@ -126,7 +128,7 @@ int spw_options_read(const struct spw_verb *verb, int argc, char **argv, struct 
 	return optind;
 }
 
-/* "-q, --quiet", "    --level green|yellow|orange|red" */
+/* Formats "-q, --quiet", "    --level green|yellow|orange|red" */
 static int option_text(const struct spw_option *option, char *text, size_t room)
 {
 	char brief[] = {'-', option->brief, ',', '\0'};

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Options of the command line. Each is described once, in a table: parsing, --help and the completion of the shell
- * (which reads --help) all come from it.
+ * Command-line options, each described once in a table: source of parsing, --help and shell completion (reads --help).
  */
 #ifndef SPW_CMD_OPTIONS_H
 #define SPW_CMD_OPTIONS_H
@@ -11,11 +10,11 @@
 #include "cmd.h"
 
 /**
- * spw_options_read() - read options with getopt_long(3): `--key value` or `--key=value`, anywhere behind argv[0].
- * @verb: its options and the global ones are known; NULL: the global ones alone, up to the first word that is none
+ * spw_options_read() - read options with getopt_long(3): `--key value` or `--key=value`, anywhere after argv[0].
+ * @verb: accept its options and the global ones; NULL: only the global ones, up to the first other word
  * @argv: permuted, so that all other words come last
  * @call: filled in
- * Returns the index of the first word that is no option, or -1 after an error was printed.
+ * Returns the index of the first other word, or -1 after an error was printed.
  */
 int spw_options_read(const struct spw_verb *verb, int argc, char **argv, struct spw_call *call);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* replay: what another configuration would have decided over a recorded history. */
+/* replay: what a different configuration would have decided over a recorded history. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,25 +14,25 @@
 #include "cmd.h"
 
 #define NS_PER_S 1000000000ull
-#define GAP_NS	 NS_PER_S /* behind this nothing is compared (rule 1 of decide.c) */
+#define GAP_NS	 NS_PER_S /* after a longer gap nothing is compared (rule 1 of decide.c) */
 
 static const char caveat[] =
 	"What the recorded system admitted shaped what was seen: refused clients try again, waits are "
 	"those of the load that was let in. So this tells how another configuration would have judged "
 	"these same figures, not what would have come of it.";
 
-/* How a recorded tick is seen by the other configuration. */
+/* Maps a recorded tick to the new configuration. */
 struct mapping {
-	int services[SPW_SERVICES_MAX]; /* by index of the other's: index in the record; -1: it was not recorded */
-	u32 classes[SPW_CLASSES_MAX];	/* by recorded rank: rank of the other's */
-	u32 lost_classes;		/* recorded classes that the other does not name: they go to its last */
-	u32 lost_services;		/* services of the other that were not recorded */
+	int services[SPW_SERVICES_MAX]; /* by new index: recorded index; -1: not recorded */
+	u32 classes[SPW_CLASSES_MAX];	/* by recorded rank: new rank */
+	u32 lost_classes;		/* recorded classes that the new configuration lacks: they go to its last */
+	u32 lost_services;		/* new services that were not recorded */
 };
 
-/* Over all. */
+/* Totals of the replay. */
 struct totals {
 	u64 ticks;
-	u64 different; /* ticks whose levels differ */
+	u64 different; /* ticks with different levels */
 	double recorded_s[SPW_LEVELS];
 	double replayed_s[SPW_LEVELS];
 	u64 recorded_changes;
@@ -44,13 +44,13 @@ struct totals {
 
 struct replay {
 	const struct spw_call *call;
-	struct spw_named_policy policy; /* the other one */
+	struct spw_named_policy policy; /* the new one */
 	struct mapping mapping;
 	struct spw_memory *memory;
 	struct spw_facts facts;
 	struct spw_decision decision;
 	struct totals totals;
-	u64 last_ns; /* of the tick before, by the recorded clock; 0: none to compare with */
+	u64 last_ns; /* of the tick before, by the recorded clock; 0: none */
 	u8 last_recorded;
 	u8 last_replayed;
 	u8 shown_recorded;
@@ -77,7 +77,7 @@ static void map_names(struct replay *replay, const struct spw_named_policy *reco
 	}
 }
 
-/* The same facts, in the order of the other configuration. */
+/* The recorded facts, indexed for the new configuration. */
 static void map_facts(struct replay *replay, const struct spw_record *record, u32 recorded_classes)
 {
 	struct spw_facts *facts = &replay->facts;
@@ -107,7 +107,7 @@ static void map_facts(struct replay *replay, const struct spw_record *record, u3
 	}
 }
 
-/* Another run, or a reload: begin with what was known then. */
+/* Another run, or a reload: start with what was known then. */
 static int begin(struct replay *replay, const struct spw_history_tick *tick)
 {
 	map_names(replay, tick->policy);
@@ -146,7 +146,7 @@ static void count_time(struct replay *replay, const struct spw_history_tick *tic
 	replay->last_replayed = replay->decision.level;
 }
 
-/* The service that decided there; by recorded index for the record, by the other's for the replay. */
+/* The budget of the service that decided the level. */
 static double budget_of(const struct spw_decision *decision)
 {
 	return decision->service < decision->services_count ? decision->services[decision->service].budget_per_s : 0;
@@ -189,7 +189,7 @@ static void put_row_text(struct replay *replay, const struct spw_history_tick *t
 	       was->level != would->level ? "  *" : "");
 }
 
-/* A row where either level changed. */
+/* Print a row if either level changed. */
 static void show(struct replay *replay, const struct spw_history_tick *tick)
 {
 	u8 was = tick->record->decision.level, would = replay->decision.level;

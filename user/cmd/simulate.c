@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* simulate: send every packet of a capture through the real program and show how each is read and judged at a level. */
+/* simulate: run every packet of a capture through the real program and show its judgement at a level. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,7 +28,7 @@ struct simulation {
 	struct spw_simulation *program;
 	u32 level;
 	bool quiet;
-	bool enforce; /* whatever the configured mode */
+	bool enforce; /* regardless of the configured mode */
 	u64 packets;
 	u64 cut_short; /* by the capture's snapshot length */
 	u64 too_short; /* for a link-layer header */
@@ -50,10 +50,10 @@ static int read_configuration(struct simulation *simulation)
 			path);
 		err = spw_dry_run_builtin(&simulation->dry_run, &diagnostics);
 	} else {
-		/* With force, as nothing is attached. */
+		/* With force: nothing is attached. */
 		err = spw_dry_run_make(path, true, &simulation->dry_run, &diagnostics);
 	}
-	/* The built-in one's warnings are about a host in service. */
+	/* Warnings about the built-in configuration apply only to hosts in service. */
 	if (err || !spw_no_config(simulation->call))
 		spw_print_diagnostics(&diagnostics);
 	spw_diagnostics_free(&diagnostics);
@@ -92,8 +92,8 @@ static int show(struct simulation *simulation, const struct spw_trace *trace, u3
 }
 
 /*
- * A frame that the capture's snapshot length cut short gets its full length back, filled with zeros: its headers state
- * that length, and nothing behind them is judged.
+ * A frame cut by the capture's snapshot length gets its full length back, filled with zeros: its headers state that
+ * length, and nothing after them is judged.
  */
 static void restore_length(struct spw_frame *frame)
 {
@@ -164,7 +164,7 @@ static int judge_all(struct simulation *simulation, struct spw_capture *capture,
 	return status;
 }
 
-/* On stderr, as all that explains the figures. */
+/* On stderr, like everything that explains the results. */
 static void print_notes(const struct simulation *simulation)
 {
 	if (simulation->dry_run.config.mode == SPW_OBSERVE && !simulation->enforce)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * top: a live screen of level, signals, services, classes and talkers. What it shows is made by view/top.c; this reads
- * the pinned maps and asks the agent, once a second, and hands the screen to ncurses. Without a terminal it is printed
- * once, as text.
+ * top: a live screen of level, signals, services, classes and talkers. view/top.c makes the content; this reads the
+ * pinned maps and asks the agent, once a second, and passes the screen to ncurses. Without a terminal it prints text
+ * once.
  */
 #include <curses.h>
 #include <errno.h>
@@ -28,7 +28,7 @@ enum {
 	TALKERS_ASKED = 100,
 };
 
-/* Of the two latest looks. */
+/* The two latest snapshots. */
 struct looking {
 	const struct spw_call *call;
 	char run_dir[200];
@@ -56,7 +56,7 @@ static void ask_agent(struct looking *looking)
 	}
 }
 
-/* What was now is before. */
+/* Take another snapshot; the current one becomes the former. */
 static int look_again(struct looking *looking)
 {
 	struct spw_snapshot now;
@@ -174,7 +174,7 @@ static void draw(const struct looking *looking)
 	spw_screen_free(&screen);
 }
 
-/* Returns false: leave. */
+/* Returns false to quit. */
 static bool take_key(struct looking *looking, int key)
 {
 	if (key == 'q' || key == 'Q')
@@ -209,14 +209,14 @@ static int live(struct looking *looking)
 				status = look_again(looking);
 			if (status != SPW_EXIT_DONE)
 				return status;
-			/* The first rates come soon. */
+			/* First rates come soon. */
 			next_ns = now_ns + (looking->before.now_ns ? TURN_MS : TURN_MS / 4) * 1000000ull;
 		}
 		draw(looking);
 		now_ns = spw_monotonic_ns();
 		timeout(now_ns < next_ns ? (int)((next_ns - now_ns) / 1000000) + 1 : 0);
 		key = getch();
-		/* A terminal that is gone gives errors at once, not after the time. */
+		/* A vanished terminal fails at once, not after the timeout. */
 		if (key == ERR && (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO)))
 			return SPW_EXIT_DONE;
 		if (key != ERR && key != KEY_RESIZE && !take_key(looking, key))
@@ -229,7 +229,7 @@ static int show_live(struct looking *looking)
 	SCREEN *terminal;
 	int status;
 
-	/* Looked once before the terminal is taken, so that what is wrong is said on it. */
+	/* Read once before taking over the terminal, so that errors stay visible. */
 	status = look_again(looking);
 	if (status != SPW_EXIT_DONE)
 		return status;
@@ -246,7 +246,7 @@ static int show_live(struct looking *looking)
 	status = live(looking);
 	endwin();
 	delscreen(terminal);
-	/* What was wrong went to a screen that is no more: it is said again. */
+	/* The error was on a screen that is gone: show it again. */
 	if (status != SPW_EXIT_DONE)
 		status = look_again(looking);
 	return status;

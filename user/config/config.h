@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A configuration as a value, with the place of whatever an error may later be about. Made by spw_config_load() from
- * YAML; read by everybody, changed by nobody. Lists are named here and read by lists/.
+ * A configuration as a value, with the location of everything that an error may be about. Made by spw_config_load()
+ * from YAML; constant afterwards. Lists are only named here; lists/ reads them.
  */
 #ifndef SPW_CONFIG_CONFIG_H
 #define SPW_CONFIG_CONFIG_H
@@ -34,11 +34,11 @@ enum spw_list_kind {
 	SPW_LIST_GEO,	  /* countries of tor's geoip and geoip6 in one folder */
 	SPW_LIST_MMDB,	  /* countries or AS numbers of a MaxMind database */
 	SPW_LIST_INLINE,  /* prefixes in the configuration itself */
-	SPW_LIST_ENTRIES, /* none: only what `list add` puts in */
+	SPW_LIST_ENTRIES, /* none: filled by `list add` only */
 };
 
 struct spw_config_country {
-	char code[3]; /* two upper case letters, or "??" (the table's own word for unknown) */
+	char code[3]; /* two upper case letters, or "??" (the tables' code for unknown) */
 	bool negated; /* "!US" */
 	struct spw_place place;
 };
@@ -59,18 +59,18 @@ struct spw_config_list {
 	char *name;
 	struct spw_place place; /* of the name */
 	enum spw_list_kind kind;
-	/* All paths are absolute or relative to the working directory, no longer to the configuration's folder. */
+	/* Paths are absolute or relative to the working directory, no longer to the configuration's folder. */
 	struct spw_config_path *paths; /* FILE: files, or patterns of glob(7) */
 	size_t paths_count;
 	bool strict; /* FILE, INLINE: host bits are an error */
-	bool skip;   /* FILE: lines that cannot be read are left out */
+	bool skip;   /* FILE: unreadable lines are skipped */
 	char *path;  /* MMDB: the file; GEO: the folder */
 	struct spw_place path_place;
 	struct spw_config_country *countries; /* GEO, MMDB */
 	size_t countries_count;
 	struct spw_config_asn *asns; /* MMDB, instead of countries */
 	size_t asns_count;
-	struct spw_config_prefix *prefixes; /* INLINE; a range is there as its CIDR prefixes */
+	struct spw_config_prefix *prefixes; /* INLINE; ranges as their CIDR prefixes */
 	size_t prefixes_count;
 };
 
@@ -82,19 +82,19 @@ struct spw_config_class {
 	size_t lists_count;
 	u8 shed_from; /* enum spw_level; SPW_LEVEL_NEVER */
 	u8 cut_from;
-	double reserve;		       /* share of the bucket that it leaves to those above it; below 0: by its rank */
+	double reserve;		       /* share of the burst tolerance left to higher classes; below 0: by rank */
 	struct spw_place shed_place;   /* of shed_from, or of the class */
 	bool cut_all;		       /* `cut: all`; otherwise new work only */
 	struct spw_class_rates limits; /* but for the identity */
 	struct spw_place limit_places[SPW_SCOPES];
 };
 
-/* How the application itself is asked whether it is well. */
+/* How the application is probed. */
 enum spw_config_probe_kind {
 	SPW_PROBE_NONE,
 	SPW_PROBE_HTTP,	   /* seconds that a GET of `target` takes */
 	SPW_PROBE_FILE,	   /* the number in the file `target` */
-	SPW_PROBE_METRICS, /* sample `sample` of the Prometheus page at `target` */
+	SPW_PROBE_METRICS, /* metric `sample` of the Prometheus page at `target` */
 };
 
 struct spw_config_probe {
@@ -114,27 +114,27 @@ struct spw_config_service {
 	size_t tcp_count;
 	u16 *quic;
 	size_t quic_count;
-	u16 *wait_at; /* TCP ports where its requests wait, behind a proxy; none: at tcp */
+	u16 *wait_at; /* TCP ports where its requests wait behind a proxy; none: those in tcp */
 	size_t wait_at_count;
-	u16 *udp; /* every UDP packet to these is new work */
+	u16 *udp; /* ports of which every UDP packet is new work */
 	size_t udp_count;
 	u64 capacity_per_s; /* 0: learn */
 	u64 wait_target_ns;
 	u64 answer_target_ns; /* 0: learn */
 	struct spw_config_probe probe;
-	char **netns; /* network namespaces that its sockets live in, as paths; none: the agent's own */
+	char **netns; /* network namespaces of its sockets, as paths; none: the agent's own */
 	size_t netns_count;
 };
 
 enum spw_attach_mode {
 	SPW_ATTACH_AUTO,   /* native, else generic with a warning */
-	SPW_ATTACH_NATIVE, /* native or not at all */
+	SPW_ATTACH_NATIVE, /* native or fail */
 	SPW_ATTACH_GENERIC,
 };
 
 struct spw_config {
 	char *path; /* as given */
-	char *text; /* as read, NUL-terminated; may have to be given back (apply --confirm) */
+	char *text; /* as read, NUL-terminated; may have to be restored (apply --confirm) */
 	size_t text_bytes;
 	struct {
 		char *name;
@@ -145,7 +145,7 @@ struct spw_config {
 	bool malformed_drop; /* malformed: pass (default) or drop */
 	bool overlap_higher; /* overlap: error (default), or higher: of equal prefixes the higher class wins */
 	enum spw_attach_mode attach;
-	bool reattach; /* attach again when somebody detached us; default true */
+	bool reattach; /* attach again after somebody detached us; default true */
 	u64 lease_ns;  /* default 3 s; 1 s to 60 s */
 	struct spw_config_prefix *management_prefixes;
 	size_t management_prefixes_count;
@@ -158,8 +158,8 @@ struct spw_config {
 	size_t lists_count;
 	struct spw_config_class *classes; /* highest priority first; the last takes the rest and names no list */
 	size_t classes_count;
-	u8 source_bits[2];  /* IPv4, IPv6: how much of an address is a source; default 32, 64 */
-	u8 prefix_bits[2];  /* and the prefix around it; default 24, 48 */
+	u8 source_bits[2];  /* IPv4, IPv6: bits of an address that make a source; default 32, 64 */
+	u8 prefix_bits[2];  /* bits of the prefix around it; default 24, 48 */
 	char *metrics_host; /* default 127.0.0.1; NULL: no metrics (`listen: off`) */
 	u16 metrics_port;   /* default 10010 */
 	struct spw_place metrics_place;
@@ -175,29 +175,29 @@ struct spw_config {
 	size_t file_names_count;
 };
 
-/** spw_config_may_lock_out() - whether a class can be cut and no management prefix or port is exempt. */
+/** spw_config_may_lock_out() - whether a class can be cut while no management prefix or port is exempt. */
 bool spw_config_may_lock_out(const struct spw_config *config);
 
 /**
  * spw_config_load() - read, parse and check @path.
  * @config: filled in; free with spw_config_free(), also after an error
- * @diagnostics: every error and warning found, in the order of the file
+ * @diagnostics: every error and warning found, sorted by position in the file
  *
- * Checks everything that the configuration alone can tell: keys, types, ranges, names that refer to nothing, one list
- * or country in two classes, one port in two services, prefixes in canonical form. What a class that may be cut must
- * not hold is checked by spw_lists_check(), for inline lists too.
+ * Checks everything that the configuration alone can tell: keys, types, ranges, undefined names, one list or country in
+ * two classes, one port in two services, prefixes in canonical form. Lists of classes that may be cut are checked by
+ * spw_lists_check(), inline lists too.
  * Input is bounded: size, depth, number of nodes; aliases and anchors are refused.
  * Returns 0, or -EINVAL with at least one error in @diagnostics, or another -errno (file not readable; also there).
  */
 int spw_config_load(const char *path, struct spw_config *config, struct spw_diagnostics *diagnostics);
 
-/** spw_config_parse() - the same from memory; @name stands for the file in messages. For tests and fuzzing. */
+/** spw_config_parse() - the same from memory; @name is the file name in messages. For tests and fuzzing. */
 int spw_config_parse(const char *text, size_t length, const char *name, struct spw_config *config,
 		     struct spw_diagnostics *diagnostics);
 
 void spw_config_free(struct spw_config *config);
 
-/** spw_config_list_class() - the class that names @list; NULL: none does. */
+/** spw_config_list_class() - the class that names @list; NULL: none. */
 const struct spw_config_class *spw_config_list_class(const struct spw_config *config, size_t list);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What was wrong, and where. */
+/* Errors and warnings, with their location. */
 #include "diagnostics.h"
 
 #include <stdio.h>
@@ -9,7 +9,7 @@
 #include "base/log.h"
 #include "base/text.h"
 
-/* @text with what is not printable as \xNN, so that nothing that was read reaches a terminal or a log raw. */
+/* @text with unprintable bytes as \xNN, so that no input reaches a terminal or a log raw. */
 static char *escape(const char *text)
 {
 	size_t length = strlen(text);
@@ -57,7 +57,7 @@ __attribute__((format(printf, 2, 0))) static char *compose(struct spw_place plac
 	return escaped;
 }
 
-/* Make room for an error: the last warning goes. False: there are only errors. */
+/* Make space for an error by dropping the last warning. False: there are only errors. */
 static bool evict_warning(struct spw_diagnostics *diagnostics)
 {
 	for (size_t i = diagnostics->count; i-- > 0;) {
@@ -86,7 +86,7 @@ __attribute__((format(printf, 4, 0))) static void add(struct spw_diagnostics *di
 		return;
 	text = compose(place, format, args);
 	if (!text)
-		return; /* out of memory: it is counted, which is what decides */
+		return; /* out of memory: counted, which is what decides */
 	diagnostics->items[diagnostics->count++] = (struct spw_diagnostic){
 		.severity = severity,
 		.text = text,
@@ -130,7 +130,7 @@ static bool is_behind(const struct spw_diagnostic *left, const struct spw_diagno
 	return left->line != right->line ? left->line > right->line : left->column > right->column;
 }
 
-/* By insertion: few, and those of one place keep the order in which they were found. */
+/* Insertion sort: few items, and stable. */
 void spw_diagnostics_sort(struct spw_diagnostics *diagnostics, size_t first)
 {
 	for (size_t i = first + 1; i < diagnostics->count; i++) {

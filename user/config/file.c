@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Files, read whole, once, and in one version. */
+/* Files, read whole and in one version. */
 #include "file.h"
 
 #include <errno.h>
@@ -13,12 +13,12 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Never wait for a writer of a FIFO, never become the owner of a terminal. */
+/* Do not wait for the writer of a FIFO, do not acquire a controlling terminal. */
 #define OPEN_FLAGS (O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY)
 
 #define LINKS_MAX 16
 
-/* Time stamps of files move on with the timer, 10 ms at most (HZ=100): two changes within that look like one. */
+/* Time stamps of files advance with the timer, every 10 ms at most (HZ=100): two changes within that look like one. */
 #define STAMP_NS	10000000L
 #define STAMP_WAITS_MAX 4
 
@@ -45,7 +45,7 @@ static bool is_trusted(uid_t owner)
 	return owner == 0 || owner == geteuid();
 }
 
-/* A folder that a link leads through: whoever may write it chooses what is read. In a sticky one only owners may. */
+/* A folder on the way of a link: whoever may write to it chooses what is read. In a sticky one only owners may. */
 static int check_folder(int folder, const char *name, struct spw_file *file)
 {
 	struct stat stat;
@@ -65,14 +65,14 @@ static int check_folder(int folder, const char *name, struct spw_file *file)
 	return 0;
 }
 
-/* What is left of the way to a file, while its links are followed. */
+/* The rest of a path while its links are followed. */
 struct way {
 	int folder;
 	int links;
 	char left[2 * PATH_MAX];
 };
 
-/* Put the target of link @name before what is left. */
+/* Prepend the target of link @name to the rest. */
 static int follow_link(struct way *way, const char *name, struct spw_file *file)
 {
 	char target[PATH_MAX];
@@ -88,7 +88,7 @@ static int follow_link(struct way *way, const char *name, struct spw_file *file)
 		return fail_errno(file, "read symbolic link");
 	if ((size_t)length == sizeof(target) || (size_t)length + strlen(way->left) + 2 > sizeof(way->left))
 		return fail(file, -ENAMETOOLONG, "the path is too long");
-	/* A link to a file beside it is as good as the file. */
+	/* A link to a file in the same folder is as safe as the file. */
 	if ((memchr(target, '/', (size_t)length) || *way->left) && !is_trusted(stat.st_uid))
 		return fail(file, -EPERM,
 			    "'%.100s' is a symbolic link of user %u; only links of root or of the user that "
@@ -115,7 +115,7 @@ static int enter_folder(struct way *way, const char *name, struct spw_file *file
 	return check_folder(folder, name, file);
 }
 
-/* Take the first name off what is left; false: nothing is left but the name of the file. */
+/* Take the first name off the rest; false: only the file name is left. */
 static bool next_folder(struct way *way, char name[NAME_MAX + 1])
 {
 	char *slash = strchr(way->left, '/'), *rest = slash;
@@ -129,7 +129,7 @@ static bool next_folder(struct way *way, char name[NAME_MAX + 1])
 	return true;
 }
 
-/* Open step by step, so that nobody can swap a link or a folder that was checked. */
+/* Open step by step, so that nobody can swap a link or a folder after it was checked. */
 static int open_way(struct way *way, struct spw_file *file)
 {
 	char name[NAME_MAX + 1];
@@ -182,14 +182,14 @@ static int check_writers(const struct stat *stat, struct spw_file *file)
 	return 0;
 }
 
-/* Wait until a further change would get another time stamp than the last one has. */
+/* Wait until a further change would get a different time stamp. */
 static int settle(int fd, struct stat *stat, struct spw_file *file)
 {
 	for (int i = 0; i < STAMP_WAITS_MAX; i++) {
 		struct timespec now, pause = {0, STAMP_NS};
 		long long age;
 
-		clock_gettime(CLOCK_REALTIME_COARSE, &now); /* the clock that the stamps are taken from */
+		clock_gettime(CLOCK_REALTIME_COARSE, &now); /* the clock of the time stamps */
 		if (fstat(fd, stat))
 			return fail_errno(file, "fstat");
 		age = (now.tv_sec - stat->st_mtim.tv_sec) * 1000000000LL + now.tv_nsec - stat->st_mtim.tv_nsec;

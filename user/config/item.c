@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* As much of the text as a message repeats. */
+/* Longest piece of text that a message quotes. */
 #define SHOWN_MAX 60
 
 struct span {
@@ -46,7 +46,7 @@ static struct span trim(struct span span)
 	return span;
 }
 
-/* Where in @span the first blank stands, or its length. */
+/* Offset of the first blank in @span, or its length. */
 static size_t find_blank(struct span span)
 {
 	size_t i = 0;

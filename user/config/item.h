@@ -1,19 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/*
- * One item of a list, as a person writes it in a file or inline: a prefix, an address, or a range of addresses. One
- * reader, so that both places take the same and explain the same way what is wrong.
- */
+/* One item of a list file or inline list: a prefix, an address, or a range of addresses. */
 #ifndef SPW_CONFIG_ITEM_H
 #define SPW_CONFIG_ITEM_H
 
 #include "core/table/prefix.h"
 
-/* All three as ranges; spw_range_next() gives a prefix back as itself. */
+/* All three as a range; spw_range_next() turns it back into prefixes. */
 struct spw_item {
 	struct spw_addr first;
 	struct spw_addr last;
 	u8 family;
-	bool masked; /* a prefix with host bits: they were cleared */
+	bool masked; /* a prefix with host bits, which were cleared */
 };
 
 struct spw_item_error {
@@ -22,12 +19,12 @@ struct spw_item_error {
 };
 
 /**
- * spw_item_parse() - read @text, which has no blanks around it; false with what is wrong in @error.
- * IPv4-mapped addresses become IPv4. Host bits are cleared, and item->masked says so.
+ * spw_item_parse() - parse @text, without blanks around it; false with the problem in @error.
+ * IPv4-mapped addresses become IPv4. Host bits are cleared, and item->masked is set.
  */
 bool spw_item_parse(const char *text, size_t length, struct spw_item *item, struct spw_item_error *error);
 
-/** spw_item_masked_text() - what to say of such an item: "'192.0.2.7/24' has host bits set; ..."; in @error. */
+/** spw_item_masked_text() - the message for such an item: "'192.0.2.7/24' has host bits set; ..."; in @error. */
 void spw_item_masked_text(const char *text, size_t length, const struct spw_item *item, struct spw_item_error *error);
 
 #endif

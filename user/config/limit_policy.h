@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Configuration -> what limits go by. Called by the agent at each publication, by tests and bench; pure. */
+/* Configuration -> policy of limits. Called by the agent at each publication. Pure. */
 #ifndef SPW_CONFIG_LIMIT_POLICY_H
 #define SPW_CONFIG_LIMIT_POLICY_H
 
@@ -8,7 +8,7 @@
 
 /**
  * spw_limit_policy_make() - the limits that @config asks for.
- * @class_ids: identities by index into config->classes; NULL: numbered in order
+ * @class_ids: identities by index into config->classes; NULL: numbered in sequence
  */
 void spw_limit_policy_make(const struct spw_config *config, const u8 *class_ids, struct spw_limit_policy *policy);
 

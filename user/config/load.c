@@ -12,7 +12,7 @@
 #define METRICS_PORT 10010
 #define LEASE_NS     (3 * SPW_SECOND_NS)
 
-/* Defaults, and the name that all places point to. */
+/* Defaults, and the file name that locations point to. */
 static int start_config(struct spw_config *config, const char *name)
 {
 	*config = (struct spw_config){

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What no key alone can tell: lists of two classes, countries of two classes, lists without a class. What needs the
- * lists' contents is checked by spw_lists_check().
+ * Checks across keys: lists in two classes, countries in two classes, lists without a class. Checks that need the
+ * lists' contents are in spw_lists_check().
  */
 #include "reader.h"
 
@@ -11,7 +11,7 @@
 
 #include "core/words.h"
 
-/* A use of a list: by class, and where in the class. */
+/* Use of a list: the class, and where in it. */
 struct use {
 	const struct spw_config_class *class;
 	struct spw_place place;
@@ -22,7 +22,7 @@ static const char *name_of(const struct spw_config_class *class)
 	return class->name ? class->name : "?";
 }
 
-/* Every list belongs to one class; @uses is filled by list. */
+/* Every list belongs to one class; @uses is indexed by list. */
 static void check_uses(const struct spw_config *config, struct use *uses, struct spw_diagnostics *diagnostics)
 {
 	for (size_t i = 0; i < config->classes_count; i++) {
@@ -54,13 +54,13 @@ static void check_uses(const struct spw_config *config, struct use *uses, struct
 				config->lists[i].name);
 }
 
-/* Countries of a list: a bit for each pair of letters, and one for "??". */
+/* Countries of a list: a bit per pair of letters, and one for "??". */
 #define COUNTRY_BITS  (26 * 26 + 1)
 #define COUNTRY_WORDS ((COUNTRY_BITS + 63) / 64)
 
 struct countries {
 	u64 words[COUNTRY_WORDS];
-	bool negative; /* all but those excluded */
+	bool negative; /* all except these */
 };
 
 static u32 country_bit(const char *code)
@@ -101,7 +101,7 @@ static bool overlap(const struct countries *left, const struct countries *right)
 	return common;
 }
 
-/* @second stands further behind; not both are negative, so one of them names the country. */
+/* @second comes later in the file; at least one of them names the country, as not both are negative. */
 static void report_country(const struct spw_config_list *first, const struct spw_config_list *second,
 			   const struct countries *first_set, const struct countries *second_set,
 			   struct spw_diagnostics *diagnostics)
@@ -122,7 +122,7 @@ static void report_country(const struct spw_config_list *first, const struct spw
 	}
 }
 
-/* Two lists with countries of one folder, in different classes? */
+/* Do two lists take countries from the same source, in different classes? */
 static bool may_collide(const struct spw_config_list *first, const struct use *first_use,
 			const struct spw_config_list *second, const struct use *second_use)
 {
@@ -151,8 +151,8 @@ static void check_countries(const struct spw_config *config, const struct use *u
 }
 
 /*
- * Priority is kept by construction only if no class sheds later than one above it: at every level those that live under
- * the budget are then the lowest ones. A class that is cut by then has nothing left to shed.
+ * Priority holds by construction only if no class sheds later than one above it: then at every level the classes under
+ * the budget are the lowest ones. A class that is cut by then has nothing left to shed.
  */
 static void check_shedding(const struct spw_config *config, struct spw_diagnostics *diagnostics)
 {
@@ -184,7 +184,7 @@ bool spw_config_may_lock_out(const struct spw_config *config)
 	return cuts && !config->management_prefixes_count && !config->management_ports_count;
 }
 
-/* Whoever may be cut may be the one who has to repair it. */
+/* Warn if the administrator can be cut off. */
 static void check_management(const struct spw_config *config, struct spw_diagnostics *diagnostics)
 {
 	if (config->management_prefixes_count || config->management_ports_count)

@@ -22,7 +22,7 @@ static void make_classes(const struct spw_config *config, const u8 *class_ids, s
 	}
 }
 
-/* Identity 0 is "the port belongs to no service". */
+/* Identity 0 means that the port belongs to no service. */
 static void make_services(const struct spw_config *config, const u8 *service_ids, struct spw_named_policy *policy)
 {
 	for (u32 i = 0; i < config->services_count && i < SPW_SERVICES_MAX; i++) {

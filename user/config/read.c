@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The root of a configuration and its small parts. Services, lists and classes stand in files of their own. */
+/* The root of a configuration and its small parts. Services, lists and classes have their own files. */
 #include "reader.h"
 
 #include <stdio.h>
@@ -131,7 +131,7 @@ static void read_management_prefixes(struct spw_reader *reader, const struct spw
 	spw_read_prefixes(reader, value, &bound, &config->management_prefixes, &config->management_prefixes_count);
 }
 
-/* False: no more ports can be taken. */
+/* False: no more ports are accepted. */
 static bool append_management_port(struct spw_reader *reader, const struct spw_node *item, u16 port,
 				   struct spw_config *config)
 {
@@ -178,7 +178,7 @@ static void read_management(struct spw_reader *reader, const struct spw_node *va
 		spw_read_found(reader, keys, COUNT_OF(keys), found, into);
 }
 
-/* What to write in place of @text. */
+/* Suggest a replacement for @text. */
 static void report_listen(struct spw_reader *reader, const struct spw_node *value, const char *text)
 {
 	u16 port;
@@ -196,7 +196,7 @@ static void report_listen(struct spw_reader *reader, const struct spw_node *valu
 			  text);
 }
 
-/* Cut "host:port" or "[IPv6]:port" in two; NULL: it is neither. */
+/* Split "host:port" or "[IPv6]:port"; NULL: it is neither. */
 static char *split_listen(const char *text, u16 *port)
 {
 	const char *colon = strrchr(text, ':'), *host = text, *host_end = colon;
@@ -293,7 +293,7 @@ static void read_hooks(struct spw_reader *reader, const struct spw_node *value, 
 		spw_read_found(reader, keys, COUNT_OF(keys), found, into);
 }
 
-/* In the order of reading: classes name lists. Messages are put in the order of the file at the end. */
+/* Sequence of reading: classes name lists. Messages are sorted by position at the end. */
 enum {
 	KEY_INTERFACES,
 	KEY_LISTS,

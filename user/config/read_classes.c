@@ -3,7 +3,7 @@
  * classes, highest priority first:
  *   - { name: NAME, lists: [NAME], shed_from: LEVEL, cut_from: LEVEL, cut: new, per_source: LIMITS, per_prefix: LIMITS,
  *       total: LIMITS, fair: true }
- * Called when the lists have been read, as they are named here; limits stand in read_limits.c.
+ * Read after the lists, which they name; limits are in read_limits.c.
  */
 #include "reader.h"
 
@@ -155,7 +155,7 @@ enum {
 	KEYS,
 };
 
-/* Every class but the last one names lists; which one is the last is known here alone. */
+/* Every class but the last one names lists; only here it is known which one is the last. */
 static void check_class(struct spw_reader *reader, const struct spw_node *node, const struct spw_node *const *found)
 {
 	const struct spw_node *lists = found[KEY_LISTS];
@@ -200,7 +200,7 @@ static void read_class(struct spw_reader *reader, const struct spw_node *node)
 		.place = node->place,
 		.shed_place = node->place,
 		.reserve = -1,
-		/* No class sheds later than one above it, unless it says so, which is an error (meaning.c). */
+		/* Defaults to the class above. A class that sheds later is an error (meaning.c). */
 		.shed_from = config->classes_count > 1 ? class[-1].shed_from : SPW_LEVEL_NEVER,
 		.cut_from = SPW_LEVEL_NEVER,
 	};

@@ -8,7 +8,7 @@
 
 _Static_assert(SPW_EXPECTATIONS_MAX == 32, "as a message says");
 
-/* Local time of this host, or UTC with a Z; seconds may be left out. */
+/* Local time of this host, or UTC with a Z; seconds are optional. */
 static void read_at(struct spw_reader *reader, const struct spw_node *value, void *into)
 {
 	const char *text = spw_read_text(reader, value, "a time such as \"2026-11-27T12:00\""), *end;

@@ -11,10 +11,10 @@
 
 #include "base/units.h"
 
-/* Limits while they are read: a burst says how much of what only when all rates are known. */
+/* Limits being read: what a burst applies to is known only after all rates. */
 struct limits_reading {
 	struct spw_rate *rates; /* by kind */
-	bool given[SPW_KINDS];	/* also where the rate is wrong */
+	bool given[SPW_KINDS];	/* even if the rate is wrong */
 	u8 *from;
 	u64 burst; /* 0: not given */
 };
@@ -36,7 +36,7 @@ static void read_rate(struct spw_reader *reader, const struct spw_node *value, e
 		per_second = (double)bits_per_second;
 	if (problem)
 		spw_error(reader->diagnostics, value->place, "'%.64s' is not a rate: %s", text, problem);
-	/* One second's worth is the burst, but at least one, unless another is given. */
+	/* The default burst is one second's worth, but at least one. */
 	reading->rates[kind] = (struct spw_rate){per_second, per_second > 0 && per_second < 1 ? 1 : per_second};
 }
 
@@ -71,7 +71,7 @@ static void read_from(struct spw_reader *reader, const struct spw_node *value, v
 	spw_read_level(reader, value, ((struct limits_reading *)into)->from);
 }
 
-/* A burst is new work, or, where that has no limit, of the one rate that is given. */
+/* A burst applies to new work, or, if that has no limit, to the one rate given. */
 static struct spw_rate *burst_rate(const struct limits_reading *reading)
 {
 	const bool *given = reading->given;
@@ -163,7 +163,7 @@ static void read_ipv4(struct spw_reader *reader, const struct spw_node *value, v
 	read_length(reader, value, 32, &((u8 *)into)[0]);
 }
 
-/* The datapath's keys are the first 64 bits, which are what a customer is given at least. */
+/* The datapath's keys are the first 64 bits, the least that a customer is assigned. */
 static void read_ipv6(struct spw_reader *reader, const struct spw_node *value, void *into)
 {
 	read_length(reader, value, 64, &((u8 *)into)[1]);

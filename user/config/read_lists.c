@@ -11,14 +11,14 @@
 #include "base/units.h"
 
 enum {
-	KEY_STRICT, /* before what it is about */
+	KEY_STRICT, /* before the sources it applies to */
 	KEY_ON_ERROR,
 	KEY_FILE, /* the first source */
 	KEY_FILES,
 	KEY_GEO,
 	KEY_MMDB,
 	KEY_INLINE,
-	KEY_PREFIXES, /* the same; the last source */
+	KEY_PREFIXES, /* another source, the last one */
 	KEY_COUNTRIES,
 	KEY_ASNS,
 	KEYS,
@@ -123,8 +123,8 @@ static void read_inline(struct spw_reader *reader, const struct spw_node *value,
 }
 
 /*
- * What is meant by a code that ISO 3166 has not assigned; NULL: it is none of these. Real tables have a few ranges under
- * some of them (UK, SU), so they are taken, with a warning; one that a table does not know is refused when that is read.
+ * The code probably meant by one that ISO 3166 has not assigned; NULL: unknown. Real tables have ranges under some of
+ * them (UK, SU), so they are accepted with a warning; a code missing from a table is refused when that is read.
  */
 static const char *country_slip(const char *code)
 {
@@ -267,7 +267,7 @@ static void read_asns(struct spw_reader *reader, const struct spw_node *value, v
 	}
 }
 
-/* Beside countries that are named, one that is excluded has no effect: the named ones are all there are. */
+/* Excluding countries has no effect if others are named: only those are taken. */
 static void warn_idle_exclusions(struct spw_reader *reader, const struct spw_config_list *list)
 {
 	bool named = false;

@@ -35,7 +35,7 @@ static void free_part(char **part)
 	curl_free(*part);
 }
 
-/* Why libcurl could not be given @text; NULL: it can. */
+/* Why libcurl cannot use @text as a URL; NULL: it can. */
 static const char *url_problem(const char *text)
 {
 	__attribute__((cleanup(free_url))) CURLU *url = curl_url();
@@ -44,7 +44,7 @@ static const char *url_problem(const char *text)
 
 	if (strlen(text) > URL_BYTES_MAX)
 		return "it is longer than 511 bytes";
-	/* libcurl skips a scheme that it does not know, and guesses one where there is none. */
+	/* libcurl skips an unknown scheme, and guesses a missing one. */
 	code = url ? curl_url_set(url, CURLUPART_URL, text, CURLU_NON_SUPPORT_SCHEME | CURLU_DISALLOW_USER)
 		   : CURLUE_OUT_OF_MEMORY;
 	if (!code)
@@ -99,7 +99,7 @@ static void read_sample(struct spw_reader *reader, const struct spw_node *value,
 		spw_replace_text(reader, &((struct spw_config_probe *)into)->sample, NULL, text);
 }
 
-/* After the kind is known: seconds for HTTP, a number for the others. */
+/* Read after the kind is known: seconds for HTTP, a number otherwise. */
 static void read_limit(struct spw_reader *reader, const struct spw_node *value, void *into)
 {
 	struct spw_config_probe *probe = into;

@@ -7,7 +7,7 @@
 
 #include "base/units.h"
 
-/* Note that the service that is being read, the last one, has @port; false: somebody has it already. */
+/* Record that the service being read, the last one, has @port; false: another one has it. */
 static bool claim_port(struct spw_reader *reader, const struct spw_node *node, const char *protocol,
 		       struct spw_port_use *uses, u16 port)
 {
@@ -39,7 +39,7 @@ static void read_ports(struct spw_reader *reader, const struct spw_node *value, 
 	for (const struct spw_node *item = value->child; item; item = item->next) {
 		if (!spw_read_ports(reader, item, &first, &last))
 			continue;
-		/* One error a range is enough. */
+		/* One error per range is enough. */
 		for (u32 port = first; port <= last && claim_port(reader, item, protocol, uses, (u16)port); port++)
 			spw_append_port(reader, (u16)port, ports, count);
 	}
@@ -59,7 +59,7 @@ static void read_quic(struct spw_reader *reader, const struct spw_node *value, v
 	read_ports(reader, value, "UDP", reader->udp_uses, &service->quic, &service->quic_count);
 }
 
-/* A port where requests wait may be one of its own tcp ports too, if it stands there first. */
+/* A port where requests wait may also be one of the service's tcp ports, if it is listed there first. */
 static bool append_wait_at(struct spw_reader *reader, const struct spw_node *item, u16 port,
 			   struct spw_config_service *service)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* shedding: { PARAMETER: VALUE }, as core/control/parameters.h lists them. */
+/* shedding: { PARAMETER: VALUE }; parameters are in core/control/parameters.h. */
 #include "reader.h"
 
 #include <stdio.h>

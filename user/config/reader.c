@@ -34,7 +34,7 @@ void *spw_grow(struct spw_reader *reader, void *items, size_t count, size_t size
 {
 	void *grown = items;
 
-	/* Room is always a power of two, so the count tells when it is used up. */
+	/* The capacity is always a power of two, so the count tells when it is exhausted. */
 	if ((count & (count - 1)) == 0)
 		grown = reallocarray(items, count ? 2 * count : 1, size);
 	if (!grown)
@@ -55,7 +55,7 @@ bool spw_replace_text(struct spw_reader *reader, char **into, const char *folder
 	return true;
 }
 
-/* An unknown key: what it may have been meant to be, or all that there are. */
+/* An unknown key: suggest the nearest, or list all. */
 static void report_unknown_key(struct spw_reader *reader, const struct spw_node *key, const struct spw_key *keys,
 			       size_t count)
 {
@@ -137,7 +137,7 @@ bool spw_check_reserved(struct spw_reader *reader, const struct spw_node *node, 
 	return false;
 }
 
-/* Whether an earlier key of the mapping has the same name. */
+/* Whether an earlier key of the mapping has this name. */
 static bool is_repeated(struct spw_reader *reader, const struct spw_node *mapping, const struct spw_node *name,
 			const char *what)
 {
@@ -299,7 +299,7 @@ void spw_append_port(struct spw_reader *reader, u16 port, u16 **ports, size_t *c
 	grown[(*count)++] = port;
 }
 
-/* The prefixes of one item; false: no more are to be read. */
+/* Append the prefixes of one item; false: stop reading. */
 static bool append_item(struct spw_reader *reader, const struct spw_node *node, struct spw_item *item,
 			const struct spw_prefixes_bound *bound, struct spw_config_prefix **prefixes, size_t *count)
 {
@@ -322,7 +322,7 @@ static bool append_item(struct spw_reader *reader, const struct spw_node *node, 
 	return true;
 }
 
-/* False: the item is not to be taken. */
+/* False: do not take the item. */
 static bool check_masked(struct spw_reader *reader, const struct spw_node *node, const struct spw_item *item,
 			 const struct spw_prefixes_bound *bound)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the readers of services, lists, classes and the rest share: nodes of a tree -> checked values, and the wording
- * of what is wrong. Inside config/ only. A reader that meets an error says so and goes on, so that one run finds all.
+ * Common to the readers of configuration parts: nodes of a tree -> checked values, and error messages. Private to
+ * config/. A reader reports an error and goes on, so that one run finds all.
  */
 #ifndef SPW_CONFIG_READER_H
 #define SPW_CONFIG_READER_H
@@ -10,14 +10,14 @@
 #include "item.h"
 #include "tree.h"
 
-/* Inline prefixes of a whole configuration, ranges as the prefixes they come to. */
+/* Inline prefixes of a whole configuration; ranges count as their prefixes. */
 #define SPW_INLINE_PREFIXES_MAX (1u << 18)
 
 #define COUNT_OF(array) (sizeof(array) / sizeof(*(array)))
 
-/* Who has a port already, and where that was said. */
+/* The service that has a port, and where that was configured. */
 struct spw_port_use {
-	struct spw_place place; /* line 0: nobody */
+	struct spw_place place; /* line 0: none */
 	u16 service;		/* index */
 };
 
@@ -27,11 +27,11 @@ struct spw_reader {
 	struct spw_port_use *tcp_uses; /* 65536 each; while services are read */
 	struct spw_port_use *udp_uses;
 	size_t inline_prefixes;
-	bool lists_incomplete; /* a list was refused, so that an unknown one is no news */
-	bool no_memory;	       /* told once, at the end */
+	bool lists_incomplete; /* a list was refused, so unknown lists are not reported */
+	bool no_memory;	       /* reported once, at the end */
 };
 
-/* A key of a mapping, and who reads its value into what. */
+/* A key of a mapping and the reader of its value. */
 struct spw_key {
 	const char *name;
 	void (*read)(struct spw_reader *reader, const struct spw_node *value, void *into);
@@ -40,44 +40,44 @@ struct spw_key {
 /**
  * spw_find_keys() - match the keys of mapping @node with @keys; unknown and duplicate ones are errors.
  * @what: for messages: "a service such as { tcp: [443] }"
- * @found: as many as @keys: the node of each key that is there (its value is the next), NULL for the others
+ * @found: one per key in @keys: the node of the key (followed by its value), NULL if it is missing
  * Returns false if @node is no mapping.
  */
 bool spw_find_keys(struct spw_reader *reader, const struct spw_node *node, const char *what, const struct spw_key *keys,
 		   size_t count, const struct spw_node **found);
 
-/** spw_read_found() - have the values of @found read, in the order of @keys. */
+/** spw_read_found() - read the values of @found, in the sequence of @keys. */
 void spw_read_found(struct spw_reader *reader, const struct spw_key *keys, size_t count,
 		    const struct spw_node *const *found, void *into);
 
 /**
- * spw_read_names() - have each pair of a mapping of names read, at most @max; names are checked and unique.
- * Returns false if one of them could not be had; the error is told.
+ * spw_read_names() - read each pair of a mapping of names, at most @max; names are checked and unique.
+ * Returns false if any was refused; the error is reported.
  */
 bool spw_read_names(struct spw_reader *reader, const struct spw_node *node, const char *what, size_t max,
 		    void (*read)(struct spw_reader *reader, const struct spw_node *name));
 
-/** spw_check_name() - whether @node may name a @what ("list"); the error is told. */
+/** spw_check_name() - whether @node is a valid name of a @what ("list"); reports the error. */
 bool spw_check_name(struct spw_reader *reader, const struct spw_node *node, const char *what);
 
-/** spw_check_reserved() - the same for "none", which lists and classes cannot be called. */
+/** spw_check_reserved() - the same, and not "none", which lists and classes cannot be called. */
 bool spw_check_reserved(struct spw_reader *reader, const struct spw_node *node, const char *what);
 
-/** spw_read_text() - the text of a scalar that is not empty, or NULL; @what as above. */
+/** spw_read_text() - the text of a non-empty scalar, or NULL; @what as above. */
 const char *spw_read_text(struct spw_reader *reader, const struct spw_node *node, const char *what);
 
 /** spw_read_sequence() - whether @node is a sequence. */
 bool spw_read_sequence(struct spw_reader *reader, const struct spw_node *node, const char *what);
 
-/** spw_read_word() - one of @words; @words_text says which in a message: "enforce or observe". */
+/** spw_read_word() - one of @words; @words_text lists them for messages: "enforce or observe". */
 bool spw_read_word(struct spw_reader *reader, const struct spw_node *node, const char *const *words, size_t count,
 		   const char *words_text, u32 *index);
 
-/** spw_read_duration() - from @min_ns to @max_ns; @bounds says so in a message: "1s to 60s". */
+/** spw_read_duration() - from @min_ns to @max_ns; @bounds is their text for messages: "1s to 60s". */
 bool spw_read_duration(struct spw_reader *reader, const struct spw_node *node, u64 min_ns, u64 max_ns,
 		       const char *bounds, u64 *ns);
 
-/** spw_read_percent() - from @min to @max, as shares of one; @bounds says so in a message: "50% to 100%". */
+/** spw_read_percent() - from @min to @max, as fractions; @bounds is their text for messages: "50% to 100%". */
 bool spw_read_percent(struct spw_reader *reader, const struct spw_node *node, double min, double max,
 		      const char *bounds, double *share);
 
@@ -87,27 +87,27 @@ bool spw_read_path(struct spw_reader *reader, const struct spw_node *node, char 
 /** spw_read_ports() - a port, or a range of ports "27015-27050". */
 bool spw_read_ports(struct spw_reader *reader, const struct spw_node *node, u16 *first, u16 *last);
 
-/** spw_read_level() - a level, or never. */
+/** spw_read_level() - a level, or "never". */
 void spw_read_level(struct spw_reader *reader, const struct spw_node *value, u8 *level);
 
-/** spw_append_port() - one more at the end of @ports. */
+/** spw_append_port() - append to @ports. */
 void spw_append_port(struct spw_reader *reader, u16 port, u16 **ports, size_t *count);
 
-/* How many prefixes may be read, and what to say of the next one. */
+/* How many prefixes may be read, and the message for the next one. */
 struct spw_prefixes_bound {
 	size_t max;
 	const char *beyond;
 	bool strict; /* host bits are an error */
 };
 
-/** spw_read_prefixes() - a sequence of prefixes, addresses and ranges, as the prefixes that they come to. */
+/** spw_read_prefixes() - a sequence of prefixes, addresses and ranges, converted to prefixes. */
 void spw_read_prefixes(struct spw_reader *reader, const struct spw_node *node, const struct spw_prefixes_bound *bound,
 		       struct spw_config_prefix **prefixes, size_t *count);
 
-/** spw_replace_text() - put a copy of @text, behind @folder if that is not NULL, into @into; false: no memory. */
+/** spw_replace_text() - store a copy of @text, after @folder if that is not NULL, in @into; false: no memory. */
 bool spw_replace_text(struct spw_reader *reader, char **into, const char *folder, const char *text);
 
-/** spw_grow() - @items with room for one behind @count, or NULL: no memory, and @items is as it was. */
+/** spw_grow() - @items with space for one more after @count; NULL: no memory, @items is unchanged. */
 void *spw_grow(struct spw_reader *reader, void *items, size_t count, size_t size);
 
 /* The larger parts of a configuration, each in its own file. */
@@ -128,7 +128,7 @@ void spw_read_limits(struct spw_reader *reader, const struct spw_node *value, vo
 /** spw_read_config() - the whole tree (read.c). */
 void spw_read_config(struct spw_reader *reader, const struct spw_node *root);
 
-/** spw_check_meaning() - what no key alone can tell (meaning.c). Returns 0, also after errors, or -ENOMEM. */
+/** spw_check_meaning() - checks across keys (meaning.c). Returns 0, even after errors, or -ENOMEM. */
 int spw_check_meaning(const struct spw_config *config, struct spw_diagnostics *diagnostics);
 
 #endif

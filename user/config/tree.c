@@ -9,10 +9,10 @@
 
 #include "base/text.h"
 
-/* A collection that is not closed yet. */
+/* An open collection. */
 struct open_node {
 	struct spw_node *node;
-	struct spw_node **tail; /* where its next child goes */
+	struct spw_node **tail; /* where its next child is linked */
 	size_t children;
 };
 
@@ -35,7 +35,7 @@ static struct spw_place place_of(const struct builder *builder, yaml_mark_t mark
 	return (struct spw_place){builder->file, (u32)mark.line + 1, (u32)mark.column + 1};
 }
 
-/* Before libyaml sees it, as its own messages for this have no line: printable text in UTF-8, without directives. */
+/* Checked before libyaml, whose messages have no line here: printable UTF-8 without directives. */
 static int check_characters(const struct builder *builder)
 {
 	struct spw_place place = {builder->file, 1, 1};
@@ -54,7 +54,7 @@ static int check_characters(const struct builder *builder)
 			place.column = 1;
 			continue;
 		}
-		if (rune == '%' && place.column == 1) { /* libyaml takes seconds for a megabyte of them */
+		if (rune == '%' && place.column == 1) { /* libyaml spends seconds on a megabyte of them */
 			spw_error(builder->diagnostics, place, "directives (%%) are not allowed");
 			return -EINVAL;
 		}
@@ -67,7 +67,7 @@ static int check_characters(const struct builder *builder)
 	return 0;
 }
 
-/* What stands at @mark, which counts characters. */
+/* The character at @mark, which counts characters. */
 static char character_at(const struct builder *builder, yaml_mark_t mark)
 {
 	size_t at = 0, bytes;
@@ -80,7 +80,7 @@ static char character_at(const struct builder *builder, yaml_mark_t mark)
 	return at < builder->length ? builder->text[at] : 0;
 }
 
-/* What most often helps where libyaml only tells what it could not do. */
+/* The most likely remedy, where libyaml only says what failed. */
 static const char *hint_of(const struct builder *builder)
 {
 	const yaml_parser_t *parser = &builder->parser;
@@ -115,7 +115,7 @@ static int refuse(struct builder *builder, yaml_mark_t mark, const char *message
 	return -EINVAL;
 }
 
-/* A new node at its place in the tree. */
+/* Add a node to the tree. */
 static int add_node(struct builder *builder, enum spw_node_kind kind, yaml_mark_t mark, struct spw_node **added)
 {
 	struct open_node *parent = builder->depth ? &builder->open[builder->depth - 1] : NULL;
@@ -162,7 +162,7 @@ static int check_properties(struct builder *builder, yaml_mark_t mark, const yam
 	return 0;
 }
 
-/* Escapes ("\x07") may have made what check_characters() refuses. */
+/* Escapes ("\x07") may yield characters that check_characters() refuses. */
 static int check_text(struct builder *builder, yaml_mark_t mark, const char *text, size_t length)
 {
 	u32 rune = 0;
@@ -280,7 +280,7 @@ int spw_tree_parse(const char *text, size_t length, const char *file, struct spw
 	int err;
 
 	*root = NULL;
-	if (length >= 3 && !memcmp(text, "\xef\xbb\xbf", 3)) { /* a byte order mark, as some editors leave */
+	if (length >= 3 && !memcmp(text, "\xef\xbb\xbf", 3)) { /* a byte order mark, as some editors write */
 		builder.text += 3;
 		builder.length -= 3;
 	}
@@ -303,7 +303,7 @@ void spw_tree_free(struct spw_node *node)
 	while (node) {
 		struct spw_node *next = node->next;
 
-		spw_tree_free(node->child); /* no deeper than SPW_TREE_DEPTH_MAX */
+		spw_tree_free(node->child); /* depth is at most SPW_TREE_DEPTH_MAX */
 		free(node->text);
 		free(node);
 		node = next;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * YAML -> a tree in which every node knows its place. Structure only; what keys and values mean is the readers' affair.
- * All text is kept as it was written: there are no types, so the country NO is never a boolean.
+ * YAML -> a tree whose nodes know their location. Structure only; the readers interpret keys and values. All text is
+ * kept as written: there are no types, so the country NO is never a boolean.
  *
- * What a configuration does not need is refused, as it is what hostile input is made of: anchors, aliases, tags,
- * directives, more than one document, keys that are no plain words, control characters, anything but UTF-8. The bounds
- * are below.
+ * Whatever a configuration does not need is refused, as hostile input is made of it: anchors, aliases, tags,
+ * directives, several documents, keys that are not plain words, control characters, invalid UTF-8. The bounds are
+ * below.
  */
 #ifndef SPW_CONFIG_TREE_H
 #define SPW_CONFIG_TREE_H
@@ -24,16 +24,16 @@ enum spw_node_kind {
 struct spw_node {
 	enum spw_node_kind kind;
 	struct spw_place place;
-	char *text;		/* SCALAR: printable or white space, no NUL but the last */
-	struct spw_node *child; /* SEQUENCE: the first item; MAPPING: the first key, behind each key stands its value */
+	char *text;		/* SCALAR: printable or white space, NUL-terminated */
+	struct spw_node *child; /* SEQUENCE: first item; MAPPING: first key, each followed by its value */
 	struct spw_node *next;
 };
 
 /**
  * spw_tree_parse() - read one document.
- * @file: for places; must outlive the tree
+ * @file: for locations; must outlive the tree
  * @root: the tree; free with spw_tree_free()
- * Returns 0, -EINVAL with an error in @diagnostics, or -ENOMEM without; then there is no tree.
+ * Returns 0, -EINVAL with an error in @diagnostics, or -ENOMEM without; on errors there is no tree.
  */
 int spw_tree_parse(const char *text, size_t length, const char *file, struct spw_node **root,
 		   struct spw_diagnostics *diagnostics);

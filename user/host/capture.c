@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Captures through libpcap, in a file of its own: pcap.h and linux/bpf.h both define struct bpf_insn. */
+/* Captures through libpcap, in a separate file: pcap.h and linux/bpf.h both define struct bpf_insn. */
 #include "capture.h"
 
 #include <errno.h>
@@ -72,7 +72,7 @@ static u8 *make_room(struct spw_capture *capture, size_t bytes)
 	return capture->frame;
 }
 
-/* Replaces the link-layer header by Ethernet's, with addresses of zeros. */
+/* Replace the link-layer header by an Ethernet header with zero addresses. */
 static int rewrite(struct spw_capture *capture, struct spw_frame *frame)
 {
 	struct spw_link_payload payload;

@@ -32,14 +32,14 @@ static void bound_resources(pid_t agent, int socket)
 		setrlimit(RLIMIT_AS, &memory);
 	setrlimit(RLIMIT_CPU, &seconds);
 	setrlimit(RLIMIT_CORE, &core);
-	/* End with the agent, and keep none of its descriptors: its lock is held until the last copy is closed. */
+	/* End with the agent, and close its descriptors: its lock is held until the last copy is closed. */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != agent)
 		_exit(1);
 	if (socket > STDERR_FILENO + 1)
 		close_range(STDERR_FILENO + 1, (u32)socket - 1, 0);
 	close_range((u32)socket + 1, ~0U, 0);
-	/* When memory runs out, the kernel is to end this process, not the agent. */
+	/* When memory runs out, the kernel should kill this process, not the agent. */
 	score = fopen("/proc/self/oom_score_adj", "we");
 	if (score) {
 		fputs("1000", score);
@@ -133,7 +133,7 @@ static char *join(const struct spw_diagnostics *diagnostics, size_t *bytes)
 	return text;
 }
 
-/* On the wire: descriptors of map and rows, struct spw_compile_result, its text. */
+/* Message format: descriptors of map and rows, struct spw_compile_result, its text. */
 static int send_result(int socket, const struct spw_compile_result *result, const int made[SPW_HANDOVER_FDS],
 		       const char *text)
 {

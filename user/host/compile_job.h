@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Lists are read and compiled in a process of its own, with bounds on memory and time, so that the agent stays small and
- * keeps its ticks. The job creates and fills the map of the ruleset and hands its descriptor to the agent, which
- * publishes it. Called by the agent.
+ * Lists are read and compiled in a separate process, with bounds on memory and time, so that the agent stays small and
+ * keeps its ticks. The job creates and fills the ruleset map and passes its descriptor to the agent, which publishes
+ * it.
  */
 #ifndef SPW_HOST_COMPILE_JOB_H
 #define SPW_HOST_COMPILE_JOB_H
@@ -13,18 +13,18 @@
 #include "kernel/pins.h"
 
 struct spw_compile_job {
-	pid_t pid;  /* 0: none runs */
-	int socket; /* readable when it is done; owned */
+	pid_t pid;  /* 0: no job */
+	int socket; /* readable at its end; owned */
 	u64 started_ns;
 };
 
-/* Limits of a job. When it exceeds them it is killed and the old ruleset stays. */
+/* Limits of a job. Beyond them it is killed and the old ruleset stays. */
 #define SPW_JOB_SECONDS_MAX 120
 #define SPW_JOB_BYTES_MAX   (4ull << 30)
 
-/* The result, as the job sends it. */
+/* The result as sent by the job. */
 struct spw_compile_result {
-	int err; /* 0, or -errno: there is no map */
+	int err; /* 0, or -errno: no map */
 	u32 units_capacity;
 	u64 bytes;
 	u64 prefixes4;
@@ -41,13 +41,13 @@ struct spw_compile_report {
 	struct spw_compile_result result;
 	int ruleset_map; /* owned by the caller; -1: none */
 	int rows_file;	 /* owned by the caller: a sealed file, for spw_rows_map(); -1: none */
-	char *text;	 /* owned: errors and warnings, a line each, warnings beginning with "warning: " */
+	char *text;	 /* owned: errors and warnings, one per line, warnings beginning with "warning: " */
 };
 
 /**
  * spw_compile_job_start() - start a job.
  * @generation: of the new ruleset
- * @units_min: capacity of the loaded program; a larger ruleset comes with a larger one
+ * @units_min: capacity of the loaded program; a larger ruleset gets a larger one
  * @force: as in spw_lists_check()
  * Returns 0 or -errno.
  */
@@ -55,7 +55,7 @@ int spw_compile_job_start(const struct spw_config *config, const struct spw_iden
 			  u32 units_min, bool force, struct spw_compile_job *job);
 
 /**
- * spw_compile_job_finish() - receive the result; blocks until it is there.
+ * spw_compile_job_finish() - receive the result; blocks until then.
  * @report: filled in; free with spw_compile_report_free()
  */
 void spw_compile_job_finish(struct spw_compile_job *job, struct spw_compile_report *report);

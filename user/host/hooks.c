@@ -37,16 +37,16 @@ struct spw_hooks {
 	void *context;
 	char *folder; /* NULL: none */
 	u64 timeout_ns;
-	bool waits; /* hooks for `newest` are still to be run */
+	bool waits; /* `newest` is pending */
 	struct occasion newest;
 	struct occasion current;
 	bool ran_before;
-	u8 last_level; /* that hooks were last run for */
-	/* The hooks of the current occasion. */
+	u8 last_level; /* for which hooks last ran */
+	/* The hooks of the current change. */
 	char names[SPW_HOOKS_MAX][NAME_BYTES];
 	size_t names_count;
 	size_t next;
-	/* The one that runs. */
+	/* The running one. */
 	pid_t pid; /* 0: none */
 	int pidfd;
 	int output_fd;
@@ -112,7 +112,7 @@ static void refuse(struct spw_hooks *hooks, const char *name, const char *why)
 		hooks->done(hooks->context, &result);
 }
 
-/* Hidden files and those that package managers and editors leave behind. */
+/* Hidden files, and leftovers of package managers and editors. */
 static bool is_leftover(const char *name)
 {
 	size_t length = strlen(name);
@@ -198,7 +198,7 @@ static void make_environment(const struct occasion *occasion, char *texts[ENVIRO
 		texts[LEVEL] = NULL; /* out of memory: posix_spawn() fails without it */
 }
 
-/* In a session of its own, so that its children can be killed with it; default signals, no inherited descriptors. */
+/* In a separate session, so that its children can be killed with it; default signals, no inherited descriptors. */
 static int spawn(struct spw_hooks *hooks, const char *path, int output)
 {
 	char *environment[ENVIRONMENT + 1], *const arguments[] = {(char *)path, NULL};
@@ -234,7 +234,7 @@ static void read_output(struct spw_hooks *hooks)
 {
 	char spare[1024];
 
-	for (u32 i = 0; i < 64; i++) { /* bounded: a hook that writes without end must not block the loop */
+	for (u32 i = 0; i < 64; i++) { /* bounded: a hook that writes endlessly must not block the loop */
 		size_t room = SPW_HOOK_OUTPUT_MAX - hooks->output_bytes;
 		ssize_t got = room ? read(hooks->output_fd, hooks->output + hooks->output_bytes, room)
 				   : read(hooks->output_fd, spare, sizeof(spare));
@@ -304,7 +304,7 @@ static int on_exit_of_hook(sd_event_source *source, int fd, uint32_t events, voi
 	if (waitid(P_PIDFD, (id_t)hooks->pidfd, &end, WEXITED | WNOHANG) || !end.si_pid)
 		return 0;
 	read_output(hooks);
-	/* Kill what is left of its session after a timeout. */
+	/* After a timeout kill the rest of its session. */
 	if (hooks->timed_out)
 		kill(-hooks->pid, SIGKILL);
 	result.exit_status = end.si_code == CLD_EXITED ? end.si_status : -1;
@@ -379,7 +379,7 @@ static int run_hook(struct spw_hooks *hooks, const char *name)
 
 /* ---- one after the other ---- */
 
-/* The change that waited for running hooks; none if the level is back at what they were run for. */
+/* The change that waited for running hooks; none if the level is back where it was for them. */
 static bool take_newest(struct spw_hooks *hooks)
 {
 	if (!hooks->waits)

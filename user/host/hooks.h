@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Hooks: programs of the operator that run when the level changes. Called by the agent.
+ * Hooks: the operator's programs, run when the level changes.
  *
- * They run one at a time, in the order of their names, each in a session of its own with a clean environment
- * (SPILLWAY_*, PATH), no inherited descriptors and standard input from /dev/null. The loop never waits for them. While
- * they run, only the newest change is kept; hooks then run for it with the level of the last run as SPILLWAY_FORMER, or
- * not at all if the level is back there.
+ * They run one at a time, sorted by name, each in its own session with a clean environment (SPILLWAY_*, PATH), no
+ * inherited descriptors and standard input from /dev/null. The loop never waits for them. While they run, only the
+ * newest change is kept; hooks then run for it with the level of the last run as SPILLWAY_FORMER, or not at all if the
+ * level is back there.
  */
 #ifndef SPW_HOST_HOOKS_H
 #define SPW_HOST_HOOKS_H
@@ -15,7 +15,7 @@
 #include "maps/types.h"
 
 #define SPW_HOOK_TIMEOUT_NS 10000000000ull
-#define SPW_HOOK_OUTPUT_MAX 4096 /* bytes of output that are kept; the rest is discarded */
+#define SPW_HOOK_OUTPUT_MAX 4096 /* bytes of output kept; the rest is discarded */
 #define SPW_HOOKS_MAX	    64	 /* in the folder; more are refused */
 #define SPW_REASON_TEXT_MAX 1024 /* bytes of a sentence, with its NUL */
 
@@ -30,30 +30,30 @@ struct spw_hook_result {
 	int signal;
 	u64 took_ns;
 	const char *output;  /* stdout and stderr, with control characters */
-	const char *refused; /* why it was not run; NULL: it was run */
+	const char *refused; /* why it did not run; NULL: it ran */
 };
 
 /** A hook has ended or was refused; already logged. */
 typedef void spw_hook_done(void *context, const struct spw_hook_result *result);
 
-/** spw_hooks_new() - with no folder yet. @done: may be NULL. Returns 0 or -errno. */
+/** spw_hooks_new() - without a folder. @done: may be NULL. Returns 0 or -errno. */
 int spw_hooks_new(sd_event *loop, spw_hook_done *done, void *context, struct spw_hooks **hooks);
 
-/** spw_hooks_set() - the folder (NULL: none) and the time that one hook may take (0: SPW_HOOK_TIMEOUT_NS). */
+/** spw_hooks_set() - the folder (NULL: none) and the timeout of a hook (0: SPW_HOOK_TIMEOUT_NS). */
 void spw_hooks_set(struct spw_hooks *hooks, const char *folder, u64 timeout_ns);
 
-/* What happened. */
+/* A change of the level. */
 struct spw_hook_occasion {
 	u8 level;
 	u8 former;
-	const char *service; /* that demanded the level; NULL or "": none */
+	const char *service; /* that asked for the level; NULL or "": none */
 	const char *reason;  /* one sentence */
 };
 
 /**
- * spw_hooks_level() - the level changed: start the first hook, or wait until running ones have ended.
- * The folder and each hook must belong to root and not be writable by others; a hook must not be a symbolic link. Hooks
- * that are refused are logged; files that are not executable are skipped.
+ * spw_hooks_level() - the level changed: start the first hook, or wait for running ones.
+ * The folder and each hook must belong to root and not be writable by others; a hook must not be a symbolic link.
+ * Refused hooks are logged; files that are not executable are skipped.
  */
 void spw_hooks_level(struct spw_hooks *hooks, const struct spw_hook_occasion *occasion);
 

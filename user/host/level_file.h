@@ -5,12 +5,11 @@
 
 #include "maps/types.h"
 
-/** spw_level_file_write() - replace it in one step, readable for everybody. Returns 0 or -errno. */
+/** spw_level_file_write() - replace it atomically, readable for everybody. Returns 0 or -errno. */
 int spw_level_file_write(const char *run_dir, u8 level);
 
 /**
- * spw_level_file_read() - the level that its readers and hooks were last told, perhaps by a run that was killed.
- * SPW_GREEN when there is none.
+ * spw_level_file_read() - the level last reported to readers and hooks, possibly by a killed run. SPW_GREEN if none.
  */
 u8 spw_level_file_read(const char *run_dir);
 

@@ -26,13 +26,13 @@ static u16 read16(const u8 *at)
 	return (u16)(at[0] << 8 | at[1]);
 }
 
-/* The payload tells its version; an empty one passes for a cut-off IPv4 packet. */
+/* The payload shows its version; an empty one counts as a truncated IPv4 packet. */
 static u16 ethertype_of_version(const u8 *packet, u32 length)
 {
 	return length && packet[0] >> 4 == 6 ? ETHERTYPE_IPV6 : ETHERTYPE_IPV4;
 }
 
-/* In the byte order of the capturing machine, which is unknown. */
+/* Unknown byte order: that of the capturing machine. */
 static u16 ethertype_of_family(const u8 *packet)
 {
 	u32 family = (u32)packet[0] << 24 | (u32)packet[1] << 16 | (u32)packet[2] << 8 | packet[3];

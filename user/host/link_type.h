@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Packets captured without an Ethernet header, given one. Pure; called by capture.c. */
+/* Link-layer headers of captures without Ethernet headers. Pure; used by capture.c. */
 #ifndef SPW_HOST_LINK_TYPE_H
 #define SPW_HOST_LINK_TYPE_H
 
@@ -7,7 +7,7 @@
 
 #include "maps/types.h"
 
-/* Values of LINKTYPE_ (tcpdump.org/linktypes.html), which are those of DLT_ on Linux where they are below. */
+/* Values of LINKTYPE_ (tcpdump.org/linktypes.html); the lower ones equal DLT_ on Linux. */
 enum spw_link_type {
 	SPW_LINK_NULL = 0,
 	SPW_LINK_ETHERNET = 1,
@@ -27,7 +27,7 @@ enum spw_link_type {
 /* A packet without its link-layer header. */
 struct spw_link_payload {
 	u32 header;    /* bytes of that header */
-	u16 ethertype; /* or, of frames without one, a length below 0x600, as in 802.3 */
+	u16 ethertype; /* or, in frames without one, a length below 0x600, as in 802.3 */
 	bool outgoing; /* sent by the host that captured it; XDP never sees these */
 };
 

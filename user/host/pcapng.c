@@ -92,7 +92,7 @@ void spw_pcapng_begin(FILE *out, const char *application, u32 snapshot)
 	put32(out, total);
 }
 
-/* Do not cut a UTF-8 character in two. */
+/* Do not split a UTF-8 character. */
 static u32 comment_bytes(const char *comment)
 {
 	u32 bytes = (u32)strnlen(comment, SPW_PCAPNG_COMMENT_MAX + 1);

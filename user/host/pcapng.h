@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Captures with a comment for each packet, as pcapng (draft-ietf-opsawg-pcapng). A writer of our own: libpcap writes
- * only pcap, which has no comments. Ethernet frames, nanosecond times, byte order of this host. Called by `capture`.
+ * Captures with a comment per packet, as pcapng (draft-ietf-opsawg-pcapng). libpcap only writes pcap, which has no
+ * comments. Ethernet frames, nanosecond times, byte order of this host.
  */
 #ifndef SPW_HOST_PCAPNG_H
 #define SPW_HOST_PCAPNG_H
@@ -10,14 +10,14 @@
 
 #include "maps/types.h"
 
-/* Longest comment, in bytes; longer ones are cut. */
+/* Longest comment, in bytes; longer ones are truncated. */
 #define SPW_PCAPNG_COMMENT_MAX 1000
 
 struct spw_pcapng_packet {
 	u64 wall_ns; /* since 1970 */
 	const u8 *bytes;
 	u32 captured;	     /* of the frame */
-	u32 length;	     /* that it had */
+	u32 length;	     /* original length */
 	const char *comment; /* UTF-8 */
 };
 

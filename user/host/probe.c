@@ -53,7 +53,7 @@ int spw_probe_jit(void)
 	return file && fscanf(file, "%d", &value) == 1 ? value : -1;
 }
 
-/* Cut the last part off @path; false: only the root is left. */
+/* Remove the last part of @path; false: only the root is left. */
 static bool go_up(char *path)
 {
 	char *slash = strrchr(path, '/');

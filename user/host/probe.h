@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/*
- * Facts about the host that matter for the agent. Read-only: nothing is loaded, attached, mounted or written. Called by
- * `doctor`, which judges them.
- */
+/* Facts about the host for `doctor`. Read-only: nothing is loaded, attached, mounted or written. */
 #ifndef SPW_HOST_PROBE_H
 #define SPW_HOST_PROBE_H
 
@@ -17,11 +14,11 @@ struct spw_capabilities {
 	bool known;
 	bool net_admin;
 	bool sys_admin;
-	bool bpf;     /* or sys_admin, which includes it */
+	bool bpf;     /* or sys_admin, which implies it */
 	bool perfmon; /* or sys_admin */
 };
 
-/* Where pinned maps would go. */
+/* The bpffs of the pinned maps. */
 struct spw_bpffs {
 	char path[256]; /* nearest existing folder at or above pin_dir */
 	bool is_bpffs;
@@ -30,7 +27,7 @@ struct spw_bpffs {
 };
 
 struct spw_interface {
-	u32 ifindex; /* 0: there is none of that name; the rest is then empty */
+	u32 ifindex; /* 0: no such interface; the rest is then empty */
 	struct spw_device device;
 	int xdp_err; /* 0: `attached` is known; -errno */
 	struct spw_attached attached;

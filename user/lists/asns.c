@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* AS numbers of a MaxMind database: which list takes which is sorted first, then each range goes where it is wanted. */
+/* AS numbers of a MaxMind database: index which lists take which, then pass each range to them. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,7 +19,7 @@ struct takers {
 	struct spw_lists *lists;
 	struct taker *items; /* by AS number */
 	size_t count;
-	size_t full; /* after an error of append: the list that could take no more */
+	size_t full; /* after an error of append: the list that was full */
 	bool failed;
 };
 
@@ -54,7 +54,7 @@ static int find_takers(const struct spw_config *config, const struct spw_config_
 	return 0;
 }
 
-/* Where the takers of @asn begin, or would. */
+/* The first taker of @asn, or where it would be. */
 static size_t first_taker(const struct takers *takers, u32 asn)
 {
 	size_t low = 0, high = takers->count;
@@ -101,7 +101,7 @@ static int take_network(void *context, u8 family, const struct spw_addr *first, 
 	return err;
 }
 
-/* Networks come and go between two versions of a database, so one that is gone refuses nothing. */
+/* Networks appear and disappear between versions of a database, so a missing one is only a warning. */
 static void warn_missing(const struct spw_config *config, const struct takers *takers,
 			 struct spw_diagnostics *diagnostics)
 {

@@ -30,7 +30,7 @@ static u8 list_tier(const struct spw_config_list *list)
 	return list->asns_count ? SPW_TIER_ASN : SPW_TIER_WRITTEN;
 }
 
-/* In the order of classes and, in a class, of its list of lists: of two equal prefixes in a class the first wins. */
+/* By class, then by its list of lists: of equal prefixes in a class the first wins. */
 static void fill_lists(const struct spw_config *config, const struct spw_lists *lists,
 		       const struct spw_identities *identities, struct spw_assembly *assembly)
 {
@@ -72,7 +72,7 @@ static void fill_ports(const struct spw_config *config, const struct spw_identit
 	}
 }
 
-/* In the order of the configuration; list and service 0 stay "none". */
+/* In the sequence of the configuration; list and service 0 stay "none". */
 static void number_identities(const struct spw_config *config, struct spw_identities *identities)
 {
 	for (size_t i = 0; i < config->lists_count && i < SPW_LISTS_MAX - 1; i++)
@@ -83,7 +83,7 @@ static void number_identities(const struct spw_config *config, struct spw_identi
 		identities->services[i] = (u8)(i + 1);
 }
 
-/* Room for every use of a list, even should two classes use one. */
+/* Upper bound of list uses, even if two classes use one. */
 static size_t count_uses(const struct spw_config *config)
 {
 	size_t uses = 1;

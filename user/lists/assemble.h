@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Configuration and lists -> what the compiler of rulesets takes, and its errors -> the places they are about. Called
- * by the compile job of the agent, check and simulate.
+ * Configuration and lists -> input of the ruleset compiler, and its errors -> locations. Used by the agent's compile
+ * job, check and simulate.
  */
 #ifndef SPW_LISTS_ASSEMBLE_H
 #define SPW_LISTS_ASSEMBLE_H
 
 #include "lists.h"
 
-/* Which counter belongs to which name; kept by the agent over reloads, so that a name keeps its counters. */
+/* The counter of each name; the agent keeps them over reloads, so that a name keeps its counters. */
 struct spw_identities {
 	u16 lists[SPW_LISTS_MAX];      /* by index into spw_config.lists */
 	u8 classes[SPW_CLASSES_MAX];   /* by index into spw_config.classes */
@@ -22,12 +22,12 @@ struct spw_assembly {
 	struct spw_prefix *management;
 	struct spw_port *tcp_ports;
 	struct spw_port *udp_ports;
-	size_t *config_lists; /* by index into source.lists: the list of the configuration */
+	size_t *config_lists; /* index into the configuration's lists, by index into source.lists */
 };
 
 /**
- * spw_assemble() - put everything where the compiler wants it. Lists that no class uses are left out.
- * @identities: NULL: numbered in the order of the configuration
+ * spw_assemble() - fill in the compiler's input. Lists that no class uses are left out.
+ * @identities: NULL: numbered in the sequence of the configuration
  * @assembly: borrows from @config and @lists, which must outlive it; free with spw_assembly_free()
  * Returns 0, -ENOMEM, or -E2BIG (more lists, classes or services than there are identities).
  */
@@ -35,7 +35,7 @@ int spw_assemble(const struct spw_config *config, const struct spw_lists *lists,
 		 const struct spw_identities *identities, struct spw_assembly *assembly);
 void spw_assembly_free(struct spw_assembly *assembly);
 
-/** spw_report_overruling() - warn where country tables cut into what a person wrote; see spw_ruleset_image. */
+/** spw_report_overruling() - warn where country tables split a prefix that a person wrote; see spw_ruleset_image. */
 void spw_report_overruling(const struct spw_config *config, const struct spw_assembly *assembly,
 			   const struct spw_ruleset_image *image, struct spw_diagnostics *diagnostics);
 

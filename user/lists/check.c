@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Prefixes that would cut everybody, or those who could put it right (fault 38). */
+/* Refuse prefixes that would cut everybody, or those who could repair it (fault 38). */
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -7,7 +7,7 @@
 #include "core/words.h"
 #include "lists.h"
 
-/* A list under check, for messages. */
+/* State of a check, for messages. */
 struct check {
 	const struct spw_config *config;
 	const struct spw_config_class *class;
@@ -17,7 +17,7 @@ struct check {
 	struct spw_diagnostics *diagnostics;
 };
 
-/* Past the bound it is only counted: a wrong list is wrong in thousands of lines. */
+/* Past the bound only counted: a wrong list is wrong in thousands of lines. */
 __attribute__((format(printf, 3, 4))) static void report(struct check *check, struct spw_place place,
 							 const char *format, ...)
 {

@@ -33,7 +33,7 @@ static bool is_word(const struct spw_lines *lines, size_t start, size_t end, con
 	return end - start == strlen(word) && !memcmp(lines->line + start, word, end - start);
 }
 
-/* Its first two columns; the heading line is no comment there. */
+/* The first two columns; the heading line is not a comment. */
 int spw_read_dshield(struct spw_lines *lines)
 {
 	char range[2 * SPW_PREFIX_TEXT];
@@ -93,14 +93,14 @@ int spw_read_p2p(struct spw_lines *lines)
 	return err;
 }
 
-/* The words behind the entry: its options. @at moves behind them. */
+/* Skip the options after the entry. @at moves past them. */
 static bool check_ipset_options(struct spw_lines *lines, size_t at)
 {
 	size_t end;
 
 	for (; spw_lines_word(lines, &at, &end); at = end) {
 		if (is_word(lines, at, end, "comment"))
-			break; /* to the end of the line, in quotes */
+			break; /* quoted, to the end of the line */
 		if (!is_word(lines, at, end, "nomatch"))
 			continue;
 		spw_lines_error(lines, at, "'nomatch' makes an exception, which a list cannot hold");

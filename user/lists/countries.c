@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/*
- * Which lists take which country is settled before the tables are read, so that each range is read once and goes
- * straight to those who want it.
- */
+/* Which lists take which country is settled before the tables are read, so that each range is read only once. */
 #include "countries.h"
 
 #include <errno.h>
@@ -14,7 +11,7 @@
 #include "config/file.h"
 #include "mmdb.h"
 
-/* A code is two characters from '0' to 'Z', which '?' is one of. */
+/* Codes are two characters from '0' to 'Z', which includes '?'. */
 #define CODE_FIRST	'0'
 #define CODE_CHARACTERS ('Z' - CODE_FIRST + 1)
 #define CODES		(CODE_CHARACTERS * CODE_CHARACTERS)
@@ -24,7 +21,7 @@ struct takers {
 	u16 *members;		     /* owned; indices of lists, by code */
 	u32 start[CODES + 1];	     /* into members: those of code c are start[c] .. start[c + 1] - 1 */
 	bool known[CODES];	     /* the code occurs in the tables */
-	const struct spw_list *full; /* after an error of append: the list that could not take more */
+	const struct spw_list *full; /* after an error of append: the list that was full */
 };
 
 static u32 code_index(const char *code)
@@ -49,7 +46,7 @@ static void select_codes(const struct spw_config_list *list, bool takes[CODES])
 		takes[code_index(list->countries[i].code)] = !list->countries[i].negated;
 }
 
-/* Two rounds over the lists: count the members of each code, then put them where they belong. */
+/* Two passes over the lists: count the members of each code, then store them. */
 static int find_takers(const struct spw_config *config, const struct spw_config_list *source, struct takers *takers)
 {
 	u32 filled[CODES] = {0};
@@ -87,7 +84,7 @@ static int take_range(void *context, u8 family, const struct spw_addr *first, co
 	struct spw_prefix prefix;
 	bool ended = false;
 
-	(void)line; /* of the table, where nobody would look for a mistake */
+	(void)line; /* of a generated table, not worth reporting */
 	takers->known[index] = true;
 	if (takers->start[index] == takers->start[index + 1])
 		return 0;
@@ -125,7 +122,7 @@ static int read_table(const struct spw_config_list *list, u8 family, struct take
 	return err;
 }
 
-/* A database has a record for each network, and no order of its own that matters. */
+/* A database has a record per network, in no meaningful sequence. */
 static int take_network(void *context, u8 family, const struct spw_addr *first, const struct spw_addr *last,
 			const struct spw_mmdb_record *record)
 {
@@ -161,7 +158,7 @@ static void report_unknown(const struct takers *takers, const char *path, const 
 		  known);
 }
 
-/* A code that occurs nowhere would be a list that stays empty, or an exclusion that excludes nobody. */
+/* A code that occurs nowhere would be an empty list, or an exclusion without effect. */
 static int check_codes(const struct spw_config *config, const struct spw_config_list *source,
 		       const struct takers *takers, struct spw_diagnostics *diagnostics)
 {

@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/*
- * Tables that many lists name -> all of these lists, in one reading. Inside lists/ only.
- */
+/* One pass over a table for all lists that name it. Private to lists/. */
 #ifndef SPW_LISTS_COUNTRIES_H
 #define SPW_LISTS_COUNTRIES_H
 
 #include "lists.h"
 
 /**
- * spw_countries_load() - fill all lists of countries that name the source of @source, the first of them: tor's geoip and
+ * spw_countries_load() - fill all country lists with the same source as @source, the first of them: tor's geoip and
  * geoip6 in a folder, or a MaxMind database.
  * Returns 0, or -errno with errors in @diagnostics.
  */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The formats of lists: their names, how they are told apart, and what a file is that can be no list. */
+/* Formats of lists: names, detection, and recognising files that cannot be lists. */
 #include "format.h"
 
 #include <errno.h>
@@ -8,7 +8,7 @@
 
 #include "config/item.h"
 
-/* So many lines are looked at, blank ones and comments left out. */
+/* Number of lines examined, without blank ones and comments. */
 #define TELLING_LINES 64
 
 static const char *const names[SPW_FORMATS] = {
@@ -37,7 +37,7 @@ static bool has_at(const char *bytes, size_t length, size_t at, const char *magi
 	return length >= at + magic_length && !memcmp(bytes + at, magic, magic_length);
 }
 
-/* What a file is that cannot be a list, and what to do; NULL: nothing speaks against it. */
+/* Why a file cannot be a list, and what to do; NULL: it may be one. */
 static const char *content_problem(const char *bytes, size_t length)
 {
 	static const struct {
@@ -108,7 +108,7 @@ static bool is_plain(const struct spw_lines *lines, size_t start, size_t end)
 	return spw_item_parse(lines->line + start, end - start, &item, &error);
 }
 
-/* What this line alone tells; SPW_FORMATS: nothing. @lines stand before its comment. */
+/* The format that this line alone shows; SPW_FORMATS: none. @lines are before its comment. */
 static enum spw_list_format tell_line(struct spw_lines *lines)
 {
 	static const struct {
@@ -138,7 +138,7 @@ static enum spw_list_format tell_line(struct spw_lines *lines)
 	return spw_lines_trim(lines, &start, &end) && is_plain(lines, start, end) ? SPW_FORMAT_PLAIN : SPW_FORMATS;
 }
 
-/* JSON of all kinds is SPW_FORMAT_JSON_ARRAY here. */
+/* Returns SPW_FORMAT_JSON_ARRAY for any kind of JSON. */
 static enum spw_list_format tell_format(const char *text, size_t length)
 {
 	struct spw_diagnostics ignored = {0};

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Tor's country tables: a range a line, START,END,CC. In geoip the addresses are decimal numbers
- * (16777216,16777471,AU), in geoip6 they are text (2001:200::,2001:200:134:ffff:ffff:ffff:ffff:ffff,JP). # begins a
- * comment line.
+ * Tor's country tables, a range per line: START,END,CC. Addresses are decimal numbers in geoip (16777216,16777471,AU)
+ * and text in geoip6 (2001:200::,2001:200:134:ffff:ffff:ffff:ffff:ffff,JP). Comment lines begin with #.
  */
 #include <errno.h>
 #include <string.h>
@@ -37,7 +36,7 @@ static bool parse_number(const char *at, const char *end, struct spw_addr *addr)
 	return number <= UINT32_MAX;
 }
 
-/* The address up to the next comma; @at moves behind that. */
+/* The address before the next comma; @at moves past that. */
 static bool parse_addr(struct spw_lines *lines, const char **at, u8 family, struct spw_addr *addr)
 {
 	const char *end = lines->line + lines->length, *comma = memchr(*at, ',', (size_t)(end - *at));
@@ -60,7 +59,7 @@ static bool parse_addr(struct spw_lines *lines, const char **at, u8 family, stru
 
 static bool is_code_letter(char c)
 {
-	return (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'); /* there is an A1 in old tables */
+	return (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'); /* old tables have A1 */
 }
 
 static bool parse_line(struct spw_lines *lines, u8 family, struct geo_line *line)

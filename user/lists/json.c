@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Ranges that providers publish as JSON. Which of them it is, the keys at the top tell; the others are refused rather than
- * searched for what looks like an address.
+ * Ranges that providers publish as JSON. The top-level keys tell the kind; unknown ones are refused rather than
+ * searched for anything like an address.
  */
 #include <errno.h>
 #include <jansson.h>
@@ -14,15 +14,15 @@
 
 struct reading {
 	struct spw_lines *lines;
-	const char *text; /* the whole */
+	const char *text; /* whole text */
 	const char *cursor;
-	const char *line; /* that the cursor stands in */
+	const char *line; /* the line of the cursor */
 	int err;
 };
 
 /*
- * jansson keeps no places. Texts are taken in the order of the file, so the next one stands behind the last. From the
- * first that does not (it has escapes, say) lines are 0: looking for each from the start would take too long.
+ * jansson keeps no locations. Strings are visited in file sequence, so the next one is found after the last. From the
+ * first that is not found (because of escapes, say) lines are 0: searching each from the start would take too long.
  */
 static size_t find_place(struct reading *reading, const char *text)
 {
@@ -45,7 +45,7 @@ static size_t find_place(struct reading *reading, const char *text)
 	return (size_t)(at - reading->line);
 }
 
-/* @value is a text; anything else is an error of the file. */
+/* Take @value, which must be a string. */
 static void take(struct reading *reading, const json_t *value, const char *shown)
 {
 	const char *text = json_string_value(value);
@@ -69,7 +69,7 @@ static void take_texts(struct reading *reading, const json_t *array, const char 
 	json_array_foreach((json_t *)array, i, value) take(reading, value, shown);
 }
 
-/* The first of @keys that each object of the array has; NULL ends them. */
+/* The first of @keys that an object has, for each object of the array; @keys ends with NULL. */
 static void take_members(struct reading *reading, const json_t *array, const char *const *keys)
 {
 	const json_t *object;
@@ -210,7 +210,7 @@ static bool read_root(struct reading *reading, const json_t *root)
 	return true;
 }
 
-/* One object a line, and a last one that tells of the whole. */
+/* One object per line; the last one describes the whole. */
 static int read_spamhaus(struct spw_lines *lines)
 {
 	int err = 0;
@@ -258,7 +258,7 @@ int spw_read_json(struct spw_lines *lines)
 
 	if (is_spamhaus(lines->at, lines->end))
 		return read_spamhaus(lines);
-	lines->options.skip = false; /* there are no lines to leave out */
+	lines->options.skip = false; /* there are no lines to skip */
 	lines->number = 1;
 	if (length > SPW_LIST_JSON_BYTES_MAX) {
 		spw_lines_error(lines, 0, "it has %zu bytes; JSON has at most %u", length, SPW_LIST_JSON_BYTES_MAX);

@@ -9,10 +9,10 @@
 
 #include "config/item.h"
 
-/* So many errors, and it is another format or no list at all: stop. */
+/* Stop after this many errors: it is another format or no list at all. */
 #define ERRORS_MAX 10000
 
-/* Make the line with @at in it the current one. */
+/* Make the line that contains @at the current one. */
 static void seek(struct spw_lines *lines, const char *at)
 {
 	const char *newline;
@@ -34,7 +34,7 @@ void spw_lines_start(struct spw_lines *lines, const char *text, size_t length, c
 				    .at = text,
 				    .end = text + length};
 	if (length >= 3 && !memcmp(text, "\xef\xbb\xbf", 3))
-		lines->at += 3; /* a byte order mark, as some editors leave */
+		lines->at += 3; /* a byte order mark, as some editors write */
 	if (!nul)
 		return;
 	seek(lines, nul);
@@ -133,7 +133,7 @@ __attribute__((format(printf, 3, 4))) static void note_masked(struct spw_lines *
 	va_end(args);
 }
 
-/* False: the item is not to be taken. */
+/* False: do not take the item. */
 static bool check_masked(struct spw_lines *lines, const char *text, size_t length, const struct spw_item *item,
 			 size_t at)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Every list of a configuration, each from where it comes from. */
+/* Loads every list of a configuration from its source. */
 #include <errno.h>
 #include <glob.h>
 #include <stdlib.h>
@@ -10,7 +10,7 @@
 #include "countries.h"
 #include "lists.h"
 
-/* One file, at the end of the list. */
+/* Append one file to the list. */
 static int append_file(const struct spw_config_list *named, const char *path, struct spw_place place,
 		       struct spw_list *list, struct spw_diagnostics *diagnostics)
 {
@@ -42,7 +42,7 @@ static int append_file(const struct spw_config_list *named, const char *path, st
 	return err;
 }
 
-/* A file whose name has such characters is itself meant. */
+/* An existing file whose name has such characters is meant literally. */
 static bool is_pattern(const char *path)
 {
 	return strpbrk(path, "*?[") && access(path, F_OK);
@@ -99,7 +99,7 @@ static int load_inline(const struct spw_config_list *named, struct spw_list *lis
 	return err;
 }
 
-/* Whether an earlier list names the same table for the same purpose: then it has been read. */
+/* Whether an earlier list has the same table for the same purpose: then it was read already. */
 static bool is_read(const struct spw_config *config, size_t index)
 {
 	const struct spw_config_list *list = &config->lists[index];
@@ -140,7 +140,7 @@ static int load_list(const struct spw_config *config, size_t index, struct spw_l
 	}
 }
 
-/* Give back the room that growing left over. */
+/* Free unused capacity. */
 static void shrink(struct spw_list *list)
 {
 	struct spw_list_entry *entries;

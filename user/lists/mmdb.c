@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * libmaxminddb opens files only by name, and maps them: a file that shrinks meanwhile would end the process. So it gets
- * a copy in memory, read as every other list is.
+ * libmaxminddb opens files by name only, and maps them: a file that shrinks meanwhile would kill the process. So it
+ * gets a copy in memory, read like every other list.
  */
 #include "mmdb.h"
 
@@ -17,8 +17,8 @@
 #include "config/file.h"
 
 /*
- * A tree visits each of its nodes once, two passes over it twice. Where branches meet again it is larger than its nodes:
- * some room for that, but not for a few nodes that unfold without end.
+ * A tree visits each node once, two passes over it twice. Shared branches make it larger than its nodes: allow for
+ * some, but not for a few nodes that unfold without end.
  */
 #define VISITS_PER_NODE 4
 #define VISITS_MORE	65536
@@ -30,7 +30,7 @@ struct branch {
 	u64 value;
 	MMDB_entry_s entry;
 	u8 type;
-	u32 depth; /* bits of @at that lead here */
+	u32 depth; /* number of bits in @at */
 	unsigned __int128 at;
 };
 
@@ -40,13 +40,13 @@ struct walk {
 	u32 width;
 	u64 skipped; /* node of the IPv4 part, while IPv6 is walked; UINT64_MAX: none */
 	u64 visits;
-	/* Records by their offset: a country has many networks, and one record. */
+	/* Records by offset: a country has many networks and one record. */
 	struct {
 		u32 offset;
 		bool filled;
 		struct spw_mmdb_record record;
 	} cache[CACHE_SIZE];
-	/* The range that is not handed over yet, as following networks may join it. */
+	/* The pending range, which the next networks may extend. */
 	bool pending;
 	struct spw_addr first, last;
 	struct spw_mmdb_record record;
@@ -206,7 +206,7 @@ static bool read_node(const struct walk *walk, const struct branch *branch, stru
 	return true;
 }
 
-/* All networks below @root, by address. */
+/* Visit all networks below @root, by address. */
 static int walk_tree(struct walk *walk, const struct branch *root)
 {
 	struct branch stack[129 + 1] = {*root};
@@ -233,7 +233,7 @@ static int walk_tree(struct walk *walk, const struct branch *root)
 	return err ? err : hand_over(walk);
 }
 
-/* In a tree of IPv6 addresses IPv4 stands at ::/96. */
+/* In a tree of IPv6 addresses, IPv4 is at ::/96. */
 static bool find_ipv4(const struct walk *walk, const struct branch *root, struct branch *ipv4)
 {
 	*ipv4 = *root;
@@ -269,7 +269,7 @@ static int walk_families(struct walk *walk)
 	return walk_tree(walk, &root);
 }
 
-/* A file in memory with a name that libmaxminddb can open. Returns a descriptor, or -1. */
+/* A memfd with a name that libmaxminddb can open. Returns a descriptor, or -1. */
 static int copy_to_memory(const char *bytes, size_t length, char name[32])
 {
 	_cleanup_fd_ int fd = memfd_create("mmdb", MFD_CLOEXEC);

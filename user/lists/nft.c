@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What `nft list set` or `nft list ruleset` prints, and scripts for nft: the elements of its sets. */
+/* Elements of nft sets: output of `nft list set` or `nft list ruleset`, and nft scripts. */
 #include <errno.h>
 #include <string.h>
 
@@ -8,8 +8,8 @@
 struct nft {
 	struct spw_lines *lines;
 	bool inside;	/* between the braces of elements */
-	u32 opened;	/* the line where they began */
-	bool announced; /* "elements =" or "add element ..." came, the brace is to follow */
+	u32 opened;	/* line of the opening brace */
+	bool announced; /* saw "elements =" or "add element ...", the brace is to follow */
 };
 
 static bool starts(const struct spw_lines *lines, size_t at, const char *word)
@@ -19,7 +19,7 @@ static bool starts(const struct spw_lines *lines, size_t at, const char *word)
 	return lines->length - at >= length && !memcmp(lines->line + at, word, length);
 }
 
-/* The end of the element that begins at @at: its comma, a brace, or the end of the line; quotes hide both. */
+/* End of the element at @at: its comma, a brace, or the end of the line, outside quotes. */
 static size_t element_end(const struct spw_lines *lines, size_t at)
 {
 	bool quoted = false;
@@ -33,7 +33,7 @@ static size_t element_end(const struct spw_lines *lines, size_t at)
 	return at;
 }
 
-/* Behind the address stand its timeout, counter and comment. */
+/* The address is followed by its timeout, counter and comment. */
 static int take_element(struct nft *nft, size_t start, size_t end)
 {
 	struct spw_lines *lines = nft->lines;
@@ -54,7 +54,7 @@ static int take_element(struct nft *nft, size_t start, size_t end)
 	return spw_lines_take(lines, word, word_end);
 }
 
-/* Up to the end of the line, or of the elements. */
+/* Read up to the end of the line, or of the elements. */
 static int read_elements(struct nft *nft, size_t *at)
 {
 	struct spw_lines *lines = nft->lines;
@@ -70,7 +70,7 @@ static int read_elements(struct nft *nft, size_t *at)
 	return err;
 }
 
-/* "elements =", not a set that is called so. */
+/* "elements =", not a set of that name. */
 static bool is_assignment(const struct spw_lines *lines, size_t at)
 {
 	if (!starts(lines, at, "elements"))
@@ -80,7 +80,7 @@ static bool is_assignment(const struct spw_lines *lines, size_t at)
 	return at < lines->length && lines->line[at] == '=';
 }
 
-/* Go to the next elements of the line; false: none begin there. */
+/* Find the next elements of the line; false: none. */
 static bool find_elements(struct nft *nft, size_t *at)
 {
 	struct spw_lines *lines = nft->lines;
@@ -112,7 +112,7 @@ int spw_read_nft(struct spw_lines *lines)
 	struct nft nft = {.lines = lines};
 	int err = 0;
 
-	lines->line_max = SPW_LIST_FILE_BYTES_MAX; /* scripts have all elements in one line */
+	lines->line_max = SPW_LIST_FILE_BYTES_MAX; /* scripts have all elements on one line */
 	while (!err && spw_lines_next(lines)) {
 		size_t at = 0;
 

@@ -14,7 +14,7 @@
 #include "base/clock.h"
 #include "control_address.h"
 
-#define CROWDED_NS	 3000000000ull /* how long to try where too many are connected */
+#define CROWDED_NS	 3000000000ull /* how long to retry while all connections are taken */
 #define CROWDED_PAUSE_US 20000
 #define SEND_SECONDS	 10 /* how long to wait for an agent that reads nothing */
 
@@ -110,7 +110,7 @@ static int send_request(int fd, json_t *request, char *message)
 	while (sent < length) {
 		ssize_t some = send(fd, text + sent, length - sent, MSG_NOSIGNAL);
 
-		/* What the agent said before it closed the connection is still there to read. */
+		/* A reply sent before the agent closed the connection can still be read. */
 		if (some < 0 && errno == EPIPE)
 			return 0;
 		if (some < 0 && errno == EAGAIN)

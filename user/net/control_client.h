@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The verbs' end of the control socket (control_server.h). */
+/* Client side of the control socket (control_server.h). */
 #ifndef SPW_NET_CONTROL_CLIENT_H
 #define SPW_NET_CONTROL_CLIENT_H
 
@@ -20,7 +20,7 @@ bool spw_control_listens(const char *run_dir);
  */
 int spw_control_open(const char *run_dir, json_t *request, char message[SPW_MESSAGE_MAX]);
 
-/** Has its say on a connection, by spw_control_exchange(); returns the last answer, or NULL and @message. */
+/** Talks over a connection, with spw_control_exchange(); returns the last answer, or NULL and @message. */
 typedef json_t *spw_control_talker(int fd, void *context, char *message);
 
 /**
@@ -34,7 +34,7 @@ json_t *spw_control_talk(const char *run_dir, spw_control_talker *talk, void *co
 			 char message[SPW_MESSAGE_MAX]);
 
 /**
- * spw_control_call() - send @request (takes the reference) and wait for the answer, on a connection by spw_control_talk().
+ * spw_control_call() - send @request (takes the reference) by spw_control_talk() and wait for the answer.
  * Returns the answer (a new reference), or NULL and @message: no agent, no permission, no answer within @seconds.
  */
 json_t *spw_control_call(const char *run_dir, json_t *request, int seconds, char message[SPW_MESSAGE_MAX]);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Connections, lines and answers; what a request means is the handler's. */
+/* Connections, lines and answers; the handler interprets requests. */
 #include "control_server.h"
 
 #include <errno.h>
@@ -16,18 +16,18 @@
 #include "base/clock.h"
 
 /*
- * Connections beyond CLIENTS_MAX go into the reserve, where only urgent requests are served, one a connection. So an
- * operator gets in, whoever holds the others.
+ * Connections beyond CLIENTS_MAX go into the reserve, where only urgent requests are served, one per connection. So an
+ * operator always gets in.
  */
 enum {
 	CLIENTS_MAX = 16,
 	RESERVE = 4,
 	SLOTS = CLIENTS_MAX + RESERVE,
 	REQUEST_BYTES_MAX = 64 << 10,
-	CLIENT_SECONDS_MAX = 180, /* an `apply` of a large list waits for its answer */
+	CLIENT_SECONDS_MAX = 180, /* an `apply` with a large list waits for its answer */
 };
 
-#define SILENT_NS 1000000000ull /* a client that sent nothing for so long gives way to another one */
+#define SILENT_NS 1000000000ull /* a client silent for this long may be replaced */
 
 struct client {
 	struct spw_control_server *server;
@@ -37,7 +37,7 @@ struct client {
 	u64 since_ns;
 	u64 active_ns; /* last request or answer */
 	size_t length;
-	bool waits; /* for an answer; nothing more is read meanwhile */
+	bool waits; /* for an answer; nothing is read meanwhile */
 	char request[REQUEST_BYTES_MAX];
 };
 
@@ -66,7 +66,7 @@ static void close_client(struct client *client)
 	client->id = 0;
 }
 
-/* A line of JSON; takes the reference. Returns whether all of it went out at once. */
+/* Send a line of JSON; takes the reference. Returns whether all of it was sent at once. */
 static bool send_line(int fd, json_t *object)
 {
 	_cleanup_free_ char *text = json_dumps(object, JSON_COMPACT | JSON_SORT_KEYS);
@@ -80,7 +80,7 @@ static bool send_line(int fd, json_t *object)
 	return send(fd, text, length + 1, MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)length + 1;
 }
 
-/* Answers are small and the peer is root: one that does not fit into the socket buffer at once ends the connection. */
+/* Answers are small and the peer is root: if one does not fit into the socket buffer, close the connection. */
 static void answer(struct client *client, json_t *object)
 {
 	client->waits = false;
@@ -125,8 +125,8 @@ static void handle_line(struct client *client, const char *line, size_t length)
 }
 
 /*
- * One request at a time; later ones wait until it is answered. A line is removed from the buffer before it is handled:
- * the handler may answer at once, which continues with the next line.
+ * One request at a time; later ones wait until it is answered. A line is removed from the buffer before it is handled,
+ * as the handler may answer at once, which continues with the next line.
  */
 static void handle_lines(struct client *client)
 {
@@ -182,7 +182,7 @@ static bool is_root(int fd)
 	return !peer.uid;
 }
 
-/* What is there to read counts: the loop may not have come to it yet. */
+/* Unread data count: the loop may not have read them yet. */
 static bool has_sent(const struct client *client)
 {
 	char byte;
@@ -190,7 +190,7 @@ static bool has_sent(const struct client *client)
 	return recv(client->fd, &byte, sizeof(byte), MSG_PEEK | MSG_DONTWAIT) >= 0 || errno != EAGAIN;
 }
 
-/* Of the slots from @first to before @end a free one, or that of a client that was silent for @silent_ns; else NULL. */
+/* A slot in [@first, @end) that is free or whose client was silent for @silent_ns; NULL: none. */
 static struct client *find_slot(struct spw_control_server *server, int first, int end, u64 silent_ns)
 {
 	u64 before = spw_monotonic_ns() - silent_ns;
@@ -245,7 +245,7 @@ static int on_connect(sd_event_source *source, int listener, uint32_t events, vo
 	return 0;
 }
 
-/* The lock of run_dir is ours, so a socket that is already there was left behind by another agent. */
+/* We hold the lock of run_dir, so an existing socket is left over from another agent. */
 static int listen_at(const struct sockaddr_un *address)
 {
 	_cleanup_fd_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The agent's end of the control socket, on its event loop: one JSON object per line, one answer per line. Requests and
- * answers are described in docs/control-socket.md.
+ * Server side of the control socket, on the agent's event loop: one JSON object per line, one answer per line
+ * (docs/control-socket.md).
  *
- * Bounded: connections (the one that is silent for longest gives way; a reserve serves urgent requests only), bytes of a
- * request, seconds of a connection. Mode 0600, so the kernel refuses all but root; credentials of the peer are checked as
- * well, in case somebody has opened the socket up.
+ * Bounded: number of connections (the longest silent one is replaced; a reserve serves urgent requests only), bytes of
+ * a request, duration of a connection. Mode 0600, so only root can connect; peer credentials are checked too, in case
+ * somebody changed the mode.
  */
 #ifndef SPW_NET_CONTROL_SERVER_H
 #define SPW_NET_CONTROL_SERVER_H
@@ -19,12 +19,12 @@
 struct spw_control_server;
 
 /**
- * A request came in. Return the answer (a new reference), or NULL and answer later by spw_control_answer() with the same
+ * Handle a request. Returns the answer (a new reference), or NULL to answer later by spw_control_answer() with the same
  * @client.
  */
 typedef json_t *spw_control_handler(void *context, u64 client, const json_t *request);
 
-/** Whether a request is served although all connections are taken. */
+/** Whether a request is served even if all connections are taken. */
 typedef bool spw_control_urgent(const json_t *request);
 
 /** spw_control_server_start() - listen in @run_dir. Returns 0, or -errno and @message. */
@@ -39,12 +39,12 @@ void spw_control_answer(struct spw_control_server *server, u64 client, json_t *a
 bool spw_control_is_there(const struct spw_control_server *server, u64 client);
 
 /**
- * spw_control_take() - take over the connection of a client with a pending request, for an answer without an end.
+ * spw_control_take() - take over the connection of a client with a pending request, to stream to it.
  * Returns the descriptor, owned by the caller; -1: the client is gone.
  */
 int spw_control_take(struct spw_control_server *server, u64 client);
 
-/** spw_control_server_tick() - close connections that are past their time. */
+/** spw_control_server_tick() - close connections that exceed their time limit. */
 void spw_control_server_tick(struct spw_control_server *server, u64 now_ns);
 
 /** spw_control_server_stop() - close everything and remove the socket. NULL: no-op. */

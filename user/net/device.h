@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* A network device in this network namespace, by ioctl(2); /sys may be that of another namespace. */
+/* Properties of a network device in this network namespace, by ioctl(2); /sys may show another namespace. */
 #ifndef SPW_NET_DEVICE_H
 #define SPW_NET_DEVICE_H
 

@@ -9,8 +9,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define BUFFER_BYTES (256u << 10) /* some 600 lines, besides the socket's buffer */
-#define LOST_BYTES   40		  /* of the line about lost ones */
+#define BUFFER_BYTES (256u << 10) /* some 600 lines, in addition to the socket's buffer */
+#define LOST_BYTES   40		  /* of the line that reports losses */
 
 struct stream {
 	int fd; /* -1: free */
@@ -150,7 +150,7 @@ void spw_streams_offer(struct spw_streams *streams, u32 reason, u32 class_id, co
 			append(streams, &streams->streams[i], line, bytes);
 }
 
-/* Both directions are closed. A reader that only closed its sending side stays. */
+/* Closed in both directions. A reader that only closed its sending side stays. */
 static bool is_gone(int fd)
 {
 	struct pollfd state = {.fd = fd};

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Streams of drops: a client of the control socket that asked for drops gets lines until it disconnects. The agent hands
- * over the connection, offers lines and flushes at each tick. It never waits: lines that a slow reader has no room for
- * are counted, and reported as {"lost":N} once there is room again.
+ * Streams of drops: a client of the control socket that asked for drops gets lines until it disconnects. The agent
+ * passes the connection, offers lines and flushes at each tick. Never waits: lines that a slow reader cannot take are
+ * counted, and reported as {"lost":N} once there is space.
  */
 #ifndef SPW_NET_DROP_STREAM_H
 #define SPW_NET_DROP_STREAM_H
@@ -20,12 +20,12 @@ struct spw_stream_filter {
 	int class_id; /* -1: any */
 };
 
-/** spw_stream_wants() - whether a drop of that reason and class is one of them. */
+/** spw_stream_wants() - whether the filter matches a drop of that reason and class. */
 bool spw_stream_wants(const struct spw_stream_filter *filter, u32 reason, u32 class_id);
 
 /**
- * spw_stream_send() - send @line to a connection that is no stream yet; does not wait.
- * Returns false if it does not read or is gone.
+ * spw_stream_send() - send @line to a connection that is not a stream yet; does not wait.
+ * Returns false if the client does not read or is gone.
  */
 bool spw_stream_send(int fd, const char *line, size_t bytes);
 

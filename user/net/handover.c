@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Descriptors travel beside a byte of their own (SCM_RIGHTS, unix(7)). */
+/* Descriptors are sent with a byte of their own (SCM_RIGHTS, unix(7)). */
 #include "handover.h"
 
 #include <errno.h>

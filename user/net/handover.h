@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/*
- * A pair of connected sockets, over which a child process hands bytes and descriptors to its parent. Called by the
- * compile job.
- */
+/* A connected socket pair over which a child process sends bytes and descriptors to its parent (compile job). */
 #ifndef SPW_NET_HANDOVER_H
 #define SPW_NET_HANDOVER_H
 
@@ -20,7 +17,7 @@ int spw_handover_send(int socket, const void *bytes, size_t count);
 /** spw_handover_send_fds() - duplicates of @fds; first of them negative: a message without any. Returns 0 or -errno. */
 int spw_handover_send_fds(int socket, const int fds[SPW_HANDOVER_FDS]);
 
-/** spw_handover_receive() - just @count bytes; blocks. False: the other end is gone or has sent less. */
+/** spw_handover_receive() - exactly @count bytes; blocks. False: the other end closed or sent less. */
 bool spw_handover_receive(int socket, void *bytes, size_t count);
 
 /** spw_handover_receive_fds() - owned by the caller; all are -1 if none were sent. False: nothing came. */

@@ -9,7 +9,7 @@
 
 struct spw_line_stream {
 	int fd;
-	size_t begin; /* of what was not handed out yet */
+	size_t begin; /* start of what was not returned yet */
 	size_t end;
 	char text[SPW_LINE_BYTES_MAX];
 };
@@ -25,7 +25,7 @@ struct spw_line_stream *spw_line_stream_new(int fd)
 	return stream;
 }
 
-/* A whole line that is in the buffer already. */
+/* Return a complete line from the buffer, if any. */
 static int take_line(struct spw_line_stream *stream, const char **line, size_t *bytes)
 {
 	const char *begin = stream->text + stream->begin, *end = memchr(begin, '\n', stream->end - stream->begin);
@@ -38,7 +38,7 @@ static int take_line(struct spw_line_stream *stream, const char **line, size_t *
 	return 1;
 }
 
-/* Returns 1 if something came, otherwise as spw_line_stream_next(). */
+/* Returns 1 if data were received, otherwise as spw_line_stream_next(). */
 static int receive(struct spw_line_stream *stream, int wait_ms)
 {
 	struct pollfd wait = {.fd = stream->fd, .events = POLLIN};

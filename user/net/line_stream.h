@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Lines that keep coming on a connection: the reading end of a drop stream. Called by `events --drops` and `capture`. */
+/* Lines read from a connection: the reading end of a drop stream. */
 #ifndef SPW_NET_LINE_STREAM_H
 #define SPW_NET_LINE_STREAM_H
 
@@ -13,10 +13,10 @@ struct spw_line_stream;
 struct spw_line_stream *spw_line_stream_new(int fd);
 
 /**
- * spw_line_stream_next() - the next line, without its end; wait for it up to @wait_ms.
+ * spw_line_stream_next() - the next line, without line end; waits up to @wait_ms.
  * @line, @bytes: valid until the next call
- * Returns 1: a line; 0: none came in time, or a signal did; -EPIPE: the other end closed; -EMSGSIZE: the line is longer
- * than SPW_LINE_BYTES_MAX; or another -errno.
+ * Returns 1: a line; 0: timeout or signal; -EPIPE: the other end closed; -EMSGSIZE: longer than SPW_LINE_BYTES_MAX; or
+ * another -errno.
  */
 int spw_line_stream_next(struct spw_line_stream *stream, int wait_ms, const char **line, size_t *bytes);
 void spw_line_stream_free(struct spw_line_stream *stream);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * No thread: libmicrohttpd's epoll descriptor is one source of the event loop, with a lower priority than the tick.
- * What clients can use up is bounded:
+ * No thread: libmicrohttpd's epoll descriptor is a source of the event loop, with lower priority than the tick.
+ * Resources of clients are bounded:
  *
- * - connections: CONNECTIONS_MAX; when all are taken, those without a request yet are closed to make room
+ * - connections: CONNECTIONS_MAX; when all are taken, those without a request yet are closed
  * - time: REQUEST_SECONDS without a byte (by the library), LIFE_NS in all, as a slow trickle resets the former
- * - memory: CONNECTION_BYTES for a request, one page shared by all answers within PAGE_NS, SEND_BYTES in the kernel
- * - processor: one page rendered per PAGE_NS, WAKEUPS_MAX per WAKEUPS_USEC
+ * - memory: CONNECTION_BYTES per request, one page shared by all answers within PAGE_NS, SEND_BYTES in the kernel
+ * - CPU: one page rendered per PAGE_NS, WAKEUPS_MAX per WAKEUPS_USEC
  */
 #include "metrics_server.h"
 
@@ -28,7 +28,7 @@ enum {
 	CONNECTION_BYTES = 8192,
 	REQUEST_SECONDS = 5,
 	BACKLOG = 64,
-	SEND_BYTES = 128 << 10, /* what a client that does not read can hold of a page */
+	SEND_BYTES = 128 << 10, /* most of a page that a client that does not read can hold */
 	WAKEUPS_MAX = 50,
 	WAKEUPS_USEC = 100000,
 };
@@ -155,7 +155,7 @@ static enum MHD_Result send_health(const struct spw_metrics_server *server, stru
 	return send_text(connection, MHD_HTTP_SERVICE_UNAVAILABLE, text, NULL);
 }
 
-/* Called when the headers are complete; a body is not waited for. */
+/* Called when the headers are complete; does not wait for a body. */
 static enum MHD_Result on_request(void *context, struct MHD_Connection *connection, const char *path,
 				  const char *method, const char *version, const char *upload, size_t *upload_bytes,
 				  void **request)
@@ -305,7 +305,7 @@ static int explain(char *message, int err, const char *host, u16 port)
 	return spw_message(message, err, "cannot listen on %s port %u: %s%s", host, port, strerror(-err), advice);
 }
 
-/* Open the socket here: the library would not say why it failed. */
+/* The socket is opened here because the library would not report why it failed. */
 static int listen_on(const char *host, u16 port, int *result, char *message)
 {
 	const struct addrinfo hints = {

@@ -29,10 +29,10 @@ struct spw_metrics_source {
 int spw_metrics_server_start(sd_event *loop, const char *host, u16 port, const struct spw_metrics_source *source,
 			     struct spw_metrics_server **server, char message[SPW_MESSAGE_MAX]);
 
-/** spw_metrics_server_try() - whether @host and @port can be had, by taking them for a moment. 0, or -errno and @message. */
+/** spw_metrics_server_try() - whether @host and @port are available, by binding briefly. 0, or -errno and @message. */
 int spw_metrics_server_try(const char *host, u16 port, char message[SPW_MESSAGE_MAX]);
 
-/** spw_metrics_server_tick() - enforce the time limits of connections; called at every tick. */
+/** spw_metrics_server_tick() - enforce time limits of connections; called at every tick. */
 void spw_metrics_server_tick(struct spw_metrics_server *server);
 void spw_metrics_server_stop(struct spw_metrics_server *server);
 

@@ -18,6 +18,6 @@ bool spw_reply_awaited(const struct spw_reply_to *to)
 
 json_t *spw_reply_failure(const char *text)
 {
-	/* A text that was cut to a buffer may end within a character, which JSON does not take. */
+	/* A truncated text may end within a character, which JSON does not allow. */
 	return json_pack("{s:b,s:s%}", "ok", 0, "error", text, spw_utf8_whole(text));
 }

@@ -5,7 +5,7 @@
 
 #include "control_server.h"
 
-/* The client that waits for an answer. All zero: none; answers are dropped. */
+/* A client that waits for an answer. All zero: none; answers are dropped. */
 struct spw_reply_to {
 	struct spw_control_server *server;
 	u64 client;
@@ -17,7 +17,7 @@ void spw_reply(const struct spw_reply_to *to, json_t *answer);
 /** spw_reply_awaited() - whether that client is still connected. */
 bool spw_reply_awaited(const struct spw_reply_to *to);
 
-/** spw_reply_failure() - {"ok":false,"error":@text}, a new reference. Invalid UTF-8 ends @text. */
+/** spw_reply_failure() - {"ok":false,"error":@text}, a new reference. @text is cut at invalid UTF-8. */
 json_t *spw_reply_failure(const char *text);
 
 #endif

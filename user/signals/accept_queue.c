@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Accept queues by sock_diag(7): ask for all listening sockets, add up those of the services' ports. */
+/* Accept queues by sock_diag(7): dump all listening sockets, sum those on ports of services. */
 #include "accept_queue.h"
 
 #include <arpa/inet.h>
@@ -19,10 +19,10 @@
 
 struct spw_accept_queues {
 	const struct spw_scope *scope;
-	int fds[SPW_NAMESPACES_MAX]; /* -errno: there is none */
+	int fds[SPW_NAMESPACES_MAX]; /* -errno: none */
 	u32 fds_count;
 	u32 sequence;
-	int err; /* of the last tick: why something could not be read */
+	int err; /* of the last tick: why reading failed */
 	bool listens[SPW_SERVICES_MAX];
 	char about[128];
 	_Alignas(struct nlmsghdr) char reply[REPLY_BYTES];
@@ -80,7 +80,7 @@ static void add_listener(struct spw_accept_queues *queues, u32 space, const stru
 	facts->services[service].queue_limit += listener->idiag_wqueue;
 }
 
-/* One reply. Returns 1: more are to come, 0: that was the last of the dump asked for, or -errno. */
+/* Handle one reply. Returns 1: more follow, 0: end of this dump, or -errno. */
 static int take_reply(struct spw_accept_queues *queues, u32 space, size_t length, u32 *listeners,
 		      struct spw_facts *facts)
 {
@@ -108,7 +108,7 @@ static int take_reply(struct spw_accept_queues *queues, u32 space, size_t length
 	return 1;
 }
 
-/* The kernel answers while it is asked and read from: nothing is ever waited for. */
+/* The kernel answers synchronously: this never waits. */
 static int dump(struct spw_accept_queues *queues, u32 space, u8 family, u32 *listeners, struct spw_facts *facts)
 {
 	int fd = queues->fds[space], err = ask(queues, fd, family);
@@ -126,7 +126,7 @@ static int dump(struct spw_accept_queues *queues, u32 space, u8 family, u32 *lis
 	return err;
 }
 
-/* A socket in the middle of a dump refuses the next: it is replaced. */
+/* A socket with an unfinished dump refuses the next one: replace it. */
 static void renew(struct spw_accept_queues *queues, u32 space)
 {
 	spw_close_fd(&queues->fds[space]);

@@ -13,23 +13,23 @@
 #include "base/units.h"
 #include "metrics_text.h"
 
-#define LATE_USEC	 1000		     /* how much later than asked for a timer may fire */
+#define LATE_USEC	 1000		     /* tolerance of timers */
 #define NUMBER_BYTES_MAX 4096		     /* of a file with one number */
-#define RESOLVE_AGAIN_NS (30000 * SPW_MS_NS) /* a resolver thread may last so long: no more than one or two a probe */
+#define RESOLVE_AGAIN_NS (30000 * SPW_MS_NS) /* a resolver thread may last this long: one or two per probe at most */
 
 struct spw_app_probe {
 	enum spw_config_probe_kind kind;
 	char *target, *sample;
-	struct spw_namespace space; /* that the target is seen from; path NULL: the agent's own */
+	struct spw_namespace space; /* namespace of the target; path NULL: the agent's own */
 	u64 interval_ns, timeout_ns;
 	sd_event_source *timer;	     /* the next attempt */
 	struct spw_fetcher *fetcher; /* borrowed */
-	struct spw_fetch *fetch;     /* under way; NULL: none is */
+	struct spw_fetch *fetch;     /* NULL: none is running */
 	u64 started_ns;
 	bool present;
 	double value;
 	u64 value_at_ns;
-	u64 answered_at_ns; /* 0: it never has */
+	u64 answered_at_ns; /* 0: never */
 	char about[256];
 };
 

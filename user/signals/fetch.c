@@ -26,19 +26,19 @@ struct spw_fetch {
 	struct spw_namespace *space;
 	spw_fetch_done *done;
 	void *context;
-	u64 started_ns, header_ns; /* header_ns 0: its end has not come */
+	u64 started_ns, header_ns; /* header_ns 0: not complete */
 	bool header_only;
 	bool too_large;
-	int socket_err; /* -errno: there is no socket */
+	int socket_err; /* -errno: no socket */
 	size_t header_bytes, bytes;
 	char error[CURL_ERROR_SIZE];
 	char problem[160];
 	char body[SPW_FETCH_BYTES_MAX + 1];
 };
 
-/* ---- what libcurl asks for while it transfers ---- */
+/* ---- callbacks of libcurl ---- */
 
-/* The namespace under that path may be another one by now. */
+/* Checks that the path still names the same namespace. */
 static curl_socket_t on_open_socket(void *context, curlsocktype purpose, struct curl_sockaddr *address)
 {
 	struct spw_fetch *fetch = context;
@@ -60,7 +60,7 @@ static curl_socket_t on_open_socket(void *context, curlsocktype purpose, struct 
 	return fd < 0 ? CURL_SOCKET_BAD : fd;
 }
 
-/* Line by line. Returning less than the length ends the transfer. */
+/* Called per line. Returning less than the length aborts the transfer. */
 static size_t on_header(char *line, size_t one, size_t length, void *context)
 {
 	struct spw_fetch *fetch = context;
@@ -75,7 +75,7 @@ static size_t on_header(char *line, size_t one, size_t length, void *context)
 	if (length > 2 || (*line != '\r' && *line != '\n'))
 		return length;
 	curl_easy_getinfo(fetch->easy, CURLINFO_RESPONSE_CODE, &status);
-	if (status < 200) /* 100 Continue: the answer is to come */
+	if (status < 200) /* 100 Continue: the final response follows */
 		return length;
 	if (!fetch->header_ns)
 		fetch->header_ns = spw_monotonic_ns();
@@ -106,7 +106,7 @@ static void destroy(struct spw_fetch *fetch)
 	free(fetch);
 }
 
-/* Why there is no answer, in our words where libcurl's are too general. */
+/* Why there is no response, where libcurl's texts are too general. */
 static const char *problem_of(struct spw_fetch *fetch, CURLcode code)
 {
 	long err = 0;
@@ -125,10 +125,10 @@ static const char *problem_of(struct spw_fetch *fetch, CURLcode code)
 	switch (code) {
 	case CURLE_COULDNT_CONNECT:
 		return err ? strerror((int)err) : "cannot connect";
-	case CURLE_UNSUPPORTED_PROTOCOL: /* HTTP/0.9, that is anything */
+	case CURLE_UNSUPPORTED_PROTOCOL: /* HTTP/0.9, which is anything */
 	case CURLE_WEIRD_SERVER_REPLY:
 		return "its answer is not HTTP";
-	case CURLE_OUT_OF_MEMORY: /* also of a header line above 100 KiB */
+	case CURLE_OUT_OF_MEMORY: /* also for a header line above 100 KiB */
 		return "a line of its header is larger than libcurl takes, or memory is out";
 	case CURLE_GOT_NOTHING:
 	case CURLE_PARTIAL_FILE:
@@ -211,7 +211,7 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *context)
 	return 0;
 }
 
-/* libcurl wants another set of events on a socket. @watched: its event source, NULL for a new one. */
+/* libcurl asks for another set of events on a socket. @watched: its event source, NULL for a new one. */
 static int on_socket_change(CURL *easy, curl_socket_t fd, int what, void *context, void *watched)
 {
 	struct spw_fetcher *fetcher = context;
@@ -256,7 +256,7 @@ static bool set_options(CURL *easy, struct spw_fetch *fetch, const struct spw_fe
 	bad |= curl_easy_setopt(easy, CURLOPT_PROXY, "");
 	bad |= curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
 	bad |= curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-	bad |= curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L); /* no waiting for a resolver thread */
+	bad |= curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L); /* do not wait for a resolver thread */
 	bad |= curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, timeout_ms ? (long)timeout_ms : 1L);
 	bad |= curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
 	bad |= curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, 1L);

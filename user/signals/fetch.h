@@ -20,18 +20,18 @@ struct spw_fetch;
 
 struct spw_fetch_request {
 	const char *url;	     /* http:// or https:// */
-	struct spw_namespace *space; /* that the target is seen from: sockets are made there; NULL: the agent's own */
+	struct spw_namespace *space; /* where sockets are created; NULL: the agent's own */
 	u64 timeout_ns;
-	bool header_only; /* done at the end of the answer's header */
+	bool header_only; /* stop at the end of the header */
 };
 
 struct spw_fetch_result {
-	const char *problem; /* why there is no answer; NULL: there is one */
+	const char *problem; /* why there is no response; NULL: there is one */
 	bool timed_out;
-	bool unresolved;  /* timed out while the name was being resolved */
+	bool unresolved;  /* timed out during name resolution */
 	u32 status;	  /* 200 */
 	u64 header_ns;	  /* from the start to the end of the header */
-	const char *body; /* with a NUL behind it; empty for header_only */
+	const char *body; /* NUL-terminated; empty for header_only */
 	size_t bytes;
 };
 
@@ -41,12 +41,12 @@ typedef void spw_fetch_done(void *context, const struct spw_fetch_result *result
 /** spw_fetcher_open() - @loop must outlive it. Returns 0 or -ENOMEM. Free with spw_fetcher_close(). */
 int spw_fetcher_open(sd_event *loop, struct spw_fetcher **fetcher);
 
-/** spw_fetcher_close() - after all its fetches are over or stopped; NULL is a no-op. */
+/** spw_fetcher_close() - after all its fetches have ended; NULL is a no-op. */
 void spw_fetcher_close(struct spw_fetcher *fetcher);
 
 /**
- * spw_fetch_start() - @request is copied, but for the namespace, which must outlive the fetch. @done is called once, from
- * the loop, unless the fetch is stopped before. Returns 0 or -ENOMEM.
+ * spw_fetch_start() - @request is copied, except the namespace, which must outlive the fetch. @done is called once,
+ * from the loop, unless the fetch is stopped before. Returns 0 or -ENOMEM.
  */
 int spw_fetch_start(struct spw_fetcher *fetcher, const struct spw_fetch_request *request, spw_fetch_done *done,
 		    void *context, struct spw_fetch **fetch);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Guards from /proc: what is read, and rates of it. */
+/* Guards from /proc: readings, and rates of them. */
 #include "host_signals.h"
 
 #include <errno.h>
@@ -19,10 +19,10 @@
 /* A file that stays open. */
 struct proc_file {
 	int fd;
-	int err; /* what it was last that went wrong with it, errno; 0: nothing */
+	int err; /* errno of its last failure; 0: none */
 };
 
-/* A count, and the one of the read before. */
+/* A counter now and at the read before. */
 struct counted {
 	u64 count;
 	bool known;
@@ -30,7 +30,7 @@ struct counted {
 
 struct core_times {
 	u64 at_ns;
-	size_t count; /* 0: nothing was read yet */
+	size_t count; /* 0: not read yet */
 	struct spw_cpu_times *cores;
 };
 
@@ -44,7 +44,7 @@ struct pressure {
 struct spw_host_signals {
 	size_t cores_max;
 	struct proc_file stat, softnet;
-	struct core_times now, newer, older; /* shares are taken from `older` to `now` */
+	struct core_times now, newer, older; /* shares are over `older` to `now` */
 	struct spw_cpu_drops *drops, *drops_before;
 	size_t drops_before_count;
 	struct pressure pressures[3];
@@ -53,7 +53,7 @@ struct spw_host_signals {
 		struct proc_file file;
 		struct counted overflows;
 	} netstats[SPW_NAMESPACES_MAX];
-	u64 at_ns; /* of the read before; 0: there was none */
+	u64 at_ns; /* of the read before; 0: none */
 	char about[SPW_HOST_SIGNALS][96];
 	char text[TEXT_MAX];
 };
@@ -68,7 +68,7 @@ static struct proc_file open_file(const char *path)
 	return file;
 }
 
-/* The whole file as of now into host->text. */
+/* Read the whole file again into host->text. */
 static bool read_again(struct spw_host_signals *host, struct proc_file *file)
 {
 	size_t length = 0;
@@ -103,7 +103,7 @@ static const struct spw_cpu_times *find_core(const struct core_times *times, u32
 	return NULL;
 }
 
-/* The largest shares of any core that was there at both ends of the window. */
+/* The largest shares of any core present at both ends of the window. */
 static void read_shares(const struct core_times *before, const struct core_times *now, struct spw_reading *busy,
 			struct spw_reading *softirq)
 {
@@ -114,7 +114,7 @@ static void read_shares(const struct core_times *before, const struct core_times
 		if (!start || end->total <= start->total)
 			continue;
 		total = (double)(end->total - start->total);
-		/* Idle and iowait time has been seen to go back by a little. */
+		/* Idle and iowait time may go back slightly. */
 		idle = end->idle > start->idle ? (double)(end->idle - start->idle) : 0;
 		soft = end->softirq > start->softirq ? (double)(end->softirq - start->softirq) : 0;
 		if (idle > total)
@@ -163,7 +163,7 @@ static const struct spw_cpu_drops *find_drops(const struct spw_cpu_drops *drops,
 	return NULL;
 }
 
-/* A core that comes back brings its old count along: only cores seen twice in a row count. */
+/* A core that comes back brings its old count: only cores seen twice in a row count. */
 static void read_softnet(struct spw_host_signals *host, double seconds, struct spw_reading *drops)
 {
 	size_t count = read_again(host, &host->softnet) ? spw_proc_softnet(host->text, host->drops, host->cores_max)

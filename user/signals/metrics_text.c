@@ -22,7 +22,7 @@ struct span {
 };
 
 struct label {
-	struct span name, value; /* the value as it is written, with its escapes */
+	struct span name, value; /* the value as written, with escapes */
 };
 
 static bool same(struct span left, struct span right)
@@ -51,7 +51,7 @@ static void skip_blanks(const char **text)
 	*text += strspn(*text, " \t");
 }
 
-/* name="value" */
+/* Parses name="value" */
 static bool take_label(const char **text, struct label *label)
 {
 	label->name = take_name(text);
@@ -72,7 +72,7 @@ static bool take_label(const char **text, struct label *label)
 	return true;
 }
 
-/* {name="value",...} or nothing. Returns how many, or -1: malformed, or more than LABELS_MAX. */
+/* Parses {name="value",...} or nothing. Returns how many, or -1: malformed, or more than LABELS_MAX. */
 static int take_labels(const char **text, struct label labels[LABELS_MAX])
 {
 	u32 count = 0;
@@ -96,7 +96,7 @@ static int take_labels(const char **text, struct label labels[LABELS_MAX])
 	return (int)count;
 }
 
-/* Whether each of the labels wanted is among those there. */
+/* Whether all wanted labels are present. */
 static bool has_labels(const struct label *there, int there_count, const struct label *wanted, int wanted_count)
 {
 	for (int i = 0; i < wanted_count; i++) {
@@ -110,7 +110,7 @@ static bool has_labels(const struct label *there, int there_count, const struct 
 	return true;
 }
 
-/* The value; an optional timestamp follows it. */
+/* The value; an optional timestamp follows. */
 static bool take_value(const char *text, double *number)
 {
 	size_t length = strcspn(text, " \t\r\n");

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-/* A number in @base at *@text, which is moved behind it; blanks before it are skipped. False: there is none. */
+/* A number in @base at *@text, which is advanced past it; skips blanks before it. False: none. */
 static bool take_number(const char **text, u32 base, u64 *number)
 {
 	const char *at = *text;
@@ -68,7 +68,7 @@ size_t spw_proc_stat(const char *text, struct spw_cpu_times *times, size_t max)
 	return count;
 }
 
-/* Hexadecimal columns: the second are drops for want of room in the core's backlog, the thirteenth is the core. */
+/* Hexadecimal columns: the second counts drops by a full backlog of the core, the thirteenth is the core. */
 size_t spw_proc_softnet(const char *text, struct spw_cpu_drops *drops, size_t max)
 {
 	size_t count = 0;
@@ -88,7 +88,7 @@ size_t spw_proc_softnet(const char *text, struct spw_cpu_drops *drops, size_t ma
 	return count;
 }
 
-/* Two lines "TcpExt:", the names and, in the same places, the values. */
+/* Two lines "TcpExt:", the names and the values. */
 bool spw_proc_overflows(const char *text, u64 *overflows)
 {
 	static const char head[] = "TcpExt:", wanted[] = "ListenOverflows";

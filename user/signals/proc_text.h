@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/*
- * Files of /proc as text -> numbers. Pure: text in, values out; whatever the text is, nothing is read beyond it. Called
- * by host_signals.c.
- */
+/* Files of /proc as text -> numbers. Pure; nothing is read beyond the text, whatever it is. Used by host_signals.c. */
 #ifndef SPW_SIGNALS_PROC_TEXT_H
 #define SPW_SIGNALS_PROC_TEXT_H
 
@@ -17,8 +14,8 @@ struct spw_cpu_times {
 };
 
 /**
- * spw_proc_stat() - the cores of /proc/stat. @text ends with a NUL, as everywhere here.
- * Returns how many of @max were filled in; a line that is cut off is left out.
+ * spw_proc_stat() - the cores of /proc/stat. @text is NUL-terminated, as everywhere here.
+ * Returns how many of @max were filled in; a truncated line is skipped.
  */
 size_t spw_proc_stat(const char *text, struct spw_cpu_times *times, size_t max);
 
@@ -28,19 +25,18 @@ struct spw_cpu_drops {
 };
 
 /**
- * spw_proc_softnet() - the cores of /proc/net/softnet_stat, which are those online. Older kernels don't say which line
- * is which core's: there the line's number stands for it. Returns how many of @max were filled in.
+ * spw_proc_softnet() - the online cores of /proc/net/softnet_stat. Older kernels do not name the core of a line; there
+ * the line number stands for it. Returns how many of @max were filled in.
  */
 size_t spw_proc_softnet(const char *text, struct spw_cpu_drops *drops, size_t max);
 
 /**
- * spw_proc_overflows() - ListenOverflows of /proc/net/netstat: connections refused since an accept queue was full.
- * ListenDrops counts a SYN flood as well, and so would not do. False: it is not there.
+ * spw_proc_overflows() - ListenOverflows of /proc/net/netstat: connections refused because an accept queue was full.
+ * Not ListenDrops, which counts SYN floods too. False: not found.
  */
 bool spw_proc_overflows(const char *text, u64 *overflows);
 
-/** spw_proc_pressure() - the total of the line "some" of /proc/pressure/..., in microseconds. False: it is not there.
- */
+/** spw_proc_pressure() - the total of the "some" line of /proc/pressure/..., in microseconds. False: not found. */
 bool spw_proc_pressure(const char *text, u64 *total_us);
 
 #endif

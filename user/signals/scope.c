@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Services -> ports and network namespaces; and going into a namespace for a moment. */
+/* Services -> ports and network namespaces; and acting inside a namespace. */
 #include "scope.h"
 
 #include <errno.h>
@@ -23,7 +23,7 @@ static u32 inode_of(const char *path)
 	return stat(path, &status) ? 0 : (u32)status.st_ino;
 }
 
-/* A plain file of that name is what is left of a namespace whose mount is gone. */
+/* A plain file of that name remains when a namespace's mount is gone. */
 void spw_namespace_open(struct spw_namespace *space)
 {
 	_cleanup_fd_ int fd = open(space->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -42,7 +42,7 @@ void spw_namespace_open(struct spw_namespace *space)
 	}
 }
 
-/* The index of a namespace, added if it is a new one; -1: there is no room. */
+/* The index of a namespace, added if new; -1: too many. */
 static int add_namespace(struct spw_scope *scope, const char *path)
 {
 	struct spw_namespace *space;
@@ -140,7 +140,7 @@ int spw_scope_signal(const struct spw_scope *scope, struct spw_signal_scope **re
 	return 0;
 }
 
-/* What is to be made inside, and what came of it. */
+/* What to open inside a namespace, and the result. */
 struct errand {
 	const struct spw_namespace *space;
 	const char *file; /* NULL: a socket */
@@ -173,7 +173,7 @@ static void *go_there(void *context)
 	return NULL;
 }
 
-/* A thread's namespace is its own: it is left with the thread. Signals stay with the threads that expect them. */
+/* Runs in a thread, as a namespace is per thread. The thread blocks all signals. */
 static int run_errand(struct errand *errand)
 {
 	sigset_t all, before;

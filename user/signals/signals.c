@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The providers behind one interface. */
+/* All signal sources behind one interface. */
 #include "signals.h"
 
 #include <errno.h>
@@ -13,18 +13,18 @@
 #include "kernel/read_wait.h"
 #include "scope.h"
 
-#define REFRESH_NS 1000000000ull /* how often namespaces are looked for again */
+#define REFRESH_NS 1000000000ull /* interval of looking for namespaces again */
 
 struct spw_signals {
 	sd_event *loop;		 /* borrowed */
-	struct spw_scope *scope; /* NULL: nothing is followed yet */
+	struct spw_scope *scope; /* NULL: nothing is watched yet */
 	struct spw_read_wait *read_wait;
 	struct spw_accept_queues *queues;
 	struct spw_host_signals *host;
-	struct spw_fetcher *fetcher;			/* NULL: no probe has needed it yet */
+	struct spw_fetcher *fetcher;			/* NULL: not needed yet */
 	struct spw_app_probe *probes[SPW_SERVICES_MAX]; /* NULL: none is configured */
 	u64 refreshed_ns;
-	int follow_err; /* -errno: the kernel could not be told whose sockets to look at */
+	int follow_err; /* -errno: the kernel could not be told whose sockets to watch */
 };
 
 int spw_signals_open(sd_event *loop, struct spw_signals **opened)
@@ -67,7 +67,7 @@ static void stop_probes(struct spw_signals *signals)
 	}
 }
 
-/* libcurl and its TLS library take memory: not before there is something to ask. */
+/* libcurl and its TLS library take memory: created on first use. */
 static int start_probe(struct spw_signals *signals, const struct spw_config_service *service, u32 index)
 {
 	const char *space = service->netns_count ? service->netns[0] : NULL;
@@ -97,7 +97,7 @@ int spw_signals_follow(struct spw_signals *signals, const struct spw_config *con
 	return err;
 }
 
-/* Why nothing can be seen of a service's sockets, or NULL. */
+/* Why a service's sockets cannot be seen; NULL: they can. */
 static const char *no_sockets(const struct spw_signals *signals, u32 service)
 {
 	const struct spw_scope *scope = signals->scope;
@@ -133,7 +133,7 @@ void spw_signals_read(struct spw_signals *signals, u64 now_ns, struct spw_facts 
 	}
 }
 
-/* Where a signal of a service comes from, or why it is absent. */
+/* The source of a service's signal, or why it is absent. */
 static const char *about(const struct spw_signals *signals, u32 service, enum spw_service_signal signal)
 {
 	const char *no = signal == SPW_SIGNAL_PROBE ? NULL : no_sockets(signals, service);

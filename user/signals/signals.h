@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * All inputs of the decision that the datapath does not count: read and answer waits, accept queues, host guards,
- * application probes. Used by the agent: opened once, given the configuration at the start and after each reload, read
- * at every tick.
+ * All inputs of the decision besides the datapath's counters: read and answer waits, accept queues, host guards,
+ * application probes. Used by the agent: opened once, configured at start and after each reload, read at every tick.
  *
  * A signal that is not available is absent and says why. Nothing here stops the agent or blocks its loop.
  */
@@ -26,23 +25,23 @@ struct spw_signals;
 int spw_signals_open(sd_event *loop, struct spw_signals **signals);
 
 /**
- * spw_signals_follow() - watch the services of @config from now on, in the order of the facts.
+ * spw_signals_follow() - watch the services of @config from now on, indexed like the facts.
  * @identities: by index into config->services, as in struct spw_identities
- * @config may be freed afterwards. Counts continue while a service keeps its identity. Returns 0 or -ENOMEM (nothing
- * is watched then). A missing network namespace is absent and looked for again each second.
+ * @config may be freed afterwards. Counts continue while a service keeps its identity. Returns 0 or -ENOMEM (then
+ * nothing is watched). A missing network namespace is absent; it is looked for each second.
  */
 int spw_signals_follow(struct spw_signals *signals, const struct spw_config *config, const u8 *identities);
 
 /**
  * spw_signals_read() - one tick. @now_ns: CLOCK_MONOTONIC, as read by the caller just before.
- * Fills in facts->host, and of the first facts->services_count services everything but `fresh` and `resent`. Rates are
- * over the time since the call before; the first call has none.
+ * Fills in facts->host, and everything but `fresh` and `resent` of the first facts->services_count services. Rates are
+ * since the call before; the first call has none.
  */
 void spw_signals_read(struct spw_signals *signals, u64 now_ns, struct spw_facts *facts);
 
 /**
  * spw_signals_notes() - presence, source or reason of absence of every signal: for `explain`, `doctor` and events.
- * @facts: as spw_signals_read() has just filled them in
+ * @facts: from spw_signals_read()
  * @notes: filled in whole; its texts are borrowed from @signals until the next call of this module
  */
 void spw_signals_notes(const struct spw_signals *signals, const struct spw_facts *facts,

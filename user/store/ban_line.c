@@ -29,7 +29,7 @@ static u64 get_count(const json_t *object, const char *key)
 	return count > 0 ? (u64)count : 0;
 }
 
-/* The end of the ban in the time of this boot. */
+/* The end of the ban as CLOCK_MONOTONIC of this boot. */
 static bool get_end(const json_t *object, const struct spw_ban_moment *moment, u64 *until_ns)
 {
 	const json_t *same = json_object_get(object, "until_ns"), *wall = json_object_get(object, "until");

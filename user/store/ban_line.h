@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Lines of <state_dir>/entries.jsonl (bans_file.h): text to values and back. Pure; called by bans_file.c. */
+/* Lines of <state_dir>/entries.jsonl (bans_file.h): text <-> values. Pure. */
 #ifndef SPW_STORE_BAN_LINE_H
 #define SPW_STORE_BAN_LINE_H
 
@@ -8,7 +8,7 @@
 #include "maps/ban.h"
 #include "core/table/prefix.h"
 
-/* A ban as it was saved. */
+/* A saved ban. */
 struct spw_ban_line {
 	char list[SPW_NAME_MAX];
 	struct spw_prefix prefix;
@@ -31,7 +31,7 @@ struct spw_ban_moment {
 
 /**
  * spw_ban_read_head() - the first line: sets `same_boot` and `saved` of @moment.
- * @boot_id: of this boot; empty: not known
+ * @boot_id: of this boot; empty: unknown
  * Returns why the line is not the head of such a file; NULL: it is.
  */
 const char *spw_ban_read_head(const char *text, size_t length, const char *boot_id, struct spw_ban_moment *moment);

@@ -215,7 +215,7 @@ int spw_bans_save(const char *state_dir, const struct spw_ban_maps *maps, const 
 	return save(state_dir, maps, names, shared, message);
 }
 
-/* ---- beside the loop ---- */
+/* ---- in a thread ---- */
 
 struct job {
 	char state_dir[SPW_STATE_PATH_BYTES];

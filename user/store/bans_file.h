@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Bans on disk, for the next boot: <state_dir>/entries.jsonl. The pinned maps are authoritative as long as they exist.
- * Written from the maps by a thread of the agent and replaced as a whole; read once for a set of pins.
+ * Written from the maps by a thread and replaced as a whole; read once per set of pins.
  *
  * The first line has "spillway": "entries", "version", "boot_id" and "saved" (seconds of the wall clock). Each other
  * line is a ban: "list", "prefix", "note", "packets", "bytes", and its end twice: "until_ns" (CLOCK_MONOTONIC, for the
@@ -41,8 +41,8 @@ struct spw_shared_bans {
  * @shared_only: only for the lines with "shared"
  * @expired: number of bans that have ended since
  * @message: empty, or what could not be read: it is skipped, and the file is kept as entries.jsonl.bad
- * In another boot, no ban has more time left than when it was saved, whatever the wall clock says. A missing file is no
- * error. Returns 0 or -errno.
+ * In another boot, no ban has more time left than when it was saved, whatever the wall clock says. A missing file is
+ * not an error. Returns 0 or -errno.
  */
 int spw_bans_load(const char *state_dir, bool shared_only, spw_ban_line_visit *visit, void *context, u32 *expired,
 		  char message[SPW_MESSAGE_MAX]);

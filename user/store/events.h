@@ -22,11 +22,11 @@
 
 #define SPW_EVENTS_FILE	     "events.jsonl"
 #define SPW_EVENTS_BYTES_MAX (1u << 20)
-#define SPW_EVENT_BYTES_MAX  (16u << 10) /* of one line; longer ones are left out, which is logged */
+#define SPW_EVENT_BYTES_MAX  (16u << 10) /* per line; longer ones are dropped, which is logged */
 
 struct spw_events;
 
-/** spw_events_open() - open or make. Returns 0, or -errno and @message. */
+/** spw_events_open() - open or create. Returns 0, or -errno and @message. */
 int spw_events_open(const char *state_dir, struct spw_events **events, char message[SPW_MESSAGE_MAX]);
 
 /**

@@ -24,7 +24,7 @@
 
 enum {
 	SEGMENTS = 8,	   /* of the maximum size */
-	BLOCKS_A_KEY = 30, /* ticks between full blocks: the most that a damaged block costs */
+	BLOCKS_A_KEY = 30, /* ticks between full blocks: upper bound of the loss by a damaged block */
 	CHANGES_MAX = 1024,
 };
 
@@ -51,14 +51,14 @@ struct spw_history {
 	u64 lost_since; /* ticks lost since writing failed */
 	struct spw_history_state state;
 	struct spw_thinning *thinning;
-	/* When the level changed, in this segment and after the one before: nothing is thinned near. */
+	/* When the level changed, in this segment and the one before: no thinning near those times. */
 	u64 changes[CHANGES_MAX];
 	u32 changes_count;
 };
 
 /* ---- segments ---- */
 
-/* Segments of earlier runs, oldest first, until the rest fits. */
+/* Remove the oldest segments of earlier runs until the rest fits. */
 static void drop_oldest(struct spw_history *history)
 {
 	u64 room = history->bytes_max - history->bytes_max / SEGMENTS, total = 0;
@@ -113,14 +113,14 @@ static void close_segment(struct spw_history *history)
 
 /* ---- blocks ---- */
 
-/* Write all of a block or nothing: truncate what was written of it. */
+/* Write a whole block or nothing: on failure truncate. */
 static int write_block(struct spw_history *history, u8 kind, const void *bytes, size_t count)
 {
 	int err = spw_history_write_block(history->fd, kind, bytes, count);
 
 	if (!err)
 		history->segment_bytes += sizeof(struct spw_history_block) + count;
-	/* If this fails as well, the reader skips a torn block. */
+	/* If this fails too, the reader skips the torn block. */
 	else if (ftruncate(history->fd, (off_t)history->segment_bytes) ||
 		 lseek(history->fd, (off_t)history->segment_bytes, SEEK_SET) < 0)
 		err = -errno;
@@ -155,7 +155,7 @@ static void keep_recent_changes(struct spw_history *history, u64 now)
 	history->changes_count = kept;
 }
 
-/* Begin another segment, and thin this one meanwhile. */
+/* Begin another segment, and start thinning this one. */
 static int turn_over(struct spw_history *history, u64 now)
 {
 	char path[SPW_SEGMENT_PATH_MAX];
@@ -255,7 +255,7 @@ int spw_history_open(const char *state_dir, u64 bytes_max, struct spw_history **
 	history->bytes_max = clamp(bytes_max ? bytes_max : SPW_HISTORY_BYTES);
 	history->state.writing = true;
 	spw_thinning_clean(state_dir);
-	/* A full disk may have room later. */
+	/* A full disk may have space later. */
 	err = begin_segment(history);
 	if (err)
 		went_wrong(history, err, 0);
@@ -288,7 +288,7 @@ void spw_history_policy(struct spw_history *history, const struct spw_named_poli
 	history->services = policy->policy.services_count;
 	history->full = true;
 	if (history->fd >= 0 && write_block(history, SPW_BLOCK_POLICY, history->policy, history->policy_bytes)) {
-		/* Ticks after a missing policy would be misread: the next attempt begins a segment with it. */
+		/* Ticks after a missing policy would be misread: the next attempt begins a new segment. */
 		close_segment(history);
 		went_wrong(history, -ENOSPC, now_ns);
 	}

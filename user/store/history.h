@@ -3,10 +3,10 @@
  * The history: every decision with its inputs, on disk and bounded. Written by the agent; read (history_reader.h) by
  * `replay`, and by `explain` when the agent is dead.
  *
- * Bounds: segments of an eighth of what was asked for (64 MiB in all); the oldest are removed. The current segment
- * holds every tick. A full one is thinned in the background, a few ticks at each tick: where nothing moved (green,
- * nothing saturated, no override by an operator) and no level changed within 60 s before or after, every fifth tick is
- * kept. Counts in the facts are sums, so none are lost; times are accurate to half a second there.
+ * Bounds: segments of an eighth of the maximum (64 MiB in all); the oldest are removed. The current segment holds every
+ * tick. A full one is thinned in the background, a few ticks at each tick: where nothing happened (green, nothing
+ * saturated, no override) and no level changed within 60 s before or after, every fifth tick is kept. Counts in the
+ * facts are cumulative, so none are lost; times are accurate to half a second there.
  */
 #ifndef SPW_STORE_HISTORY_H
 #define SPW_STORE_HISTORY_H
@@ -23,9 +23,9 @@ struct spw_history;
 int spw_history_open(const char *state_dir, u64 bytes_max, struct spw_history **history, char message[SPW_MESSAGE_MAX]);
 
 /**
- * spw_history_policy() - the policy of the following ticks; before the first tick and after each reload.
- * @learned: by index of service, services_count of them; NULL: nothing
- * @config: path of the configuration, for people
+ * spw_history_policy() - the policy of the following ticks; call before the first tick and after each reload.
+ * @learned: by service index, services_count of them; NULL: none
+ * @config: path of the configuration, for display
  * @now_ns, @wall_ns: the same moment by CLOCK_MONOTONIC and CLOCK_REALTIME
  */
 void spw_history_policy(struct spw_history *history, const struct spw_named_policy *policy,

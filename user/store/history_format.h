@@ -8,8 +8,8 @@
  *   u32 magic "spwb" | u8 kind | u8[3] 0 | u32 bytes | u32 check | bytes
  *
  *   check    CRC-32 of the bytes (IEEE 802.3, zlib's crc32()), exclusive-or the kind
- *   kind 1   policy as JSON: what the following ticks were decided by, names of classes (by rank) and services, both
- *            clocks at that moment, what was learned of each service; at the start of a file and after a reload
+ *   kind 1   policy as JSON: policy of the following ticks, names of classes (by rank) and services, both clocks, what
+ *            was learned about each service; at the start of a file and after a reload
  *   kind 2   ticks, the first one in full: as the difference to a record of zeros
  *   kind 3   ticks, continuing the block before
  *

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Segment by segment, block by block, past whatever is damaged. */
+/* Reads segment by segment, block by block, skipping damage. */
 #include "history_reader.h"
 
 #include <errno.h>
@@ -124,7 +124,7 @@ static bool block_at(struct spw_history_reader *reader, size_t at, struct spw_hi
 	       spw_history_check(block->kind, reader->bytes + at + sizeof(*block), block->bytes) == block->check;
 }
 
-/* Find the next valid block from the present position on. Returns false at the end. */
+/* Find the next valid block from the current position on. Returns false at the end. */
 static bool find_block(struct spw_history_reader *reader, struct spw_history_block *block)
 {
 	const u32 magic = SPW_BLOCK_MAGIC;
@@ -150,7 +150,7 @@ static bool find_block(struct spw_history_reader *reader, struct spw_history_blo
 	return false;
 }
 
-/* A segment after a full one repeats its policy with the same clocks: not a new beginning. */
+/* A segment after a full one repeats its policy with the same clocks: not a new run. */
 static void take_policy(struct spw_history_reader *reader, const u8 *bytes, u32 count)
 {
 	u64 now_ns = reader->policy.now_ns, wall_ns = reader->policy.wall_ns;
@@ -195,7 +195,7 @@ static int next_segment(struct spw_history_reader *reader)
 
 		spw_history_path(reader->path, reader->segments[reader->next_segment++], path);
 		err = load(reader, path);
-		if (err == -ENOENT) /* it was removed meanwhile, being the oldest */
+		if (err == -ENOENT) /* it was the oldest and has been removed meanwhile */
 			continue;
 		reader->policy_known = false;
 		if (err)

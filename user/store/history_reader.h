@@ -19,11 +19,11 @@ int spw_history_read(const char *path, struct spw_history_reader **reader, char 
 struct spw_history_tick {
 	const struct spw_record *record;
 	const struct spw_named_policy *policy;
-	const struct spw_learned *learned; /* at the time of the policy, by index of service */
+	const struct spw_learned *learned; /* at the time of the policy, by service index */
 	const char *config;
 	u64 policy_now_ns; /* both clocks when the policy came into force */
 	u64 policy_wall_ns;
-	u64 wall_ns;	/* CLOCK_REALTIME of the tick, by the clocks of its policy block */
+	u64 wall_ns;	/* CLOCK_REALTIME of the tick, from the clocks of its policy block */
 	bool begins;	/* the first tick of another run, or after a reload */
 	bool after_gap; /* ticks before this one were damaged or lost */
 };

@@ -172,7 +172,7 @@ static int save(const char *state_dir, const struct spw_learned_all *all, char *
 	return err;
 }
 
-/* ---- beside the loop ---- */
+/* ---- in a thread ---- */
 
 struct job {
 	char state_dir[SPW_STATE_PATH_BYTES];

@@ -22,7 +22,7 @@ struct spw_learned_service {
 	struct spw_learned learned;
 };
 
-/* By name: a reload may change the indexes of services. */
+/* By name: a reload may change the indices of services. */
 struct spw_learned_all {
 	u32 count;
 	struct spw_learned_service services[SPW_SERVICES_MAX];
@@ -31,7 +31,7 @@ struct spw_learned_all {
 /**
  * spw_learned_load() - read back.
  * @all: filled in; only numbers that pass spw_learned_check(); empty on any error
- * @message: what was left out, or why nothing was read; "": no error, also without a file
+ * @message: what was ignored, or why nothing was read; "": no error, also without a file
  * An unusable file is renamed to learned.json.bad.
  * Returns 0 (also without a file), or -errno: nothing was read.
  */

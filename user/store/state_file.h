@@ -10,7 +10,7 @@
 /** spw_state_path() - "@state_dir/@name@suffix". */
 void spw_state_path(char path[SPW_STATE_PATH_BYTES], const char *state_dir, const char *name, const char *suffix);
 
-/** spw_state_put_aside() - rename an unusable file to @name.bad, for whoever wants to look at it. True: it was renamed. */
+/** spw_state_put_aside() - rename an unusable file to @name.bad, for inspection. True: it was renamed. */
 bool spw_state_put_aside(const char *state_dir, const char *name);
 
 /**

@@ -57,7 +57,7 @@ void spw_thinning_change(struct spw_thinning *thinning, u64 at_ns)
 {
 	if (!thinning)
 		return;
-	/* Too many to remember: reuse the last place; ticks near the change that was there may be thinned. */
+	/* Too many to remember: reuse the last slot; ticks near the forgotten change may be thinned. */
 	if (thinning->changes_count == CHANGES_MAX)
 		thinning->changes_count--;
 	thinning->changes[thinning->changes_count++] = at_ns;
@@ -157,7 +157,7 @@ static int start(struct spw_thinning *thinning)
 	return write(thinning->fd, &head, sizeof(head)) == sizeof(head) ? 0 : -ENOSPC;
 }
 
-/* Leave a damaged segment as it is, for whoever examines it. */
+/* Leave a damaged segment as it is, for inspection. */
 static int finish(struct spw_thinning *thinning)
 {
 	int err = *spw_history_damage(thinning->reader) ? -EINVAL : write_out(thinning);

@@ -42,7 +42,7 @@ char *spw_view_drop_json(const struct spw_drop_view *drop, size_t *bytes)
 	json_decref(value);
 	if (!line)
 		return NULL;
-	/* The end of the line takes the place of the final NUL. */
+	/* The newline replaces the final NUL. */
 	*bytes = strlen(line) + 1;
 	line[*bytes - 1] = '\n';
 	return line;
@@ -62,7 +62,7 @@ static unsigned long long number_of(const json_t *drop, const char *key)
 	return number > 0 ? (unsigned long long)number : 0;
 }
 
-/* The time of the day, to the millisecond: a line is for whoever looks on. */
+/* Time of day to the millisecond: for a live display. */
 static void put_clock(FILE *out, u64 wall_ns)
 {
 	time_t seconds = (time_t)(wall_ns / 1000000000);

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* `explain` as text: the level and why, what would bring it down, each service with its classes, signals, last changes.
- */
+/* `explain` as text: level, reason, what would lower it, each service with its classes, signals, last changes. */
 #include "explain.h"
 
 #include <ctype.h>
@@ -15,9 +14,9 @@
 
 #define LABEL	     "  %-11s"
 #define NS_PER_S     1000000000ull
-#define OLD_NS	     (20 * 3600 * NS_PER_S) /* behind this a time of day needs its date */
+#define OLD_NS	     (20 * 3600 * NS_PER_S) /* older times are shown with their date */
 #define NAME_COLUMNS 20
-#define NEARLY	     0.99 /* a set capacity that differs by less is told as it was set */
+#define NEARLY	     0.99 /* a set capacity within this is shown as set */
 
 static void put_clock(FILE *out, const struct spw_explanation *explanation, u64 wall_ns)
 {
@@ -52,7 +51,7 @@ static void put_level(FILE *out, const struct spw_explanation *explanation, stru
 		fputs("Mode observe: this is what would be done; nothing is refused.\n", out);
 }
 
-/* The level below, and what has to hold for it. */
+/* The next lower level and its condition. */
 static void put_condition(FILE *out, const struct spw_explanation *explanation)
 {
 	const struct spw_decision *decision = explanation->decision;
@@ -195,7 +194,7 @@ static void put_class(FILE *out, const struct spw_explanation *explanation, cons
 		fprintf(out, " %6.1f %%\n", class->share * 100);
 }
 
-/* Signals that nobody has asked for are not shown as absent. */
+/* Signals that are not configured are not shown as absent. */
 static bool is_asked_for(const struct spw_explanation *explanation, u32 service, enum spw_service_signal signal)
 {
 	if (signal == SPW_SIGNAL_PROBE)
@@ -238,7 +237,7 @@ static void put_service(FILE *out, const struct spw_explanation *explanation, u3
 		put_class(out, explanation, service, rank);
 }
 
-/* One line each with its reason; all names on one line if the reasons are not known. */
+/* One line each with its reason; without reasons all names on one line. */
 static void put_absent(FILE *out, const struct spw_explanation *explanation)
 {
 	struct spw_row row = {0};

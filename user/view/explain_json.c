@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* `explain` as JSON, which is also the answer of the control socket. */
+/* `explain` as JSON, also the answer on the control socket. */
 #include <time.h>
 
 #include "core/control/rules.h"
@@ -78,7 +78,7 @@ static json_t *note_json(const struct spw_signal_note *note)
 	return spw_json_finish(&object);
 }
 
-/* Of each signal where it comes from, or why it is absent; null: not known. */
+/* Source of each signal, or why it is absent; null: unknown. */
 static json_t *service_notes_json(const struct spw_explanation *explanation, u32 index)
 {
 	const struct spw_signal_notes *notes = explanation->notes;

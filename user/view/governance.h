@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the agent knows beyond the pinned maps: its decision and what it went by. Only the agent has it, so /metrics can
- * show it and `status` of a dead agent cannot.
+ * What the agent knows beyond the pinned maps: its decision and the inputs. So /metrics shows it, but not `status` of a
+ * dead agent.
  */
 #ifndef SPW_VIEW_GOVERNANCE_H
 #define SPW_VIEW_GOVERNANCE_H
@@ -13,7 +13,7 @@
 #include "store/history.h"
 #include "limiter.h"
 
-/* How long deciding takes, from the first fact read to the last order written. */
+/* Duration of deciding, from the first fact read to the last parameter written. */
 struct spw_deciding_pace {
 	u64 decisions;
 	u64 total_ns;
@@ -30,7 +30,7 @@ struct spw_governance {
 	const struct spw_meter_state *meters;
 };
 
-/** spw_view_governance_metrics() - the rest of the page of /metrics, behind spw_view_metrics(). */
+/** spw_view_governance_metrics() - the decision's part of /metrics, after spw_view_metrics(). */
 void spw_view_governance_metrics(FILE *out, const struct spw_governance *governance);
 
 #endif

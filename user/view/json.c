@@ -65,7 +65,7 @@ json_t *spw_json_count(u64 count)
 
 json_t *spw_json_seconds(u64 ns)
 {
-	/* To the microsecond: what is left then has few digits. */
+	/* To the microsecond, so that the decimal has few digits. */
 	return json_real((double)(ns / 1000) / 1e6);
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Builds JSON for all renderers. */
+/* Building JSON. */
 #ifndef SPW_VIEW_JSON_H
 #define SPW_VIEW_JSON_H
 
@@ -9,8 +9,7 @@
 #include "maps/types.h"
 
 /*
- * JSON that is being put together. A member that could not be made, for want of memory, makes the whole fail in the
- * end, so that nothing has to be asked in between.
+ * JSON under construction. A failed allocation is remembered until spw_json_finish(), so that callers need no checks.
  */
 struct spw_json {
 	json_t *value;
@@ -20,14 +19,14 @@ struct spw_json {
 struct spw_json spw_json_object(void);
 struct spw_json spw_json_array(void);
 
-/** spw_json_set(), spw_json_add() - a member; @value becomes the builder's, NULL: it could not be made. */
+/** spw_json_set(), spw_json_add() - add a member; takes @value, NULL: it could not be made. */
 void spw_json_set(struct spw_json *object, const char *key, json_t *value);
 void spw_json_add(struct spw_json *array, json_t *value);
 
-/** spw_json_finish() - what was built, the caller's; NULL: memory was out. */
+/** spw_json_finish() - the result, owned by the caller; NULL: out of memory. */
 json_t *spw_json_finish(struct spw_json *json);
 
-/* Values for members. Jansson's integers end at 2^63-1: a counter beyond stays there. */
+/* Values of members. Jansson's integers end at 2^63-1: larger counters are clamped. */
 json_t *spw_json_text(const char *text);
 json_t *spw_json_text_or_null(const char *text); /* null: empty */
 json_t *spw_json_count(u64 count);

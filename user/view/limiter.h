@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The meters of limits as the agent sees them, and their part of the page of /metrics. */
+/* The meters of limits as seen by the agent, and their part of /metrics. */
 #ifndef SPW_VIEW_LIMITER_H
 #define SPW_VIEW_LIMITER_H
 
@@ -10,7 +10,7 @@
 struct spw_meter_state {
 	struct spw_fill fill[SPW_METER_TABLES];
 	u64 warming[SPW_ROWS]; /* as in struct spw_limits */
-	u64 reseeds;	       /* since the agent was started */
+	u64 reseeds;	       /* since the agent started */
 	u64 longest_scan_ns;   /* of a tick */
 	u32 classes_count;
 	double fair_per_s[SPW_CLASSES_MAX]; /* by rank; 0: none */
@@ -18,7 +18,7 @@ struct spw_meter_state {
 
 struct spw_named_policy;
 
-/** spw_view_meter_metrics() - behind spw_view_governance_metrics(). @policy: names of classes. */
+/** spw_view_meter_metrics() - written after spw_view_governance_metrics(). @policy: names of classes. */
 void spw_view_meter_metrics(FILE *out, const struct spw_meter_state *meters, const struct spw_named_policy *policy);
 
 #endif

@@ -10,11 +10,11 @@
 #include "core/limits/limits.h"
 #include "maps/registry.h"
 
-/** spw_put_limits() - the limits of a class in words, on one line without its end; false: it has none. */
+/** spw_put_limits() - the limits of a class as text, on one line without newline; false: none. */
 bool spw_put_limits(FILE *out, const struct spw_class_rates *class);
 json_t *spw_json_limits(const struct spw_class_rates *class);
 
-/** spw_recorded_rates() - as the registry keeps them. */
+/** spw_recorded_rates() - from the registry's form. */
 struct spw_class_rates spw_recorded_rates(const struct spw_class_record *record);
 
 #endif

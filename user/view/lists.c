@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Lists with their sizes and counters: as a table, all about one, as JSON. Called by `list show`; status.c has the
- * JSON. */
+/* Lists with their sizes and counters: as a table, one in detail, as JSON. For `list show`. */
 #include <string.h>
 
 #include "core/words.h"
@@ -78,7 +77,7 @@ static void put_verdict(FILE *out, const struct spw_sum *counter, enum spw_verdi
 		spw_long_count(counter->bytes[verdict], bytes));
 }
 
-/* One list is looked at closely: every digit. */
+/* One list in detail: all digits. */
 static void put_list(FILE *out, const struct spw_snapshot *snapshot, const struct spw_list_snapshot *list,
 		     struct spw_style style)
 {
@@ -125,7 +124,7 @@ bool spw_view_lists(FILE *out, const struct spw_snapshot *snapshot, const char *
 	return true;
 }
 
-/* Always an array, so that a reader needs one shape only. */
+/* Always an array, so that a reader needs to handle one type only. */
 json_t *spw_view_lists_json(const struct spw_snapshot *snapshot, const char *name)
 {
 	const struct spw_list_snapshot *named = name ? find(snapshot, name) : NULL;

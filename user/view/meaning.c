@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What a configuration means, in the words of the operator who wrote it: who comes first, what each level takes from
- * whom, what is never touched. Called by the verb `check`.
+ * What a configuration means: the ranking of classes, what each level takes from whom, what is never touched. For
+ * `check`.
  */
 #include <string.h>
 
@@ -17,7 +17,7 @@
 #define NAME_COLUMNS_MAX 32
 #define LEVEL_COLUMNS	 10
 
-/* @name is anybody's, @rest is ours. */
+/* @name comes from the configuration, @rest from us. */
 static void put_word(struct spw_row *row, const char *name, const char *rest)
 {
 	spw_row_next(row, spw_text_width(name) + (int)strlen(rest));

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The page that Prometheus scrapes: text format 0.0.4, one row of the table below a family. Called by the agent's HTTP
- * server. docs/metrics.md says what each is for, and a test holds it against this table. Addresses never become labels:
- * labels are names out of the configuration and words out of core/words.h, so the number of series is bounded.
+ * The page for Prometheus: text format 0.0.4, one row of the table per family. docs/metrics.md documents each; a test
+ * compares it with this table. Labels are configured names and words of core/words.h, never addresses, so the number of
+ * series is bounded.
  */
 #include "core/words.h"
 #include "numbers.h"
@@ -40,7 +40,7 @@ static void emit_list_bytes(struct spw_page *page, const void *values)
 				       snapshot->lists[i].counter.bytes[verdict]);
 }
 
-/* What no service has, ports of none, is left out: it is in the class's sum. */
+/* Service 0 (ports of no service) is left out: it is in the class's sum. */
 static void emit_service_new_work(struct spw_page *page, const void *values)
 {
 	const struct spw_snapshot *snapshot = values;
@@ -84,7 +84,7 @@ static void emit_class_new_work(struct spw_page *page, const void *values)
 				       snapshot->classes[i].new_work[verdict]);
 }
 
-/* Of the limits that a class has, or had when they refused something. */
+/* Limits that a class has, or had when they refused something. */
 static void emit_limited(struct spw_page *page, const void *values)
 {
 	const struct spw_snapshot *snapshot = values;
@@ -131,7 +131,7 @@ static void emit_shadow_new_work(struct spw_page *page, const void *values)
 				       snapshot->classes[i].counter.shadow_new_work[shadow]);
 }
 
-/* Series that can never move would only cost memory in every Prometheus. */
+/* Series that can never change would only cost memory in every Prometheus. */
 static bool can_occur(u32 reason, u32 verdict)
 {
 	return spw_reason_shown(reason) && (verdict == spw_reason_verdict(reason) || reason == SPW_REASON_MALFORMED);
@@ -247,7 +247,7 @@ static void emit_generation(struct spw_page *page, const void *values)
 	spw_page_count(page, NULL, snapshot->agent.generation);
 }
 
-/* Of the published ruleset, so without retired lists; and list 0 is what has no prefixes. */
+/* Published lists only, and without list 0, which has no prefixes. */
 static void emit_prefixes(struct spw_page *page, const void *values)
 {
 	const struct spw_snapshot *snapshot = values;
@@ -334,7 +334,7 @@ static void emit_publish_seconds(struct spw_page *page, const void *values)
 	spw_page_seconds(page, NULL, snapshot->agent.publish_ns);
 }
 
-/* No sample before the first publication: an age of what is not there would be a lie. */
+/* Absent before the first publication, which has no age. */
 static void emit_age(struct spw_page *page, const void *values)
 {
 	const struct spw_snapshot *snapshot = values;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The part of the page that Prometheus scrapes which only the agent knows: what was decided, by which signals, and how
- * that went. One row of the table below a family; docs/metrics.md says what each is for.
+ * The agent's part of the page for Prometheus: decision, signals, duration. One row of the table per family;
+ * docs/metrics.md documents each.
  */
 #include "core/words.h"
 #include "governance.h"
@@ -118,7 +118,7 @@ static void emit_share(struct spw_page *page, const void *values)
 					governance->decision->services[i].classes[rank].share);
 }
 
-/* The histogram of the kernel has four buckets an octave; one in four is enough to look at. */
+/* The kernel's histogram has four buckets per octave; every fourth is enough here. */
 static void emit_read_wait(struct spw_page *page, const void *values)
 {
 	const struct spw_governance *governance = values;
@@ -136,7 +136,7 @@ static void emit_read_wait(struct spw_page *page, const void *values)
 			double end = (double)spw_wait_bucket_end_ns(bucket) / 1e9;
 
 			count += facts->waits[bucket];
-			seconds += (double)facts->waits[bucket] * end * 0.9; /* about the middle of it */
+			seconds += (double)facts->waits[bucket] * end * 0.9; /* about its middle */
 			if (bucket % SPW_WAIT_OCTAVE != SPW_WAIT_OCTAVE - 1 || bucket == SPW_WAIT_BUCKETS - 1)
 				continue;
 			snprintf(limit, sizeof(limit), "%.9g", end);

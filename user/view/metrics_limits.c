@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Limits on the page that Prometheus scrapes: how full the meters are, how many sources that limits wrongly, and what
- * is fair now. What the limits refuse is in metrics.c, as the counters are pinned.
+ * Limits on the page for Prometheus: fill of the meters, share of sources limited wrongly, current fair shares. What
+ * the limits refuse is in metrics.c, as those counters are pinned.
  */
 #include "config/policy.h"
 #include "core/words.h"
@@ -68,7 +68,7 @@ static void emit_reseeds(struct spw_page *page, const void *values)
 	spw_page_count(page, NULL, scene->meters->reseeds);
 }
 
-/* Only while somebody is held to it. */
+/* Only while a fair share is in force. */
 static void emit_fair(struct spw_page *page, const void *values)
 {
 	const struct scene *scene = values;

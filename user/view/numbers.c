@@ -16,7 +16,7 @@ const char *spw_short_count(u64 count, char text[SPW_SHORT_TEXT])
 		snprintf(text, SPW_SHORT_TEXT, "%u", (unsigned int)count);
 		return text;
 	}
-	/* 999.5 would be shown as 1000 of this unit: it is 1.0 of the next. */
+	/* 999.5 would be shown as 1000 of this unit: use 1.0 of the next. */
 	for (scaled = (double)count / 1000; scaled >= 999.5 && units[unit + 1]; unit++)
 		scaled /= 1000;
 	snprintf(text, SPW_SHORT_TEXT, scaled < 99.95 ? "%.1f%c" : "%.0f%c", scaled, units[unit]);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Numbers and times made short for people. Called by the renderers. */
+/* Short forms of numbers and times. */
 #ifndef SPW_VIEW_NUMBERS_H
 #define SPW_VIEW_NUMBERS_H
 
 #include "maps/types.h"
 
-/* Room for a short number or time with its final NUL. */
+/* Bytes of a short number or time with its NUL. */
 #define SPW_SHORT_TEXT 32
 
 /** spw_short_count() - 9999, 12.3k, 4.5M. Returns @text, as those below. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * One packet and its judgement, as `simulate` and `events --drops` show it. The keys of the JSON and their order are an
+ * One packet and its judgement, for `simulate` and `events --drops`. Keys of the JSON and their sequence are an
  * interface.
  */
 #include "packet.h"
@@ -98,7 +98,7 @@ int spw_view_packet_json(FILE *out, const struct spw_packet_view *view)
 	return !err && putc('\n', out) != EOF ? 0 : -1;
 }
 
-/* Where it comes from and goes to, as far as it was read: "192.0.2.7:40000 > 443 tcp". */
+/* Source and destination as far as they were parsed: "192.0.2.7:40000 > 443 tcp". */
 static void put_flow(FILE *out, const struct spw_packet *packet)
 {
 	char source[SPW_PREFIX_TEXT], protocol[SPW_SHORT_TEXT], ports[SPW_SHORT_TEXT] = "";

@@ -10,7 +10,7 @@
 /** spw_json_set_packet() - the members of a packet and its judgement. */
 void spw_json_set_packet(struct spw_json *object, const struct spw_packet_view *view);
 
-/** spw_protocol_text() - "tcp", or the number of a protocol that has no name here. Returns @text. */
+/** spw_protocol_text() - "tcp", or the number of an unknown protocol. Returns @text. */
 const char *spw_protocol_text(u32 protocol, char text[SPW_SHORT_TEXT]);
 
 #endif

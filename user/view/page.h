@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Writes a page of the Prometheus text format (0.0.4), family by family. metrics.c has the families of the pinned maps;
- * metrics_decision.c, metrics_limits.c and talkers.c those that only the agent knows.
+ * Writes a page of the Prometheus text format (0.0.4), family by family. metrics.c has the families from pinned maps;
+ * metrics_decision.c, metrics_limits.c and talkers.c those that only the agent has.
  */
 #ifndef SPW_VIEW_PAGE_H
 #define SPW_VIEW_PAGE_H
@@ -16,12 +16,12 @@ struct spw_label {
 	const char *value;
 };
 
-/* Labels of one sample, ended by one without a name. */
+/* Labels of one series, ended by one without a name. */
 #define LABELS(...) ((const struct spw_label[]){__VA_ARGS__, {NULL, NULL}})
 
 struct spw_page;
 
-/* One family of samples: a row of a table. */
+/* A family of metrics: a row of a table. */
 struct spw_family {
 	const char *name;
 	const char *type;
@@ -29,20 +29,20 @@ struct spw_family {
 	void (*emit)(struct spw_page *page, const void *values); /* @values: as given to spw_page_write() */
 };
 
-/* The family that is being written. HELP and TYPE come with its first sample: a family without samples has neither. */
+/* The family being written. HELP and TYPE come with its first series: a family without series has neither. */
 struct spw_page {
 	FILE *out;
 	const struct spw_family *family;
 	bool begun;
 };
 
-/** spw_page_write() - all families of a table; @values: what they are taken from. */
+/** spw_page_write() - write all families of a table; @values: passed to emit(). */
 void spw_page_write(FILE *out, const struct spw_family *families, size_t count, const void *values);
 
-/** spw_page_series() - name and labels of a sample; @suffix follows the name (histograms), otherwise "". */
+/** spw_page_series() - name and labels of a series; @suffix is appended to the name (histograms), otherwise "". */
 void spw_page_series(struct spw_page *page, const char *suffix, const struct spw_label *labels);
 
-/** spw_page_count() - every digit; Prometheus itself rounds above 2^53. */
+/** spw_page_count() - all digits; Prometheus rounds above 2^53. */
 void spw_page_count(struct spw_page *page, const struct spw_label *labels, u64 count);
 
 /** spw_page_seconds() - nanoseconds, as seconds. */

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Why the level is what it is, in one sentence with its arithmetic. Called by explain.c, and for log, events and hooks.
- */
+/* Why the level is what it is, in one sentence with its arithmetic. For explain, log, events and hooks. */
 #include "reason.h"
 
 #include <stdlib.h>
@@ -24,13 +23,13 @@ const char *spw_per_second(double rate, char text[SPW_SHORT_TEXT])
 	return text;
 }
 
-/* The level from which a class gives way. */
+/* The level from which a class is shed or cut. */
 static u32 gives_from(const struct spw_class_policy *class)
 {
 	return class->shed_from < class->cut_from ? class->shed_from : class->cut_from;
 }
 
-/* A class that is cut at all times, as those of bans are, is not worth its name while it brings nothing. */
+/* A class that is always cut, like those of bans, is not mentioned while it brings nothing. */
 static bool gives(const struct spw_named_policy *policy, const struct spw_service_decision *service, u32 rank,
 		  u32 least, u32 most)
 {
@@ -59,7 +58,8 @@ u32 spw_put_givers(FILE *out, const struct spw_named_policy *policy, const struc
 	return count;
 }
 
-/* What the classes give, and whether it is enough: "unknown and international can give 3,900/s, domestic gives 350/s".
+/*
+ * What classes can give, and whether it suffices: "unknown and international can give 3,900/s, domestic gives 350/s".
  */
 static void put_gifts(FILE *out, const struct spw_named_policy *policy, const struct spw_service_decision *service,
 		      u32 level)

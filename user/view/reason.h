@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Why the level is what it is, in one sentence, and the parts that explain.c and explain_json.c share with it. */
+/* Why the level is what it is, in one sentence, and parts shared with explain.c and explain_json.c. */
 #ifndef SPW_VIEW_REASON_H
 #define SPW_VIEW_REASON_H
 
@@ -10,17 +10,17 @@
 
 /**
  * spw_reason() - why the level is what it is: "shop: demand 5,200/s exceeds budget 950/s by 4,250/s; unknown and
- * international can give 3,900/s, domestic gives 350/s". No full stop at the end, one line.
+ * international can give 3,900/s, domestic gives 350/s". One line without a full stop.
  * Returns @text, cut to @bytes.
  */
 const char *spw_reason(const struct spw_named_policy *policy, const struct spw_decision *decision, char *text,
 		       size_t bytes);
 
-/** spw_per_second() - "5,200/s"; below ten with a tenth. Returns @text. */
+/** spw_per_second() - "5,200/s"; below ten with one decimal. Returns @text. */
 const char *spw_per_second(double rate, char text[SPW_SHORT_TEXT]);
 
 /**
- * spw_put_givers() - names of the classes that give way at @service from a level between these, lowest class first.
+ * spw_put_givers() - names of the classes that @service sheds from a level between these, lowest class first.
  * Returns how many.
  */
 u32 spw_put_givers(FILE *out, const struct spw_named_policy *policy, const struct spw_service_decision *service,

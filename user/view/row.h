@@ -1,15 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Words behind a label, broken into lines. Called by the renderers. */
+/* A label and words, wrapped into lines. */
 #ifndef SPW_VIEW_ROW_H
 #define SPW_VIEW_ROW_H
 
 #include <stdbool.h>
 #include <stdio.h>
 
-/*
- * Words behind a label, separated by commas and broken into lines, so that a page stays as wide as a terminal however
- * many lists or interfaces there are.
- */
+/* Words after a label, separated by commas and wrapped, so that a page fits a terminal however many there are. */
 #define SPW_PAGE_COLUMNS  98
 #define SPW_LABEL_COLUMNS 12
 
@@ -20,10 +17,10 @@ struct spw_row {
 	bool begun;
 };
 
-/** spw_row_begin() - put @label into the first @indent columns. */
+/** spw_row_begin() - write @label into the first @indent columns. */
 struct spw_row spw_row_begin(FILE *out, const char *label, int indent);
 
-/** spw_row_next() - put what stands before the next word; the caller puts the word, which has @width characters. */
+/** spw_row_next() - write the separator before the next word; the caller writes the word, of @width characters. */
 void spw_row_next(struct spw_row *row, int width);
 
 #endif

@@ -19,7 +19,7 @@ void spw_screen_colour(struct spw_screen *screen, int colour)
 {
 	if (screen->runs_count == SPW_SCREEN_RUNS)
 		return;
-	fflush(screen->out); /* then `bytes` is true */
+	fflush(screen->out); /* updates `bytes` */
 	screen->runs[screen->runs_count++] = (struct spw_screen_run){screen->bytes, colour};
 }
 
@@ -45,7 +45,7 @@ void spw_screen_free(struct spw_screen *screen)
 	*screen = (struct spw_screen){0};
 }
 
-/* Where the row that begins at @at ends: at its line end, or where the columns do, without blanks. */
+/* End of the row that begins at @at: its line end or the last column, without trailing blanks. */
 static size_t row_end(const struct spw_screen *screen, size_t at, size_t line_end)
 {
 	size_t end = at;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What several renderers derive from a snapshot: sums, words, whether something holds. */
+/* Derived from a snapshot for several renderers: sums, words, conditions. */
 #ifndef SPW_VIEW_STATE_H
 #define SPW_VIEW_STATE_H
 
@@ -8,10 +8,10 @@
 #include "core/snapshot.h"
 #include "numbers.h"
 
-/* What a level does to a class. */
+/* Effect of a level on a class. */
 enum spw_treatment {
 	SPW_SERVED,
-	SPW_SHEDS,   /* lives under the budget of the service */
+	SPW_SHEDS,   /* subject to the budget of the service */
 	SPW_CUT_NEW, /* new work refused, established connections left alone */
 	SPW_CUT_ALL,
 };
@@ -31,29 +31,28 @@ struct spw_traffic {
 struct spw_traffic spw_class_traffic(const struct spw_snapshot *snapshot, u32 class_id);
 
 /**
- * spw_reason_shown() - whether a reason gets a row: not the second "malformed", whose counts the snapshot holds under
- * the first.
+ * spw_reason_shown() - whether a reason gets a row: not the second "malformed", which the snapshot adds to the first.
  */
 bool spw_reason_shown(u32 reason);
 
 json_t *spw_json_list(const struct spw_snapshot *snapshot, const struct spw_list_snapshot *list);
 
-/** spw_enforcing() - whether packets are dropped at all: there is a lease, and the mode is not observe. */
+/** spw_enforcing() - whether packets may be dropped: there is a lease, and the mode is enforce. */
 bool spw_enforcing(const struct spw_snapshot *snapshot);
 
-/** spw_level_pinned() - whether an operator's level still holds; an agent that is gone leaves it behind in the map. */
+/** spw_level_pinned() - whether an operator's level is in force; a dead agent leaves it in the map. */
 bool spw_level_pinned(const struct spw_snapshot *snapshot);
 
-/** spw_since_ns() - from a moment of the past to that of the snapshot; never below 0. */
+/** spw_since_ns() - time from @then_ns to the snapshot; never below 0. */
 u64 spw_since_ns(const struct spw_snapshot *snapshot, u64 then_ns);
 
 /** spw_interface_mode() - "native" or "generic"; NULL: not attached. */
 const char *spw_interface_mode(const struct spw_interface_record *interface);
 
-/** spw_interface_name() - the record's name, which need not end in NUL. Returns @name. */
+/** spw_interface_name() - the record's name, which may lack a NUL. Returns @name. */
 const char *spw_interface_name(const struct spw_interface_record *interface, char name[SPW_SHORT_TEXT]);
 
-/** spw_class_name() - of an identity; "?" if it has none. */
+/** spw_class_name() - of an identity; "?": none. */
 const char *spw_class_name(const struct spw_snapshot *snapshot, u32 class_id);
 
 #endif

@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/*
- * The whole state, on one screen for the engineer who was called, or as JSON for a program. Called by the verb
- * `status`. The text rounds, the JSON does not.
- */
+/* The whole state on one screen, or as JSON, for `status`. The text rounds, the JSON does not. */
 #include <ctype.h>
 #include <string.h>
 
@@ -46,7 +43,7 @@ static void put_agent(FILE *out, const struct spw_snapshot *snapshot, struct spw
 	spw_put_coloured(out, style, SPW_COLOUR_RED, text);
 }
 
-/* What an engineer wants first: does it refuse anything now, on whose word, and for how long. */
+/* The essentials: is anything refused now, by whose decision, and for how long. */
 static void put_headline(FILE *out, const struct spw_snapshot *snapshot, struct spw_style style)
 {
 	u64 lease_ns = spw_lease_left_ns(snapshot);
@@ -180,7 +177,7 @@ static void put_classes(FILE *out, const struct spw_snapshot *snapshot, struct s
 		put_class(out, snapshot, &snapshot->classes[i], columns, style);
 }
 
-/* Of each class that has limits, and how much they have refused. */
+/* Limits of each class, and how much they refused. */
 static void put_limits(FILE *out, const struct spw_snapshot *snapshot)
 {
 	bool begun = false;
@@ -204,7 +201,7 @@ static void put_limits(FILE *out, const struct spw_snapshot *snapshot)
 	}
 }
 
-/* By service, over all classes: what came, and what of it the datapath let through. */
+/* By service, over all classes: arrivals, and what the datapath admitted. */
 static void put_services(FILE *out, const struct spw_snapshot *snapshot)
 {
 	for (size_t i = 0; i < snapshot->services_count; i++) {
@@ -261,7 +258,7 @@ static void put_reason(FILE *out, u32 reason, const struct spw_sum *sum)
 	putc('\n', out);
 }
 
-/* Those that occurred, in the order of their rules. */
+/* Those that occurred, sorted by rule. */
 static void put_reasons(FILE *out, const struct spw_snapshot *snapshot)
 {
 	bool begun = false;
@@ -322,7 +319,7 @@ static void put_ruleset(FILE *out, const struct spw_snapshot *snapshot)
 		(unsigned long long)agent->reloads_failed);
 }
 
-/* What `apply --confirm` has left open. */
+/* Pending confirmation of `apply --confirm`. */
 static void put_unconfirmed(FILE *out, const struct spw_snapshot *snapshot)
 {
 	u64 until = snapshot->agent.unconfirmed_until_ns;
@@ -421,7 +418,7 @@ static json_t *reloads_json(const struct spw_agent_record *agent)
 
 static json_t *interface_json(const struct spw_interface_record *interface)
 {
-	/* The agent writes UINT32_MAX for one that does not exist now. */
+	/* The agent writes UINT32_MAX for an interface that does not exist now. */
 	bool exists = interface->ifindex != UINT32_MAX;
 	const char *mode = spw_interface_mode(interface);
 	struct spw_json object = spw_json_object();

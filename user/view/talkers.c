@@ -31,7 +31,7 @@ int spw_talker_order_parse(const char *name)
 
 /* ---- JSON ---- */
 
-/* To the thousandth: a rate is not known any better. */
+/* To a thousandth: rates are no more exact. */
 static json_t *rate_json(double rate)
 {
 	return json_real((double)(u64)(rate * 1000 + 0.5) / 1000);
@@ -110,7 +110,7 @@ static json_t *services_json(const struct spw_talkers_view *view)
 	return spw_json_finish(&array);
 }
 
-/* Of its sources, at the service that admits the fewest. */
+/* Share of its sources at the service that admits the fewest. */
 static double least_share(const struct spw_decision *decision, u32 rank)
 {
 	double least = 1;

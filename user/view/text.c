@@ -7,8 +7,8 @@
 #define REPLACEMENT "\xef\xbf\xbd" /* U+FFFD */
 
 /*
- * Bytes of the UTF-8 character at @at, which ends in NUL somewhere; 0: it is none. Rejects what decoders disagree on:
- * overlong forms, surrogates, beyond U+10FFFF (Unicode 15, table 3-7).
+ * Bytes of the UTF-8 character at @at (NUL-terminated text); 0: invalid. Rejects overlong forms, surrogates and
+ * anything beyond U+10FFFF, on which decoders disagree (Unicode 15, table 3-7).
  */
 static size_t character_bytes(const u8 *at)
 {
@@ -36,7 +36,7 @@ static size_t character_bytes(const u8 *at)
 	return bytes;
 }
 
-/* C0 and DEL, C1, and the marks that turn the direction of what follows. */
+/* C0 and DEL, C1, and bidirectional controls. */
 static bool is_control(const u8 *at, size_t bytes)
 {
 	if (bytes == 1)
@@ -62,7 +62,7 @@ static void put_ascii(FILE *out, u8 character, enum spw_quoting quoting)
 		putc(character, out);
 }
 
-/* One character; returns the bytes that it took. */
+/* Write one character; returns the bytes consumed. */
 static size_t put_character(FILE *out, const u8 *at, enum spw_quoting quoting)
 {
 	size_t bytes = character_bytes(at);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* See top.h. Sections give up rows to the talkers from the top down as the terminal gets lower. */
+/* See top.h. On a low terminal, sections lose rows to the talkers, from the top down. */
 #include "top.h"
 
 #include <ctype.h>
@@ -19,13 +19,13 @@ enum {
 	SIGNAL_COLUMNS = 40, /* two signals a row */
 	HEAD_ROWS = 2,
 	TALKERS_ROWS_MIN = 4, /* with their heading */
-	TALKERS_PLAIN = 20,   /* where there is no terminal to fill */
+	TALKERS_PLAIN = 20,   /* if there is no terminal */
 	SIGNALS_MOST = 12,
 };
 
 #define NOTEWORTHY 0.005
 
-/* How many rows each section gets, without its heading. */
+/* Rows of each section, without heading. */
 struct layout {
 	bool blanks; /* between the sections */
 	u32 signals, services, classes, talkers;
@@ -40,7 +40,7 @@ static double seconds_between(const struct spw_top *top)
 	return to > from ? (double)(to - from) / 1e9 : 0;
 }
 
-/* A counter that began anew has no rate. */
+/* A counter that restarted has no rate. */
 static double rate(u64 before, u64 now, double seconds)
 {
 	return seconds > 0 && now > before ? (double)(now - before) / seconds : 0;
@@ -69,7 +69,7 @@ static struct totals total_rates(const struct spw_top *top)
 	return totals;
 }
 
-/* By verdict. */
+/* Indexed by verdict. */
 struct class_rates {
 	double packets[SPW_VERDICTS], new_work[SPW_VERDICTS];
 };
@@ -128,7 +128,7 @@ static void put_rate(struct spw_screen *screen, double number, int columns)
 	fprintf(screen->out, "%*s", columns, rounded(number, text));
 }
 
-/* A refusal is what one looks for. */
+/* Highlight refusals. */
 static void put_refused(struct spw_screen *screen, double number, int columns)
 {
 	spw_screen_colour(screen, number >= 0.5 ? SPW_COLOUR_RED : SPW_PLAIN);
@@ -221,7 +221,7 @@ static void put_head(struct spw_screen *screen, const struct spw_top *top)
 
 /* ---- signals ---- */
 
-/* One signal: how full, and the words behind the bar. */
+/* One signal: its bar and the text after it. */
 struct signal {
 	char name[SPW_NAME_MAX + 8];
 	double share;
@@ -258,7 +258,7 @@ static void add_host(const json_t *answer, struct signal *signals, u32 *count)
 		bool share = i != SPW_SIGNAL_SOFTNET_DROPS && i != SPW_SIGNAL_OVERFLOWS;
 		struct signal *signal = &signals[*count];
 
-		/* Of what should not happen only that it does. */
+		/* Signals that should be zero are shown only if they are not. */
 		if (!is_there(host, name) || (value < NOTEWORTHY && i != SPW_SIGNAL_CPU && i != SPW_SIGNAL_SOFTIRQ))
 			continue;
 		snprintf(signal->name, sizeof(signal->name), "%s", name);
@@ -385,7 +385,7 @@ static void put_classes(struct spw_screen *screen, const struct spw_top *top, u3
 	u32 left = active_classes(top->now);
 
 	put_heading(screen, "CLASS            passed/s  dropped/s      new/s  refused/s   share  now");
-	/* Where there is no room for all, the lower ones: they give way first. */
+	/* If there are too many, show the lower ones: they are shed first. */
 	for (size_t i = 0; i < top->now->classes_count; i++) {
 		if (top->now->classes[i].record.state != SPW_RECORD_ACTIVE)
 			continue;
@@ -396,7 +396,7 @@ static void put_classes(struct spw_screen *screen, const struct spw_top *top, u3
 
 /* ---- talkers ---- */
 
-/* What is uncertain of a rate, whatever the cause, as a share of it. */
+/* Uncertainty of a rate, from all causes, as a percentage. */
 static void put_uncertain(struct spw_screen *screen, double packets, double error)
 {
 	char text[SPW_SHORT_TEXT];
@@ -443,7 +443,7 @@ static void put_talkers(struct spw_screen *screen, const struct spw_top *top, u3
 	snprintf(heading, sizeof(heading), "%-23s %-14spackets/s     +/-   bit/s   new/s dropped",
 		 top->kind == SPW_TALKER_PREFIX ? "PREFIX" : "SOURCE", "class");
 	spw_screen_colour(screen, SPW_COLOUR_STRONG);
-	/* The column that it goes by is marked. */
+	/* Mark the sort column. */
 	for (const char *at = heading, *mark = strstr(heading, places[top->order]); *at; at++) {
 		if (at == mark - 1)
 			putc('>', screen->out);
@@ -459,7 +459,7 @@ static void put_talkers(struct spw_screen *screen, const struct spw_top *top, u3
 	}
 }
 
-/* ---- the whole ---- */
+/* ---- the whole screen ---- */
 
 static void put_no_agent(struct spw_screen *screen, const struct spw_top *top)
 {
@@ -565,7 +565,7 @@ static void put_sections(struct spw_screen *screen, const struct spw_top *top, c
 		put_no_agent(screen, top);
 }
 
-/* The last row of the terminal, whatever is above it. */
+/* The last row of the terminal. */
 static void put_keys(struct spw_screen *screen, const struct spw_top *top)
 {
 	while (screen->rows + 1 < top->rows)

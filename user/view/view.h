@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/*
- * Renderers: values in, text out. No renderer reads a map, a file or a clock; what it prints is what it was given.
- */
+/* Renderers: values in, text out. They read no map, file or clock. */
 #ifndef SPW_VIEW_VIEW_H
 #define SPW_VIEW_VIEW_H
 
@@ -13,16 +11,16 @@
 #include "config/config.h"
 #include "core/snapshot.h"
 
-/* How text may look. */
+/* Appearance of text. */
 struct spw_style {
 	bool colour;
 };
 
-/** Whole state, as `status` shows it. */
+/** The whole state, for `status`. */
 void spw_view_status(FILE *out, const struct spw_snapshot *snapshot, struct spw_style style);
 json_t *spw_view_status_json(const struct spw_snapshot *snapshot);
 
-/** Lists, or the one that is named (NULL: all). Text returns false if the name is not there; JSON NULL. */
+/** Lists, or the named one (NULL: all). If there is none of that name, text returns false, JSON NULL. */
 bool spw_view_lists(FILE *out, const struct spw_snapshot *snapshot, const char *name, struct spw_style style);
 json_t *spw_view_lists_json(const struct spw_snapshot *snapshot, const char *name);
 
@@ -36,7 +34,7 @@ struct spw_ban_other {
 
 struct spw_ban_view {
 	struct spw_prefix prefix;
-	u64 left_ns; /* SPW_BAN_FOREVER: until it is removed */
+	u64 left_ns; /* SPW_BAN_FOREVER: permanent */
 	struct spw_ban_count counted;
 	char note[SPW_BAN_NOTE_MAX];
 	char owner[SPW_BAN_OWNER_MAX]; /* with the latest end */
@@ -52,7 +50,7 @@ json_t *spw_view_bans_json(const struct spw_ban_view *entries, size_t count);
 /** /metrics: Prometheus text format 0.0.4. */
 void spw_view_metrics(FILE *out, const struct spw_snapshot *snapshot);
 
-/* What a configuration came to, for `check`: sizes by list, and of the compiled ruleset. */
+/* A configuration and its sizes, for `check`. */
 struct spw_meaning {
 	const struct spw_config *config;
 	const u64 *prefixes4; /* by list of the configuration */
@@ -74,7 +72,7 @@ json_t *spw_view_meaning_json(const struct spw_meaning *meaning);
 /* One packet of a capture as `simulate` shows it. */
 struct spw_packet_view {
 	u64 number;		       /* from 1 */
-	const struct spw_trace *trace; /* NULL: the frame could not go through the program */
+	const struct spw_trace *trace; /* NULL: the frame could not be run through the program */
 	u32 length;
 	const char *class_name; /* NULL: not classified */
 	const char *list_name;	/* NULL: no list names the source */
