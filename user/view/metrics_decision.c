@@ -8,41 +8,39 @@
 #include "page.h"
 #include "view.h"
 
-static void emit_service_level(struct spw_page *page, const void *values)
-{
-	const struct spw_governance *governance = values;
+/* Emitter of a family with one series per service: a field of its decision. */
+#define EMIT_OF_SERVICES(emitter, put, field)                                                                          \
+	static void emitter(struct spw_page *page, const void *values)                                                 \
+	{                                                                                                              \
+		const struct spw_governance *governance = values;                                                      \
+                                                                                                                       \
+		for (u32 i = 0; i < governance->decision->services_count; i++)                                         \
+			put(page, LABELS({"service", governance->policy->services[i]}),                                \
+			    governance->decision->services[i].field);                                                  \
+	}
 
-	for (u32 i = 0; i < governance->decision->services_count; i++)
-		spw_page_count(page, LABELS({"service", governance->policy->services[i]}),
-			       governance->decision->services[i].level);
-}
+EMIT_OF_SERVICES(emit_service_level, spw_page_count, level)
+EMIT_OF_SERVICES(emit_demand, spw_page_number, demand_per_s)
+EMIT_OF_SERVICES(emit_served, spw_page_number, served_per_s)
+EMIT_OF_SERVICES(emit_capacity, spw_page_number, capacity_per_s)
+EMIT_OF_SERVICES(emit_budget, spw_page_number, budget_per_s)
+EMIT_OF_SERVICES(emit_wait, spw_page_seconds, wait_ns)
+EMIT_OF_SERVICES(emit_wait_target, spw_page_seconds, wait_target_ns)
+EMIT_OF_SERVICES(emit_saturated, spw_page_count, saturated)
+EMIT_OF_SERVICES(emit_helpless, spw_page_count, helpless)
 
-static void emit_demand(struct spw_page *page, const void *values)
-{
-	const struct spw_governance *governance = values;
+/* Emitter of a family with a single series. */
+#define EMIT_ONE(emitter, put, field)                                                                                  \
+	static void emitter(struct spw_page *page, const void *values)                                                 \
+	{                                                                                                              \
+		put(page, NULL, ((const struct spw_governance *)values)->field);                                       \
+	}
 
-	for (u32 i = 0; i < governance->decision->services_count; i++)
-		spw_page_number(page, LABELS({"service", governance->policy->services[i]}),
-				governance->decision->services[i].demand_per_s);
-}
-
-static void emit_served(struct spw_page *page, const void *values)
-{
-	const struct spw_governance *governance = values;
-
-	for (u32 i = 0; i < governance->decision->services_count; i++)
-		spw_page_number(page, LABELS({"service", governance->policy->services[i]}),
-				governance->decision->services[i].served_per_s);
-}
-
-static void emit_capacity(struct spw_page *page, const void *values)
-{
-	const struct spw_governance *governance = values;
-
-	for (u32 i = 0; i < governance->decision->services_count; i++)
-		spw_page_number(page, LABELS({"service", governance->policy->services[i]}),
-				governance->decision->services[i].capacity_per_s);
-}
+EMIT_ONE(emit_blind, spw_page_count, decision->blind)
+EMIT_ONE(emit_decisions, spw_page_count, pace->decisions)
+EMIT_ONE(emit_decision_seconds, spw_page_seconds, pace->total_ns)
+EMIT_ONE(emit_decision_longest, spw_page_seconds, pace->longest_ns)
+EMIT_ONE(emit_history_bytes, spw_page_count, history.bytes)
 
 static void emit_capacity_origin(struct spw_page *page, const void *values)
 {
@@ -59,51 +57,6 @@ static void emit_capacity_origin(struct spw_page *page, const void *values)
 			spw_page_count(page,
 				       LABELS({"service", governance->policy->services[i]}, {"origin", names[origin]}),
 				       governance->decision->services[i].origin == origin);
-}
-
-static void emit_budget(struct spw_page *page, const void *values)
-{
-	const struct spw_governance *governance = values;
-
-	for (u32 i = 0; i < governance->decision->services_count; i++)
-		spw_page_number(page, LABELS({"service", governance->policy->services[i]}),
-				governance->decision->services[i].budget_per_s);
-}
-
-static void emit_wait(struct spw_page *page, const void *values)
-{
-	const struct spw_governance *governance = values;
-
-	for (u32 i = 0; i < governance->decision->services_count; i++)
-		spw_page_seconds(page, LABELS({"service", governance->policy->services[i]}),
-				 governance->decision->services[i].wait_ns);
-}
-
-static void emit_wait_target(struct spw_page *page, const void *values)
-{
-	const struct spw_governance *governance = values;
-
-	for (u32 i = 0; i < governance->decision->services_count; i++)
-		spw_page_seconds(page, LABELS({"service", governance->policy->services[i]}),
-				 governance->decision->services[i].wait_target_ns);
-}
-
-static void emit_saturated(struct spw_page *page, const void *values)
-{
-	const struct spw_governance *governance = values;
-
-	for (u32 i = 0; i < governance->decision->services_count; i++)
-		spw_page_count(page, LABELS({"service", governance->policy->services[i]}),
-			       governance->decision->services[i].saturated);
-}
-
-static void emit_helpless(struct spw_page *page, const void *values)
-{
-	const struct spw_governance *governance = values;
-
-	for (u32 i = 0; i < governance->decision->services_count; i++)
-		spw_page_count(page, LABELS({"service", governance->policy->services[i]}),
-			       governance->decision->services[i].helpless);
 }
 
 static void emit_share(struct spw_page *page, const void *values)
@@ -194,13 +147,6 @@ static void emit_signal_value(struct spw_page *page, const void *values)
 					governance->facts->services[i].probe.value);
 }
 
-static void emit_blind(struct spw_page *page, const void *values)
-{
-	const struct spw_governance *governance = values;
-
-	spw_page_count(page, NULL, governance->decision->blind);
-}
-
 static void emit_level_changes(struct spw_page *page, const void *values)
 {
 	const struct spw_governance *governance = values;
@@ -209,40 +155,12 @@ static void emit_level_changes(struct spw_page *page, const void *values)
 		spw_page_count(page, LABELS({"level", spw_level_name(level)}), governance->pace->transitions[level]);
 }
 
-static void emit_decisions(struct spw_page *page, const void *values)
-{
-	const struct spw_governance *governance = values;
-
-	spw_page_count(page, NULL, governance->pace->decisions);
-}
-
-static void emit_decision_seconds(struct spw_page *page, const void *values)
-{
-	const struct spw_governance *governance = values;
-
-	spw_page_seconds(page, NULL, governance->pace->total_ns);
-}
-
-static void emit_decision_longest(struct spw_page *page, const void *values)
-{
-	const struct spw_governance *governance = values;
-
-	spw_page_seconds(page, NULL, governance->pace->longest_ns);
-}
-
 static void emit_history_ticks(struct spw_page *page, const void *values)
 {
 	const struct spw_governance *governance = values;
 
 	spw_page_count(page, LABELS({"result", "kept"}), governance->history.ticks_kept);
 	spw_page_count(page, LABELS({"result", "lost"}), governance->history.ticks_lost);
-}
-
-static void emit_history_bytes(struct spw_page *page, const void *values)
-{
-	const struct spw_governance *governance = values;
-
-	spw_page_count(page, NULL, governance->history.bytes);
 }
 
 static const struct spw_family families[] = {
