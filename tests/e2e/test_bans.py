@@ -200,7 +200,7 @@ def survive(tap, world):
     (full / "filler").write_bytes(b"x" * (12 << 10))
     agent.start()
     agent.cli("list", "add", "banned", *[f"198.18.4.{number}" for number in range(1, 201)])
-    wait_for(lambda: "entries could not be saved" in agent.process.log(), 5, "a full disk is said")
+    wait_for(lambda: "bans could not be saved" in agent.process.log(), 5, "a full disk is said")
     tap.equal((full / "entries.jsonl").read_text(), saved, "31: on a full disk the old file is intact")
     tap.equal(len(entries(agent)), 200, "and the entries hold")
 

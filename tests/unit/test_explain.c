@@ -172,14 +172,13 @@ static void what_is_not_usual_is_said(void **state)
 	scene.decision.pinned = SPW_LEVEL_NEVER;
 	scene.decision.rule = SPW_RULE_BLIND;
 	scene.decision.blind = true;
-	assert_string_equal(
-		reason(),
-		"no signal of any service is there, so its load is not known and the level goes down to green");
+	assert_string_equal(reason(),
+			    "no service has a signal, so the load is not known and the level goes down to green");
 	scene.decision.blind = false;
 	service->helpless = true;
 	service->wait_source = SPW_WAIT_NONE;
 	whole = explain();
-	assert_non_null(strstr(whole, "no signal of this service is there"));
+	assert_non_null(strstr(whole, "this service has no signal"));
 	free(whole);
 	service->wait_source = SPW_WAIT_READ;
 	whole = explain();
@@ -202,7 +201,7 @@ static void doubted_capacity(void **state)
 	whole = explain();
 	assert_non_null(strstr(
 		whole, "  capacity   1,000/s for now; 1,600/s are set, but less is served while requests wait, or "
-		       "a probe or guard presses\n"));
+		       "a probe or guard is above its limit\n"));
 	free(whole);
 	scene.policy.policy.services[0].capacity_per_s = 1001;
 	whole = explain();

@@ -135,8 +135,8 @@ static void test_too_many(void **state)
 	assert_int_equal(i - 1, SPW_CLASSES_MAX);
 	assert_int_equal(err, -ENOSPC);
 	assert_string_equal(bench.message,
-			    "more than 32 class names were in use since the counters were made, so 'c32' cannot be "
-			    "counted apart; 'spillway detach' and a new start give up the old ones");
+			    "more than 32 class names were in use since the counters were made, so there are no "
+			    "counters for 'c32'; 'spillway detach' and a restart drop all of them");
 	assert_int_equal(assign("{interfaces: [e], classes: [{name: c31}]}"), 0);
 	assert_int_equal(bench.identities.classes[0], 31);
 	/* Identity 0 is no room for a service. */

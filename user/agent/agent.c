@@ -251,8 +251,8 @@ static int take_lock(struct agent *agent, const char *run_dir, char *message)
 		return spw_message(message, -errno, "cannot open %s: %m", path);
 	if (flock(agent->lock_fd, LOCK_EX | LOCK_NB))
 		return spw_message(message, -EBUSY,
-				   "an agent runs already (pid %u, lock %s); stop it first, or use 'spillway apply' to "
-				   "load a changed configuration",
+				   "an agent is already running (pid %u, lock %s); stop it first, or use 'spillway "
+				   "apply' to load a changed configuration",
 				   spw_agent_lock_holder(run_dir), path);
 	snprintf(text, sizeof(text), "%d\n", (int)getpid());
 	if (ftruncate(agent->lock_fd, 0) || pwrite(agent->lock_fd, text, strlen(text), 0) < 0)

@@ -25,7 +25,7 @@ static int attach(struct attachment *attachment, struct spw_link *link, enum spw
 	}
 	if (device.without_ethernet)
 		return spw_message(message, -EMEDIUMTYPE,
-				   "%s is no Ethernet device, so its packets cannot be judged; list the Ethernet "
+				   "%s is not an Ethernet device, so its packets cannot be judged; list the Ethernet "
 				   "interface that carries its traffic, or remove it from 'interfaces'",
 				   link->name);
 	err = spw_link_attach(link, in_force->pins->dir, in_force->datapath->program_fd, mode, message);

@@ -95,7 +95,7 @@ int confirmation_keep(struct confirmation *confirmation, char message[SPW_MESSAG
 void confirmation_published(struct confirmation *confirmation, u64 confirm_ns)
 {
 	if (confirm_ns)
-		spw_log(LOG_NOTICE, "this is taken back in %llu s unless 'spillway confirm' comes",
+		spw_log(LOG_NOTICE, "rolled back in %llu s unless you run: spillway confirm",
 			(unsigned long long)confirm_ns / 1000000000);
 	else
 		spw_unconfirmed_forget(confirmation->in_force->pins);
@@ -110,9 +110,9 @@ void confirmation_failed(struct confirmation *confirmation)
 const char *confirmation_confirm(struct confirmation *confirmation)
 {
 	if (until_ns(confirmation) == SPW_TAKEN_BACK)
-		return "too late: it was taken back, and the ruleset before it is in force";
+		return "too late: it was rolled back, and the ruleset before it is in force";
 	if (!until_ns(confirmation))
-		return "nothing waits to be confirmed";
+		return "there is nothing to confirm";
 	spw_unconfirmed_forget(confirmation->in_force->pins);
 	publisher_await(confirmation->publisher, 0);
 	spw_log(LOG_NOTICE, "ruleset %llu is confirmed",
@@ -166,11 +166,11 @@ void confirmation_take_back(struct confirmation *confirmation)
 		err = publisher_publish(confirmation->publisher, publication, message);
 	if (err) {
 		spw_log(LOG_ALERT,
-			"nobody confirmed ruleset %llu and it cannot be taken back (%s); tried again in 10 s",
+			"ruleset %llu was not confirmed and cannot be rolled back (%s); trying again in 10 s",
 			(unsigned long long)refused, *message ? message : strerror(-err));
 		publisher_await(confirmation->publisher, spw_monotonic_ns() + AGAIN_NS);
 	} else {
-		spw_log(LOG_ALERT, "nobody confirmed ruleset %llu: taken back, ruleset %llu is in force",
+		spw_log(LOG_ALERT, "ruleset %llu was not confirmed: rolled back, ruleset %llu is in force",
 			(unsigned long long)refused, (unsigned long long)confirmation->found->record.generation);
 	}
 	publication_free(publication);
@@ -183,13 +183,15 @@ struct publication *confirmation_find(struct confirmation *confirmation)
 
 	if (!err) {
 		spw_log(LOG_ALERT,
-			"nobody confirmed the last 'apply --confirm': ruleset %llu from before it is in force, until the next 'apply'",
+			"the last 'apply --confirm' was not confirmed: rolled back, ruleset %llu is in force until "
+			"the next 'apply'",
 			(unsigned long long)confirmation->found->record.generation);
 		return publication;
 	}
 	publication_free(publication);
 	if (err != -ENOENT)
-		spw_log(LOG_ERR, "what 'apply --confirm' has kept cannot be used (%s); the configuration is taken",
+		spw_log(LOG_ERR,
+			"cannot restore the ruleset kept by 'apply --confirm' (%s); using the configuration file",
 			strerror(-err));
 	spw_unconfirmed_forget(confirmation->in_force->pins);
 	return NULL;

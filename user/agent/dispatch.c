@@ -217,7 +217,7 @@ static json_t *handle_explain(struct dispatch *dispatch, u64 client, const json_
 
 	(void)client;
 	if (!governor_explain(dispatch->parts.governor, &explanation))
-		return spw_reply_failure("nothing was decided yet; ask again in a second");
+		return spw_reply_failure("there is no decision yet; try again in a second");
 	text = render(&explanation, json_is_true(json_object_get(request, "colour")));
 	answer = spw_view_explain_json(&explanation);
 	if (!answer || !text) {
@@ -268,7 +268,7 @@ static json_t *handle_drops(struct dispatch *dispatch, u64 client, const json_t 
 	if (follow && !json_is_boolean(follow))
 		return spw_reply_failure("follow: true or false");
 	if (json_is_true(follow) && !talkers_have_room(dispatch->parts.talkers))
-		return spw_reply_failure("four follow the drops already; no more can");
+		return spw_reply_failure("four clients follow the drops already; stop one of them first");
 	fd = spw_control_take(dispatch->server, client);
 	if (fd >= 0)
 		talkers_send_drops(dispatch->parts.talkers, fd, &filter, json_is_true(follow));

@@ -107,7 +107,7 @@ const char *metrics_follow(struct metrics *metrics)
 
 	if (has_moved(metrics, config))
 		listen_there(metrics, config);
-	return config->metrics_host && !metrics->server ? "warning: no metrics: the port cannot be had\n" : NULL;
+	return config->metrics_host && !metrics->server ? "warning: no metrics: cannot listen, see the log\n" : NULL;
 }
 
 void metrics_tick(struct metrics *metrics)

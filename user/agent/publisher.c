@@ -59,8 +59,7 @@ static int open_pins(struct publisher *publisher, const char *pin_dir, char *mes
 		return err;
 	publisher->pins_lock = open(pins->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (publisher->pins_lock < 0 || flock(publisher->pins_lock, LOCK_EX | LOCK_NB))
-		return spw_message(message, -EBUSY,
-				   "another agent lives from the pins in %s; give this one a pin_dir of its own",
+		return spw_message(message, -EBUSY, "another agent uses the pins in %s; give this one its own pin_dir",
 				   pin_dir);
 	err = spw_registry_read(pins, &publisher->registry);
 	if (!err)
@@ -179,8 +178,8 @@ static void note_new(struct spw_agent_record *record, const struct spw_config *c
 	record->ruleset_bytes = result->bytes;
 	record->compile_ns = result->compile_ns;
 	spw_log(LOG_NOTICE,
-		"ruleset %llu published: %llu IPv4 and %llu IPv6 prefixes, %llu MiB; read in %llu ms, compiled in %llu ms, "
-		"published in %llu ms",
+		"ruleset %llu published: %llu IPv4 and %llu IPv6 prefixes, %llu MiB; read in %llu ms, compiled in "
+		"%llu ms, published in %llu ms",
 		(unsigned long long)record->generation, (unsigned long long)result->prefixes4,
 		(unsigned long long)result->prefixes6, (unsigned long long)result->bytes >> 20,
 		(unsigned long long)result->read_ns / 1000000, (unsigned long long)result->compile_ns / 1000000,

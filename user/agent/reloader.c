@@ -243,7 +243,7 @@ static void ask_later(struct reloader *reloader, const struct reload_request *re
 {
 	struct pending *pending = &reloader->pending;
 
-	spw_reply(&pending->client, spw_reply_failure("overtaken by a later request"));
+	spw_reply(&pending->client, spw_reply_failure("superseded by a later request"));
 	free(pending->path);
 	*pending = (struct pending){true, request->path ? strdup(request->path) : NULL, request->force, request->client,
 				    request->confirm_ns};
@@ -302,7 +302,8 @@ void reloader_request(struct reloader *reloader, const struct reload_request *re
 	}
 	if (!request->confirm_ns && confirmation_is_awaited(reloader->confirmation)) {
 		refuse(reloader, &request->client,
-		       "the ruleset in force waits to be confirmed: 'spillway confirm' first, or wait until it is taken back");
+		       "the ruleset in force awaits confirmation: 'spillway confirm' first, or wait until it is "
+		       "rolled back");
 		return;
 	}
 	if (begin(reloader, request, &text, message)) {

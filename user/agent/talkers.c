@@ -154,8 +154,8 @@ static void on_sample(void *context, const struct spw_sample *sample, const stru
 static void log_once(struct talkers *talkers, const char *what, int err)
 {
 	if (err && !talkers->failed)
-		spw_log(LOG_ERR, "cannot %s: %s; top, drops and captures lack it, nothing else does", what,
-			strerror(-err));
+		spw_log(LOG_ERR, "cannot %s: %s; top, drops and captures are incomplete, nothing else is affected",
+			what, strerror(-err));
 	talkers->failed = err;
 }
 
@@ -169,7 +169,7 @@ static void follow_program(struct talkers *talkers)
 	talkers->ring = NULL;
 	talkers->ring_fd = talkers->in_force->datapath->samples_fd;
 	err = spw_samples_open(talkers->ring_fd, &talkers->ring);
-	log_once(talkers, "read the ring of samples", err);
+	log_once(talkers, "read the ring buffer of samples", err);
 }
 
 static void note_time(struct talkers *talkers, u64 now_ns)
@@ -187,7 +187,7 @@ static void choose(struct talkers *talkers, double seconds)
 	struct spw_sampling sum, *before = &talkers->before;
 	int err = spw_read_sampling(talkers->in_force->pins, &sum);
 
-	log_once(talkers, "read how many samples there were", err);
+	log_once(talkers, "read the sampling counters", err);
 	if (err)
 		return;
 	for (u32 verdict = 0; verdict < SPW_VERDICTS; verdict++) {

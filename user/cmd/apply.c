@@ -16,7 +16,7 @@ enum option { CONFIRM, FORCE };
 
 static const struct spw_option options[] = {
 	[CONFIRM] = {"confirm", 0, "SECONDS",
-		     "go back in SECONDS (or a duration up to 24h) unless 'spillway confirm' comes"},
+		     "roll back in SECONDS (or a duration up to 24h) unless 'spillway confirm' is run"},
 	[FORCE] = {"force", 0, NULL, "accept a configuration that 'check' refuses without it"},
 	{0},
 };
@@ -51,16 +51,17 @@ static int print_answer(const struct spw_call *call, double confirm_s, const jso
 		json_dumpf(answer, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(9));
 		putchar('\n');
 	} else if (ok) {
-		printf("ruleset %lld published: %lld IPv4 and %lld IPv6 prefixes; compiled in %.0f ms, published in %.0f ms\n",
+		printf("ruleset %lld published: %lld IPv4 and %lld IPv6 prefixes; compiled in %.0f ms, "
+		       "published in %.0f ms\n",
 		       (long long)json_integer_value(json_object_get(answer, "generation")),
 		       (long long)json_integer_value(json_object_get(answer, "prefixes4")),
 		       (long long)json_integer_value(json_object_get(answer, "prefixes6")),
 		       1e3 * json_number_value(json_object_get(answer, "compile_seconds")),
 		       1e3 * json_number_value(json_object_get(answer, "publish_seconds")));
 		if (confirm_s > 0)
-			printf("taken back in %.0f s, unless you say: spillway confirm\n", confirm_s);
+			printf("rolled back in %.0f s unless you run: spillway confirm\n", confirm_s);
 	}
-	return ok ? SPW_EXIT_DONE : spw_fail("nothing was changed; the ruleset that was in force still is");
+	return ok ? SPW_EXIT_DONE : spw_fail("nothing was changed; the former ruleset stays in force");
 }
 
 /*
@@ -120,11 +121,13 @@ static int run(const struct spw_call *call, int argc, char **argv)
 const struct spw_verb spw_verb_apply = {
 	.name = "apply",
 	.usage = "",
-	.summary = "Have the agent read its configuration again; all or nothing",
+	.summary = "Make the agent reload its configuration, all or nothing",
 	.options = options,
-	.help = "With -c FILE the agent uses that file from now on. On any error the ruleset in force stays, and the exit\n"
+	.help = "With -c FILE the agent uses that file from now on. On any error the ruleset in force stays, "
+		"and the exit\n"
 		"status is 1. SIGHUP to the agent does the same.\n\n"
-		"  spillway apply --confirm 60    in 60 s everything is again exactly as before, unless 'spillway confirm'\n"
+		"  spillway apply --confirm 60    in 60 s everything is again exactly as before, unless "
+		"'spillway confirm'\n"
 		"                                 comes; also if the agent is killed or restarted meanwhile\n",
 	.run = run,
 };

@@ -25,6 +25,6 @@ const struct spw_verb spw_verb_confirm = {
 	.name = "confirm",
 	.usage = "",
 	.summary = "Keep what 'apply --confirm' put in force",
-	.help = "Without it, the agent goes back to what was in force before when the time is over.\n",
+	.help = "Without it, the agent rolls back when the time is over.\n",
 	.run = run,
 };

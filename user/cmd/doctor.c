@@ -119,7 +119,7 @@ static void check_btf(struct doctor *doctor)
 		find(doctor, OK, "btf", NULL, "/sys/kernel/btf/vmlinux");
 	else
 		find(doctor, FAIL, "btf", "use a kernel with CONFIG_DEBUG_INFO_BTF=y, as large distributions have",
-		     "/sys/kernel/btf/vmlinux is not there, and the program cannot be loaded without it");
+		     "/sys/kernel/btf/vmlinux is missing, and the program cannot be loaded without it");
 }
 
 static void check_jit(struct doctor *doctor)
@@ -229,9 +229,9 @@ static void check_metrics(struct doctor *doctor, const struct spw_config *config
 	if (!config->metrics_host)
 		return;
 	if (spw_metrics_server_try(config->metrics_host, config->metrics_port, message))
-		find(doctor, WARN, "metrics", "set metrics.listen to what can be had, or to off", "%s", message);
+		find(doctor, WARN, "metrics", "set metrics.listen to a free address, or to off", "%s", message);
 	else
-		find(doctor, OK, "metrics", NULL, "%s port %u can be had", config->metrics_host, config->metrics_port);
+		find(doctor, OK, "metrics", NULL, "%s port %u is free", config->metrics_host, config->metrics_port);
 }
 
 /* ---- configuration ---- */
@@ -314,7 +314,7 @@ static void check_link(struct doctor *doctor, const char *check, const struct sp
 	if (interface->device.without_ethernet)
 		find(doctor, FAIL, check,
 		     "list the Ethernet interface that carries its traffic, or remove it from 'interfaces'",
-		     "is no Ethernet device, so its packets cannot be judged; driver %s", driver);
+		     "is not an Ethernet device, so its packets cannot be judged; driver %s", driver);
 	else if (!interface->device.up)
 		find(doctor, WARN, check, "ip link set dev NAME up", "is down; driver %s, MTU %u", driver,
 		     interface->device.mtu);
@@ -440,7 +440,7 @@ static void check_signals(struct doctor *doctor, const char *run_dir)
 	if (!json_is_true(json_object_get(answer, "ok"))) {
 		const char *error = json_string_value(json_object_get(answer, "error"));
 
-		find(doctor, WARN, "signals", NULL, "the agent does not say: %s", error ? error : message);
+		find(doctor, WARN, "signals", NULL, "no answer from the agent: %s", error ? error : message);
 	} else {
 		json_array_foreach(json_object_get(answer, "services"), index, service)
 			check_signal(doctor, json_string_value(json_object_get(service, "name")), "read_wait",
@@ -448,7 +448,7 @@ static void check_signals(struct doctor *doctor, const char *run_dir)
 		json_object_foreach(json_object_get(answer, "signals_about"), signal, note)
 			check_signal(doctor, NULL, signal, note);
 		if (doctor->counts[WARN] == before)
-			find(doctor, OK, "signals", NULL, "all that 'spillway explain' shows are there");
+			find(doctor, OK, "signals", NULL, "all signals that 'spillway explain' shows are present");
 	}
 	json_decref(answer);
 }
@@ -485,7 +485,7 @@ static bool check_agent(struct doctor *doctor, const struct spw_pins *pins, cons
 	alive = snapshot.agent_alive;
 	if (alive && spw_agent_lock_holder(run_dir) != snapshot.agent.pid)
 		find(doctor, FAIL, "agent", "give each agent a pin_dir and a run_dir of its own",
-		     "process %u lives from the pins in %s, with another run_dir", snapshot.agent.pid, pins->dir);
+		     "process %u uses the pins in %s, with another run_dir", snapshot.agent.pid, pins->dir);
 	else if (alive)
 		find(doctor, OK, "agent", NULL, "process %u is alive and renews the lease", snapshot.agent.pid);
 	else if (snapshot.agent.pid)
@@ -577,9 +577,11 @@ static int run(const struct spw_call *call, int argc, char **argv)
 const struct spw_verb spw_verb_doctor = {
 	.name = "doctor",
 	.usage = "",
-	.summary = "Say whether this host can run the agent, and what to do where it cannot",
-	.help = "ok: as it should be. warn: works, but not as well as it could. FAIL: 'run' would not work, and the exit status\n"
-		"is 1. Without a configuration at the default path, and without -c, it looks at the host and its interfaces.\n"
+	.summary = "Check whether this host can run the agent, and say what to do if not",
+	.help = "ok: as it should be. warn: works, but not as well as it could. FAIL: 'run' would not work, and "
+		"the exit status\n"
+		"is 1. Without a configuration at the default path, and without -c, it looks at the host and "
+		"its interfaces.\n"
 		"Nothing is changed, loaded or attached, so only 'run' can tell whether a driver has native XDP.\n",
 	.run = run,
 };

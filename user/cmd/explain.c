@@ -21,7 +21,7 @@ static int print_answer(const struct spw_call *call, json_t *answer)
 		return spw_fail("%s", text ? text
 				      : json_string_value(json_object_get(answer, "error"))
 					      ? json_string_value(json_object_get(answer, "error"))
-					      : "the agent's answer is not understood");
+					      : "cannot understand the agent's answer");
 	if (!call->json) {
 		fputs(text, stdout);
 		return SPW_EXIT_DONE;
@@ -80,8 +80,7 @@ static int print_ending(const struct spw_call *call, const struct ending *ending
 		.note = note,
 	};
 
-	snprintf(note, sizeof(note), "Everything passes now: %s. This is the last decision that the history holds.",
-		 why);
+	snprintf(note, sizeof(note), "Everything passes now: %s. This is the last decision in the history.", why);
 	if (call->json)
 		return spw_print_json(spw_view_explain_json(&explanation));
 	spw_view_explain(stdout, &explanation, (struct spw_style){.colour = spw_colour()});
@@ -139,7 +138,8 @@ const struct spw_verb spw_verb_explain = {
 	.name = "explain",
 	.usage = "",
 	.summary = "Say why the level is what it is, and what would change it",
-	.help = "Shows the decision of the last tick with its arithmetic, each service with its classes, which signals are there,\n"
-		"and the last changes. When no agent runs, the last decision of the history is shown, and this is said.\n",
+	.help = "Shows the decision of the last tick with its arithmetic, each service with its classes, which "
+		"signals are there,\n"
+		"and the last changes. Without an agent it shows the last decision of the history, and says so.\n",
 	.run = run,
 };

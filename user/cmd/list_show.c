@@ -141,7 +141,7 @@ static int look_into_entries(const struct spw_call *call, u16 list, struct gathe
 		return status;
 	err = read_entries(&pins, gathering);
 	spw_pins_close(&pins);
-	return err ? spw_fail("cannot read the entries: %s", strerror(-err)) : SPW_EXIT_DONE;
+	return err ? spw_fail("cannot read the bans: %s", strerror(-err)) : SPW_EXIT_DONE;
 }
 
 static const struct spw_list_snapshot *find(const struct spw_snapshot *snapshot, const char *name)
@@ -205,7 +205,7 @@ static int show(const struct spw_call *call, const struct spw_snapshot *snapshot
 	int status = SPW_EXIT_DONE;
 
 	if (name && !list)
-		return spw_fail("no list '%s'; 'spillway list show' names those that are there", name);
+		return spw_fail("there is no list '%s'; 'spillway list show' shows all", name);
 	if (list)
 		status = look_into_entries(call, list->id, &gathering);
 	turn_to(page, &gathering);

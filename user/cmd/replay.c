@@ -17,9 +17,8 @@
 #define GAP_NS	 NS_PER_S /* after a longer gap nothing is compared (rule 1 of decide.c) */
 
 static const char caveat[] =
-	"What the recorded system admitted shaped what was seen: refused clients try again, waits are "
-	"those of the load that was let in. So this tells how another configuration would have judged "
-	"these same figures, not what would have come of it.";
+	"The recorded facts depend on what was admitted: refused clients retry, and waits are those of the admitted "
+	"load. So this shows how another configuration would have judged the same facts, not what would have happened.";
 
 /* Maps a recorded tick to the new configuration. */
 struct mapping {
@@ -224,12 +223,11 @@ static void warn(const struct replay *replay, const struct spw_history_reader *r
 		fprintf(stderr, "spillway: warning: %s\n", spw_history_damage(reader));
 	if (replay->mapping.lost_classes)
 		fprintf(stderr,
-			"spillway: warning: %u recorded classes have no namesake here; their traffic counts in the "
-			"last class\n",
+			"spillway: warning: %u recorded classes are not in this configuration; their traffic "
+			"counts in the last class\n",
 			replay->mapping.lost_classes);
 	if (replay->mapping.lost_services)
-		fprintf(stderr, "spillway: warning: nothing was recorded of %u services\n",
-			replay->mapping.lost_services);
+		fprintf(stderr, "spillway: warning: %u services were not recorded\n", replay->mapping.lost_services);
 }
 
 static int print_totals_json(struct replay *replay)
@@ -339,8 +337,10 @@ const struct spw_verb spw_verb_replay = {
 	.help = "  spillway -c NEW.yaml replay                      over the history in its state_dir\n"
 		"  spillway -c NEW.yaml replay /var/lib/spillway    over the history in another folder\n"
 		"  spillway replay FILE                             over one segment of it\n\n"
-		"Runs the decision over what was known at each tick. A line is printed where the recorded or the replayed level\n"
-		"changes, with * where they differ; then the time at each level. Classes and services are matched by name.\n"
-		"What the recorded system admitted shaped what was seen: this judges the same figures again, it is no forecast.\n",
+		"Runs the decision over the facts of each tick. A line is printed where the recorded or the "
+		"replayed level\n"
+		"changes, with * where they differ; then the time at each level. Classes and services are "
+		"matched by name.\n"
+		"The recorded facts depend on what was admitted: this judges them again, it is no forecast.\n",
 	.run = run,
 };

@@ -45,7 +45,8 @@ static int read_configuration(struct simulation *simulation)
 
 	if (spw_no_config(simulation->call)) {
 		fprintf(stderr,
-			"note: there is no %s; using a built-in configuration: a class of private addresses, and all others\n"
+			"note: there is no %s; using a built-in configuration: a class of private addresses, "
+			"and all others\n"
 			"in class 'public', whose new work is refused at level red\n",
 			path);
 		err = spw_dry_run_builtin(&simulation->dry_run, &diagnostics);
@@ -168,12 +169,13 @@ static int judge_all(struct simulation *simulation, struct spw_capture *capture,
 static void print_notes(const struct simulation *simulation)
 {
 	if (simulation->dry_run.config.mode == SPW_OBSERVE && !simulation->enforce)
-		fprintf(stderr,
-			"note: the configuration says mode observe, which drops nothing; --enforce shows what enforcing "
-			"would do\n");
+		fprintf(stderr, "note: the configuration says mode observe, which drops nothing; --enforce shows what "
+				"enforcing "
+				"would do\n");
 	if (simulation->cut_short)
 		fprintf(stderr,
-			"note: %llu packets were cut short by the capture's snapshot length; the missing bytes count as "
+			"note: %llu packets were cut short by the capture's snapshot length; the missing bytes "
+			"count as "
 			"zeros\n",
 			(unsigned long long)simulation->cut_short);
 	if (simulation->too_short)
@@ -181,7 +183,8 @@ static void print_notes(const struct simulation *simulation)
 			(unsigned long long)simulation->too_short);
 	if (simulation->outgoing)
 		fprintf(stderr,
-			"note: %llu packets were sent by the host that captured them; spillway judges only incoming packets, "
+			"note: %llu packets were sent by the host that captured them; spillway judges only "
+			"incoming packets, "
 			"so capture with: tcpdump -Q in\n",
 			(unsigned long long)simulation->outgoing);
 }
@@ -248,10 +251,12 @@ static int run(const struct spw_call *call, int argc, char **argv)
 const struct spw_verb spw_verb_simulate = {
 	.name = "simulate",
 	.usage = "FILE.pcap",
-	.summary = "Send a capture through the real program and show every judgement at a level",
+	.summary = "Run a capture through the real program and show every judgement at a level",
 	.options = options,
-	.help = "Reads pcap and pcapng: Ethernet, 'tcpdump -i any', and IP without a link layer. Without a configuration at the\n"
-		"default path, and without -c, a built-in one is used. With -j one JSON object a packet; what was not parsed\n"
+	.help = "Reads pcap and pcapng: Ethernet, 'tcpdump -i any', and IP without a link layer. Without a "
+		"configuration at the\n"
+		"default path, and without -c, a built-in one is used. With -j one JSON object a packet; what "
+		"was not parsed\n"
 		"is null. Nothing is attached and no counter moves.\n",
 	.run = run,
 };

@@ -289,7 +289,7 @@ static int run(const struct spw_call *call, int argc, char **argv)
 const struct spw_verb spw_verb_top = {
 	.name = "top",
 	.usage = "",
-	.summary = "Show live who takes what: level, signals, services, classes, heaviest sources",
+	.summary = "Show a live view of level, signals, services, classes and top talkers",
 	.options = options,
 	.help = "Keys: s sort, t sources or prefixes, p pause, h help, q quit. With -j one object.\n"
 		"Level and classes come from the pinned maps and need no agent; signals, services and sources do.\n",

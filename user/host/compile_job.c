@@ -81,7 +81,7 @@ static int compile_and_fill(const struct spw_config *config, const struct spw_li
 	result->fill_ns = spw_monotonic_ns() - begin;
 	*rows_file = spw_rows_write(&image.rows);
 	if (*rows_file < 0 && map >= 0) {
-		spw_error(diagnostics, file, "cannot keep the prefixes for entries: %s", strerror(-*rows_file));
+		spw_error(diagnostics, file, "cannot keep the prefixes for bans: %s", strerror(-*rows_file));
 		close(map);
 		map = *rows_file;
 	}
@@ -196,7 +196,7 @@ static char *describe_death(int status)
 	char *text = NULL;
 
 	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGXCPU)
-		return strdup("the compile job took too long and was ended");
+		return strdup("the compile job took too long and was killed");
 	if (asprintf(&text, "the compile job died (%s %d)%s", WIFSIGNALED(status) ? "signal" : "exit status",
 		     WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status),
 		     WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL ? "; out of memory, or it took too long" : "") <

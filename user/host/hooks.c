@@ -160,7 +160,7 @@ static void list_hooks(struct spw_hooks *hooks)
 	}
 	fault = find_fault(&status);
 	if (fault) {
-		spw_log(LOG_ERR, "hooks in %s were not run: of the folder: %s", hooks->folder, fault);
+		spw_log(LOG_ERR, "hooks were not run: folder %s: %s", hooks->folder, fault);
 		goto out;
 	}
 	while ((entry = readdir(folder))) {

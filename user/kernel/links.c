@@ -107,11 +107,11 @@ static int explain_failure(const struct spw_link *link, int err, char message[SP
 
 	if (!query_mode(link->ifindex, &id, &native) && id) {
 		program_name(id, name);
-		snprintf(
-			message, SPW_MESSAGE_MAX,
-			"another XDP program is attached to %s: '%s' (id %u, %s mode); it is left alone; end the program "
-			"that holds it, or detach it: ip link set dev %s xdp off (bpftool link detach where a link holds it)",
-			link->now, name, id, native ? "native" : "generic", link->now);
+		snprintf(message, SPW_MESSAGE_MAX,
+			 "another XDP program is attached to %s: '%s' (id %u, %s mode); it is left alone; end the "
+			 "program that holds it, or detach it: ip link set dev %s xdp off (bpftool link detach where "
+			 "a link holds it)",
+			 link->now, name, id, native ? "native" : "generic", link->now);
 		return -EBUSY;
 	}
 	snprintf(message, SPW_MESSAGE_MAX, "cannot attach to %s: %s%s", link->now, strerror(-err),
@@ -150,12 +150,11 @@ static int attach_new(struct spw_link *link, const char *pin_dir, int program_fd
 	}
 	link->fd = TAKE_FD(fd);
 	if (!link->native)
-		snprintf(
-			message, SPW_MESSAGE_MAX,
-			"%s runs XDP in generic mode%s%s: each packet costs some 3 times as much there, as the kernel has "
-			"built its buffer before; use a driver with native XDP where floods are expected",
-			link->now, native_err ? ", its driver has refused native mode: " : "",
-			native_err ? strerror(-native_err) : "");
+		snprintf(message, SPW_MESSAGE_MAX,
+			 "%s runs XDP in generic mode%s%s: each packet costs some 3 times as much; use a driver with "
+			 "native XDP where floods are expected",
+			 link->now, native_err ? ", its driver has refused native mode: " : "",
+			 native_err ? strerror(-native_err) : "");
 	return 0;
 }
 

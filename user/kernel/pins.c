@@ -100,15 +100,15 @@ static int check_map(const char *path, enum spw_pin pin, int fd, char *message)
 	u32 length = sizeof(info);
 
 	if (bpf_obj_get_info_by_fd(fd, &info, &length))
-		return spw_message(message, -errno, "%s is not a map that this program may look at: %m", path);
+		return spw_message(message, -errno, "%s is not a map, or may not be read: %m", path);
 	if (info.type != maps[pin].type || info.key_size != maps[pin].key_bytes ||
 	    info.value_size != maps[pin].value_bytes || info.max_entries != maps[pin].entries ||
 	    info.map_flags != maps[pin].flags)
 		return spw_message(
 			message, -EPROTO,
-			"%s has another layout (type %u, values of %u bytes, %u entries) than this version (type %u, %u bytes, "
-			"%u entries): it was made by another version of spillway; run that one, or 'spillway detach' to "
-			"begin anew, which gives up the counters",
+			"%s has another layout (type %u, values of %u bytes, %u entries) than this version (type %u, "
+			"%u bytes, %u entries): it was made by another version of spillway; run that one, or "
+			"'spillway detach' to start over, which loses the counters",
 			path, info.type, info.value_size, info.max_entries, maps[pin].type, maps[pin].value_bytes,
 			maps[pin].entries);
 	return 0;
@@ -174,15 +174,15 @@ static int check_layout(const struct spw_pins *pins, bool create, char *message)
 					       .pinned_level = SPW_LEVEL_NEVER,
 					       .most_level = SPW_RED};
 		if (getrandom(&control.seed, sizeof(control.seed), 0) != sizeof(control.seed))
-			return spw_message(message, -errno, "cannot draw a random number: %m");
+			return spw_message(message, -errno, "cannot get a random number: %m");
 		if (bpf_map_update_elem(pins->fds[SPW_PIN_CONTROL], &key, &control, BPF_ANY))
 			return spw_message(message, -errno, "cannot write %s/control: %m", pins->dir);
 	}
 	if (control.magic != SPW_CONTROL_MAGIC || control.layout != SPW_LAYOUT)
 		return spw_message(
 			message, -EPROTO,
-			"%s holds layout %u, this version knows %u: run the version that made it, or 'spillway detach' to "
-			"begin anew, which gives up the counters",
+			"%s holds layout %u, this version knows %u: run the version that made it, or 'spillway "
+			"detach' to start over, which loses the counters",
 			pins->dir, control.layout, SPW_LAYOUT);
 	return 0;
 }

@@ -78,8 +78,8 @@ static int take(struct spw_registry *registry, const struct shelf *shelf, const 
 	}
 	if (its < 0) {
 		snprintf(message, SPW_MESSAGE_MAX,
-			 "more than %u %s names were in use since the counters were made, so '%s' cannot be counted "
-			 "apart; 'spillway detach' and a new start give up the old ones",
+			 "more than %u %s names were in use since the counters were made, so there are no counters "
+			 "for '%s'; 'spillway detach' and a restart drop all of them",
 			 shelf->count - shelf->first, shelf->kind, name);
 		return -ENOSPC;
 	}

@@ -80,9 +80,8 @@ int spw_unconfirmed_keep(const struct spw_pins *pins, const struct spw_unconfirm
 		err = pin(pins, "unconfirmed", fd);
 	if (err) {
 		remove_pin(pins, "unconfirmed_ruleset");
-		snprintf(message, SPW_MESSAGE_MAX,
-			 "cannot keep what is in force in %s, so it could not be given back: %s", pins->dir,
-			 strerror(-err));
+		snprintf(message, SPW_MESSAGE_MAX, "cannot keep the ruleset in force in %s for a rollback: %s",
+			 pins->dir, strerror(-err));
 	}
 	return err;
 }

@@ -351,8 +351,7 @@ static int start_daemon(struct spw_metrics_server *server, int listen_fd, char *
 	server->daemon = MHD_start_daemon(MHD_USE_EPOLL, 0, NULL, NULL, on_request, server, MHD_OPTION_ARRAY, options,
 					  MHD_OPTION_END);
 	if (!server->daemon)
-		return spw_message(message, -EIO,
-				   "libmicrohttpd has not started its server, with epoll and %u connections",
+		return spw_message(message, -EIO, "cannot start libmicrohttpd with epoll and %u connections",
 				   CONNECTIONS_MAX);
 	return 0;
 }

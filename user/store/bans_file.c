@@ -99,7 +99,7 @@ int spw_bans_load(const char *state_dir, bool shared_only, spw_ban_line_visit *v
 	file = fd < 0 ? NULL : fdopen(fd, "re");
 	if (!file || fstat(fd, &status)) {
 		err = -errno;
-		snprintf(message, SPW_MESSAGE_MAX, "cannot read %.200s: %s; its entries are not back", path,
+		snprintf(message, SPW_MESSAGE_MAX, "cannot read %.200s: %s; its bans are not restored", path,
 			 strerror(-err));
 		return err;
 	}
@@ -197,7 +197,8 @@ static int save(const char *state_dir, const struct spw_ban_maps *maps, const ch
 	*message = '\0';
 	if (err)
 		snprintf(message, SPW_MESSAGE_MAX,
-			 "entries could not be saved in %.200s: %s; they hold, but a reboot would lose the latest",
+			 "bans could not be saved in %.200s: %s; they stay in force, but a reboot would lose the "
+			 "latest",
 			 state_dir, err == -ELOOP ? SPW_BANS_FILE " is a symbolic link" : strerror(-err));
 	return err;
 }
@@ -208,7 +209,7 @@ int spw_bans_save(const char *state_dir, const struct spw_ban_maps *maps, const 
 	_cleanup_free_ char(*names)[SPW_NAME_MAX] = calloc(SPW_LISTS_MAX, sizeof(*names));
 
 	if (!names) {
-		snprintf(message, SPW_MESSAGE_MAX, "entries could not be saved: out of memory");
+		snprintf(message, SPW_MESSAGE_MAX, "bans could not be saved: out of memory");
 		return -ENOMEM;
 	}
 	copy_names(registry, names);

@@ -135,8 +135,7 @@ static bool find_block(struct spw_history_reader *reader, struct spw_history_blo
 
 		if (block_at(reader, reader->at, block)) {
 			if (reader->at != from)
-				note(reader, "%zu bytes at %zu are damaged and were passed over", reader->at - from,
-				     from);
+				note(reader, "%zu bytes at %zu are damaged and were skipped", reader->at - from, from);
 			return true;
 		}
 		reader->tries++;
@@ -145,7 +144,7 @@ static bool find_block(struct spw_history_reader *reader, struct spw_history_blo
 		reader->at = found ? (size_t)(found - reader->bytes) : reader->count;
 	}
 	if (from < reader->count)
-		note(reader, "the last %zu bytes are torn off or damaged", reader->count - from);
+		note(reader, "the last %zu bytes are incomplete or damaged", reader->count - from);
 	reader->at = reader->count;
 	return false;
 }
@@ -159,7 +158,7 @@ static void take_policy(struct spw_history_reader *reader, const u8 *bytes, u32 
 	reader->policy_known = !spw_history_policy_parse((const char *)bytes, count, &reader->policy);
 	reader->begins |= now_ns != reader->policy.now_ns || wall_ns != reader->policy.wall_ns;
 	if (!reader->policy_known)
-		note(reader, "a policy that cannot be understood at %zu", (size_t)(bytes - reader->bytes));
+		note(reader, "an unreadable policy at %zu", (size_t)(bytes - reader->bytes));
 }
 
 /* Returns false at the end of the segment. */
@@ -215,7 +214,7 @@ static bool next_record(struct spw_history_reader *reader)
 	reader->ticks += used;
 	if (used)
 		return true;
-	note(reader, "ticks that cannot be understood before %zu", reader->at);
+	note(reader, "unreadable ticks before %zu", reader->at);
 	reader->ticks = reader->ticks_end = NULL;
 	reader->lost = true;
 	return false;

@@ -55,8 +55,7 @@ static void get_services(const json_t *services, struct spw_learned_all *all, ch
 	}
 	if (left_out)
 		snprintf(message, SPW_MESSAGE_MAX,
-			 "%u services in " SPW_LEARNED_FILE " have numbers that cannot be; they are learned anew",
-			 left_out);
+			 "%u services in " SPW_LEARNED_FILE " have impossible numbers and are learned again", left_out);
 }
 
 /* Returns why the text is not a valid file; NULL: it was read into @all. */
@@ -69,7 +68,7 @@ static const char *take(const char *text, size_t bytes, struct spw_learned_all *
 	if (!object)
 		wrong = "it is damaged";
 	else if (!json_is_integer(version) || !json_is_object(services))
-		wrong = "it is not a file of spillway's";
+		wrong = "it is not a spillway file";
 	else if (json_integer_value(version) != VERSION)
 		wrong = "it is of another version";
 	else
@@ -85,7 +84,7 @@ static int put_aside(const char *state_dir, const char *wrong, char *message)
 
 	spw_state_path(path, state_dir, SPW_LEARNED_FILE, "");
 	spw_state_path(aside, state_dir, SPW_LEARNED_FILE, ".bad");
-	snprintf(message, SPW_MESSAGE_MAX, "%.200s is not used: %s; capacities are learned anew%s%.200s", path, wrong,
+	snprintf(message, SPW_MESSAGE_MAX, "%.200s is not used: %s; capacities are learned again%s%.200s", path, wrong,
 		 moved ? ", the file was moved to " : "", moved ? aside : "");
 	return -EINVAL;
 }
@@ -108,7 +107,7 @@ int spw_learned_load(const char *state_dir, struct spw_learned_all *all, char me
 	if (!text || fd < 0 || fstat(fd, &status)) {
 		int err = text ? errno : ENOMEM;
 
-		snprintf(message, SPW_MESSAGE_MAX, "cannot read %.200s: %s; capacities are learned anew", path,
+		snprintf(message, SPW_MESSAGE_MAX, "cannot read %.200s: %s; capacities are learned again", path,
 			 err == ELOOP ? "it is a symbolic link" : strerror(err));
 		return -err;
 	}

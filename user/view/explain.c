@@ -81,7 +81,7 @@ static void put_outlook(FILE *out, const struct spw_explanation *explanation)
 	char time_text[SPW_SHORT_TEXT];
 
 	if (decision->pinned < SPW_LEVELS) {
-		fputs("It stays until the operator's time is over, or until: spillway level auto\n", out);
+		fputs("It stays until the override expires, or until: spillway level auto\n", out);
 		return;
 	}
 	if (override && (override->least > SPW_GREEN || override->most < SPW_RED))
@@ -112,7 +112,8 @@ static void put_capacity(FILE *out, const struct spw_service_policy *policy, con
 	fprintf(out, LABEL, "capacity");
 	if (service->origin == SPW_CAPACITY_SET && service->capacity_per_s < NEARLY * policy->capacity_per_s)
 		fprintf(out,
-			"%s for now; %s are set, but less is served while requests wait, or a probe or guard presses\n",
+			"%s for now; %s are set, but less is served while requests wait, or a probe or guard is "
+			"above its limit\n",
 			spw_per_second(service->capacity_per_s, rate), spw_per_second(policy->capacity_per_s, set));
 	else if (service->capacity_per_s > 0)
 		fprintf(out, "%s, %s\n", spw_per_second(service->capacity_per_s, rate), origin);
@@ -157,7 +158,7 @@ static void put_wait(FILE *out, const struct spw_service_decision *service)
 
 	fprintf(out, LABEL, "wait");
 	if (service->wait_source == SPW_WAIT_NONE) {
-		fputs("not known: no signal of this service is there, it decides nothing\n", out);
+		fputs("not known: this service has no signal, so it decides nothing\n", out);
 		return;
 	}
 	fprintf(out, "%s against a target of %s, by %s", spw_short_time(service->wait_ns, first),

@@ -131,8 +131,7 @@ static void put_reason(FILE *out, const struct spw_named_policy *policy, const s
 	else if (decision->rule == SPW_RULE_BOUNDED)
 		fputs("bounded by an operator; ", out);
 	if (decision->blind)
-		fputs("no signal of any service is there, so its load is not known and the level goes down to green",
-		      out);
+		fputs("no service has a signal, so the load is not known and the level goes down to green", out);
 	else if (!*name)
 		fputs("no service is configured, so there is nothing to protect", out);
 	else

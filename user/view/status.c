@@ -327,10 +327,10 @@ static void put_unconfirmed(FILE *out, const struct spw_snapshot *snapshot)
 
 	if (until == SPW_TAKEN_BACK)
 		fprintf(out,
-			"%*sfrom before an 'apply --confirm' that nobody confirmed; in force until the next 'apply'\n",
+			"%*srestored, as an 'apply --confirm' was not confirmed; in force until the next 'apply'\n",
 			SPW_LABEL_COLUMNS, "");
 	else if (until)
-		fprintf(out, "%*snot confirmed: taken back in %s, unless you say: spillway confirm\n",
+		fprintf(out, "%*snot confirmed: rolled back in %s unless you run: spillway confirm\n",
 			SPW_LABEL_COLUMNS, "",
 			spw_short_time(until > snapshot->now_ns ? until - snapshot->now_ns : 0, text));
 }

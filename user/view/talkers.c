@@ -229,15 +229,15 @@ static void emit_streams_lost(struct spw_page *page, const void *values)
 }
 
 static const struct spw_family families[] = {
-	{"spillway_sampling_one_in", "gauge", "One packet in so many is sampled, by verdict.", emit_one_in},
-	{"spillway_talkers", "gauge", "Sources and prefixes in the tables of the heaviest.", emit_talkers},
+	{"spillway_sampling_one_in", "gauge", "One packet in this many is sampled, by verdict.", emit_one_in},
+	{"spillway_talkers", "gauge", "Sources and prefixes in the tables of talkers.", emit_talkers},
 	{"spillway_talkers_error_packets_per_second", "gauge",
-	 "What is not in the table of the heaviest sends no more than this; up to this much is uncertain of what is.",
-	 emit_bound},
+	 "Upper bound of a talker that is not in the table, and of the error of one that is.", emit_bound},
 	{"spillway_talkers_heaviest_packets_per_second", "gauge", "Rate of the heaviest source and prefix, estimated.",
 	 emit_heaviest},
 	{"spillway_odd_source_packets_total", "counter",
-	 "Packets whose source no client can have, estimated from samples since the agent's start.", emit_odd_sources},
+	 "Packets with a source that no client can have (bogons), estimated from samples since the agent started.",
+	 emit_odd_sources},
 	{"spillway_drop_followers", "gauge", "Connections that follow the sampled drops.", emit_streams},
 	{"spillway_drop_followers_lost_total", "counter", "Sampled drops that slow followers missed.",
 	 emit_streams_lost},
