@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The plant of the sim ring. See plant.h. */
+/* The simulated plant. See plant.h. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,21 +18,21 @@
 #define AT_ONCE_NS    20000 /* until an event loop reads */
 #define SLOTS	      16384 /* of a millisecond: more than the last retry is away */
 
-/* When a SYN without an answer is sent again, since the first: Linux 6.5 and later. */
+/* Times of SYN retransmissions since the first SYN: Linux 6.5 and later. */
 static const u64 again_ms[] = {1000, 2000, 3000, 4000, 5000, 7000, 11000};
 #define AGAIN (sizeof(again_ms) / sizeof(again_ms[0]))
 
-/* A page that a browser fetches. Freed with its last connection. */
+/* A page fetched by a browser. Freed with its last connection. */
 struct page {
 	u64 first_ns;
 	u32 unopened, open; /* connections */
 	bool lost;	    /* one of them gave up */
 };
 
-/* One connection of a shopper, or (class SIM_CLASSES_MAX) a request on one that stands. */
+/* One connection of a shopper, or (class SIM_CLASSES_MAX) a request on an established one. */
 struct shopper {
 	struct shopper *next;
-	struct page *page; /* NULL: it is not part of one */
+	struct page *page; /* NULL: not part of one */
 	u64 first_ns, patience_ns, ready_ns;
 	u32 source;
 	u8 class, site, attempt;
@@ -63,7 +63,7 @@ double sim_draw(struct sim *sim)
 	return (double)(draw64(sim) >> 11) * 0x1p-53;
 }
 
-/* Knuth's way; means above 30 in parts. */
+/* Knuth's method; means above 30 in parts. */
 static u32 draw_poisson(struct sim *sim, double mean)
 {
 	u32 count = 0;
@@ -101,7 +101,7 @@ static void leave(struct sim *sim, struct shopper *shopper)
 	sim->retries->spare = shopper;
 }
 
-/* One connection less; true: it was the last. */
+/* Close one connection; true: it was the last. */
 static bool close_page(struct page *page)
 {
 	if (!page || --page->open)
@@ -138,7 +138,7 @@ static u64 jiffies_now(const struct sim *sim)
 	return sim->now_ns / (SECOND_NS / JIFFIES_PER_S);
 }
 
-/* The first bits of an address of the documentation of this world: class and number. */
+/* The first bits of an address: class and number. */
 static u64 address_of(const struct shopper *shopper)
 {
 	return ((u64)shopper->class << 32 | shopper->source) << 16;
@@ -149,14 +149,14 @@ static u64 backlog_of(const struct sim *sim, const struct sim_site *site)
 	return spw_meter_backlog(site->arrival_ticks, spw_meter_ticks(jiffies_now(sim)));
 }
 
-/* Rules 9 and 10 without the charge, for somebody who is in the share: would it be refused now? */
+/* Rules 9 and 10 without charging, for a source in the share: would it be refused now? */
 static bool crowded_out(const struct sim *sim, const struct sim_site *site, const struct spw_class_admission *class,
 			bool resent)
 {
 	return class->tolerance_ticks != SPW_TOLERANCE_ALL && backlog_of(sim, site) > spw_tolerance(class, resent);
 }
 
-/* What is refused at an instant is refused to every lower class too, whatever place its source has. */
+/* If a class is refused, every lower class must be refused at the same moment, whatever the source's place. */
 static void check_priority(struct sim *sim, const struct sim_site *site, const struct spw_service_admission *order,
 			   u32 rank)
 {
@@ -179,7 +179,7 @@ static void charge(struct sim *sim, struct sim_site *site, const struct spw_serv
 		return;
 	}
 	spw_meter_admit(&site->arrival_ticks, now, order->interval_ticks, tolerance, &(u64){0});
-	/* One unit may begin within the tolerance, and the clock has steps. */
+	/* One unit may begin within the tolerance, and the clock is discrete. */
 	site->backlog_s += cost / jiffy / JIFFIES_PER_S;
 	if (site->backlog_s * JIFFIES_PER_S * jiffy > (double)tolerance + jiffy + 2 * cost)
 		break_rule(sim, "more was admitted than budget x time + depth");
@@ -224,7 +224,7 @@ static void enqueue(struct sim *sim, struct sim_site *site, struct shopper *shop
 	}
 }
 
-/* A packet is handled before whatever the workers do, on the CPU that they share. */
+/* A packet is handled before the workers go on, on the CPU that they share. */
 static void interrupt(const struct sim *sim, struct sim_site *site, const struct sim_site_setup *setup)
 {
 	site->knocks++;
@@ -255,7 +255,9 @@ static void knock(struct sim *sim, struct shopper *shopper)
 	}
 }
 
-/* The first connection of a page is answered: its browser opens the others. Or the last one is. */
+/*
+ * The first connection of a page is answered: its browser opens the others. Or the last one is: the page is complete.
+ */
 static void answer_page(struct sim *sim, const struct shopper *shopper, u64 end)
 {
 	struct page *page = shopper->page;
@@ -328,7 +330,7 @@ static void arrive_all(struct sim *sim, u32 i)
 	}
 }
 
-/* Reads by the workers: one, or as many as the proxy makes requests. */
+/* Reads by the workers: one, or the number of requests that the proxy makes. */
 static u32 draw_reads(struct sim *sim, const struct sim_site_setup *setup)
 {
 	u32 whole = (u32)setup->requests;
@@ -393,7 +395,7 @@ static void serve(struct sim *sim, u32 i)
 		u64 start = free > shopper->ready_ns ? free : shopper->ready_ns;
 		double takes = setup->shape == SIM_FIXED ? mean : -mean * log(1 - sim_draw(sim));
 
-		/* A worker that stood still doesn't begin in the past. */
+		/* A stalled worker doesn't begin in the past. */
 		if (start < sim->now_ns && free + STEP_NS < sim->now_ns && shopper->ready_ns + STEP_NS < sim->now_ns)
 			start = sim->now_ns;
 		if (start >= sim->now_ns + STEP_NS)
@@ -446,7 +448,7 @@ static void tell_facts(struct sim *sim)
 	}
 }
 
-/* Shares and rooms fall with rank; a class that isn't whole has nobody below it. */
+/* Shares and tolerances fall with rank; below a class that isn't whole nobody is admitted. */
 static void check_orders(struct sim *sim, u32 i)
 {
 	const struct spw_policy *policy = &sim->setup.policy;

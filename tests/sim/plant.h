@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A plant for the decision to drive, under fake time: shoppers of several classes, the datapath's rules 5, 9 and 10,
- * and servers with a queue and workers. Used by the tests of this ring, which link it.
+ * A simulated plant for the decision, in virtual time: shoppers of several classes, the datapath's rules 5, 9 and 10,
+ * and servers with a queue and workers.
  *
  * Shoppers arrive as Poisson processes, page by page (several connections at once from one source). A SYN that is
- * refused, or lost in a full accept queue, is sent again as Linux 6.5 and later do it: 1, 2, 3, 4, 5, 7 and 11 s after
- * the first, as long as the shopper has patience. An answer is good if it comes within a second of the first SYN.
+ * refused, or lost in a full accept queue, is resent like Linux 6.5 and later do: 1, 2, 3, 4, 5, 7 and 11 s after the
+ * first, as long as the shopper has patience. An answer is good if it comes within a second of the first SYN.
  *
- * The server takes connections in order, each by the first worker that is free. Time goes in steps of a millisecond for
- * arrivals, and continuously within the server. The agent ticks every 100 ms.
+ * The server takes connections first come, first served, each by the first free worker. Arrivals are in steps of a
+ * millisecond, service is continuous. The agent ticks every 100 ms.
  */
 #ifndef SPW_SIM_PLANT_H
 #define SPW_SIM_PLANT_H
@@ -21,12 +21,12 @@
 
 struct sim;
 
-/* How long the service of one request takes, with the same mean. */
+/* Distribution of service times with the same mean. */
 enum sim_shape { SIM_EXPONENTIAL, SIM_FIXED };
 
-/* One service and its servers. */
+/* A service and its servers. */
 struct sim_site_setup {
-	double capacity_per_s; /* what the workers can serve */
+	double capacity_per_s; /* of all workers */
 	u32 workers;
 	enum sim_shape shape;
 	u64 queue_limit;      /* of the accept queue */
@@ -35,28 +35,28 @@ struct sim_site_setup {
 	bool inside;	      /* requests are read at once and queue inside the application: only answers tell of it */
 	bool hides_reads;     /* the tracepoints are not there */
 	bool hides_queue;
-	bool hides_crowded; /* it is not told which refusals were the budget's */
-	double kept_per_s;  /* requests on connections that stand, as of keep-alive: they pass every rule */
-	u64 packet_ns;	    /* what each SYN, refused or not, takes from workers that are busy: one CPU for all */
+	bool hides_crowded; /* without the number of refusals by the budget */
+	double kept_per_s;  /* requests on established connections (keep-alive): they pass every rule */
+	u64 packet_ns;	    /* CPU time that each SYN, refused or not, takes from the workers */
 };
 
 struct sim_setup {
 	u64 seed;
 	u32 sites_count;
 	struct sim_site_setup sites[SIM_SERVICES_MAX];
-	struct spw_policy policy;	/* its services in the order of the sites */
+	struct spw_policy policy;	/* services indexed like the sites */
 	double shares[SIM_CLASSES_MAX]; /* of the load, by rank */
-	u32 page;			/* connections of one shopper at once, */
-	bool browsers;			/* or one, and the others once it is answered: a page is good when all are */
+	u32 page;			/* simultaneous connections of one shopper, */
+	bool browsers;			/* or one, then the others once it is answered: a page is good when all are */
 	u32 sources;			/* of each class */
 	double patience_s;		/* the mean; from 0.2 to 1.8 of it */
 	bool hides_cpu;
 	/* Load of a site in capacities at @time, and its capacity then as a share; NULL: 0 and 1. */
 	double (*load)(const struct sim *sim, u32 site, double time);
 	double (*strength)(const struct sim *sim, u32 site, double time);
-	/* What goes wrong with the facts; false: the agent doesn't tick now, as if it were stopped. NULL: nothing. */
+	/* Corrupts the facts; false: the agent doesn't tick, as if stopped. NULL: none. */
 	bool (*tamper)(struct sim *sim, struct spw_facts *facts);
-	double parameter; /* the callbacks' own */
+	double parameter; /* for the callbacks */
 };
 
 struct sim_tally {
@@ -68,11 +68,11 @@ struct sim_tally {
 
 struct sim_site {
 	struct sim_tally tallies[SIM_CLASSES_MAX]; /* of connections, since sim_tally_anew() */
-	struct sim_tally pages[SIM_CLASSES_MAX];   /* the same of whole pages, with browsers */
+	struct sim_tally pages[SIM_CLASSES_MAX];   /* of whole pages, with browsers */
 	u64 drops;				   /* by the datapath, resent ones too */
 	u64 knocks;				   /* SYNs, resent ones too */
 	u64 arrival_ticks;			   /* the budget's cell */
-	double backlog_s; /* the same told independently: seconds that the budget takes for what was admitted */
+	double backlog_s;			   /* computed independently: seconds of budget for what was admitted */
 	struct sim_queue *queue;
 	struct spw_service_facts facts;
 };
@@ -86,7 +86,7 @@ struct sim {
 	struct sim_site sites[SIM_SERVICES_MAX];
 	struct spw_memory *memory;
 	struct spw_override override;
-	struct spw_facts facts; /* as the agent last saw them */
+	struct spw_facts facts; /* as last seen by the agent */
 	struct spw_decision decision;
 	struct spw_service_admission orders[SPW_SERVICES_MAX + 1];
 	u64 lease_until_ns;
@@ -96,14 +96,14 @@ struct sim {
 		double time;
 		u8 from, to;
 	} changes[SIM_CHANGES_MAX];
-	/* What must never be; checked at every packet and tick. NULL: it never was. */
+	/* Violated invariant; checked at every packet and tick. NULL: none. */
 	const char *broken;
 	double broken_at;
-	double least_floor; /* smallest budget ever given, in capacities decided at that tick; 1 if none was */
+	double least_floor; /* smallest budget ever given, relative to the capacity at that tick; 1 if none was */
 	double most_ceiling;
 };
 
-/** sim_defaults() - one site of 950/s, four classes as of the manual, 7 % in the highest, and the default policy. */
+/** sim_defaults() - one site of 950/s, four classes as in the manual, 7 % in the highest, and the default policy. */
 void sim_defaults(struct sim_setup *setup);
 
 /** sim_new() - a world at time 0; aborts without memory. The caller frees it with sim_free(). */
@@ -113,7 +113,7 @@ void sim_free(struct sim *sim);
 /** sim_run() - until @time. */
 void sim_run(struct sim *sim, double time);
 
-/** sim_tally_anew() - count from now on. */
+/** sim_tally_anew() - reset the tallies. */
 void sim_tally_anew(struct sim *sim);
 
 /** sim_sum() - the tallies of all classes of a site. */

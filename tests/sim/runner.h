@@ -1,44 +1,44 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * How the tests of this ring begin a world, drive it and judge what came of it. A test that needs more than a case says
- * sets it in sim->setup before the first step, or draws a whole setup of its own and calls sim_new().
+ * Starting, driving and judging a simulation. A test that needs more than a sim_case sets it in sim->setup before the
+ * first step, or makes its own setup and calls sim_new().
  */
 #ifndef SPW_SIM_RUNNER_H
 #define SPW_SIM_RUNNER_H
 
 #include "plant.h"
 
-/* What differs from sim_defaults() in most tests; what is left out stays as it is there. */
+/* The usual differences to sim_defaults(); omitted ones keep the default. */
 struct sim_case {
 	double (*load)(const struct sim *sim, u32 site, double time);
 	double (*strength)(const struct sim *sim, u32 site, double time);
 	bool (*tamper)(struct sim *sim, struct spw_facts *facts);
-	double parameter; /* the callbacks' own */
-	bool known;	  /* the policy says what the sites can serve */
+	double parameter; /* for the callbacks */
+	bool known;	  /* the capacity is set by the policy */
 	u32 sites;	  /* all alike; 0: one */
 	u64 seed;
 };
 
-/* What a while has brought, of the first site. */
+/* Results over a period, of the first site. */
 struct sim_score {
-	double good;		     /* of what it can serve, answered within a second */
-	double top_good, top_prompt; /* of what the highest class asked, within a second, within 250 ms */
+	double good;		     /* of its capacity: answered within a second */
+	double top_good, top_prompt; /* of the highest class's requests: within a second, within 250 ms */
 	double refused;		     /* of all first SYNs */
 };
 
-/** sim_steady() - a load that is always the setup's parameter. */
+/** sim_steady() - a constant load: the setup's parameter. */
 double sim_steady(const struct sim *sim, u32 site, double time);
 
-/** sim_begin() - a world at time 0 as @its says. The caller ends it with sim_end(). */
+/** sim_begin() - a simulation at time 0 according to @its. The caller ends it with sim_end(). */
 struct sim *sim_begin(const struct sim_case *its);
 
-/** sim_check() - fails the test, naming @what, if something was that must never be. */
+/** sim_check() - fail the test, naming @what, if an invariant was violated. */
 void sim_check(const struct sim *sim, const char *what);
 
-/** sim_end() - sim_check(), and it is freed. */
+/** sim_end() - sim_check(), then free. */
 void sim_end(struct sim *sim, const char *what);
 
-/** sim_score() - run to @to and tell what there was from @from on; fails the test as sim_check() does. */
+/** sim_score() - run until @to and return the results from @from on; fails the test like sim_check(). */
 struct sim_score sim_score(struct sim *sim, const char *what, double from, double to);
 
 #endif

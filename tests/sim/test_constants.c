@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * No constant of the decision is finely tuned: half and twice its distance from "none" moves good answers by less than
- * five points of the capacity, in the mean over the scenarios below. The code is included here with variables in place
- * of its constants; the linker so takes none of it from the archive.
+ * No constant of the decision is finely tuned: half and twice its distance from "none" changes good answers by less
+ * than five points of the capacity, averaged over the scenarios below. The code is included here with variables instead
+ * of constants, so that the linker takes none of it from the archive.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -77,7 +77,7 @@ static double out_from_3_to_6(const struct sim *sim, u32 site, double time)
 struct scenario {
 	const char *name;
 	struct sim_case its;
-	double wrong; /* restored, and such a part of what it is; 0: not */
+	double wrong; /* factor of a restored, wrong capacity; 0: not restored */
 	double from;
 };
 

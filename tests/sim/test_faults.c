@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Signals that are wrong, absent, stuck or no numbers (fault 36), an agent that is stopped (23), clocks that jump (34),
- * counters that wrap (35) and loads on a threshold (47): the budget keeps within floor and ceiling, the level is calm,
- * and what nobody commands passes.
+ * Signals that are wrong, absent, stuck or NaN (fault 36), a stopped agent (23), clocks that jump (34), counters that
+ * wrap (35) and loads at a threshold (47): the budget stays within floor and ceiling, the level is calm, and without a
+ * lease everything passes.
  */
 #include <math.h>
 #include <setjmp.h>
@@ -30,7 +30,7 @@ static double stands_from_15_to_17(const struct sim *sim, u32 site, double time)
 	return time >= 15 && time < 17 ? 0 : 1;
 }
 
-/* One wrong number after the other, each for a second. */
+/* One wrong number after the other, a second each. */
 static bool garble(struct sim *sim, struct spw_facts *facts)
 {
 	static const double odd[] = {NAN, INFINITY, -INFINITY, -1, 1e300, 0};
@@ -70,7 +70,7 @@ static bool absent(struct sim *sim, struct spw_facts *facts)
 	return true;
 }
 
-/* The signals stand still, at what they were in the worst of the surge. */
+/* The signals are stuck at their worst of the surge. */
 static bool stuck(struct sim *sim, struct spw_facts *facts)
 {
 	static struct spw_service_facts kept;
@@ -87,7 +87,7 @@ static bool stuck(struct sim *sim, struct spw_facts *facts)
 	return true;
 }
 
-/* Every read seems to have waited for a second, whatever is done about it; the surge goes on. */
+/* Every read seems to have waited for a second, whatever is done; the surge goes on. */
 static bool slow_reads(struct sim *sim, struct spw_facts *facts)
 {
 	struct spw_service_facts *its = &facts->services[0];
@@ -111,7 +111,7 @@ static bool stops_for_30s(struct sim *sim, struct spw_facts *facts)
 
 static bool slow_clock(struct sim *sim, struct spw_facts *facts)
 {
-	/* The same moment again, and moments before: CLOCK_MONOTONIC never does so, and it must not matter. */
+	/* Repeated and earlier times: CLOCK_MONOTONIC never does so, and it must not matter. */
 	if ((u32)(sim->time * 10) % 7 == 3)
 		facts->now_ns -= 500000000;
 	return true;
@@ -139,7 +139,7 @@ static void test_wrong_signals(void **state) /* fault 36, fault 35 */
 	survive("time stands", slow_clock);
 }
 
-/* Wrong signals never let a learned capacity fall without end. */
+/* Wrong signals never make a learned capacity fall without end. */
 static void keep_capacity(bool (*tamper)(struct sim *, struct spw_facts *))
 {
 	struct sim *sim = sim_begin(&(struct sim_case){.load = sim_steady, .parameter = 2, .tamper = tamper});
@@ -164,7 +164,7 @@ static void test_stuck_capacity(void **state) /* fault 36 */
 	keep_capacity(slow_reads);
 }
 
-/* All signals disappear: the level decays to green, and it is said. */
+/* All signals disappear: the level goes down to green, and this is reported. */
 static void test_blind(void **state) /* fault 36 */
 {
 	struct sim *sim = sim_begin(&(struct sim_case){.load = sim_steady, .parameter = 3, .tamper = absent});
@@ -183,8 +183,7 @@ static void test_blind(void **state) /* fault 36 */
 	sim_end(sim, "absent");
 }
 
-/* The agent is stopped in a calm time: nothing is dropped while its lease is over, and no level is raised by the gap.
- */
+/* The agent is stopped in a calm time: nothing is dropped without the lease, and the gap raises no level. */
 static void test_stopped(void **state) /* fault 23, fault 34 */
 {
 	struct sim_case its = {.load = sim_steady, .parameter = 0.7, .tamper = stops_for_30s, .known = true};
@@ -195,7 +194,7 @@ static void test_stopped(void **state) /* fault 23, fault 34 */
 	sim_run(sim, 90);
 	assert_int_equal(sim->changes_count, 0);
 	sim_end(sim, "stopped");
-	/* And under overload: once the lease is over nothing is dropped; afterwards shedding goes on. */
+	/* And under overload: without the lease nothing is dropped; afterwards shedding continues. */
 	its.parameter = 2;
 	sim = sim_begin(&its);
 	sim_run(sim, 34);
@@ -209,7 +208,7 @@ static void test_stopped(void **state) /* fault 23, fault 34 */
 	sim_end(sim, "stopped in overload");
 }
 
-/* Exactly on and around a threshold for an hour: no more than three level changes in any minute, once it has begun. */
+/* At and around a threshold for an hour: at most three level changes in any minute, after the start. */
 static void test_on_the_threshold(void **state) /* fault 47 */
 {
 	static const double loads[] = {0.93, 0.95, 0.97, 1.0, 1.1};
@@ -233,7 +232,7 @@ static void test_on_the_threshold(void **state) /* fault 47 */
 	}
 }
 
-/* A server that stands still for two seconds counts as the age of what waits, never as zero; its capacity survives. */
+/* A server stalled for two seconds: the wait is the age of what waits, never zero; its capacity survives. */
 static void test_stalled(void **state)
 {
 	struct sim *sim =
@@ -250,7 +249,7 @@ static void test_stalled(void **state)
 	sim_end(sim, "stalled");
 }
 
-/* What was learned is clamped: damaged numbers are forgotten, and it is never more than was seen, and a quarter. */
+/* Learned values are clamped: damaged numbers are forgotten, and it is at most 1.25 times what was seen. */
 static void test_learned_clamped(void **state)
 {
 	struct sim *sim = sim_begin(&(struct sim_case){.load = sim_steady, .parameter = 0.5});

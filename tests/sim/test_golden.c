@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Golden traces: level and rule of every half second in named scenarios, as runs of equal ones, compared exactly with
- * tests/sim/golden/NAME.txt. A change of the decision shows there as a change of its traces. To write them anew:
+ * Golden traces: level and rule of every half second in named scenarios, run-length coded, compared with
+ * tests/sim/golden/NAME.txt. A change of the decision shows as a change of traces. To rewrite them:
  *   SPILLWAY_GOLDEN=write build/tests/sim/test_golden
  */
 #include <setjmp.h>
@@ -78,7 +78,7 @@ static const struct scenario scenarios[] = {
 	{"blind-in-the-surge", 50, {.load = step_2x, .tamper = blind_from_20, .known = true}},
 };
 
-/* "from - to  level N  rule N", a line for each run of equal ones. */
+/* "from - to  level N  rule N", a line per run of equal ones. */
 static void trace(const struct scenario *scenario, char *text)
 {
 	struct sim *sim = sim_begin(&scenario->its);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The closed loop in named scenarios: what is served of what could be, whose requests, and how calm the level is. The
- * figures are printed beside each test.
+ * The closed loop in named scenarios: how much of the capacity is served, to whom, and how calm the level is. Each test
+ * prints its figures.
  */
 #include <math.h>
 #include <setjmp.h>
@@ -54,7 +54,7 @@ static double outage(const struct sim *sim, u32 site, double time)
 	return time >= 20 && time < 28 ? 0 : 1;
 }
 
-/* Run to @to, count from @from, and print what came of it. */
+/* Run until @to, count from @from on, and print the results. */
 static struct sim_score score_of(struct sim *sim, const char *name, double from, double to)
 {
 	struct sim_score score = sim_score(sim, name, from, to);
@@ -68,9 +68,9 @@ static struct sim_score score_of(struct sim *sim, const char *name, double from,
 
 struct surge_case {
 	double load;
-	bool known; /* the capacity */
+	bool known; /* of the capacity */
 	bool hides_crowded;
-	double requests; /* that a proxy makes of a connection, which takes in everything at once; 0: there is none */
+	double requests; /* that a proxy makes of a connection, accepting everything at once; 0: no proxy */
 };
 
 /* Means over a few seeds, as one run of 15 s has 2 % of noise. */
@@ -97,7 +97,7 @@ static void surges(const struct surge_case *how, double least, double least_top)
 		good += score.good / seeds;
 		top += score.top_good / seeds;
 		prompt += score.top_prompt / seeds;
-		/* Hold and 10 s; behind a proxy the served rate is noisier, and one seed in 54 takes 17 s. */
+		/* Hold plus 10 s; behind a proxy the served rate is noisier, and one seed in 54 takes 17 s. */
 		sim_run(sim, SURGE_ENDS + (how->requests > 0 ? 20 : 15));
 		assert_int_equal(sim->decision.level, SPW_GREEN);
 		sim_end(sim, name);
@@ -131,7 +131,7 @@ static void test_surge_by_totals(void **state)
 	surges(&(struct surge_case){.load = 10, .known = true, .hides_crowded = true}, 0.85, 0.99);
 }
 
-/* Behind a proxy, which makes more or fewer requests of a connection than one. */
+/* Behind a proxy that makes more or fewer requests than one per connection. */
 static void test_proxy(void **state)
 {
 	static const double requests[] = {1, 3.5, 0.4};
@@ -143,9 +143,8 @@ static void test_proxy(void **state)
 }
 
 /*
- * The shop of the loop on the real kernel (tests/loop): one worker, 300/s, visitors with patience, classes that at 2x
- * bring just the capacity without those that orange sheds, and packets that cost the server's CPU. Good answers as a
- * share of what is left beneath the flood.
+ * The shop of tests/loop: one worker, 300/s, visitors with patience, classes that at 2x bring just the capacity without
+ * those that orange sheds, and packets that cost the server's CPU. Good answers as a share of what the flood leaves.
  */
 static void one_worker(double load, double least)
 {
@@ -197,8 +196,8 @@ static void test_one_worker(void **state)
 }
 
 /*
- * Browsers before the same shop: a visit is a page of eight connections, one and then seven, and good if all of them are
- * answered within a second. Who is let in must get all of it, or what was served of it is wasted.
+ * Browsers at the same shop: a visit is a page of eight connections, one and then seven, good if all are answered
+ * within a second. An admitted visitor must get all of them, or the service is wasted.
  */
 static void pages(double load, bool known, double least, double least_top)
 {
@@ -248,7 +247,7 @@ static void test_pages(void **state)
 	pages(2, false, 29.5, 0.985);
 }
 
-/* Steady 0.9 of the capacity for ten minutes: a thousandth is refused at the most. */
+/* Steady 0.9 of the capacity for ten minutes: at most a thousandth is refused. */
 static void test_steady(void **state)
 {
 	(void)state;
@@ -261,7 +260,7 @@ static void test_steady(void **state)
 	}
 }
 
-/* A page opens eight connections at once. What chance can do with that is no overload, and teaches no capacity. */
+/* A page opens eight connections at once. Chance bursts of that are no overload, and teach no capacity. */
 static void test_bursts(void **state)
 {
 	const u32 seeds = 8;
@@ -280,12 +279,12 @@ static void test_bursts(void **state)
 			changes += sim_changes(sim, 0, 300);
 			sim_end(sim, name);
 		}
-		/* A level and back once in five minutes: eight at once are hardly told from a step now and then. */
+		/* One level up and back in five minutes: eight at once sometimes look like a step. */
 		assert_true(changes <= 2 * seeds);
 	}
 }
 
-/* The level under a steady overload: at most one change in any ten seconds, once it has found its place. */
+/* The level under a steady overload: at most one change in any ten seconds, once settled. */
 static void test_calm(void **state)
 {
 	static const double loads[] = {1.3, 2, 3, 5, 10};
@@ -322,7 +321,7 @@ static void test_ramp_and_sawtooth(void **state)
 	sim_end(sim, "sawtooth around 1.0");
 }
 
-/* A capacity that is halved is found within 5 s, also where it was set; the highest class hardly notices. */
+/* A halved capacity is found within 5 s, even if it was set; the highest class hardly notices. */
 static void halved(bool known)
 {
 	const char *name = known ? "set capacity halved" : "capacity halved";
@@ -350,7 +349,7 @@ static void test_halved(void **state)
 	halved(true);
 }
 
-/* The servers are gone for 8 s; then all who wait come at once. */
+/* The servers are gone for 8 s; then all waiting clients come at once. */
 static void test_outage(void **state)
 {
 	struct sim *sim =
@@ -365,7 +364,7 @@ static void test_outage(void **state)
 	sim_end(sim, "herd after an outage");
 }
 
-/* Keep-alive overload is out of reach: say so, and don't shed all the rest in vain. */
+/* Shedding cannot help against keep-alive overload: report it, and don't shed everything in vain. */
 static void test_helpless(void **state)
 {
 	struct sim *sim = sim_begin(&(struct sim_case){.load = sim_steady, .parameter = 0.4, .known = true});

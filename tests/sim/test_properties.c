@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What must hold over any plant and load: random ones, seeded. The plant itself checks at every packet and tick that
- * priority is never inverted, that what is admitted is no more than budget x time + depth, and that budgets keep within
- * floor and ceiling.
+ * Invariants over random plants and loads, seeded. The plant checks at every packet and tick that priority is never
+ * inverted, that no more is admitted than budget x time + depth, and that budgets stay within floor and ceiling.
  */
 #include <math.h>
 #include <setjmp.h>
@@ -23,7 +22,7 @@ static double surge(const struct sim *sim, u32 site, double time)
 	return time >= 5 && time < 20 ? sim->setup.parameter : 0.3;
 }
 
-/* Loads that change every second, differently for each site. */
+/* Loads that change every second, independently for each site. */
 static double restless(const struct sim *sim, u32 site, double time)
 {
 	u64 mixed = (sim->setup.seed * 31 + site) * 1000003 + (u64)time;
@@ -50,7 +49,7 @@ static void draw_classes(struct sim_setup *setup, u64 *state)
 	for (u32 i = 0; i < count; i++) {
 		struct spw_class_policy *class = &setup->policy.classes[i];
 
-		/* The highest one never; the others no later than the class above, and the lowest at yellow. */
+		/* The highest never; the others no later than the class above, and the lowest at yellow. */
 		if (i == 1)
 			shed_from = SPW_RED;
 		else if (i && draw(state) < 0.6 && shed_from > SPW_YELLOW)
@@ -91,7 +90,7 @@ static void draw_setup(struct sim_setup *setup, u64 seed, bool known)
 		setup->policy.services[0].capacity_per_s = setup->sites[0].capacity_per_s;
 }
 
-/* Several services of random loads: the invariants hold, and each has its own budget. */
+/* Several services under random loads: the invariants hold, and each has its own budget. */
 static void test_restless(void **state)
 {
 	(void)state;
@@ -117,7 +116,7 @@ static void test_restless(void **state)
 	}
 }
 
-/* Below 0.8 of the capacity nothing is refused, once there was time to learn or not. */
+/* Below 0.8 of the capacity nothing is refused, whether it was learned or not. */
 static void test_no_drops_below(void **state)
 {
 	(void)state;
@@ -139,14 +138,13 @@ static void test_no_drops_below(void **state)
 	}
 }
 
-/* When the last of those who were refused before @time has come again for the last time: the load has ended by then. */
+/* Time of the last retry of clients refused before @time: the end of the load. */
 static double herd_gone(const struct sim_setup *setup, double time)
 {
 	return time + fmin(1.8 * setup->patience_s, 7);
 }
 
-/* After the end of a load the level is green within the hold and 10 s; at most one change in 10 s while it is steady.
- */
+/* After a load the level is green within the hold plus 10 s; at most one change in 10 s while it is steady. */
 static void test_return(void **state)
 {
 	u32 restless_runs = 0;
@@ -172,7 +170,7 @@ static void test_return(void **state)
 	assert_int_equal(restless_runs, 0);
 }
 
-/* Good answers over random plants: the highest class is served, and the server is kept busy with what it can serve. */
+/* Good answers over random plants: the highest class is served, and the server is kept busy. */
 static void test_goodput(void **state)
 {
 	double sum = 0, least = 2, top_sum = 0;

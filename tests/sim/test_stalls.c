@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A stall is no overload: a server that stands still for 50 ms to 1 s (garbage collection, a reload, SIGSTOP) at up to
- * 0.7 of its capacity has nobody refused, whatever is known of its capacity and whatever kind of server it is.
+ * A stall is no overload: while a server at up to 0.7 of its capacity stalls for 50 ms to 1 s (garbage collection, a
+ * reload, SIGSTOP), nobody is refused, whatever is known of its capacity and whatever kind of server it is.
  */
 #include <math.h>
 #include <setjmp.h>
@@ -16,7 +16,7 @@
 #include "runner.h"
 
 #define STALL_BEGINS 8.0
-#define STALLS_LAST  12.0 /* s in which they come again */
+#define STALLS_LAST  12.0 /* s with repeated stalls */
 #define STALL_PERIOD 3.0
 
 enum kind { PREFORK, EPOLL, UPSTREAM, PROXY, BY_QUEUE, SLOW, KINDS };
@@ -25,7 +25,7 @@ enum known { UNKNOWN, LEARNED, RESTORED, SET, KNOWN_KINDS };
 static const char *const kind_names[] = {"prefork", "epoll", "upstream", "proxy", "by queue", "slow"};
 static const char *const known_names[] = {"unknown", "learned", "restored", "set"};
 
-/* The stall of this run: length and whether it comes again. Set before each run. */
+/* The stall of this run: length and whether it repeats. Set before each run. */
 static double stall_seconds, stall_begins;
 static bool stall_again;
 
@@ -70,7 +70,7 @@ static void set_up(struct sim_setup *setup, enum kind kind, enum known known, do
 		setup->policy.services[0].capacity_per_s = site->capacity_per_s;
 }
 
-/* Two seconds of twice the capacity teach it; then it is green again. */
+/* Teach the capacity by two seconds at twice the load; then wait for green. */
 static void teach(struct sim *sim, double load)
 {
 	sim->setup.parameter = 2;
@@ -107,7 +107,7 @@ static u64 refused_in(enum kind kind, enum known known, double load, u64 seed)
 	return refused;
 }
 
-/* Runs of one kind of server; returns how many had somebody refused. */
+/* Runs of one kind of server; returns how many refused anybody. */
 static u32 stall(enum kind kind, enum known known, u64 seeds, u32 *runs)
 {
 	static const double lengths[] = {0.05, 0.1, 0.2, 0.4, 0.7, 1};
@@ -121,7 +121,7 @@ static u32 stall(enum kind kind, enum known known, u64 seeds, u32 *runs)
 
 			stall_seconds = lengths[i / 3];
 			stall_again = seed % 2;
-			/* Who stands still so often can hardly serve what comes. */
+			/* With so many stalls it can hardly serve the load. */
 			if (stall_again && load * STALL_PERIOD / (STALL_PERIOD - stall_seconds) > 0.9)
 				continue;
 			refused = refused_in(kind, known, load, seed + i / 3);
@@ -147,7 +147,7 @@ static void test_nobody_is_refused(void **state)
 		for (u32 known = 0; known < KNOWN_KINDS; known++)
 			bad += stall((enum kind)kind, (enum known)known, seeds, &runs);
 	print_message("# %u of %u runs with refusals\n", bad, runs);
-	/* Random loads also bring more than can be served for a moment, without any stall. */
+	/* Random loads sometimes exceed the capacity for a moment, without any stall. */
 	assert_true(bad * 400 <= runs);
 }
 
@@ -222,7 +222,7 @@ static double found_after(enum kind kind, double wrong, double load, u64 seed)
 	return found;
 }
 
-/* An estimate that is far too low, whatever the cause: what is missing is found within two seconds. */
+/* An estimate that is far too low, whatever the cause, is corrected within two seconds. */
 static void test_underestimate(void **state)
 {
 	static const double wrongs[] = {0.25, 0.4, 0.6}, loads[] = {0.9, 2, 5};
@@ -241,7 +241,7 @@ static void test_underestimate(void **state)
 		print_message(
 			"# %s, capacity taken for 0.25 to 0.6 of what it is: found after %.1f s, at most %.1f s\n",
 			kind_names[kind], sum, most);
-		/* Where 60/s are served, ticks hold a handful: it takes longer to tell. */
+		/* At 60/s a tick holds a handful: it takes longer to tell. */
 		assert_true(sum <= (kind == SLOW ? 3 : 2));
 		assert_true(most <= (kind == SLOW ? 6 : 3));
 	}

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Small MaxMind databases, written for tests: networks and their data in, a file in memory out. */
+/* Small MaxMind databases for tests: networks and their data -> a file in memory. */
 #ifndef SPW_TESTS_MMDB_H
 #define SPW_TESTS_MMDB_H
 
@@ -92,7 +92,7 @@ static inline u32 mmdb_number(struct mmdb *db, const char *key, u32 value)
 	return offset;
 }
 
-/* Put @record where @text, a prefix, leads; IPv4 lies at ::/96 in a tree of IPv6. */
+/* Store @record for the prefix @text; IPv4 is at ::/96 in a tree of IPv6. */
 static void mmdb_put_record(struct mmdb *db, const char *text, u32 record)
 {
 	struct spw_prefix prefix = {0};
@@ -124,7 +124,7 @@ static void mmdb_put(struct mmdb *db, const char *text, u32 data)
 	mmdb_put_record(db, text, data | MMDB_IS_DATA);
 }
 
-/* The node of IPv4, for aliases. */
+/* The root of IPv4, for aliases. */
 static inline u32 mmdb_ipv4_node(const struct mmdb *db)
 {
 	u32 node = 0;

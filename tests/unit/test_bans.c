@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The pure parts of entries: prefixes within an entry, the agent's table, the filter, jiffies. Against plain models. */
+/* The pure parts of bans against plain models: prefixes within a ban, the agent's table, the filter, jiffies. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -27,7 +27,7 @@ static u64 upper(u32 bits)
 	return bits ? ~0ull << (64 - bits) : 0;
 }
 
-/* Few first bits, so that prefixes nest and meet. */
+/* Few distinct leading bits, so that prefixes nest and coincide. */
 static struct spw_prefix draw_prefix(void)
 {
 	struct spw_prefix prefix = {.family = draw() & 1 ? 4 : 6};
@@ -68,7 +68,7 @@ static bool same(const struct spw_prefix *left, const struct spw_prefix *right)
 	return left->family == right->family && left->len == right->len && !spw_addr_compare(&left->addr, &right->addr);
 }
 
-/* How many distinct prefixes are longer and inside. */
+/* Number of distinct longer prefixes inside. */
 static u32 count_inside(const struct spw_prefix prefixes[ROWS], const struct spw_prefix *outer)
 {
 	u32 count = 0;
@@ -142,7 +142,7 @@ static void the_set_keeps_what_was_put(void **unused)
 	spw_ban_set_free(&set);
 }
 
-/* A number that was given back comes again only behind all others. */
+/* A freed counter is reused only after all others. */
 static void counters_rest_before_they_are_used_again(void **unused)
 {
 	struct spw_prefix prefix = {{1ull << 40, 0}, 4, 32};
@@ -193,7 +193,7 @@ static const struct spw_ban_part *active(const struct spw_ban_filter *filter)
 	return &filter->parts[filter->active - 1];
 }
 
-/* Whether the datapath's lookup for this source come to the key of @prefix. */
+/* Whether the datapath's lookup of this source reaches the key of @prefix. */
 static bool passes(const struct spw_ban_filter *filter, const struct spw_prefix *prefix, struct spw_addr source)
 {
 	const struct spw_ban_part *part = active(filter);
@@ -212,7 +212,7 @@ static bool passes(const struct spw_ban_filter *filter, const struct spw_prefix 
 	return false;
 }
 
-/* An address in @prefix, its other bits drawn. */
+/* A random address in @prefix. */
 static struct spw_addr draw_inside(const struct spw_prefix *prefix)
 {
 	u64 width = prefix->family == 4 ? 0xffffffff00000000ull : ~0ull;

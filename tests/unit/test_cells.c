@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Cells of sources and prefixes against an exact model: never less than what a source has sent, exactly that where sets
- * are not full, whatever the time, with any number of processors. The lines tested are those that the kernel runs.
+ * Cells of sources and prefixes against an exact model: never below what a source has sent, exact where sets are not
+ * full, at any time, with any number of CPUs. Tests the code that the kernel runs.
  */
 #include <math.h>
 #include <pthread.h>
@@ -50,7 +50,7 @@ static void charge_truth(struct source *source, u64 now)
 	source->at = now;
 }
 
-/* As the datapath does it. */
+/* Like the datapath. */
 static bool send(struct spw_line *lines, u32 mask, struct source *source, u64 now, struct spw_cell_place *place)
 {
 	u64 *set = lines[spw_cell_line(source->hash) & mask].cells[0];
@@ -66,7 +66,7 @@ static struct source draw_source(u32 number, u64 salt)
 {
 	u64 jiffy = 1ull << SPW_CELL_SHIFT;
 
-	/* Whole units of time, so that no charge is rounded. */
+	/* Whole cell units, so that no charge is rounded. */
 	return (struct source){
 		.hash = spw_mix(number * 0x9e3779b97f4a7c15ULL ^ salt),
 		.interval = (1 + next_random() % 4096) * SPW_CELL_UNIT,
@@ -76,7 +76,7 @@ static struct source draw_source(u32 number, u64 salt)
 
 enum { LINES = 16, SOURCES_MAX = 512 };
 
-/* Lines where two sources have one tag: these are one to the cells. */
+/* Lines with two sources of the same tag, which share a cell. */
 static void find_twins(const struct source *sources, u32 count, bool tainted[LINES])
 {
 	for (u32 i = 0; i < count; i++)
@@ -86,15 +86,15 @@ static void find_twins(const struct source *sources, u32 count, bool tainted[LIN
 }
 
 struct outcome {
-	u32 shared, more; /* packets judged by a shared way; by more than the truth */
+	u32 shared, more; /* packets judged by a shared way; overestimated ones */
 };
 
-/* Random sources at random moments. Time starts at @now, which may be right before it wraps. */
+/* Random sources at random times, starting at @now, possibly just before it wraps. */
 static struct outcome compare_with_model(u32 count, u64 now, u32 packets)
 {
 	static struct source sources[SOURCES_MAX];
 	struct spw_line lines[LINES] = {0};
-	bool tainted[LINES] = {false}; /* a way was shared, so its cells may say more */
+	bool tainted[LINES] = {false}; /* a way was shared, so its cells may overestimate */
 	struct outcome outcome = {0};
 	u64 salt = next_random();
 
@@ -102,7 +102,7 @@ static struct outcome compare_with_model(u32 count, u64 now, u32 packets)
 		sources[i] = draw_source(i, salt);
 	find_twins(sources, count, tainted);
 	for (u32 n = 0; n < packets; n++) {
-		/* Few of them often, as in a burst. */
+		/* A few of them often, as in a burst. */
 		struct source *source = &sources[next_random() % (n & 1 ? count : 1 + count / 8)];
 		u32 line = spw_cell_line(source->hash) & (LINES - 1);
 		struct spw_cell_place place;
@@ -138,7 +138,7 @@ static void cells_agree_with_the_model(void **state)
 		many.shared += one.shared;
 		many.more += one.more;
 	}
-	assert_true(few.shared < 40 * 200); /* of 20,000 each: three sources a set only by chance */
+	assert_true(few.shared < 40 * 200); /* of 20,000 each: three sources in a set only by chance */
 	assert_true(many.shared > 40 * 200 && many.more > 0);
 }
 
@@ -154,7 +154,7 @@ static void time_wraps(void **state)
 	}
 }
 
-/* A cell that nobody used for years is free, and the tag of zero is no exception. */
+/* A cell unused for years is idle, even with a tag of zero. */
 static void years_free_a_cell(void **state)
 {
 	const u64 year = 365 * 86400 * SECOND;
@@ -195,15 +195,15 @@ static void a_full_set_is_shared(void **state)
 	}
 	assert_false(send(&line, 0, &light, BEGIN, &place));
 	assert_true(place.foreign && place.backlog == 5 * SECOND);
-	/* Two seconds later the smallest has room for one: the light one has it, and only once. */
+	/* Two seconds later the smallest has drained by one unit: the light source gets it, once. */
 	for (u32 n = 0; n < 10; n++)
 		passed += send(&line, 0, &light, BEGIN + 2 * SECOND, &place);
 	assert_int_equal(passed, 1);
 	assert_false(place.foreign);
-	/* Whose way it was has sent no less than the smallest there is now, and comes back with that. */
+	/* The former owner has sent no less than the current smallest, and resumes with that. */
 	spw_cell_find(line.cells[0], heavy[0].hash, BEGIN + 2 * SECOND, &place);
 	assert_true(place.foreign && place.backlog == 4 * SECOND);
-	/* Once a way is free, it is taken without a backlog. */
+	/* An idle way is taken without a backlog. */
 	light.hash = 77;
 	passed = 0;
 	for (u32 n = 0; n < 10; n++)
@@ -211,7 +211,7 @@ static void a_full_set_is_shared(void **state)
 	assert_int_equal(passed, 4);
 }
 
-/* An attacker who fills a set on purpose gains nothing from it: his own rate and burst are all that he gets. */
+/* An attacker who fills a set on purpose gains nothing: he gets his own rate and burst only. */
 static void filling_a_set_gains_nothing(void **state)
 {
 	struct source crowd[12];
@@ -231,7 +231,7 @@ static void filling_a_set_gains_nothing(void **state)
 		assert_in_range(passed[i], 1, seconds + 10);
 }
 
-/* How many who have sent nothing are refused beside so many at their limits: Poisson, four or more in a set. */
+/* How many new sources are refused beside so many at their limits: Poisson, four or more in a set. */
 static void crowds_are_refused_as_expected(void **state)
 {
 	static const u32 sizes[] = {10000, 64000, 262144};
@@ -262,7 +262,7 @@ static void crowds_are_refused_as_expected(void **state)
 		}
 		wrong /= asked;
 		print_message("%8u heavy: refused %.7f, expected %.7f\n", sizes[i], wrong, expected);
-		/* Two draws: of the full sets, and of those who are asked. */
+		/* Variance of two draws: of full sets, and of the sources tried. */
 		assert_true(fabs(wrong - expected) < 5 * sqrt(expected / count + expected / asked) + 2.0 / asked);
 	}
 	free(lines);
@@ -282,7 +282,7 @@ static void rates_are_exact_in_the_mean(void **state)
 		struct spw_cell_place place;
 
 		source.tolerance = 1ull << SPW_CELL_SHIFT;
-		wanted = rates[i] * seconds; /* to the last jiffy, and one jiffy's worth at once */
+		wanted = rates[i] * seconds; /* to the last jiffy, plus one jiffy's worth at once */
 		for (u64 jiffy = 0; jiffy < (u64)(seconds * HZ); jiffy++)
 			for (debt += 2 * rates[i] / HZ; debt >= 1; debt--)
 				admitted += send(&line, 0, &source, BEGIN + (jiffy << SPW_CELL_SHIFT), &place);
@@ -291,11 +291,11 @@ static void rates_are_exact_in_the_mean(void **state)
 	}
 }
 
-/* ---- several processors ---- */
+/* ---- several CPUs ---- */
 
 /*
- * A processor may stand still between its look and its charge, as a virtual one whose host needs it elsewhere. What
- * others were charged meanwhile is not forgotten, in an own way or another's (fault 17).
+ * A CPU may stall between lookup and charge, as a virtual one that is descheduled. What others were charged meanwhile
+ * is kept, in an own way and in a foreign one (fault 17).
  */
 static void who_was_late_forgets_nothing(void **state)
 {
@@ -312,7 +312,7 @@ static void who_was_late_forgets_nothing(void **state)
 		if (used)
 			send(&line, 0, &late, BEGIN - 100 * SECOND, &place);
 		for (u32 way = 0; way < SPW_WAYS && !used; way++)
-			line.cells[0][way] |= 9 + way; /* free, and another's */
+			line.cells[0][way] |= 9 + way; /* idle, and foreign */
 		spw_cell_find(line.cells[0], late.hash, BEGIN, &seen);
 		for (u32 n = 0; n < 200; n++)
 			admitted += send(&line, 0, &early, BEGIN, &place);
@@ -351,8 +351,8 @@ static void *hammer(void *context)
 }
 
 /*
- * Eight sources from all processors, in one set: every word is whole at the end, a time with the tag of one of them. At
- * most one unit a processor is admitted too much each time that a way changes hands.
+ * Eight sources from all CPUs in one set: at the end every word is whole, a time with the tag of one of them. Each
+ * change of a way's owner admits at most one unit per CPU too many.
  */
 static void processors_share_a_set(void **state)
 {

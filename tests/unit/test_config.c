@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The configuration: what it means when it is good, and for every way in which it can be bad the exact message with its
- * exact place. Rows are a text and all that is to be said of it.
+ * The configuration: the meaning of valid ones, and for every kind of error the exact message with its location. Rows
+ * are a text and its complete diagnostics.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -30,7 +30,7 @@
 
 #define COUNT(array) (sizeof(array) / sizeof(*(array)))
 
-/* The example of the design. */
+/* The example of the manual. */
 static const char example[] =
 	"interfaces: [eth0]\n"
 	"mode: enforce                      # or observe\n"
@@ -51,7 +51,7 @@ static const char example[] =
 	"metrics: { listen: \"127.0.0.1:10010\" }\n"
 	"hooks: { dir: /etc/spillway/hooks.d }\n";
 
-/* A configuration that was parsed from a block of its own, so that a read behind its end is found. */
+/* A parsed configuration; its text is in an allocation of its own, so that overreads are found. */
 struct parsed {
 	struct spw_config config;
 	struct spw_diagnostics diagnostics;
@@ -80,7 +80,7 @@ static void release(struct parsed *parsed)
 	spw_diagnostics_free(&parsed->diagnostics);
 }
 
-/* All diagnostics, a line each; warnings begin with "warning: ". */
+/* All diagnostics, one per line; warnings begin with "warning: ". */
 static const char *told(const struct spw_diagnostics *diagnostics)
 {
 	static char text[65536];
@@ -118,7 +118,7 @@ static void check_rows(const struct row *rows, size_t count)
 	}
 }
 
-/* The rest of a good configuration: one line before what is tried, so that this is line 2. */
+/* The rest of a valid configuration: one line before the tested text, which is therefore line 2. */
 #define GOOD "{interfaces: [e], classes: [{name: all}],\n"
 #define TOP  "interfaces: [e]\n"
 #define ALL  "classes: [{name: all}]\n"
@@ -488,7 +488,7 @@ static void test_management(void **state)
 	release(&parsed);
 }
 
-/* One list, in a class, from line 2 on; the list's own text begins at 2:12. */
+/* One list, in a class, from line 2 on; its own text begins at 2:12. */
 #define LIST(text) TOP "lists: {a: " text "}\nclasses: [{name: a, lists: [a]}, {name: b}]\n"
 
 static const struct row list_rows[] = {
@@ -664,7 +664,7 @@ static void test_probes(void **state)
 	check_rows(probe_rows, COUNT(probe_rows));
 }
 
-/* URLs as YAML, and whether a probe can ask them. */
+/* URLs as YAML, and whether a probe can use them. */
 static const struct {
 	const char *url;
 	bool good;
@@ -735,7 +735,7 @@ static void test_classes(void **state)
 
 #define LIMITS(text) TOP "classes: [{name: a, per_source: " text "}]\n"
 
-/* Slow rates, and durations as verbs take them too. */
+/* Slow rates, and durations as verbs accept them. */
 static void test_units(void **state)
 {
 	static const struct {
@@ -875,7 +875,7 @@ static void test_yaml(void **state)
 	check_rows(yaml_rows, COUNT(yaml_rows));
 }
 
-/* Messages stand in the order of the file, whatever was read first. */
+/* Messages are sorted by position, whatever was read first. */
 static void test_order(void **state)
 {
 	static const struct row rows[] = {
@@ -896,7 +896,7 @@ static void test_order(void **state)
 	check_rows(rows, COUNT(rows));
 }
 
-/* NUL bytes in the text itself, which no row can hold. */
+/* NUL bytes in the text, which no row can hold. */
 static void test_nul_bytes(void **state)
 {
 	static const char text[] = TOP ALL "mode: enf\0orce\n";
@@ -934,7 +934,7 @@ static double seconds(void)
 	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
-/* A megabyte of what parsers choke on: one message, soon. */
+/* Megabytes that choke parsers: one message, quickly. */
 static void test_bombs(void **state)
 {
 	static const struct {
@@ -975,13 +975,13 @@ static void test_bombs(void **state)
 		parse(&parsed, text);
 		check_error(&parsed);
 		assert_string_equal(told(&parsed.diagnostics), rows[i].expected);
-		assert_true(seconds() - before < 5); /* a hundredth of that is usual, even under AddressSanitizer */
+		assert_true(seconds() - before < 5); /* usually a hundredth of that, even under AddressSanitizer */
 		release(&parsed);
 		free(text);
 	}
 }
 
-/* More wrong than is told: all of it is counted, and errors push out warnings. */
+/* More errors than are shown: all are counted, and errors replace warnings. */
 static void test_many_errors(void **state)
 {
 	char *text = repeat(TOP "lists:\n  a: {inline: []}\nclasses: [{name: all, cut: all}]\nmanagement: {prefixes: [",
@@ -1032,7 +1032,7 @@ static void test_too_many(void **state)
 	check_too_many(TOP "classes:\n", "- {name: c%u, lists: [l%u]}\n", SPW_CLASSES_MAX, "- {name: z}\n", expected);
 }
 
-/* Where a list was refused, what names it is no error of its own. */
+/* References to a refused list are not reported as errors. */
 static void test_consequences_are_silent(void **state)
 {
 	static const char refused_name[] = TOP "lists:\n  'a\\tb': {}\n  b: {}\n"
@@ -1061,7 +1061,7 @@ static void test_consequences_are_silent(void **state)
 	release(&parsed);
 }
 
-/* Every message is one line and cannot steer a terminal, whatever was in the file or is its name. */
+/* Every message is one line without terminal controls, whatever the content or name of the file. */
 static void test_hostile_text_is_escaped(void **state)
 {
 	static const char expected[] = "f\\x1b[2J\\x0a\\xff:3:1: unknown key 'a\\x0ab'; keys";
@@ -1074,7 +1074,7 @@ static void test_hostile_text_is_escaped(void **state)
 	release(&parsed);
 }
 
-/* "f:LINE:COLUMN: " and something more. */
+/* Whether the text begins with "f:LINE:COLUMN: " and a message. */
 static bool has_place(const char *text)
 {
 	u32 line, column;
@@ -1093,7 +1093,7 @@ static u64 chance(void)
 	return chance_state * 0x2545f4914f6cdd1dULL;
 }
 
-/* Change @text, which has room for twice its length, in one of the ways in which files get damaged. */
+/* Damage @text, which has space for twice its length, in a typical way. */
 static void damage(char *text, size_t *length)
 {
 	size_t at = chance() % *length, count = 1 + chance() % 20;
@@ -1101,21 +1101,21 @@ static void damage(char *text, size_t *length)
 	if (count > *length - at)
 		count = *length - at;
 	switch (chance() % 6) {
-	case 0: /* another character, likely one that means something */
+	case 0: /* another character, probably a significant one */
 		text[at] = "{}[]:,#&*!|>'\"%@`-? \n\t\\a0\x80\xff\0"[chance() % 29];
 		break;
 	case 1:
 		text[at] = (char)(text[at] ^ 1 << chance() % 8);
 		break;
-	case 2: /* something is lost */
+	case 2: /* something is missing */
 		memmove(text + at, text + at + count, *length - at - count);
 		*length -= count;
 		break;
-	case 3: /* something is there twice */
+	case 3: /* something is duplicated */
 		memmove(text + at + count, text + at, *length - at);
 		*length += count;
 		break;
-	case 4: { /* two pieces of it swapped: the grammar often still holds */
+	case 4: { /* two pieces are swapped: often still valid YAML */
 		char swap[20], *other = text + chance() % (*length - count + 1);
 
 		memcpy(swap, text + at, count);
@@ -1123,7 +1123,7 @@ static void damage(char *text, size_t *length)
 		memcpy(other, swap, count);
 		break;
 	}
-	default: /* the end is lost */
+	default: /* the end is missing */
 		if (chance() % 8 == 0)
 			*length = at + 1;
 	}
@@ -1150,10 +1150,10 @@ static void test_mutations(void **state)
 				fail_msg("no place: '%s'", parsed.diagnostics.items[j].text);
 		release(&parsed);
 	}
-	assert_true(good > 100 && good < 9000); /* neither is everything taken nor nothing */
+	assert_true(good > 100 && good < 9000); /* neither everything nor nothing is accepted */
 }
 
-/* Files that are none: each is told at 1:1, and nothing waits for anybody. */
+/* Paths that are no readable files: reported at 1:1, without blocking. */
 static void test_files(void **state)
 {
 	char folder[] = "/tmp/spillway-config-XXXXXX", path[64], huge[64], fifo[64], expected[256];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The control socket at the end of memory: whoever asked is told so, at both ends. */
+/* The control socket when memory is out: both ends report it. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -19,7 +19,7 @@
 #include "user/net/control_client.h"
 #include "user/net/control_server.h"
 
-/* Of this program alone: no allocation of more than a megabyte. */
+/* For this program only: allocations above a megabyte fail. */
 const char *__asan_default_options(void);
 const char *__asan_default_options(void)
 {
@@ -48,7 +48,7 @@ static void server_without_memory(void **state)
 	sd_event_unref(loop);
 }
 
-/* The longest run_dir that a configuration may have is the longest that a socket fits into. */
+/* The maximum length of run_dir is the maximum of a socket's path. */
 static void server_with_a_long_path(void **state)
 {
 	char message[SPW_MESSAGE_MAX] = "", run_dir[SPW_RUN_DIR_BYTES_MAX + 2];
@@ -68,7 +68,7 @@ static void server_with_a_long_path(void **state)
 	sd_event_unref(loop);
 }
 
-/* An answer that has no end comes from another process. */
+/* An endless answer from another process. */
 static void client_without_memory(void **state)
 {
 	char message[SPW_MESSAGE_MAX] = "", block[4096];

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The rules of the decision, each by its number (decide.c), over facts made by hand: steady counts, without a plant.
- * And the plan: what a decision says to the datapath.
+ * The rules of the decision by number (decide.c), over constructed facts: steady counts, without a plant. And the plan:
+ * what a decision tells the datapath.
  */
 #include <math.h>
 #include <setjmp.h>
@@ -19,7 +19,7 @@
 #define NOBODY	   SPW_LEVEL_NEVER
 #define TICK_TICKS ((double)(1u << SPW_TICK_SHIFT))
 
-/* Four classes as in the manual; one service of 1000/s. */
+/* Four classes as in the manual; one service with 1000/s. */
 struct bench {
 	struct spw_policy policy;
 	struct spw_override override;
@@ -28,7 +28,7 @@ struct bench {
 	struct spw_memory *memory;
 	double fresh[4];  /* per tick and class */
 	double passed[4]; /* of these */
-	u64 wait_ns;	  /* of all reads; 0: none are read */
+	u64 wait_ns;	  /* of all reads; 0: no reads */
 	double served;	  /* per tick */
 };
 
@@ -87,14 +87,14 @@ static void ticks(struct bench *bench, u32 count)
 		tick_after(bench, SPW_TICK_NS);
 }
 
-/* What is read has waited so long; and so long something has that is not read yet, 0: nothing. */
+/* Reads waited for @wait_ns; the oldest unread data are @unread_ns old, 0: none. */
 static void let_wait(struct bench *bench, u64 wait_ns, u64 unread_ns)
 {
 	bench->wait_ns = wait_ns;
 	bench->facts.services[0].oldest_unread_ns = unread_ns;
 }
 
-/* A load that the limit binds: what the budget gives out is served after so long. */
+/* A load at the limit: the budget is served after @wait_ns. */
 static void tick_at_the_limit(struct bench *bench, u64 wait_ns)
 {
 	double passed = bench->decision.services[0].budget_per_s / 10;
@@ -116,7 +116,7 @@ static const struct spw_service_decision *its(const struct bench *bench)
 	return &bench->decision.services[0];
 }
 
-/* Rule 22: a step towards a capacity that nobody knows is looked at more closely, and not for ever. */
+/* Rule 22: a step towards an unknown capacity shortens ticks, but not for ever. */
 static void test_hurry(void **state)
 {
 	struct bench bench;
@@ -137,7 +137,7 @@ static void test_hurry(void **state)
 	}
 	assert_in_range(hurried, 10, 2000 / 25);
 	end(&bench);
-	/* Not where it is known. */
+	/* Not if it is known. */
 	begin(&bench, 1000);
 	load(&bench, 5, 5, 5, 5);
 	ticks(&bench, 30);
@@ -147,7 +147,7 @@ static void test_hurry(void **state)
 	end(&bench);
 }
 
-/* Rule 14: where a tick serves too little for a first estimate, several together do. */
+/* Rule 14: if one tick serves too little for a first estimate, several together do. */
 static void test_first_estimate_of_little(void **state)
 {
 	struct bench bench;
@@ -162,12 +162,12 @@ static void test_first_estimate_of_little(void **state)
 	ticks(&bench, 4);
 	assert_int_equal(its(&bench)->origin, SPW_CAPACITY_LEARNED);
 	assert_in_range((u64)spw_memory_learned(bench.memory, 0)->capacity_per_s, 110, 130);
-	/* Who knows little takes it for somewhat more. */
+	/* A small sample of work is rounded up. */
 	assert_in_range((u64)its(&bench)->capacity_per_s, 120, 150);
 	end(&bench);
 }
 
-/* Rule 13: a set capacity that is far from served is doubted, and trusted again when the wait is over. */
+/* Rule 13: a set capacity far from what is served is doubted, and trusted again when the wait is over. */
 static void test_set_capacity_doubted(void **state)
 {
 	struct bench bench;
@@ -179,12 +179,12 @@ static void test_set_capacity_doubted(void **state)
 	assert_float_equal(its(&bench)->capacity_per_s, 1000, 1e-9);
 	let_wait(&bench, 200 * MS_NS, 200 * MS_NS);
 	ticks(&bench, 20);
-	assert_float_equal(its(&bench)->capacity_per_s, 1000, 1e-9); /* 900 of 1,000 is near enough */
+	assert_float_equal(its(&bench)->capacity_per_s, 1000, 1e-9); /* 900 of 1,000 is close enough */
 	bench.served = 40;
 	ticks(&bench, 8);
 	assert_in_range((u64)its(&bench)->capacity_per_s, 400, 650);
 	assert_int_equal(its(&bench)->origin, SPW_CAPACITY_SET);
-	/* However little, the budget does not go below the floor of what was set. */
+	/* However little is served, the budget stays above the floor of what was set. */
 	bench.served = 8;
 	ticks(&bench, 30);
 	assert_true(its(&bench)->level > SPW_GREEN);
@@ -197,7 +197,7 @@ static void test_set_capacity_doubted(void **state)
 	end(&bench);
 }
 
-/* Rule 13: behind a proxy its first reads are only what was let in; how many reads serve one is learned. */
+/* Rule 13: behind a proxy, first reads only show what was admitted; the reads per new work are learned. */
 static void test_served_behind_a_proxy(void **state)
 {
 	struct spw_service_facts *facts;
@@ -225,7 +225,7 @@ static void test_served_behind_a_proxy(void **state)
 	end(&bench);
 }
 
-/* Rule 16: what was lost is found again within two seconds while nothing waits, and slowly once little does. */
+/* Rule 16: a lost capacity is found again within two seconds while nothing waits, and slowly if little does. */
 static void test_former_capacity_returns(void **state)
 {
 	struct bench bench;
@@ -251,7 +251,7 @@ static void test_former_capacity_returns(void **state)
 	end(&bench);
 }
 
-/* A reload that puts services and classes in another order: each keeps what is its own. */
+/* A reload that reorders services and classes: each keeps its state. */
 static void test_another_order(void **state)
 {
 	struct spw_policy former;
@@ -267,7 +267,7 @@ static void test_another_order(void **state)
 	for (u32 i = 0; i < 4; i++)
 		shares[i] = its(&bench)->classes[i].share;
 	assert_true(shares[2] < 1 && shares[2] > 0 && shares[1] == 1);
-	/* A new service comes before it, and a new class before the others. */
+	/* A new service before it, and a new class before the others. */
 	former = bench.policy;
 	bench.policy.services[1] = former.services[0];
 	bench.policy.services[0].id = 1;
@@ -302,15 +302,15 @@ static void test_rule_1_gap(void **state) /* faults 23, 34 */
 	load(&bench, 40, 40, 60, 50);
 	ticks(&bench, 10);
 	assert_int_equal(bench.decision.level, SPW_ORANGE);
-	/* A minute of counts at once, and nothing happened in between: neither more nor less than before. */
+	/* A minute of counts at once, without events in between: nothing changes. */
 	tick_after(&bench, 600 * SPW_TICK_NS);
 	assert_int_equal(bench.decision.rule, SPW_RULE_NOTHING_NEW);
 	assert_int_equal(bench.decision.level, SPW_ORANGE);
-	/* The hold begins anew. */
+	/* The hold restarts. */
 	load(&bench, 10, 0, 0, 0);
 	ticks(&bench, 49);
 	assert_int_equal(bench.decision.level, SPW_ORANGE);
-	/* The same moment again changes nothing. */
+	/* The same time again changes nothing. */
 	tick_after(&bench, 0);
 	assert_int_equal(bench.decision.level, SPW_ORANGE);
 	end(&bench);
@@ -333,7 +333,7 @@ static void test_rule_2_blind(void **state) /* fault 36 */
 	assert_int_equal(bench.decision.level, SPW_GREEN);
 	assert_int_equal(bench.decision.rule, SPW_RULE_BLIND);
 	assert_true(its(&bench)->budget_per_s == 0);
-	/* A guard alone is enough to see by. */
+	/* A guard alone is a signal. */
 	bench.facts.host[SPW_SIGNAL_CPU] = (struct spw_reading){0.5, true};
 	ticks(&bench, 2);
 	assert_false(bench.decision.blind);
@@ -351,7 +351,7 @@ static void test_rule_3_unknown(void **state)
 	assert_int_equal(bench.decision.rule, SPW_RULE_UNKNOWN);
 	assert_int_equal(its(&bench)->origin, SPW_CAPACITY_UNKNOWN);
 	assert_true(its(&bench)->budget_per_s == 0);
-	/* Rule 14: saturation shows it, and then it is what is served. */
+	/* Rule 14: saturation reveals the capacity: what is served. */
 	bench.served = 80;
 	bench.wait_ns = 100 * MS_NS;
 	ticks(&bench, 3);
@@ -386,7 +386,7 @@ static void test_rules_4_to_6_levels(void **state)
 	}
 }
 
-/* What is cut at a level has no demand left there. */
+/* What a level cuts is no demand there. */
 static void test_rule_5_cut(void **state)
 {
 	struct bench bench;
@@ -422,7 +422,7 @@ static void test_rules_7_and_8_down(void **state)
 	assert_true(bench.decision.level < SPW_RED);
 	ticks(&bench, 60);
 	assert_int_equal(bench.decision.level, SPW_GREEN);
-	/* Up again at once is flapping: the hold is twice as long then. */
+	/* Up again at once is flapping: it doubles the hold. */
 	load(&bench, 20, 20, 20, 200);
 	ticks(&bench, 10);
 	assert_int_equal(bench.decision.level, SPW_YELLOW);
@@ -450,7 +450,7 @@ static void test_rules_9_and_10_wishes(void **state)
 	assert_int_equal(bench.decision.level, SPW_GREEN);
 	assert_int_equal(bench.decision.rule, SPW_RULE_PINNED);
 	assert_true(its(&bench)->budget_per_s == 0 && !its(&bench)->armed);
-	/* The automatic went on beneath. */
+	/* The automatic level went on beneath. */
 	bench.override = (struct spw_override){.pinned = NOBODY, .least = SPW_GREEN, .most = SPW_RED};
 	ticks(&bench, 1);
 	assert_int_equal(bench.decision.level, SPW_RED);
@@ -475,7 +475,7 @@ static void test_rule_11_budget(void **state)
 	ticks(&bench, 10);
 	assert_false(its(&bench)->armed);
 	assert_true(fabs(its(&bench)->budget_per_s - 950) < 1e-6);
-	/* 110 ms of wait: 100 ms above half of the target, a fifth of the drain time; less a bucket's width. */
+	/* 110 ms of wait: 100 ms above half of the target, a fifth of the drain time; less the width of a bucket. */
 	bench.wait_ns = 110 * MS_NS;
 	ticks(&bench, 1);
 	assert_true(its(&bench)->budget_per_s > 700 && its(&bench)->budget_per_s < 800);
@@ -490,7 +490,7 @@ static void test_rule_11_budget(void **state)
 	end(&bench);
 }
 
-/* A capacity that is set twice too high: the wait stays, so the level rises; and falls again once it is gone. */
+/* A capacity set twice too high: the wait stays, so the level rises, and falls once the wait is gone. */
 static void test_rule_12_strain(void **state)
 {
 	struct bench bench;
@@ -511,7 +511,7 @@ static void test_rule_12_strain(void **state)
 	end(&bench);
 }
 
-/* What yellow does not shed brings the whole capacity, and waits are far above target: no three seconds are lost. */
+/* Load that yellow does not shed fills the capacity, and waits are far above target: the level rises within 3 s. */
 static void test_rule_12_jam(void **state)
 {
 	struct bench bench;
@@ -525,7 +525,7 @@ static void test_rule_12_jam(void **state)
 	end(&bench);
 }
 
-/* A step is known for what it is within two ticks, though its first tick alone proves nothing. */
+/* A step is recognised within two ticks, though its first tick proves nothing. */
 static void test_rule_4_step(void **state)
 {
 	struct bench bench;
@@ -542,8 +542,7 @@ static void test_rule_4_step(void **state)
 	end(&bench);
 }
 
-/* Waits that stay whatever is admitted, and little is: shedding does not help, and the capacity is not lowered for it.
- */
+/* Waits stay although little is admitted: shedding does not help, and the capacity is not lowered for it. */
 static void test_rule_18_helpless(void **state)
 {
 	struct bench bench;
@@ -578,7 +577,7 @@ static void test_rule_16_never_falls(void **state)
 	ticks(&bench, 600);
 	assert_true(fabs(its(&bench)->capacity_per_s - 1000) < 1e-6);
 	assert_int_equal(its(&bench)->origin, SPW_CAPACITY_RESTORED);
-	/* It binds, and waits are low: it is tried upwards. */
+	/* The limit binds and waits are low: the capacity is raised on trial. */
 	load(&bench, 20, 20, 20, 200);
 	bench.passed[3] = 35;
 	bench.served = 95;
@@ -609,7 +608,7 @@ static void test_rule_17_probe(void **state)
 	assert_true(its(&bench)->capacity_per_s < 850 && its(&bench)->capacity_per_s > 750);
 	ticks(&bench, 200);
 	assert_true(fabs(its(&bench)->capacity_per_s - 300) < 1e-6);
-	/* No number says nothing. */
+	/* NaN counts as absent. */
 	bench.facts.services[0].probe.value = NAN;
 	ticks(&bench, 10);
 	assert_true(its(&bench)->capacity_per_s > 300);
@@ -634,7 +633,7 @@ static void test_rules_19_to_21_shares(void **state)
 	assert_true(its(&bench)->classes[1].share == 1 && its(&bench)->classes[1].sheds);
 	assert_true(fabs(its(&bench)->classes[2].share - 0.5) < 0.06);
 	assert_true(its(&bench)->classes[3].share == 0);
-	/* Falls at once. */
+	/* It falls at once. */
 	load(&bench, 20, 250, 50, 50);
 	ticks(&bench, 2);
 	assert_true(its(&bench)->classes[1].share < 0.5);
@@ -658,7 +657,7 @@ static void test_plan(void **state)
 	assert_int_equal(order->salt, 77);
 	assert_true(order->debt_ticks > order->classes[6].tolerance_ticks);
 	assert_true(orders[1].interval_ticks == 0 && orders[3].interval_ticks == 0);
-	/* By class identity; all are in, and the highest is only charged. */
+	/* By class identity; all sources are in, and the highest class is only charged. */
 	assert_true(order->classes[5].tolerance_ticks == SPW_TOLERANCE_ALL);
 	for (u32 id = 6; id <= 8; id++)
 		assert_true(order->classes[id].share == SPW_SHARE_ALL);
@@ -666,7 +665,9 @@ static void test_plan(void **state)
 	assert_true(fabs((double)order->classes[8].tolerance_ticks - 0.55 * 25 * TICK_TICKS) < 2);
 	assert_true(order->classes[6].tolerance_ticks > order->classes[7].tolerance_ticks &&
 		    order->classes[7].tolerance_ticks > order->classes[8].tolerance_ticks);
-	/* What sheds keeps three quarters for fresh work, but leaves as much as a lower class has that is let in. */
+	/*
+	 * Classes that shed keep three quarters for fresh work, but leave as much as any lower class that is admitted.
+	 */
 	assert_true(order->classes[6].withheld == 0 && order->classes[7].withheld == 0);
 	for (u32 rank = 1; rank < 4; rank++)
 		bench.decision.services[0].classes[rank].sheds = true;
@@ -678,7 +679,7 @@ static void test_plan(void **state)
 	for (u32 rank = 1; rank < 4; rank++)
 		bench.decision.services[0].classes[rank].sheds = false;
 	bench.decision.services[0].classes[3].share = 1;
-	/* Few units in the depth: the lowest class still has room for some, and the others for more. */
+	/* A depth of few units: even the lowest class has a tolerance of some, higher ones more. */
 	bench.decision.services[0].budget_per_s = 10;
 	spw_plan(&bench.policy, &bench.decision, 250, 77, orders);
 	assert_true(order->classes[8].tolerance_ticks >= 24 * order->interval_ticks);
@@ -705,7 +706,7 @@ static void test_wrap(void **state) /* fault 35 */
 	assert_true(fabs(its(&bench)->admitted_per_s - 800) < 1);
 	assert_true(fabs(its(&bench)->served_per_s - 800) < 1);
 	assert_int_equal(bench.decision.level, SPW_GREEN);
-	/* Began anew: no rates in this tick, and no false red. */
+	/* A restarted counter: no rates in this tick, and no false red. */
 	memset(&bench.facts.services[0].fresh, 0, sizeof(bench.facts.services[0].fresh));
 	ticks(&bench, 1);
 	assert_int_equal(bench.decision.rule, SPW_RULE_NOTHING_NEW);

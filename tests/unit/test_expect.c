@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Announced steps of demand: how they are written, and what they ask for. */
+/* Announced steps of demand: syntax and effect. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -102,7 +102,7 @@ static void test_asked_for(void **state)
 		assert_int_equal(spw_expect(its, 2, rows[i].now_s * SECOND_NS, &override), rows[i].hurry);
 		assert_int_equal(override.least, rows[i].least);
 	}
-	/* An operator's upper bound stands. */
+	/* An operator's upper bound takes precedence. */
 	override = (struct spw_override){.pinned = SPW_LEVEL_NEVER, .least = SPW_GREEN, .most = SPW_YELLOW};
 	spw_expect(its, 2, 1035 * SECOND_NS, &override);
 	assert_int_equal(override.least, SPW_YELLOW);

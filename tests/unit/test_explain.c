@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Decisions in sentences: golden texts, and that nothing hostile or odd gets through. */
+/* Decisions in sentences: golden texts, and robustness against hostile or odd values. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -28,7 +28,7 @@ struct scene {
 static struct scene scene;
 static char text[1024];
 
-/* The example of the design: red, because three classes have to give. */
+/* The example of the manual: red, because three classes have to give. */
 static void set_the_scene(void)
 {
 	static const char *const classes[] = {"partner", "domestic", "international", "unknown"};
@@ -136,7 +136,7 @@ static void a_cut_class_gives_too(void **state)
 	scene.policy.policy.classes[2].shed_from = SPW_LEVEL_NEVER;
 	scene.policy.policy.classes[2].cut_from = SPW_ORANGE;
 	assert_non_null(strstr(reason(), "unknown and international can give 3,900/s"));
-	/* A class of bans at whose door nobody knocks. */
+	/* A class of bans without traffic. */
 	scene.policy.policy.classes[3].cut_from = SPW_GREEN;
 	scene.decision.services[0].classes[3].fresh_per_s = 0;
 	assert_non_null(strstr(reason(), "by 4,250/s; international can give 3,900/s"));
@@ -189,7 +189,7 @@ static void what_is_not_usual_is_said(void **state)
 	free(explain());
 }
 
-/* A set capacity that is not upheld: both numbers, and why. */
+/* A set capacity that is not believed: both numbers, and the reason. */
 static void doubted_capacity(void **state)
 {
 	char *whole;
@@ -269,7 +269,7 @@ static void json_says_the_same(void **state)
 	json_decref(object);
 }
 
-/* Each absent signal has its reason, present ones have their source; a probe that is not configured is not missed. */
+/* Each absent signal has its reason, present ones their source; a probe that is not configured is not reported. */
 static void absent_signals_have_reasons(void **state)
 {
 	struct spw_signal_notes notes = {.services_count = 1};
@@ -304,7 +304,7 @@ static void absent_signals_have_reasons(void **state)
 	json_decref(object);
 }
 
-/* Faults 41, 44: names that would move the cursor, forge a line, or are no text. */
+/* Faults 41, 44: names that would move the cursor, forge a line, or are invalid UTF-8. */
 static void hostile_names_stay_text(void **state)
 {
 	json_t *object;

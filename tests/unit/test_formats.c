@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Lists as they are published: what is taken of each format, where errors are, and what a file is that is no list. */
+/* Lists as published: what is read from each format, locations of errors, and files that are no lists. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -46,7 +46,7 @@ static void write_file(const char *name, const char *text)
 	assert_int_equal(fclose(file), 0);
 }
 
-/* Diagnostics, a line each; paths below the folder without it. */
+/* Diagnostics, one per line; paths are shown relative to the folder. */
 static const char *told(const struct spw_diagnostics *diagnostics)
 {
 	static char text[65536];
@@ -65,7 +65,7 @@ static const char *told(const struct spw_diagnostics *diagnostics)
 	return text;
 }
 
-/* Each prefix with its place. */
+/* Each prefix with its location. */
 static const char *prefixes_of(const struct spw_list *list)
 {
 	static char text[65536];
@@ -78,7 +78,7 @@ static const char *prefixes_of(const struct spw_list *list)
 	return text;
 }
 
-/* @text is copied without a NUL behind it, so that the sanitizer sees who reads on. */
+/* @text is copied without a NUL, so that the sanitizer finds overreads. */
 static void expect(const char *text, size_t length, const struct spw_list_options *options, enum spw_list_format format,
 		   const char *prefixes, const char *messages)
 {
@@ -171,10 +171,10 @@ static void test_taken(void **state)
 		 "1:3 198.18.0.0/20\n1:20 2001:db8::1/128\n"},
 		{SPW_FORMAT_JSON_ARRAY, "[{\"cidr\": \"198.18.0.0/20\"}, {\"ip\": \"198.18.1.1\"}]\n",
 		 "1:12 198.18.0.0/20\n1:37 198.18.1.1/32\n"},
-		/* The place is that of the whole text. */
+		/* The location is in the whole text. */
 		{SPW_FORMAT_FASTLY, "{\"x\": \"198.18.1.10\", \"addresses\": [\"198.18.1.1\"]}",
 		 "1:37 198.18.1.1/32\n"},
-		/* With slashes escaped no place is known. */
+		/* With escaped slashes the location is unknown. */
 		{SPW_FORMAT_JSON_ARRAY, "[\"198.18.0.0\\/20\"]", "0:1 198.18.0.0/20\n"},
 	};
 
@@ -233,7 +233,7 @@ static void test_errors(void **state)
 		expect(rows[i].text, strlen(rows[i].text), NULL, rows[i].format, rows[i].prefixes, rows[i].messages);
 }
 
-/* Cut anywhere, a file is an error or shorter, and nobody reads behind its end. */
+/* Truncated anywhere, a file is an error or shorter, without overreads. */
 static void test_truncated(void **state)
 {
 	static const char *const texts[] = {

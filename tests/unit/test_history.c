@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* History and what was learned, on disk: round trips, bounds, tears, damage, a full disk (faults 22, 31, 41). */
+/* History and learned values on disk: round trips, bounds, torn and damaged files, a full disk (faults 22, 31, 41). */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -29,7 +29,7 @@
 static char folder[] = "/tmp/spw-history-XXXXXX";
 static char message[SPW_MESSAGE_MAX];
 
-/* ---- making up a run ---- */
+/* ---- generating a run ---- */
 
 static u64 seed = 12345;
 
@@ -58,7 +58,7 @@ static void make_policy(struct spw_named_policy *policy)
 		(struct spw_service_policy){.id = 1, .capacity_per_s = 950, .wait_target_ns = 20000000};
 }
 
-/* One tick of a shop that takes @load new connections a second. */
+/* One tick of a shop with @load new connections a second. */
 static void advance(struct spw_facts *facts, double load)
 {
 	struct spw_service_facts *service = &facts->services[0];
@@ -76,7 +76,7 @@ static void advance(struct spw_facts *facts, double load)
 	service->oldest_unread_ns = draw() % 1000000;
 }
 
-/* @records: where they are kept for a comparison; NULL: nowhere */
+/* @records: copies for a comparison; NULL: none */
 static void run_ticks(struct spw_history *history, const struct spw_named_policy *policy, u32 count, double load,
 		      struct spw_memory *memory, struct spw_facts *facts, struct spw_record *records)
 {
@@ -129,7 +129,7 @@ static off_t size_of(const char *path)
 
 /* ---- history ---- */
 
-/* The policy block of @policy, with @from replaced by @to. NULL: nothing replaced. Returns what reading it says. */
+/* Parse the policy block of @policy with @from replaced by @to. NULL: unchanged. Returns the parser's result. */
 static int reread(const struct spw_history_policy *policy, const char *from, const char *to,
 		  struct spw_history_policy *read)
 {
@@ -151,7 +151,7 @@ static int reread(const struct spw_history_policy *policy, const char *from, con
 	return err;
 }
 
-/* Whoever reads a policy indexes by its numbers and shows its names. */
+/* Numbers of a policy are used as indices, and its names are shown. */
 static void a_policy_comes_back_or_is_refused(void **state)
 {
 	static const struct {
@@ -179,14 +179,14 @@ static void a_policy_comes_back_or_is_refused(void **state)
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++)
 		if (!reread(&policy, wrong[i].from, wrong[i].to, &read))
 			fail_msg("%s was taken", wrong[i].to);
-	/* The kernel takes any bytes for a path, JSON does not: it is left out, and the rest is there. */
+	/* A path may have any bytes, JSON may not: it is left out, and the rest is kept. */
 	snprintf(policy.config, sizeof(policy.config), "/etc/caf\xe9.yaml");
 	assert_int_equal(reread(&policy, NULL, NULL, &read), 0);
 	assert_string_equal(read.config, "");
 	assert_string_equal(read.policy.services[0], "shop");
 }
 
-/* Written by 9ecb0f2: answer waits came later. */
+/* Written by 9ecb0f2, before answer waits. */
 static void former_records_are_read(void **state)
 {
 	static const u8 bytes[] = {0x03, 0x80, 0xc8, 0xaf, 0xa0, 0x25, 0x0e, 0x9a, 0x01, 0x05, 0x01, 0x09, 0x18, 0x56,
@@ -208,14 +208,14 @@ static void former_records_are_read(void **state)
 	assert_int_equal(read.decision.level, SPW_ORANGE);
 	assert_int_equal(read.decision.services[0].wait_source, SPW_WAIT_READ);
 	assert_true(read.decision.services[0].demand_per_s == 770);
-	/* It is no record of this version. */
+	/* Not valid in the current version. */
 	memset(&read, 0, sizeof(read));
 	assert_int_equal(spw_record_get(&read, SPW_RECORD_VERSION, 1, 1, bytes, sizeof(bytes)), 0);
 	memset(&read, 0, sizeof(read));
 	assert_int_equal(spw_record_get(&read, SPW_RECORD_VERSION + 1, 1, 1, bytes, sizeof(bytes)), 0);
 }
 
-/* A record whose checksum is right is not for that reason one that a run has written. */
+/* A valid checksum does not make a record valid. */
 static void impossible_records_are_refused(void **state)
 {
 	static struct spw_record zero, record, read;
@@ -308,7 +308,7 @@ static void facts_come_back_exactly(void **state)
 	spw_memory_free(memory);
 }
 
-/* What replay is for: the same policy over the same facts decides the same. */
+/* The purpose of replay: the same policy over the same facts decides the same. */
 static void deciding_again_is_the_same(void **state)
 {
 	const struct spw_override override = {SPW_LEVEL_NEVER, SPW_GREEN, SPW_RED};
@@ -384,7 +384,7 @@ static u32 count_ticks(const char *path, bool *damaged)
 	if (spw_history_read(path, &reader, message))
 		return 0;
 	for (; spw_history_next(reader, &tick) == 1; count++) {
-		assert_true(tick.record->facts.now_ns > last); /* never out of order, never made up */
+		assert_true(tick.record->facts.now_ns > last); /* never out of sequence, never invented */
 		assert_in_range(tick.record->facts.now_ns, 7 * S, 200 * S);
 		last = tick.record->facts.now_ns;
 	}
@@ -460,13 +460,13 @@ static void damage_costs_what_it_hits(void **state)
 		fewest = count < fewest ? count : fewest;
 		content[at] = was;
 	}
-	/* No more than up to the next tick in full, 30 blocks on. */
+	/* At most up to the next full tick, 30 blocks later. */
 	assert_in_range(fewest, 1000 - 320, 999);
 	free(content);
 }
 
-/* Garbage with right checksums: what a foreign or hostile file may hold. */
-/* The check value that catalogues of CRCs give for CRC-32/ISO-HDLC; files of earlier versions depend on it. */
+/* Garbage with valid checksums, as in a foreign or hostile file. */
+/* The check value of CRC-32/ISO-HDLC in catalogues of CRCs; files of earlier versions depend on it. */
 static void blocks_are_checked_by_crc32(void **state)
 {
 	static const char digits[] = "123456789";
@@ -505,7 +505,7 @@ static void rubbish_is_refused(void **state)
 						   {0},
 						   (u32)count,
 						   spw_history_check((u8)(1 + round % 3), rubbish, count)};
-		if (round % 2) /* a right policy before it */
+		if (round % 2) /* preceded by a valid policy */
 			fwrite(content, 1,
 			       sizeof(head) + sizeof(block) + ((struct spw_history_block *)(content + 16))->bytes,
 			       file);
@@ -579,7 +579,7 @@ static void the_history_is_bounded_and_thinned(void **state)
 		assert_true(now > last);
 		if (last && now - last > 2 * TICK)
 			thinned++;
-		gaps += last && now - last >= S; /* else a replay would take it for a gap */
+		gaps += last && now - last >= S; /* a replay would take it for a gap */
 		if (last && now - last > 2 * TICK && change)
 			assert_true(now - change > 60 * S);
 		if (tick.record->decision.level != tick.record->decision.former)
@@ -731,14 +731,14 @@ static void a_file_that_is_none_is_put_aside(void **state)
 	assert_int_equal(spw_learned_load(folder, &back, message), -EINVAL);
 	assert_non_null(strstr(message, "too large"));
 	free(large);
-	/* A link is neither followed nor replaced. */
+	/* A symbolic link is neither followed nor replaced. */
 	assert_int_equal(symlink("/etc/hostname", path), 0);
 	assert_true(spw_learned_load(folder, &back, message) < 0);
 	assert_non_null(strstr(message, "symbolic link"));
 	assert_int_equal(spw_learned_save(folder, &back, message), -ELOOP);
 }
 
-/* Every truncation: all of it, or nothing. */
+/* Any truncation yields all or nothing. */
 static void a_truncated_file_is_whole_or_nothing(void **state)
 {
 	struct spw_learned_all all = two_services(), back;

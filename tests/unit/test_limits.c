@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Limits, pure: how exact they are, seeds in turn, how many sources a full table limits wrongly against what is
- * expected (faults 14, 15, 16, 18), and fair shares. The lines tested are those that the kernel runs.
+ * Limits: exactness, reseeding, expected against actual number of sources limited wrongly by a full table (faults 14,
+ * 15, 16, 18), and fair shares. Tests the code that the kernel runs.
  */
 #include <math.h>
 #include <setjmp.h>
@@ -52,7 +52,7 @@ static void set(u32 scope, u32 kind, double per_s, double burst)
 	spw_limits_plan(&policy, NULL, HZ, &limits);
 }
 
-/* As the datapath does it. Returns the reason. */
+/* Like the datapath. Returns the reason. */
 static u32 send(u64 source, u32 length, bool new_work)
 {
 	u32 active = limits.classes[0].active[SPW_GREEN], reason;
@@ -71,7 +71,7 @@ static u64 address(u32 number)
 	return (u64)(0xc6120000 + number) << 32;
 }
 
-/* At twice the rate for @seconds; returns how many of it were admitted a second, without the burst. */
+/* Send at twice the rate for @seconds; returns the admitted rate, without the burst. */
 static double measured_rate(u32 kind, double rate, double burst, u32 length, double seconds)
 {
 	double unit = kind == SPW_KIND_BITS ? 8.0 * length : 1, debt = 0, admitted = 0;
@@ -100,7 +100,7 @@ static void rates_are_exact(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
 		double rate = measured_rate(rows[i].kind, rows[i].rate, rows[i].burst, 1000, rows[i].seconds);
-		/* Either end of the time may be off by a jiffy, a burst by its last unit. */
+		/* Both ends of the time may be off by a jiffy, a burst by its last unit. */
 		double slack = rows[i].rate * 0.01 +
 			       (2 * rows[i].rate / HZ + 1 + 16000 * (rows[i].kind == SPW_KIND_BITS)) / rows[i].seconds;
 
@@ -147,8 +147,8 @@ static void refused_is_not_charged(void **state)
 
 /* Fault 15. */
 /*
- * A processor may stand still between its look and its charge, as a virtual one whose host needs it elsewhere. What
- * others admitted meanwhile stays charged: nobody gets a second burst (fault 17).
+ * A CPU may stall between lookup and charge, as a virtual one that is descheduled. What others admitted meanwhile stays
+ * charged: nobody gets a second burst (fault 17).
  */
 static void who_was_late_forgets_nothing(void **state)
 {
@@ -187,8 +187,8 @@ static void prefixes_catch_rotation(void **state)
 }
 
 /*
- * Faults 14, 16, 18: @heavy sources are at their limit, four times as many have sent once; how many others, who have
- * sent nothing, are refused? Against what the fill of the meters says, which the agent exports.
+ * Faults 14, 16, 18: @heavy sources are at their limit, four times as many have sent once; how many new sources are
+ * refused? Compared with the meters' fill, which the agent exports.
  */
 static void one_crowd(u32 heavy)
 {
@@ -237,7 +237,7 @@ static void crowds_limit_as_expected(void **state)
 
 /* ---- seeds ---- */
 
-/* Somebody spends his burst, is silent for @silent_s, and comes again, over and over: what he gets in all. */
+/* A source spends its burst, is silent for @silent_s, and comes again, repeatedly; returns how much it gets in all. */
 static u32 spend(u64 longest_ns, u32 silent_s, u32 seconds)
 {
 	struct spw_reseeding reseeding = {0};
@@ -267,7 +267,7 @@ static void seeds_forget_nobody(void **state)
 	longest_ns = (u64)((double)spw_limits_longest(&limits) / HZ / (1 << SPW_TICK_SHIFT) * 1e9);
 	assert_true(longest_ns >= 600 * SECOND);
 	assert_in_range(spend(longest_ns, 45, 7200), 120, 131);
-	/* Why the time to warm has no bound: 20 s of it would hand out burst after burst. */
+	/* Why warming must be long: with 20 s there would be burst after burst. */
 	assert_true(spend(20 * SECOND, 45, 7200) > 300);
 }
 
@@ -285,7 +285,7 @@ static void seeds_come_in_turn(void **state)
 
 		spw_reseed(&reseeding, SECOND + tick * (SECOND / 10), 2 * SECOND, ++random, &limits);
 		differ = (seeds[0] != limits.seeds[0]) + (seeds[1] != limits.seeds[1]);
-		/* A seed changes only where the row has been warming for a tick, and never both. */
+		/* A seed changes only after the row has been warming for a tick, and never both at once. */
 		assert_true(differ <= 1);
 		if (differ)
 			assert_true(limits.warming[seeds[1] != limits.seeds[1]] == SPW_WARMING);
@@ -296,7 +296,7 @@ static void seeds_come_in_turn(void **state)
 	}
 	assert_in_range(changes, 4, 5);
 	assert_in_range(warming, changes * 20, changes * 22 + 1);
-	/* An agent that was killed in the middle: the next one ends the warming, after all of it. */
+	/* The agent was killed in the middle: the next one repeats all of the warming. */
 	limits.warming[0] = SPW_WARMING;
 	reseeding = (struct spw_reseeding){0};
 	assert_false(spw_reseed(&reseeding, 1000 * SECOND, 2 * SECOND, 1, &limits));
@@ -347,7 +347,7 @@ static void light_sources_are_left_alone(void **state)
 
 	(void)state;
 	level = spw_fair_rate(claims, 5, 2, &need, scratch);
-	assert_true(fabs(level - 200) < 1e-9); /* 850 go to those who are not known, 150 to the light ones */
+	assert_true(fabs(level - 200) < 1e-9); /* 850 go to the unknown ones, 150 to the light ones */
 	need.budget_per_s = 900;
 	assert_true(fabs(spw_fair_rate(claims, 5, 2, &need, scratch) - 50) < 1e-9);
 	need.budget_per_s = 6000;
@@ -376,7 +376,7 @@ static void fair_shares_become_limits(void **state)
 	assert_int_equal(class->limits[SPW_SCOPE_SOURCE][SPW_KIND_NEW].interval_ticks, ((u64)HZ << SPW_TICK_SHIFT) / 5);
 }
 
-/* 10/min: one at once, then one in six seconds; a burst is at least one jiffy, which the eleventh gains. */
+/* 10/min: one at once, then one every six seconds; a burst is at least one jiffy's worth, which admits an eleventh. */
 static void slow_rates_are_exact(void **state)
 {
 	u32 passed = 0;
@@ -392,7 +392,7 @@ static void slow_rates_are_exact(void **state)
 			 86400ull * HZ << SPW_TICK_SHIFT);
 }
 
-/* What is recorded comes back, in the unit that it was written in. */
+/* Recorded rates keep the unit in which they were written. */
 static void rates_are_recorded(void **state)
 {
 	static const struct {
@@ -410,7 +410,7 @@ static void rates_are_recorded(void **state)
 		assert_true(fabs(spw_rate_recorded(spw_rate_record(per_s)) - per_s) <= per_s * 1e-12);
 	}
 	assert_int_equal(spw_rate_record(0), 0);
-	assert_int_equal(spw_rate_record(2500), 2500); /* as former versions recorded it */
+	assert_int_equal(spw_rate_record(2500), 2500); /* as earlier versions recorded it */
 	assert_true(spw_rate_recorded(0) <= 0);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Lists: what the readers take and what they say, files that are not to be trusted, countries, and the check that
- * nobody cuts everybody or himself.
+ * Lists: what the readers accept and report, untrusted files, countries, and the check against cutting everybody or
+ * oneself.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -33,7 +33,7 @@
 
 static char folder[64]; /* of this test */
 
-/* All diagnostics, a line each; warnings begin with "warning: ". The test's folder is shown as DIR. */
+/* All diagnostics, one per line; warnings begin with "warning: ". The test's folder is shown as DIR. */
 static const char *told(const struct spw_diagnostics *diagnostics)
 {
 	static char text[65536];
@@ -55,7 +55,7 @@ static const char *told(const struct spw_diagnostics *diagnostics)
 	return text;
 }
 
-/* The prefixes of a list with their lines and columns, a line each. */
+/* The prefixes of a list with their lines and columns, one per line. */
 static const char *prefixes_of(const struct spw_list *list)
 {
 	static char text[65536];
@@ -68,7 +68,7 @@ static const char *prefixes_of(const struct spw_list *list)
 	return text;
 }
 
-/* CIDR text, parsed from a block of its own so that a read behind its end is found. */
+/* CIDR text, parsed from an allocation of its own so that overreads are found. */
 struct parsed {
 	struct spw_list list;
 	struct spw_diagnostics diagnostics;
@@ -184,7 +184,7 @@ static void test_cidr_nul_and_long_lines(void **state)
 	assert_non_null(text);
 	memset(text, '#', 1 << 20);
 	memcpy(text, "::1\n", 4);
-	text[4 + SPW_LIST_LINE_BYTES_MAX] = '\n'; /* the second line is as long as one may be, the third is not */
+	text[4 + SPW_LIST_LINE_BYTES_MAX] = '\n'; /* the second line has the maximum length, the third exceeds it */
 	parse_cidr(&parsed, text, 1 << 20, true);
 	assert_string_equal(told(&parsed.diagnostics), "f:3:4097: the line is longer than 4096 bytes\n");
 	release(&parsed);
@@ -195,7 +195,7 @@ static void test_cidr_nul_and_long_lines(void **state)
 	free(text);
 }
 
-/* Twenty errors are told, the others counted; a file that is wrong all over ends the reading. */
+/* Twenty errors are shown, the others counted; a completely wrong file stops the reading. */
 static void test_cidr_many_errors(void **state)
 {
 	const size_t lines = 50000;
@@ -297,7 +297,7 @@ static void test_geo_visit_ends_it(void **state)
 	assert_int_equal(diagnostics.errors, 0);
 }
 
-/* A folder of its own for each test below, the current one. */
+/* Each test below has its own folder, the current one. */
 static int enter_folder(void **state)
 {
 	(void)state;
@@ -352,7 +352,7 @@ static void unload(struct loaded *loaded)
 	spw_diagnostics_free(&loaded->diagnostics);
 }
 
-/* One file list, named in 2:18. */
+/* One file list, named at 2:18. */
 #define ONE_FILE "interfaces: [e]\nlists: {a: {file: a.txt}}\nclasses: [{name: a, lists: [a]}, {name: z}]\n"
 
 static void expect_refusal(const char *problem, int err)
@@ -392,7 +392,7 @@ static void test_file_kinds(void **state)
 	expect_refusal("it is not a regular file", -EISDIR);
 	assert_int_equal(rmdir("a.txt"), 0);
 	assert_int_equal(mkfifo("a.txt", 0600), 0);
-	expect_refusal("it is not a regular file", -EINVAL); /* and does not wait for a writer */
+	expect_refusal("it is not a regular file", -EINVAL); /* without waiting for a writer */
 	unlink("a.txt");
 	fd = open("a.txt", O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
 	assert_int_equal(ftruncate(fd, (off_t)SPW_LIST_FILE_BYTES_MAX + 1), 0);
@@ -402,7 +402,7 @@ static void test_file_kinds(void **state)
 	expect_one_prefix();
 }
 
-/* One's own links are followed wherever they lead, as Kubernetes and NixOS make them. */
+/* Own links are followed anywhere, as Kubernetes and NixOS make them. */
 static void test_file_links(void **state)
 {
 	char path[128];
@@ -441,7 +441,7 @@ static void test_file_links(void **state)
 
 #define NO_TRUST "; only links of root or of the user that runs spillway are followed to other folders"
 
-/* Others' links are followed no further than to a file beside them; nor is a way on that others may write. */
+/* Links of others are followed only to files beside them, and not through folders that others may write. */
 static void test_links_of_others(void **state)
 {
 	(void)state;
@@ -452,7 +452,7 @@ static void test_links_of_others(void **state)
 	assert_int_equal(chmod("sub", 0757), 0);
 	expect_refusal("a link leads through folder 'sub', which others than its owner may write", -EPERM);
 	assert_int_equal(chmod("sub", 01777), 0);
-	expect_one_prefix(); /* sticky, as /tmp is */
+	expect_one_prefix(); /* sticky, like /tmp */
 	assert_int_equal(chmod("sub", 0755), 0);
 	if (geteuid())
 		skip();
@@ -493,7 +493,7 @@ static void test_file_writers(void **state)
 		expect_refusal("its group may write it; chmod g-w takes that away", -EPERM);
 		return;
 	}
-	expect_one_prefix(); /* owner and group are root's */
+	expect_one_prefix(); /* owner and group are root */
 	assert_int_equal(chown("a.txt", 0, 1), 0);
 	expect_refusal("its group may write it; chmod g-w takes that away", -EPERM);
 	assert_int_equal(chown("a.txt", 1, 0), 0);
@@ -517,7 +517,7 @@ static int stop_writer(void **state)
 	return leave_folder(state);
 }
 
-/* Write over the same file all the time, from its start to its end, each time with the next version in every line. */
+/* Rewrite the same file endlessly, each time with the next version in every line. */
 static void rewrite_forever(int fd)
 {
 	static char text[8192];
@@ -538,8 +538,8 @@ static void rewrite_forever(int fd)
 }
 
 /*
- * At any moment the front of the file is of one version and the rest of the one before. What was read has to look like
- * that: a mixture of two moments has the older one in front, or three versions.
+ * At any moment the front of the file has one version and the rest the one before. What was read must look like that: a
+ * mixture of two moments has the older version in front, or three versions.
  */
 static void check_one_moment(const struct spw_list *list)
 {
@@ -874,7 +874,7 @@ static int count_range(void *context, u8 family, const struct spw_addr *first, c
 	struct spw_addr next = *first;
 
 	(void)code, (void)line;
-	/* The pieces adjoin each other, and the last one ends where the range ends. */
+	/* The pieces are adjacent, and the last one ends with the range. */
 	while (spw_range_next(&from, last, family, &ended, &prefix)) {
 		assert_true(!spw_addr_compare(&prefix.addr, &next));
 		next = spw_prefix_last(&prefix);
@@ -936,7 +936,7 @@ static int count_piece(void *context, u8 family, const struct spw_addr *first, c
 	return 0;
 }
 
-/* What one list takes and the other leaves are together what there is. */
+/* What one list takes and what the other leaves add up to the whole. */
 static void test_tor_lists(void **state)
 {
 	struct spw_diagnostics diagnostics = {0};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Lists out of MaxMind databases: countries and AS numbers, the shapes that trees have, and files that are damaged. */
+/* Lists from MaxMind databases: countries and AS numbers, shapes of trees, and damaged files. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -55,16 +55,16 @@ static size_t write_db(const char *name)
 	return length;
 }
 
-/* Paths below the folder are shown without it. */
+/* Paths are shown relative to the folder. */
 struct loaded {
 	struct spw_config config;
 	struct spw_lists lists;
 	struct spw_diagnostics diagnostics;
-	char told[4096]; /* diagnostics, a line each */
+	char told[4096]; /* diagnostics, one per line */
 	int err;
 };
 
-/* Of a configuration with these lists, which a class each names. */
+/* Load a configuration with these lists, each in a class of its own. */
 static void load(struct loaded *loaded, const char *lists)
 {
 	char text[2048], name[128], *out = loaded->told;
@@ -129,7 +129,7 @@ static void expect_error(const char *lists, const char *expected)
 	unload(&loaded);
 }
 
-/* As MaxMind's own are made: IPv4 at ::/96, and twice more by aliases. */
+/* Like MaxMind's own: IPv4 at ::/96, and twice more by aliases. */
 static void make_countries(u32 ip_version, u32 record_bits)
 {
 	u32 us, de, none;
@@ -168,7 +168,7 @@ static void test_countries(void **state)
 	}
 }
 
-/* Other makers name the country otherwise; all of IPv4 may be one record. */
+/* Other makers name the country differently; all of IPv4 may be one record. */
 static void test_other_shapes(void **state)
 {
 	u32 us, fr;
@@ -202,13 +202,13 @@ static void test_asns(void **state)
 	write_db("n.mmdb");
 	expect("  a: {mmdb: n.mmdb, asns: [64500, AS4200000000]}\n  b: {mmdb: n.mmdb, asns: [64501]}\n",
 	       "198.18.0.0/16 198.19.128.0/17 2001:db8::/32 ", "198.19.0.0/17 ");
-	/* A network that is gone is no reason to refuse the rest. */
+	/* A missing network is no reason to refuse the rest. */
 	load(&loaded, "  a: {mmdb: n.mmdb, asns: [64500]}\n  b: {mmdb: n.mmdb, asns: [64501, 7]}\n");
 	assert_string_equal(loaded.told, "warning: c:4:35: AS7 has no prefix in 'n.mmdb'\n");
 	unload(&loaded);
 }
 
-/* Equal prefixes: what a person wrote, then AS numbers, then countries, whatever the order of classes. */
+/* Among equal prefixes: written ones, then AS numbers, then countries, whatever the sequence of classes. */
 static void test_tiers(void **state)
 {
 	static const char lists[] = "  a: {mmdb: c.mmdb, countries: [DE]}\n  b: {mmdb: n.mmdb, asns: [64500]}\n";
@@ -271,7 +271,7 @@ static void test_refused(void **state)
 	expect_error(us, "c:3:13: cannot read 'c.mmdb': everybody may write it; chmod o-w takes that away\n");
 }
 
-/* Trees that no maker makes: one that leads into itself, one that unfolds without end, data behind the end. */
+/* Trees that no maker makes: a cycle, one that unfolds without end, data past the end. */
 static void test_hostile(void **state)
 {
 	static const char us[] = "  a: {mmdb: c.mmdb, countries: [US]}\n  b: {}\n";

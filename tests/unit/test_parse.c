@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The datapath's parser on the host, under AddressSanitizer: frames stand at the very end of their allocation, so that
- * a read of one byte too many is found. What the fields have to be is the prog ring's affair, with an independent
- * oracle.
+ * The datapath's parser on the host, under AddressSanitizer: frames are at the very end of their allocation, so that
+ * any overread is found. The prog tests check the fields, with an independent oracle.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -129,7 +128,7 @@ static const struct sample samples[] = {
 
 static u32 usual_frames;
 
-/* The short way for usual frames finds what the long one finds, or nothing. */
+/* The fast path finds what the general path finds, or nothing. */
 static void check_usual(const u8 *frame, size_t length, const struct spw_packet *packet,
 			const struct spw_cursor *cursor)
 {
@@ -171,7 +170,7 @@ static void test_samples(void **state)
 	assert_int_equal(usual_frames, 4);
 }
 
-/* Fault 1: what is cut off is malformed, or a fragment; it never gains a port or a SYN that it does not hold. */
+/* Fault 1: truncated frames are malformed, or fragments; they never gain ports or a SYN that are not there. */
 static void test_truncations(void **state)
 {
 	(void)state;

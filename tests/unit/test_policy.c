@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Configuration -> policy: whose number goes where, what stands for what was not written, and when two are the same. */
+/* Configuration -> policy: numbers, defaults, and when two policies are the same. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -66,7 +66,7 @@ static void test_classes(void **state)
 	assert_int_equal(classes[1].shed_from, SPW_ORANGE);
 	assert_int_equal(classes[1].cut_from, SPW_RED);
 	assert_int_equal(classes[2].cut_from, SPW_LEVEL_NEVER);
-	/* Written, or by the rank. */
+	/* As written, or the default of the rank. */
 	assert_float_equal(classes[0].reserve, spw_default_reserve(0, 3), 1e-9);
 	assert_float_equal(classes[1].reserve, 0.33, 1e-9);
 	assert_float_equal(classes[2].reserve, spw_default_reserve(2, 3), 1e-9);
@@ -92,13 +92,13 @@ static void test_services(void **state)
 	assert_float_equal(services[1].capacity_per_s, 0, 0);
 	assert_int_equal(services[1].wait_target_ns, 20000000);
 	assert_float_equal(services[1].probe_limit, 0, 0);
-	/* 0 stands for the ports that belong to no service. */
+	/* 0 means the ports that belong to no service. */
 	spw_policy_make(&config, NULL, NULL, &policy);
 	assert_int_equal(services[0].id, 1);
 	assert_int_equal(services[1].id, 2);
 }
 
-/* Nothing written: as measured; written: as written. What was there before is gone. */
+/* Defaults if nothing is written, else as written. Former values are overwritten. */
 static void test_parameters(void **state)
 {
 	struct spw_policy measured;
@@ -150,7 +150,7 @@ static void test_names(void **state)
 	assert_int_equal(spw_policy_service(&policy, ""), -1);
 }
 
-/* The same meaning of every index; other numbers are another policy, but no other meaning. */
+/* Same meaning of every index; different numbers make another policy with the same meaning. */
 static void test_same(void **state)
 {
 	static const u8 identities[] = {0, 2, 1};
@@ -179,7 +179,7 @@ static void test_same(void **state)
 	assert_false(spw_policy_same(&policy, &other));
 }
 
-/* The section of the manual on shedding, on one line; the caller frees it. */
+/* The manual's section on shedding, as one line; the caller frees it. */
 static char *manual_section(void)
 {
 	FILE *file = fopen("docs/spillway.yaml.5", "r");
@@ -209,7 +209,7 @@ static void format_value(const struct spw_parameter *parameter, double value, ch
 		snprintf(text, SPW_DURATION_TEXT, "%g%%", 100 * value);
 }
 
-/* Every parameter stands in the manual as in the table, and no other does. */
+/* The manual lists exactly the parameters of the table. */
 static void test_manual(void **state)
 {
 	char *section = manual_section();

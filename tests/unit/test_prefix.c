@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Addresses and prefixes against two oracles: libc's inet_pton() and inet_ntop() for text, brute force over small
- * numbers for arithmetic.
+ * Addresses and prefixes against two oracles: inet_pton() and inet_ntop() for text, brute force over small numbers for
+ * arithmetic.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -20,7 +20,7 @@
 
 typedef unsigned __int128 u128;
 
-/* xorshift64*, so that a failure can be repeated. */
+/* xorshift64*, so that failures are reproducible. */
 static u64 chance_state;
 
 static u64 chance(void)
@@ -38,7 +38,7 @@ static int start(void **state)
 	return 0;
 }
 
-/* @text in a block of its own, so that a read behind its end is found. */
+/* Parse @text from an allocation of its own, so that overreads are found. */
 static bool parse(const char *text, struct spw_addr *addr, u8 *family)
 {
 	size_t length = strlen(text);
@@ -64,7 +64,7 @@ static struct spw_addr addr_of_bytes(const u8 *bytes, size_t count)
 	return addr;
 }
 
-/* What libc makes of @text. */
+/* The same by libc. */
 static bool parse_libc(const char *text, struct spw_addr *addr, u8 *family)
 {
 	u8 bytes[16];
@@ -152,7 +152,7 @@ static void test_known_texts(void **state)
 		compare_with_libc(texts[i]);
 }
 
-/* Pieces of addresses put together at random: half of them come near to one. */
+/* Random pieces of addresses: half of the texts come close to one. */
 static void test_random_texts(void **state)
 {
 	static const char *const pieces[] = {
@@ -171,7 +171,7 @@ static void test_random_texts(void **state)
 	}
 }
 
-/* Single bytes of good addresses changed, dropped or doubled. */
+/* Valid addresses with single bytes changed, dropped or doubled. */
 static void test_damaged_texts(void **state)
 {
 	static const char *const good[] = {"192.0.2.255", "2001:db8::1", "1:2:3:4:5:6:7:8", "::ffff:192.0.2.1",
@@ -201,7 +201,7 @@ static struct spw_addr random_addr(u8 family)
 {
 	struct spw_addr addr = {chance(), chance()};
 
-	/* Zero groups, and runs of them, as addresses have in life. */
+	/* Zero groups and runs of them, as in real addresses. */
 	for (u64 left = chance() % 8; left; left--) {
 		u64 mask = ~(0xffffULL << 16 * (chance() % 4));
 
@@ -229,7 +229,7 @@ static void test_round_trip(void **state)
 	}
 }
 
-/* libc writes the lower 32 bits of ::a.b.c.d in dots; RFC 5952 wants that for well-known prefixes only. */
+/* libc formats the lower 32 bits of ::a.b.c.d as dotted quad; RFC 5952 wants that for well-known prefixes only. */
 static void test_format_like_libc(void **state)
 {
 	(void)state;
@@ -324,7 +324,7 @@ static void test_prefix_texts(void **state)
 	}
 }
 
-/* The longest texts there are fit. */
+/* The longest texts fit. */
 static void test_longest_text(void **state)
 {
 	struct spw_prefix prefix = {{~0ULL, ~0ULL}, 6, 128};
@@ -375,7 +375,9 @@ static void test_last_and_contains(void **state)
 	}
 }
 
-/* How few prefixes cover @first..@last within the aligned block of 2^@bits from @base on: the tree's own answer. */
+/*
+ * Minimum number of prefixes that cover @first..@last within the aligned block of 2^@bits from @base on, by recursion.
+ */
 static u32 fewest(u128 base, u32 bits, u128 first, u128 last)
 {
 	u128 end = base + (((u128)1 << bits) - 1), half;
@@ -388,7 +390,7 @@ static u32 fewest(u128 base, u32 bits, u128 first, u128 last)
 	return fewest(base, bits - 1, first, last) + fewest(base + half, bits - 1, first, last);
 }
 
-/* Cut the range up and check that the pieces are aligned, adjoin each other, end where it ends and are few. */
+/* Split the range and check that the pieces are aligned, adjacent, complete and few. */
 static void check_range(u8 family, u128 first, u128 last, u32 expected)
 {
 	struct spw_addr from = addr_of(first, family), to = addr_of(last, family);
@@ -414,7 +416,7 @@ static void check_range(u8 family, u128 first, u128 last, u32 expected)
 	assert_false(spw_range_next(&from, &to, family, &ended, &prefix));
 }
 
-/* All ranges within 64 addresses, at places where carries and ends of the address space are. */
+/* All ranges within 64 addresses, at carries and at the ends of the address space. */
 static void test_ranges_brute_force(void **state)
 {
 	static const struct {
@@ -436,7 +438,7 @@ static void test_ranges_brute_force(void **state)
 	}
 }
 
-/* Ranges of any size come together again, and round trips through the text of their pieces change nothing. */
+/* Split ranges of any size reassemble, and round trips through text change nothing. */
 static void test_ranges_random(void **state)
 {
 	(void)state;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Names keep their identities, and with them their counters: over another order, over leaving and coming back, over a
- * ruleset that was taken back; and there is an end to how many can be told apart.
+ * Names keep their identities, and so their counters: when reordered, removed and added again, and after a rollback;
+ * and the number of names is limited.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -31,7 +31,7 @@ static const char first[] = "interfaces: [e]\n"
 			    "  - { name: abroad, lists: [far], shed_from: orange, cut_from: red, cut: all }\n"
 			    "  - { name: rest, shed_from: yellow }\n";
 
-/* Identities for the configuration @text, on top of those that are there. */
+/* Assign identities for the configuration @text, in addition to existing ones. */
 static int assign(const char *text)
 {
 	struct spw_diagnostics diagnostics = {0};
@@ -70,7 +70,7 @@ static void test_first(void **state)
 	assert_false(abroad->is_last);
 	assert_true(bench.registry.classes[2].is_last);
 	assert_int_equal(bench.registry.classes[3].state, SPW_RECORD_FREE);
-	/* List and service 0 belong to no name; what no list names counts for the last class. */
+	/* List and service 0 have no name; unlisted sources count for the last class. */
 	assert_string_equal(bench.registry.lists[0].name, "none");
 	assert_int_equal(bench.registry.lists[0].class_id, 2);
 	assert_int_equal(bench.identities.lists[1], 2);
@@ -87,7 +87,7 @@ static void test_names_keep_identities(void **state)
 {
 	(void)state;
 	bench.registry.services[2].operator_capacity_per_s = 70;
-	/* Another order, names that leave, and new ones. */
+	/* Reordered, with removed and new names. */
 	assert_int_equal(assign("interfaces: [e]\n"
 				"services: { web: { tcp: [80] }, mail: { tcp: [25], wait_target: 50ms } }\n"
 				"lists: { other: { inline: [198.18.2.0/24] }, far: { inline: [198.18.1.0/24] } }\n"
@@ -111,7 +111,7 @@ static void test_names_keep_identities(void **state)
 	assert_int_equal(bench.registry.services[1].state, SPW_RECORD_RETIRED);
 	assert_int_equal(bench.registry.services[2].wait_target_ns, 50000000);
 	assert_int_equal(bench.registry.services[2].operator_capacity_per_s, 70);
-	/* And they come back to what was theirs. */
+	/* They return to their identities. */
 	assert_int_equal(assign("{interfaces: [e], services: {shop: {tcp: [80]}}, classes: [{name: home}]}"), 0);
 	assert_int_equal(bench.identities.classes[0], 0);
 	assert_int_equal(bench.identities.services[0], 1);
@@ -120,7 +120,7 @@ static void test_names_keep_identities(void **state)
 	assert_int_equal(bench.registry.services[2].state, SPW_RECORD_RETIRED);
 }
 
-/* One new class name each time; the same again needs no more room. */
+/* A new class name each time; a repeated one needs no further identity. */
 static void test_too_many(void **state)
 {
 	char text[128];
@@ -139,7 +139,7 @@ static void test_too_many(void **state)
 			    "counters for 'c32'; 'spillway detach' and a restart drop all of them");
 	assert_int_equal(assign("{interfaces: [e], classes: [{name: c31}]}"), 0);
 	assert_int_equal(bench.identities.classes[0], 31);
-	/* Identity 0 is no room for a service. */
+	/* Identity 0 is not available to services. */
 	for (i = 2, err = 0; !err; i++) {
 		snprintf(text, sizeof(text), "{interfaces: [e], services: {s%u: {tcp: [80]}}, classes: [{name: c31}]}",
 			 i);
@@ -165,7 +165,7 @@ static void test_taken_back(void **state)
 				"  - { name: rest, shed_from: yellow }\n"),
 			 0);
 	spw_registry_restore(&bench.registry, &kept, &restored);
-	/* What was in force is so again, to the letter; what came meanwhile keeps its place. */
+	/* What was in force is restored exactly; names added meanwhile keep their identities. */
 	assert_memory_equal(restored.classes, kept.classes, 3 * sizeof(*kept.classes));
 	assert_memory_equal(restored.lists, kept.lists, 3 * sizeof(*kept.lists));
 	assert_memory_equal(restored.services, kept.services, 3 * sizeof(*kept.services));
@@ -177,7 +177,7 @@ static void test_taken_back(void **state)
 	assert_string_equal(restored.services[3].name, "web");
 	assert_int_equal(restored.services[3].state, SPW_RECORD_RETIRED);
 	assert_int_equal(restored.services[4].state, SPW_RECORD_FREE);
-	/* Its own configuration finds its names in it, and changes nothing. */
+	/* Its own configuration finds its names there, and changes nothing. */
 	bench.registry = restored;
 	assert_int_equal(assign(first), 0);
 	assert_memory_equal(&bench.registry, &restored, sizeof(restored));

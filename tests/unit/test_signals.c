@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What signals are made of: the ring of unread data against an exact account of sockets, files of /proc, pages of
- * metrics (fault 37), each also cut off anywhere.
+ * Parts of signals: counts of unread data by epoch against an exact model of sockets, files of /proc, metrics pages
+ * (fault 37), also truncated anywhere.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -71,7 +71,7 @@ static u64 oldest_told(const struct model *model, u64 now_ns)
 	return facts.oldest_unread_ns;
 }
 
-/* The age of the oldest, from the end of its epoch; ages end with the ring. */
+/* Age of the oldest unread data, from the end of its epoch, capped. */
 static u64 oldest_really(const struct model *model, u64 now_ns)
 {
 	u64 oldest_ns = 0, now_epoch = now_ns >> SPW_EPOCH_SHIFT;
@@ -88,7 +88,7 @@ static u64 oldest_really(const struct model *model, u64 now_ns)
 	return oldest_ns;
 }
 
-/* Sockets come, stay a little or for many turns of the ring, and go, each on any CPU. */
+/* Sockets come, stay briefly or for many turns of the circular array, and go, each on any CPU. */
 static void ring_agrees_with_sockets(struct model *model, u64 start_ns, u64 step_ns, u32 steps)
 {
 	u64 now_ns = start_ns;
@@ -102,7 +102,7 @@ static void ring_agrees_with_sockets(struct model *model, u64 start_ns, u64 step
 			shift(model, socket, now_ns, 1);
 		assert_int_equal(oldest_told(model, now_ns), oldest_really(model, now_ns));
 	}
-	/* Long after: all that is left is read, and nothing stays behind. */
+	/* Finally everything is read, and nothing is left. */
 	now_ns += draw(model, 2) * 100 * S;
 	for (u32 i = 0; i < SOCKETS; i++)
 		if (model->ready_ns[i])
@@ -114,7 +114,7 @@ static void ring_agrees_with_sockets(struct model *model, u64 start_ns, u64 step
 static void unread_ring(void **state)
 {
 	static const u64 steps_ns[] = {100000, 5 * MS, 40 * MS, 900 * MS};
-	/* From boot; usual; around where the epoch's sign turns, after 2.3 years; around where it wraps. */
+	/* At boot; usual; where the epoch's sign changes, after 2.3 years; where it wraps. */
 	static const u64 starts_ns[] = {1, 5000 * S, (1ull << 56) - S, (1ull << 57) - S};
 
 	(void)state;
@@ -140,7 +140,7 @@ static void unread_grows_and_ends(void **state)
 	assert_in_range(oldest_told(model, ready_ns + S), S - EPOCH_NS, S);
 	assert_in_range(oldest_told(model, ready_ns + 4 * S), 4 * S - EPOCH_NS, 4 * S);
 	assert_int_equal(oldest_told(model, ready_ns + 60 * S), SPW_UNREAD_SPAN_NS);
-	/* Others come and go through the same place of the ring meanwhile. */
+	/* Others use the same array element meanwhile. */
 	for (u32 turn = 1; turn < 5; turn++) {
 		u64 later_ns = ready_ns + turn * SPW_UNREAD_SPAN_NS;
 
@@ -154,7 +154,7 @@ static void unread_grows_and_ends(void **state)
 	free(model);
 }
 
-/* Data that wait behind other data of their client don't make a stall of a service that reads. */
+/* Data waiting behind other data of the same client are no stall of a service that reads. */
 static void later_data_count_while_nothing_is_read(void **state)
 {
 	struct model *model = calloc(1, sizeof(*model));
@@ -166,11 +166,11 @@ static void later_data_count_while_nothing_is_read(void **state)
 	assert_int_equal(oldest_told(model, now_ns), 2 * MS);
 	model->tallies[3].last_read_ns = ready_ns - S;
 	assert_in_range(oldest_told(model, now_ns), 3 * S - EPOCH_NS, 3 * S);
-	/* First data count in any case. */
+	/* First data always count. */
 	model->tallies[3].last_read_ns = now_ns;
 	spw_shift_unread(&model->tallies[0], SPW_UNREAD_FIRST, (u32)((ready_ns + S) >> SPW_EPOCH_SHIFT), 1);
 	assert_in_range(oldest_told(model, now_ns), 2 * S - EPOCH_NS, 2 * S);
-	/* The caller's clock may be read before the last read. */
+	/* The caller's clock may be older than the last read. */
 	assert_in_range(oldest_told(model, now_ns - 1), 2 * S - EPOCH_NS, 2 * S);
 	free(model);
 }
@@ -203,7 +203,7 @@ static void tallies_are_added_up(void **state)
 	assert_int_equal(facts.answer_waits[SPW_WAIT_BUCKETS - 1], 3);
 	assert_int_equal(facts.requests, 25);
 	assert_int_equal(facts.unanswered, 25 - 16 - 4);
-	/* An answer may be seen whose request is not: never below zero. */
+	/* An answer may be seen before its request: never below zero. */
 	model->tallies[2].ended = 40;
 	spw_tally_sum(model->tallies, sizeof(*model->tallies), CPUS, S, &facts);
 	assert_int_equal(facts.unanswered, 0);
@@ -212,7 +212,7 @@ static void tallies_are_added_up(void **state)
 
 /* ---- /proc ---- */
 
-/* Exactly as long as it is, so that a read beyond the end is seen. */
+/* Exactly sized copy, so that overreads are found. */
 static char *cut(const char *text, size_t length)
 {
 	char *copy = malloc(length + 1);
@@ -246,7 +246,7 @@ static void proc_stat(void **state)
 		const char *first = strchr(text, '\n'), *second = first ? strchr(first + 1, '\n') : NULL;
 		bool third = second && strchr(second + 1, '\n');
 
-		/* The line of all cores is not one of a core; one that is cut off would be a wrong number. */
+		/* The line of all cores is no core; a truncated one would be a wrong number. */
 		assert_int_equal(spw_proc_stat(text, times, COUNT(times)), (second != NULL) + third);
 		free(text);
 	}
@@ -326,7 +326,7 @@ static void proc_pressure(void **state)
 
 /* ---- probe targets ---- */
 
-/* Pages with bytes changed, left out and doubled: ASan is the judge. */
+/* Pages with bytes changed, dropped and doubled: ASan is the judge. */
 static void mangled_pages(void **state)
 {
 	static const char page[] = "# TYPE queue gauge\nqueue{pool=\"web\",zone=\"a\\\"b\"} 3 1700000000\nsize 4.5e3\n";

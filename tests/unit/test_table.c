@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The compiler of rulesets and the walk of the datapath, against a plain reference: among all prefixes that hold an
- * address the longest wins. The walk is the one that the kernel runs (bpf/classify.h).
+ * The ruleset compiler and the datapath's walk against a plain reference: the longest prefix that contains an address
+ * wins. The walk is the code that the kernel runs (bpf/classify.h).
  */
 #include <errno.h>
 #include <setjmp.h>
@@ -50,7 +50,7 @@ static bool holds(const struct spw_prefix *prefix, u8 family, u64 hi, u64 lo)
 	return prefix->family == family && (hi & mask.hi) == prefix->addr.hi && (lo & mask.lo) == prefix->addr.lo;
 }
 
-/* A world of lists in one class, and its compiled form. */
+/* Lists in one class, and their compiled form. */
 struct world {
 	struct spw_ruleset_list lists[8];
 	struct spw_list_entry *entries[8];
@@ -103,7 +103,7 @@ static const struct spw_slot *found(const struct world *world, u8 family, u64 hi
 	return &ruleset->slots[family == 4 ? spw_find4(ruleset, mask, hi) : spw_find6(ruleset, mask, hi, lo)];
 }
 
-/* The plain reference: the list of the longest prefix; of equal ones the first list. 0: none. */
+/* The reference: the list of the longest prefix; among equals the first list. 0: none. */
 static u16 expected(const struct world *world, u8 family, u64 hi, u64 lo)
 {
 	int best = -1;
@@ -130,7 +130,7 @@ static void check_at(const struct world *world, u8 family, u64 hi, u64 lo)
 	assert_int_equal(found(world, family, hi, lo)->list, expected(world, family, hi, lo));
 }
 
-/* At every edge of every prefix, one step to each side, and somewhere inside. */
+/* At every edge of every prefix, one address to each side, and somewhere inside. */
 static void check_edges(const struct world *world)
 {
 	for (size_t i = 0; i < world->source.lists_count; i++)
@@ -178,7 +178,7 @@ static void test_default_routes(void **state)
 	free_world(world);
 }
 
-/* Every length around one address, so that every step of a walk is met. */
+/* Every length around one address, which covers every step of a walk. */
 static void test_nest(void **state)
 {
 	(void)state;
@@ -196,7 +196,7 @@ static void test_nest(void **state)
 	}
 }
 
-/* Random sets that cluster, as real ones do: few beginnings, all lengths, deep nests beside each other. */
+/* Random sets that cluster like real ones: few beginnings, all lengths, deep nests side by side. */
 static void test_random_sets(void **state)
 {
 	(void)state;
@@ -224,7 +224,7 @@ static void test_random_sets(void **state)
 	}
 }
 
-/* Adjacent hosts in turn: the densest that can be, in both halves of an IPv6 address and across bit 64. */
+/* Alternating adjacent hosts: the highest density, in both halves of an IPv6 address and across bit 64. */
 static void test_dense(void **state)
 {
 	(void)state;
@@ -279,14 +279,14 @@ static void test_conflict(void **state)
 	assert_int_equal(world->image.overlap_lists[1], 1);
 	spw_ruleset_free(&world->image);
 	world->source.overlap_higher = false;
-	/* A country table is no person: what a person wrote wins, and there is nothing to complain about. */
+	/* Country tables are not written by a person: what is written wins, without a warning. */
 	world->lists[0].tier = SPW_TIER_COUNTRY;
 	compile(world);
 	assert_int_equal(found(world, 4, 0xc6130001ULL << 32, 0)->list, 11);
 	free_world(world);
 }
 
-/* A leaf says list, class, levels of the cut, and whether the source is management: two overlays in one walk. */
+/* A leaf holds list, class, levels of the cut, and whether the source is management: two overlays in one walk. */
 static void test_slots(void **state)
 {
 	struct world *world = new_world(2);
@@ -324,7 +324,7 @@ static void test_slots(void **state)
 	free_world(world);
 }
 
-/* A country's table that cuts into what a person wrote wins there, by the rule, and is counted for a warning. */
+/* A country table that splits a written prefix wins there, by the rule, and is counted for a warning. */
 static void test_overruling(void **state)
 {
 	struct world *world = new_world(2);

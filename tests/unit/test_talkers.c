@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Samples become talkers: how many are drawn, how many are wanted, who is ranked, and what is certain of it. */
+/* Samples and talkers: how many are drawn, the choice of the rate, the ranking and its error bounds. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -35,9 +35,9 @@ static double random_share(void)
 	return (double)(random_number() >> 11) / 9007199254740992.0;
 }
 
-/* ---- which packets are drawn ---- */
+/* ---- which packets are sampled ---- */
 
-/* The number drawn is that of independent draws, whatever list and seed, and so is what falls to any second packet. */
+/* As many as by independent draws, for any list and seed, and also among every second packet. */
 static void drawn_one_in_n(void **state)
 {
 	(void)state;
@@ -63,7 +63,7 @@ static void drawn_one_in_n(void **state)
 	}
 }
 
-/* Gaps are those of chance: none is foretold by the one before. Of a Weyl sequence there would be three. */
+/* Gaps are random: none depends on the one before. A Weyl sequence would have only three. */
 static void drawn_at_random(void **state)
 {
 	u64 last = 0, gaps[4] = {0}, count;
@@ -81,7 +81,7 @@ static void drawn_at_random(void **state)
 		NEVER_MORE("a quarter of the gaps", fabs((double)gaps[i] - 15625), 700);
 }
 
-/* ---- how many are wanted ---- */
+/* ---- sampling rate ---- */
 
 static void run_choice(struct spw_sampling_choice *choice, double packets_per_s, u32 ticks, u32 *changes)
 {
@@ -130,7 +130,7 @@ static void as_many_as_wanted(void **state)
 
 #define KEYS 5000
 
-/* Exact counts, which fade as those of the table do. */
+/* Exact counts, decaying like those of the table. */
 struct exact {
 	double packets[KEYS], bytes[KEYS], fresh[KEYS], dropped[KEYS];
 	double seconds, all;
@@ -178,7 +178,7 @@ static void fade_exactly(struct exact *exact, double seconds)
 	}
 }
 
-/* The key of a kind that @source_hi belongs to, with @length bits; false: it is not in the table. */
+/* Find the key of a kind that @source_hi belongs to, with @length bits; false: not in the table. */
 static bool find(const struct spw_talkers *talkers, enum spw_talker_kind kind, u8 family, u8 length, u64 source_hi,
 		 struct spw_talker *talker)
 {
@@ -191,12 +191,12 @@ static bool find(const struct spw_talkers *talkers, enum spw_talker_kind kind, u
 	return false;
 }
 
-/* What Space-Saving promises, of every key that there is. */
+/* The guarantees of Space-Saving, for every key. */
 static void check_promise(const struct spw_talkers *talkers, const struct exact *exact, u32 room)
 {
 	double bound = spw_talkers_bound(talkers, SPW_TALKER_SOURCE), slack = 1e-6 * exact->all / exact->seconds + 1e-9;
 
-	static u32 index_of[KEYS]; /* by key, of the table; UINT32_MAX: not in it */
+	static u32 index_of[KEYS]; /* in the table; UINT32_MAX: not in it */
 
 	memset(index_of, 0xff, sizeof(index_of));
 	for (u32 i = 0; i < spw_talkers_count(talkers, SPW_TALKER_SOURCE); i++) {
@@ -266,14 +266,14 @@ static void true_count_within_its_error(void **state)
 	for (u32 seed = 1; seed <= 4; seed++) {
 		random_state = seed * 7919;
 		promise_holds(64, 4, false);
-		promise_holds(64, 1, false); /* everybody as heavy as the other: nothing but errors */
+		promise_holds(64, 1, false); /* all equally heavy: errors only */
 		promise_holds(300, 6, true);
 		promise_holds(1, 3, false);
-		promise_holds(KEYS, 3, false); /* room for all: exact */
+		promise_holds(KEYS, 3, false); /* space for all: exact */
 	}
 }
 
-/* Fault 14's kin: a flood of spoofed sources of one packet each pushes nobody heavy out. */
+/* Like fault 14: a flood of spoofed sources with one packet each pushes nobody heavy out. */
 static void heavy_ones_stay(void **state)
 {
 	struct spw_talkers *talkers = spw_talkers_new(SPW_TALKERS_SOURCES, SPW_TALKERS_PREFIXES);
@@ -306,7 +306,7 @@ static void heavy_ones_stay(void **state)
 	spw_talkers_free(talkers);
 }
 
-/* Sampling's own error: nine of ten and more of the rates lie within the margin that is told. */
+/* The error of sampling: at least nine of ten rates are within the reported margin. */
 static void within_its_margin(void **state)
 {
 	u32 within = 0, trials = 0;
@@ -367,7 +367,7 @@ static void orders_and_prefixes(void **state)
 	assert_true(top[0].length == 32 && top[0].source_hi == 0x20010db800000000);
 	for (u32 i = 0; i < 100000; i++)
 		spw_talkers_tick(talkers, 1);
-	assert_int_equal(spw_talkers_top(talkers, SPW_TALKER_SOURCE, SPW_BY_PACKETS, 8, top), 0); /* all has faded */
+	assert_int_equal(spw_talkers_top(talkers, SPW_TALKER_SOURCE, SPW_BY_PACKETS, 8, top), 0); /* all has decayed */
 	spw_talkers_tick(talkers, NAN);
 	spw_talkers_tick(talkers, -1);
 	spw_talkers_free(talkers);
@@ -416,7 +416,7 @@ static void kinds_of_sources(void **state)
 	(void)state;
 	assert_true(spw_addr_parse("198.18.0.1", 10, &own.addresses[0].addr, &own.addresses[0].family));
 	assert_true(spw_addr_parse("2001:db8::1", 11, &own.addresses[1].addr, &own.addresses[1].family));
-	/* Every host has this one. */
+	/* Every host has this address. */
 	assert_true(spw_addr_parse("127.0.0.1", 9, &own.addresses[2].addr, &own.addresses[2].family));
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
 		struct spw_addr addr;

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The screen of `top` to the letter, at the size of a small terminal and at others; drops as lines; blocks of pcapng.
- */
+/* The screen of `top`, exactly, on a small terminal and other sizes; drops as lines; pcapng blocks. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -24,7 +23,7 @@ struct scene {
 	struct spw_top top;
 };
 
-/* @shed, @cut: levels from which; @admitted, @refused: new work so far. */
+/* @shed, @cut: levels; @admitted, @refused: new work so far. */
 #define CLASS(number, title, is, place, shed, cut, admitted, refused)                                                  \
 	{                                                                                                              \
 		.id = (number),                                                                                        \
@@ -102,7 +101,7 @@ static void set_the_scene(struct scene *scene)
 	memcpy(scene->lists[1], scene->lists[0], sizeof(scene->lists[0]));
 	now->lists = scene->lists[1];
 	now->now_ns += 2 * S;
-	/* In two seconds: lists none, of partners, home and abroad, in this order. */
+	/* In two seconds: lists none, of partners, home and abroad, in this sequence. */
 	scene->lists[1][0].counter.packets[SPW_PASS] += 16000;
 	scene->lists[1][1].counter.packets[SPW_PASS] += 240;
 	scene->lists[1][2].counter.packets[SPW_PASS] += 91000;
@@ -152,7 +151,7 @@ static void expect(const struct spw_top *top, const char *wanted)
 	char *text = shown(top, (struct spw_style){false});
 	const char *got = text;
 
-	/* Row by row, so that the one that differs is said. */
+	/* Row by row, to report the row that differs. */
 	while (*wanted || *got) {
 		size_t wanted_bytes = strcspn(wanted, "\n"), got_bytes = strcspn(got, "\n");
 
@@ -243,7 +242,7 @@ static u32 rows_of(const char *text)
 	return rows;
 }
 
-/* Whatever the size: nothing beyond it, the keys in the last row, and talkers as long as there is any room. */
+/* At any size: nothing beyond it, the keys in the last row, talkers in all remaining rows. */
 static void any_size(void **state)
 {
 	struct scene scene;
@@ -321,14 +320,14 @@ static void other_moods(void **state)
 	assert_non_null(strstr(text, "everything passes, no lease"));
 	assert_non_null(strstr(text, "\033["));
 	free(text);
-	scene.top.before = scene.top.now; /* the first look has no rates */
+	scene.top.before = scene.top.now; /* the first snapshot has no rates */
 	text = shown(&scene.top, (struct spw_style){false});
 	assert_non_null(strstr(text, "in 0 packets/s"));
 	free(text);
 	json_decref(scene.answer);
 }
 
-/* Fault 44: names and answers of any kind. */
+/* Fault 44: arbitrary names and answers. */
 static void hostile_answers(void **state)
 {
 	static const char *const answers[] = {
@@ -445,7 +444,7 @@ static u32 number_at(const char *bytes, size_t at)
 	return number;
 }
 
-/* Blocks end where they say, twice; options end theirs; comments of any length are whole characters. */
+/* Both lengths of a block are right, options are terminated, comments are cut at character boundaries. */
 static void blocks_are_whole(void **state)
 {
 	static char comment[3000];

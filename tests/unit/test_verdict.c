@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The order of judgement, rule by rule, on the lines that the kernel runs (bpf/verdict.h). */
+/* The rules, one by one, in the code that the kernel runs (bpf/verdict.h). */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -80,7 +80,7 @@ static void test_rule_2(void **state)
 	expect(judge(unread, cut_all, SPW_RED, true, false), SPW_PASS, SPW_REASON_MALFORMED);
 	ruleset->malformed_drop = 1;
 	expect(judge(broken, kept, SPW_GREEN, true, false), SPW_DROP, SPW_REASON_MALFORMED_DROP);
-	/* Without an agent, or only observing, nothing is dropped, whatever the policy. */
+	/* Without an agent, or in mode observe, nothing is dropped. */
 	expect(judge(broken, kept, SPW_RED, false, false), SPW_PASS, SPW_REASON_NO_LEASE);
 	expect(judge(broken, kept, SPW_RED, true, true), SPW_PASS, SPW_REASON_OBSERVE);
 	ruleset->malformed_drop = 0;
@@ -101,7 +101,7 @@ static void test_rule_3(void **state)
 	expect(judge(ssh, inside, SPW_RED, true, false), SPW_PASS, SPW_REASON_MANAGEMENT);
 	expect(judge(ssh, outside, SPW_RED, true, false), SPW_DROP, SPW_REASON_CUT);
 	expect(judge(syn(), inside, SPW_RED, true, false), SPW_DROP, SPW_REASON_CUT);
-	/* Fault 5: a fragment without ports gains nothing from a rule about ports. */
+	/* Fault 5: a fragment without ports is not exempt by a rule about ports. */
 	expect(judge(fragment, inside, SPW_RED, true, false), SPW_DROP, SPW_REASON_CUT);
 	memset(ruleset->management_ports, 0, sizeof(ruleset->management_ports));
 	expect(judge(fragment, inside, SPW_RED, true, false), SPW_PASS, SPW_REASON_MANAGEMENT);

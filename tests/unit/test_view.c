@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Renderers: shapes of the JSON, the Prometheus page, what hostile names do to them (fault 44), text at its edges. */
+/* Renderers: structure of JSON and the Prometheus page, hostile names (fault 44), edge cases of text. */
 #include <ctype.h>
 #include <math.h>
 #include <setjmp.h>
@@ -21,7 +21,7 @@
 #define COUNT(array) (sizeof(array) / sizeof(*(array)))
 #define S	     1000000000ull
 
-/* ---- what is rendered ---- */
+/* ---- input of the renderers ---- */
 
 static const struct spw_list_snapshot some_lists[] = {
 	{0, {"none", SPW_RECORD_ACTIVE, 3, 0, 0, 0, 0}, {{100, 0}, {10000, 0}}, {0}},
@@ -112,7 +112,7 @@ static void set_the_scene(struct scene *scene)
 	snapshot->anomalies[SPW_ANOMALY_FRAGMENT].packets = 12;
 }
 
-/* What a renderer wrote. */
+/* Output of a renderer. */
 struct page {
 	char *text;
 	size_t length;
@@ -141,7 +141,7 @@ static char *status_text(const struct spw_snapshot *snapshot, bool colour)
 	return close_page(&page);
 }
 
-/* What an agent knows that sheds for one service. */
+/* State of an agent that sheds for one service. */
 static const struct spw_governance *the_governance(void)
 {
 	static struct spw_named_policy policy;
@@ -171,7 +171,7 @@ static const struct spw_governance *the_governance(void)
 	service->demand_per_s = 5200;
 	service->capacity_per_s = 1000;
 	service->budget_per_s = 950;
-	service->served_per_s = HUGE_VAL; /* whatever comes, the page stays a page */
+	service->served_per_s = HUGE_VAL; /* the page must stay valid */
 	service->wait_ns = 12 * S / 1000;
 	service->wait_target_ns = 20 * S / 1000;
 	service->helpless = true;
@@ -184,7 +184,7 @@ static const struct spw_governance *the_governance(void)
 	return &governance;
 }
 
-/* Tables that hold one source; it stays until the process ends. */
+/* Tables with one source; never freed. */
 static const struct spw_talkers_view *the_talkers(void)
 {
 	static struct spw_sampling_choice choices[SPW_VERDICTS] = {{.shift = 4}, {.shift = 0}};
@@ -235,7 +235,7 @@ static void assert_has_not_at(const char *text, const char *piece, int line)
 
 /* ---- JSON ---- */
 
-/* The keys of an object, in their order. */
+/* The keys of an object, in sequence. */
 static void assert_keys(const json_t *object, const char *expected)
 {
 	char keys[1000] = "";
@@ -354,7 +354,7 @@ static void a_class_is_the_sum_of_its_lists(void **state)
 	assert_integer(status, "classes.2.packets.pass", 301);
 	assert_integer(status, "classes.2.packets.drop", 1234569);
 	assert_integer(status, "classes.2.bytes.drop", 74074024);
-	assert_integer(status, "classes.3.packets.pass", 100); /* of list 0, what no list names */
+	assert_integer(status, "classes.3.packets.pass", 100); /* list 0: sources that no list names */
 	assert_integer(status, "classes.4.packets.pass", 8);   /* of a retired list */
 	assert_integer(status, "classes.2.new_work.drop", 123456);
 	assert_integer(status, "classes.1.shadow.next_level.packets", 33);
@@ -381,7 +381,7 @@ static void reasons_come_in_the_order_of_rules(void **state)
 	set_the_scene(&scene);
 	reasons = spw_view_status_json(&scene.snapshot);
 	for (i = 0; (reason = json_array_get(get(reasons, "reasons"), i)); i++) {
-		/* In the order of the rules, whatever the numbers. */
+		/* Sorted by rule, whatever the numbers. */
 		assert_true(json_integer_value(get(reason, "rule")) >= rule);
 		rule = json_integer_value(get(reason, "rule"));
 		if (!strcmp(json_string_value(get(reason, "reason")), "cut")) {
@@ -461,7 +461,7 @@ static void counters_near_their_end_stay_exact(void **state)
 	scene.lists[1].counter.bytes[SPW_PASS] = (1ull << 53) + 1;
 	status = spw_view_status_json(&scene.snapshot);
 	assert_integer(status, "lists.1.bytes.pass", (1ll << 53) + 1);
-	assert_integer(status, "lists.1.packets.pass", INT64_MAX); /* where jansson's integers end */
+	assert_integer(status, "lists.1.packets.pass", INT64_MAX); /* jansson's integers end here */
 	json_decref(status);
 	metrics = metrics_text(&scene.snapshot);
 	assert_has(metrics, "{list=\"partners\",class=\"partner\",verdict=\"pass\"} 18446744073709551615\n");
@@ -509,9 +509,9 @@ static void lists_are_found_by_name(void **state)
 
 /* ---- the Prometheus page ---- */
 
-/* A strict little checker of the text format 0.0.4, as far as the page goes. It says what is wrong, or NULL. */
+/* A strict checker of the text format 0.0.4, as far as the page uses it. Returns the error, or NULL. */
 struct checker {
-	char family[128]; /* of the block that is open */
+	char family[128]; /* of the current block */
 	char families[96][128];
 	size_t families_count;
 	bool typed;
@@ -529,7 +529,7 @@ static bool is_name(const char *text, size_t length)
 	return length > 0;
 }
 
-/* Four numbers between dots, or two colons among hexadecimal digits: labels must not be made of addresses. */
+/* A dotted quad, or two colons among hexadecimal digits: addresses must not be labels. */
 static bool has_address(const char *value, size_t length)
 {
 	size_t dots = 0, colons = 0;
@@ -543,7 +543,7 @@ static bool has_address(const char *value, size_t length)
 	return dots >= 3 || colons >= 2;
 }
 
-/* Returns behind the closing quote, NULL if it is no label value. */
+/* Returns the position after the closing quote, NULL if it is not a label value. */
 static const char *check_label_value(const char *at)
 {
 	const char *start = at;
@@ -818,7 +818,7 @@ static char *read_whole(const char *path)
 	return text;
 }
 
-/* Every family has a row in docs/metrics.md that begins "| `name`", and every such row has a family. */
+/* Every family has a row in docs/metrics.md that begins "| `name`", and vice versa. */
 static void every_metric_is_documented(void **state)
 {
 	static struct checker checker;
@@ -853,18 +853,18 @@ static const char *const hostile_names[] = {
 	"tab\tbell\a",
 	"\033[2J\033[31mred",
 	"\xff\xfe\xfd",
-	"cut \xe2\x82",	    /* a character that is not whole */
+	"cut \xe2\x82",	    /* an incomplete character */
 	"\xc0\xaf",	    /* overlong */
 	"\xed\xa0\x80",	    /* a surrogate */
 	"\xf4\x90\x80\x80", /* beyond Unicode */
 	"\xc2\x9bm",	    /* C1: another escape */
-	"\xe2\x80\xaegnp",  /* turns the direction */
+	"\xe2\x80\xaegnp",  /* changes the direction */
 	"Z\xc3\xbcrich \xe6\x9d\xb1\xe4\xba\xac \xf0\x9f\x8c\x8a",
 	"{}[]<>&'`$(reboot)",
 	"0123456789012345678901234567890123456789012345678901234567890ab",
 };
 
-/* Nothing that moves a cursor: no control character but the end of a line, nothing that is not UTF-8. */
+/* Safe for a terminal: valid UTF-8, and no control character except the line end. */
 static void assert_for_terminal(const char *text)
 {
 	json_t *valid = json_string(text);
@@ -886,7 +886,7 @@ static size_t count_lines(const char *text)
 	return lines;
 }
 
-/* Whatever the names, the pages keep their form: as many lines as with tame ones. */
+/* Hostile names must not change the number of lines. */
 static void render_with_names(const char *list, const char *class, const char *interface)
 {
 	struct scene scene;
@@ -934,7 +934,7 @@ static void hostile_names_break_no_page(void **state)
 
 static void random_names_break_no_page(void **state)
 {
-	u64 seed = 20180716; /* Prime Day */
+	u64 seed = 20180716; /* an arbitrary seed */
 
 	(void)state;
 	for (int round = 0; round < 300; round++) {
@@ -945,7 +945,7 @@ static void random_names_break_no_page(void **state)
 			names[i / SPW_NAME_MAX][i % SPW_NAME_MAX] = (char)(seed >> 56 | 1);
 		}
 		names[0][SPW_NAME_MAX - 1] = names[1][SPW_NAME_MAX - 1] = names[2][SPW_NAME_MAX - 1] = '\0';
-		/* Byte 1 begins no name of the scene, so that no name is there twice. */
+		/* Byte 1 starts no name of the scene, so that names stay unique. */
 		names[0][0] = names[1][0] = names[2][0] = 1;
 		render_with_names(names[0], names[1], names[2]);
 	}
@@ -1134,7 +1134,7 @@ static void what_was_not_parsed_is_null(void **state)
 		.classified = 1,
 		.reason = SPW_REASON_ESTABLISHED,
 	};
-	/* Ports of a frame without an IP header cannot be; bytes that were not found must not show. */
+	/* A frame without an IP header has no ports; fields that were not found must not show. */
 	const struct spw_trace arp = {
 		.packet = {.family = 4,
 			   .source_hi = ~0ull,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Which wait the decision goes by: servers that queue inside or in front, against changes that only look like a queue.
- * The facts come from a server with workers and a queue under random arrivals, tick by tick.
+ * Choice of the wait: servers that queue inside or in front, against changes that only look like a queue. Facts come
+ * from a simulated server with workers and a queue under random arrivals.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -20,12 +20,12 @@
 #define WORKERS_MAX 64
 #define QUEUE_MAX   65536
 
-/* A server that serves in order; time goes in milliseconds. */
+/* A first-come first-served server; time in milliseconds. */
 struct server {
 	u32 workers;
 	double per_s, service_ms, long_service_ms, long_share; /* of load, and of two kinds of requests */
 	u32 per_connection;
-	bool reads_late; /* when a worker takes it, not at once */
+	bool reads_late; /* when a worker takes it, instead of at once */
 	u32 stopped_until_ms;
 	u32 random, now_ms, head, tail, requests;
 	double free_ms[WORKERS_MAX];
@@ -93,7 +93,7 @@ static void answer(struct server *server)
 	server->facts.unanswered = server->tail - server->head + server->answers_count;
 }
 
-/* A tick with what read-wait tells of it. */
+/* A tick with read-wait as measured. */
 static void tick(struct server *server)
 {
 	for (u32 ms = 0; ms < TICK_MS; ms++, server->now_ms++) {
@@ -110,7 +110,7 @@ static void tick(struct server *server)
 	spw_wait_choose(&server->memory, &server->facts, TICK_S, &server->policy, &server->rates);
 }
 
-/* Returns in how many ticks of @seconds answer wait was chosen. */
+/* Returns the number of ticks in @seconds in which answer wait was chosen. */
 static u32 go(struct server *server, double seconds)
 {
 	u32 chosen = 0;
@@ -136,7 +136,7 @@ static struct server *begin(u32 seed, u32 workers, double service_ms, double per
 	return server;
 }
 
-/* Workers and service time: from 40 to 4,000 requests a second. */
+/* Workers and service times: 40 to 4,000 requests a second. */
 static const struct {
 	u32 workers;
 	double service_ms;
@@ -167,7 +167,7 @@ static void queues_inside_are_seen(void **state)
 			if (late_s > (load < 2 ? 6 : load < 5 ? 2.5 : 1))
 				fail_msg("size %zu, load %g: seen after %g s", size, load, late_s);
 			go(server, 1);
-			/* The excess over idle is the queue; served is what the workers can. */
+			/* The excess over idle is the queue; served is the capacity of the workers. */
 			assert_in_range(server->rates.wait_ns, 1, (u64)(server->now_ms * MS));
 			assert_true(server->rates.backlogged && !server->rates.standing);
 			assert_in_range(server->policy.wait_target_ns, 20 * MS, 1000 * MS);
@@ -179,7 +179,7 @@ static void queues_inside_are_seen(void **state)
 		}
 }
 
-/* In calm until it has drained, and no longer than that. */
+/* Answer wait stays chosen until the queue has drained, and no longer. */
 static void it_ends_in_calm(void **state)
 {
 	struct server *server = begin(1, 16, 100, 80);
@@ -199,7 +199,7 @@ static void it_ends_in_calm(void **state)
 	free(server);
 }
 
-/* What is served is told in pieces of new work. */
+/* The served rate is in pieces of new work. */
 static void served_is_in_connections(void **state)
 {
 	struct server *server = begin(3, 16, 100, 80);
@@ -218,7 +218,7 @@ static void served_is_in_connections(void **state)
 	free(server);
 }
 
-/* Answers take longer, but none piles up: another mix of requests, a slower release, a load that doubles. */
+/* Answers take longer without piling up: another mix of requests, a slower release, a doubled load. */
 static void slower_answers_are_no_queue(void **state)
 {
 	(void)state;
@@ -262,7 +262,7 @@ static void stalls_are_no_queue(void **state)
 		}
 }
 
-/* Where requests wait to be read, read-wait says so. */
+/* Where requests wait to be read, read-wait is used. */
 static void queues_in_front_stay_read_wait(void **state)
 {
 	struct server *server = begin(5, 8, 20, 200);
@@ -275,7 +275,7 @@ static void queues_in_front_stay_read_wait(void **state)
 	free(server);
 }
 
-/* An agent that starts in overload: the idle value is found once there is less. */
+/* An agent may start in overload: the idle value is found later, with less load. */
 static void it_may_start_in_overload(void **state)
 {
 	struct server *server = begin(6, 4, 100, 80);
@@ -317,7 +317,7 @@ static void a_set_target_holds(void **state)
 	free(server);
 }
 
-/* Absent, begun anew, stuck, wrapped: whatever comes, the rates stay possible. */
+/* Absent, restarted, stuck, wrapped: the rates stay plausible. */
 static void damaged_counts(void **state)
 {
 	struct server *server = begin(9, 4, 100, 80);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Rules 9 and 10 and what stands below them, on the lines that the kernel runs: the meter (bpf/meter.h), the share
- * (bpf/share.h), fresh or resent (bpf/fresh.h).
+ * Rules 9 and 10 and their parts, in the code that the kernel runs: the meter (bpf/meter.h), the share (bpf/share.h),
+ * fresh or resent (bpf/fresh.h).
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -19,7 +19,7 @@
 #define JIFFY (1ull << SPW_TICK_SHIFT)
 #define HZ    250
 
-/* xorshift64, Marsaglia 2003: another generator than the mixer under test. */
+/* xorshift64, Marsaglia 2003: independent of the mixer under test. */
 static u64 random_state = 88172645463325252ull;
 
 static u64 draw(void)
@@ -37,7 +37,7 @@ static double draw_unit(void)
 
 /* ---- the meter ---- */
 
-/* Under more than enough load the admitted rate is the rate, to 1 %, from 1/s to 1,000,000/s. */
+/* Under overload the admitted rate is exact to 1 %, from 1/s to 1,000,000/s. */
 static void test_meter_rate(void **state)
 {
 	static const double rates[] = {1, 7, 950, 33333, 1000000};
@@ -56,7 +56,7 @@ static void test_meter_rate(void **state)
 	}
 }
 
-/* Over every window of any sequence of arrivals: admitted <= rate x time + depth, and one unit. */
+/* Over every window of any sequence of arrivals: admitted <= rate x time + depth + one unit. */
 static void test_meter_bound(void **state)
 {
 	enum { UNITS = 3000 };
@@ -81,7 +81,7 @@ static void test_meter_bound(void **state)
 	}
 }
 
-/* Trunk reservation: whoever has less room is never admitted where one with more would be refused. */
+/* Trunk reservation: a smaller tolerance is never admitted where a larger one would be refused. */
 static void test_meter_rooms(void **state)
 {
 	u64 cell = 0, now = JIFFY, arrival;
@@ -94,7 +94,7 @@ static void test_meter_rooms(void **state)
 		now += draw() % JIFFY;
 		low_admitted = spw_meter_admit(&low, now, JIFFY, room, &arrival);
 		if (!low_admitted) {
-			/* What is refused changes nothing, and is so until the backlog has drained to its room. */
+			/* A refusal changes nothing, and lasts until the backlog has drained to the tolerance. */
 			assert_int_equal(low, cell);
 			assert_false(spw_meter_admit(&low, arrival - room - 1, JIFFY, room, &arrival));
 			assert_true(spw_meter_admit(&low, arrival - room, JIFFY, room, &arrival));
@@ -126,7 +126,7 @@ static void test_meter_debt(void **state)
 
 /* ---- the share ---- */
 
-/* Places are uniform: chi-squared over 256 bins stays where chance leaves it; of addresses in a row, too. */
+/* Places are uniform by a chi-squared test over 256 bins, also for consecutive addresses. */
 static void test_share_uniform(void **state)
 {
 	enum { SOURCES = 1 << 18, BINS = 256 };
@@ -146,7 +146,7 @@ static void test_share_uniform(void **state)
 	}
 }
 
-/* Sets nest: who is in stays in as the share grows. */
+/* Sets nest: sources that are in stay in as the share grows. */
 static void test_share_nested(void **state)
 {
 	const struct spw_service_admission order = {.salt = 42, .stay_jiffies = 150000};
@@ -168,7 +168,7 @@ static void test_share_nested(void **state)
 	}
 }
 
-/* Each source keeps its place for just the time it is to stay; changes are spread evenly; nobody is out for ever. */
+/* Each source keeps its place for exactly the configured time; changes are spread evenly; nobody is out for ever. */
 static void test_share_stays(void **state)
 {
 	enum { SOURCES = 20000 };
@@ -227,7 +227,7 @@ static struct spw_flow_lookup see(u64 flow, bool quic, bool admitted)
 	return lookup;
 }
 
-/* 9,500 fresh SYNs a second, all refused and sent again after 1, 2, 3, 4, 5, 7 and 11 s, as Linux clients do. */
+/* 9,500 fresh SYNs a second, all refused and resent after 1, 2, 3, 4, 5, 7 and 11 s, like Linux clients. */
 static void test_fresh_horizon(void **state)
 {
 	enum { PER_SECOND = 9500, SECONDS = 16 };
@@ -254,7 +254,7 @@ static void test_fresh_horizon(void **state)
 	assert_true(mistaken_resent < PER_SECOND * SECONDS / 1000);
 }
 
-/* An admitted QUIC handshake goes on, but not for ever; one that was refused does not. */
+/* An admitted QUIC handshake continues, but not for ever; a refused one does not. */
 static void test_fresh_quic(void **state)
 {
 	u64 flow = draw() | 1, other = flow ^ 1ull << 9;
@@ -263,7 +263,7 @@ static void test_fresh_quic(void **state)
 	(void)state;
 	assert_false(lookup.resent || lookup.continuing);
 	for (u32 i = 1; i < SPW_LANE_SEEN; i++) {
-		/* Others come to the same word meanwhile. */
+		/* Others use the same word meanwhile. */
 		see(flow ^ (u64)i << 5, i % 2, false);
 		lookup = see(flow, true, true);
 		if (i <= 3)
@@ -282,11 +282,11 @@ static void test_fresh_quic(void **state)
 	assert_false(lookup.continuing);
 }
 
-/* Of a frame: another source, destination, port or sequence number is another flow; the same one is the same. */
+/* Another source, destination, port or sequence number makes another flow; the same ones make the same. */
 static void test_flow(void **state)
 {
 	static const size_t at4[] = {26, 29, 30, 33, 34, 35, 37, 38, 41}, at6[] = {22, 37, 38, 53, 54, 55, 58, 61};
-	/* Room beyond the frame: GCC does not see that the parser's checks of bounds keep its reads within it. */
+	/* Space beyond the frame: GCC does not see that the parser's checks keep reads within it. */
 	u8 frame[512];
 	const u8 *end = frame + 74;
 
@@ -320,7 +320,7 @@ static void test_flow(void **state)
 
 /* ---- rule 10 ---- */
 
-/* A refusal is remembered until the backlog has drained, and forgotten where the agent gives more room. */
+/* A refusal is remembered until the backlog has drained, and forgotten if the agent raises the tolerance. */
 static void test_rule_10_memory(void **state)
 {
 	struct spw_service_admission order = {.interval_ticks = JIFFY, .debt_ticks = 200 * JIFFY};
@@ -332,7 +332,7 @@ static void test_rule_10_memory(void **state)
 		assert_false(spw_is_over(&order, 10 * JIFFY, &cell, &refusal, now));
 	assert_true(spw_is_over(&order, 10 * JIFFY, &cell, &refusal, now));
 	full = cell;
-	cell = 0; /* so it can be seen that nobody looks at it */
+	cell = 0; /* shows whether it is read */
 	assert_true(spw_is_over(&order, 10 * JIFFY, &cell, &refusal, now));
 	assert_true(spw_is_over(&order, 9 * JIFFY, &cell, &refusal, now));
 	cell = full;
