@@ -20,7 +20,7 @@ enum bench_case {
 	BENCH_BUDGET,		  /* admitted by the budget, every source in */
 	BENCH_SHARE,		  /* the same, with a share to be asked */
 	BENCH_OUT,		  /* refused: the share is zero */
-	BENCH_OVER,		  /* refused: the budget has no room */
+	BENCH_OVER,		  /* refused: by the budget */
 	BENCH_WHOLE,		  /* new work within all limits, admitted by the budget */
 	BENCH_WHOLE_REFUSED,	  /* a packet a second is allowed to each source */
 	BENCH_TEXTBOOK,		  /* what the textbook says, over the same prefixes */

@@ -71,14 +71,14 @@ void bench_spillway_limit(const struct bench_spillway *spillway, const struct be
 
 void bench_spillway_order(const struct bench_spillway *spillway, u64 interval_ticks, struct spw_class_admission class)
 {
-	static struct spw_service_admission orders[SPW_SERVICE_IDENTITIES];
+	static struct spw_service_admission admissions[SPW_SERVICE_IDENTITIES];
 
-	orders[1] = (struct spw_service_admission){
+	admissions[1] = (struct spw_service_admission){
 		.interval_ticks = interval_ticks, .stay_jiffies = 150000, .salt = 0x5eed};
 	for (u32 i = 0; i < SPW_CLASSES_MAX; i++)
-		orders[1].classes[i] = class;
-	if (spw_datapath_admit(&spillway->datapath, orders))
-		err(1, "cannot give orders");
+		admissions[1].classes[i] = class;
+	if (spw_datapath_admit(&spillway->datapath, admissions))
+		err(1, "cannot write the admission parameters");
 }
 
 void bench_spillway_budget(const struct bench_spillway *spillway, bool admitting)

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""Who may give orders, and who is never locked out."""
+"""Who may control the agent, and who is never locked out."""
 import ctypes
 import errno
 import os

@@ -14,7 +14,7 @@ REASONS = {
     20: "class_new", 21: "source_bits", 22: "prefix_bits", 23: "class_bits",
 }
 TICKS = 1 << 24  # of a jiffy
-ALL_ROOM = (1 << 64) - 1
+ALL_TOLERANCE = (1 << 64) - 1
 ALL_SHARE = (1 << 32) - 1
 WORD = (1 << 64) - 1
 
@@ -26,11 +26,11 @@ def mix(value):
     return value ^ value >> 31
 
 
-def place(source64, order, now):
+def place(source64, admission, now):
     """From 0 to 2^32 - 1."""
-    mixed = mix(source64 ^ order["salt"])
-    if order["stay"]:
-        mixed = mix(mixed ^ (now + (mixed % 2**32 * order["stay"] >> 32)) // order["stay"])
+    mixed = mix(source64 ^ admission["salt"])
+    if admission["stay"]:
+        mixed = mix(mixed ^ (now + (mixed % 2**32 * admission["stay"] >> 32)) // admission["stay"])
     return mixed >> 32
 
 
@@ -45,23 +45,23 @@ class Cell:
             self.backlog = max(0, self.backlog - (now_ticks - self.at))
             self.at = now_ticks
 
-    def judge(self, order, class_id, source64, now, continuing=False, resent=False):
+    def judge(self, admission, class_id, source64, now, continuing=False, resent=False):
         """The reason, for new work at jiffy @now."""
-        room, share = order["classes"][class_id]
+        tolerance, share = admission["classes"][class_id]
         if resent:
-            room -= room // 256 * order.get("withheld", 0)
+            tolerance -= tolerance // 256 * admission.get("withheld", 0)
         if continuing:
-            room, share = ALL_ROOM, ALL_SHARE
-        if share != ALL_SHARE and place(source64, order, now) >= share:
+            tolerance, share = ALL_TOLERANCE, ALL_SHARE
+        if share != ALL_SHARE and place(source64, admission, now) >= share:
             return "share"
         self.drain(now * TICKS)
-        if room == ALL_ROOM:
-            grown = self.backlog + order["cost"]
-            self.backlog = grown if not order["debt"] else max(self.backlog, min(grown, order["debt"]))
+        if tolerance == ALL_TOLERANCE:
+            grown = self.backlog + admission["interval"]
+            self.backlog = grown if not admission["debt"] else max(self.backlog, min(grown, admission["debt"]))
             return "admitted"
-        if self.backlog > room:
+        if self.backlog > tolerance:
             return "budget"
-        self.backlog += order["cost"]
+        self.backlog += admission["interval"]
         return "admitted"
 
 
@@ -96,10 +96,10 @@ class Driver:
         levels = ("green", "yellow", "orange", "red")
         self.ask("control", levels.index(level), int(mode == "observe"), int(lease))
 
-    def order(self, order, service=1):
-        pairs = [number for pair in order["classes"] for number in pair]
-        self.ask("order", service, order["cost"], order["stay"], order["salt"], order["debt"],
-                 order.get("withheld", 0), *pairs)
+    def admit(self, admission, service=1):
+        pairs = [number for pair in admission["classes"] for number in pair]
+        self.ask("admission", service, admission["interval"], admission["stay"], admission["salt"], admission["debt"],
+                 admission.get("withheld", 0), *pairs)
 
     def run(self, frame):
         """(reason, jiffies before, jiffies after, arrival time of the budget cell of service 1)"""
@@ -140,9 +140,9 @@ class Driver:
         return {REASONS.get(reason, str(reason)): count for reason, count in enumerate(numbers)}
 
     def per_second(self, rate):
-        """The cost of a unit in ticks."""
+        """The emission interval in ticks."""
         return self.hz * TICKS // rate
 
     def seconds(self, span):
-        """A room in ticks."""
+        """A burst tolerance in ticks."""
         return int(span * self.hz * TICKS)

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The real program at the end of a pipe: loaded by the agent's own loader with nothing pinned and nothing attached, and
- * told line by line what to do, so that a test in another language can set orders and levels, send frames at chosen
- * moments and read counters. Started by tests/prog/budget.py; every command is answered by one line.
+ * The real program controlled over a pipe: loaded by the agent's own loader, with nothing pinned or attached, so that tests
+ * in another language can set admission parameters and levels, send frames at chosen times and read counters. Started by
+ * tests/prog/budget.py; every command is answered by one line.
  *
  * driver CONFIG.yaml
  *   hello                      HZ
  *   control LEVEL MODE LEASE   LEASE: 1 valid, 0 expired
- *   order SERVICE COST STAY SALT DEBT WITHHELD {ROOM SHARE}
+ *   admission SERVICE INTERVAL STAY SALT DEBT WITHHELD {TOLERANCE SHARE}
  *                              one pair a class, WITHHELD of all; numbers as in struct spw_service_admission
  *   run HEX                    verdict reason jiffies-before jiffies-after arrival (of service 1)
  *   flood HEX COUNT THREADS KIND
@@ -143,23 +143,23 @@ static void set_control(const char *arguments)
 
 static void set_order(const char *arguments)
 {
-	static struct spw_service_admission orders[SPW_SERVICE_IDENTITIES];
+	static struct spw_service_admission admissions[SPW_SERVICE_IDENTITIES];
 	unsigned long long numbers[5 + 2 * SPW_CLASSES_MAX];
 	char *end = (char *)arguments;
 	u32 service = (u32)strtoul(arguments, &end, 10), count = 0;
-	struct spw_service_admission *order = &orders[service];
+	struct spw_service_admission *admission = &admissions[service];
 
 	while (*end && *end != '\n' && count < sizeof(numbers) / sizeof(*numbers))
 		numbers[count++] = strtoull(end, &end, 10);
 	if (count < 5 || service >= SPW_SERVICE_IDENTITIES)
-		errx(2, "order: %s", arguments);
-	*order = (struct spw_service_admission){
+		errx(2, "admission: %s", arguments);
+	*admission = (struct spw_service_admission){
 		.interval_ticks = numbers[0], .stay_jiffies = numbers[1], .salt = numbers[2], .debt_ticks = numbers[3]};
 	for (u32 i = 0; i < (count - 5) / 2; i++)
-		order->classes[i] =
+		admission->classes[i] =
 			(struct spw_class_admission){numbers[5 + 2 * i], (u32)numbers[6 + 2 * i], (u32)numbers[4]};
-	if (spw_datapath_admit(&datapath, orders))
-		err(1, "order");
+	if (spw_datapath_admit(&datapath, admissions))
+		err(1, "admission");
 	puts("ok");
 }
 
@@ -470,7 +470,7 @@ static void obey(char *line)
 		set_seeds(arguments);
 	else if (!strcmp(line, "control"))
 		set_control(arguments);
-	else if (!strcmp(line, "order"))
+	else if (!strcmp(line, "admission"))
 		set_order(arguments);
 	else if (!strcmp(line, "run"))
 		run_frame(arguments);

@@ -12,7 +12,7 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import frames as f
-from budget import ALL_ROOM, ALL_SHARE, TICKS, Cell, Driver, place
+from budget import ALL_SHARE, ALL_TOLERANCE, TICKS, Cell, Driver, place
 from oracle import Class, Policy
 from simulate import need_root, scaled
 from tap import Tap
@@ -42,12 +42,12 @@ def source64(frame):
     return int.from_bytes(frame[26:30], "big") << 32
 
 
-def order(driver, rate, rooms, shares=(ALL_SHARE,) * 4, debt=1.0, stay=0):
-    """@rooms: seconds by class; None: never refused."""
-    ticks = [ALL_ROOM if room is None else driver.seconds(room) for room in rooms]
-    cost = driver.per_second(rate) if rate else 0
+def admission(driver, rate, tolerances, shares=(ALL_SHARE,) * 4, debt=1.0, stay=0):
+    """@tolerances: seconds by class; None: never refused."""
+    ticks = [ALL_TOLERANCE if tolerance is None else driver.seconds(tolerance) for tolerance in tolerances]
+    interval = driver.per_second(rate) if rate else 0
     classes = list(zip(ticks, shares))
-    return {"cost": cost, "stay": stay, "salt": 0x0123456789ABCDEF, "debt": driver.seconds(debt), "classes": classes}
+    return {"interval": interval, "stay": stay, "salt": 0x0123456789ABCDEF, "debt": driver.seconds(debt), "classes": classes}
 
 
 def frames_per_second(driver):
@@ -64,16 +64,16 @@ def test_reference(tap):
     with Driver(POLICY) as driver:
         driver.control()
         rate = frames_per_second(driver) // 8
-        for label, orders in (
-            ("rooms", order(driver, rate, (0.1, 0.08, 0.05, 0.02))),
-            ("rooms, the highest never refused", order(driver, rate, (None, 0.08, 0.05, 0.02), debt=0.2)),
-            ("shares", order(driver, 100000, (1, 1, 1, 1), (ALL_SHARE, 3 << 30, 1 << 30, 0), stay=driver.hz // 4)),
-            ("both", order(driver, rate // 2, (0.1, 0.08, 0.05, 0.02), (ALL_SHARE, 3 << 30, 1 << 30, 1 << 28))),
+        for label, params in (
+            ("tolerances", admission(driver, rate, (0.1, 0.08, 0.05, 0.02))),
+            ("tolerances, the highest never refused", admission(driver, rate, (None, 0.08, 0.05, 0.02), debt=0.2)),
+            ("shares", admission(driver, 100000, (1, 1, 1, 1), (ALL_SHARE, 3 << 30, 1 << 30, 0), stay=driver.hz // 4)),
+            ("both", admission(driver, rate // 2, (0.1, 0.08, 0.05, 0.02), (ALL_SHARE, 3 << 30, 1 << 30, 1 << 28))),
         ):
             cell, wrong, count = Cell(), [], collections.Counter()
-            driver.order(orders)
-            time.sleep(1.1)  # whatever the order before has left drains
-            wanted = {"rooms": ["budget"], "shares": ["share"], "both": ["share", "budget"]}.get(label, ["budget"])
+            driver.admit(params)
+            time.sleep(1.1)  # what the last parameters have left drains
+            wanted = {"tolerances": ["budget"], "shares": ["share"], "both": ["share", "budget"]}.get(label, ["budget"])
             for number in range(scaled(60000)):
                 # As far as that, or until each kind was seen: the rate is of a moment when the machine may have been slower.
                 if number >= scaled(6000) and all(count[reason] > 8 for reason in wanted + ["admitted"]):
@@ -83,7 +83,7 @@ def test_reference(tap):
                 reason, before, after, arrival = driver.run(frame)
                 count[reason] += 1
                 if before == after:
-                    expected = cell.judge(orders, class_id, source64(frame), before)
+                    expected = cell.judge(params, class_id, source64(frame), before)
                     if reason != expected:
                         wrong.append(f"{number}: class {class_id}: {reason}, expected {expected}")
                 # The reference goes on from what is there, should a tick have passed between.
@@ -94,18 +94,18 @@ def test_reference(tap):
 
 
 def test_resent(tap):
-    """What comes again has less room than what comes for the first time: fresh work goes first, and priority holds."""
+    """What comes again has a smaller tolerance than what comes for the first time: fresh work goes first, and priority holds."""
     with Driver(POLICY) as driver:
         driver.control()
-        orders = {**order(driver, 4, (16, 16, 16, 16)), "withheld": 128}  # 65 fresh, 33 resent
-        driver.order(orders)
+        params = {**admission(driver, 4, (16, 16, 16, 16)), "withheld": 128}  # 65 fresh, 33 resent
+        driver.admit(params)
         cell, wrong, seen = Cell(), [], collections.Counter()
         for number in range(60):
             for resent in (False, True):
                 frame = syn(1, 5, 6000, number)
                 reason, before, after, arrival = driver.run(frame)
                 seen[resent, reason] += 1
-                if before == after and reason != cell.judge(orders, 1, source64(frame), before, resent=resent):
+                if before == after and reason != cell.judge(params, 1, source64(frame), before, resent=resent):
                     wrong.append((number, resent, reason))
                 cell.at = after * (1 << 24)
                 cell.backlog = max(0, arrival - cell.at)
@@ -118,7 +118,7 @@ def test_priority(tap):
     """Whenever a class is refused, so is every lower one at that moment; a flood of the lowest costs the highest nothing."""
     with Driver(POLICY) as driver:
         driver.control("yellow")
-        driver.order(order(driver, 200, (0.1, 0.075, 0.05, 0.025)))
+        driver.admit(admission(driver, 200, (0.1, 0.075, 0.05, 0.025)))
         inverted = lost = 0
         for number in range(scaled(1500)):
             sent = [driver.run(syn(class_id, 7, 2000 + number % 60000, number)) for class_id in (3, 2, 1, 0)]
@@ -142,28 +142,28 @@ def test_share(tap):
         driver.control()
         inside = []
         for share in (1 << 29, 1 << 30, 1 << 31, 3 << 30):
-            orders = order(driver, 1000000, (1, 1, 1, 1), (share,) * 4)
-            driver.order(orders)
+            params = admission(driver, 1000000, (1, 1, 1, 1), (share,) * 4)
+            driver.admit(params)
             got = {host for host in range(1, 255) if driver.run(syn(1, host, 999, share >> 8))[0] == "admitted"}
-            expected = {host for host in range(1, 255) if place(source64(syn(1, host)), orders, 0) < share}
+            expected = {host for host in range(1, 255) if place(source64(syn(1, host)), params, 0) < share}
             inside.append(got)
             tap.equal(got, expected, f"rule 9: a share of {share / 2**32}: {len(got)} of 254, those of the reference")
         tap.ok(all(low <= high for low, high in zip(inside, inside[1:])), "rule 9: who is in stays in as the share grows")
-        driver.order(order(driver, 1000000, (1, 1, 1, 1), (1 << 31,) * 4))
+        driver.admit(admission(driver, 1000000, (1, 1, 1, 1), (1 << 31,) * 4))
         verdicts = {driver.run(f.ip6(f.syn(seq=n), f"2001:db8:2:7::{n:x}"))[0] for n in range(1, 60)}
         tap.equal(len(verdicts), 1, "rule 9: all addresses of an IPv6 /64 are in or out together")
 
 
 def test_fail_open(tap):
-    """Fault 23: orders that stand drop nothing without a lease, in mode observe, without a budget, of other ports."""
+    """Fault 23: parameters that stand drop nothing without a lease, in mode observe, without a budget, of other ports."""
     with Driver(POLICY) as driver:
-        orders = order(driver, 1, (0, 0, 0, 0), (0, 0, 0, 0))
-        driver.order(orders)
+        params = admission(driver, 1, (0, 0, 0, 0), (0, 0, 0, 0))
+        driver.admit(params)
         driver.control()
         tap.equal(driver.run(syn(1, 1, 1, 1))[0], "share", "rule 9: a share of nothing admits nobody")
         driver.control(lease=False)
         reasons = {driver.run(syn(n % 4, n % 254 + 1, n, n))[0] for n in range(1, 200)}
-        tap.equal(reasons, {"no_lease"}, "rule 4: without a lease standing orders drop nothing (fault 23)")
+        tap.equal(reasons, {"no_lease"}, "rule 4: without a lease standing parameters drop nothing (fault 23)")
         driver.control()
         tap.equal(driver.run(syn(1, dport=80))[0], "admitted", "rule 10: a service without a budget refuses nothing")
         tap.equal(driver.run(syn(1, dport=8443))[0], "admitted", "rule 10: a port of no service refuses nothing")
@@ -175,7 +175,7 @@ def test_fail_open(tap):
         reasons = {driver.run(syn(1, n, 77, n))[0] for n in range(1, 101)}
         grown = driver.ask("shadow", 4)[1] - before[1]
         tap.equal((reasons, grown), ({"observe"}, 100), "mode observe passes, and counts what rule 9 would have dropped")
-        driver.order(order(driver, 1, (0, 0, 0, 0)))
+        driver.admit(admission(driver, 1, (0, 0, 0, 0)))
         time.sleep(0.1)
         before = driver.ask("shadow", 4)
         for n in range(1, 101):
@@ -187,7 +187,7 @@ def test_fail_open(tap):
 def test_fresh(tap):
     """A resent SYN counts as resent, whatever became of the first; others are fresh."""
     with Driver(POLICY) as driver:
-        driver.order(order(driver, 1000, (1, 1, 1, 1), (ALL_SHARE, 0, ALL_SHARE, ALL_SHARE)))
+        driver.admit(admission(driver, 1000, (1, 1, 1, 1), (ALL_SHARE, 0, ALL_SHARE, ALL_SHARE)))
         driver.control()
         for again in range(3):
             for n in range(200):
@@ -214,12 +214,12 @@ def test_quic(tap):
     """What goes on an admitted QUIC handshake is charged but not refused, and not for ever."""
     with Driver(POLICY) as driver:
         driver.control()
-        roomy, full = order(driver, 10, (9, 9, 9, 9)), order(driver, 10, (0, 0, 0, 0), debt=5)
+        roomy, full = admission(driver, 10, (9, 9, 9, 9)), admission(driver, 10, (0, 0, 0, 0), debt=5)
         initials = [f.ip4(f.udp(443, f.QUIC_V1, sport=2000 + n), f.ABROAD4) for n in range(40)]
-        driver.order(roomy)
+        driver.admit(roomy)
         first = [driver.run(frame)[0] for frame in initials[:20]]
-        tap.equal(first, ["admitted"] * 20, "QUIC: handshakes begin while there is room")
-        driver.order(full)
+        tap.equal(first, ["admitted"] * 20, "QUIC: handshakes begin while the budget lasts")
+        driver.admit(full)
         refused = [driver.run(frame)[0] for frame in initials[20:]]
         tap.equal(refused, ["budget"] * 20, "QUIC: others are refused when there is none")
         backlog = driver.run(initials[39])[3]
@@ -239,7 +239,7 @@ def test_spoofed(tap):
         driver.control("yellow")
         seconds, _ = driver.flood(syn(3, dport=8443), 3000)
         rate = max(50, min(1000, int(3000 / seconds / 20)))
-        driver.order(order(driver, rate, (None, 0.08, 0.05, 0.02)))
+        driver.admit(admission(driver, rate, (None, 0.08, 0.05, 0.02)))
         memory = driver.ask("memory")
         driver.run(syn(0))
         before = driver.work(4)
@@ -262,7 +262,7 @@ def test_two_cpus(tap):
     with Driver(POLICY) as driver:
         driver.control()
         for rate, depth in ((1000, 0.02), (100000, 0.01), (1000000, 0.008), (3000000, 0.008)):
-            driver.order(order(driver, rate, (depth,) * 4))
+            driver.admit(admission(driver, rate, (depth,) * 4))
             time.sleep(1.1)
             before = driver.work(4)[3]
             rounds = scaled(2000)
@@ -274,8 +274,8 @@ def test_two_cpus(tap):
             tap.ok(admitted <= bound, f"rule 10: {rate}/s from all CPUs: no more than rate, depth and 1 % (fault 17)",
                    f"{admitted} of {sent} admitted in {seconds} s, {bound} at most")
         # Never refused and never drained, the cell must hold every unit of every CPU: none passes without being metered.
-        everything = {**order(driver, 1, (0,) * 4), "cost": TICKS, "classes": [(1 << 62, ALL_SHARE)] * 4}
-        driver.order(everything, service=1)
+        everything = {**admission(driver, 1, (0,) * 4), "interval": TICKS, "classes": [(1 << 62, ALL_SHARE)] * 4}
+        driver.admit(everything, service=1)
         _, before, _, arrival = driver.run(syn(3))
         driver.flood(syn(3), rounds, threads=2, kind=2)
         charged = (driver.run(syn(3))[3] - max(arrival, before * TICKS)) / TICKS

@@ -133,10 +133,10 @@ def test_order(tap):
     with Ordinary() as driver:
         driver.limit(UNKNOWN, "source", "new", FOREVER, 2)
         classes = [(0, 0)] * 4
-        driver.order({"cost": 1, "stay": 0, "salt": 1, "debt": 0, "classes": classes})
+        driver.admit({"interval": 1, "stay": 0, "salt": 1, "debt": 0, "classes": classes})
         got = verdicts(driver, [syn(host(UNKNOWN))] * 4)
         tap.equal(got, ["share"] * 4, "rule 9: what the share refuses is not charged to rule 8's limit")
-        driver.order({"cost": 0, "stay": 0, "salt": 1, "debt": 0, "classes": classes})
+        driver.admit({"interval": 0, "stay": 0, "salt": 1, "debt": 0, "classes": classes})
         got = verdicts(driver, [syn(host(UNKNOWN))] * 3)
         tap.equal(got, ["admitted"] * 2 + ["source_new"], "rule 8: so all of it is there afterwards")
         driver.control("red")

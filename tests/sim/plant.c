@@ -157,28 +157,28 @@ static bool crowded_out(const struct sim *sim, const struct sim_site *site, cons
 }
 
 /* If a class is refused, every lower class must be refused at the same moment, whatever the source's place. */
-static void check_priority(struct sim *sim, const struct sim_site *site, const struct spw_service_admission *order,
+static void check_priority(struct sim *sim, const struct sim_site *site, const struct spw_service_admission *admission,
 			   u32 rank)
 {
 	const struct spw_policy *policy = &sim->setup.policy;
 
 	for (u32 lower = rank + 1; lower < policy->classes_count; lower++)
 		if (policy->classes[lower].cut_from > sim->decision.level &&
-		    order->classes[policy->classes[lower].id].share &&
-		    !crowded_out(sim, site, &order->classes[policy->classes[lower].id], false))
+		    admission->classes[policy->classes[lower].id].share &&
+		    !crowded_out(sim, site, &admission->classes[policy->classes[lower].id], false))
 			break_rule(sim, "a class was refused while a lower one was not");
 }
 
-static void charge(struct sim *sim, struct sim_site *site, const struct spw_service_admission *order, u64 tolerance)
+static void charge(struct sim *sim, struct sim_site *site, const struct spw_service_admission *admission, u64 tolerance)
 {
 	u64 now = spw_meter_ticks(jiffies_now(sim));
-	double cost = (double)order->interval_ticks, jiffy = (double)spw_meter_ticks(1);
+	double cost = (double)admission->interval_ticks, jiffy = (double)spw_meter_ticks(1);
 
 	if (tolerance == SPW_TOLERANCE_ALL) {
-		spw_meter_charge(&site->arrival_ticks, now, order->interval_ticks, order->debt_ticks);
+		spw_meter_charge(&site->arrival_ticks, now, admission->interval_ticks, admission->debt_ticks);
 		return;
 	}
-	spw_meter_admit(&site->arrival_ticks, now, order->interval_ticks, tolerance, &(u64){0});
+	spw_meter_admit(&site->arrival_ticks, now, admission->interval_ticks, tolerance, &(u64){0});
 	/* One unit may begin within the tolerance, and the clock is discrete. */
 	site->backlog_s += cost / jiffy / JIFFIES_PER_S;
 	if (site->backlog_s * JIFFIES_PER_S * jiffy > (double)tolerance + jiffy + 2 * cost)
@@ -189,7 +189,7 @@ static void charge(struct sim *sim, struct sim_site *site, const struct spw_serv
 static bool is_refused(struct sim *sim, struct sim_site *site, const struct shopper *shopper)
 {
 	const struct spw_class_policy *class = &sim->setup.policy.classes[shopper->class];
-	const struct spw_service_admission *order = &sim->orders[sim->setup.policy.services[shopper->site].id];
+	const struct spw_service_admission *admission = &sim->admissions[sim->setup.policy.services[shopper->site].id];
 	const struct spw_class_admission *to;
 	bool out;
 
@@ -197,16 +197,16 @@ static bool is_refused(struct sim *sim, struct sim_site *site, const struct shop
 		return false;
 	if (sim->decision.level >= class->cut_from)
 		return true;
-	if (!order->interval_ticks)
+	if (!admission->interval_ticks)
 		return false;
-	to = &order->classes[class->id];
-	out = !spw_is_in(to->share, address_of(shopper), order, jiffies_now(sim));
+	to = &admission->classes[class->id];
+	out = !spw_is_in(to->share, address_of(shopper), admission, jiffies_now(sim));
 	if (out || crowded_out(sim, site, to, shopper->attempt)) {
-		check_priority(sim, site, order, shopper->class);
+		check_priority(sim, site, admission, shopper->class);
 		site->facts.crowded[shopper->class] += !out && !shopper->attempt;
 		return true;
 	}
-	charge(sim, site, order, spw_tolerance(to, shopper->attempt));
+	charge(sim, site, admission, spw_tolerance(to, shopper->attempt));
 	return false;
 }
 
@@ -227,13 +227,13 @@ static void enqueue(struct sim *sim, struct sim_site *site, struct shopper *shop
 /* A packet is handled before the workers go on, on the CPU that they share. */
 static void interrupt(const struct sim *sim, struct sim_site *site, const struct sim_site_setup *setup)
 {
-	site->knocks++;
+	site->syns++;
 	for (u32 i = 0; i < setup->workers && setup->packet_ns; i++)
 		if (site->queue->free_ns[i] > sim->now_ns)
 			site->queue->free_ns[i] += setup->packet_ns;
 }
 
-static void knock(struct sim *sim, struct shopper *shopper)
+static void send_syn(struct sim *sim, struct shopper *shopper)
 {
 	struct sim_site *site = &sim->sites[shopper->site];
 	const struct sim_site_setup *setup = &sim->setup.sites[shopper->site];
@@ -308,7 +308,7 @@ static void arrive(struct sim *sim, u32 site, u32 class, double load_per_s)
 			shopper->source = source;
 			shopper->first_ns = sim->now_ns;
 			shopper->patience_ns = (u64)(patience * 1e9);
-			knock(sim, shopper);
+			send_syn(sim, shopper);
 		}
 	}
 }
@@ -449,21 +449,21 @@ static void tell_facts(struct sim *sim)
 }
 
 /* Shares and tolerances fall with rank; below a class that isn't whole nobody is admitted. */
-static void check_orders(struct sim *sim, u32 i)
+static void check_admission(struct sim *sim, u32 i)
 {
 	const struct spw_policy *policy = &sim->setup.policy;
-	const struct spw_service_admission *order = &sim->orders[policy->services[i].id];
+	const struct spw_service_admission *admission = &sim->admissions[policy->services[i].id];
 	const struct spw_class_admission *above = NULL;
 
-	for (u32 rank = 0; order->interval_ticks && rank < policy->classes_count; rank++) {
-		const struct spw_class_admission *class = &order->classes[policy->classes[rank].id];
+	for (u32 rank = 0; admission->interval_ticks && rank < policy->classes_count; rank++) {
+		const struct spw_class_admission *class = &admission->classes[policy->classes[rank].id];
 
 		if (policy->classes[rank].cut_from <= sim->decision.level)
 			continue;
 		if (above &&
 		    (above->tolerance_ticks < class->tolerance_ticks ||
 		     (above->tolerance_ticks == class->tolerance_ticks && class->tolerance_ticks != SPW_TOLERANCE_ALL)))
-			break_rule(sim, "rooms don't fall with rank");
+			break_rule(sim, "tolerances don't fall with rank");
 		if (above && above->share != SPW_SHARE_ALL && class->share)
 			break_rule(sim, "a share below a class that is not whole");
 		above = class;
@@ -495,10 +495,10 @@ static void tick(struct sim *sim)
 	if (sim->setup.tamper && !sim->setup.tamper(sim, &sim->facts))
 		return;
 	spw_decide(sim->memory, &sim->setup.policy, &sim->override, &sim->facts, &sim->decision);
-	spw_plan(&sim->setup.policy, &sim->decision, JIFFIES_PER_S, sim->setup.seed, sim->orders);
+	spw_plan(&sim->setup.policy, &sim->decision, JIFFIES_PER_S, sim->setup.seed, sim->admissions);
 	sim->lease_until_ns = sim->now_ns + LEASE_NS;
 	for (u32 i = 0; i < sim->setup.sites_count; i++) {
-		check_orders(sim, i);
+		check_admission(sim, i);
 		check_budget(sim, i);
 	}
 	if (sim->decision.level != sim->decision.former && sim->changes_count < SIM_CHANGES_MAX)
@@ -514,7 +514,7 @@ static void come_again(struct sim *sim)
 	while (shopper) {
 		struct shopper *next = shopper->next;
 
-		knock(sim, shopper);
+		send_syn(sim, shopper);
 		shopper = next;
 	}
 }
@@ -626,7 +626,7 @@ void sim_tally_anew(struct sim *sim)
 	for (u32 i = 0; i < sim->setup.sites_count; i++) {
 		memset(sim->sites[i].tallies, 0, sizeof(sim->sites[i].tallies));
 		memset(sim->sites[i].pages, 0, sizeof(sim->sites[i].pages));
-		sim->sites[i].drops = sim->sites[i].knocks = 0;
+		sim->sites[i].drops = sim->sites[i].syns = 0;
 	}
 }
 

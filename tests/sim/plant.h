@@ -70,7 +70,7 @@ struct sim_site {
 	struct sim_tally tallies[SIM_CLASSES_MAX]; /* of connections, since sim_tally_anew() */
 	struct sim_tally pages[SIM_CLASSES_MAX];   /* of whole pages, with browsers */
 	u64 drops;				   /* by the datapath, resent ones too */
-	u64 knocks;				   /* SYNs, resent ones too */
+	u64 syns;				   /* SYNs, resent ones too */
 	u64 arrival_ticks;			   /* the budget's cell */
 	double backlog_s;			   /* computed independently: seconds of budget for what was admitted */
 	struct sim_queue *queue;
@@ -88,7 +88,7 @@ struct sim {
 	struct spw_override override;
 	struct spw_facts facts; /* as last seen by the agent */
 	struct spw_decision decision;
-	struct spw_service_admission orders[SPW_SERVICES_MAX + 1];
+	struct spw_service_admission admissions[SPW_SERVICES_MAX + 1];
 	u64 lease_until_ns;
 	struct sim_retries *retries;
 	u32 changes_count; /* of the host's level */

@@ -118,7 +118,7 @@ static void read_golden(const char *path, char *text)
 static void test_traces(void **state)
 {
 	static char now[TRACE_BYTES], golden[TRACE_BYTES];
-	const char *wish = getenv("SPILLWAY_GOLDEN");
+	const char *wanted = getenv("SPILLWAY_GOLDEN");
 	u32 differ = 0;
 	char path[128];
 
@@ -126,7 +126,7 @@ static void test_traces(void **state)
 	for (size_t i = 0; i < sizeof(scenarios) / sizeof(scenarios[0]); i++) {
 		snprintf(path, sizeof(path), "tests/sim/golden/%s.txt", scenarios[i].name);
 		trace(&scenarios[i], now);
-		if (wish && !strcmp(wish, "write")) {
+		if (wanted && !strcmp(wanted, "write")) {
 			FILE *file = fopen(path, "w");
 
 			assert_non_null(file);

@@ -175,7 +175,7 @@ static void one_worker(double load, double least)
 		sim = sim_new(&setup);
 		score = score_of(sim, "one worker", SURGE_BEGINS, SURGE_ENDS);
 		seconds_beneath =
-			SURGE_ENDS - SURGE_BEGINS - (double)(sim->sites[0].knocks * setup.sites[0].packet_ns) / 1e9;
+			SURGE_ENDS - SURGE_BEGINS - (double)(sim->sites[0].syns * setup.sites[0].packet_ns) / 1e9;
 		good += (double)sim_sum(sim, 0).good / (setup.sites[0].capacity_per_s * seconds_beneath) / seeds;
 		prompt += score.top_prompt / seeds;
 		sim_free(sim);

@@ -643,52 +643,52 @@ static void test_rules_19_to_21_shares(void **state)
 
 static void test_plan(void **state)
 {
-	struct spw_service_admission orders[SPW_SERVICES_MAX + 1];
-	const struct spw_service_admission *order = &orders[2];
+	struct spw_service_admission admissions[SPW_SERVICES_MAX + 1];
+	const struct spw_service_admission *admission = &admissions[2];
 	struct bench bench;
 
 	(void)state;
 	begin(&bench, 1000);
 	load(&bench, 20, 20, 20, 20);
 	ticks(&bench, 10);
-	spw_plan(&bench.policy, &bench.decision, 250, 77, orders);
-	assert_true(fabs((double)order->interval_ticks - 250.0 / 1100 * TICK_TICKS) < 2);
-	assert_int_equal(order->stay_jiffies, 600 * 250);
-	assert_int_equal(order->salt, 77);
-	assert_true(order->debt_ticks > order->classes[6].tolerance_ticks);
-	assert_true(orders[1].interval_ticks == 0 && orders[3].interval_ticks == 0);
+	spw_plan(&bench.policy, &bench.decision, 250, 77, admissions);
+	assert_true(fabs((double)admission->interval_ticks - 250.0 / 1100 * TICK_TICKS) < 2);
+	assert_int_equal(admission->stay_jiffies, 600 * 250);
+	assert_int_equal(admission->salt, 77);
+	assert_true(admission->debt_ticks > admission->classes[6].tolerance_ticks);
+	assert_true(admissions[1].interval_ticks == 0 && admissions[3].interval_ticks == 0);
 	/* By class identity; all sources are in, and the highest class is only charged. */
-	assert_true(order->classes[5].tolerance_ticks == SPW_TOLERANCE_ALL);
+	assert_true(admission->classes[5].tolerance_ticks == SPW_TOLERANCE_ALL);
 	for (u32 id = 6; id <= 8; id++)
-		assert_true(order->classes[id].share == SPW_SHARE_ALL);
-	assert_true(fabs((double)order->classes[6].tolerance_ticks - 0.88 * 25 * TICK_TICKS) < 2);
-	assert_true(fabs((double)order->classes[8].tolerance_ticks - 0.55 * 25 * TICK_TICKS) < 2);
-	assert_true(order->classes[6].tolerance_ticks > order->classes[7].tolerance_ticks &&
-		    order->classes[7].tolerance_ticks > order->classes[8].tolerance_ticks);
+		assert_true(admission->classes[id].share == SPW_SHARE_ALL);
+	assert_true(fabs((double)admission->classes[6].tolerance_ticks - 0.88 * 25 * TICK_TICKS) < 2);
+	assert_true(fabs((double)admission->classes[8].tolerance_ticks - 0.55 * 25 * TICK_TICKS) < 2);
+	assert_true(admission->classes[6].tolerance_ticks > admission->classes[7].tolerance_ticks &&
+		    admission->classes[7].tolerance_ticks > admission->classes[8].tolerance_ticks);
 	/*
 	 * Classes that shed keep three quarters for fresh work, but leave as much as any lower class that is admitted.
 	 */
-	assert_true(order->classes[6].withheld == 0 && order->classes[7].withheld == 0);
+	assert_true(admission->classes[6].withheld == 0 && admission->classes[7].withheld == 0);
 	for (u32 rank = 1; rank < 4; rank++)
 		bench.decision.services[0].classes[rank].sheds = true;
 	bench.decision.services[0].classes[3].share = 0;
-	spw_plan(&bench.policy, &bench.decision, 250, 77, orders);
-	assert_int_equal(order->classes[7].withheld, 192);
-	assert_in_range(spw_tolerance(&order->classes[6], true), order->classes[7].tolerance_ticks,
-			order->classes[6].tolerance_ticks);
+	spw_plan(&bench.policy, &bench.decision, 250, 77, admissions);
+	assert_int_equal(admission->classes[7].withheld, 192);
+	assert_in_range(spw_tolerance(&admission->classes[6], true), admission->classes[7].tolerance_ticks,
+			admission->classes[6].tolerance_ticks);
 	for (u32 rank = 1; rank < 4; rank++)
 		bench.decision.services[0].classes[rank].sheds = false;
 	bench.decision.services[0].classes[3].share = 1;
 	/* A depth of few units: even the lowest class has a tolerance of some, higher ones more. */
 	bench.decision.services[0].budget_per_s = 10;
-	spw_plan(&bench.policy, &bench.decision, 250, 77, orders);
-	assert_true(order->classes[8].tolerance_ticks >= 24 * order->interval_ticks);
-	assert_true(order->classes[6].tolerance_ticks > order->classes[7].tolerance_ticks &&
-		    order->classes[7].tolerance_ticks > order->classes[8].tolerance_ticks);
+	spw_plan(&bench.policy, &bench.decision, 250, 77, admissions);
+	assert_true(admission->classes[8].tolerance_ticks >= 24 * admission->interval_ticks);
+	assert_true(admission->classes[6].tolerance_ticks > admission->classes[7].tolerance_ticks &&
+		    admission->classes[7].tolerance_ticks > admission->classes[8].tolerance_ticks);
 	bench.decision.services[0].classes[3].share = 0.25;
 	bench.decision.services[0].budget_per_s = 0;
-	spw_plan(&bench.policy, &bench.decision, 250, 77, orders);
-	assert_true(order->interval_ticks == 0);
+	spw_plan(&bench.policy, &bench.decision, 250, 77, admissions);
+	assert_true(admission->interval_ticks == 0);
 	end(&bench);
 }
 

@@ -46,9 +46,9 @@ static struct spw_packet syn(void)
 static struct spw_judgement judge(struct spw_packet packet, struct spw_slot slot, u32 level, bool leased,
 				  bool observing)
 {
-	const struct spw_admission order = {level, leased, observing};
+	const struct spw_admission admission = {level, leased, observing};
 
-	return spw_judge(&packet, &slot, ruleset, &order, spw_is_new_work(&packet, ruleset));
+	return spw_judge(&packet, &slot, ruleset, &admission, spw_is_new_work(&packet, ruleset));
 }
 
 static void expect(struct spw_judgement judgement, enum spw_verdict verdict, enum spw_reason reason)

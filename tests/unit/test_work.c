@@ -44,12 +44,12 @@ static void test_meter_rate(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rates) / sizeof(*rates); i++) {
-		u64 cell = 0, arrival, cost = (u64)(HZ * (double)JIFFY / rates[i]);
+		u64 cell = 0, arrival, interval = (u64)(HZ * (double)JIFFY / rates[i]);
 		u64 jiffies = 1ull << 32, span = rates[i] < 100 ? 1000 * HZ : 10 * HZ, admitted = 0;
 		double expected = rates[i] * (double)span / HZ;
 
 		for (u64 now = jiffies; now < jiffies + span; now++)
-			while (spw_meter_admit(&cell, spw_meter_ticks(now), cost, 25 * JIFFY, &arrival))
+			while (spw_meter_admit(&cell, spw_meter_ticks(now), interval, 25 * JIFFY, &arrival))
 				admitted++;
 		assert_true((double)admitted > 0.99 * expected);
 		assert_true((double)admitted < 1.01 * expected + 0.1 * rates[i] + 1);
@@ -64,40 +64,41 @@ static void test_meter_bound(void **state)
 
 	(void)state;
 	for (int round = 0; round < 30; round++) {
-		u64 cell = 0, arrival, cost = 1 + draw() % (3 * JIFFY), room = draw() % (40 * JIFFY),
+		u64 cell = 0, arrival, interval = 1 + draw() % (3 * JIFFY), tolerance = draw() % (40 * JIFFY),
 		    now = 1000 * JIFFY;
 		size_t count = 0;
 
 		for (int i = 0; i < UNITS; i++) {
 			now += draw_unit() < 0.02 ? draw() % (100 * JIFFY)
-						  : draw() % (cost + 1) * 2 / (1 + (u64)round % 5);
-			if (spw_meter_admit(&cell, now, cost, room, &arrival))
+						  : draw() % (interval + 1) * 2 / (1 + (u64)round % 5);
+			if (spw_meter_admit(&cell, now, interval, tolerance, &arrival))
 				times[count++] = now;
 		}
 		assert_true(count > 10);
 		for (size_t first = 0; first < count; first++)
 			for (size_t last = first; last < count; last++)
-				assert_true((last - first) * cost <= times[last] - times[first] + room + cost);
+				assert_true((last - first) * interval <=
+					    times[last] - times[first] + tolerance + interval);
 	}
 }
 
 /* Trunk reservation: a smaller tolerance is never admitted where a larger one would be refused. */
-static void test_meter_rooms(void **state)
+static void test_meter_tolerances(void **state)
 {
 	u64 cell = 0, now = JIFFY, arrival;
 
 	(void)state;
 	for (int i = 0; i < 100000; i++) {
-		u64 room = draw() % (30 * JIFFY), more = room + draw() % JIFFY, low = cell, high = cell;
+		u64 tolerance = draw() % (30 * JIFFY), more = tolerance + draw() % JIFFY, low = cell, high = cell;
 		bool low_admitted, high_admitted;
 
 		now += draw() % JIFFY;
-		low_admitted = spw_meter_admit(&low, now, JIFFY, room, &arrival);
+		low_admitted = spw_meter_admit(&low, now, JIFFY, tolerance, &arrival);
 		if (!low_admitted) {
 			/* A refusal changes nothing, and lasts until the backlog has drained to the tolerance. */
 			assert_int_equal(low, cell);
-			assert_false(spw_meter_admit(&low, arrival - room - 1, JIFFY, room, &arrival));
-			assert_true(spw_meter_admit(&low, arrival - room, JIFFY, room, &arrival));
+			assert_false(spw_meter_admit(&low, arrival - tolerance - 1, JIFFY, tolerance, &arrival));
+			assert_true(spw_meter_admit(&low, arrival - tolerance, JIFFY, tolerance, &arrival));
 		}
 		high_admitted = spw_meter_admit(&high, now, JIFFY, more, &arrival);
 		assert_true(high_admitted || !low_admitted);
@@ -149,7 +150,7 @@ static void test_share_uniform(void **state)
 /* Sets nest: sources that are in stay in as the share grows. */
 static void test_share_nested(void **state)
 {
-	const struct spw_service_admission order = {.salt = 42, .stay_jiffies = 150000};
+	const struct spw_service_admission admission = {.salt = 42, .stay_jiffies = 150000};
 	u32 shares[] = {0, 1u << 20, 1u << 28, 1u << 31, SPW_SHARE_ALL - 1, SPW_SHARE_ALL};
 
 	(void)state;
@@ -158,13 +159,13 @@ static void test_share_nested(void **state)
 		bool was_in = false;
 
 		for (size_t j = 0; j < sizeof(shares) / sizeof(*shares); j++) {
-			bool in = spw_is_in(shares[j], source, &order, 4294967296);
+			bool in = spw_is_in(shares[j], source, &admission, 4294967296);
 
 			assert_true(in || !was_in);
 			was_in = in;
 		}
-		assert_false(spw_is_in(0, source, &order, 1));
-		assert_true(spw_is_in(SPW_SHARE_ALL, source, &order, 1));
+		assert_false(spw_is_in(0, source, &admission, 1));
+		assert_true(spw_is_in(SPW_SHARE_ALL, source, &admission, 1));
 	}
 }
 
@@ -323,24 +324,24 @@ static void test_flow(void **state)
 /* A refusal is remembered until the backlog has drained, and forgotten if the agent raises the tolerance. */
 static void test_rule_10_memory(void **state)
 {
-	struct spw_service_admission order = {.interval_ticks = JIFFY, .debt_ticks = 200 * JIFFY};
+	struct spw_service_admission admission = {.interval_ticks = JIFFY, .debt_ticks = 200 * JIFFY};
 	struct spw_refusal refusal = {0};
 	u64 cell = 0, now = 1000 * JIFFY, full;
 
 	(void)state;
 	for (int i = 0; i < 11; i++)
-		assert_false(spw_is_over(&order, 10 * JIFFY, &cell, &refusal, now));
-	assert_true(spw_is_over(&order, 10 * JIFFY, &cell, &refusal, now));
+		assert_false(spw_is_over(&admission, 10 * JIFFY, &cell, &refusal, now));
+	assert_true(spw_is_over(&admission, 10 * JIFFY, &cell, &refusal, now));
 	full = cell;
 	cell = 0; /* shows whether it is read */
-	assert_true(spw_is_over(&order, 10 * JIFFY, &cell, &refusal, now));
-	assert_true(spw_is_over(&order, 9 * JIFFY, &cell, &refusal, now));
+	assert_true(spw_is_over(&admission, 10 * JIFFY, &cell, &refusal, now));
+	assert_true(spw_is_over(&admission, 9 * JIFFY, &cell, &refusal, now));
 	cell = full;
-	assert_false(spw_is_over(&order, 20 * JIFFY, &cell, &refusal, now));
-	assert_true(spw_is_over(&order, 10 * JIFFY, &cell, &refusal, now + JIFFY));
-	assert_false(spw_is_over(&order, 10 * JIFFY, &cell, &refusal, now + 2 * JIFFY));
+	assert_false(spw_is_over(&admission, 20 * JIFFY, &cell, &refusal, now));
+	assert_true(spw_is_over(&admission, 10 * JIFFY, &cell, &refusal, now + JIFFY));
+	assert_false(spw_is_over(&admission, 10 * JIFFY, &cell, &refusal, now + 2 * JIFFY));
 	for (int i = 0; i < 1000; i++)
-		assert_false(spw_is_over(&order, SPW_TOLERANCE_ALL, &cell, &refusal, now));
+		assert_false(spw_is_over(&admission, SPW_TOLERANCE_ALL, &cell, &refusal, now));
 	assert_int_equal(spw_meter_backlog(cell, now), 200 * JIFFY);
 }
 
@@ -349,7 +350,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_meter_rate),
 		cmocka_unit_test(test_meter_bound),
-		cmocka_unit_test(test_meter_rooms),
+		cmocka_unit_test(test_meter_tolerances),
 		cmocka_unit_test(test_meter_debt),
 		cmocka_unit_test(test_share_uniform),
 		cmocka_unit_test(test_share_nested),
