@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Bans at the end of a pipe: the real program, loaded with nothing pinned and nothing attached, and bans put into its
- * maps by the agent's own code, so that a test in another language can compare the outcome with its own model.
- * Started by tests/prog/test_bans.py; every command is answered by one line.
+ * Bans controlled over a pipe: the real program, with nothing pinned or attached, and bans put into its maps by the
+ * agent's own code, so that tests in another language can compare the result with a model. Started by
+ * tests/prog/test_bans.py; every command is answered by one line.
  *
- * bans_driver CONFIG.yaml    lists are numbered from 1 on, in the order of the configuration
+ * bans_driver CONFIG.yaml    lists are numbered from 1, in the sequence of the configuration
  *   hold LIST PREFIX MS         added, changed, moved (0, 1, 2), or -errno; MS 0: no end
  *   release PREFIX              ok
  *   whose HEX                   list verdict reason, of a frame

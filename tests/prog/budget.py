@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Rules 9 and 10 in another language, from their description, and the pipe to the program that obeys them."""
+"""Rules 9 and 10 in another language, written from their description, and a client of tests/prog/driver.c."""
 import json
 import os
 import subprocess
@@ -35,7 +35,7 @@ def place(source64, admission, now):
 
 
 class Cell:
-    """A bucket that leaks: the plain form of the meter, kept as backlog and the moment it was true."""
+    """A leaky bucket: the plain form of the meter, kept as backlog and the time when it was computed."""
 
     def __init__(self):
         self.backlog, self.at = 0, 0

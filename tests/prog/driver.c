@@ -53,7 +53,7 @@
 
 enum { FRAME_MAX = 256, REPEAT = 1000 };
 
-/* TOGETHER: as HAMMER, but over as soon as one thread is done: alone, a thread sends a tenth of what two do. */
+/* TOGETHER: like HAMMER, but ends when one thread is done: alone, a thread sends a tenth of what two do */
 enum flood_kind { FRESH, SPOOFED, HAMMER, ROTATING, TOGETHER };
 
 struct flood {
@@ -63,7 +63,7 @@ struct flood {
 	enum flood_kind kind;
 	int cpu;
 	pthread_t thread;
-	u64 ended; /* jiffies right behind its last packet: whoever joins it may be late */
+	u64 ended; /* jiffies right after its last packet: a join may come late */
 };
 
 static bool one_is_done; /* of the threads of this flood */
@@ -73,9 +73,9 @@ static struct spw_limits limits;
 static double fair_per_s[SPW_CLASSES_MAX];
 static u32 hz;
 
-/* What came out of the ring. */
+/* Content of the ring buffer. */
 static struct {
-	u64 count, packets[SPW_VERDICTS], strange; /* bytes that are not those of the last frame that was run */
+	u64 count, packets[SPW_VERDICTS], strange; /* bytes that differ from the last frame that was run */
 	struct spw_sample last;
 	struct spw_packet packet;
 } samples;
@@ -83,11 +83,11 @@ static u8 last_frame[FRAME_MAX];
 
 static u64 jiffies(void)
 {
-	/* The lease of no time at all is now. */
+	/* A lease of length zero ends now. */
 	return spw_datapath_lease(&datapath, 0);
 }
 
-/* To the next of the values that kernels are built with; the loader does not ask where every judgement is traced. */
+/* Rounded to the nearest usual value; the loader does not measure it when every judgement is traced. */
 static u32 measure_hz(void)
 {
 	static const u32 usual[] = {100, 250, 300, 1000};
@@ -181,7 +181,7 @@ static void run_frame(const char *arguments)
 	       (unsigned long long)jiffies(), (unsigned long long)cell.arrival_ticks);
 }
 
-/* IPv4 and TCP at their usual places. */
+/* Assumes IPv4 and TCP without options. */
 static void *send_flood(void *context)
 {
 	struct flood *flood = context;
@@ -236,7 +236,7 @@ static void run_flood(const char *arguments)
 	       (unsigned long long)ended);
 }
 
-/* The program's own maps in the place of pins, so that the sampler reads them as it reads the agent's. */
+/* The program's own maps instead of pins, so that the sampler reads them like the agent's. */
 static void show_work(const char *arguments)
 {
 	struct spw_pins pins = {.fds = {[SPW_PIN_WORK_COUNTERS] = bpf_map__fd(datapath.skeleton->maps.work_counters)}};

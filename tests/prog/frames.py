@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Frames made by scapy, and by hand where scapy would refuse to make what an attacker would."""
+"""Frames made by scapy, and by hand where scapy refuses to make what an attacker would send."""
 import struct
 
 from scapy.layers.dhcp import BOOTP, DHCP
@@ -85,7 +85,7 @@ def udp(dport, payload=b"payload", sport=40000, **fields):
 def chain(headers, upper, payload=b"", source=NOBODY6, sizes=None, **fields):
     """An IPv6 packet with the extension headers of these numbers, all filled with padding, then protocol @upper.
 
-    A Fragment header (44) in it is atomic. @sizes: bytes of each header, 8 each unless told.
+    A Fragment header (44) in it is atomic. @sizes: bytes of each header, 8 by default.
     """
     data = b""
     for at, number in enumerate(headers):
@@ -119,14 +119,14 @@ def bare(transport, source=NOBODY6):
     return bytes(IPv6(src=source, dst=SERVER6) / transport)[40:]
 
 
-# Where things stand in an untagged frame.
+# Offsets in an untagged frame.
 AT_IP = 14
 AT_TRANSPORT4 = 34
 AT_TRANSPORT6 = 54
 
 
 def valid():
-    """One valid frame of each kind, by name: what the truncations and mutations start from."""
+    """One valid frame of each kind, by name: input of truncations and mutations."""
     inner = IP(src=PARTNER4, dst=SERVER4) / syn()
     every_extension = [0, 43, 60, 44, 51, 135, 139, 140]
     return {
@@ -184,7 +184,7 @@ def discovery(source=HOSTILE6):
 
 
 def dhcp():
-    """What passes as DHCP: requests without an address, replies to this station, DHCPv6 of the link."""
+    """What passes as DHCP: requests without an address, replies to this host, DHCPv6 on the link."""
     solicit = DHCP6_Solicit(trid=7)
     return {
         "dhcp request": ip4(UDP(sport=68, dport=67) / bootp(1, 2), "0.0.0.0"),
@@ -197,7 +197,7 @@ def dhcp():
 
 
 def nearly_dhcp():
-    """Its ports, and what else a banned source could put into a datagram."""
+    """DHCP ports, with anything else that a banned source could put into a datagram."""
     return {
         "request that came over routers": ip4(UDP(sport=68, dport=67) / bootp(1, 2), HOSTILE4),
         "request from a server's port": ip4(UDP(sport=67, dport=67) / bootp(1, 2), HOSTILE4),
@@ -216,7 +216,7 @@ def bootp(operation, station):
 
 
 def groups():
-    """IGMP and MLD of the link."""
+    """IGMP and MLD on the link."""
     alert = IPv6ExtHdrHopByHop(options=[RouterAlert()])
     to_group = {"dst": "ff02::1", "hlim": 1}
     return {
@@ -229,7 +229,7 @@ def groups():
 
 
 def path_mtu(quoted4=SERVER4, quoted6=SERVER6):
-    """Errors about a packet of the server's, or of somebody else's."""
+    """Errors about a packet of the server's, or of another host's."""
     return {
         "fragmentation needed": ip4(ICMP(type=3, code=4, nexthopmtu=1400) / IP(src=quoted4, dst=PARTNER4) / syn(), HOSTILE4),
         "packet too big": ip6(ICMPv6PacketTooBig(mtu=1400) / IPv6(src=quoted6, dst=PARTNER6) / syn(), HOSTILE6),

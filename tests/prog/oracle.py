@@ -1,25 +1,25 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What spillway should make of a frame: a plain reference, written from the design's prose and from nothing else.
+"""What spillway should make of a frame: a plain reference, written from the description only.
 
     parse(frame)                   what stands in the frame            -> Packet
     Policy(...).classify(packet)   the list and the class of a source  -> (list, class)
-    judge(packet, policy, level)   the order of judgement              -> the object that `simulate -j` prints
+    judge(packet, policy, level)   the rules                           -> the object that `simulate -j` prints
 
-It is slow and obvious where the program is fast and clever; nothing here may be copied from the C code. Rules have the
-numbers of the order of judgement in bpf/verdict.h and docs/spillway.8.
+It is slow and obvious where the program is fast and clever; nothing here may be copied from the C code. Rules are numbered
+as in bpf/verdict.h and docs/spillway.8.
 
-What the prose leaves open is settled here, so that both sides have one place to look it up:
-  - A source counts as read when the fixed part of the IP header is there and its version is right. So IHL < 5 or a
-    wrong total length still leaves a source to judge by; a header cut off or of another version does not.
-  - Without a source there is nothing to judge by: it is nobody's management and in no class, and never cut.
-  - Reading stops at the first contradiction; what was read until then stays: `proto` is the last protocol number
-    that was seen, and ports are there when the transport header's fixed part was.
-  - Fragments can't complete their headers, so a header cut off in one, an extension header too, is no fault: no ports,
-    nothing more. Nor is a UDP or TCP length that points behind the end of a first fragment.
+Decisions where the description is ambiguous:
+  - A source counts as parsed if the fixed part of the IP header is there and its version is right. So IHL < 5 or a
+    wrong total length still leaves a source to judge by; a header that is cut off or of another version does not.
+  - Without a source a packet is not management, in no class, and never cut.
+  - Parsing stops at the first contradiction; earlier results stay: `proto` is the last protocol number seen, and ports
+    are there if the transport header's fixed part was.
+  - A header cut off in a fragment, even an extension header, is no fault: no ports, nothing more. Nor is a UDP or TCP
+    length that points past the end of a first fragment.
   - A datagram ends where its UDP length says, so a QUIC Initial behind that is none.
   - The fixed part of an ICMPv6 header is eight bytes, as the kernel wants it.
-  - Rule 1 knows DHCP and neighbour discovery by sound headers only; a malformed one is judged as malformed.
-  - A tiny first fragment (not even the fixed part of its transport header) has no ports: it gains nothing by one.
+  - Rule 1 accepts only sound headers of DHCP and neighbour discovery; malformed ones are judged as malformed.
+  - A tiny first fragment (without the fixed part of its transport header) has no ports, which gains it nothing.
   - An IPv6 Fragment header makes a fragment, also with offset 0 and no more to come (an "atomic" one).
 """
 import bisect
@@ -51,16 +51,16 @@ BOOTP_FIXED, DHCP_COOKIE = 236, bytes.fromhex("63825363")
 QUIC_INITIAL = {0x00000001: 0xC0, 0x6B3343CF: 0xD0}  # version: the first byte's upper half
 
 # ---------------------------------------------------------------------------------------------------------------
-# What stands in the frame
+# Content of the frame
 
 
 @dataclass
 class Packet:
-    """What was read of one frame. None: it is not there, or was not reached."""
+    """What was parsed of one frame. None: not there, or not reached."""
 
     length: int
     vlan: list = field(default_factory=list)  # identifiers, outer first
-    outside: str = None  # rule 1's reason, when the packet is none of our business
+    outside: str = None  # rule 1's reason, if the packet is exempt
     family: int = None  # 4, 6; None: no source
     source: int = None
     proto: int = None
@@ -71,7 +71,7 @@ class Packet:
     ext_limit: bool = False
     syn: bool = False  # TCP with SYN and without ACK
     quic_initial: bool = False  # looks like one, on whatever port
-    station: bytes = None  # the Ethernet address that the frame is for
+    station: bytes = None  # the frame's destination address
     destination: int = None
 
     def source_text(self):
@@ -247,7 +247,7 @@ def u32(data, at):
 
 
 # ---------------------------------------------------------------------------------------------------------------
-# What the operator wants
+# The policy
 
 
 @dataclass
@@ -340,11 +340,11 @@ class Policy:
         return json.dumps(config, indent=1)
 
     def written_prefixes(self):
-        """(family, start, length) of each prefix that is written down, in the configuration or in a file."""
+        """(family, start, length) of each written prefix, in the configuration or in a file."""
         return self._table.prefixes()
 
     def classify(self, packet):
-        """(list or None, class): the most specific prefix; at equal length one written down beats one of a country."""
+        """(list or None, class): the most specific prefix; at equal length written ones win over a country's."""
         best, name = self._table.lookup(packet.family, packet.source)
         for table in self._geo.values():
             length, country_list = table.lookup(packet.family, packet.source)
@@ -353,7 +353,7 @@ class Policy:
         return name, self._class(name)
 
     def is_management(self, packet):
-        """Rule 3: both prefix and port where both are given, else the one that is."""
+        """Rule 3: both prefix and port if both are given, else the one that is."""
         if packet.family is None or not self.management_prefixes and not self.management_ports:
             return False
         if self.management_prefixes and self._management.lookup(packet.family, packet.source)[0] < 0:
@@ -374,7 +374,7 @@ class Policy:
 
 
 # ---------------------------------------------------------------------------------------------------------------
-# The order of judgement
+# The rules
 
 
 def judge(packet, policy, level):
@@ -401,12 +401,12 @@ def judge(packet, policy, level):
 
 
 def order_of_judgement(packet, policy, level, new, class_):
-    """(verdict, reason), for an agent that holds its lease, as it always does in simulate."""
+    """(verdict, reason), for an agent that holds its lease, as in simulate."""
     enforce = policy.mode == "enforce"
-    # 0. too short for Ethernet: it never reaches the program
+    # 0. too short for Ethernet: never reaches the program
     if packet.length < ETH_HEADER:
         return "pass", "malformed"
-    # 1. none of our business
+    # 1. exempt
     if packet.outside:
         return "pass", packet.outside
     # 2. malformed
@@ -415,19 +415,19 @@ def order_of_judgement(packet, policy, level, new, class_):
     # 3. never lock out the operator
     if policy.is_management(packet):
         return "pass", "management"
-    # 4. only looking
+    # 4. mode observe
     if not enforce:
         return "pass", "observe"
     # 5. the class is cut at this level
     if class_ and class_.refuses(level, new):
         return "drop", "cut"
-    # 6. packet limits: none yet
+    # 6. packet limits: not in this oracle
     if packet.malformed:
         return "pass", "malformed"
     # 7. not new work
     if not new:
         return "pass", "established"
-    # 8., 9. and 10. limits, share and budget: none yet
+    # 8., 9. and 10. limits, share and budget: not in this oracle
     return "pass", "admitted"
 
 
@@ -438,7 +438,7 @@ WIDTH = {4: 32, 6: 128}
 
 
 def address_text(family, number):
-    """RFC 5952: of IPv6 addresses, the IPv4-mapped ones alone are written with dots."""
+    """RFC 5952: among IPv6 addresses only IPv4-mapped ones are written with dots."""
     if family == 4:
         return str(ipaddress.IPv4Address(number))
     if number >> 32 == 0xFFFF:
@@ -463,7 +463,7 @@ def read_cidr_file(path):
 
 
 class PrefixTable:
-    """Longest match by asking for every length, the longest first."""
+    """Longest match by trying every length, longest first."""
 
     def __init__(self):
         self.by_length = {4: {}, 6: {}}
@@ -508,7 +508,7 @@ class GeoTable:
                 self.list_of[country] = name
 
     def lookup(self, family, address):
-        """(length, name); the length is that of the prefix which the range is cut into at this address."""
+        """(length, name); the length is that of the range's CIDR block around this address."""
         at = bisect.bisect_right(self.firsts[family], address) - 1
         if at < 0:
             return -1, None
@@ -530,7 +530,7 @@ def geo_ranges(folder, family):
 
 
 def block_length(family, address, first, last):
-    """A range falls apart into the largest aligned blocks that fit into it; the length of the one around @address."""
+    """A range splits into the largest aligned blocks that fit; the length of the one around @address."""
     longest = (last - first + 1).bit_length() - 1
     for length in range(WIDTH[family] - longest, WIDTH[family] + 1):
         shift = WIDTH[family] - length

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Send frames through the real program, `spillway simulate`, and set what it says beside what the oracle says."""
+"""Send frames through the real program, `spillway simulate`, and compare with the oracle."""
 import json
 import os
 import struct
@@ -12,14 +12,14 @@ import oracle
 REPOSITORY = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 SPILLWAY = os.environ.get("SPILLWAY", os.path.join(REPOSITORY, "build/spillway"))
 
-# Shrinks what is random, for slow machines: 0.1 makes a tenth of it.
+# Scales the number of random cases, for slow machines: 0.1 makes a tenth.
 SCALE = float(os.environ.get("SPILLWAY_TEST_SCALE", "1.0"))
 
-# No single run may take longer than this.
+# Upper bound for a single run.
 TIMEOUT = 60 / min(SCALE, 1.0)
 
 LINKTYPE_ETHERNET = 1
-SHOWN_MAX = 8  # disagreements printed of one point
+SHOWN_MAX = 8  # disagreements printed per point
 SHOWN_BYTES = 128  # of each
 
 
@@ -28,7 +28,7 @@ def scaled(count):
 
 
 def need_root():
-    """TEST_RUN of XDP programs is for root; without it there is nothing to test here."""
+    """TEST_RUN of XDP programs needs root; without it skip everything."""
     if os.geteuid() != 0:
         print("1..0 # SKIP needs root, for BPF_PROG_TEST_RUN")
         sys.exit(0)
@@ -48,7 +48,7 @@ def run(*arguments):
 
 
 def simulate_file(capture, policy, level):
-    """What the program says of each packet of a capture file, as a list of dictionaries."""
+    """The program's output for each packet of a capture file, as a list of dictionaries."""
     with tempfile.TemporaryDirectory(prefix="spillway-prog-") as folder:
         config = os.path.join(folder, "spillway.yaml")
         with open(config, "w", encoding="utf-8") as file:
@@ -60,7 +60,7 @@ def simulate_file(capture, policy, level):
 
 
 def simulate(frames, policy, level="green"):
-    """What the program says of each frame."""
+    """The program's output for each frame."""
     with tempfile.TemporaryDirectory(prefix="spillway-prog-") as folder:
         capture = os.path.join(folder, "frames.pcap")
         write_pcap(capture, frames)
@@ -68,7 +68,7 @@ def simulate(frames, policy, level="green"):
 
 
 def differences(got, expected):
-    """Text for each expected field that the program's line does not have or has otherwise."""
+    """Text for each expected field that is missing or different in the program's line."""
     return [
         f"{name}: program says {got.get(name, '(absent)')!r}, expected {value!r}"
         for name, value in expected.items()
@@ -90,30 +90,30 @@ def compare(tap, name, frames, got, expected):
 
 
 def expectations(frames, policy, level):
-    """What the oracle says of each frame, numbered as in a capture."""
+    """The oracle's output for each frame, numbered as in a capture."""
     lines = [oracle.judge(oracle.parse(frame), policy, level) for frame in frames]
     return [{"n": number, **line} for number, line in enumerate(lines, start=1)]
 
 
 def agree(tap, name, frames, policy, level="green"):
-    """One test point: program and oracle say the same of all @frames."""
+    """One test point: program and oracle agree on all @frames."""
     compare(tap, name, frames, simulate(frames, policy, level), expectations(frames, policy, level))
 
 
 class Cases:
-    """Frames with what must be seen of them. They go through the program together, and each gets its test point:
-    program and oracle agree in every field, and both say what is written beside the frame."""
+    """Frames with expectations. They go through the program together, and each is a test point: program and oracle agree in
+    every field, and both match the fields written beside the frame."""
 
     def __init__(self):
         self.cases = []  # (name, frames, fields, whether the oracle is asked)
 
     def add(self, name, frames, asked=True, **fields):
-        """@frames: one, or several of which the same is expected. @asked: False where the oracle can't know."""
+        """@frames: one, or several with the same expectation. @asked: False if the oracle can't know."""
         frames = [frames] if isinstance(frames, bytes) else list(frames)
         self.cases.append((name, frames, fields, asked))
 
     def check(self, tap, policy, level="green", label=""):
-        """A test point for each case; @label tells the points of several runs of the same cases apart."""
+        """A test point for each case; @label distinguishes several runs of the same cases."""
         frames = [frame for _, some, _, _ in self.cases for frame in some]
         got = simulate(frames, policy, level)
         expected = expectations(frames, policy, level)

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""Entries beside the table: for any source the longest prefix wins between both, as a plain search over all says."""
+"""Bans beside the table: for any source the longest prefix of both wins, as by a plain search."""
 import ipaddress
 import os
 import random
@@ -70,7 +70,7 @@ class Driver:
 
 
 class Chooser(random.Random):
-    """Prefixes that nest and meet: few roots, any length."""
+    """Prefixes that nest and coincide: few roots, any length."""
 
     ROOTS = {4: (0xC6120000, 0xC6130000, 0xCB007100), 6: (0x20010DB8 << 96, 0x20010DB8F000 << 80)}
 
@@ -84,7 +84,7 @@ class Chooser(random.Random):
 
 
 def expected(family, address, listed, entries):
-    """The list number; an entry wins over a list's prefix of the same length."""
+    """The list number; a ban wins over a list's prefix of the same length."""
     best, number = -1, 0
     for prefix, name in listed.items():
         if prefix[2] > best and holds(prefix, family, address):
@@ -105,7 +105,7 @@ def sources(chooser, prefixes, count):
 
 
 def test_longest_wins(tap):
-    """Random lists; entries come, change lists and go; whatever was done, each source belongs where the search says."""
+    """Random lists; bans are added, moved and removed; after each step every source is in the list that the search finds."""
     for seed in range(SEED, SEED + max(1, simulate.scaled(6))):
         chooser = Chooser(seed)
         listed = {chooser.prefix(): chooser.choice(LISTS[:3]) for _ in range(60)}
@@ -145,7 +145,7 @@ def test_longest_wins(tap):
 
 
 def test_ends(tap):
-    """An entry that is over gives way to the entry around it, or to the table where it was a hole too, to the moment."""
+    """An expired ban gives way at once to the ban around it, or to the table if it was a hole too."""
     listed = {(4, 0xC6120340, 26): "one", (4, 0xC6120000, 16): "two"}
     with tempfile.TemporaryDirectory(prefix="spillway-entries-") as folder:
         driver = Driver(folder, listed)
@@ -161,7 +161,7 @@ def test_ends(tap):
 
 
 def test_management(tap):
-    """38: rule 3 is the table's: who is management passes to its ports whatever entry names him."""
+    """38: rule 3 uses the table: management passes on its ports whatever ban covers it."""
     with tempfile.TemporaryDirectory(prefix="spillway-entries-") as folder:
         driver = Driver(folder, {})
         driver.ask(f"hold {BANNED} 198.18.9.0/24 0")

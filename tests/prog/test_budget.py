@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only
-# alone: holds rates to 1 % with all processors sending
+# alone: checks rates to 1 % with all CPUs sending
 """Rules 9 and 10 in the real program, against a reference of another kind in another language (faults 14, 16, 17, 23)."""
 import collections
 import os
@@ -51,7 +51,7 @@ def admission(driver, rate, tolerances, shares=(ALL_SHARE,) * 4, debt=1.0, stay=
 
 
 def frames_per_second(driver):
-    """How many this machine sends one by one: a budget that is to refuse something must be well below."""
+    """Frames per second sent one by one: a budget that is to refuse something must be well below."""
     begin = time.monotonic()
     for number in range(100):
         driver.run(syn(0, seq=number, dport=8443))
@@ -59,7 +59,7 @@ def frames_per_second(driver):
 
 
 def test_reference(tap):
-    """Every verdict of a random sequence, with its moment, is that of the reference."""
+    """Every verdict of a random sequence, at its time, equals the reference's."""
     chance = random.Random(3)
     with Driver(POLICY) as driver:
         driver.control()
@@ -75,7 +75,7 @@ def test_reference(tap):
             time.sleep(1.1)  # what the last parameters have left drains
             wanted = {"tolerances": ["budget"], "shares": ["share"], "both": ["share", "budget"]}.get(label, ["budget"])
             for number in range(scaled(60000)):
-                # As far as that, or until each kind was seen: the rate is of a moment when the machine may have been slower.
+                # Or until each kind was seen: the machine may have been slower when the rate was measured.
                 if number >= scaled(6000) and all(count[reason] > 8 for reason in wanted + ["admitted"]):
                     break
                 class_id = chance.choice((0, 1, 1, 2, 2, 3, 3, 3))
@@ -86,7 +86,7 @@ def test_reference(tap):
                     expected = cell.judge(params, class_id, source64(frame), before)
                     if reason != expected:
                         wrong.append(f"{number}: class {class_id}: {reason}, expected {expected}")
-                # The reference goes on from what is there, should a tick have passed between.
+                # Resynchronise the reference, in case a tick has passed in between.
                 cell.at = after * (1 << 24)
                 cell.backlog = max(0, arrival - cell.at)
             tap.ok(not wrong, f"rules 9 and 10: {label}: as the reference says", "\n".join(wrong[:10]))
@@ -94,7 +94,7 @@ def test_reference(tap):
 
 
 def test_resent(tap):
-    """What comes again has a smaller tolerance than what comes for the first time: fresh work goes first, and priority holds."""
+    """Retries have a smaller tolerance than fresh work: fresh work goes first, and priority holds."""
     with Driver(POLICY) as driver:
         driver.control()
         params = {**admission(driver, 4, (16, 16, 16, 16)), "withheld": 128}  # 65 fresh, 33 resent
@@ -115,7 +115,7 @@ def test_resent(tap):
 
 
 def test_priority(tap):
-    """Whenever a class is refused, so is every lower one at that moment; a flood of the lowest costs the highest nothing."""
+    """Whenever a class is refused, so is every lower one; a flood of the lowest costs the highest nothing."""
     with Driver(POLICY) as driver:
         driver.control("yellow")
         driver.admit(admission(driver, 200, (0.1, 0.075, 0.05, 0.025)))
@@ -123,7 +123,7 @@ def test_priority(tap):
         for number in range(scaled(1500)):
             sent = [driver.run(syn(class_id, 7, 2000 + number % 60000, number)) for class_id in (3, 2, 1, 0)]
             if sent[0][1] != sent[-1][2]:
-                continue  # not one moment
+                continue  # time passed in between
             passed = [reason == "admitted" for reason, *_ in sent]
             inverted += any(low and not high for low, high in zip(passed, passed[1:]))
         tap.equal(inverted, 0, "rule 10: no class is admitted while a higher one is refused")
@@ -137,7 +137,7 @@ def test_priority(tap):
 
 
 def test_share(tap):
-    """A source in the share stays in as it grows; shares are what they say; IPv6 sources are /64s."""
+    """A source in the share stays in as the share grows; shares have the right size; IPv6 sources are /64s."""
     with Driver(POLICY) as driver:
         driver.control()
         inside = []
@@ -155,7 +155,7 @@ def test_share(tap):
 
 
 def test_fail_open(tap):
-    """Fault 23: parameters that stand drop nothing without a lease, in mode observe, without a budget, of other ports."""
+    """Fault 23: parameters in force drop nothing without a lease, in mode observe, without a budget, on other ports."""
     with Driver(POLICY) as driver:
         params = admission(driver, 1, (0, 0, 0, 0), (0, 0, 0, 0))
         driver.admit(params)
@@ -185,7 +185,7 @@ def test_fail_open(tap):
 
 
 def test_fresh(tap):
-    """A resent SYN counts as resent, whatever became of the first; others are fresh."""
+    """A resent SYN counts as resent, whatever happened to the first; others are fresh."""
     with Driver(POLICY) as driver:
         driver.admit(admission(driver, 1000, (1, 1, 1, 1), (ALL_SHARE, 0, ALL_SHARE, ALL_SHARE)))
         driver.control()
@@ -211,7 +211,7 @@ def test_fresh(tap):
 
 
 def test_quic(tap):
-    """What goes on an admitted QUIC handshake is charged but not refused, and not for ever."""
+    """The rest of an admitted QUIC handshake is charged but not refused, and not for ever."""
     with Driver(POLICY) as driver:
         driver.control()
         roomy, full = admission(driver, 10, (9, 9, 9, 9)), admission(driver, 10, (0, 0, 0, 0), debt=5)
@@ -234,7 +234,7 @@ def test_quic(tap):
 
 
 def test_spoofed(tap):
-    """Faults 14 and 16: a million spoofed sources leave memory as it is, and cost the protected class nothing."""
+    """Faults 14 and 16: a million spoofed sources do not increase memory, and cost the protected class nothing."""
     with Driver(POLICY) as driver:
         driver.control("yellow")
         seconds, _ = driver.flood(syn(3, dport=8443), 3000)
@@ -273,13 +273,13 @@ def test_two_cpus(tap):
             tap.equal(sent, 2000 * rounds, f"rule 10: {rate}/s: all threads were counted (fault 17)")
             tap.ok(admitted <= bound, f"rule 10: {rate}/s from all CPUs: no more than rate, depth and 1 % (fault 17)",
                    f"{admitted} of {sent} admitted in {seconds} s, {bound} at most")
-        # Never refused and never drained, the cell must hold every unit of every CPU: none passes without being metered.
+        # Never refused and never drained, the cell must hold every unit of every CPU: nothing passes unmetered.
         everything = {**admission(driver, 1, (0,) * 4), "interval": TICKS, "classes": [(1 << 62, ALL_SHARE)] * 4}
         driver.admit(everything, service=1)
         _, before, _, arrival = driver.run(syn(3))
         driver.flood(syn(3), rounds, threads=2, kind=2)
         charged = (driver.run(syn(3))[3] - max(arrival, before * TICKS)) / TICKS
-        lost = 2000 * rounds + 1 - charged  # a few below nothing, for the jiffies until the threads run
+        lost = 2000 * rounds + 1 - charged  # slightly negative, for the jiffies until the threads run
         tap.ok(-100 <= lost <= 0, "rule 10: what CPUs admit at once is charged to the last unit (fault 16)", f"{lost} lost")
 
 

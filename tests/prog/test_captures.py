@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""Capture files that are broken, hostile or of another kind: an exact message and exit status, and never a hang."""
+"""Capture files that are broken, hostile or unsupported: an exact message and exit status, and never a hang."""
 import json
 import os
 import random
@@ -15,7 +15,7 @@ import simulate
 from oracle import Policy
 from tap import Tap
 
-# Those that can be read are in test_link_types.py.
+# Supported link types are in test_link_types.py.
 LINKTYPES = {105: "IEEE802_11", 127: "IEEE802_11_RADIO", 9: "PPP", 147: "USER0"}
 MAGIC, MAGIC_NANO, MAGIC_NG = 0xA1B2C3D4, 0xA1B23C4D, 0x0A0D0D0A
 
@@ -48,7 +48,7 @@ def pcapng(frames=FRAMES, linktypes=(1,)):
 
 
 class Folder:
-    """A folder with a configuration in it, in which captures are tried."""
+    """A folder with a configuration, for trying captures."""
 
     def __init__(self, path):
         self.capture = os.path.join(path, "capture.pcap")
@@ -67,7 +67,7 @@ class Folder:
 
 
 def lines_of(done):
-    """The objects on stdout, or None if that is not one object a line."""
+    """The objects on stdout, or None if it is not one object per line."""
     try:
         return [json.loads(line) for line in done.stdout.splitlines()]
     except json.JSONDecodeError:
@@ -92,7 +92,7 @@ def read(tap, name, done, count):
 
 
 def test_kinds(tap, folder):
-    """What a capture may look like."""
+    """Formats of captures."""
     read(tap, "little-endian pcap", folder.simulate(pcap()), 3)
     read(tap, "big-endian pcap", folder.simulate(pcap(order=">")), 3)
     read(tap, "pcap with nanoseconds", folder.simulate(pcap(magic=MAGIC_NANO)), 3)
@@ -105,7 +105,7 @@ def test_kinds(tap, folder):
 
 
 def test_linktypes(tap, folder):
-    """Captures whose frames cannot be read are refused by the name or the number of their link type."""
+    """Captures with unsupported frames are refused with the name or number of their link type."""
     for number, name in LINKTYPES.items():
         done = folder.simulate(pcap(linktype=number))
         refused(tap, f"link type {number} ({name}) is refused and named", done, name, f"{number}")
@@ -138,7 +138,7 @@ def test_broken(tap, folder):
 
 
 def test_random_bytes(tap, folder):
-    """Random bytes, bare and behind a valid file header, and mutated captures: an answer, and a whole one."""
+    """Random bytes, bare and after a valid file header, and mutated captures: always a complete answer."""
     chooser = random.Random(20180718)
     strange = []
     header = pcap([])
@@ -156,7 +156,7 @@ def test_random_bytes(tap, folder):
 
 
 def test_size(tap, folder):
-    """Frames beyond what a kernel can be fed are told, not skipped in silence."""
+    """Frames that are too long for the kernel are reported, not skipped silently."""
     for size in (65535, 65549):
         frame = f.ip4(f.udp(53, bytes(65000)), f.PARTNER4)
         frame += bytes(size - len(frame))

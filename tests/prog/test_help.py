@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""Every verb and option is the same in --help, in the manual docs/spillway.8, and in the completion for bash."""
+"""Every verb and option is the same in --help, in the manual docs/spillway.8, and in bash completion."""
 import os
 import re
 import subprocess
@@ -24,7 +24,7 @@ def verbs_of_help():
 
 
 def options_of_help(*verb):
-    """All spellings of the options that --help shows, and those of them that take a value."""
+    """All spellings of the options in --help, and those that take a value."""
     names, valued = set(), set()
     for match in filter(None, map(OPTION.match, help_of(*verb).splitlines())):
         spellings = {f"--{match[2]}"} | ({f"-{match[1]}"} if match[1] else set())
@@ -41,7 +41,7 @@ def options_in(lines):
 
 
 def manual():
-    """Of each verb of the manual its options; of "" those of the command."""
+    """The options of each verb in the manual; those of the command under ""."""
     text = open(MANUAL, encoding="utf-8").read()
     section = text.split("\n.Sh VERBS\n")[1].split("\n.Sh ")[0].splitlines()
     description = text.split("\n.Sh DESCRIPTION\n")[1].split("\n.Sh ")[0].splitlines()
@@ -52,14 +52,14 @@ def manual():
         if begins:
             verb = begins[1]
             found.setdefault(verb, set())
-        # Of the running text only what begins a verb or an option counts; other verbs' options are mentioned in it.
+        # Only lines that begin a verb or an option count; the text mentions other verbs' options.
         if verb and line.startswith(".It "):
             found[verb] |= options_in([line])
     return found
 
 
 def complete(*words):
-    """What bash offers behind these words, of which the last may be incomplete."""
+    """Completions by bash after these words, of which the last may be incomplete."""
     script = f"""PATH={os.path.dirname(simulate.SPILLWAY)}:$PATH; . {COMPLETION}
         COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _spillway; printf '%s\\n' "${{COMPREPLY[@]}}" """
     done = subprocess.run(["bash", "-c", script, "bash", "spillway", *words], capture_output=True, text=True, timeout=30, check=True)
@@ -75,7 +75,7 @@ def test_manual(tap):
 
 
 def test_options_are_read(tap):
-    """What --help shows is taken, by the parser itself: with -h behind it nothing else is done."""
+    """The parser accepts what --help shows; a trailing -h prevents any action."""
     for verb in verbs_of_help():
         names, valued = options_of_help(verb)
         refused = []

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only
-# alone: holds rates to 1 % with all processors sending
-"""Rules 6 and 8 in the real program: who is limited, how exactly, and what attacks on the meters come to."""
+# alone: checks rates to 1 % with all CPUs sending
+"""Rules 6 and 8 in the real program: what is limited, how exactly, and the effect of attacks on the meters."""
 import collections
 import math
 import os
@@ -17,7 +17,7 @@ from oracle import Class, Policy
 from simulate import need_root, scaled
 from tap import Tap
 
-SOME = {"new": "1M/s"}  # the classes have limits; what they are is told to the driver
+SOME = {"new": "1M/s"}  # the classes have limits; the driver sets them
 POLICY = Policy(
     services={"shop": {"tcp": [443]}},
     management_prefixes=["192.0.2.240/28"],
@@ -32,7 +32,7 @@ POLICY = Policy(
 )
 ABROAD, ENEMY, UNKNOWN = 1, 2, 3
 PREFIXES = ["192.0.2.", "198.51.100.", "203.0.113.", "198.18.5."]  # by class
-FOREVER = 0.001  # a rate at which nothing comes back while a test lasts
+FOREVER = 0.001  # a rate at which nothing drains during a test
 SEEDS = (0x6A09E667F3BCC908, 0xBB67AE8584CAA73B)  # those of the driver
 PAGES, PAIRS_OF_PAGE = 1 << 12, 1 << 7  # of the table of sources (maps/limit.h)
 
@@ -68,7 +68,7 @@ def no_limits(driver):
 
 
 class Ordinary:
-    """A driver in mode enforce, with a lease, no limits, and cells that nobody has used."""
+    """A driver in mode enforce, with a lease, no limits, and unused cells."""
 
     def __enter__(self):
         self.driver = Driver(POLICY)
@@ -81,7 +81,7 @@ class Ordinary:
 
 
 def test_each(tap):
-    """Each scope and kind by itself: so many pass, then its own reason; whom it does not meter, it does not refuse."""
+    """Each scope and kind alone: so many pass, then its own reason; what it does not meter, it does not refuse."""
     cases = (
         ("source", "new", syn, "admitted", lambda n: host(UNKNOWN, 1)),
         ("source", "packets", ack, "established", lambda n: host(UNKNOWN, 1)),
@@ -106,14 +106,14 @@ def test_each(tap):
         for scope in ("source", "prefix", "class"):
             no_limits(driver)
             source = host(ENEMY, {"source": 1, "prefix": 2, "class": 3}[scope])
-            # Room for nine frames and a half, and one of 1,514 bytes.
+            # A burst of nine and a half frames, plus one of 1,514 bytes.
             driver.limit(ENEMY, scope, "bits", FOREVER, 8 * (9.5 * 234 + 1514))
             got = verdicts(driver, [ack(source, 180)] * 16)
             tap.equal(got, ["established"] * 10 + [f"{scope}_bits"] * 6, f"rule 6: {scope}_bits: a burst of whole frames")
 
 
 def test_order(tap):
-    """Rule 6 before 7 and 8, both before 9 and 10; what is refused is charged to nothing."""
+    """Rule 6 before 7 and 8, both before 9 and 10; refused packets are not charged."""
     with Ordinary() as driver:
         driver.limit(UNKNOWN, "source", "new", FOREVER, 2)
         driver.limit(UNKNOWN, "prefix", "new", FOREVER, 4)
@@ -190,9 +190,8 @@ TOGETHER = 4  # of the driver's floods: all threads end when the first one does
 
 def hammer(driver, frame, rounds, threads, kind=2, rate=None):
     """
-    @rate: where the flood is well above it, it goes on until something is refused: a flood that was held up at its end
-    then leaves nothing that it may send. Each go is twice as long, as in a short one starting threads takes longer than
-    what it sends.
+    @rate: if the flood is well above it, it is repeated until something is refused, so that a flood delayed at its end
+    leaves no unused burst. Each repetition is twice as long, as starting threads takes longer than a short flood.
     """
     before, began = admitted(driver), driver.reasons()
     seconds, begin, end = driver.flood_span(frame, rounds, threads, kind)
@@ -206,14 +205,14 @@ def hammer(driver, frame, rounds, threads, kind=2, rate=None):
 
 
 def bounds(driver, rate, burst, jiffies):
-    """The least and the most that may pass in a flood of @jiffies; clocks differ by one at each end."""
+    """The least and the most that may pass in a flood of @jiffies; clocks differ by one at either end."""
     return 0.99 * rate * (jiffies - 2) / driver.hz, 1.01 * (rate * (jiffies + 1) / driver.hz + burst) + 1
 
 
 def judge_rate(tap, driver, frame, kind, rate, burst, threads, rounds):
     """
-    Where the flood is well above the rate, all of it is had. A machine that stands still for longer than a burst takes
-    what would have come meanwhile, so that is asked up to five times; that no more is had, each time.
+    If the flood is well above the rate, all of the rate must pass. A machine that stalls for longer than a burst loses
+    some of it, so this is tried up to five times; that no more passes is checked each time.
     """
     label = f"rules 6, 8: {rate}/s {kind} of one source, {threads} threads"
     above = []
@@ -232,7 +231,7 @@ def judge_rate(tap, driver, frame, kind, rate, burst, threads, rounds):
 
 
 def test_accuracy(tap):
-    """Fault 17: one source from all CPUs gets its rate and its burst, no more than + 1 %, no less than - 1 %."""
+    """Fault 17: one source from all CPUs gets its rate and burst, within 1 %."""
     with Ordinary() as driver:
         for kind, frame in (("new", syn(host(UNKNOWN))), ("packets", ack(host(UNKNOWN)))):
             for rate, burst in ((100, 100), (10000, 10000), (100000, 50000), (1000000, 20000)):
@@ -250,7 +249,7 @@ def test_accuracy(tap):
 
 
 def test_changes(tap):
-    """Level changes, publications and rewritten limits hand out no second burst and take nothing away."""
+    """Level changes, publications and rewritten limits neither grant a second burst nor take anything away."""
     rate, burst, frame = 20000, 4000, syn(host(UNKNOWN, 5))
     with Ordinary() as driver:
         driver.limit(UNKNOWN, "source", "new", rate, burst)
@@ -271,7 +270,7 @@ def test_changes(tap):
 
 
 def test_reseeding(tap):
-    """A row's new seed forgets nobody: the other row teaches it while it warms."""
+    """Reseeding a row forgets nobody: the other row teaches it while it warms up."""
     rate, burst, frame = 1000, 1000, syn(host(UNKNOWN, 6))
     for warming in (True, False):
         with Ordinary() as driver:
@@ -300,7 +299,7 @@ def test_reseeding(tap):
 
 
 def test_spoofed(tap):
-    """Faults 14 and 16: millions of sources leave memory as it is, pass no limit of the class, and cost others nothing."""
+    """Faults 14 and 16: millions of sources do not increase memory, exceed no limit of the class, and cost others nothing."""
     count = scaled(2_000_000)
     with Ordinary() as driver:
         driver.limit(UNKNOWN, "source", "new", 1, 1)
@@ -323,8 +322,9 @@ def test_spoofed(tap):
         driver.limit(UNKNOWN, "source", "new", 1, 1)
         passed, sent, seconds, jiffies = hammer(driver, syn(host(UNKNOWN)), count // 2, 2, kind=1)
         used, cells, _, _ = driver.ask("meters")
-        # As n sources come, 1 - exp(-n / places) of a row is taken, and who finds both taken is refused. Time only frees.
-        places = cells // 4  # two rows, and in each two kinds beside each other
+        # After n sources, 1 - exp(-n / places) of a row is used; a source is refused if both its cells are. Time only
+        # frees.
+        places = cells // 4  # two rows, each with two kinds side by side
         rest = math.exp(-sent / places)
         expected = places * (2 * (1 - rest) - (1 - rest * rest) / 2)
         tap.ok(passed >= 0.99 * expected, "with the meters full of others, as many are admitted as two rows can tell apart (fault 16)",
@@ -335,7 +335,7 @@ def test_spoofed(tap):
 
 
 def test_rotating(tap):
-    """Fault 15: whoever changes his address inside one prefix is caught by the prefix."""
+    """Fault 15: a source that changes its address within a prefix is limited by the prefix."""
     with Ordinary() as driver:
         driver.limit(UNKNOWN, "source", "new", 50, 50)
         driver.limit(UNKNOWN, "prefix", "new", 500, 500)
@@ -347,13 +347,13 @@ def test_rotating(tap):
 
 
 def place(address, seed=SEEDS[0]):
-    """Where it is metered in a row of that seed: page, and pair of cells in the page."""
+    """Its place in a row with that seed: page, and pair of cells in the page."""
     mixed = mix(int.from_bytes(socket.inet_aton(address), "big") << 32)
     return mixed % PAGES, mixed * (seed | 1) % (WORD + 1) * PAIRS_OF_PAGE // (WORD + 1)
 
 
 def find_collision():
-    """Two addresses of 198.18.0.0/15 that share their cells in the first row and not in the second, for the driver's seeds."""
+    """Two addresses of 198.18.0.0/15 that share cells in the first row only, for the driver's seeds."""
     seen = {}
     for number in range(1 << 17):
         address = f"198.{18 + (number >> 16)}.{number >> 8 & 255}.{number & 255}"
@@ -362,12 +362,12 @@ def find_collision():
 
 
 def next_seed(heavy, light):
-    """One under which the two do not meet. The lowest bit of a seed counts for nothing: the multiplier is odd."""
+    """A seed that separates the two. The lowest bit is ignored: the multiplier is odd."""
     return next(seed for seed in range(SEEDS[0] + 2, WORD, 2) if place(heavy, seed) != place(light, seed))
 
 
 def test_collision(tap):
-    """Fault 18: a light source that meets a heavy one in one row loses nothing; in both, nothing after the next seed."""
+    """Fault 18: a light source that collides in one row loses nothing; in both, nothing after the next seed."""
     heavy, light = find_collision()[:2]
     with Ordinary() as driver:
         driver.limit(UNKNOWN, "source", "new", 5, 5)
@@ -375,7 +375,7 @@ def test_collision(tap):
         got = verdicts(driver, [syn(light, n) for n in range(5)])
         tap.equal(got, ["admitted"] * 5, "one shared cell of two harms nobody (fault 18)")
         tap.equal(driver.ask("meters")[0], 3, "... which the fill of the meters tells: three cells of two sources")
-        # The other row made warming, the heavy one is met in all that is asked.
+        # With the other row warming, only the row with the collision decides.
         driver.seeds(*SEEDS, warming=1)
         lost = 0
         for turn in range(20):
@@ -385,14 +385,14 @@ def test_collision(tap):
         driver.seeds(next_seed(heavy, light), SEEDS[1], warming=1)
         reasons = collections.Counter()
         for turn in range(20):
-            time.sleep(0.3)  # the light one may have its next at its rate, were it not for the heavy one
+            time.sleep(0.3)  # the light one would pass at its rate, were it not for the heavy one
             hammer(driver, syn(heavy), 20, 2)
             reasons[driver.run(syn(light, turn))[0]] += 1
         tap.equal(dict(reasons), {"admitted": 20}, "... and it is over with another seed (fault 18)")
 
 
 def test_total(tap):
-    """Fault 21: whoever forges the addresses of a good class gets what the class may have in all."""
+    """Fault 21: forging addresses of a good class yields no more than the class's total limit."""
     with Ordinary() as driver:
         driver.limit(ABROAD, "class", "packets", 10000, 1000)
         passed, sent, _, jiffies = hammer(driver, ack(host(ABROAD)), scaled(100000), 2, kind=3)
@@ -403,7 +403,7 @@ def test_total(tap):
 
 
 def test_fair(tap):
-    """A fair share limits every source and prefix of its class to one rate, and none of another."""
+    """A fair share limits every source and prefix of its class, and of no other."""
     with Ordinary() as driver:
         driver.ask("fair", UNKNOWN, 50)
         passed, _, _, jiffies = hammer(driver, syn(host(UNKNOWN, 8)), scaled(1000), 2)

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""Captures without Ethernet headers: of `tcpdump -i any`, of tunnels, of loopbacks. Each packet must be judged as the
-same packet in an Ethernet frame. Headers of other link types come from scapy and from dumpcap, not from our own code."""
+"""Captures without Ethernet headers: `tcpdump -i any`, tunnels, loopbacks. Each packet must be judged like the same packet
+in an Ethernet frame. Headers of other link types come from scapy and dumpcap, not from our own code."""
 import json
 import os
 import random
@@ -24,7 +24,7 @@ from tap import Tap
 NULL, RAW, LOOP, SLL, IPV4, IPV6, SLL2 = 0, 101, 108, 113, 228, 229, 276
 IP4, IP6 = b"\x08\x00", b"\x86\xdd"
 NETLINK, OUTGOING = 824, 4
-MACS = bytes(12)  # what simulate puts where there were none
+MACS = bytes(12)  # what simulate fills in
 LEVEL = "red"
 FIRST_BYTES = 20  # enough for every header here
 
@@ -86,7 +86,7 @@ def told(done):
 
 
 def same(tap, name, got, expected):
-    """One point: two finished runs judged the same packets in the same way."""
+    """One point: two runs judged the same packets alike."""
     wrong = [f"{left}\n{right}" for left, right in zip(got.stdout.splitlines(), expected.stdout.splitlines()) if left != right]
     counts = len(got.stdout.splitlines()), len(expected.stdout.splitlines())
     good = got.returncode == 0 and expected.returncode == 0 and counts[0] == counts[1] > 0 and not wrong
@@ -94,7 +94,7 @@ def same(tap, name, got, expected):
 
 
 def sources():
-    """Valid frames, and as many damaged ones, by chance but always the same."""
+    """Valid frames and as many damaged ones, random but reproducible."""
     chooser = random.Random(228)
     valid = list(f.valid().values())
     damaged = []
@@ -121,7 +121,7 @@ def test_judged_alike(tap, folder):
 
 
 def test_not_ip(tap, folder):
-    """What has no ethertype is no IP packet, and passes."""
+    """Without an ethertype it is no IP packet, and passes."""
     packet = f.ip4(f.syn(), f.HOSTILE4)
     rows = (
         ("netlink messages", SLL, sll(packet, lladdrtype=NETLINK)),
@@ -136,7 +136,7 @@ def test_not_ip(tap, folder):
 
 
 def test_damaged_headers(tap, folder):
-    """Packets that end within their header are malformed; the others in the capture are judged all the same."""
+    """Packets that end within their header are malformed; the rest of the capture is judged normally."""
     packet = f.ip4(f.syn(), f.HOSTILE4)
     for name, (linktype, _, make) in LINKS.items():
         whole = make(packet)
@@ -157,7 +157,7 @@ def test_noise(tap, folder):
 
 
 def test_outgoing(tap, folder):
-    """Packets that the capturing host sent itself never reach XDP; the totals are marked as including them."""
+    """Packets sent by the capturing host never reach XDP; the totals are marked as including them."""
     packet = f.ip4(f.syn(), f.HOSTILE4)
     for linktype, make in ((SLL, sll), (SLL2, sll2)):
         both = folder.simulate([make(packet, pkttype=OUTGOING), make(packet, pkttype=0), make(packet, pkttype=OUTGOING)], linktype)
@@ -179,7 +179,7 @@ def test_pcapng(tap, folder):
         same(tap, f"{name} in pcapng", folder.simulate_path(path), folder.simulate(frames, 1))
 
 
-# In a network namespace of its own: a server on a shop port, clients with addresses of two lists, all on "lo".
+# In its own network namespace: a server on a shop port, clients with addresses of two lists, all on "lo".
 TALK = """
 set -e
 ip link set lo up
@@ -205,7 +205,7 @@ wait
 
 
 def capture_any(folder, name):
-    """A capture of a conversation in a namespace, made by dumpcap on the interface "any"."""
+    """A capture of a conversation in a namespace, by dumpcap on "any"."""
     path = os.path.join(folder.path, f"{name}.pcapng")
     done = subprocess.run(
         ["unshare", "--net", "sh", "-c", TALK, "sh", name, path], capture_output=True, text=True, timeout=60, check=False
@@ -214,7 +214,7 @@ def capture_any(folder, name):
 
 
 def test_captured(tap, folder):
-    """Real captures on "any", as Ethernet frames made by scapy from what it reads in them."""
+    """Real captures on "any" against Ethernet frames made by scapy from them."""
     if not shutil.which("dumpcap"):
         tap.skip("captures on 'any'", "no dumpcap")
         return
@@ -234,8 +234,8 @@ def test_captured(tap, folder):
 
 
 def test_without_configuration(tap, folder):
-    """The first command of somebody new, on a host without a configuration."""
-    # An empty folder hides what this host may have.
+    """The first command of a new user, on a host without a configuration."""
+    # An empty folder hides this host's configuration.
     alone = ["unshare", "--mount", "sh", "-c", 'mkdir -p /etc/spillway && mount -t tmpfs none /etc/spillway && exec "$0" "$@"']
     simulate.write_pcap(folder.capture, [f.ip4(f.syn(), "198.18.5.5"), f.ip4(f.syn(), "10.0.0.5"), f.ip4(f.ack(), "198.18.5.5")])
 

@@ -1,7 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""Parsing (faults 1-9, 12, 13): every header that is followed, and every way to cut it off or to make
-it contradict itself."""
+"""Parsing (faults 1-9, 12, 13): every header that is followed, every way to truncate it or to make it contradict itself."""
 import os
 import struct
 import sys
@@ -23,7 +22,7 @@ import simulate
 from oracle import Class, List, Policy
 from tap import Tap
 
-# At yellow, all of HOSTILE is cut: so every frame of it which passes there has been judged by something else.
+# At yellow all of HOSTILE is cut: its frames that pass were judged by another rule.
 LEVEL = "yellow"
 MALFORMED = {"verdict": "pass", "reason": "malformed", "new": False}
 NO_PORTS = {"sport": None, "dport": None}
@@ -159,7 +158,7 @@ def fragment6(data, proto, offset=0, more=False):
 
 
 def add_fragments(cases):
-    """Faults 4 and 5: the source decides on all of them, ports on the first only; none is dropped for being one."""
+    """Faults 4 and 5: sources of all fragments are judged, ports only of first ones; being a fragment is no reason to drop."""
     seen = {"fragment": True, "reason": "established", "new": False, **PARTNER}
     header, long = f.bare(f.syn()), f.bare(f.udp(5353, len=4000))
     for kind, fragment in (("IPv4", fragment4), ("IPv6", fragment6)):
@@ -301,7 +300,7 @@ def add_tunnels(cases):
 
 
 def add_large(cases):
-    """Fault 12: frames larger than a page, with headers also where they reach beyond the first part of the buffer."""
+    """Fault 12: frames larger than a page, including headers that reach beyond the first buffer."""
     for size in (1500, 3000, 3500, 4096, 9000, 65535):
         for kind, make, source, overhead in (("IPv4", f.ip4, f.PARTNER4, 40), ("IPv6", f.ip6, f.PARTNER6, 60)):
             frame = make(TCP(sport=40000, dport=443, flags="S") / bytes(size - overhead), source)
@@ -312,8 +311,8 @@ def add_large(cases):
         frame = f.chain([60] * len(sizes), 6, f.bare(f.syn()), f.PARTNER6, sizes=sizes)
         name = f"TCP header behind {sum(sizes)} bytes of extension headers (faults 6, 12)"
         cases.add(name, frame, proto=6, new=True, **PORTS, **PARTNER)
-    # How much of a large frame the program can see without copying is the driver's choice; what is behind it counts
-    # like what is behind the bound on extension headers.
+    # The driver decides how much of a large frame the program can see without copying; anything beyond counts like
+    # exceeding the maximum of extension headers.
     for source, seen in ((f.PARTNER6, PARTNER), (f.HOSTILE6, CUT)):
         for sizes in ([2048] * 2, [2048] * 4, [2048] * 8):
             frame = f.chain([60] * len(sizes), 6, f.bare(f.syn()), source, sizes=sizes)

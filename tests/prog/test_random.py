@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""Some 20,000 packets that nobody thought of (faults 1-10, 13), the same ones in every run: program and oracle must say
-the same of each in every field. SPILLWAY_TEST_SEED makes other ones."""
+"""Some 20,000 random packets (faults 1-10, 13), reproducible: program and oracle must agree on every field.
+SPILLWAY_TEST_SEED makes other ones."""
 import collections
 import os
 import random
@@ -15,7 +15,7 @@ import simulate
 from tap import Tap
 
 SEED = int(os.environ.get("SPILLWAY_TEST_SEED", "20180716"))  # Prime Day
-COUNT = 5000  # packets for each policy
+COUNT = 5000  # packets per policy
 
 SOURCES4 = [f.PARTNER4, f.ABROAD4, f.HOSTILE4, f.NOBODY4]
 SOURCES6 = [f.PARTNER6, f.ABROAD6, f.HOSTILE6, f.NOBODY6]
@@ -33,7 +33,7 @@ RUNS = (
 
 
 class Mutator:
-    """Frames from a seeded generator: mutations of valid ones, chains of headers put together blindly, and noise."""
+    """Frames from a seeded generator: mutations of valid ones, random chains of headers, and noise."""
 
     def __init__(self, seed):
         self.random = random.Random(seed)
@@ -62,14 +62,14 @@ class Mutator:
         return frame
 
     def noise(self):
-        """Random bytes behind a type that lets them be read."""
+        """Random bytes after a type for which they are parsed."""
         kind = self.random.choice(TYPES)
         first = {0x0800: 0x45, 0x86DD: 0x60}.get(kind, self.random.randrange(256))
         body = bytes([first]) + self.random.randbytes(self.random.randrange(120))
         return self.random.randbytes(12) + struct.pack(">H", kind) + body
 
     def assembled(self):
-        """A well-formed IPv4 packet, or an IPv6 one with up to eleven extension headers, of a random transport."""
+        """A well-formed IPv4 packet, or an IPv6 one with up to eleven extension headers, with a random transport."""
         transport, proto = self.transport()
         if self.random.random() < 0.3:
             options = bytes(4 * self.random.randrange(11))
@@ -100,7 +100,7 @@ class Mutator:
     # Mutations: a frame in, a frame out.
 
     def place(self, frame, size=1):
-        """An offset in the headers: all of what matters stands in the first hundred bytes."""
+        """An offset in the headers: everything relevant is in the first hundred bytes."""
         return self.random.randrange(12, max(13, min(len(frame), 110) - size + 1))
 
     def flip_bit(self, frame):
@@ -111,7 +111,7 @@ class Mutator:
         return f.patched(frame, self.place(frame), bytes([self.random.choice(BYTES)]))
 
     def set_word(self, frame):
-        """A length, most often: near to what is there, or to what would be right."""
+        """Change a 16-bit number, often a length: to about its value, or to about the right one."""
         at = self.place(frame, 2)
         old = int.from_bytes(frame[at : at + 2], "big")
         new = self.random.choice((0, 1, old - 1, old + 1, old + 8, len(frame) - 14, len(frame) - 34, 0x7FFF, 0xFFFF))
@@ -149,7 +149,7 @@ def test_random(tap, label, level, fields, mutator):
 
 
 def test_spread(tap, mutator):
-    """The random packets are worth something: no reason and no anomaly that the oracle knows is rare among them."""
+    """The random packets have good coverage: no reason and no anomaly of the oracle is rare."""
     packets = [oracle.parse(mutator.frame()) for _ in range(COUNT)]
     policy = oracle.Policy(**f.POLICY, **MANAGEMENT)
     count = collections.Counter(oracle.judge(packet, policy, "orange")["reason"] for packet in packets)

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only
 """The compiled prefix table against a plain longest match, at and around every boundary (fault 13): nests, neighbours,
-ranges, lists of thousands, and the real world's countries."""
+ranges, long lists, and real countries."""
 import itertools
 import os
 import random
@@ -16,10 +16,10 @@ from tap import Tap
 
 SEED = 20180717
 PREFIXES = 3000  # of each family in a random set
-GEO_RANGES = 6000  # of each family, from whose edges sources are taken
+GEO_RANGES = 6000  # of each family, whose edges are tested
 TOR = "/usr/share/tor"
 
-TEMPLATE = {4: (f.ip4(f.ack()), 26), 6: (f.ip6(f.ack()), 22)}  # a frame and where its source stands
+TEMPLATE = {4: (f.ip4(f.ack()), 26), 6: (f.ip6(f.ack()), 22)}  # a frame and the offset of its source
 
 
 def frame_from(family, address):
@@ -28,7 +28,7 @@ def frame_from(family, address):
 
 
 def check_sources(tap, name, sources, policy, level="red"):
-    """One point: each (family, address) of @sources is in the list and class that the reference says."""
+    """One point: each (family, address) of @sources is in the reference's list and class."""
     frames, expected = [], []
     for number, (family, address) in enumerate(sources, start=1):
         list_, class_ = policy.classify(Packet(0, family=family, source=address))
@@ -40,14 +40,14 @@ def check_sources(tap, name, sources, policy, level="red"):
 
 
 def edges(family, first, last):
-    """The first and the last address of a range, and their neighbours within and without."""
+    """The first and last address of a range, and their neighbours on both sides."""
     top = (1 << WIDTH[family]) - 1
     near = {first - 1, first, first + 1, (first + last) // 2, last - 1, last, last + 1}
     return [(family, address) for address in sorted(near) if 0 <= address <= top]
 
 
 def edges_of(prefixes):
-    """The same of many (family, start, length)."""
+    """The same for many (family, start, length)."""
     found = set()
     for family, start, length in prefixes:
         found.update(edges(family, start, start | (1 << (WIDTH[family] - length)) - 1))
@@ -73,10 +73,10 @@ class Prefixes:
     def anywhere(self, family):
         return self.random.getrandbits(WIDTH[family])
 
-    # What a set is made of.
+    # Contents of a set.
 
     def everything(self):
-        """/0 of both families, in a list that is never cut: the configuration refuses others."""
+        """/0 of both families, in a list that is never cut: the configuration refuses it elsewhere."""
         for family in (4, 6):
             self.add(family, 0, 0, self.names[0])
 
@@ -88,14 +88,14 @@ class Prefixes:
                 self.add(family, address, length, self.names[length % len(self.names)])
 
     def gaps(self, count):
-        """Nests with some lengths left out."""
+        """Nests with missing lengths."""
         for family, _ in itertools.product((4, 6), range(count)):
             address = self.anywhere(family)
             for length in self.random.sample(range(1, WIDTH[family] + 1), 8):
                 self.add(family, address, length)
 
     def crowd(self, count):
-        """Prefixes of all lengths, crowded under a few short ones so that they nest and touch."""
+        """Prefixes of all lengths under a few short ones, so that they nest and touch."""
         roots = {family: [self.anywhere(family) for _ in range(4)] for family in (4, 6)}
         for family, _ in itertools.product((4, 6), range(count)):
             width, root = WIDTH[family], self.random.choice(roots[family])
@@ -105,7 +105,7 @@ class Prefixes:
             self.add(family, address, self.random.randint(kept, width))
 
     def strides(self):
-        """Every length on both sides of where tables like to step: 16, 17, 18, 24, 64 and the ends."""
+        """Every length on both sides of typical strides: 16, 17, 18, 24, 64 and the ends."""
         lengths = {
             4: (15, 16, 17, 18, 23, 24, 25, 31, 32),
             6: (15, 16, 17, 31, 32, 33, 47, 48, 49, *range(62, 67), 78, 79, 80, 95, 96, 97, 111, 112, 126, 127, 128),
@@ -115,7 +115,7 @@ class Prefixes:
                 self.add(family, self.anywhere(family), length)
 
     def rows(self, count):
-        """Neighbours of one length without gaps, lists alternating: where merging would show."""
+        """Gapless neighbours of one length, lists alternating: merging errors would show."""
         for family, lengths in ((4, (20, 24, 30, 32)), (6, (32, 48, 63, 64, 65, 96, 128))):
             for length in lengths:
                 shift = WIDTH[family] - length
@@ -131,10 +131,10 @@ class Prefixes:
                 self.add(family, 0, length)
                 self.add(family, (1 << WIDTH[family]) - 1, length)
 
-    # What comes of it.
+    # Results.
 
     def sources(self):
-        """At and around the edges of each prefix, within it and anywhere."""
+        """At and around the edges of each prefix, inside it and anywhere."""
         found = edges_of(self.of)
         for family, start, length in self.of:
             within = self.random.getrandbits(WIDTH[family] - length)
@@ -161,7 +161,7 @@ class Prefixes:
 
 
 def classes_of(names):
-    """Classes of one or two of the lists each; the first, which may hold everything, is never cut."""
+    """Classes of one or two lists each; the first, which may contain /0, is never cut."""
     classes = [Class("first", names[:1])]
     for number, name in enumerate(names[1:], start=1):
         if number % 3 == 0:
@@ -195,7 +195,7 @@ def test_random_sets(tap):
 
 
 def test_many_entries(tap):
-    """Tens of thousands of hosts and networks in one list, with holes punched by another one."""
+    """Tens of thousands of hosts and networks in one list, with holes from another."""
     source = random.Random(SEED)
     many, holes, ranges = [], [], []
     for _ in range(simulate.scaled(20000)):
@@ -219,8 +219,8 @@ def test_many_entries(tap):
 
 
 def test_many_lists(tap):
-    """As many lists as there may be (SPW_LISTS_MAX less one), and more meanings than lists: some of their sources are
-    management, too."""
+    """The maximum number of lists (SPW_LISTS_MAX less one), and more slots than lists: some of their sources are
+    management too."""
     count = 511
     lists, sources = [], set()
     for number in range(count):
@@ -236,7 +236,7 @@ def test_many_lists(tap):
 
 
 def test_ranges(tap):
-    """start-end ranges: one address, neighbours that touch, and ends that no prefix ends at."""
+    """start-end ranges: single addresses, touching neighbours, and ends that are no prefix boundaries."""
     texts = {
         "odd": [
             "192.0.2.1-192.0.2.6", "192.0.2.9-192.0.2.9", "198.51.100.255-198.51.101.0", "2001:db8::1-2001:db8::ffff",
@@ -287,7 +287,7 @@ ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff,ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff,
 
 
 def test_small_countries(tap):
-    """A world of a few ranges, with written prefixes above, at and below the lengths that ranges fall apart into."""
+    """A few ranges, with written prefixes shorter, equal to and longer than the ranges' CIDR blocks."""
     written = {
         "none": ["233.252.0.0/24"],
         "longer": ["0.0.4.128/25", "192.0.3.7/32", "2001:db8:1:8000::/49", "2001:db8:2::8/128"],
@@ -315,7 +315,7 @@ def test_small_countries(tap):
 
 
 def test_world(tap):
-    """The whole of tor-geoipdb: home against abroad, and every country its own list."""
+    """All of tor-geoipdb: home against abroad, and every country as its own list."""
     if not all(os.path.exists(os.path.join(TOR, name)) for name in ("geoip", "geoip6")):
         tap.skip("the real world's countries", f"no {TOR}/geoip (package tor-geoipdb)")
         return

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""Sampling in the real program: how many are drawn, what a sample says, and what becomes of those that find no room (fault 45)."""
+"""Sampling in the real program: how many are drawn, content of a sample, and counting of lost ones (fault 45)."""
 import math
 import os
 import sys
@@ -14,7 +14,7 @@ from test_budget import POLICY, syn
 ESTABLISHED, CUT, ADMITTED = 13, 9, 17
 NAMES = ("taken", "taken_drop", "bounded", "bounded_drop", "full", "full_drop", "count", "packets", "packets_drop",
          "reason", "list", "class_id", "new", "shift", "length", "captured", "source", "sport", "dport", "strange")
-RING = 2047  # samples: of its 2,048 places one stays free
+RING = 2047  # samples that fit: one of 2,048 places stays free
 PARTNER, ENEMY = 0, 2
 
 
@@ -48,7 +48,7 @@ def test_one_in_n(tap):
 
 
 def test_what_it_says(tap):
-    """A sample is what was judged, byte by byte."""
+    """A sample is the judged packet, byte by byte."""
     with Driver(POLICY) as driver:
         driver.control("red")
         driver.ask("sampling", 0, 0)
@@ -78,7 +78,7 @@ def test_what_it_says(tap):
 
 
 def test_full_ring(tap):
-    """45: nobody reads, everything is sampled: verdicts are what they are, and what is lost is counted."""
+    """45: without a reader and with everything sampled, verdicts are unchanged, and losses are counted."""
     with Driver(POLICY) as driver:
         driver.control("red")
         driver.ask("sampling", 0, 0)
@@ -94,7 +94,7 @@ def test_full_ring(tap):
         seen = samples(driver)
         tap.equal(seen["taken"] + seen["taken_drop"], RING, "the ring takes what it holds")
         tap.equal(seen["count"], RING, "and gives it all out")
-        tap.ok(seen["full"] + seen["full_drop"] > 0, "what the full ring had no room for is counted", str(seen))
+        tap.ok(seen["full"] + seen["full_drop"] > 0, "what did not fit into the full ring buffer is counted", str(seen))
         tap.ok(seen["bounded"] + seen["bounded_drop"] > 0, "and so is what was above the bound", str(seen))
         tap.equal((sum(seen[key] for key in ("taken", "bounded", "full")),
                    sum(seen[key] for key in ("taken_drop", "bounded_drop", "full_drop"))), (passed, dropped),

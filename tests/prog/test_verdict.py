@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""The order of judgement, rule by rule (faults 4, 10, 39), and each class at each level in each mode."""
+"""The rules, one by one (faults 4, 10, 39), and each class at each level in each mode."""
 import os
 import sys
 
@@ -15,7 +15,7 @@ import simulate
 from oracle import LEVELS, Class, List, Policy
 from tap import Tap
 
-# Everything is cut from the start: what passes has been passed by an earlier rule.
+# Everything is cut: what passes was passed by an earlier rule.
 CLOSED = {
     "services": f.SHOP,
     "lists": f.LISTS,
@@ -32,7 +32,7 @@ def passed(reason):
 
 
 def malformed(make, source, dport=443):
-    """A SYN whose data offset points into its own fixed part: it has a source and ports."""
+    """A SYN whose data offset is too small: it has a source and ports."""
     at = f.AT_TRANSPORT4 if make is f.ip4 else f.AT_TRANSPORT6
     return f.patched(make(f.syn(dport), source), at + 12, b"\x40")
 
@@ -42,7 +42,7 @@ def malformed(make, source, dport=443):
 
 
 def test_always_passed(tap):
-    """Fault 10: what the link needs passes at red, with every class cut."""
+    """Fault 10: what the link needs passes at red with every class cut."""
     valid = f.valid()
     cases = simulate.Cases()
     cases.add("rule 1: ARP passes (fault 10)", valid["arp"], **passed("arp"))
@@ -77,7 +77,7 @@ def test_always_passed(tap):
 
 
 def test_nearly_passed(tap):
-    """What only looks like one of them gets no privilege by it."""
+    """Imitations get no privilege."""
     cases = simulate.Cases()
     for kind in (0, 1, 128, 129, 130, 132, 138, 143, 255):
         frame = f.ip6(ICMPv6Unknown(type=kind), f.HOSTILE6, hlim=255)
@@ -123,7 +123,7 @@ def test_nearly_passed(tap):
 
 
 def test_malformed(tap):
-    """Rule 2, and that it comes before the others."""
+    """Rule 2, and that it precedes the others."""
     sourceless = [f.ip4(f.syn())[:30], f.ip6(f.syn())[:50], f.valid()["vlan"][:16]]
     partners = [malformed(f.ip4, f.PARTNER4), malformed(f.ip6, f.PARTNER6)]
     enemies = [malformed(f.ip4, f.HOSTILE4, 22), malformed(f.ip6, f.HOSTILE6, 22)]
@@ -148,7 +148,7 @@ def test_malformed(tap):
 
 
 def test_management(tap):
-    """Rule 3, fault 39: at every level, management comes in where everything else is cut."""
+    """Rule 3, fault 39: management passes at every level where everything else is cut."""
     prefixes, ports = ["203.0.113.0/28", "2001:db8:3::/64"], [22, 10010]
     sources = {True: ("203.0.113.5", "2001:db8:3::5"), False: ("203.0.113.200", "2001:db8:3:1::5")}
 
@@ -187,13 +187,13 @@ def test_management(tap):
             cases.add(f"rule 3: {title}: no port, from {where}", portless(inside), **seen(inside, False))
         from_port = f.ip4(TCP(sport=22, dport=40000, flags="A"), sources[True][0])
         cases.add(f"rule 3: {title}: the source port says nothing", from_port, **seen(True, False))
-        # Each run costs the verifier's quarter of a second: where levels can't matter, one will do.
+        # Each run costs a quarter of a second for the verifier: where levels can't matter, test one.
         for level in LEVELS if title == "prefixes and ports" else ("red",):
             cases.check(tap, Policy(**CLOSED, **given), level, level)
 
 
 def test_management_edges(tap):
-    """The management prefix ends where it ends, whatever the lists around it say."""
+    """The management prefix has exact edges, whatever the lists around it contain."""
     policy = Policy(
         management_prefixes=["198.18.4.0/22", "2001:db8:ff00::/40"],
         management_ports=[22],
@@ -279,7 +279,7 @@ def test_levels(tap):
 
 
 def test_new_work(tap):
-    """A port's meaning is that of its service, and UDP's and TCP's ports are not mixed up."""
+    """A port's meaning is that of its service, and UDP and TCP ports are kept apart."""
     services = {
         "shop": {"tcp": [80, 443], "quic": [443], "udp": [5353]},
         "voice": {"udp": [1, 5060, 65535], "quic": [8443]},

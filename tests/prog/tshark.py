@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What tshark sees in captures, in spillway's words: an opinion of frames that neither of us has made up."""
+"""tshark's dissection of captures in spillway's terms: an independent opinion."""
 import os
 import subprocess
 import tempfile
 import xml.etree.ElementTree
 
-# Everything above UDP and TCP, and every tunnel, stays opaque: nothing that is inside may pass for the outer packet.
+# Everything above UDP and TCP, and every tunnel, stays opaque: inner packets must not be taken for the outer one.
 LAYERS = (
     "frame eth ethertype vlan ieee8021ad ip ipv6 ipv6.hopopts ipv6.routing ipv6.dstopts ipv6.fraghdr ah mipv6 hip shim6"
     " tcp udp"
@@ -49,7 +49,7 @@ def run(command, folder):
 
 
 def packet_facts(packet):
-    """Walk the layers from the outside in, and stop where the outer packet ends."""
+    """Walk the layers from the outside in, and stop at the end of the outer packet."""
     facts = {"vlan": [], "src": None, "proto": None, "sport": None, "dport": None, "fragment": False}
     family = None
     for element in packet.iter():
