@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Send packets with rotating sources at a fixed rate, and say how many went out: what a test compares counters with.
- * Needs CAP_NET_RAW; runs in the namespace whose interface it is given. Stops at --count, at --seconds, or on SIGTERM
- * or SIGINT, and then prints one line of JSON: {"sent":N,"seconds":S}.
+ * Sends packets with rotating sources at a fixed rate, and reports how many, for comparison with counters. Needs
+ * CAP_NET_RAW; runs in the namespace of its interface. Stops at --count, --seconds, SIGTERM or SIGINT, and then prints
+ * one line of JSON: {"sent":N,"seconds":S}.
  *
  *   blast --interface eth0 --source 198.18.0.0 --sources 65536 --target 198.18.0.1 --rate 100000 --count 500000
  *
- * Frames are valid up to the transport checksum, which is zero: they are made to be judged at the NIC. Their
- * destination MAC address belongs to nobody, so that whatever passes ends at once and costs little.
+ * Frames are valid except for a transport checksum of zero: they are to be judged at the NIC. Their destination MAC
+ * address does not exist, so that what passes is discarded early and cheaply.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -30,9 +30,9 @@
 #include <unistd.h>
 
 enum {
-	BATCH = 32, /* packets a system call; also the longest burst at full speed */
+	BATCH = 32, /* packets per system call; also the longest burst at full speed */
 	FRAME_MAX = 9018,
-	BUFFERED_FRAMES = 100, /* well below a veth's ring of 256: a full ring makes the sender wait, not lose */
+	BUFFERED_FRAMES = 100, /* well below a veth's queue of 256: a full queue blocks the sender */
 	TICK_NS = 1000000,
 };
 
@@ -44,13 +44,13 @@ struct options {
 	uint8_t source[16];
 	uint8_t target[16];
 	uint64_t sources;
-	uint64_t step;	/* from one source to the next */
+	uint64_t step;	/* between sources */
 	uint64_t count; /* 0: no limit */
 	uint64_t rate;	/* packets a second */
 	double seconds; /* 0: no limit */
 	int protocol;	/* IPPROTO_TCP: a SYN; IPPROTO_UDP */
 	bool ack;	/* TCP: ACK in place of SYN */
-	bool fresh;	/* TCP: each packet with a sequence number of its own, so that none is the former one again */
+	bool fresh;	/* TCP: each packet with a different sequence number, so that none is a retransmission */
 	uint16_t port;
 	size_t length; /* of the frame */
 };
@@ -91,7 +91,7 @@ static void sleep_until(uint64_t when_ns)
 {
 	struct timespec when = {.tv_sec = when_ns / SECOND_NS, .tv_nsec = when_ns % SECOND_NS};
 
-	clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &when, NULL); /* a signal ends it early: fine */
+	clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &when, NULL); /* a signal ends it early, which is intended */
 }
 
 static uint16_t checksum(const void *data, size_t length)
@@ -106,7 +106,7 @@ static uint16_t checksum(const void *data, size_t length)
 	return htons(~sum & 0xffff);
 }
 
-/* Everything of a frame but its source. */
+/* Fill in all but the source. */
 static void make_frame(uint8_t *frame, const struct options *options)
 {
 	static const uint8_t nobody[ETH_ALEN] = {0x02, 0, 0, 0, 0xff, 0xfe},
@@ -159,7 +159,7 @@ static void make_frame(uint8_t *frame, const struct options *options)
 	}
 }
 
-/* Source number @index: that many steps behind the first; only the lower 64 bits of an IPv6 address move. */
+/* Source number @index: that many steps after the first; only the lower 64 bits of an IPv6 address change. */
 static void set_source(uint8_t *frame, const struct options *options, uint64_t index)
 {
 	if (options->family == AF_INET) {
@@ -194,7 +194,7 @@ static void set_sequence(uint8_t *frame, const struct options *options, uint64_t
 static int open_socket(const struct options *options)
 {
 	struct sockaddr_ll address = {.sll_family = AF_PACKET, .sll_ifindex = if_nametoindex(options->interface)};
-	/* The kernel doubles the figure and charges some 512 bytes a frame beside its data. */
+	/* The kernel doubles the value and charges some 512 bytes per frame in addition to its data. */
 	int buffer = (512 + options->length) * BUFFERED_FRAMES / 2;
 	int fd;
 
@@ -210,7 +210,7 @@ static int open_socket(const struct options *options)
 	return fd;
 }
 
-/* Send up to @want packets from number @sent on; returns how many went out. */
+/* Send up to @want packets, starting with number @sent; returns how many were sent. */
 static uint64_t send_batch(int fd, uint8_t (*frames)[FRAME_MAX], const struct options *options, uint64_t sent,
 			   uint64_t want)
 {
@@ -248,7 +248,7 @@ static void blast(const struct options *options)
 
 		if (now >= end)
 			break;
-		/* A sender that was held up goes on at its rate; it does not catch up in one burst. */
+		/* A delayed sender continues at its rate; it does not catch up in one burst. */
 		if (now > tick + 50 * TICK_NS) {
 			start += now - tick;
 		}
@@ -351,7 +351,7 @@ static void read_options(int argc, char **argv, struct options *options)
 	read_address(target, options->target, &options->family);
 }
 
-/* The shortest frame that holds all headers and is allowed on a wire, if none is asked for. */
+/* Default: the shortest frame that holds all headers and is allowed on a wire. */
 static void choose_length(struct options *options)
 {
 	size_t least = sizeof(struct ether_header);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Drives user/host/hooks.c without an agent: reads "LEVEL FORMER REASON..." lines and prints each result. At the end of
- * its input, and of the hooks, it prints the longest time that the loop was kept. usage: hooks_driver FOLDER TIMEOUT_MS
+ * its input and of the hooks it prints the longest delay of the loop. usage: hooks_driver FOLDER TIMEOUT_MS
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -60,7 +60,7 @@ static int on_line(sd_event_source *source, int fd, uint32_t events, void *conte
 	return 0;
 }
 
-/* Hooks are the only children, also those that have ended and were not waited for. */
+/* Hooks are the only children, including those that ended and were not reaped. */
 static bool hook_runs(void)
 {
 	siginfo_t info;
@@ -68,7 +68,7 @@ static bool hook_runs(void)
 	return !waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) || errno != ECHILD;
 }
 
-/* A tick each 10 ms: how late it comes tells whether hooks keep the loop. */
+/* A tick every 10 ms: its lateness shows whether hooks block the loop. */
 static int on_tick(sd_event_source *source, uint64_t usec, void *context)
 {
 	u64 now = now_ns();
@@ -91,7 +91,7 @@ int main(int argc, char **argv)
 	if (argc != 3 || sd_event_default(&loop) < 0 || spw_hooks_new(loop, on_done, NULL, &hooks))
 		return 2;
 	setvbuf(stdin, NULL, _IONBF, 0);
-	open("/etc/hostname", O_RDONLY); /* left open on purpose: hooks must not have it */
+	open("/etc/hostname", O_RDONLY); /* left open on purpose: hooks must not inherit it */
 	spw_hooks_set(hooks, argv[1], strtoull(argv[2], NULL, 10) * 1000000);
 	sd_event_add_io(loop, NULL, STDIN_FILENO, EPOLLIN, on_line, NULL);
 	sd_event_add_time_relative(loop, &tick, CLOCK_MONOTONIC, 10000, 1000, on_tick, NULL);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Signals without an agent: a configuration in, a line of JSON out at each tick, until it is told to end. For
+ * Signals without an agent: reads a configuration, prints a line of JSON at each tick until it is killed. For
  * test_signals.py. usage: signals_watch CONFIG INTERVAL_MS
  */
 #include <inttypes.h>
@@ -16,7 +16,7 @@
 struct watch {
 	struct spw_signals *signals;
 	struct spw_facts facts;
-	u64 interval_usec, read_ns; /* what the last tick took */
+	u64 interval_usec, read_ns; /* duration of the last tick */
 };
 
 static void print_reading(const char *name, struct spw_reading reading)

@@ -15,7 +15,7 @@ NOBODY = 65534
 
 
 def as_nobody(function):
-    """Call it in a child that has dropped all privileges; what it returns (text) comes back."""
+    """Call it in a child without privileges; returns its result (text)."""
     reader, writer = os.pipe()
     child = os.fork()
     if not child:
@@ -33,7 +33,7 @@ def as_nobody(function):
 
 
 def error_of(function, *arguments):
-    """The name of the error that a call ends in, or `done`."""
+    """The name of the error of a call, or `done`."""
     try:
         function(*arguments)
         return "done"
@@ -42,7 +42,7 @@ def error_of(function, *arguments):
 
 
 def open_pin(path):
-    """BPF_OBJ_GET, the way that bpftool and libbpf open a pin."""
+    """BPF_OBJ_GET, as bpftool and libbpf open a pin."""
     class Attributes(ctypes.Structure):
         _fields_ = [("pathname", ctypes.c_uint64), ("fd", ctypes.c_uint32), ("flags", ctypes.c_uint32)]
 
@@ -80,7 +80,7 @@ def unprivileged(tap, world):
     loose = [str(path) for path in [agent.pins, *agent.pins.iterdir()] if path.stat().st_mode & 0o077]
     tap.equal(loose, [], "no pin is open to group or others (fault 46)")
 
-    # A copy where nobody may run it, wherever the build folder is.
+    # A copy that nobody may run, wherever the build folder is.
     agent.program = str(world.folder / "spillway")
     run("install", "-m", "755", SPILLWAY, agent.program)
     agent.config.chmod(0o644)
@@ -97,7 +97,7 @@ def unprivileged(tap, world):
 
 
 class Session:
-    """A stand-in for SSH: a TCP session on port 22 that asks every 20 ms and remembers the longest wait."""
+    """Stands in for SSH: a TCP session on port 22 with a request every 20 ms; records the longest wait."""
 
     def __init__(self, shop, client):
         listener = shop.socket()
@@ -141,7 +141,7 @@ class Session:
 
 
 def never_locked_out(tap, world):
-    """39: everybody who is not a partner is cut off whole; the management prefix is among them."""
+    """39: everybody but partners is cut completely, even the management prefix."""
     shop = world.shop()
     admin = world.client("admin", 9)
     other = world.client("other", 10)
@@ -184,7 +184,7 @@ def never_locked_out(tap, world):
 
 
 def lock_out_is_refused(tap, world):
-    """38: what would cut off everybody or the management prefix."""
+    """38: prefixes that would cut off everybody or the management."""
     shop = world.namespace("shop")
     world.flood(shop, "eth0")
     for name, prefix in (("0.0.0.0/0", "0.0.0.0/0"), ("::/0", "::/0"), ("the management prefix", "198.18.9.0/24"),
@@ -208,7 +208,7 @@ EXEMPT = "management: { ports: [22] }\n" + CUT
 
 
 def lock_out_is_told_once(tap, world):
-    """A configuration that can cut everybody and exempts nobody: a warning when it comes into force, not at each reload."""
+    """A configuration that can cut everybody without exempting management: warned about once, not at each reload."""
     shop = world.namespace("shop")
     world.flood(shop, "eth0")
     agent = world.agent(shop, CUT)

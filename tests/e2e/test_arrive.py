@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only
 # alone: keeps a schedule
-"""The load generator of bench-loop says the truth: against nginx's own log, and against servers of known behaviour."""
+"""The load generator of bench-loop reports correctly: checked by nginx's log, and by servers of known behaviour."""
 import json
 import math
 import socket
@@ -18,7 +18,7 @@ LAG = ("--lag-most", 100 * SLOW * SLOW)
 
 
 class Plain(Server):
-    """nginx that answers at once, refuses, or asks an application that takes 300 ms; it notes who came."""
+    """nginx that answers at once, refuses, or asks an application that takes 300 ms; it logs its clients."""
     name = "plain"
     workers = 40
 
@@ -34,14 +34,14 @@ class Plain(Server):
 """, http='log_format seen "$remote_addr $connection $status";')
 
     def seen(self):
-        """Since the last call, without those who asked from the shop itself."""
+        """New log lines, without requests from the shop itself."""
         lines = [line.split() for line in self.access.read_text().splitlines()]
         self.access.write_text("")
         return [line for line in lines if not line[0].startswith("127.")]
 
 
 def counted_by_class(seen):
-    """Lines of the log by the third number of the address, which all prefixes here can be told by."""
+    """Log lines by the third number of the address, which is enough to tell the prefixes here."""
     found = dict.fromkeys(CLASSES, 0)
     for address, *_ in seen:
         for name, (prefix, _) in CLASSES.items():
@@ -74,7 +74,7 @@ def visitors_come_by_schedule(tap, loop, server):
 
 
 def a_stalled_server_slows_nobody_down(tap, loop, server):
-    """The open loop: while the server stands still, as many arrive as before, and their time counts from their arrival."""
+    """Open loop: while the server is stalled, arrivals go on, and their time counts from their arrival."""
     rate, stalled = scaled(300), 2.0
     begin = time.monotonic() + 0.5
     arrive = loop.arrive(f"1:{rate} 4:{rate}*", "--evenly", *LAG, at=begin)
@@ -95,7 +95,7 @@ def a_stalled_server_slows_nobody_down(tap, loop, server):
 
 
 def refused_syns_are_repeated(tap, loop, _server):
-    """International SYNs vanish; their kernel sends them again, at 1, 2, 3 s since Linux 6.5, at 1, 3 s before."""
+    """International SYNs vanish; their kernel resends them, at 1, 2, 3 s since Linux 6.5, at 1, 3 s before."""
     prefix = CLASSES["international"][0]
     again = 3 if Path("/proc/sys/net/ipv4/tcp_syn_linear_timeouts").exists() else 2
     loop.shop.run("ip", "route", "replace", "blackhole", prefix)
@@ -143,7 +143,7 @@ def visits_of_several_requests(tap, loop, server):
 
 
 def broken_answers(tap, loop, _server):
-    """A server that closes before its answer is whole, in several ways."""
+    """Servers that close before their answer is complete, in several ways."""
     heads = [b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nshort", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nshort\r\n",
              b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", b"HTTP/1.1 200", b"garbage\r\n\r\n", b"",
              b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0000000000000000000000000000000000000000001"]

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""Entries by hand or by machine: in at once, out at their end, exact counts, kept over whatever happens to the agent."""
+"""Bans: effective at once, ended in time, exact counts, kept whatever happens to the agent."""
 import json
 import signal
 import socket
@@ -32,7 +32,7 @@ def build(world, body=BODY, **options):
 
 
 def entries(agent, name="banned"):
-    """The entries of a list by prefix, as the pinned maps say."""
+    """The bans of a list by prefix, from the pinned maps."""
     shown = json.loads(agent.cli("-j", "list", "show", name).stdout)[0]["entries"]
     return {entry["prefix"]: entry for entry in shown}
 
@@ -42,7 +42,7 @@ def send(world, flood, source, count, sources=1):
 
 
 def ask(agent, *requests):
-    """The socket itself: one connection, one answer a request."""
+    """The socket itself: one connection, one answer per request."""
     answers = []
     with socket.socket(socket.AF_UNIX) as connection:
         connection.settimeout(10 * SLOW)
@@ -56,7 +56,7 @@ def ask(agent, *requests):
 
 
 def add_count_remove(tap, world):
-    """An entry is in force at once, counts exactly, ends by itself, and the most specific prefix wins."""
+    """A ban is in force at once, counts exactly, ends by itself, and the most specific prefix wins."""
     _, flood, agent = build(world)
     said = agent.cli("list", "add", "banned", "198.18.3.7", "198.18.4.0/24", "--for", "1h", "--note", 'a "note"').stdout
     tap.equal(said, "banned: 2 added\n", "list add says what it did")
@@ -92,7 +92,7 @@ def add_count_remove(tap, world):
 
 
 def what_is_refused(tap, world):
-    """38, 41: what would lock everybody out, and what is no prefix; one bad prefix, and nothing is changed."""
+    """38, 41: prefixes that would lock everybody out, and invalid ones; one bad prefix, and nothing is changed."""
     _, _, agent = build(world)
     for what, prefixes, says in (
             ("0.0.0.0/0", ["198.18.3.1", "0.0.0.0/0"], "would cut everything"),
@@ -146,7 +146,7 @@ def what_is_refused(tap, world):
 
 
 def survive(tap, world):
-    """22: entries and their counts over restart and kill -9; over a reboot from the file; a damaged file; a full disk."""
+    """22: bans and their counts after restart and kill -9; after a reboot from the file; a damaged file; a full disk."""
     _, flood, agent = build(world)
     agent.cli("list", "add", "banned", "198.18.3.7", "--for", "1h", "--note", "kept")
     agent.cli("list", "add", "banned", "198.18.3.9")
@@ -217,7 +217,7 @@ classes:
 
 
 def most_specific(tap, world):
-    """Prefixes of lists within an entry win, also those that a reload brings; entries of retired lists rest."""
+    """Prefixes of lists inside a ban win, also those added by a reload; bans of retired lists have no effect."""
     _, flood, agent = build(world, HOLES % "198.18.3.64/26")
     agent.cli("list", "add", "banned", "198.18.3.0/24", "198.18.3.65")
 
@@ -260,7 +260,7 @@ def most_specific(tap, world):
 
 
 def hundred_thousand(tap, world):
-    """100,000 entries in one call within a second, and all ending at one moment; no tick is late for it."""
+    """100,000 bans in one request within a second, all ending at the same time; no tick is late."""
     count = scaled(100_000)
     _, flood, agent = build(world)
     path = world.folder / "many.txt"
@@ -300,7 +300,7 @@ def hundred_thousand(tap, world):
 
 
 def control(tap, world):
-    """46: the socket is root's; several requests on one connection, each answered."""
+    """46: the socket belongs to root; several requests on one connection, each answered."""
     _, _, agent = build(world)
     answers = ask(agent, {"verb": "list-add", "list": "banned", "prefixes": ["198.18.3.1", "2001:db8:3::/48"], "for_s": 60},
                   {"verb": "list-add", "list": "extra", "prefixes": ["198.18.3.1"]},

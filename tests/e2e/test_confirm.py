@@ -1,9 +1,9 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""apply --confirm: what nobody confirms is taken back, exactly, whatever happens to the agent in between (fault 40)."""
+"""apply --confirm: without confirmation the former state comes back exactly, whatever happens meanwhile (fault 40)."""
 from world import SLOW, request, run_tests, wait_for
 
-SECONDS = int(5 * SLOW)  # until it is taken back
+SECONDS = int(5 * SLOW)  # until it is rolled back
 
 BODY = """\
 lists:
@@ -15,7 +15,7 @@ classes:
 
 
 def build(world):
-    """A shop with a client whose prefix is in a file; at red its class is cut in the new configuration, never before."""
+    """A shop and a client whose prefix is in a file; the new configuration cuts its class at red, the old one never."""
     shop, client = world.shop(), world.client("abroad", 3)
     world.nginx(shop)
     (world.folder / "cut.txt").write_text("198.18.3.0/24\n192.0.2.0/24\n")
@@ -27,14 +27,14 @@ def build(world):
 
 
 def ruleset(agent):
-    """What must be as it was: numbers of the ruleset, names, what the level does."""
+    """What a rollback must restore: numbers of the ruleset, names, the effect of the level."""
     status = agent.status()
     return ({key: status["ruleset"][key] for key in ("generation", "prefixes4", "prefixes6", "bytes")},
             [(entry["name"], entry["cut_from"]) for entry in status["classes"] if entry.get("active", True)])
 
 
 def change(world, agent):
-    """Another configuration and another list, then `apply --confirm`."""
+    """Change configuration and list, then `apply --confirm`."""
     agent.write(BODY.format(level="red", more="mode: enforce\n"))
     (world.folder / "cut.txt").write_text("198.18.3.0/24\n")
     return agent.cli("apply", "--confirm", SECONDS)
@@ -48,7 +48,7 @@ def taken_back_in_time(tap, world):
     tap.ok("spillway confirm" in done.stdout, "apply says what to do", done.stdout)
     tap.equal(request(client, timeout=0.6), None, "unconfirmed: cut by the new ruleset")
     tap.ok(0 < agent.status()["ruleset"]["unconfirmed_for_s"] <= SECONDS, "status says how long it has")
-    (world.folder / "cut.txt").unlink()  # what is given back must not have to be read again
+    (world.folder / "cut.txt").unlink()  # a rollback must not read it again
     plain = agent.cli("apply", check=False)
     tap.ok(plain.returncode == 1 and "confirm" in plain.stderr, "a plain apply is refused meanwhile", plain.stderr)
     wait_for(lambda: agent.status()["ruleset"]["taken_back"], SECONDS + 3, "it is taken back")

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""What is expected of any daemon: signals, descriptors, folders, and a start that fails before it has changed anything."""
+"""Behaviour expected of any daemon: signals, descriptors, folders, and failing at start without side effects."""
 import json
 import os
 import signal
@@ -21,7 +21,7 @@ def build(world, **options):
 
 
 def signals(tap, world):
-    """A signal that logrotate or monitoring sends by habit neither ends nor stops the agent."""
+    """Signals that logrotate or monitoring send by habit neither end nor stop the agent."""
     agent = build(world)
     agent.start()
     ended = []
@@ -44,13 +44,13 @@ def signals(tap, world):
 
 
 def disposed_of(pid, number):
-    """Whether the process blocks, ignores or handles a signal. Between execve and main nobody can: it would be killed."""
+    """Whether the process blocks, ignores or handles a signal. Before main it cannot: the signal would kill it."""
     fields = dict(line.split(":\t") for line in Path(f"/proc/{pid}/status").read_text().splitlines())
     return any(int(fields.get(mask, "0"), 16) >> (number - 1) & 1 for mask in ("SigBlk", "SigIgn", "SigCgt"))
 
 
 def early_signals(tap, world):
-    """From main on: while it compiles, too."""
+    """From main on, even while it compiles."""
     agent = build(world)
     process = agent.launch()
     for number in (signal.SIGUSR1, signal.SIGHUP) * 20:
@@ -62,7 +62,7 @@ def early_signals(tap, world):
 
 
 def descriptors(tap, world):
-    """With standard input, output and error closed, nothing else takes their numbers."""
+    """With standard input, output and error closed, no other file gets their numbers."""
     agent = build(world)
     agent.start("sh", "-c", 'exec "$@" <&- >&- 2>&-', "_")
     wait_for(lambda: Path(f"/proc/{agent.process.pid}/comm").read_text() == "spillway\n", 5, "it runs")
@@ -74,7 +74,7 @@ def descriptors(tap, world):
 
 
 def modes(tap, world):
-    """Modes of folders are what the documents say, whatever the umask."""
+    """Folders have the documented modes, whatever the umask."""
     agent = build(world)
     for mask in ("077", "0", "0277"):
         agent.start("sh", "-c", f'umask {mask}; exec "$@"', "_")
@@ -89,13 +89,13 @@ def modes(tap, world):
 
 
 def found(agent, check):
-    """What doctor says of one check: (outcome, detail)."""
+    """doctor's result of one check: (outcome, detail)."""
     checks = json.loads(agent.cli("-j", "doctor", check=False).stdout)["checks"]
     return [(each["outcome"], each["detail"]) for each in checks if each["check"] == check]
 
 
 def refused_starts(tap, world):
-    """What a start fails for is found before, and it leaves nothing attached or pinned."""
+    """doctor finds what makes a start fail, and a failed start leaves nothing attached or pinned."""
     agent = build(world, listen="off")
     plain = agent.run_dir
     tap.equal([found(agent, name)[0][0] for name in ("run_dir", "state_dir")], ["ok", "ok"], "all is well: doctor says so")
@@ -107,7 +107,7 @@ def refused_starts(tap, world):
     tap.equal(found(agent, "run_dir")[0][0], "fail", "and so does doctor")
     tap.equal((agent.launch().wait(), agent.mode()), (1, None), "run exits 1 and attaches nothing")
 
-    # The last thing that a start makes is the control socket.
+    # The control socket is made last.
     agent.run_dir = plain
     agent.write(CLASSES)
     (plain / "control.sock").mkdir(parents=True)
@@ -127,7 +127,7 @@ def refused_starts(tap, world):
 
 
 def refused_before_attaching(tap, world):
-    """A start that fails while it compiles or attaches unpins its maps, with the folders that it made for them."""
+    """A start that fails while it compiles or attaches removes its pins and folders."""
     agent = build(world, listen="off")
     top = world.pins / "made"
     agent.pins = top / "by/run"
@@ -141,7 +141,7 @@ def refused_before_attaching(tap, world):
 
 
 def folders_and_ports(tap, world):
-    """What does not stop a start, but takes something away."""
+    """Problems that do not stop a start, but disable something."""
     agent = build(world)
     agent.state_dir = world.folder / "no/such/folder"
     agent.write(CLASSES)

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""The real fail2ban with the action that comes with spillway: what jails ban is banned, as long as any of them does."""
+"""The real fail2ban with spillway's action: an address is banned as long as any jail bans it."""
 import json
 import shutil
 import time
@@ -19,7 +19,7 @@ IP, PREFIX = "198.18.3.7", "198.18.3.7/32"
 
 
 class Fail2ban:
-    """A fail2ban of this test's own: configuration, socket, pid file and log in its folder."""
+    """A fail2ban with its own configuration, socket, pid file and log in the test's folder."""
 
     def __init__(self, world, agent, bantime, **jails):
         """@jails: name -> (bantime, further lines); without any: one, shop."""
@@ -47,7 +47,7 @@ class Fail2ban:
         self.start()
 
     def start(self):
-        """Its log tells when it is ready: it logs an error for each jail that a client asks for too early."""
+        """Ready when its log says so: asking earlier logs an error for each jail."""
         log = self.folder / "log"
         seen = log.stat().st_size if log.exists() else 0
         self.server = self.world.start("fail2ban-server", *self.words, "-xf", "start", name="fail2ban")
@@ -132,7 +132,7 @@ def two_jails(tap, world):
 
 
 def increment(tap, world):
-    """A ban that fail2ban makes longer after it began lasts as long as fail2ban says."""
+    """A ban that fail2ban extends later lasts as long as fail2ban says."""
     agent, entries = build(world)
     fail2ban = Fail2ban(world, agent, 0, shop=(4, "bantime.increment = true\nbantime.factor = 20\n"))
     fail2ban.fail(IP)
@@ -168,7 +168,7 @@ def while_it_restarts(tap, world):
 
 
 def long_ones(tap, world):
-    """A bantime of ten years, and a jail whose name does not fit, ban nevertheless."""
+    """A bantime of ten years, and a jail with too long a name, still ban."""
     agent, entries = build(world)
     name = "a-rather-long-jail-name-for-the-customers-of-our-mail-platform"
     fail2ban = Fail2ban(world, agent, 0, ever=(315360000, ""), **{name: (600, "")})

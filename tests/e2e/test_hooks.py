@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""Hooks as the agent runs them, and the recipes of docs/recipes.md with a real nginx and a real HAProxy."""
+"""Hooks, and the recipes of docs/recipes.md with a real nginx and a real HAProxy."""
 import os
 import re
 import subprocess
@@ -57,7 +57,7 @@ def they_run_in_order_and_clean(tap, world):
     first = text.split("20-second")[0]
     variables = dict(line.split("=", 1) for line in first.splitlines() if re.match(r"\w+=", line))
     for extra in ("PWD", "SHLVL", "_", "OLDPWD"):
-        variables.pop(extra, None)  # the shell's own
+        variables.pop(extra, None)  # set by the shell
     tap.equal({name: value for name, value in variables.items() if name != "PATH"}, {
         "SPILLWAY_LEVEL": "red", "SPILLWAY_FORMER": "green", "SPILLWAY_LEVEL_NUMBER": "3", "SPILLWAY_SERVICE": "shop",
         "SPILLWAY_REASON": "shop: demand 5,200/s exceeds sustainable 950/s",

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only
-# alone: takes a processor away
-"""What hosts do to their interfaces and processors while the agent runs."""
+# alone: takes a CPU offline
+"""Changes of interfaces and CPUs while the agent runs."""
 import os
 import socket
 import time
@@ -11,7 +11,7 @@ from world import (CLASSES, SHOP4, SLOW, finish_blast, http_get, request, run_te
 
 
 def build(world, devices=("eth0",), body=CLASSES, start=True, **options):
-    """A shop with a direct cable to a sender for each device."""
+    """A shop with a direct link to a sender for each device."""
     shop = world.namespace("shop")
     floods = {device: world.flood(shop, device) for device in devices}
     agent = world.agent(shop, body, interfaces=devices, **options)
@@ -23,7 +23,7 @@ def build(world, devices=("eth0",), body=CLASSES, start=True, **options):
 
 
 def sheds(world, flood, agent, source="198.18.3.0"):
-    """Whether all of some new work of the international class is dropped, and counted as that."""
+    """Whether all of some new work of the international class is dropped, and counted so."""
     before = agent.counted("drop")["abroad"]
     sent = finish_blast(world.blast(flood, source, 256, count=scaled(500), rate=20_000))
     try:
@@ -34,13 +34,13 @@ def sheds(world, flood, agent, source="198.18.3.0"):
 
 
 def attached(agent, device):
-    """What /metrics says of an interface: 1, 0, or None if it says nothing."""
+    """The interface in /metrics: 1, 0, or None if absent."""
     found = agent.metrics().all("spillway_interface_attached", interface=device)
     return max(value for _, value in found) if found else None
 
 
 def down_up_renamed(tap, world):
-    """32: an interface goes down and up, and gets another name."""
+    """32: an interface goes down and up, and is renamed."""
     shop, floods, agent = build(world)
     shop.run("ip", "link", "set", "eth0", "down")
     time.sleep(0.3)
@@ -58,7 +58,7 @@ def down_up_renamed(tap, world):
 
 
 def deleted_recreated(tap, world):
-    """32: an interface disappears and one of the same name comes back."""
+    """32: an interface disappears, and one of the same name appears."""
     shop, floods, agent = build(world, reattach=True)
     tap.ok(sheds(world, floods["eth0"], agent), "it sheds")
     counted = agent.counted()["abroad"]
@@ -78,7 +78,7 @@ def deleted_recreated(tap, world):
 
 
 def moved_away(tap, world):
-    """32: an interface is moved to another namespace; whether the program goes along is the kernel's affair."""
+    """32: an interface moves to another namespace; the kernel decides whether the program moves with it."""
     shop, floods, agent = build(world)
     elsewhere = world.namespace("elsewhere")
     shop.run("ip", "link", "set", "eth0", "netns", elsewhere.name)
@@ -115,7 +115,7 @@ def several_interfaces(tap, world):
 
 
 def generic_fallback(tap, world):
-    """A bridge has no native XDP: auto falls back to generic and says what it costs; native refuses."""
+    """A bridge has no native XDP: auto falls back to generic with a warning; native fails."""
     shop = world.namespace("shop")
     client = world.namespace("abroad")
     shop.run("ip", "link", "add", "br0", "type", "bridge")
@@ -169,7 +169,7 @@ def jumbo_frames(tap, world):
     payload, count = 8900, 50
     for _ in range(count):
         sender.sendto(b"x" * payload, (SHOP4, 9))
-    # The client answers our "port unreachable" with nothing, so these frames are all that comes.
+    # The client does not answer "port unreachable", so only these frames arrive.
     wait_for(lambda: agent.counted()["abroad"] - sum(before["packets"].values()) >= count, 3,
              "jumbo frames are counted")
     after = {entry["name"]: entry for entry in agent.status()["lists"]}["abroad"]
@@ -180,13 +180,13 @@ def jumbo_frames(tap, world):
     agent.cli("level", "set", "red")
     tap.equal(request(client), None, "MTU 9000: red refuses (fault 12)")
     agent.cli("level", "auto")
-    # Far larger than a page: the web server takes a long header in frames of the full size.
+    # Larger than a page: the web server receives a long header in full-sized frames.
     answer = http_get(client, "/?" + "y" * 7000, timeout=3)[0]
     tap.ok(answer in (200, 414), "MTU 9000: a request in a jumbo frame arrives whole (fault 12)", answer)
 
 
 def processors(tap, world):
-    """33: a processor goes and comes back; sums never decrease."""
+    """33: a CPU goes offline and comes back; sums never decrease."""
     switch = Path("/sys/devices/system/cpu/cpu1/online")
     if not os.access(switch, os.W_OK):
         tap.skip("processor off and on: counters never decrease (fault 33)", "no processor can be switched off here")

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""What the running agent tells of its decisions: explain, events, hooks, the level file, replay; and what operators say."""
+"""Reports of the agent's decisions: explain, events, hooks, the level file, replay; and operators' settings."""
 import json
 import signal
 import time
@@ -11,7 +11,7 @@ SERVICES = "services: { shop: { tcp: [80], capacity: 950/s } }\n"
 
 
 def build(world, body=SERVICES + CLASSES):
-    """A shop with a hook that notes what it was called with."""
+    """A shop with a hook that records its arguments."""
     shop, client = world.shop(), world.client("abroad", 3)
     world.nginx(shop)
     hooks = world.folder / "hooks.d"
@@ -85,7 +85,7 @@ def operators(tap, world):
 
 
 def stopped_and_gone_on(tap, world):
-    """23: SIGSTOP, the lease runs out; SIGCONT: it decides from fresh samples, without a false red (34)."""
+    """23: SIGSTOP until the lease expires; after SIGCONT it decides from fresh readings, without a false red (34)."""
     client, agent, _ = build(world)
     request(client)
     agent.process.signal(signal.SIGSTOP)

@@ -1,15 +1,15 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""What a journal is told when the level changes: a line, and fields that a filter or an alert can go by.
+"""Journal entries of level changes: a line, and fields for filters and alerts.
 
-The journal is a datagram socket of ours, laid over the place of the journal's in a mount namespace of the agent's own."""
+The journal is a datagram socket of the test, mounted over the real one in the agent's own mount namespace."""
 import socket
 import struct
 
 from world import CLASSES, run_tests, wait_for
 
 SERVICES = "services: { shop: { tcp: [80], capacity: 950/s } }\n"
-# /run is hidden as a whole, so that nothing has to be made in the host's where there is no systemd. (TMPDIR is elsewhere.)
+# All of /run is hidden, so that nothing has to be created on hosts without systemd. (TMPDIR is elsewhere.)
 LAY_OVER = ('mount -t tmpfs none /run && mkdir -p /run/systemd/journal && mount --bind "$0" /run/systemd/journal && '
             'export JOURNAL_STREAM=1:1 && exec "$@"')
 
@@ -25,7 +25,7 @@ class Journal:
         self.entries = []
 
     def before(self):
-        """What to start a program through, for which this is the journal."""
+        """Command prefix that makes this the program's journal."""
         return ("unshare", "--mount", "--propagation", "private", "sh", "-c", LAY_OVER, self.folder)
 
     def read(self):
@@ -41,7 +41,7 @@ class Journal:
 
 
 def parse(datagram):
-    """The journal's own protocol: NAME=VALUE and a newline, or NAME, a newline, the length in 8 bytes, VALUE, a newline."""
+    """The journal's protocol: NAME=VALUE and a newline, or NAME, a newline, the length in 8 bytes, VALUE, a newline."""
     fields = {}
     while datagram:
         line, _, rest = datagram.partition(b"\n")
@@ -81,7 +81,7 @@ def fields_of_a_change(tap, world):
 
 
 def journal_that_is_gone(tap, world):
-    """A journal that takes nothing: the line goes where all others go, and the agent goes on."""
+    """A journal that refuses everything: the line goes to the normal log, and the agent continues."""
     shop = world.shop()
     journal = Journal(world)
     agent = world.agent(shop, SERVICES + CLASSES)

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""What happens to traffic and counters when the agent is stopped, killed, replaced, doubled or robbed of its hook."""
+"""Traffic and counters when the agent is stopped, killed, replaced, started twice or detached by others."""
 import fcntl
 import json
 import os
@@ -17,7 +17,7 @@ TUNSETIFF, IFF_TUN, IFF_NO_PI = 0x400454CA, 0x0001, 0x1000
 
 
 def build(world, body=CLASSES, start=True, **options):
-    """A shop with nothing on its cable but what blast() sends, and an agent on it."""
+    """A shop whose only traffic comes from blast(), and an agent on it."""
     shop = world.namespace("shop")
     flood = world.flood(shop, "eth0")
     agent = world.agent(shop, body, **options)
@@ -38,7 +38,7 @@ def judged(agent):
 
 
 def fate(world, flood, agent, source="198.18.3.0", sources=256, step=1, count=None):
-    """Send a handful of new work out of a range; returns the shares that passed and that were dropped."""
+    """Send some new work from a range; returns the shares that passed and that were dropped."""
     before = judged(agent)
     count = count or scaled(500)
     finish_blast(world.blast(flood, source, sources, count=count, rate=20_000, extra=["--step", step]))
@@ -55,7 +55,7 @@ ALL_PASS, ALL_DROP = (1.0, 0.0), (0.0, 1.0)
 
 
 def silence(tap, world):
-    """23: the agent hangs; 29 in small: nothing but its silence is needed to open the gates."""
+    """23: the agent hangs; 29 in small: without its lease everything passes."""
     _, flood, agent = build(world)
     red(agent)
     tap.equal(fate(world, flood, agent), ALL_DROP, "red: international new work is dropped")
@@ -73,7 +73,7 @@ def silence(tap, world):
 
 
 def killed_at_red(tap, world):
-    """The promise of the lease, with a stopwatch: kill -9, and see when the last packet is dropped."""
+    """The lease, timed: kill -9, and measure when the last packet is dropped."""
     _, flood, agent = build(world)
     red(agent)
     stream = world.blast(flood, "198.18.3.0", 256, rate=scaled(20_000))
@@ -104,9 +104,9 @@ def killed_at_red(tap, world):
 
 
 def never_a_mixture(tap, world):
-    """22: two rulesets that are each other's reverse; whenever it is killed, one of them judges everything."""
+    """22: two opposite rulesets; whenever the agent is killed, one of them judges everything."""
     halves = {"low": "198.18", "high": "198.19"}
-    # Each half is cut to pieces, so that writing the table takes its time.
+    # Each half is split, so that writing the table takes time.
     pieces = {name: ", ".join(f"{start}.{third}.{fourth}/26" for third in range(256) for fourth in (0, 64, 128, 192))
               for name, start in halves.items()}
 
@@ -116,12 +116,12 @@ def never_a_mixture(tap, world):
                 "  - { name: sheddable, lists: [cut], cut_from: yellow }\n  - { name: rest }\n")
 
     def fates():
-        """What becomes of each half; every piece of it is asked."""
+        """The fate of each half; every piece is tested."""
         return {name: fate(world, flood, agent, f"{start}.0.1", 1024, 64, count=1024) for name, start in halves.items()}
 
     bodies = [body("low", "high"), body("high", "low")]
     expected = [{"low": ALL_DROP, "high": ALL_PASS}, {"low": ALL_PASS, "high": ALL_DROP}]
-    _, flood, agent = build(world, bodies[0], lease="30s")  # time to look at what a killed agent has left
+    _, flood, agent = build(world, bodies[0], lease="30s")  # time to look at what a killed agent left
     red(agent)
     tap.equal(fates(), expected[0], "the first ruleset judges as it says")
     chance = random.Random(22)
@@ -145,7 +145,7 @@ def never_a_mixture(tap, world):
 
 
 def killed_while_compiling(tap, world):
-    """22: kill -9 while a large list is compiled, and a start at once: nothing of the dead agent stands in its way."""
+    """22: kill -9 while a large list is compiled, and an immediate start: the dead agent leaves no obstacle."""
     (world.folder / "large.txt").write_text(
         "".join(f"2001:db8:{number >> 12:x}:{(number & 4095) << 4:x}::/64\n" for number in range(scaled(300_000))))
     _, flood, agent = build(world)
@@ -163,14 +163,14 @@ def killed_while_compiling(tap, world):
 
 
 def nothing_is_lost(tap, world):
-    """25: stop, start, kill, upgrade and downgrade under a stream; every packet is counted and no counter goes back."""
+    """25: stop, start, kill, upgrade and downgrade under traffic; every packet is counted and no counter decreases."""
     _, flood, agent = build(world)
     red(agent)
     old, new = agent.program, str(world.folder / "spillway-next")
     run("cp", old, new)
 
     def loaded():
-        """Which file the agent runs from, and which program of it is on the interface."""
+        """The file the agent runs from, and the id of the program on the interface."""
         return os.readlink(f"/proc/{agent.process.pid}/exe"), agent.namespace.link("eth0")["xdp"]["prog"]["id"]
 
     programs = {loaded()[1]}
@@ -251,7 +251,7 @@ def other_layout(tap, world):
 
     agent.start()
     agent.stop()
-    # struct spw_control: the layout number is the 32 bits behind the magic, at byte 28.
+    # struct spw_control: the layout number is the 32 bits after the magic, at byte 28.
     value = json.loads(run("bpftool", "-j", "map", "dump", "pinned", control).stdout)[0]["value"]
     value[28:32] = ["0x63", "0x00", "0x00", "0x00"]
     run("bpftool", "map", "update", "pinned", control, "key", "hex", "00", "00", "00", "00",
@@ -284,13 +284,13 @@ def two_agents(tap, world):
     tap.equal(state(), before, "a second agent changes nothing (fault 27)")
     tap.ok(first.alive() and agent.healthy(), "the first one lives (fault 27)")
 
-    # With a run_dir of its own the lock does not help; the same pins must.
+    # With its own run_dir the lock does not help; sharing pins must be refused.
     rival = world.agent(agent.namespace, CLASSES, "rival", listen="127.0.0.1:10011", pin_dir=str(agent.pins))
     rival.pins = agent.pins
     process = rival.launch()
     tap.equal(process.wait(), 1, "a second agent on the same pins with another run_dir exits 1 (fault 27)")
     tap.ok(agent.healthy(), "the first one still lives (fault 27)")
-    # With pins of its own it meets the first one's program on the interface.
+    # With its own pins it finds the first one's program on the interface.
     rival = world.agent(agent.namespace, CLASSES, "stranger", listen="127.0.0.1:10011")
     process = rival.launch()
     tap.equal(process.wait(), 1, "a second agent with pins of its own exits 1 (fault 27)")
@@ -299,7 +299,7 @@ def two_agents(tap, world):
 
 
 def other_program(tap, world):
-    """28: somebody else's XDP program is never removed."""
+    """28: another XDP program is never removed."""
     shop, _, agent = build(world, start=False)
     program = foreign_program(world)
     for mode in ("xdpdrv", "xdpgeneric"):
@@ -318,7 +318,7 @@ def other_program(tap, world):
 
 
 def without_ethernet(tap, world):
-    """A device whose frames begin with the IP header (tun, WireGuard, PPP) is never covered without being judged."""
+    """A device whose frames begin with the IP header (tun, WireGuard, PPP) is refused, not covered without judging."""
     shop, _, agent = build(world, start=False)
     with shop.entered(), open("/dev/net/tun", "r+b", buffering=0) as tun:
         fcntl.ioctl(tun, TUNSETIFF, struct.pack("16sH22s", b"tun0", IFF_TUN | IFF_NO_PI, b""))
@@ -343,7 +343,7 @@ def without_ethernet(tap, world):
 
 
 def rob(agent):
-    """Detach the agent's link as somebody else would; returns its pin and how long the log was before."""
+    """Detach the agent's link like another tool would; returns its pin and the length of the log before."""
     pin = agent.pins / f"link_{agent.namespace.link('eth0')['ifindex']}"
     logged = len(agent.process.log())
     run("bpftool", "link", "detach", "pinned", pin)
@@ -382,7 +382,7 @@ def robbed_and_left(tap, world):
 
 
 def hostile_host(tap, world):
-    """30: what is missing is said in one message, and the host is left alone."""
+    """30: one message says what is missing, and the host is unchanged."""
     _, _, agent = build(world, start=False)
 
     def refused(name, expected, *before):
@@ -407,7 +407,7 @@ def hostile_host(tap, world):
     agent.pins = world.folder / "not-a-bpffs"
     agent.write(CLASSES)
     refused("pin_dir outside a bpffs", [str(agent.pins), "bpf"])
-    agent.pins = BPFFS / f"{world.pins.name}-alone"  # a new bpffs has no folder for it to be in
+    agent.pins = BPFFS / f"{world.pins.name}-alone"  # the folder does not exist on a new bpffs
     agent.write(CLASSES)
     refused("bpffs read-only", [str(BPFFS), "ead-only"], *in_private_mounts(f"mount -t bpf -o ro bpf {BPFFS}"))
     agent.start(*in_private_mounts(f"umount {BPFFS}"))

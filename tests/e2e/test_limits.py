@@ -1,12 +1,12 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""Limits by the agent: in force, told, counted, and forgotten by neither reload, kill -9 nor another configuration."""
+"""Limits by the agent: enforced, reported, counted, and kept over reload, kill -9 and another configuration."""
 import time
 
 from world import CLASSES, finish_blast, request, run_tests, scaled, wait_for
 
 BURST = 12
-# At this rate next to nothing comes back while a test lasts.
+# At this rate next to nothing drains during a test.
 LIMITED = CLASSES.replace("cut_from: red }", "cut_from: red, per_source: { new: 1/s, burst: %d } }" % BURST) + """\
 limits: { prefix: { ipv4: 16 } }
 """
@@ -33,7 +33,7 @@ def ask(client, times):
 
 
 def counted(agent, reason, **labels):
-    """Whether the metric says what the reasons say; what is refused is sent again meanwhile."""
+    """Whether the metric agrees with the reasons; refused SYNs are resent meanwhile."""
     before = agent.reasons()[reason]["drop"]
     metric = agent.metrics().sum("spillway_class_limited_packets_total", **labels)
     return before <= metric <= agent.reasons()[reason]["drop"]
@@ -47,7 +47,7 @@ def a_source_is_limited(tap, world):
         if request(clients["abroad"]) != 200:
             break
         served += 1
-    most = BURST + 3 + (time.monotonic() - begin)  # where a request waits long enough, its SYN comes again and may pass
+    most = BURST + 3 + (time.monotonic() - begin)  # a resent SYN of a waiting request may pass
     tap.ok(BURST <= served <= most, "a source is served up to its burst", f"{served}, at most {most:.0f}")
     tap.equal(ask(clients["partners"], 20), 20, "another class is not limited")
     tap.ok(agent.reasons()["source_new"]["drop"] > 0, "status says why", agent.reasons()["source_new"])
@@ -81,13 +81,13 @@ def a_class_has_a_ceiling(tap, world):
 
 
 def demand(agent):
-    """Demand, and the level: 0 for green."""
+    """Demand and level; 0 for green."""
     page = agent.metrics()
     return page.one("spillway_service_demand_per_second", service="shop"), page.one("spillway_level")
 
 
 def limits_hold_a_flood(tap, world):
-    """What a limit refuses is no demand and moves no level; what a fair share holds back is, and does."""
+    """What a limit refuses is no demand and does not change the level; what a fair share holds back does."""
     service = "services: { shop: { tcp: [80], capacity: 150/s } }\n"
     shop = world.shop()
     flood = world.flood(shop)

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only
-# alone: is its own load
-"""The closed loop, in short: a real server at five times what it can serve, without spillway and with it (bench-loop in full)."""
+# alone: generates heavy load
+"""The closed loop, briefly: a real server at five times its capacity, without spillway and with it (see bench-loop)."""
 import sys
 from pathlib import Path
 
@@ -13,7 +13,7 @@ SECONDS = 8
 
 
 def measured(loop, server, system, scenario, capacity):
-    """A run whose generator kept its schedule, which on a machine with other work may take a second one."""
+    """A run in which the generator kept its schedule; a busy machine may need several attempts."""
     for attempt in range(3):
         try:
             return loop.case(server, system, SCENARIOS[scenario], capacity, seed=attempt + 1, seconds=SECONDS)
@@ -24,7 +24,7 @@ def measured(loop, server, system, scenario, capacity):
 
 
 def at_last(run, is_well):
-    """On a machine that others share, what a run shows may be theirs: the first of three that shows what is expected, or the last."""
+    """On a shared machine other load may spoil a run: the first of three with the expected result, or the last."""
     for _ in range(3):
         result = run()
         if is_well(result):

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""What Prometheus sees: the page, its shape and limits, and a real Prometheus that scrapes it."""
+"""The page for Prometheus: contents, format, limits, and a real Prometheus that scrapes it."""
 import ipaddress
 import re
 import signal
@@ -30,7 +30,7 @@ def build(world, body=CLASSES, **options):
 
 
 def promtool(world, agent, text):
-    """What `promtool check metrics` says of a page; nothing is best."""
+    """The result of `promtool check metrics`; no output is best."""
     done = agent.namespace.run("promtool", "check", "metrics", input=text, check=False)
     return (done.returncode, done.stdout + done.stderr)
 
@@ -135,7 +135,7 @@ def hostile_names(tap, world):
 
 
 def slow_clients(tap, world):
-    """43 in small: clients that say little or nothing, and many of them, delay no tick."""
+    """43 in small: many clients that send little or nothing delay no tick."""
     _, _, agent = build(world)
     shop = agent.namespace
     attackers = []

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""New configurations under traffic: whole or not at all, nothing lost; the old one stays when the new one is bad."""
+"""New configurations under traffic: all or nothing, no loss; the old one stays if the new one is bad."""
 import os
 import re
 import signal
@@ -15,7 +15,7 @@ FIRST4, ALL4 = "198.18.0.0", 131072  # every address of 198.18.0.0/15
 
 
 def build(world, body=CLASSES, **options):
-    """A shop with nothing on its cable but what blast() sends, and an agent on it."""
+    """A shop whose only traffic comes from blast(), and an agent on it."""
     shop = world.namespace("shop")
     flood = world.flood(shop, "eth0")
     agent = world.agent(shop, body, **options)
@@ -31,11 +31,11 @@ def address4(number):
 
 def no_packet_sees_two(tap, world):
     """
-    Sources are sent in pairs, even address and odd address. In generation A the even ones are on the list `cut` and the
-    odd ones on `kept`, in generation B the other way round, with other lists around them, so that every number inside
-    the ruleset differs. Whichever generation judges a packet, `cut` is dropped and `kept` passes; a packet that saw the
-    table of one and the verdicts of the other would be dropped as `kept`, pass as `cut`, or count on a list beside.
-    And one of each pair is dropped, but for a pair that a flip fell into. The world's country table is in both.
+    Sources come in pairs, even and odd address. In generation A the even ones are on the list `cut` and the odd ones on
+    `kept`, in generation B vice versa, among other lists, so that every number inside the rulesets differs. Whichever
+    generation judges a packet, `cut` is dropped and `kept` passes; a packet judged by a mixture would be dropped as
+    `kept`, pass as `cut`, or count on another list. One of each pair is dropped, except in a pair during a flip. Both
+    generations contain the world's country table.
     """
     for name, odd in (("even", 0), ("odd", 1)):
         (world.folder / f"{name}.txt").write_text("".join(f"{address4(n)}\n" for n in range(odd, ALL4, 2)))
@@ -83,7 +83,7 @@ def a_million_prefixes(tap, world):
     million = scaled(1_000_000 - ALL4, 1000)
 
     def prefixes(shift):
-        """Every IPv4 address on the wire, and IPv6 prefixes up to a million; @shift moves the IPv6 ones."""
+        """Every IPv4 address on the wire, plus IPv6 prefixes up to a million; @shift changes the IPv6 ones."""
         yield from (f"{address4(number)}/32\n" for number in range(ALL4))
         yield from (f"2001:db8:{number >> 12:x}:{(number & 4095) << 4 | shift:x}::/64\n" for number in range(million))
 
@@ -134,7 +134,7 @@ def a_million_prefixes(tap, world):
 
 
 def out_of_memory(tap, world):
-    """20: the agent may not take more memory than it has; a reload that needs more fails, and changes nothing."""
+    """20: a reload that needs more memory than the agent may use fails without changes."""
     _, flood, agent = build(world)
     before = agent.generation()
     with open(world.folder / "many.txt", "w", encoding="ascii") as out:
@@ -161,7 +161,7 @@ def out_of_memory(tap, world):
 
 
 def compiler_killed(tap, world):
-    """20: what compiles is a process of its own; when the kernel runs out of memory, it is that one that goes."""
+    """20: the compiler is a separate process; when the kernel runs out of memory, it is killed instead of the agent."""
     _, flood, agent = build(world)
     generation = agent.generation()
     with open(world.folder / "many.txt", "w", encoding="ascii") as out:
@@ -184,7 +184,7 @@ def compiler_killed(tap, world):
 
 
 def hostile_configurations(tap, world):
-    """41: each is refused with its place, the policy stays, memory is bounded."""
+    """41: errors are reported with their location, the policy stays, memory is bounded."""
     _, _, agent = build(world)
     generation = agent.generation()
     good = agent.text(CLASSES)
@@ -288,7 +288,7 @@ def a_thousand_hangups(tap, world):
 
 
 def unsafe_lists(tap, world):
-    """48: a list that somebody else can change is not a list to obey."""
+    """48: lists that others can change are refused."""
     _, _, agent = build(world)
     generation = agent.generation()
     listed = world.folder / "listed.txt"
@@ -331,7 +331,7 @@ def unsafe_lists(tap, world):
     tap.equal(agent.cli("apply", check=False).returncode, 0, "a symlink inside its folder is fine (fault 48)")
     listed.unlink()
 
-    # Two versions take turns under the same name: what is read is one of them.
+    # Two versions alternate under the same name: one of them is read, never a mixture.
     versions = ["".join(f"{address4(n)}\n" for n in range(0, count, 2)) for count in (40_000, 65_536)]
     sizes = {20_000, 32_768}
     listed.write_text(versions[0])

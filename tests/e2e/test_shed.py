@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""Who is served and who is refused, seen by clients that send real requests through native XDP to a real web server."""
+"""Who is served and who is refused, as seen by clients with real requests through native XDP to a real web server."""
 import time
 
 from world import (CLASSES, KeptAlive, connect, finish_blast, request, run_tests, scaled, wait_for, SHOP6, SLOW)
@@ -9,7 +9,7 @@ NAMES = {"partners": 1, "home": 2, "abroad": 3}
 
 
 def build(world, body=CLASSES, **options):
-    """The shop, its web server, a client of each named class, and an agent in force."""
+    """The shop, its web server, a client of each named class, and a running agent."""
     shop = world.shop()
     clients = {name: world.client(name, number) for name, number in NAMES.items()}
     world.nginx(shop)
@@ -19,7 +19,7 @@ def build(world, body=CLASSES, **options):
 
 
 def served(clients, address=None):
-    """The names of those whose request over a new connection is answered."""
+    """Names of the clients whose request over a new connection is answered."""
     target = {"address": address} if address else {}
     return [name for name, client in clients.items() if request(client, **target) == 200]
 
@@ -142,7 +142,7 @@ def counters_are_exact(tap, world):
     frame = 60
 
     def measured(name, each_list, **options):
-        """Send, and compare what was counted with what was sent and with what the cable says."""
+        """Send, and compare the counters with what was sent and with the device's statistics."""
         before, judged, seen = agent.status(), agent.packets(), shop.received("eth1")
         sent = finish_blast(world.blast(flood, **options))
         wait_for(lambda: shop.received("eth1") - seen >= sent, 5, "the packets arrived")

@@ -1,9 +1,9 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only
-# alone: judges the whole host's signals
-"""What the agent would know of a real server at each tick: waits, unread data, accept queues, guards, probes.
+# alone: measures host-wide signals
+"""The agent's view of a real server at each tick: waits, unread data, accept queues, guards, probes.
 
-signals_watch (signals_watch.c) stands in for the agent: the same providers, the same facts, no decision.
+signals_watch (signals_watch.c) replaces the agent: the same sources, the same facts, no decision.
 """
 import collections
 import contextlib
@@ -22,8 +22,8 @@ from world import (CLASSES, ROOT, SHOP4, SHOP6, SLOW, KeptAlive, connect, finish
                    wait_for)
 
 TICK = 0.1 * min(SLOW, 3)
-EPOCH_MS = 34  # ages are told from the end of their epoch
-SPAN_MS = 128 * 2**25 / 1e6  # and end here
+EPOCH_MS = 34  # ages are measured from the end of their epoch
+SPAN_MS = 128 * 2**25 / 1e6  # and are capped here
 GET = b"GET / HTTP/1.1\r\nHost: shop\r\n\r\n"
 
 
@@ -52,18 +52,18 @@ class Watch:
         return self.fresh()["services"][index]
 
     def fulfils(self, condition, index=0):
-        """Whether a fresh state of a service fulfils @condition; for tap.becomes()."""
+        """Whether a new state of a service meets @condition; for tap.becomes()."""
         return lambda: condition(self.service(index))
 
     def until(self, condition, seconds, what, index=0):
-        """The first fresh state of a service that fulfils @condition."""
+        """The first new state of a service that meets @condition."""
         def look():
             state = self.service(index)
             return state if condition(state) else None
         return wait_for(look, seconds, what)
 
     def stays(self, condition, seconds, index=0):
-        """Whether @condition holds at all ticks of a time; the one that it does not hold at, if not."""
+        """Whether @condition holds at all ticks for some time; if not, the tick that violates it."""
         now_ns = time.monotonic_ns()
         time.sleep(seconds)
         self.fresh()
@@ -78,7 +78,7 @@ def reads(state):
 
 
 def waits_between(before, after):
-    """What was read between two states: ends of buckets in ms, with how many."""
+    """Reads between two states: ends of buckets in ms, with counts."""
     found = collections.Counter(after["waits"])
     found.subtract(before["waits"])
     return {int(end) / 1e6: count for end, count in found.items() if count}
@@ -90,7 +90,7 @@ def workers(server):
 
 @contextlib.contextmanager
 def stopped(server):
-    """The server does nothing meanwhile."""
+    """Stop the server meanwhile."""
     pids = workers(server)
     try:
         for pid in pids:
@@ -113,7 +113,7 @@ def listening(namespace, port, backlog=16, family=socket.AF_INET):
 
 
 def send_to(client, port=80, payload=GET, address=SHOP4):
-    """A connection on which something was sent and nothing read."""
+    """A connection with sent but unread data."""
     made = connect(client, address=address, port=port, timeout=3)
     if payload:
         made.sendall(payload)
@@ -209,7 +209,7 @@ def stalls_grow_and_end(tap, world):
     for one in later:
         one.close()
 
-    # Requests on connections that have been served before.
+    # Later requests on established connections.
     with KeptAlive(connect(client, timeout=3)) as kept:
         kept.get()
         with stopped(server):
@@ -232,7 +232,7 @@ def sockets_that_die_unread(tap, world):
             made.close()
         state = watch.service(1)
         tap.equal(state["oldest_ms"], 0, "closed with data unread: nothing leaks")
-        # The application is gone in between, and with it what it never accepted.
+        # The application dies, and with it the connections it never accepted.
         pending = [send_to(client, 81) for _ in range(many)]
         watch.until(lambda state: state["oldest_ms"] > 150, 5, "unread data grow old", 1)
         tap.equal(watch.service(1)["queue"][0], many, "none is accepted")
@@ -250,9 +250,9 @@ def sockets_that_die_unread(tap, world):
         accepted.close()
         tap.equal(watch.until(lambda state: state["oldest_ms"] == 0, 5, "gone", 1)["first_reads"], clean["first_reads"],
                   "aborted by the client: nothing leaks, and none of all that counts as served")
-    # Longer than the ring: what is left of it would show as ancient.
+    # Longer than the circular array: remains would show as ancient.
     time.sleep(SPAN_MS / 1000 + 0.2)
-    tap.equal(watch.service(1)["oldest_ms"], 0, "nor does anything show up when the ring has gone round")
+    tap.equal(watch.service(1)["oldest_ms"], 0, "nor does anything show up after a full turn of the epochs")
 
 
 def what_does_not_count(tap, world):
@@ -272,7 +272,7 @@ def what_does_not_count(tap, world):
                                         extra=["--port", 81]))
         tap.equal(watch.stays(lambda state: state["oldest_ms"] == 0, 0.3, 1), True, f"nor is a flood of {sent} SYNs")
         tap.equal(watch.service(1)["first_reads"], before["first_reads"], "none of these is new work served")
-        # Data and FIN in one go are data.
+        # Data and FIN in one segment are data.
         accepted = [server.accept()[0] for _ in range(5)]
         made = send_to(client, 81, None)
         made.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)
@@ -483,7 +483,7 @@ def what_is_no_answer(tap, world):
 
 
 def tls_and_http2(tap, world):
-    """A real server behind TLS, with HTTP/1.1 and HTTP/2, before an upstream of a known delay."""
+    """A real server behind TLS, with HTTP/1.1 and HTTP/2, in front of an upstream of known delay."""
     shop, client = world.shop(), world.client("home", 2)
     delay = 0.15 * SLOW
     folder = world.folder / "secure"
@@ -525,7 +525,8 @@ http {{
         watch = Watch(world, f"  shop: {{ tcp: [80], netns: [{shop.path}] }}")
         wait_for(lambda: watch.service()["queue"] or not nginx.alive(), 10, "nginx")
         count = scaled(8, least=4)
-        # HTTP/1.1 on a connection each; HTTP/2 on one, where the server acknowledges settings behind the first request.
+        # HTTP/1.1 with a connection each; HTTP/2 on one, where the server acknowledges settings after the first
+        # request.
         for version, together, least in (("--http1.1", 1, count), ("--http2", count, count - 1)):
             before = watch.service()
             for _ in range(count // together):
@@ -543,7 +544,7 @@ http {{
 
 
 def one_client_is_no_stall(tap, world):
-    """A client that sends on without taking its answers is not read any more, rightly: the service goes on."""
+    """A client that keeps sending without reading its answers is rightly not read: the service goes on."""
     shop, client, watch = shop_of(world)
     with listening(shop, 81) as server:
         stuck, good = send_to(client, 81), send_to(client, 81)
@@ -668,7 +669,7 @@ def guards_of_the_host(tap, world):
 
 
 def without_rights(tap, world):
-    """Nobody may load programs or enter namespaces: what can't be had is absent, with a reason, and the rest works."""
+    """Without the privileges to load programs or enter namespaces: signals are absent with a reason, the rest works."""
     shop = world.namespace("shop")
     with listening(shop, 81):
         watch = Watch(world, f"  shop: {{ tcp: [81], netns: [{shop.path}] }}\n  own: {{ tcp: [80] }}",
@@ -886,7 +887,7 @@ def secure_server(namespace, folder):
 
 
 def names_and_tls(tap, world):
-    """https and names, beside a name server that never answers and a proxy in the environment."""
+    """https and host names, with a name server that never answers and a proxy in the environment."""
     shop = world.namespace("shop")
     Page.value = 3
     (world.folder / "hosts").write_text("127.0.0.1 localhost shop.example other.example\n")

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""The control socket against whatever is written to it: each line gets one answer in JSON, in time, and the agent goes on."""
+"""The control socket against arbitrary input: one JSON answer per line, in time, and the agent keeps running."""
 import json
 import random
 import socket
@@ -28,14 +28,14 @@ REQUESTS = [
 
 
 class Client:
-    """A connection that is made anew when the agent has closed it."""
+    """A connection that is renewed when the agent has closed it."""
 
     def __init__(self, agent):
         self.path = str(agent.run_dir / "control.sock")
         self.stream = None
 
     def ask(self, line):
-        """The answer to a line of bytes; b"" where the connection was closed without one, or none came in time."""
+        """The answer to a line of bytes; b"" if the connection was closed without one, or none came in time."""
         if not self.stream:
             connection = socket.socket(socket.AF_UNIX)
             connection.settimeout(5 * SLOW)
@@ -68,7 +68,7 @@ def build(world):
 
 
 def trouble_of(answer):
-    """What is wrong with it as an answer; None: nothing."""
+    """Why it is not a valid answer; None: it is."""
     try:
         told = json.loads(answer)
     except ValueError as error:
@@ -79,7 +79,7 @@ def trouble_of(answer):
 
 
 def damage(chance, line):
-    """Some bytes changed, left out, doubled or put in from elsewhere; one line all the same."""
+    """Some bytes changed, dropped, doubled or inserted; still one line."""
     text = bytearray(line)
     for _ in range(chance.choice((1, 1, 2, 5, 20))):
         at, kind = chance.randrange(len(text) + 1), chance.randrange(5)
@@ -112,7 +112,7 @@ def damaged_lines(tap, world):
     for _ in range(count):
         line = damage(chance, json.dumps(chance.choice(REQUESTS)).encode())
         if b"drops" in line:
-            continue  # what was asked for may follow in any number of lines
+            continue  # the answer may be a stream of lines
         answer = client.ask(line)
         trouble = trouble_of(answer)
         if trouble:
@@ -131,7 +131,7 @@ def damaged_lines(tap, world):
 
 
 def quoted_names(tap, world):
-    """An error that quotes a long name ends before a character and not within one, which would be no JSON."""
+    """An error that quotes a long name is cut at a character boundary, or it would be invalid JSON."""
     agent = build(world)
     client = Client(agent)
     for shift in range(3):
@@ -147,7 +147,7 @@ def quoted_names(tap, world):
 
 
 def bounds(tap, world):
-    """What docs/control-socket.md says of size and number."""
+    """The limits in docs/control-socket.md on size and number."""
     agent = build(world)
     client = Client(agent)
     answer = client.ask(b'{"verb":"ping","filling":"' + b"x" * 65_500 + b'"}\n')
@@ -159,7 +159,7 @@ def bounds(tap, world):
 
 
 class Crowd:
-    """Connections of which each asks without a pause, so that none is silent."""
+    """Connections that send requests without a pause, so that none is silent."""
 
     def __init__(self, agent, count):
         self.ended, self.wrong = threading.Event(), []
@@ -188,7 +188,7 @@ class Crowd:
 
 
 def crowded(tap, world):
-    """Whoever holds connections: what is silent gives way, and an operator gets in where nothing does."""
+    """Connections taken by others: silent ones are replaced, and an operator gets in even if none is silent."""
     agent = build(world)
     crowd = Crowd(agent, 16)
     client = Client(agent)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""A small internet to test spillway in, built from network namespaces and taken down again whatever happens.
+"""A small internet for tests, built from network namespaces and always removed again.
 
     with World() as world:
         shop = world.shop()                       # namespace with nginx's host; eth0 has 198.18.0.1 and 2001:db8::1
@@ -13,9 +13,9 @@
     wire:  shop eth0 --- veth --- bridge --- veth --- eth0 of every client
     flood: shop eth1 --- veth --- flood0: nothing in between, for exact packet streams (blast.c)
 
-Everything is named after this process, lives in one temporary folder, in pins of its own, and in processes that are
-stopped by their number. Commands enter a namespace by nsenter and not by `ip netns exec`, which would hide bpffs.
-SPILLWAY_TEST_SCALE (1) multiplies counts and rates, SPILLWAY_TEST_SLOW (1) multiplies what a test waits at most.
+Everything is named after this process, in one temporary folder, with its own pins; processes are stopped by their pid.
+Commands enter a namespace by nsenter and not by `ip netns exec`, which would hide bpffs. SPILLWAY_TEST_SCALE (1) multiplies
+counts and rates, SPILLWAY_TEST_SLOW (1) multiplies timeouts.
 """
 import contextlib
 import ctypes
@@ -49,7 +49,7 @@ os.environ["NO_COLOR"] = "1"
 
 SHOP4, SHOP6 = "198.18.0.1", "2001:db8::1"
 
-# Four classes in the order of the design, over the prefixes that world.client(role, 1..3) lives in.
+# Four classes as in the manual, over the prefixes of world.client(role, 1..3).
 CLASSES = """\
 lists:
   partners: { inline: [198.18.1.0/24, "2001:db8:1::/48"] }
@@ -66,12 +66,12 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def scaled(number, least=1):
-    """A count or a rate, made smaller on slow machines."""
+    """A count or rate, reduced on slow machines."""
     return max(least, int(number * SCALE))
 
 
 def wait_for(condition, seconds, what):
-    """Ask every 20 ms until @condition() gives something true, and return that."""
+    """Call @condition() every 20 ms until its result is true, and return that."""
     end = time.monotonic() + seconds * SLOW
     while True:
         value = condition()
@@ -83,7 +83,7 @@ def wait_for(condition, seconds, what):
 
 
 def run(*argv, check=True, timeout=30, **options):
-    """A command; its output as text. @check: anything but exit status 0 is an error that shows what it said."""
+    """Run a command; its output is text. @check: an exit status other than 0 is an error that shows the output."""
     done = subprocess.run([str(word) for word in argv], capture_output=True, text=True, errors="replace", check=False,
                           timeout=timeout * SLOW, **options)
     if check and done.returncode:
@@ -92,7 +92,7 @@ def run(*argv, check=True, timeout=30, **options):
 
 
 class Process:
-    """A program in the background. Its output goes to a file; nothing but this object stops it."""
+    """A program in the background. Its output goes to a file; only this object stops it."""
 
     def __init__(self, argv, log, **options):
         self.log_path = Path(log)
@@ -115,7 +115,7 @@ class Process:
         return self.popen.wait(seconds * SLOW)
 
     def stop(self, seconds=5):
-        """Ask it to end, insist if it does not; returns the exit status."""
+        """SIGTERM, then SIGKILL if it does not end; returns the exit status."""
         self.signal(signal.SIGTERM)
         self.signal(signal.SIGCONT)
         try:
@@ -131,11 +131,11 @@ class Process:
 
 
 def _die_with_parent():
-    _libc.prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG: no program stays behind, even after a kill -9 of the test
+    _libc.prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG: no process survives, even after a kill -9 of the test
 
 
 class Namespace:
-    """A network namespace; sockets and programs can be put into it."""
+    """A network namespace in which sockets and programs can be started."""
 
     def __init__(self, world, role):
         self.world = world
@@ -163,7 +163,7 @@ class Namespace:
 
     @contextlib.contextmanager
     def entered(self):
-        """This thread is in the namespace; sockets made meanwhile stay in it."""
+        """Run this thread in the namespace; sockets made meanwhile stay in it."""
         with open("/proc/thread-self/ns/net", "rb") as home, open(self.path, "rb") as there:
             _set_namespace(there)
             try:
@@ -180,12 +180,12 @@ class Namespace:
             Path("/proc/sys", key).write_text(str(value))
 
     def link(self, device):
-        """What `ip` says of a device, or None."""
+        """Output of `ip` about a device, or None."""
         found = self.run("ip", "-j", "-s", "-d", "link", "show", "dev", device, check=False)
         return json.loads(found.stdout)[0] if found.returncode == 0 else None
 
     def received(self, device):
-        """Packets that the device has taken in, whatever became of them. On a veth XDP sees exactly these."""
+        """Packets received by the device, whatever became of them. On a veth XDP sees exactly these."""
         return self.link(device)["stats64"]["rx"]["packets"]
 
 
@@ -201,7 +201,7 @@ class World:
         self._exit = contextlib.ExitStack()
         self.folder = Path(tempfile.mkdtemp(prefix="spillway-test-"))
         self._exit.callback(shutil.rmtree, self.folder, ignore_errors=True)
-        self.folder.chmod(0o755)  # so that a test as nobody fails for the reason that it tests
+        self.folder.chmod(0o755)  # so that a test as nobody fails for the intended reason
         self.pins = BPFFS / f"spillway-test-{os.getpid()}"
         self.wire = None
         self.agents = []
@@ -220,7 +220,7 @@ class World:
             signal.signal(number, handler)
 
     def on_exit(self, function, *arguments, **options):
-        """Call this when the world ends, last one first; what fails is said and does not stop the rest."""
+        """Call this at the end of the world, last one first; failures are reported and do not stop the rest."""
         self._exit.callback(_try, function, *arguments, **options)
 
     def _remove_pins(self):
@@ -238,14 +238,14 @@ class World:
         return Namespace(self, role)
 
     def veth(self, left, left_name, right, right_name, mtu=1500):
-        """A cable between two namespaces."""
+        """A veth pair between two namespaces."""
         run("ip", "link", "add", left_name, "mtu", mtu, "netns", left.name, "type", "veth",
             "peer", "name", right_name, "mtu", mtu, "netns", right.name)
         for namespace, device in ((left, left_name), (right, right_name)):
             namespace.run("ip", "link", "set", device, "up")
 
     def plug(self, namespace, device="eth0", mtu=1500):
-        """A cable from the namespace to the wire that all share."""
+        """Connect the namespace to the common wire."""
         if not self.wire:
             self.wire = self.namespace("wire")
             self.wire.run("ip", "link", "add", "br0", "mtu", mtu, "type", "bridge", "mcast_snooping", "0")
@@ -271,15 +271,15 @@ class World:
         return client
 
     def flood(self, shop, device="eth1", mtu=1500):
-        """A second, direct cable into the shop, for streams of blast()."""
+        """A second, direct link into the shop, for streams of blast()."""
         flood = self.namespace(f"flood-{device}")
         self.veth(shop, device, flood, "flood0", mtu)
         for namespace, name in ((shop, device), (flood, "flood0")):
-            namespace.sysctl(f"net/ipv6/conf/{name}/disable_ipv6", 1)  # quiet: only the stream is on this cable
+            namespace.sysctl(f"net/ipv6/conf/{name}/disable_ipv6", 1)  # quiet: only the stream is on this link
         return flood
 
     def nginx(self, namespace):
-        """A real web server on port 80, keeping connections alive."""
+        """A real web server on port 80, with keep-alive."""
         folder = self.folder / "nginx"
         folder.mkdir()
         temporary = "\n".join(f"  {kind}_temp_path {folder}/{kind};"
@@ -309,7 +309,7 @@ http {{
         return server
 
     def prometheus(self, namespace, target="127.0.0.1:10010", interval="1s"):
-        """A real Prometheus beside the agent; ask it with promql(). Its first scrape comes some 5 s after its start."""
+        """A real Prometheus beside the agent; query it with promql(). Its first scrape comes some 5 s after its start."""
         folder = self.folder / "prometheus"
         folder.mkdir()
         (folder / "prometheus.yml").write_text(f"""\
@@ -322,13 +322,13 @@ scrape_configs:
                                f"--storage.tsdb.path={folder}/data", "--web.listen-address=127.0.0.1:9090")
 
     def agent(self, namespace, body, name="spillway", **options):
-        """An agent with a configuration of its own, not yet running; see Agent."""
+        """An agent with its own configuration, not yet running; see Agent."""
         agent = Agent(self, namespace, body, name, **options)
         self.agents.append(agent)
         return agent
 
     def blast(self, namespace, source, sources, target="198.18.0.1", rate=None, count=None, seconds=None, extra=()):
-        """Start a stream of packets out of flood0; finish_blast() ends it and says how many were sent."""
+        """Start a stream of packets from flood0; finish_blast() ends it and returns how many were sent."""
         argv = [blast_program(self.folder), "--interface", "flood0", "--source", source, "--sources", sources,
                 "--target", target, "--rate", rate or scaled(100_000), *extra]
         if count is not None:
@@ -348,7 +348,7 @@ def _try(function, *arguments, **options):
 
 
 def _is_program(pid, name):
-    """Whether the process is past nsenter."""
+    """Whether the process has passed nsenter."""
     try:
         return Path(f"/proc/{pid}/comm").read_text().strip() == name
     except OSError:
@@ -356,20 +356,20 @@ def _is_program(pid, name):
 
 
 def give_addresses(namespace, device, addresses4, addresses6):
-    """All of 198.18.0.0/15 and 2001:db8::/32 is on the one wire, so there is no routing."""
+    """All of 198.18.0.0/15 and 2001:db8::/32 is on the one wire: no routing."""
     lines = [f"address add {address}/15 dev {device}" for address in addresses4]
     lines += [f"address add {address}/32 dev {device} nodad" for address in addresses6]
     namespace.run("ip", "-batch", "-", input="\n".join(lines) + "\n")
 
 
 def mount_bpffs():
-    """As the agent does it: where it is missing, and for good."""
+    """Like the agent: mount it if missing, permanently."""
     if run("stat", "-f", "-c", "%T", BPFFS).stdout.strip() != "bpf_fs":
         run("mount", "-t", "bpf", "bpf", BPFFS)
 
 
 def blast_program(folder):
-    """The sender; built here when the Makefile has not."""
+    """The sender; built here if the Makefile has not."""
     source, built = ROOT / "tests/e2e/blast.c", folder / "blast"
     if BLAST.exists() and BLAST.stat().st_mtime >= source.stat().st_mtime:
         return BLAST
@@ -379,7 +379,7 @@ def blast_program(folder):
 
 
 def finish_blast(stream, stop=False):
-    """How many packets a stream has sent, when it is done or (@stop) now."""
+    """Number of packets of a stream, when it is done or (@stop) now."""
     if stop:
         stream.signal(signal.SIGTERM)
     status = stream.wait(60)
@@ -389,7 +389,7 @@ def finish_blast(stream, stop=False):
 
 
 def blast_rate(stream):
-    """Packets a second of a stream that is done, by its own clock: from outside the start of the process counts too."""
+    """Packets a second of a finished stream, by its own clock: from outside, the start of the process would count."""
     told = json.loads(stream.log())
     return told["sent"] / told["seconds"]
 
@@ -412,20 +412,20 @@ class Agent:
         self.write(body)
 
     def text(self, body):
-        """A whole configuration: where this agent lives, then @body."""
+        """A complete configuration: settings of this agent, then @body."""
         top = {"interfaces": self.interfaces, "pin_dir": str(self.pins), "run_dir": str(self.run_dir),
                "state_dir": str(self.state_dir), **self.top}
         lines = [f"{key}: {json.dumps(value)}" for key, value in top.items()]
         return "\n".join([*lines, f'metrics: {{ listen: "{self.listen}" }}', body])
 
     def write(self, body):
-        """Put the configuration in place in one step."""
+        """Replace the configuration atomically."""
         temporary = self.config.with_suffix(".new")
         temporary.write_text(self.text(body))
         temporary.rename(self.config)
 
     def launch(self, *before):
-        """Start the program, and do not wait for it. @before: a program and its options to start it through."""
+        """Start the program without waiting. @before: a command prefix."""
         self.process = self.namespace.start(*before, self.program, "-c", self.config, "run", name="agent")
         return self.process
 
@@ -435,7 +435,7 @@ class Agent:
         return self.process
 
     def wait_ready(self):
-        """Until the lease is renewed, or the agent is dead, which is an error."""
+        """Wait until the lease is renewed; an agent that dies is an error."""
         wait_for(lambda: not self.process.alive() or self.healthy(), 10, "the agent renews its lease")
         if not self.process.alive():
             raise RuntimeError(f"the agent ended: {self.process.log()}")
@@ -451,11 +451,11 @@ class Agent:
         return self.process.stop()
 
     def resident(self):
-        """Bytes of memory that it has in use."""
+        """Resident memory in bytes."""
         return int(Path(f"/proc/{self.process.pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
     def ticking(self):
-        """Whether it renews its lease, as the pinned state says."""
+        """Whether it renews its lease, according to the pinned state."""
         return self.process.alive() and self.status()["lease_remaining_s"] > 1
 
     def cli(self, *argv, check=True, **options):
@@ -469,7 +469,7 @@ class Agent:
         return self.status()["ruleset"]["generation"]
 
     def reload(self, by="apply"):
-        """Publish what the configuration says now, by `apply` or by SIGHUP."""
+        """Publish the current configuration, by `apply` or by SIGHUP."""
         if by == "apply":
             return self.cli("apply")
         before = self.generation()
@@ -486,7 +486,7 @@ class Agent:
         return {entry["reason"]: entry["packets"] for entry in self.status()["reasons"]}
 
     def packets(self):
-        """All packets that were ever judged."""
+        """All packets ever judged."""
         return sum(sum(packets.values()) for packets in self.reasons().values())
 
     def http(self, path, **options):
@@ -494,7 +494,7 @@ class Agent:
         return http_get(self.namespace, path, address=host, port=int(port), **options)
 
     def metrics(self):
-        """The page of /metrics; the agent renders it at most each 0.2 s, so older than this call it is not."""
+        """The page of /metrics, newer than this call: the agent renders it at most every 0.2 s."""
         time.sleep(0.21)
         status, _, body = self.http("/metrics", timeout=5)
         if status != 200:
@@ -502,7 +502,7 @@ class Agent:
         return Metrics(body)
 
     def mode(self, device="eth0"):
-        """How an XDP program sits on the device, as the kernel says: native, generic, or None."""
+        """How an XDP program is attached to the device, according to the kernel: native, generic, or None."""
         xdp = (self.namespace.link(device) or {}).get("xdp")
         return {1: "native", 2: "generic", 3: "offload"}.get(xdp["mode"], str(xdp["mode"])) if xdp else None
 
@@ -541,13 +541,13 @@ class Metrics:
 
 
 def connect(namespace, address=SHOP4, port=80, source=None, timeout=1.0):
-    """A TCP connection out of a namespace, or None when nobody answers in time."""
+    """A TCP connection from a namespace, or None if nobody answers in time."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     client = namespace.socket(family)
     try:
         if source:
             client.bind((source, 0))
-        client.settimeout(timeout * min(SLOW, 3))  # being refused takes all of it, also on a slow machine
+        client.settimeout(timeout * min(SLOW, 3))  # a refusal always takes all of it
         client.connect((address, port))
         return client
     except OSError:
@@ -573,7 +573,7 @@ def request(namespace, address=SHOP4, source=None, timeout=1.0):
 
 
 class KeptAlive:
-    """An HTTP connection that serves one request after the other."""
+    """An HTTP connection for several requests."""
 
     def __init__(self, client):
         self.connection = http.client.HTTPConnection("shop")
@@ -596,7 +596,7 @@ class KeptAlive:
 
 
 def promql(namespace, query):
-    """Ask Prometheus: a list of ({labels}, value)."""
+    """Query Prometheus: a list of ({labels}, value)."""
     status, _, body = http_get(namespace, f"/api/v1/query?{urllib.parse.urlencode({'query': query})}",
                                address="127.0.0.1", port=9090, timeout=2)
     if status != 200:
@@ -616,7 +616,7 @@ char _license[] __attribute__((section("license"), used)) = "GPL";
 
 
 class KernelLog:
-    """What the kernel says while a test runs: a splat fails it."""
+    """Kernel messages during a test: a splat fails it."""
 
     SPLAT = re.compile(r"WARNING:|BUG:|Oops|general protection|lockup|rcu.*stall|Call Trace|KASAN|refcount_t")
 
@@ -640,7 +640,7 @@ class KernelLog:
 
 
 def _with_world(function):
-    """Give a test function a world of its own, and show its agents' logs if it ends badly."""
+    """Give a test function its own world, and show its agents' logs if it fails."""
     @functools.wraps(function)
     def wrapper(tap):
         failed = tap.failed
@@ -659,13 +659,13 @@ def _with_world(function):
 
 
 def end_by_signals():
-    """SIGINT and SIGTERM end this program by an exception, so that every world is taken down."""
+    """SIGINT and SIGTERM become exceptions, so that every world is removed."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
 
 
 def run_tests(*functions):
-    """The main program of a test file: each function(tap, world) in a world of its own."""
+    """Main program of a test file: runs each function(tap, world) in its own world."""
     end_by_signals()
     tap = Tap()
     missing = [tool for tool in ("ip", "nsenter", "nginx", "prometheus", "promtool", "bpftool", "clang", "setpriv")
