@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The bench: what a packet costs. Run by `make bench`, as root.
+ * The bench: the cost of a packet. Run by `make bench`, as root.
  *
  *   bench [--quick | --long] [--contenders] [--only packet,whole,veth,ruleset] [--out DIR] [--geo DIR]
  *
- * bench --turns 4|6  measures what stdin asks for, for tests/bench/alternate.
+ * bench --turns 4|6  measures cases read from stdin, for tests/bench/alternate.
  *
  * Four parts, each a table on stdout, and files in DIR (build):
  *   ruleset  bench-ruleset.json  time and memory of reading, compiling and publishing
  *   packet   bench.json          nanoseconds by BPF_PROG_TEST_RUN: bare drop, parsing, pass path, cut path, LPM tries
  *   whole    bench.json          the same for the whole path with limits, and for the textbook program
  *   veth     bench-veth.json     packets dropped per second behind a veth (IPv6: bench-veth6.json)
- * and then the figures to reach. --contenders compares the tables of prefixes that were considered, in both ways.
+ * and finally the target figures. --contenders compares the candidate prefix tables, both ways.
  *
- * Rounds go over all cases in turn and medians are kept, so that what else the machine does hits all alike; rows whose
- * tables do not fit the caches still move with it. BPF_PROG_TEST_RUN lets the processor overlap packets and so hides
- * part of dependent cache misses; the veth hides less.
+ * Rounds alternate over all cases and medians are kept, so that other load on the machine affects all alike; rows whose
+ * tables exceed the caches still vary with it. BPF_PROG_TEST_RUN lets the CPU overlap packets, which hides part of
+ * dependent cache misses; the veth hides less.
  */
 #include <getopt.h>
 #include <sched.h>
@@ -62,7 +62,7 @@ struct options {
 	bool packet, whole, veth, ruleset;
 	const char *out;
 	const char *geo;
-	u8 turns; /* 4 or 6: measure what stdin asks for; 0: do not */
+	u8 turns; /* 4 or 6: measure what stdin asks for; 0: off */
 };
 
 struct results {
@@ -80,7 +80,7 @@ static void interrupt(int signal)
 	bench_interrupted = 1;
 }
 
-/* A second signal ends it at once. */
+/* A second signal kills at once. */
 static void catch_signals(void)
 {
 	const struct sigaction action = {.sa_handler = interrupt, .sa_flags = (int)SA_RESETHAND};
@@ -90,8 +90,8 @@ static void catch_signals(void)
 }
 
 /*
- * One CPU throughout, as its caches are what is measured, and before everybody else there: another process that gets a
- * turn of a few milliseconds leaves the caches cold for longer than that. The last CPU has the fewest interrupts.
+ * Stay on one CPU, as its caches are measured, with the highest priority there: another process running for a few
+ * milliseconds leaves the caches cold for longer than that. The last CPU has the fewest interrupts.
  */
 static void claim_cpu(void)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Work in a child process: its memory is its own, and whatever it opens or attaches ends with it. */
+/* Runs work in a child process: its memory, and everything it opens or attaches, ends with it. */
 #ifndef SPW_BENCH_CHILD_H
 #define SPW_BENCH_CHILD_H
 
@@ -9,7 +9,7 @@
 
 /**
  * bench_child() - run @work in a child.
- * @result: @bytes that the child fills in, here and there
+ * @result: @bytes filled in by the child, visible to both
  * Returns the child's peak resident memory in KiB. Ends the program if the child failed.
  */
 u64 bench_child(void (*work)(const void *argument, void *result), const void *argument, void *result, size_t bytes);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Classification alone, by the table of the real program and by those that it was chosen over. */
+/* Classification alone: the real program's table and the alternatives. */
 #include <string.h>
 
 #include "parts.h"
@@ -10,7 +10,7 @@ struct contender {
 	struct bench_rival_table table;
 };
 
-/* Does the table find what a plain search finds? */
+/* Compare the table with a plain search. */
 static void verify(struct bench_subject *subject, const struct contender *contender)
 {
 	const struct bench_rival_table *table = &contender->table;

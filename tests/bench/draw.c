@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Drawing sources from a ruleset, and the plain search that says what they must be found to be. */
+/* Drawing sources from a ruleset, and the plain search that yields the expected results. */
 #include "rulesets.h"
 #include "util.h"
 
@@ -10,7 +10,7 @@ static u128 wide(struct spw_addr addr)
 	return (u128)addr.hi << 64 | addr.lo;
 }
 
-/* Uniform in [0, limit], but for a bias of no account. */
+/* Uniform in [0, limit], with a negligible bias. */
 static u128 draw_below(struct bench_random *random, u128 limit)
 {
 	u128 value = (u128)bench_next(random) << 64 | bench_next(random);
@@ -25,7 +25,7 @@ static struct spw_addr draw_uniform(u8 family, struct bench_random *random)
 	return (struct spw_addr){bench_next(random) >> 3 | 1ULL << 61, bench_next(random)};
 }
 
-/* A range, each as likely as the other, then an address in it. */
+/* A range, all with equal probability, then an address in it. */
 static struct spw_addr draw_from_ranges(const struct bench_ranges *ranges, u8 family, struct bench_random *random)
 {
 	const struct bench_range *range = &ranges->items[bench_next(random) % ranges->count];

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The feeder: gives each packet the next source and hands it to the program under test, so that one call of
- * BPF_PROG_TEST_RUN measures as many sources as wanted. And the programs every measurement is held against: bare
- * XDP_DROP, and parse and drop.
+ * The feeder: gives each packet the next source and passes it to the program under test, so that one call of
+ * BPF_PROG_TEST_RUN measures any number of sources. And the baselines: bare XDP_DROP, and parse and drop.
  */
 #include "vmlinux.h"
 
@@ -39,7 +38,7 @@ struct {
 
 static const u32 only = 0;
 
-/* The number of this packet's source; every BENCH_SEGMENT packets the time is taken. Place in the table, and turn. */
+/* The number of this packet's source (index in the table, and turn); takes the time every BENCH_SEGMENT packets. */
 SPW_INLINE u32 next_source(void)
 {
 	u32 number = feed.next++;
@@ -59,7 +58,7 @@ SPW_INLINE u32 turn_of(u32 source)
 	return source / BENCH_SOURCES_MAX;
 }
 
-/* RFC 1071, of the header that bench_frame() makes, once it has its source. */
+/* RFC 1071, over the header made by bench_frame(). */
 SPW_INLINE void give_checksum4(u8 *packet)
 {
 	u32 sum = 0;
@@ -131,7 +130,7 @@ int feed6(struct xdp_md *ctx)
 	return XDP_ABORTED;
 }
 
-/* For the veth: live frames that leave through the interface that they are said to have come from. */
+/* For the veth: live frames that leave through the interface that they claim to come from. */
 SEC("xdp.frags")
 int send4(struct xdp_md *ctx)
 {
@@ -151,7 +150,7 @@ int bare(struct xdp_md *ctx)
 	return XDP_DROP;
 }
 
-/* The least that a program beside other traffic can do about a flood (flood.c): drop 198.19.0.0/16, pass all else. */
+/* The minimal filter against a flood (flood.c): drop 198.19.0.0/16, pass all else. */
 SEC("xdp.frags")
 int filter(struct xdp_md *ctx)
 {
@@ -173,7 +172,7 @@ int bare_counted(struct xdp_md *ctx)
 	return XDP_DROP;
 }
 
-/* What parsing found must go somewhere, or the compiler would leave it out. */
+/* Keeps the compiler from removing the parser. */
 u32 parsed = 0;
 
 SEC("xdp.frags")

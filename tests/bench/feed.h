@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the bench's BPF programs and its user space share: the table of sources that packets are given, the state of
- * the feeder, and the layout of the rival prefix tables.
+ * Common to the bench's BPF programs and its user space: the table of sources, the state of the feeder, and the layout
+ * of the alternative prefix tables.
  */
 #ifndef SPW_BENCH_FEED_H
 #define SPW_BENCH_FEED_H
@@ -11,22 +11,22 @@
 #define BENCH_SOURCES_MAX (1u << 20)
 
 /*
- * More sources than the table holds: it is gone through again and again, and each turn changes the last bits of the
- * address (of an IPv6 source, of its /64), which are in no prefix of /28 (/60) or shorter.
+ * For more sources than the table holds it is repeated, and each turn changes the last bits of the address (of an IPv6
+ * source, of its /64), which are in no prefix of /28 (/60) or shorter.
  */
 #define BENCH_TURN_BITS	      4u
 #define BENCH_SOURCES_FED_MAX (BENCH_SOURCES_MAX << BENCH_TURN_BITS)
 
-/* Every so many packets the feeder takes the time; a power of two. The bench keeps the median of the segments. */
+/* The feeder takes the time every so many packets; a power of two. The bench keeps the median of the segments. */
 #define BENCH_SEGMENT	 (1u << 13)
 #define BENCH_STAMPS_MAX 4096u
 
 /*
- * The sources in the order in which packets take them, one after the other and again from the front. The order is
- * random, the reading sequential: the processor fetches it ahead, and the table hardly displaces what is measured.
+ * The sources in the sequence of packets, repeated. The sequence is random, reading it is sequential: the CPU
+ * prefetches it, and the table hardly displaces what is measured.
  *
- * Most IPv6 sources need 8 bytes, their upper half: the lower one is computed. Those for which that will not do (the
- * computed one would fall into another list, or the topmost bit is set) have the topmost bit set and stand in whole6.
+ * Most IPv6 sources need 8 bytes, their upper half: the lower one is computed. Exceptions (the computed half would
+ * change the list, or the topmost bit is set) have the topmost bit set and are in whole6.
  */
 #define BENCH_STORED_WHOLE (1ULL << 63)
 
@@ -48,8 +48,8 @@ SPW_INLINE u64 bench_low_half(u64 hi)
 struct bench_feed {
 	u32 next;
 	u32 sources_mask;
-	u32 fresh;    /* 1: every packet is given another sequence number */
-	u32 checksum; /* 1: of IPv4's header too, for whoever looks at it */
+	u32 fresh;    /* 1: every packet has another sequence number */
+	u32 checksum; /* 1: compute IPv4's header checksum */
 	u64 stamps[BENCH_STAMPS_MAX];
 };
 
@@ -69,7 +69,7 @@ struct bench_poptrie_node {
 #define BENCH_FLAT_BLOCK      0x8000u
 #define BENCH_FLAT_BLOCKS_MAX 0x8000u
 
-/* What a program that only classifies leaves behind; the sum tells that it found the right slots. */
+/* Result of a program that only classifies; the sum proves that it found the right slots. */
 struct bench_found {
 	u64 packets;
 	u64 slots;

@@ -82,7 +82,7 @@ double bench_feeder_median(const struct bench_feeder *feeder, u32 sources, u32 p
 	const struct bench_feed *feed = &feeder->skeleton->bss->feed;
 	double segments[BENCH_STAMPS_MAX];
 	u32 begin = feed->next - packets;
-	/* Numbers wrap at 2^32, and so do the numbers of segments, at a multiple of the number of stamps. */
+	/* Numbers wrap at 2^32, and so do those of segments, at a multiple of the number of stamps. */
 	u32 first = begin / BENCH_SEGMENT + !!(begin % BENCH_SEGMENT), whole = (packets - 1) / BENCH_SEGMENT - 1;
 	u32 warm = sources / BENCH_SEGMENT < whole / 4 ? sources / BENCH_SEGMENT : whole / 4;
 	size_t count = 0;

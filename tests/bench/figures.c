@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The figures to reach, and whether this run reached them. */
+/* Target figures, and whether this run reached them. */
 #include <string.h>
 
 #include "report.h"
 #include "util.h"
 
-#define SOURCES		 65536u /* at which they are told */
+#define SOURCES		 65536u /* at which they are measured */
 #define LPM_FACTOR	 25.0
 #define TEXTBOOK_FACTOR	 25.0
 #define TEXTBOOK_SOURCES (1u << 20)
@@ -107,7 +107,7 @@ static void print_veth(const struct bench_rate *rates, size_t count)
 	}
 }
 
-/* With the feeder's own cost, that of the bare drop included. */
+/* Includes the cost of the feeder and of the bare drop. */
 static void print_wholes(const struct bench_cost *costs, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {

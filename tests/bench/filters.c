@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Rules of nftables and iptables, written as their manuals do, and their counters. */
+/* Rules of nftables and iptables, as in their manuals, and their counters. */
 #include "filters.h"
 
 #include <string.h>
@@ -7,7 +7,7 @@
 #include "util.h"
 #include "wire.h"
 
-#define RATE_STATES 131072 /* so that no source is without one */
+#define RATE_STATES 131072 /* enough for every source */
 
 static FILE *open_command(const char *command, const char *mode)
 {

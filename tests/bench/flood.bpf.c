@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What makes a live frame one SYN of a flood: a source out of a few prefixes, a source port and a sequence number of
- * its own, both checksums right, so that whoever lets it pass has a connection to answer. Loaded by flood.c.
+ * Turns a live frame into a SYN of a flood: random source from a prefix, source port and sequence number, both
+ * checksums right, so that a receiver that passes it has a connection to answer. Loaded by flood.c.
  */
 #include "vmlinux.h"
 
@@ -10,7 +10,7 @@
 #include "packet.bpf.h"
 
 /* Set by user space. */
-const volatile u32 first_source = 0; /* of the flood; the last bits are drawn */
+const volatile u32 first_source = 0; /* of the flood; the last bits are random */
 const volatile u32 sources_mask = 0;
 
 u64 state = 1;
@@ -43,7 +43,7 @@ SPW_INLINE u32 add_up(const u8 *packet, u32 from, u32 to)
 	return sum;
 }
 
-/* RFC 1071; of TCP's, over the pseudo-header too: addresses, protocol 6, a length of 20. */
+/* RFC 1071; TCP's includes the pseudo-header: addresses, protocol 6, a length of 20. */
 SPW_INLINE void give_checksums(u8 *packet)
 {
 	*(u16 *)(packet + BENCH_CHECKSUM4) = 0;
@@ -62,7 +62,7 @@ int flood(struct xdp_md *ctx)
 	if (packet + BENCH_TCP4_END > (u8 *)(long)ctx->data_end)
 		return XDP_ABORTED;
 	*(u32 *)(packet + BENCH_SOURCE4) = __builtin_bswap32(first_source | ((u32)drawn & sources_mask));
-	*(u16 *)(packet + BENCH_PORT4) = (u16)(drawn >> 48) | 4; /* none is below 1,024 */
+	*(u16 *)(packet + BENCH_PORT4) = (u16)(drawn >> 48) | 4; /* at least 1,024 */
 	*(u32 *)(packet + BENCH_SEQUENCE4) = (u32)(drawn >> 16);
 	give_checksums(packet);
 	sent++;

@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A SYN flood out of one end of a veth, by live frames of BPF_PROG_TEST_RUN: 65,536 sources of 198.19.0.0/16. Run by
- * the script `flood`, in a namespace of the test's own; it sends to documentation addresses and nowhere else.
+ * A SYN flood from one end of a veth, by live frames of BPF_PROG_TEST_RUN: 65,536 sources of 198.19.0.0/16. Run by the
+ * script `flood`, in a namespace of the test; it sends to documentation addresses only.
  *
  *   flood INTERFACE HARDWARE-ADDRESS IDLE-INTERFACE RATE SECONDS
- *   flood swap PINNED-LINK PINNED-PROGRAM        the link has this program from now on
+ *   flood swap PINNED-LINK PINNED-PROGRAM        replace the link's program
  *
- * Small bursts with pauses between them, as a flood that comes over a wire does not come at once: a veth holds 256
- * packets. A program that is attached to any interface already stands in the kernel's dispatcher of XDP programs, and a
- * burst does not have to patch it in, which would take a millisecond: so it is attached to an interface that nobody
- * uses. Prints one line of JSON: {"sent":N,"seconds":S,"cpu_seconds":C}.
+ * Sends small bursts with pauses, like a flood from a wire: a veth holds 256 packets. The program is attached to an
+ * unused interface, which puts it into the kernel's XDP dispatcher; otherwise each burst would patch it in, which takes
+ * a millisecond. Prints one line of JSON: {"sent":N,"seconds":S,"cpu_seconds":C}.
  */
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -25,7 +24,7 @@
 enum {
 	FRAME_BYTES = 60,
 	BURST_MOST = 192,
-	BURST_USUAL = 128, /* each wakes whoever polls the other end, which costs more than its packets */
+	BURST_USUAL = 128, /* each wakes the poller of the other end, which costs more than its packets */
 };
 
 #define SECOND_NS   1000000000ull
@@ -63,7 +62,7 @@ static void send_burst(int program_fd, struct xdp_md *context, u8 frame[FRAME_BY
 		err(1, "BPF_PROG_TEST_RUN with live frames");
 }
 
-/* As many packets as are due by now, but no more than fit a veth: who is late for longer does not catch up. */
+/* Send as many packets as are due, but no more than fit a veth: longer delays are not caught up. */
 static u64 flood_for(struct flood_bpf *flood, struct xdp_md *context, u8 frame[FRAME_BYTES], u64 rate, u64 end_ns)
 {
 	const u64 pause_ns = SECOND_NS * BURST_USUAL / rate, begin_ns = bench_clock_ns();

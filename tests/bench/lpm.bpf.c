@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What one would write without a table of one's own: the kernel's LPM tries, one a family. The same parser, the same
- * per-CPU counters of lists, then the drop; and the lookup alone.
+ * The simple alternative: the kernel's LPM tries, one per family. Same parser, same per-CPU counters of lists, then the
+ * drop; and the lookup alone.
  */
 #include "vmlinux.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What it takes to make a ruleset: every time in a process of its own, as the agent's compile job is one. */
+/* Cost of making a ruleset: each time in a separate process, like the agent's compile job. */
 #include <string.h>
 
 #include "child.h"

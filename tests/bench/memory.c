@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A walk through all cache lines of an area in random order, each naming the next. Small pages, as the kernel's maps
- * are made of them too.
+ * A walk through all cache lines of an area in random order, each pointing to the next. Small pages, like kernel maps.
  */
 #include "memory.h"
 

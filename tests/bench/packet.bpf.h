@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The frame that the bench sends, and how its programs read it: at fixed places (classification alone), or by the
- * real parser, called the way that bpf/spillway.bpf.c calls it.
+ * The frame of the bench, and how its programs read it: at fixed offsets (classification alone), or by the real parser,
+ * called as in bpf/spillway.bpf.c.
  */
 #ifndef SPW_BENCH_PACKET_BPF_H
 #define SPW_BENCH_PACKET_BPF_H
@@ -25,8 +25,8 @@ enum bench_frame {
 
 #ifdef __bpf__
 /*
- * What bpf/spillway.bpf.c does with a usual frame. False: an unusual one, which the bench does not send and of which
- * the real program would take a second look.
+ * Parses like bpf/spillway.bpf.c parses common frames. False: any other frame, which the bench does not send and for
+ * which the real program takes the general path.
  */
 SPW_INLINE bool bench_parse_frame(struct xdp_md *ctx, struct spw_packet *packet)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Nanoseconds a packet, by BPF_PROG_TEST_RUN: bare drop, parsing, pass path, cut path, LPM tries. */
+/* Nanoseconds per packet, by BPF_PROG_TEST_RUN: bare drop, parsing, pass path, cut path, LPM tries. */
 #include <bpf/libbpf.h>
 #include <string.h>
 
@@ -29,7 +29,7 @@ void bench_subject_free(struct bench_subject *subject)
 	bench_ruleset_free(&subject->ruleset);
 }
 
-/* The order of each case of new work, for all classes of service 1 alike. */
+/* Admission parameters for each case of new work, the same for all classes of service 1. */
 static void give_order(const struct bench_spillway *spillway, enum bench_case which)
 {
 	u64 interval_ticks = 0;
@@ -55,7 +55,7 @@ static enum spw_reason expected_reason(enum bench_case which)
 	return which == BENCH_OVER ? SPW_REASON_BUDGET : SPW_REASON_ADMITTED;
 }
 
-/* At green and at red. Every packet must have been judged as the case says, by the program's own counters. */
+/* At green and at red. The program's counters must show that every packet took the path of the case. */
 static double run_spillway(struct bench_subject *subject, const struct bench_plan *plan, enum bench_case which,
 			   u8 family, u32 sources)
 {
@@ -96,7 +96,7 @@ double bench_run_case(struct bench_subject *subject, const struct bench_plan *pl
 	return bench_feeder_run(&subject->feeder, family, bpf_program__fd(program), sources, packets);
 }
 
-/* The times of the rounds, by number of sources and case. */
+/* Times of the rounds, by number of sources and case. */
 typedef double rounds_ns[BENCH_SOURCES_COUNTS_MAX][BENCH_CASES][BENCH_ROUNDS_MAX];
 
 static void summarize(double ns[BENCH_CASES][BENCH_ROUNDS_MAX], u32 rounds, struct bench_cost *cost)
@@ -105,11 +105,11 @@ static void summarize(double ns[BENCH_CASES][BENCH_ROUNDS_MAX], u32 rounds, stru
 		if (!cost->has[i])
 			continue;
 		cost->ns[i] = bench_median(ns[i], rounds);
-		cost->best_ns[i] = ns[i][0]; /* sorted by now */
+		cost->best_ns[i] = ns[i][0]; /* sorted */
 	}
 }
 
-/* All cases and numbers of sources in turn, in as many rounds as planned. Adds a row for each number of sources. */
+/* All cases and numbers of sources alternately, in the planned number of rounds. Adds a row per number of sources. */
 static size_t measure_group(struct bench_subject *subject, const struct bench_plan *plan, u8 family, bool uniform,
 			    struct bench_cost *costs)
 {

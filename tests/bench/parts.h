@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The parts of the bench, one a file, and how much each is to do. All end the program on errors. */
+/* The parts of the bench, one per file, and their extent. All end the program on errors. */
 #ifndef SPW_BENCH_PARTS_H
 #define SPW_BENCH_PARTS_H
 
@@ -10,23 +10,23 @@
 enum bench_bounds {
 	BENCH_ROUNDS_MAX = 32,
 	BENCH_SOURCES_COUNTS_MAX = 4,
-	/* Of packets and, of two rulesets, of the whole path. */
+	/* Of packets, and of the whole path with two rulesets. */
 	BENCH_COSTS_MAX = (BENCH_RULESETS * 4 + 2 * 2) * BENCH_SOURCES_COUNTS_MAX,
 	BENCH_RATES_MAX = 64,
 };
 
 struct bench_plan {
 	u32 rounds;
-	u32 packets;	 /* in a run of BPF_PROG_TEST_RUN */
-	u32 packets_lpm; /* the same for what takes microseconds */
+	u32 packets;	 /* per run of BPF_PROG_TEST_RUN */
+	u32 packets_lpm; /* the same for cases that take microseconds */
 	u32 veth_round_ms;
 	u32 sources[BENCH_SOURCES_COUNTS_MAX];
 	size_t sources_count;
-	bool lpm_everywhere; /* or only for geo: filling tries takes seconds */
-	bool contenders;     /* the rival tables too, on the veth */
+	bool lpm_everywhere; /* otherwise only for geo: filling tries takes seconds */
+	bool contenders;     /* measure alternative tables on the veth too */
 };
 
-/* A ruleset with everything that is measured on it. */
+/* A ruleset and everything measured with it. */
 struct bench_subject {
 	enum bench_ruleset_kind kind;
 	struct bench_feeder feeder;
@@ -42,11 +42,11 @@ void bench_subject_free(struct bench_subject *subject);
 /** bench_makings() - ruleset: time and memory of reading, compiling, publishing. Returns how many rows there are. */
 size_t bench_makings(const struct bench_plan *plan, struct bench_making makings[BENCH_RULESETS]);
 
-/** bench_run_case() - nanoseconds of one case, which the subject must have been loaded for. */
+/** bench_run_case() - nanoseconds of one case, for which the subject must be loaded. */
 double bench_run_case(struct bench_subject *subject, const struct bench_plan *plan, enum bench_case which, u8 family,
 		      u32 sources);
 
-/** bench_turns() - measure what stdin asks for, until it ends (turns.c). */
+/** bench_turns() - measure cases read from stdin (turns.c). */
 void bench_turns(u8 family);
 
 /** bench_packets() - packet: nanoseconds by BPF_PROG_TEST_RUN. Returns how many rows there are. */
@@ -59,8 +59,8 @@ size_t bench_whole(const struct bench_plan *plan, struct bench_cost *costs);
 void bench_contenders(const struct bench_plan *plan);
 
 /**
- * bench_veth() - packets dropped behind a veth, measured in a child process, inside a network namespace of its own that
- * ends with it. Returns how many rows there are.
+ * bench_veth() - packets dropped behind a veth, measured in a child process, in a network namespace that ends with it.
+ * Returns the number of rows.
  */
 size_t bench_veth(const struct bench_plan *plan, struct bench_rate rates[BENCH_RATES_MAX]);
 

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Classification alone, by the table of the real program and by those that it was chosen over: a poptrie with 16 or 18
- * direct bits, and for IPv4 a flat table of 2^24 entries. Each adds up the slots that it finds, so that the bench can
- * tell that all of them find the same.
+ * Classification alone: the real program's table and the alternatives: a poptrie with 16 or 18 direct bits, and for
+ * IPv4 a flat table of 2^24 entries. Each sums up the slots that it finds, so that the bench can compare results.
  */
 #include "vmlinux.h"
 
@@ -55,7 +54,7 @@ SPW_INLINE u32 count_bits(u64 word)
 	return word * 0x0101010101010101ULL >> 56;
 }
 
-/* @levels: nodes on the longest way; @rest: what follows the direct bits. */
+/* @levels: nodes on the longest path; @rest: bits after the direct ones. */
 SPW_INLINE u32 walk_poptrie(u64 hi, u64 lo, u32 levels)
 {
 	const u32 *entries = bpf_map_lookup_elem(&direct, &only);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Loading the rival tables, one program each, and checking what they find. */
+/* Loads the alternative tables, one program each, and checks their results. */
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
@@ -19,7 +19,7 @@ const char *bench_rival_name(enum bench_rival kind)
 	return names[kind];
 }
 
-/* Bytes for one map before the load, and its content after it. */
+/* Size of a map before the load, and its content afterwards. */
 static void size_map(struct bench_rival_table *table, struct bpf_map *map, size_t bytes)
 {
 	if (bpf_map__set_value_size(map, (u32)bytes))
@@ -45,7 +45,7 @@ static u32 round_up(size_t count)
 	return rounded;
 }
 
-/* Of all programs only this one is loaded, for the maps of the others have no size. */
+/* Load only this program, as the maps of the others have no size. */
 static void choose_program(struct bench_rival_table *table, struct bpf_program *chosen)
 {
 	struct bpf_program *program;
@@ -165,7 +165,7 @@ void bench_rival_free(struct bench_rival_table *table)
 	*table = (struct bench_rival_table){0};
 }
 
-/* The line table's leaves are slots, which name the list; the others' are the list itself. */
+/* Leaves of the line table are slots, which name the list; those of the others are lists. */
 u64 bench_rival_expect(const struct bench_rival_table *table, const struct bench_ruleset *ruleset,
 		       const struct bench_sources *sources, u32 count)
 {

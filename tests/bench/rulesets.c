@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Making the rulesets: a configuration in text for each, and from there on the agent's own way. */
+/* Makes the rulesets: a configuration text for each, then the agent's code. */
 #include "rulesets.h"
 
 #include <stdlib.h>
@@ -38,7 +38,7 @@ static void add_range(struct bench_ranges *ranges, struct spw_addr first, struct
 	ranges->items[ranges->count++] = (struct bench_range){first, last};
 }
 
-/* Only the codes: the lists themselves are read anew for every ruleset. */
+/* Only the codes: the lists are read again for every ruleset. */
 static int visit_code(void *context, u8 family, const struct spw_addr *first, const struct spw_addr *last,
 		      const char code[3], u32 line)
 {
@@ -91,8 +91,9 @@ static void write_prefix(FILE **files, struct bench_random *random, const struct
 	fprintf(files[(bench_next(random) >> 32) % SYNTHETIC_LISTS], "%s\n", spw_prefix_format(prefix, text));
 }
 
-/* Different ones: two lists may not name one prefix. Of the 2^45 of IPv6 a million are, with a counter in their last
- * bits. */
+/*
+ * All distinct: two lists may not name one prefix. The 2^45 of IPv6 contain a million, with a counter in the last bits.
+ */
 static void write_prefixes(FILE **files)
 {
 	struct bench_random random = bench_random(1);
@@ -112,7 +113,7 @@ static void write_prefixes(FILE **files)
 	}
 	free(seen);
 	for (u32 i = 0; i < SYNTHETIC_PREFIXES; i++) {
-		/* An odd multiplier keeps different numbers different. */
+		/* An odd multiplier keeps different numbers distinct. */
 		u64 net = (i * 0x9e3779b97f4a7c15ULL ^ 0x5bd1e995) & ((1ULL << 45) - 1);
 		struct spw_prefix prefix = {.addr = {(1ULL << 45 | net) << 16, 0}, .family = 6, .len = 48};
 
@@ -138,7 +139,7 @@ static void write_synthetic(void)
 	for (u32 i = 0; i < SYNTHETIC_LISTS; i++)
 		if (fclose(files[i]))
 			err(1, "cannot write %s/%u", common.synthetic_dir, i);
-	usleep(100000); /* a file that is younger than a tick of the file system's clock is not read */
+	usleep(100000); /* the agent refuses a file younger than a tick of the file system's clock */
 }
 
 void bench_rulesets_setup(const char *dir)
@@ -169,7 +170,7 @@ static void write_geo_list(FILE *out, u32 list, const char *country)
 	fprintf(out, "  l%u: { geo: \"%s\", countries: [\"%s\"] }\n", list, common.geo_dir, country);
 }
 
-/* Returns how many lists there are; their names are l0, l1, ... */
+/* Returns the number of lists; their names are l0, l1, ... */
 static u32 write_lists(FILE *out, enum bench_ruleset_kind kind)
 {
 	char path[128];
@@ -306,7 +307,7 @@ static void collect_ranges(struct bench_ruleset *ruleset)
 		}
 }
 
-/* The ranges of countries are those of the files: a range of them comes to 1.7 prefixes on average. */
+/* Ranges of countries as in the files: on average a range is 1.7 prefixes. */
 void bench_ruleset_prepare(enum bench_ruleset_kind kind, struct bench_ruleset *ruleset)
 {
 	make_intervals(ruleset, 4);

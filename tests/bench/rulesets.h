@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The rulesets that the bench measures with, made the way that the agent makes them: configuration, lists, assembly,
- * compiler. And the sources that are drawn from them. Nothing here touches the kernel.
+ * The rulesets of the bench, made by the agent's code: configuration, lists, assembly, compiler. And sources drawn from
+ * them. Does not use the kernel.
  */
 #ifndef SPW_BENCH_RULESETS_H
 #define SPW_BENCH_RULESETS_H
@@ -13,7 +13,7 @@
 #include "user/lists/lists.h"
 #include "feed.h"
 
-/* A range that a list was read from; what `ranges` draws choose among. */
+/* A range of a list; `ranges` draws choose among them. */
 struct bench_range {
 	struct spw_addr first;
 	struct spw_addr last;
@@ -28,18 +28,18 @@ struct bench_ranges {
 enum bench_ruleset_kind {
 	BENCH_ONE,	   /* one list of one prefix: 10.0.0.0/8, 3fff::/20 */
 	BENCH_SYNTHETIC,   /* 1 M random prefixes: /24, and /48 in 2000::/3, over 250 lists */
-	BENCH_GEO,	   /* every country of tor-geoipdb its own list */
+	BENCH_GEO,	   /* every country of tor-geoipdb as its own list */
 	BENCH_HOME_ABROAD, /* the United States, and all others */
 	BENCH_RULESETS,
 };
 
-/* What the classes of a ruleset allow their sources and prefixes. */
+/* Limits of the classes for their sources and prefixes. */
 #define BENCH_BEYOND_S 1000
 
 enum bench_limits {
 	BENCH_UNLIMITED,
-	BENCH_WITHIN_LIMITS, /* of new work and packets, for sources and prefixes, and more than the bench sends */
-	BENCH_BEYOND_LIMITS, /* the same, but for a packet in BENCH_BEYOND_S seconds from a source */
+	BENCH_WITHIN_LIMITS, /* on new work and packets, for sources and prefixes, above what the bench sends */
+	BENCH_BEYOND_LIMITS, /* the same, except for a packet in BENCH_BEYOND_S seconds per source */
 };
 
 struct bench_ruleset {
@@ -68,17 +68,17 @@ static inline u64 bench_prefixes(const struct bench_ruleset *ruleset, u8 family)
 
 const char *bench_ruleset_name(enum bench_ruleset_kind kind);
 
-/** bench_ruleset_configure() - the first half: the configuration. Ends the program on errors, like the next two. */
+/** bench_ruleset_configure() - first half: the configuration. Ends the program on errors, like the next two. */
 void bench_ruleset_configure(enum bench_ruleset_kind kind, enum bench_limits limits, struct bench_ruleset *ruleset);
 
-/** bench_ruleset_compile() - the second half, timed: lists, assembly, image. */
+/** bench_ruleset_compile() - second half, timed: lists, assembly, image. */
 void bench_ruleset_compile(struct bench_ruleset *ruleset);
 
-/** bench_ruleset_prepare() - what drawing and checking need: ranges and intervals. */
+/** bench_ruleset_prepare() - make ranges and intervals, for drawing and checking. */
 void bench_ruleset_prepare(enum bench_ruleset_kind kind, struct bench_ruleset *ruleset);
 void bench_ruleset_free(struct bench_ruleset *ruleset);
 
-/** bench_rulesets_setup() - @dir: the folder of geoip and geoip6. Writes the synthetic lists to a folder of its own. */
+/** bench_rulesets_setup() - @dir: the folder of geoip and geoip6. Writes the synthetic lists to a temporary folder. */
 void bench_rulesets_setup(const char *dir);
 
 /** bench_rulesets_cleanup() - remove them; may be called from a signal handler or twice. */
@@ -93,7 +93,7 @@ void bench_draw_from(const struct bench_ranges *ranges, struct bench_sources *so
 /** bench_source() - the @at-th source of the table. */
 struct spw_addr bench_source(const struct bench_sources *sources, u8 family, u32 at);
 
-/** bench_list_of() - what every classification must find: the identity of the list, 0: none. */
+/** bench_list_of() - expected result of every classification: the identity of the list, 0: none. */
 u32 bench_list_of(const struct bench_ruleset *ruleset, u8 family, struct spw_addr addr);
 
 #endif

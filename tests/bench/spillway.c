@@ -45,7 +45,7 @@ void bench_spillway_set_level(const struct bench_spillway *spillway, enum spw_le
 		.lease_until_jiffies = UINT64_MAX,
 		.level = level,
 		.mode = SPW_ENFORCE,
-		/* As the agent chooses it at these rates. */
+		/* As the agent chooses at these rates. */
 		.sample = {spw_sample_bits(14), spw_sample_bits(14)},
 	};
 	const u32 key = 0;

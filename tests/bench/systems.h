@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The programs under test, loaded with a ruleset: the real one, the LPM tries, and the rival tables. */
+/* The programs under test, loaded with a ruleset: the real one, LPM tries, and alternative tables. */
 #ifndef SPW_BENCH_SYSTEMS_H
 #define SPW_BENCH_SYSTEMS_H
 
@@ -15,14 +15,15 @@ struct textbook_bpf;
 
 struct bench_spillway {
 	struct spw_datapath datapath;
-	int ruleset_map; /* the generation that is published */
+	int ruleset_map; /* the published generation */
 };
 
-/** bench_spillway_load() - load and publish; at green, with a lease that outlives the bench. Ends the program on
- * errors. */
+/**
+ * bench_spillway_load() - load and publish; at green, with a lease that outlives the bench. Ends the program on errors.
+ */
 void bench_spillway_load(const struct bench_ruleset *ruleset, struct bench_spillway *spillway);
 
-/** bench_spillway_publish() - fill a new map and let it take the place of the old one, as a reload does. */
+/** bench_spillway_publish() - fill a new map and replace the old one, as a reload does. */
 void bench_spillway_publish(const struct bench_ruleset *ruleset, struct bench_spillway *spillway);
 void bench_spillway_set_level(const struct bench_spillway *spillway, enum spw_level level);
 
@@ -33,15 +34,15 @@ u64 bench_spillway_bytes(const struct bench_spillway *spillway, u64 *generation,
 void bench_spillway_free(struct bench_spillway *spillway);
 
 /**
- * bench_spillway_limit() - hand it the limits of the ruleset's configuration, as the agent does; a rate below one a
- * second, which a configuration does not know, by a change of the cost.
+ * bench_spillway_limit() - set the limits of the ruleset's configuration, as the agent does; a rate below one a second,
+ * which a configuration cannot express, by changing the emission interval.
  */
 void bench_spillway_limit(const struct bench_spillway *spillway, const struct bench_ruleset *ruleset);
 
 /** bench_spillway_order() - the order of service 1, the same for all classes. @interval_ticks: 0: no budget */
 void bench_spillway_order(const struct bench_spillway *spillway, u64 interval_ticks, struct spw_class_admission class);
 
-/** bench_spillway_budget() - service 1 has a budget, which admits everybody or nobody. */
+/** bench_spillway_budget() - give service 1 a budget that admits everybody or nobody. */
 void bench_spillway_budget(const struct bench_spillway *spillway, bool admitting);
 
 /** bench_tallies_sum() - the same from a map of struct spw_list_tally. */
@@ -49,7 +50,7 @@ u64 bench_tallies_sum(int map, enum spw_reason reason);
 
 /* ---- LPM tries ---- */
 
-/** bench_lpm_load() - the tries of both families hold what the ruleset's lists hold; values: the list's identity. */
+/** bench_lpm_load() - fill the tries of both families from the ruleset's lists; values: the list's identity. */
 struct lpm_bpf *bench_lpm_load(const struct bench_ruleset *ruleset);
 
 /** bench_lpm_count() - packets dropped. */
@@ -60,10 +61,10 @@ size_t bench_lpm_key(u8 *at, const struct spw_prefix *prefix);
 
 /* ---- the textbook program ---- */
 
-/** bench_textbook_load() - the ruleset's lists in turn stand in the trie of the allowed and of the denied; admits. */
+/** bench_textbook_load() - the lists go alternately into the tries of allowed and denied prefixes; admits. */
 struct textbook_bpf *bench_textbook_load(const struct bench_ruleset *ruleset);
 
-/** bench_textbook_rate() - every source is far within its rate, or none has any. */
+/** bench_textbook_rate() - every source is far below its rate, or has none. */
 void bench_textbook_rate(struct textbook_bpf *textbook, bool admitting);
 
 /** bench_textbook_count() - packets over all classes and CPUs. */
@@ -72,8 +73,8 @@ u64 bench_textbook_count(const struct textbook_bpf *textbook, enum bench_textboo
 /* ---- classification alone ---- */
 
 enum bench_rival {
-	BENCH_READ, /* nothing but reading the address: what the others are held against */
-	BENCH_LINE, /* the table of the real program */
+	BENCH_READ, /* only reads the address: the baseline */
+	BENCH_LINE, /* the real program's table */
 	BENCH_POPTRIE16,
 	BENCH_POPTRIE18,
 	BENCH_FLAT24,
@@ -86,18 +87,18 @@ struct bench_rival_table {
 	u8 family;
 	struct rivals_bpf *skeleton;
 	int program_fd;
-	const struct bench_found *found; /* what the program adds up */
+	const struct bench_found *found; /* the program's sums */
 	size_t bytes;			 /* of maps */
 };
 
 const char *bench_rival_name(enum bench_rival kind);
 
-/** bench_rival_load() - false: there is no such table for the family, or the ruleset does not fit it. */
+/** bench_rival_load() - false: no such table for the family, or the ruleset does not fit it. */
 bool bench_rival_load(enum bench_rival kind, const struct bench_ruleset *ruleset, u8 family, struct lpm_bpf *lpm,
 		      struct bench_rival_table *table);
 void bench_rival_free(struct bench_rival_table *table);
 
-/** bench_rival_expect() - what found->slots must grow by over one round of the first @count sources. */
+/** bench_rival_expect() - how much found->slots must grow in one round over the first @count sources. */
 u64 bench_rival_expect(const struct bench_rival_table *table, const struct bench_ruleset *ruleset,
 		       const struct bench_sources *sources, u32 count);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Building the rival tables. Plain rather than fast: building is not what is compared. */
+/* Builds the alternative tables. Simple rather than fast: building is not compared. */
 #include "tables.h"
 
 #include <stdlib.h>
@@ -14,13 +14,13 @@ static u128 wide(struct spw_addr addr)
 	return (u128)addr.hi << 64 | addr.lo;
 }
 
-/* A prefix of the address space; from items[at] on stand the intervals that begin behind its first address. */
+/* A prefix of the address space; items[at] is the first interval that begins after its first address. */
 struct cell {
 	u128 first;
 	u32 bits;  /* of the prefix */
 	u32 owner; /* at the first address */
 	size_t at;
-	size_t end; /* items[end] begins behind the cell */
+	size_t end; /* items[end] begins after the cell */
 };
 
 static u128 cell_size(u32 bits)
@@ -28,7 +28,7 @@ static u128 cell_size(u32 bits)
 	return bits ? (u128)1 << (128 - bits) : 0;
 }
 
-/* The @index-th part of @cell, of 2^bits; to be asked for in order, with *at and *owner carried along. */
+/* The @index-th part of @cell, of 2^bits; call in sequence, with *at and *owner carried along. */
 static struct cell part(const struct spw_intervals *intervals, const struct cell *cell, u32 bits, u32 index, size_t *at,
 			u32 *owner)
 {
@@ -68,7 +68,7 @@ static void add_leaf(struct bench_poptrie *poptrie, u32 owner)
 	poptrie->leaves[poptrie->leaves_count++] = (u16)owner;
 }
 
-/* The last stride may reach behind the address: then several children stand for one part. */
+/* The last stride may extend past the address: then several children stand for one part. */
 static void build_node(struct bench_poptrie *poptrie, const struct spw_intervals *intervals, const struct cell *cell,
 		       u32 number)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Builders of the rival tables (feed.h has their layouts): disjoint intervals in, arrays as long as needed out. */
+/* Builders of the alternative tables (layouts in feed.h): disjoint intervals -> arrays. */
 #ifndef SPW_BENCH_TABLES_H
 #define SPW_BENCH_TABLES_H
 
@@ -21,7 +21,7 @@ struct bench_flat {
 	u32 blocks_count;
 };
 
-/** bench_poptrie_make() - 6-bit strides behind @direct_bits. */
+/** bench_poptrie_make() - 6-bit strides after @direct_bits. */
 void bench_poptrie_make(const struct spw_intervals *intervals, u32 direct_bits, struct bench_poptrie *poptrie);
 void bench_poptrie_free(struct bench_poptrie *poptrie);
 

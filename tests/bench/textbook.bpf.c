@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The shedder that one would write from what the documentation of eBPF maps offers: what is allowed and what is denied
- * in two LPM tries, a token bucket for every source in an LRU hash of each CPU, the kernel's clock, counters of each
- * CPU. Like the real program it takes the longest prefix, so it asks both tries; it has no limit for prefixes and no
- * budget. Per-CPU buckets admit up to the rate on every CPU, which the real program's do not. Never attached but by the
- * bench.
+ * A shedder as one would write it from the documentation of eBPF maps: allowed and denied prefixes in two LPM tries, a
+ * token bucket per source in a per-CPU LRU hash, the kernel's clock, per-CPU counters. Like the real program it takes
+ * the longest prefix, so it looks into both tries; it has no limits for prefixes and no budget. Its per-CPU buckets
+ * admit the rate on every CPU, unlike the real program's. Used by the bench only.
  */
 #include "vmlinux.h"
 
@@ -15,7 +14,7 @@
 #include "textbook.h"
 
 /* Set by user space. Tokens are counted in 2^-20. */
-u64 tokens_per_ns = 0; /* both buckets; times 2^-20 */
+u64 tokens_per_ns = 0; /* of both buckets; times 2^-20 */
 u64 tokens_most = 0;
 
 #define TOKEN (1ull << 20)
@@ -49,7 +48,7 @@ struct {
 	__type(value, struct bench_textbook_tally);
 } tallies SEC(".maps");
 
-/* The rule of the longer prefix; where both say nothing, class 0. */
+/* The rule of the longer prefix; if there is none, class 0. */
 SPW_INLINE struct bench_textbook_rule longer(const struct bench_textbook_rule *allowed,
 					     const struct bench_textbook_rule *denied)
 {
@@ -89,7 +88,7 @@ SPW_INLINE bool take(struct bench_textbook_bucket *bucket, u64 now)
 	return tokens >= TOKEN;
 }
 
-/* The first packet of a source finds no state and makes it. */
+/* A source's first packet creates its state. */
 SPW_INLINE bool is_over(u64 source, bool new_work)
 {
 	struct bench_textbook_state *state = bpf_map_lookup_elem(&states, &source), fresh;

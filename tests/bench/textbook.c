@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Filling the textbook program's tries, setting its rate, reading its counters. */
+/* Fills the textbook program's tries, sets its rate, reads its counters. */
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
@@ -81,8 +81,7 @@ struct textbook_bpf *bench_textbook_load(const struct bench_ruleset *ruleset)
 
 void bench_textbook_rate(struct textbook_bpf *textbook, bool admitting)
 {
-	/* 2^-20 of a token in each ns are 954 a second. Ten times that, with a burst that nobody exhausts; or nothing.
-	 */
+	/* 2^-20 of a token per ns are 954 a second. Ten times that, with an inexhaustible burst; or nothing. */
 	textbook->bss->tokens_per_ns = admitting ? 10 : 0;
 	textbook->bss->tokens_most = admitting ? 1ull << 60 : 0;
 }

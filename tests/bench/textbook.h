@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What the textbook program and its user space share. */
+/* Common to the textbook program and its user space. */
 #ifndef SPW_BENCH_TEXTBOOK_H
 #define SPW_BENCH_TEXTBOOK_H
 
@@ -8,7 +8,7 @@
 #define BENCH_TEXTBOOK_STATES  (1u << 20)
 #define BENCH_TEXTBOOK_CLASSES 64u
 
-/* What a prefix says; the longer of two prefixes that hold the source is the one that counts. */
+/* The rule of a prefix; the longest prefix of the source counts. */
 struct bench_textbook_rule {
 	u8 len;
 	u8 class_id;
@@ -21,7 +21,7 @@ struct bench_textbook_bucket {
 	u64 tokens;    /* times 2^20 */
 };
 
-/* What is known of a source. */
+/* State of a source. */
 struct bench_textbook_state {
 	struct bench_textbook_bucket packets;
 	struct bench_textbook_bucket new_work;

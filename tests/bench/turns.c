@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * One measurement per line of input, so that two builds can take turns of a few milliseconds on one CPU: see
+ * One measurement per line of input, so that two builds can alternate every few milliseconds on one CPU: see
  * tests/bench/alternate. Input: case (enum bench_case) and number of sources. Output: nanoseconds.
  */
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Small things that every part of the bench needs. */
+/* Helpers of all parts of the bench. */
 #ifndef SPW_BENCH_UTIL_H
 #define SPW_BENCH_UTIL_H
 
@@ -11,7 +11,7 @@
 
 #include "maps/types.h"
 
-/* splitmix64: the same numbers in every run. */
+/* splitmix64: reproducible. */
 struct bench_random {
 	u64 state;
 };
@@ -47,7 +47,7 @@ static inline void *bench_realloc(void *old, size_t bytes)
 	return memory;
 }
 
-/* Set by SIGINT and SIGTERM; whoever starts something long looks at it first. */
+/* Set by SIGINT and SIGTERM; checked before anything long. */
 extern volatile sig_atomic_t bench_interrupted;
 
 static inline void bench_check_interrupt(void)

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Packets dropped per second behind a veth (wire.c), in three tasks, each beside a bare drop in the same rounds:
- *   prefix  the whole tor-geoipdb is cut; LPM tries and the sets of nftables hold it too
- *   rate    a packet a minute or less from each of 64k sources, of any prefix; iptables and nftables do the same
- *   whole   the whole path over a million prefixes, every packet within its limits, refused by the budget at its end;
- *           the textbook program refuses at its end too
+ * Packets dropped per second behind a veth (wire.c), in three tasks, each compared with a bare drop in the same rounds:
+ *   prefix  all of tor-geoipdb is cut; LPM tries and nftables sets hold it too
+ *   rate    at most a packet a minute from each of 64k sources, of any prefix; iptables and nftables do the same
+ *   whole   the whole path over a million prefixes, every packet within its limits, finally refused by the budget; the
+ *           textbook program refuses at its end too
  */
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -21,12 +21,12 @@
 
 enum {
 	RECEIVERS_MAX = 4 + BENCH_RIVALS,
-	FIGURE_SOURCES = 1 << 16, /* for systems that are measured at one number of sources */
+	FIGURE_SOURCES = 1 << 16, /* for systems measured at one number of sources */
 };
 
 struct receiver;
 
-/* One task, its ruleset, and who takes part. */
+/* One task, its ruleset, and the receivers. */
 struct task {
 	const char *what;
 	const struct bench_plan *plan;
@@ -37,14 +37,14 @@ struct task {
 	struct receiver {
 		const char *name;
 		int program_fd;					     /* -1: the kernel's own filter, without XDP */
-		u64 (*count)(const struct task *task, int receiver); /* drops, by the receiver's own word */
+		u64 (*count)(const struct task *task, int receiver); /* drops, by the receiver's counter */
 		enum bench_filter filter;
 		bool one_number; /* of sources: FIGURE_SOURCES */
 	} receivers[RECEIVERS_MAX];
 	int receivers_count;
 };
 
-/* ---- who receives ---- */
+/* ---- receivers ---- */
 
 static u64 count_bare(const struct task *task, int receiver)
 {
@@ -149,7 +149,7 @@ static void finish(struct task *task, u8 family, const struct receiver *receiver
 		bench_draw(&task->subject.ruleset, family, false, task->subject.feeder.sources);
 }
 
-/* Packets dropped per second: what part of them arrived and was dropped, by the time that the median segment took. */
+/* Packets dropped per second: the share that arrived and was dropped, over the time of the median segment. */
 static double measure(struct task *task, u8 family, int receiver, u32 sources)
 {
 	const struct receiver *chosen = &task->receivers[receiver];
@@ -181,7 +181,7 @@ static bool takes_part(const struct receiver *receiver, u8 family, u32 sources)
 	return !receiver->one_number || (family == 4 && sources == FIGURE_SOURCES);
 }
 
-/* Each receiver in turn, in as many rounds as planned. */
+/* All receivers alternately, in the planned number of rounds. */
 static void measure_row(struct task *task, u8 family, u32 sources, struct bench_rate *rates, size_t *count)
 {
 	double pps[RECEIVERS_MAX][BENCH_ROUNDS_MAX], bare = 1;

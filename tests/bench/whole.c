@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The whole path, ns by BPF_PROG_TEST_RUN: parse, management, classify, new work and packets of the source and of its
- * prefix, fresh or resent, budget, counters, sampling. Every packet is new work for a service and is admitted, which is
- * what costs most; beside it the same beyond its limits, and the textbook program, over the same prefixes and sources.
+ * The whole path, ns by BPF_PROG_TEST_RUN: parse, management, classify, new work and packets of source and prefix,
+ * fresh or resent, budget, counters, sampling. Every packet is admitted new work for a service, the most expensive
+ * case; for comparison the same above its limits, and the textbook program with the same prefixes and sources.
  */
 #include <bpf/libbpf.h>
 #include <string.h>
@@ -14,7 +14,7 @@
 
 enum {
 	SOURCES_COUNTS = 4,
-	WARMING_MOST = 1 << 21,	    /* packets; by then nearly every cell was used */
+	WARMING_MOST = 1 << 21,	    /* packets, until nearly every cell was used */
 	WARMING_TEXTBOOK = 1 << 20, /* the same for the entries of its hash */
 };
 
@@ -27,7 +27,7 @@ struct whole {
 	struct bench_ruleset within, beyond; /* the same prefixes, other limits */
 	struct bench_spillway admitting, refusing;
 	struct textbook_bpf *textbook;
-	u32 next[BENCH_CASES]; /* where each case goes on in the row of sources */
+	u32 next[BENCH_CASES]; /* where each case continues in the table of sources */
 };
 
 static bool is_measured(const struct whole *whole, enum bench_case which)
@@ -50,7 +50,7 @@ static int program_of(const struct whole *whole, enum bench_case which)
 	}
 }
 
-/* How many packets were judged as the case says, by the program's own counters. */
+/* Number of packets that took the path of the case, by the program's counters. */
 static u64 count(const struct whole *whole, enum bench_case which)
 {
 	switch (which) {
@@ -76,7 +76,7 @@ static double run(struct whole *whole, enum bench_case which, u8 family, u32 sou
 	return ns;
 }
 
-/* All but a few of the flood are refused: what is within the limit is not. */
+/* Nearly all of the flood is refused: what is within the limit is not. */
 static void check(enum bench_case which, u64 judged, u32 packets)
 {
 	u64 least = which == BENCH_WHOLE_REFUSED ? packets / 100 * 98 : packets;

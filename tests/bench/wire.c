@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A veth pair in a network namespace of its own, which ends with the process that made it. Live frames of
- * BPF_PROG_TEST_RUN leave through one end with real-world sources. Nothing can leave the namespace: there is no other
- * interface in it, no address, no route, lo is down, IPv6 is off; what a receiver passes on ends there.
+ * A veth pair in a network namespace that ends with its process. Live frames of BPF_PROG_TEST_RUN leave through one end
+ * with real-world sources. Nothing can leave the namespace: it has no other interface, no address, no route, lo is
+ * down, IPv6 is off; what a receiver passes ends there.
  *
- * Generator and receiver run on one CPU in turns of a batch, so a packet's time holds both: bare drops are the measure.
+ * Generator and receiver alternate on one CPU in batches, so a packet's time includes both: bare drops are the
+ * baseline.
  */
 #include "wire.h"
 
@@ -39,13 +40,13 @@ static void switch_off_ipv6(const char *path)
 	int fd = open(path, O_WRONLY | O_CLOEXEC);
 
 	if (fd < 0)
-		return; /* a kernel without IPv6 */
+		return; /* no IPv6 in this kernel */
 	if (write(fd, "1", 1) != 1)
 		err(1, "%s", path);
 	close(fd);
 }
 
-/* The receiving end has the address that frames are sent to (bench_frame()). */
+/* The receiving end has the frames' destination address (bench_frame()). */
 void bench_wire_make(void)
 {
 	if (unshare(CLONE_NEWNET))

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What all fuzz targets share: their entry, which libFuzzer calls, and how they say that something is wrong. */
+/* Common to all fuzz targets: the entry point called by libFuzzer, and reporting of errors. */
 #ifndef SPW_TESTS_FUZZ_H
 #define SPW_TESTS_FUZZ_H
 

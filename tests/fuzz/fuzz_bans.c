@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Any bytes as a file of entries: the first line and the others. What is taken is what an agent may hold, shows nothing
- * that a terminal would obey, and is the same when it is written and read again.
+ * Arbitrary bytes as a file of bans: the first line and the others. Accepted values are within an agent's bounds, safe
+ * for a terminal, and unchanged when written and read again.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Any bytes as a configuration: taken, or refused with errors that each have a place and are one printable line. What
- * is taken goes on to its lists and their check, as far as these need no files.
+ * Arbitrary bytes as a configuration: accepted, or refused with errors that have a location and are one printable line.
+ * Accepted ones continue to their lists and the checks, as far as no files are needed.
  */
 #include <stdio.h>
 #include <string.h>
@@ -40,7 +40,7 @@ static void load_lists(const struct spw_config *config, struct spw_diagnostics *
 	spw_lists_free(&lists);
 }
 
-/* What others rely on in a configuration that was taken. */
+/* Guarantees of an accepted configuration. */
 static void check_config(const struct spw_config *config)
 {
 	require(config->interfaces_count && config->interfaces_count <= SPW_INTERFACES_MAX);

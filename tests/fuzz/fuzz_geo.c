@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Any bytes as a country table; the first says which of the two: '4' is geoip, everything else geoip6. */
+/* Arbitrary bytes as a country table; the first one selects the format: '4' is geoip, anything else geoip6. */
 #include <string.h>
 
 #include "fuzz.h"

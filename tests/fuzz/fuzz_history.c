@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Any bytes as a segment of the history, and as blocks of one: those the harness gives their magic and their checksum,
- * so that what is behind it is reached too. Form of the latter: 'b', then per block a byte for its kind, two for its
- * length, its bytes. What is read is such as a run would have written it, and can be decided on again (`replay`).
+ * Arbitrary bytes as a segment of the history, and as blocks of one: these get magic and checksum from the harness, so
+ * that the code behind them is reached. Format of the latter: 'b', then per block a byte for its kind, two for its
+ * length, its bytes. What is read must be valid for a run, and can be decided again (`replay`).
  */
 #include <fcntl.h>
 #include <math.h>
@@ -16,7 +16,7 @@
 #include "user/store/history_format.h"
 #include "user/store/history_reader.h"
 
-#define DECIDED_MAX 4 /* ticks of an input that are decided on again; more would only take longer */
+#define DECIDED_MAX 4 /* ticks per input that are decided again; more would only take longer */
 
 static char path[] = "/tmp/spillway-fuzz-XXXXXX";
 static int segment = -1;

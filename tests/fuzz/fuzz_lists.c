@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Any bytes as a list of any format, the first bits as options: what is taken are prefixes in canonical form, from a line
- * that is there. Formats are told by content, so the corpus has seeds of each.
+ * Arbitrary bytes as a list of any format, the first bits as options: accepted items are prefixes in canonical form,
+ * from an existing line. Formats are detected by content, so the corpus has seeds of each.
  */
 #include <stdlib.h>
 #include <string.h>

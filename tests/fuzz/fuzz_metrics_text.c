@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Any bytes as a page of metrics or a number, as a probe's target may send them (fault 37). */
+/* Arbitrary bytes as a page of metrics or a number, as a probe's target may send them (fault 37). */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,7 +9,7 @@
 
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 {
-	char *text = malloc(size + 1); /* ends where its memory does */
+	char *text = malloc(size + 1); /* exactly sized, so that overreads are found */
 	double number;
 
 	memcpy(text, data, size);
@@ -18,7 +18,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 		require(isfinite(number));
 	if (spw_metrics_number(text, &number))
 		require(isfinite(number));
-	/* The wanted name comes from the configuration; it must not matter what it is. */
+	/* The wanted name comes from the configuration; any must be safe. */
 	spw_metrics_find(text, text, &number);
 	free(text);
 	return 0;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Any bytes as a MaxMind database: what is handed over are ranges in order, with codes that index tables. */
+/* Arbitrary bytes as a MaxMind database: the result is ascending ranges, with codes valid as table indices. */
 #include <string.h>
 
 #include "fuzz.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Any bytes as a frame, cut where its buffer ends. The first byte says how much of the frame lies behind the linear
- * part, as in a driver that has split it. What the parser finds must fit what is there, the short way for usual frames
- * must find the same or nothing, and nothing is read beyond the end, which AddressSanitizer watches.
+ * Arbitrary bytes as a frame, truncated at the end of its buffer. The first byte says how much of the frame is beyond
+ * the linear part, as in multi-buffer frames. The result must fit the frame, the fast path must find the same or
+ * nothing, and AddressSanitizer watches for overreads.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -49,7 +49,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 	if (!size)
 		return 0;
 	length = (u32)linear + *data;
-	frame = malloc(linear ? linear : 1); /* of its own size, so that its end is the end of the memory */
+	frame = malloc(linear ? linear : 1); /* exactly sized, so that overreads are found */
 	memcpy(frame, data + 1, linear);
 	spw_parse(frame, frame + linear, length, &cursor, &packet);
 	check(&packet, length);

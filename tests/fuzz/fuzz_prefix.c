@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Any bytes as an address and a prefix, with libc's inet_pton() as the oracle. */
+/* Arbitrary bytes as an address and a prefix, with inet_pton() as the oracle. */
 #include <arpa/inet.h>
 #include <string.h>
 
 #include "fuzz.h"
 #include "user/core/table/prefix.h"
 
-/* What libc makes of @text: the family, or 0. */
+/* The family according to libc, or 0. */
 static u8 parse_libc(const char *text, size_t length, struct spw_addr *addr)
 {
 	u8 family = strchr(text, ':') ? 6 : 4, bytes[16] = {0};

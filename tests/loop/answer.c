@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Is an HTTP answer whole? Called by client.c for whatever comes in. RFC 9112, as far as servers use it for a GET. */
+/* Detects the end of an HTTP answer in a byte stream. RFC 9112, as far as servers use it for a GET. */
 #include "answer.h"
 
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Is an HTTP/1.1 answer whole? Read in pieces as they come; the body is counted, not kept. */
+/* Detects the end of an HTTP/1.1 answer, read in pieces; the body is counted, not kept. */
 #ifndef LOOP_ANSWER_H
 #define LOOP_ANSWER_H
 
@@ -25,14 +25,16 @@ struct loop_answer {
 	uint8_t line_length;
 	uint16_t status;
 	uint64_t left;
-	char line[64]; /* as much of the current line as matters */
+	char line[64]; /* the relevant beginning of the current line */
 };
 
-/** loop_answer_read() - take some bytes. Return: how many were of this answer; fewer than @size when it is whole or bad
+/**
+ * loop_answer_read() - take some bytes. Returns how many belong to this answer; fewer than @size at its end or an
+ * error.
  */
 size_t loop_answer_read(struct loop_answer *answer, const char *bytes, size_t size);
 
-/** loop_answer_closed() - the other side has closed. Return: is the answer whole? */
+/** loop_answer_closed() - the peer has closed. Returns whether the answer is complete. */
 bool loop_answer_closed(const struct loop_answer *answer);
 
 #endif

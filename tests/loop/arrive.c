@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * An open-loop load generator: visitors arrive by a schedule, however slow the answers are. Started by
- * tests/loop/loop.py in a namespace whose loopback takes the classes' prefixes (ip route add local PREFIX dev lo).
+ * An open-loop load generator: visitors arrive on schedule, however slow the answers are. Started by tests/loop/loop.py
+ * in a namespace whose loopback accepts the classes' prefixes (ip route add local PREFIX dev lo).
  *
- * A generator that waits for answers before it sends more (wrk) slows down with the server and hides overload; this one
- * says in its output when it fell behind itself. One process may hold only so many sockets, so several share the
- * schedule.
+ * A closed-loop generator (wrk) slows down with the server and hides overload; this one reports when it fell behind its
+ * schedule. The number of sockets per process is limited, so several processes share the schedule.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -177,7 +176,7 @@ static void read_options(struct options *options, int argc, char **argv)
 	exit(2);
 }
 
-/* As many sockets as the system lets one process have. */
+/* Raise the limit of open files to the maximum. */
 static double raise_files(void)
 {
 	struct rlimit files;
@@ -188,7 +187,7 @@ static double raise_files(void)
 	return (double)files.rlim_cur - SPARE_FILES;
 }
 
-/* Enough senders for the case that nobody is answered. */
+/* Enough senders even if nobody is answered. */
 static unsigned int senders_needed(const struct options *options)
 {
 	double most_per_s = 0, files = raise_files(), needed;
@@ -226,7 +225,7 @@ static uint64_t start_ns(const struct options *options)
 	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec + 300000000;
 }
 
-/* Return: did all senders come to their end? */
+/* Returns whether all senders finished. */
 static bool send_all(const struct loop_visits *visits)
 {
 	pid_t senders[SENDERS_MAX] = {0}, parent = getpid();

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * One sender of arrive.c. Connections are the kernel's own TCP, so SYNs are repeated as the kernel repeats them; one
- * epoll loop, which starts what is due before it looks at answers.
+ * One sender of arrive.c. Connections are ordinary kernel TCP, so the kernel resends SYNs; one epoll loop, which starts
+ * what is due before it reads answers.
  *
- * A visit has one connection, or as a page several, or is a request over one of the lines that stand from the start
- * (keep-alive). Requests that find their line busy wait in its queue: the schedule does not wait for them.
+ * A visit is one connection, a page of several, or a request over one of the persistent connections ("lines") that are
+ * open from the start (keep-alive). Requests for a busy line wait in its queue: the schedule does not wait for them.
  */
 #include "client.h"
 
@@ -21,27 +21,27 @@
 #include "answer.h"
 
 #define EVENTS	     256
-#define STARTS_MAX   32	       /* visits started in one go, before answers are looked at */
-#define SYN_TIMER_NS 900000000 /* no SYN is repeated earlier than after 1 s */
+#define STARTS_MAX   32	       /* visits started at a time before answers are read */
+#define SYN_TIMER_NS 900000000 /* SYNs are resent after 1 s at the earliest */
 
 struct visit {
 	struct loop_arrival *arrival;
 	struct connection *connections;
 	struct visit *queued; /* behind this one on the same line */
 	uint64_t started_ns;
-	unsigned int waiting;  /* connections that are not answered yet */
-	unsigned int unopened; /* connections of the page that come after the first */
+	unsigned int waiting;  /* connections not answered yet */
+	unsigned int unopened; /* connections of the page after the first */
 };
 
 struct connection {
-	struct visit *visit;	 /* whose request is under way; of a line, also NULL */
+	struct visit *visit;	 /* of the current request; a line's may be NULL */
 	struct connection *next; /* of the same visit, or free */
 	struct visit *queue, **queue_end;
 	uint64_t opened_ns;
 	uint32_t source;
 	int fd; /* -1: closed */
 	bool connecting, line;
-	unsigned int requests; /* that come after this one */
+	unsigned int requests; /* still to be sent after this one */
 	struct loop_answer answer;
 };
 
@@ -52,11 +52,11 @@ struct lines {
 
 struct sender {
 	const struct loop_visits *visits;
-	struct visit *own; /* what this sender has to do, by time */
+	struct visit *own; /* the visits of this sender, by time */
 	size_t own_count, next, oldest;
 	int epoll;
 	struct connection *unused;   /* may be opened */
-	struct connection *released; /* closed, but this round's events may still name them */
+	struct connection *released; /* closed, but events of this round may still refer to them */
 	struct lines lines[LOOP_CLASSES_MAX];
 	char request[512];
 	size_t request_length;
@@ -92,11 +92,11 @@ static struct connection *take_connection(struct sender *sender)
 static void close_connection(struct connection *connection)
 {
 	if (connection->fd >= 0)
-		close(connection->fd); /* lingers for 0 s: a reset, so no port is held back */
+		close(connection->fd); /* lingers for 0 s: a reset, so that the port is free at once */
 	connection->fd = -1;
 }
 
-/* Start to connect. Return: has a SYN been sent? */
+/* Start to connect. Returns whether a SYN was sent. */
 static bool open_connection(struct sender *sender, struct connection *connection)
 {
 	struct sockaddr_in source = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(connection->source)};
@@ -121,7 +121,7 @@ static bool open_connection(struct sender *sender, struct connection *connection
 	return false;
 }
 
-/* How often the SYN was repeated: asked while nothing else can have been. */
+/* Read how often the SYN was resent, while nothing else can have been. */
 static void note_resent(struct connection *connection, struct loop_arrival *arrival)
 {
 	struct tcp_info state = {0};
@@ -219,7 +219,7 @@ static void send_request(struct sender *sender, struct connection *connection)
 		break_connection(sender, connection, LOOP_BROKEN);
 }
 
-/* The next of the queue, if the line is free. Those that gave up while they waited are passed over. */
+/* Start the next request of the queue, if the line is free. Skips visits that have given up. */
 static void request_over_line(struct sender *sender, struct connection *line)
 {
 	if (line->fd < 0 || line->connecting || line->visit)
@@ -325,7 +325,7 @@ static void on_event(struct sender *sender, struct connection *connection, uint3
 		return;
 	if (connection->connecting) {
 		if (events & (EPOLLERR | EPOLLHUP)) {
-			/* A refused line is not opened again at once, which would be a loop; its visits time out. */
+			/* A refused line is not reopened at once, which would loop; its visits time out. */
 			if (connection->line)
 				close_connection(connection);
 			else
@@ -362,7 +362,7 @@ static void expire(struct sender *sender, uint64_t now_ns, bool all)
 	}
 }
 
-/* Until when nothing is to be done but to read answers. */
+/* The next time when something other than reading answers is due. */
 static uint64_t next_event_ns(const struct sender *sender)
 {
 	const struct loop_visits *visits = sender->visits;
@@ -425,9 +425,9 @@ static void run(struct sender *sender)
 	expire(sender, 0, true);
 }
 
-/* ---- getting ready ---- */
+/* ---- preparation ---- */
 
-/* Its share of the lines of each class, one at least; their sources are drawn from the class. */
+/* Open this sender's share of the lines of each class, at least one; sources are drawn from the class. */
 static bool open_lines(struct sender *sender, unsigned int number)
 {
 	const struct loop_visits *visits = sender->visits;
@@ -483,5 +483,5 @@ int loop_send(const struct loop_visits *visits, unsigned int number)
 		return errno ? errno : ENOMEM;
 	}
 	run(sender);
-	return 0; /* the process ends now, and what it holds with it */
+	return 0; /* the process exits, which frees everything */
 }

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""A shop in overload, on the real kernel: servers, ways to protect them, visitors who arrive whatever happens.
+"""A shop in overload, on the real kernel: servers, ways to protect them, visitors who arrive on schedule.
 
     with World() as world:
         loop = Loop(world)
@@ -7,14 +7,14 @@
         server.calibrate()                                     # a page that costs enough
         capacity = loop.capacity(server)
         result = loop.case(server, Spillway(loop), SCENARIOS["step-5"], capacity)
-        result["classes"]["partner"]["under_250ms"]            # see arrive.c for what is in it
+        result["classes"]["partner"]["under_250ms"]            # see arrive.c for its content
 
-Called by tests/loop/bench and by tests/e2e. What makes the comparison fair:
+Called by tests/loop/bench and by tests/e2e. For a fair comparison:
 - the same XDP attachment in every condition: spillway's program is attached from the start and passes everything unless
-  its agent runs, as to attach any program costs a veth some of its offloads;
-- the server and all that protects it run on one CPU, the visitors on another; each side's cable is served by a thread of its
-  own at real-time priority, so that packets are not lost for want of a poll;
-- visitors arrive by schedule (arrive.c), their SYNs are repeated by their kernel; a run whose generator was late is void;
+  its agent runs, as attaching any program disables some offloads of a veth;
+- the server and its protection run on one CPU, the visitors on another; each end of the link is served by its own thread at
+  real-time priority, so that no packets are lost by late polling;
+- visitors arrive on schedule (arrive.c), and their kernel resends SYNs; a run whose generator was late is void;
 - every case starts with a fresh server.
 """
 import contextlib
@@ -40,24 +40,24 @@ ASYNCIO = Path(__file__).resolve().parent / "asyncio_server.py"
 
 SHOP, VISITORS = "198.18.0.1", "198.18.0.2"
 
-# The classes, highest first: their prefix, and their share of the visitors at all times.
+# The classes, highest first: prefix and share of the visitors.
 CLASSES = {
     "partner": ("198.18.16.0/20", 0.07),
     "domestic": ("198.18.32.0/20", 0.43),
     "international": ("198.18.48.0/20", 0.35),
     "unknown": ("198.18.64.0/20", 0.15),
 }
-# What a person gives each class who has 0.9 of the capacity to give away: partners three times what they need.
+# A plausible manual allotment of 0.9 of the capacity: partners get three times what they need.
 ALLOTTED = {"partner": 0.20, "domestic": 0.40, "international": 0.22, "unknown": 0.08}
-# What a server is made to serve, new connections a second: a page that takes some ms, as pages do. On a veth each packet wakes a
-# thread, which takes some 20 us of the server's CPU where a NIC takes 1: at 900/s a flood of ten times that, which comes again
-# and again, would take half of the CPU before anybody has judged it.
+# Target capacity of a server in new connections a second: pages of some ms each. On a veth each packet wakes a thread
+# and takes some 20 us of the server's CPU, against 1 us on a NIC: at 900/s, a flood of ten times that with its retries
+# would take half of the CPU before anything has judged it.
 WANTED = 300
-LIMIT = 0.9      # of the capacity, for a limit that does not know classes
-MISTUNED = 1.3   # how wrong a limit or a capacity is in the mistuned cases
-BURST_S = 0.1    # of its rate, for every limit
+LIMIT = 0.9      # of the capacity, for a limit without classes
+MISTUNED = 1.3   # error of limit or capacity in the mistuned cases
+BURST_S = 0.1    # of each limit's rate
 
-# What is read from the agent's page; the first name that is there counts, none is no error.
+# Metrics read from the agent's page; the first name found is used, none is no error.
 METRICS = {
     "level": ["spillway_level"],
     "level_changes": ["spillway_level_changes_total"],
@@ -84,7 +84,7 @@ class Void(Exception):
 
 
 class Loop:
-    """The shop's and the visitors' namespaces with one cable between them."""
+    """The namespaces of shop and visitors, with a link between them."""
 
     def __init__(self, world, server_cpu=1, client_cpu=0, patience_s=10.0):
         self.world = world
@@ -92,7 +92,7 @@ class Loop:
         hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
         os.sched_setaffinity(0, {client_cpu})
-        self.device = f"s{os.getpid()}"  # its threads carry its name, and others have an eth0 as well
+        self.device = f"s{os.getpid()}"  # unique, as threads are named after it
         self.shop = world.namespace("shop")
         self.visitors = world.namespace("visitors")
         world.veth(self.shop, self.device, self.visitors, "v" + self.device)
@@ -119,14 +119,14 @@ class Loop:
         visitors.sysctl("net/ipv4/ip_local_port_range", "1024 65000")
 
     def _poll_by_threads(self):
-        """Each end of the cable is served by a thread on its side's CPU. The visitors' end polls because of GRO."""
+        """Each end of the link is served by a thread on its side's CPU. The visitors' end polls because of GRO."""
         self.visitors.run("ethtool", "-K", "v" + self.device, "gro", "on")
         return [self.poll_by_thread(self.shop, self.device, self.server_cpu),
                 self.poll_by_thread(self.visitors, "v" + self.device, self.client_cpu)]
 
     @staticmethod
     def poll_by_thread(namespace, device, cpu):
-        """The threads' process numbers; the name of the device must be one that no other namespace has."""
+        """Pids of the threads; the device's name must be unique over namespaces."""
         # /sys as the namespace sees it, which nsenter does not show
         run("ip", "netns", "exec", namespace.name, "sh", "-c", f"echo 1 >/sys/class/net/{device}/threaded")
         found = [int(path.parent.name) for path in Path("/proc").glob("[0-9]*/comm")
@@ -139,7 +139,7 @@ class Loop:
         return found
 
     def configuration(self, capacity, wait_at=()):
-        """Of the agent; @capacity: "learn" or new connections per second; @wait_at: see Server."""
+        """Configuration of the agent; @capacity: "learn" or new connections per second; @wait_at: see Server."""
         rate = capacity if capacity == "learn" else f"{round(capacity)}/s"
         behind = f"wait_at: {list(wait_at)}, " if wait_at else ""
         return (f"services:\n  shop: {{ tcp: [80], {behind}capacity: {rate}, wait_target: 20ms }}\n" + SPILLWAY_CLASSES)
@@ -157,12 +157,12 @@ class Loop:
             argv += ["--class", f"{name}:{prefix}:{share}"]
         if at:
             argv += ["--at", f"{at:.6f}"]
-        return self.visitors.start("chrt", "-r", 10, *argv, name="arrive")  # who arrives does not wait for others
+        return self.visitors.start("chrt", "-r", 10, *argv, name="arrive")  # not delayed by others
 
     def climb(self, server, expected, steps=8, step_s=1.5, seed=1):
-        """Send more and more, up to 1.6 times what is expected; the best rate of answers of any step, answers of any age.
+        """Increase the load up to 1.6 times the expectation; returns the best rate of answers of any step, whatever their age.
 
-        Under saturation the served rate is the capacity. Where even the last step was served, climb on from there.
+        Under saturation the served rate is the capacity. If even the last step was served, continue from there.
         """
         rates = [expected * (0.6 + step / (steps - 1)) for step in range(steps)]
         with server.running():
@@ -172,11 +172,11 @@ class Loop:
         return self.climb(server, best * 1.5, steps, step_s, seed) if best > 0.9 * rates[-1] else best
 
     def capacity(self, server, expected=float(WANTED)):
-        """What the server can serve: new connections per second; the median of three climbs."""
+        """The capacity of the server: new connections per second; median of three climbs."""
         return statistics.median(self.climb(server, expected, seed=seed) for seed in (1, 2, 3))
 
     def case(self, server, system, scenario, capacity, seed=1, seconds=15.0):
-        """One run. Returns what the generator says, and what was seen on the side of the shop (key "shop")."""
+        """One run. Returns the generator's result, plus measurements at the shop (key "shop")."""
         profile, events, options = scenario.plan(self, server, system, capacity, seconds)
         if system.cut_after_s is not None:
             events = [*events, (system.cut_after_s, lambda: system.cut(self))]
@@ -206,13 +206,13 @@ def recovered(result, from_s):
 
 
 def favour(process):
-    """Whatever else this machine does gives way to the session of a program. What runs here is favoured alike."""
+    """Raise the priority of the session of a program above the rest of the machine. All programs of a run are treated alike."""
     with contextlib.suppress(OSError):  # a kernel without groups of sessions
         Path(f"/proc/{process.pid}/autogroup").write_text("-20")
 
 
 def finish_arrive(arrive, timeout_s=300):
-    """The figures of a generator when it is done."""
+    """The results of a finished generator."""
     status = arrive.wait(timeout_s)
     if status == 3:
         result = json.loads(arrive.log())
@@ -230,12 +230,12 @@ def _read(path):
 
 
 def cpu_ns(pid):
-    """Time that a process has run, all its threads."""
+    """CPU time of a process with all its threads."""
     return sum(int((_read(task / "schedstat") or "0").split()[0]) for task in Path(f"/proc/{pid}/task").glob("*"))
 
 
 def busy_ns(cpu):
-    """Time that a CPU was not idle for us: what ran on it, and what the hypervisor took."""
+    """Time that a CPU was busy, including time taken by the hypervisor."""
     fields = next(line.split()[1:] for line in _read("/proc/stat").splitlines() if line.startswith(f"cpu{cpu} "))
     user, nice, system, _idle, _iowait, irq, softirq, steal = map(int, fields[:8])
     return (user + nice + system + irq + softirq + steal) * 1_000_000_000 // os.sysconf("SC_CLK_TCK")
@@ -252,7 +252,7 @@ def session_of(pid):
 
 
 class Watch(threading.Thread):
-    """Looks at the shop's side from when the measured part begins until its end."""
+    """Measures the shop's side during the measured part."""
 
     def __init__(self, loop, server, system, begin, end):
         super().__init__(daemon=True)
@@ -284,12 +284,12 @@ class Watch(threading.Thread):
         if self.agent:
             pids["agent_cpu"] = [self.agent.process.pid]
         spent = {name: sum(cpu_ns(pid) for pid in found) for name, found in pids.items()}
-        # What else ran on the server's CPU, or above the whole machine: then the figures are not worth much.
+        # Other load on the server's CPU or on the whole machine makes results doubtful.
         spent["others_cpu"] = busy_ns(self.loop.server_cpu) - sum(spent.values())
         return spent
 
     def _xdp(self):
-        """Packets and time of the program, when the kernel counts them."""
+        """Packets and run time of the program, if the kernel counts them."""
         if not self.loop.bpf_stats:
             return 0, 0
         number = self.loop.shop.link(self.loop.device)["xdp"]["prog"]["id"]
@@ -332,7 +332,7 @@ class Watch(threading.Thread):
 
 
 def first_metric(page, what, **labels):
-    """The value of the first of METRICS[what] that the page has, or None."""
+    """The value of the first of METRICS[what] on the page, or None."""
     for name in METRICS[what]:
         if page.all(name, **labels):
             return page.sum(name, **labels)
@@ -344,7 +344,7 @@ def first_metric(page, what, **labels):
 class Server:
     """Programs on the shop's CPU that answer on port 80. Subclasses start them."""
     name = ""
-    wait_at = ()          # where requests wait, if a proxy stands before the application
+    wait_at = ()          # where requests wait, behind a proxy
     limits_in_nginx = True
 
     def __init__(self, loop):
@@ -358,7 +358,7 @@ class Server:
         raise NotImplementedError
 
     def calibrate(self, wanted_per_s=WANTED):
-        """Where a server can be made to serve about so many, this does it."""
+        """Adjust the server's capacity, if possible."""
 
     @contextlib.contextmanager
     def running(self, system=None):
@@ -382,7 +382,7 @@ class Server:
         return all(process.alive() for process in self.processes)
 
     def pids(self):
-        """Of all that runs for this server, or against it."""
+        """Pids of everything that runs for this server, or against it."""
         programs = [*self.processes, *([self.hog] if self.hog else [])]
         return [pid for process in programs for pid in session_of(process.pid)]
 
@@ -396,7 +396,7 @@ class Server:
             _signal_group(process, signal.SIGCONT)
 
     def lose_half(self):
-        """Half the capacity is gone: something else wants the same CPU."""
+        """Half the capacity is lost: another process uses the same CPU."""
         self.hog = self.loop.start_on_server("sh", "-c", "while :; do :; done", name="hog")
 
     def regain(self):
@@ -406,7 +406,7 @@ class Server:
 
     @contextlib.contextmanager
     def undone(self):
-        """Whatever a scenario does to the server ends here."""
+        """Undo at the end whatever a scenario does to the server."""
         try:
             yield
         finally:
@@ -414,7 +414,7 @@ class Server:
             self.regain()
 
     def nginx(self, body, limits=None, port=80, http=""):
-        """An nginx with one worker; @limits: requests per second by class, or None; @http: more for that block."""
+        """An nginx with one worker; @limits: requests per second by class, or None; @http: further lines for that block."""
         folder = self.folder / f"nginx-{port}"
         folder.mkdir(exist_ok=True)
         zones, uses = nginx_limits(limits) if limits else ("", "")
@@ -445,7 +445,7 @@ http {{
 
 
 class NginxPages(Server):
-    """nginx with pages that it compresses for each request: bound by the CPU."""
+    """nginx that compresses pages for each request: CPU-bound."""
     name = "nginx"
     page_bytes = 64 << 10
 
@@ -467,7 +467,7 @@ class NginxPages(Server):
         (self.pages / "index.html").write_text("\n".join(lines))
 
     def calibrate(self, wanted_per_s=WANTED):
-        """Choose the page's size so that about @wanted_per_s are served; what a request costs besides is taken as 0.15 ms."""
+        """Choose the page's size for about @wanted_per_s; the fixed cost of a request is taken as 0.15 ms."""
         for _ in range(2):
             got = self.loop.climb(self, wanted_per_s, steps=6, step_s=1)
             self.page_bytes = int(self.page_bytes * (1 / wanted_per_s - 150e-6) / max(1 / got - 150e-6, 100e-6))
@@ -483,7 +483,7 @@ class NginxPages(Server):
 
 
 class NginxUpstream(Server):
-    """nginx before an application whose few workers wait for something else: bound by the workers, the CPU stays low."""
+    """nginx in front of an application with a few blocking workers: the workers are the limit, not the CPU."""
     name = "nginx-upstream"
     wait_at = (8080,)
     workers, wait_ms = 12, 40
@@ -501,7 +501,7 @@ class NginxUpstream(Server):
 
 
 class HaproxyNginx(NginxPages):
-    """HAProxy before nginx, both on the same CPU."""
+    """HAProxy in front of nginx, both on the same CPU."""
     name = "haproxy-nginx"
     wait_at = (8080,)
     limits_in_nginx = False
@@ -564,14 +564,14 @@ SERVERS = {server.name: server for server in (NginxPages, NginxUpstream, Haproxy
 
 
 def _signal_group(process, number):
-    """To a program and its children, which share its session."""
+    """Send a signal to a program and its children, which share its session."""
     with contextlib.suppress(ProcessLookupError):
         if process.alive():
             os.killpg(process.pid, number)
 
 
 def nginx_limits(limits):
-    """limit_req by class: the zones, and their use. A request with an empty key is not limited by that zone."""
+    """limit_req by class: zones, and their use. A zone ignores requests with an empty key."""
     zones = ["  geo $class {", "    default unknown;"]
     zones += [f"    {prefix} {name};" for name, (prefix, _) in CLASSES.items()]
     zones.append("  }")
@@ -586,7 +586,7 @@ def nginx_limits(limits):
 # ---- systems: ways to protect a server ----
 
 class System:
-    """No protection, and the frame for the others. Tuned for @capacity, or (@wrong) for 30 % more than there is."""
+    """No protection, and base class of the others. Tuned for @capacity, or (@wrong) for 30 % more than there is."""
     name = "none"
     cut_after_s = None
 
@@ -628,7 +628,7 @@ def nft_limit(match, rate):
 
 
 class NftBlind(System):
-    """nftables: so many SYNs per second, whoever sends them."""
+    """nftables: a rate of SYNs for everybody together."""
     name = "nft-blind"
 
     def protecting(self, _server, _capacity):
@@ -636,7 +636,7 @@ class NftBlind(System):
 
 
 class NftClass(System):
-    """nftables: so many SYNs per second for each class."""
+    """nftables: a rate of SYNs for each class."""
     name = "nft-class"
 
     def protecting(self, _server, _capacity):
@@ -644,7 +644,7 @@ class NftClass(System):
 
 
 class NginxLimit(System):
-    """nginx's limit_req for each class; what is too much gets a 503."""
+    """nginx's limit_req for each class; the excess gets a 503."""
     name = "nginx"
 
     def fits(self, server):
@@ -655,7 +655,7 @@ class NginxLimit(System):
 
 
 class HaproxyQueue(System):
-    """HAProxy lets few requests at once into the application; the others queue, higher classes first, and give up in time."""
+    """HAProxy admits few concurrent requests; the others queue, higher classes first, and time out."""
     name = "haproxy"
 
     def fits(self, server):
@@ -669,7 +669,7 @@ class HaproxyQueue(System):
 
 
 class ManualCut(System):
-    """A person who sees it and cuts off international traffic, 10 s later."""
+    """An operator who notices and cuts off international traffic after 10 s."""
     name = "manual-cut"
     cut_after_s = 10.0
 
@@ -682,7 +682,7 @@ class ManualCut(System):
 
 
 class Spillway(System):
-    """The agent runs. @learn: it is not told the capacity."""
+    """The agent. @learn: it has to learn the capacity."""
     name = "spillway"
 
     def __init__(self, loop, capacity=None, wrong=False, learn=False):
@@ -693,7 +693,7 @@ class Spillway(System):
     def protecting(self, server, _capacity):
         agent = self.loop.agent
         agent.write(self.loop.configuration("learn" if self.learn else self.capacity, server.wait_at))
-        shutil.rmtree(agent.state_dir, ignore_errors=True)  # every run begins without what the last one learned
+        shutil.rmtree(agent.state_dir, ignore_errors=True)  # every run starts without earlier learned values
         favour(agent.start("taskset", "-c", self.loop.server_cpu))
         try:
             yield

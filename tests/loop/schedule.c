@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* When who arrives; called by arrive.c. Pure: text and a seed in, arrivals out. */
+/* The schedule of arrivals. Pure: text and a seed in, arrivals out. */
 #include "schedule.h"
 
 #include <arpa/inet.h>
@@ -118,7 +118,7 @@ static double draw_fraction(uint64_t *state)
 	return (double)(draw(state) >> 11) * 0x1p-53;
 }
 
-/* When, within the segment, have @count arrivals been due? Infinite: not in this segment. */
+/* The time in the segment when @count arrivals are due. Infinite: later. */
 static double time_of(const struct loop_segment *segment, double count)
 {
 	double slope = (segment->to_per_s - segment->from_per_s) / segment->seconds, from = segment->from_per_s;
@@ -158,7 +158,7 @@ static double gap(const struct loop_profile *profile, uint64_t *state)
 size_t loop_schedule(struct loop_profile *profile, struct loop_arrival *arrivals, size_t most)
 {
 	uint64_t when = profile->seed, who = ~profile->seed;
-	double begin = 0, due = gap(profile, &when); /* how much of the rate's integral until the next arrival */
+	double begin = 0, due = gap(profile, &when); /* of the rate's integral until the next arrival */
 	size_t count = 0;
 
 	scale_shares(profile);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * From visits to figures; called by arrive.c when all is over. Rates, shares and quantiles are of the visits that began
- * in measured segments; times in seconds count from the beginning of the first of these.
+ * Converts outcomes of visits to figures at the end of a run. Rates, shares and quantiles are of visits that began in
+ * measured segments; times in seconds count from the beginning of the first of these.
  */
 #include "tally.h"
 
@@ -12,12 +12,12 @@
 
 #define QUICK_MS 250
 
-/* Sums over some visits. */
+/* Sums over visits. */
 struct sums {
 	size_t offered, good, answered, quick, refused, broken, timeout, unsent;
 	size_t resent; /* SYNs */
 	double first_drop_s, first_broken_s, first_failure_s;
-	float *latency_ms; /* of the answered; room for @offered */
+	float *latency_ms; /* of the answered; space for @offered */
 };
 
 static const struct sums no_sums = {.first_drop_s = NAN, .first_broken_s = NAN, .first_failure_s = NAN};
@@ -34,8 +34,8 @@ static bool is_good(const struct loop_run *run, const struct loop_arrival *arriv
 }
 
 /*
- * A drop is a SYN that nobody answered within its first second, or an answer that says no. A broken promise is a
- * visitor who was let in at the first SYN, and then not served in time.
+ * A drop is a SYN without an answer within its first second, or a refusal. A broken promise is a visitor who was
+ * admitted at the first SYN, and then not served in time.
  */
 static void note_times(const struct loop_run *run, struct sums *sums, const struct loop_arrival *arrival, double at)
 {
@@ -76,7 +76,7 @@ static int compare(const void *left, const void *right)
 	return (a > b) - (a < b);
 }
 
-/* The smallest value that @part of all do not exceed. */
+/* The smallest value not exceeded by @part of all. */
 static double quantile(const struct sums *sums, double part)
 {
 	size_t rank = (size_t)ceil(part * (double)sums->answered);
@@ -129,7 +129,7 @@ static double measured_from(const struct loop_profile *profile)
 	return at;
 }
 
-/* The measured visits of one class, or (-1) of all, as the inside of a JSON object. */
+/* The measured visits of one class, or (-1) of all, as members of a JSON object. */
 static bool print_measured(const struct loop_run *run, FILE *file, int class)
 {
 	double from = measured_from(run->profile);
@@ -224,7 +224,7 @@ static bool print_series(const struct loop_run *run, FILE *file)
 	return true;
 }
 
-/* Has the generator kept its schedule? Whoever is late waits instead of loading, and so hides overload. */
+/* Whether the generator kept its schedule. A late one waits instead of loading, which hides overload. */
 static bool print_schedule(const struct loop_run *run, FILE *file)
 {
 	uint32_t most_us = 0;

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A small application server of the kind that blocks: N processes, each waits T ms for something else (a database, a
- * payment service) in every request and uses hardly any CPU. Started by tests/loop/loop.py behind nginx.
+ * A small blocking application server: N processes, each waits T ms for something else (a database, a payment service)
+ * in every request and uses hardly any CPU. Started by tests/loop/loop.py behind nginx.
  *
  *   upstream PORT WORKERS MS [BACKLOG]
  *
- * Capacity is WORKERS / MS. SIGUSR1: from now on only half of the workers take requests; SIGUSR2: all again.
+ * Capacity is WORKERS / MS. SIGUSR1 disables half of the workers; SIGUSR2 enables all again.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -53,12 +53,12 @@ static void serve(int client, long ms)
 		request[size] = '\0';
 	} while (more > 0 && size < sizeof(request) - 1 && !strstr(request, "\r\n\r\n"));
 	if (more <= 0)
-		return; /* who asked has gone */
+		return; /* the client has gone */
 	sleep_ms(ms);
 	if (send(client, answer, sizeof(answer) - 1, MSG_NOSIGNAL) < 0)
 		return;
 	shutdown(client, SHUT_WR);
-	recv(client, request, sizeof(request), 0); /* so that the other side has closed first */
+	recv(client, request, sizeof(request), 0); /* so that the peer closes first */
 }
 
 static void work(int listener, int number, long ms)
