@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Limits: exactness, reseeding, expected against actual number of sources limited wrongly by a full table (faults 14,
- * 15, 16, 18), and fair shares. Tests the code that the kernel runs.
+ * Limits: exactness, reseeding, how many sources a full table limits wrongly against the expected number
+ * (faults 14, 15, 16, 18), and fair shares. Tests the code that the kernel runs.
  */
 #include <math.h>
 #include <setjmp.h>

@@ -273,7 +273,7 @@ static void true_count_within_its_error(void **state)
 	}
 }
 
-/* Like fault 14: a flood of spoofed sources with one packet each pushes nobody heavy out. */
+/* A flood of spoofed sources with one packet each pushes nobody heavy out. */
 static void heavy_ones_stay(void **state)
 {
 	struct spw_talkers *talkers = spw_talkers_new(SPW_TALKERS_SOURCES, SPW_TALKERS_PREFIXES);
