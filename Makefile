@@ -22,7 +22,7 @@ endif
 
 ARCH := $(shell uname -m | sed 's/x86_64/x86/;s/aarch64/arm64/;s/ppc64le/powerpc/;s/mips.*/mips/;s/riscv64/riscv/')
 
-# Read when a rule needs them, so that `make deps` works on a machine that has none of it yet.
+# Evaluated when a rule needs them, so that `make deps` works on a machine without the libraries.
 PKG_CFLAGS = $(shell pkg-config --cflags $(PKG))
 PKG_LIBS   = $(shell pkg-config --libs $(PKG))
 
@@ -41,9 +41,9 @@ SRC       := $(wildcard user/*.c user/*/*.c user/*/*/*.c)
 FOLDERS   := $(filter-out user,$(patsubst %/,%,$(sort $(dir $(SRC)))))
 OBJ       := $(SRC:%.c=$(BUILD)/obj/%.o)
 SKELS     := $(patsubst bpf/%.bpf.c,$(BUILD)/bpf/%.skel.h,$(wildcard bpf/*.bpf.c))
-# Linked by tests that run on the host without root, under ASan and UBSan: everything but the verbs.
+# Linked by tests that run without root, under ASan and UBSan: everything but the verbs.
 SAN_LIBS  := $(patsubst %,$(BUILD)/san/%.a,$(filter-out user/cmd,$(FOLDERS)))
-# Linked by fuzz targets: what reads input from outside.
+# Linked by fuzz targets: code that reads input from outside.
 FUZZ_LIBS := $(patsubst %,$(BUILD)/fuzzobj/%.a,$(filter user/base user/core% user/config user/lists user/signals user/store,$(FOLDERS)))
 OBJ_LIBS  := $(patsubst %,$(BUILD)/obj/%.a,$(FOLDERS))
 
@@ -52,7 +52,7 @@ SIM       := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/sim/test_*.c
 UNIT      := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c)) $(SIM)
 FUZZ      := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 
-# What each target runs, and which programs those scripts start. tests/unit/test_targets compares the two.
+# Scripts of each target, and the programs that they start. tests/unit/test_targets compares the two.
 DEMO_SCRIPTS   := tests/demo/demo
 DEMO           := $(BUILD)/spillway $(addprefix $(BUILD)/tests/,arrive upstream pool blast)
 TEST_SCRIPTS   := $(wildcard tests/prog/*.py tests/e2e/*.py)
@@ -67,7 +67,7 @@ BENCH_SIGNALS  := $(BUILD)/spillway $(addprefix $(BUILD)/tests/,signals_watch bl
 BENCH_LOOP_SCRIPTS := tests/loop/bench
 BENCH_LOOP     := $(BUILD)/spillway $(addprefix $(BUILD)/tests/,arrive upstream pool blast)
 
-# Where the caller gave no -j: one job per processor.
+# Without -j by the caller: one job per CPU.
 JOBS = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
 build_them = @$(MAKE) --no-print-directory $(if $(filter 1,$(V)),,-s) $(JOBS)
 
@@ -84,7 +84,7 @@ help:
 	@sed -n 's/^## //p' $(firstword $(MAKEFILE_LIST)) | sed 's,\$$(BUILD),$(BUILD),'
 
 ## all      build $(BUILD)/spillway (the default)
-# Layers and calls of the core are checked here, in the ordinary build. Sanitizers add calls of their own.
+# Layers and calls of the core are checked in the ordinary build. Sanitizers add calls of their own.
 CHECKS := $(if $(findstring -fsanitize,$(CFLAGS)),,$(BUILD)/pure.stamp $(BUILD)/layers.stamp)
 $(BUILD)/spillway: $(OBJ) $(BUILD)/sources | $(CHECKS)
 	$(say) LINK $@
