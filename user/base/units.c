@@ -114,9 +114,9 @@ const char *spw_units_duration_text(u64 ns, char text[SPW_DURATION_TEXT])
 }
 
 /* Common mistakes, and the unit meant. */
-static const struct slip {
+static const struct mistake {
 	const char *unit, *problem;
-} rate_slips[] = {
+} rate_mistakes[] = {
 	{"", "did you mean the unit /s?"},	    {"k", "did you mean the unit k/s?"},
 	{"K", "did you mean the unit k/s?"},	    {"K/s", "did you mean the unit k/s?"},
 	{"M", "did you mean the unit M/s?"},	    {"m/s", "did you mean the unit M/s?"},
@@ -128,7 +128,7 @@ static const struct slip {
 	{"/day", "did you mean the unit /d?"},
 };
 
-static const struct slip bit_rate_slips[] = {
+static const struct mistake bit_rate_mistakes[] = {
 	{"bps", "did you mean the unit bit/s?"},
 	{"bits/s", "did you mean the unit bit/s?"},
 	{"kbps", "did you mean the unit kbit/s?"},
@@ -156,14 +156,14 @@ static const struct slip bit_rate_slips[] = {
 };
 
 /* The correct form of @text, a number with a wrong unit; @form if unknown. */
-static const char *find_slip(const char *text, const struct slip *slips, size_t count, const char *form)
+static const char *explain_mistake(const char *text, const struct mistake *mistakes, size_t count, const char *form)
 {
 	u64 number;
 	const char *rest = parse_number(text, &number);
 
 	for (size_t i = 0; rest && i < count; i++)
-		if (!strcmp(rest, slips[i].unit))
-			return slips[i].problem;
+		if (!strcmp(rest, mistakes[i].unit))
+			return mistakes[i].problem;
 	return form;
 }
 
@@ -177,8 +177,8 @@ const char *spw_units_rate(const char *text, u64 *per_second)
 	case TOO_LARGE:
 		return "it is at most 1000G/s";
 	default:
-		return find_slip(text, rate_slips, sizeof(rate_slips) / sizeof(*rate_slips),
-				 "write it as 10/s, 2k/s, 1M/s or 1G/s");
+		return explain_mistake(text, rate_mistakes, sizeof(rate_mistakes) / sizeof(*rate_mistakes),
+				       "write it as 10/s, 2k/s, 1M/s or 1G/s");
 	}
 }
 
@@ -217,8 +217,8 @@ const char *spw_units_bit_rate(const char *text, u64 *per_second)
 	case TOO_LARGE:
 		return "it is at most 1000Gbit/s";
 	default:
-		return find_slip(text, bit_rate_slips, sizeof(bit_rate_slips) / sizeof(*bit_rate_slips),
-				 "write it as 500bit/s, 64kbit/s, 50Mbit/s or 1Gbit/s");
+		return explain_mistake(text, bit_rate_mistakes, sizeof(bit_rate_mistakes) / sizeof(*bit_rate_mistakes),
+				       "write it as 500bit/s, 64kbit/s, 50Mbit/s or 1Gbit/s");
 	}
 }
 

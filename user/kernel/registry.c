@@ -19,17 +19,17 @@ BEGINS_AS_HEAD(spw_class_record);
 BEGINS_AS_HEAD(spw_list_record);
 BEGINS_AS_HEAD(spw_service_record);
 
-/* Location of the records of one kind. */
-struct shelf {
-	const char *kind;
+/* A kind of records, and where they are. */
+struct record_kind {
+	const char *name;
 	enum spw_pin pin;
 	size_t offset, stride; /* in struct spw_registry */
 	u32 first, count;      /* earlier ones have no name */
 };
 
-enum { CLASSES, LISTS, SERVICES, SHELVES };
+enum { CLASSES, LISTS, SERVICES, KINDS };
 
-static const struct shelf shelves[SHELVES] = {
+static const struct record_kind kinds[KINDS] = {
 	[CLASSES] = {"class", SPW_PIN_CLASS_REGISTRY, offsetof(struct spw_registry, classes),
 		     sizeof(struct spw_class_record), 0, SPW_CLASSES_MAX},
 	[LISTS] = {"list", SPW_PIN_LIST_REGISTRY, offsetof(struct spw_registry, lists), sizeof(struct spw_list_record),
@@ -38,36 +38,36 @@ static const struct shelf shelves[SHELVES] = {
 		      sizeof(struct spw_service_record), 1, SPW_SERVICE_IDENTITIES},
 };
 
-static struct head *head_at(const struct spw_registry *registry, const struct shelf *shelf, u32 id)
+static struct head *head_at(const struct spw_registry *registry, const struct record_kind *kind, u32 id)
 {
-	return (struct head *)((char *)registry + shelf->offset + id * shelf->stride);
+	return (struct head *)((char *)registry + kind->offset + id * kind->stride);
 }
 
 int spw_registry_read(const struct spw_pins *pins, struct spw_registry *registry)
 {
-	for (const struct shelf *shelf = shelves; shelf < shelves + SHELVES; shelf++)
-		for (u32 id = 0; id < shelf->count; id++)
-			if (bpf_map_lookup_elem(pins->fds[shelf->pin], &id, head_at(registry, shelf, id)))
+	for (const struct record_kind *kind = kinds; kind < kinds + KINDS; kind++)
+		for (u32 id = 0; id < kind->count; id++)
+			if (bpf_map_lookup_elem(pins->fds[kind->pin], &id, head_at(registry, kind, id)))
 				return -errno;
 	return 0;
 }
 
 /* Retire all names; take() reactivates those in use. */
-static void retire_all(struct spw_registry *registry, const struct shelf *shelf)
+static void retire_all(struct spw_registry *registry, const struct record_kind *kind)
 {
-	for (u32 id = shelf->first; id < shelf->count; id++)
-		if (head_at(registry, shelf, id)->state == SPW_RECORD_ACTIVE)
-			head_at(registry, shelf, id)->state = SPW_RECORD_RETIRED;
+	for (u32 id = kind->first; id < kind->count; id++)
+		if (head_at(registry, kind, id)->state == SPW_RECORD_ACTIVE)
+			head_at(registry, kind, id)->state = SPW_RECORD_RETIRED;
 }
 
 /* The identity of @name: its own, else a free one, else -ENOSPC and @message. The caller fills in the record. */
-static int take(struct spw_registry *registry, const struct shelf *shelf, const char *name, char *message)
+static int take(struct spw_registry *registry, const struct record_kind *kind, const char *name, char *message)
 {
 	struct head *head;
 	int its = -1;
 
-	for (u32 id = shelf->first; id < shelf->count; id++) {
-		head = head_at(registry, shelf, id);
+	for (u32 id = kind->first; id < kind->count; id++) {
+		head = head_at(registry, kind, id);
 		if (head->state == SPW_RECORD_FREE) {
 			if (its < 0)
 				its = (int)id;
@@ -80,10 +80,10 @@ static int take(struct spw_registry *registry, const struct shelf *shelf, const 
 		snprintf(message, SPW_MESSAGE_MAX,
 			 "more than %u %s names were in use since the counters were made, so there are no counters "
 			 "for '%s'; 'spillway detach' and a restart drop all of them",
-			 shelf->count - shelf->first, shelf->kind, name);
+			 kind->count - kind->first, kind->name, name);
 		return -ENOSPC;
 	}
-	head = head_at(registry, shelf, (u32)its);
+	head = head_at(registry, kind, (u32)its);
 	head->state = SPW_RECORD_ACTIVE;
 	snprintf(head->name, sizeof(head->name), "%s", name);
 	return its;
@@ -102,10 +102,10 @@ static void record_limits(const struct spw_class_rates *rates, struct spw_class_
 static int assign_classes(struct spw_registry *registry, const struct spw_config *config,
 			  struct spw_identities *identities, char *message)
 {
-	retire_all(registry, &shelves[CLASSES]);
+	retire_all(registry, &kinds[CLASSES]);
 	for (size_t i = 0; i < config->classes_count; i++) {
 		const struct spw_config_class *class = &config->classes[i];
-		int id = take(registry, &shelves[CLASSES], class->name, message);
+		int id = take(registry, &kinds[CLASSES], class->name, message);
 		struct spw_class_record *record;
 
 		if (id < 0)
@@ -136,14 +136,14 @@ static u32 class_of_list(const struct spw_config *config, const struct spw_ident
 static int assign_lists(struct spw_registry *registry, const struct spw_config *config,
 			struct spw_identities *identities, char *message)
 {
-	retire_all(registry, &shelves[LISTS]);
+	retire_all(registry, &kinds[LISTS]);
 	registry->lists[0] = (struct spw_list_record){
 		.name = "none",
 		.state = SPW_RECORD_ACTIVE,
 		.class_id = identities->classes[config->classes_count - 1],
 	};
 	for (size_t i = 0; i < config->lists_count; i++) {
-		int id = take(registry, &shelves[LISTS], config->lists[i].name, message);
+		int id = take(registry, &kinds[LISTS], config->lists[i].name, message);
 
 		if (id < 0)
 			return id;
@@ -157,10 +157,10 @@ static int assign_lists(struct spw_registry *registry, const struct spw_config *
 static int assign_services(struct spw_registry *registry, const struct spw_config *config,
 			   struct spw_identities *identities, char *message)
 {
-	retire_all(registry, &shelves[SERVICES]);
+	retire_all(registry, &kinds[SERVICES]);
 	registry->services[0] = (struct spw_service_record){.name = "none", .state = SPW_RECORD_ACTIVE};
 	for (size_t i = 0; i < config->services_count; i++) {
-		int id = take(registry, &shelves[SERVICES], config->services[i].name, message);
+		int id = take(registry, &kinds[SERVICES], config->services[i].name, message);
 
 		if (id < 0)
 			return id;
@@ -185,14 +185,14 @@ void spw_registry_restore(const struct spw_registry *now, const struct spw_regis
 			  struct spw_registry *restored)
 {
 	*restored = *kept;
-	for (const struct shelf *shelf = shelves; shelf < shelves + SHELVES; shelf++) {
-		for (u32 id = 0; id < shelf->count; id++) {
-			const struct head *came = head_at(now, shelf, id);
-			struct head *head = head_at(restored, shelf, id);
+	for (const struct record_kind *kind = kinds; kind < kinds + KINDS; kind++) {
+		for (u32 id = 0; id < kind->count; id++) {
+			const struct head *came = head_at(now, kind, id);
+			struct head *head = head_at(restored, kind, id);
 
 			if (head->state != SPW_RECORD_FREE || came->state == SPW_RECORD_FREE)
 				continue;
-			memcpy(head, came, shelf->stride);
+			memcpy(head, came, kind->stride);
 			head->state = SPW_RECORD_RETIRED;
 		}
 	}
@@ -200,9 +200,9 @@ void spw_registry_restore(const struct spw_registry *now, const struct spw_regis
 
 int spw_registry_write(const struct spw_pins *pins, const struct spw_registry *registry)
 {
-	for (const struct shelf *shelf = shelves; shelf < shelves + SHELVES; shelf++)
-		for (u32 id = 0; id < shelf->count; id++)
-			if (bpf_map_update_elem(pins->fds[shelf->pin], &id, head_at(registry, shelf, id), BPF_ANY))
+	for (const struct record_kind *kind = kinds; kind < kinds + KINDS; kind++)
+		for (u32 id = 0; id < kind->count; id++)
+			if (bpf_map_update_elem(pins->fds[kind->pin], &id, head_at(registry, kind, id), BPF_ANY))
 				return -errno;
 	return 0;
 }
