@@ -4,8 +4,8 @@
  * are independent: a packet that reads during a write sees old or new, both valid.
  *
  * Failing safe starts with the lease: past `lease_until_jiffies` the datapath passes everything, whatever else is set.
- * Jiffies, which a program reads in half a nanosecond without a call; neither they nor CLOCK_MONOTONIC are moved by the
- * wall clock or by suspend.
+ * It is in jiffies, which a program reads in half a nanosecond without a call. Neither they nor CLOCK_MONOTONIC are
+ * moved by the wall clock or by suspend.
  */
 #ifndef SPW_MAPS_CONTROL_H
 #define SPW_MAPS_CONTROL_H

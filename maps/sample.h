@@ -17,7 +17,7 @@
 
 #define SPW_SAMPLES_BYTES (256 << 10) /* of the ring buffer: 2,048 samples */
 
-/* 1 in 2^shift packets is sampled, at most 1 in 65,536; see spw_control.sample[]. */
+/* The largest shift: 1 in 2^shift packets is sampled; see spw_control.sample[]. */
 #define SPW_SAMPLE_SHIFT_MAX 16
 
 struct spw_sample {
