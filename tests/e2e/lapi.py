@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""A server that speaks the decision stream of CrowdSec's local API, as version 1.4.6 does it (test_crowdsec.py)."""
+"""A server of the decision stream of CrowdSec's local API, like version 1.4.6 (test_crowdsec.py)."""
 import http.server
 import json
 import ssl
@@ -12,8 +12,8 @@ PORT = 8080
 
 
 class Lapi:
-    """Decisions are added and deleted here; what came and went since the last pull is told once. `answer` may be set to
-    a function(handler) that answers instead."""
+    """Decisions are added and deleted here; changes since the last pull are reported once. `answer` may be a function(handler)
+    that answers instead."""
 
     def __init__(self, world, namespace, certificate=None):
         self.decisions, self.fresh, self.gone = {}, [], []
@@ -48,7 +48,7 @@ class Lapi:
             self.gone.append({**self.decisions.pop(value), "duration": "-1.012080735s"})
 
     def pull(self, startup):
-        """As the local API does it: null instead of an empty array."""
+        """Like the local API: null instead of an empty array."""
         with self.lock:
             new = list(self.decisions.values()) if startup == "true" else self.fresh
             body = {"deleted": self.gone or None, "new": new or None}

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""Bans of several owners, and bans that are asked for while no agent runs."""
+"""Bans of several owners, and bans requested while no agent runs."""
 import concurrent.futures
 import json
 import os
@@ -35,7 +35,7 @@ def entries(agent, name=LIST):
 
 
 def state(agent, prefix=SOURCE + "/32"):
-    """(owner, how many, note, seconds left to the nearest ten) of a ban; None: there is none."""
+    """(owner, owners, note, seconds left rounded to ten) of a ban; None: none."""
     entry = entries(agent).get(prefix)
     return entry and (entry["owner"], entry["owners"], entry["note"], -int(-(entry["left_s"] or 0) // 10) * 10)
 
@@ -87,7 +87,7 @@ def owners(tap, world):
 
 
 def what_is_too_much(tap, world):
-    """Times beyond the longest become the longest, long notes are cut where one sees it, long owners stay apart."""
+    """Times are capped, long notes are truncated visibly, long owners stay distinct."""
     _, agent = build(world)
     for words in (["--for", "10y"], ["--for", "1h30"]):
         tap.equal(agent.cli("list", "add", LIST, SOURCE, *words, check=False).returncode, 2, f"{words[1]} is no time")
@@ -191,7 +191,7 @@ def survive(tap, world):
 
 
 def queue(tap, world):
-    """What is asked while no agent runs is done before the next one is ready, in order; times count from then."""
+    """Requests while no agent runs are done before the next one is ready, in sequence; times count from the request."""
     flood, agent = build(world)
     add(agent, "a", 600, prefix="198.18.3.1")
     agent.stop()
@@ -244,7 +244,7 @@ def queue(tap, world):
 
 
 def busy(tap, world):
-    """What an agent is too busy to answer is queued, and done as soon as it can, in order."""
+    """Requests that an agent is too busy to answer are queued, and done as soon as possible, in sequence."""
     _, agent = build(world)
     agent.process.signal(signal.SIGSTOP)
     with concurrent.futures.ThreadPoolExecutor(100) as pool:
@@ -290,7 +290,7 @@ def foreign_files(tap, world):
 
 
 def at_once(tap, world):
-    """200 at once, with the agent restarting below them: none fails, and none is lost."""
+    """200 requests at once while the agent restarts: none fails, and none is lost."""
     _, agent = build(world)
     sources = [f"198.18.{n >> 7}.{n & 127}" for n in range(1, 201)]
 

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""The bouncer for CrowdSec, with a server that speaks its local API and, where it is installed, with CrowdSec itself."""
+"""The bouncer for CrowdSec, with a simulated local API and, where it is installed, with CrowdSec itself."""
 import json
 import os
 import shutil
@@ -43,7 +43,7 @@ class Bouncer:
         return self.process.log()
 
     def peak(self):
-        """Bytes of memory that it has used at most."""
+        """Peak resident memory in bytes."""
         status = Path(f"/proc/{self.process.pid}/status").read_text()
         return int(status.split("VmHWM:")[1].split()[0]) * 1024
 
@@ -104,7 +104,7 @@ def decisions_become_bans(tap, world):
 
 
 def fifty_thousand(tap, world):
-    """Each with an end of its own."""
+    """Each decision has its own end."""
     shop, agent, bouncer = build(world)
     lapi = Lapi(world, shop)
     for number in range(MANY):
@@ -128,7 +128,7 @@ def fifty_thousand(tap, world):
 
 
 def api_away(tap, world):
-    """Whatever the local API does, bans stay, and everything is asked for afterwards."""
+    """Whatever the local API does, bans stay, and afterwards everything is requested again."""
     shop, agent, bouncer = build(world)
     agent.cli("list", "add", "banned", "198.18.3.1", "--owner", "crowdsec")
     bouncer.start()
@@ -184,7 +184,7 @@ def api_away(tap, world):
     wait_for(lambda: "status 503" in bouncer.log(), 10, "the API fails")
     lapi.add("198.18.3.5")
     lapi.delete("198.18.3.4")
-    lapi.pull("false")  # told, and lost
+    lapi.pull("false")  # reported, and lost
     lapi.answer = None
     tap.becomes(lambda: sorted(entries(agent)) == ["198.18.3.5/32"], 15, "after a failure everything is asked for")
     tap.becomes(lambda: "works again" in bouncer.log(), 5, "and this is told")
@@ -226,7 +226,7 @@ def agent_away(tap, world):
 
 
 def refused_decisions(tap, world):
-    """One decision that the agent must not take does not hold up the others."""
+    """A decision that the agent refuses does not affect the others."""
     shop, agent, bouncer = build(world)
     lapi = Lapi(world, shop)
     for number in range(2000):
@@ -290,7 +290,7 @@ def keys_and_certificates(tap, world):
 
 
 class Crowdsec:
-    """A CrowdSec of this test's own: its local API alone, nothing from or to the net."""
+    """A CrowdSec of this test: only its local API, without network access."""
 
     def __init__(self, world, namespace):
         self.namespace, folder = namespace, world.folder / "crowdsec"

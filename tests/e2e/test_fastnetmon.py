@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""FastNetMon's notify script, called as FastNetMon calls it: arguments, and the details of an attack on its stdin."""
+"""FastNetMon's notify script, with FastNetMon's arguments, and the details of an attack on its stdin."""
 import json
 import os
 import subprocess
@@ -15,7 +15,7 @@ classes:
   - { name: unknown }
 """
 SCRIPT = ROOT / "packaging/fastnetmon/spillway-notify"
-# More than a pipe holds: who does not read it to its end breaks FastNetMon's pipe.
+# More than fits into a pipe: without reading all of it the script would break FastNetMon's pipe.
 DETAILS = "IP: 198.18.3.7\nAttack type: udp_flood\n" + "2026-11-24 12:00:00 198.18.3.7:53 > 192.0.2.9:80 udp\n" * 4000
 
 
@@ -70,7 +70,7 @@ def bans_and_unbans(tap, world):
 
 
 def targets(tap, world):
-    """spillway judges by source: the target of an attack is not banned unless somebody wants that."""
+    """spillway judges by source: the target of an attack is not banned unless configured."""
     agent = build(world)
     status, said, whole = notify(agent, "198.18.3.8", "incoming", "90000", "ban", details=DETAILS)
     tap.ok(status == 0 and whole and "target" in said and "198.18.3.8" in said, "the target is not banned, and this is told",
@@ -112,7 +112,7 @@ def no_agent(tap, world):
 
 
 def open_pipe(tap, world):
-    """Somebody who calls it by hand, or a pipe that is never closed."""
+    """Called by hand, or with a pipe that is never closed."""
     agent = build(world)
     environment = {**os.environ, "SPILLWAY": f"{SPILLWAY} -c {agent.config}"}
     process = subprocess.Popen([SCRIPT, "198.18.3.7", "outgoing", "1", "ban"], stdin=subprocess.PIPE, env=environment)

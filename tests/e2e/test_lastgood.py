@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""Files of others do not decide whether there is protection: damaged, emptied and newly overlapping lists."""
+"""Damaged, emptied and newly overlapping list files do not disable protection."""
 from world import request, run_tests
 
 BODY = """\
@@ -30,7 +30,7 @@ class Site:
 
 
 def damaged_lines_are_skipped(tap, world):
-    """on_error: skip: the good lines hold at a start and at a reload, and the others are counted."""
+    """on_error: skip: valid lines are used at a start and at a reload, and the others are counted."""
     site = Site(world, "198.18.3.0/24\n198.18.221.040\nfoo\n", ", on_error: skip")
     agent = site.agent
     agent.start()

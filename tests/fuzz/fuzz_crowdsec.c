@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Any bytes as an answer of CrowdSec's local API, the first one as the size of the pieces that it comes in. What is taken
- * is sorted, canonical and has time left, and is the same in other pieces; what is refused gives nothing.
+ * Arbitrary bytes as an answer of CrowdSec's local API, the first one as the size of pieces. Accepted decisions are
+ * sorted, canonical, have time left, and do not depend on the pieces; a refused answer yields nothing.
  */
 #include <string.h>
 

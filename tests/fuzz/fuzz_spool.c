@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Any bytes as a file of the spool. What is taken is an object, its age is within bounds, and it is the same when it is
- * written and read again.
+ * Arbitrary bytes as a file of the spool. An accepted one is an object, its age is within bounds, and it is unchanged
+ * when written and read again.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -20,7 +20,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 		return 0;
 	require(json_is_object(request) && age_ns <= SPW_SPOOL_AGE_NS_MAX);
 	text = spw_spool_print(request, &moment);
-	/* json_dumps() does not write what is nested too deep. */
+	/* json_dumps() refuses objects that are nested too deep. */
 	if (text) {
 		again = spw_spool_parse(text, strlen(text), &moment, &again_ns);
 		require(again && json_equal(again, request) && !again_ns);

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""An asyncio server that reads every request at once; POOL of them at a time wait MS for a database, the others queue inside.
+"""An asyncio server that reads requests at once; POOL of them at a time wait MS for a database, the others queue inside.
 
     asyncio_server.py PORT POOL MS
 
@@ -23,7 +23,7 @@ async def serve(reader, writer):
         writer.write(ANSWER)
         await writer.drain()
     except (OSError, asyncio.IncompleteReadError):
-        pass  # who asked has gone
+        pass  # the client has gone
     finally:
         writer.close()
 

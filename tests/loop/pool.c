@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * An application server that reads every request at once and queues it inside, as Go, Node, Java NIO and asyncio do: one
- * thread accepts and reads whatever comes, N threads take requests from a queue in order and wait T ms in each of them.
- * Capacity is WORKERS / MS. Started by tests/loop/loop.py.
+ * An application server that reads every request at once and queues it inside, like Go, Node, Java NIO and asyncio: one
+ * thread accepts and reads, N threads take requests first come, first served, and wait T ms in each. Capacity is
+ * WORKERS / MS. Started by tests/loop/loop.py.
  *
  *   pool PORT WORKERS MS [HABIT]
  *
@@ -36,7 +36,7 @@ enum habit { PLAIN, EARLY, MIXED };
 static enum habit habit;
 static long wait_us;
 
-/* Connections that were read, in order. */
+/* Connections that were read, in sequence. */
 static struct {
 	pthread_mutex_t lock;
 	pthread_cond_t filled;
@@ -73,7 +73,7 @@ static int take(unsigned long *number)
 
 static void say(int client, const char *text)
 {
-	/* Who asked may have gone; then the next one is served. */
+	/* The client may have gone; then serve the next one. */
 	(void)!send(client, text, strlen(text), MSG_NOSIGNAL);
 }
 
@@ -106,7 +106,7 @@ static void *work(void *unused)
 	return NULL;
 }
 
-/* A request comes in one piece here, as the visitors of arrive.c send it. */
+/* Requests of arrive.c arrive in one piece. */
 static void read_request(int epoll, int client)
 {
 	char request[REQUEST_MAX + 1];

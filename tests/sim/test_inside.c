@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Servers that read at once and queue inside (asyncio, Go, Node, Java NIO): only answer wait tells of their queue. Random
- * plants, whose capacity nobody says: overload is shed, calm is not, and neither is a pause of what they wait for.
+ * Servers that read at once and queue inside (asyncio, Go, Node, Java NIO): only answer wait shows their queue. Random
+ * plants of unknown capacity: overload is shed, calm is not, and neither is a pause of what they wait for.
  */
 #include <math.h>
 #include <setjmp.h>
@@ -41,7 +41,7 @@ static double draw(u64 *state)
 	return (double)(*state >> 11) * 0x1p-53;
 }
 
-/* Some workers that wait for 5 to 105 ms in each request. */
+/* Workers that wait for 5 to 105 ms in each request. */
 static void set_up(struct sim_setup *setup, u64 seed)
 {
 	u64 state = seed * 0x9e3779b97f4a7c15ULL + 7;

@@ -32,7 +32,7 @@ enum {
 	ROUNDS = 200000,
 };
 
-/* What an owner wants; until_ns 0: nothing. */
+/* The claim of an owner; until_ns 0: none. */
 struct want {
 	u64 until_ns;
 	char note[SPW_BAN_NOTE_MAX];
@@ -40,7 +40,7 @@ struct want {
 
 static struct want model[BANS][OWNERS + 1];
 static struct spw_ban bans[BANS];
-/* The map: one note a ban, of the owner that it shows. */
+/* The map: one note per ban, of the owner that it shows. */
 static char written[BANS][SPW_BAN_NOTE_MAX];
 
 static u64 latest(u32 at)
@@ -163,7 +163,7 @@ static void a_ban_holds_until_its_last_owner_ends(void **unused)
 	assert_true(most > BANS);
 	for (u32 at = 0; at < BANS; at++)
 		forget_all(&owners, at);
-	/* Nothing leaks: all claims are free again. */
+	/* No leak: all claims are free again. */
 	assert_int_equal(owners.claims_count, 0);
 	assert_true(owners.claims_capacity <= 2 * BANS * OWNERS + 32);
 	spw_ban_owners_free(&owners);
@@ -305,7 +305,7 @@ static void long_notes_are_cut_between_characters(void **unused)
 	assert_string_equal(note, "exactly");
 	assert_true(spw_ban_cut_note("a note that is too long", 10, note));
 	assert_string_equal(note, "a note \xe2\x80\xa6");
-	/* The umlaut would end behind the room. */
+	/* The umlaut does not fit. */
 	assert_true(spw_ban_cut_note("a note\xc3\xbcxxxxxxx", 10, note));
 	assert_string_equal(note, "a note\xe2\x80\xa6");
 }
@@ -390,7 +390,9 @@ static u64 age_of(const char *boot_id, u64 asked_ns, double asked)
 	return age_ns;
 }
 
-/* Of the same boot the monotonic clock counts, of another the wall clock; clocks that went back make nothing older. */
+/*
+ * In the same boot the monotonic clock counts, in another the wall clock; a clock that went back makes nothing older.
+ */
 static void times_count_from_when_it_was_asked(void **unused)
 {
 	u64 age_ns;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Answers of CrowdSec's local API: what is taken, what is skipped, what is refused; whatever pieces they come in. */
+/* Answers of CrowdSec's local API: what is accepted, skipped and refused, in pieces of any size. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -19,7 +19,7 @@
 	"\"scope\":\"" scope "\",\"type\":\"" type "\",\"value\":\"" value "\"}"
 #define BAN(value, duration) DECISION("Ip", value, "ban", duration)
 
-/* Fed in pieces of @piece bytes. */
+/* Feed in pieces of @piece bytes. */
 static struct spw_crowdsec_reader *read_pieces(const char *text, size_t piece)
 {
 	struct spw_crowdsec_reader *reader = spw_crowdsec_open();
@@ -83,7 +83,7 @@ static void answers(void **state)
 	       "192.0.2.7/32:14400 2001:db8::/32:3600 | 192.0.2.8/32 | 0 0 0 0 0");
 	expect("{\"new\":[" DECISION("range", "192.0.2.7/24", "BAN", "1s") "," BAN("::ffff:192.0.2.1", "1s") "]}",
 	       "192.0.2.0/24:1 192.0.2.1/32:1 |  | 0 0 0 0 0");
-	/* Other keys, whatever they hold. */
+	/* Other keys, with any content. */
 	expect("{\"links\":{\"new\":[" BAN("192.0.2.9", "4h") "]},\"n\":[[1],{\"a\":[]}],\"new\":[" BAN("192.0.2.7",
 													"4h") "]}",
 	       "192.0.2.7/32:14400 |  | 0 0 0 0 0");
@@ -229,7 +229,7 @@ static void feed(struct spw_crowdsec_reader *reader, const char *text)
 	assert_int_equal(spw_crowdsec_feed(reader, text, strlen(text)), 0);
 }
 
-/* What has no end ends soon. */
+/* Endless input ends soon. */
 static void bounds(void **state)
 {
 	struct spw_crowdsec_reader *reader = spw_crowdsec_open();

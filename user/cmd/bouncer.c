@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A request has one end for all its prefixes, so decisions are sent in groups of about the same time left. Rounded up,
- * since a ban that ends early is worse: CrowdSec tells of each decision that ends, and the ban is lifted then.
+ * A request has one end for all its prefixes, so decisions are sent in groups with similar time left. It is rounded up,
+ * as a ban that ends early is worse: CrowdSec reports each decision that ends, which lifts the ban.
  */
 #include "bouncer.h"
 
@@ -18,11 +18,11 @@
 #include "store/ban_label.h"
 
 enum {
-	PIECE_PREFIXES = 1000, /* well within the bound of a request */
+	PIECE_PREFIXES = 1000, /* well below the maximum of a request */
 	ANSWER_SECONDS = 30,
-	/* So many refused one after the other, and it is not for what they are. */
+	/* After so many refusals in a row the decisions are not the cause. */
 	REFUSED_MAX = 64,
-	ROUNDED_BITS = 6, /* of a time left, that are kept: less than 3.2 % is added */
+	ROUNDED_BITS = 6, /* of a time left, that are kept: adds less than 3.2 % */
 };
 
 /* A delivery on a connection. */
@@ -32,7 +32,7 @@ struct delivery {
 	bool whole;
 	struct spw_bounced *bounced;
 	u32 refused_in_row;
-	json_t *last; /* the answer that the talk ends with; NULL: none yet */
+	json_t *last; /* the final answer; NULL: none yet */
 	char *message;
 };
 
@@ -65,13 +65,13 @@ static json_t *make_piece(const struct delivery *delivery, const char *verb, con
 	if (items->for_s && piece) {
 		json_object_set_new(piece, "for_s", json_integer(items->for_s));
 		json_object_set_new(piece, "note", json_string("crowdsec"));
-		/* Of two decisions for one prefix the longer one counts, and CrowdSec tells when that is gone. */
+		/* Of two decisions for one prefix the longer one counts, and CrowdSec reports its end. */
 		json_object_set_new(piece, "extend", json_true());
 	}
 	return piece;
 }
 
-/* All of them in one call. Returns whether there is an answer, in delivery->last; else there is a message. */
+/* Send all of them in one request. Returns whether there is an answer, in delivery->last; else there is a message. */
 static bool send(struct delivery *delivery, int fd, const char *verb, const struct spw_crowdsec_ban *items,
 		 size_t count)
 {
@@ -97,7 +97,7 @@ static const char *refusal_of(const json_t *answer)
 	return json_string_value(json_object_get(answer, "error")) ?: "refused without a reason";
 }
 
-/* spw_control_talk() begins anew. */
+/* spw_control_talk() starts over. */
 static bool is_crowded(const char *refusal)
 {
 	return !strncmp(refusal, SPW_CONTROL_CROWDED, strlen(SPW_CONTROL_CROWDED));
@@ -118,7 +118,7 @@ static void note_refused(struct delivery *delivery, size_t count, const char *re
 	delivery->refused_in_row += (u32)count;
 }
 
-/* A call is all or nothing: halve it until the refused ones are found. False: the talk is over. */
+/* A request is all or nothing: halve it until the refused ones are found. False: stop talking. */
 static bool add(struct delivery *delivery, int fd, const struct spw_crowdsec_ban *items, size_t count)
 {
 	const char *refusal;
@@ -196,7 +196,7 @@ static bool add_all(struct delivery *delivery, int fd)
 	return true;
 }
 
-/* ---- bans that are not in a whole answer ---- */
+/* ---- bans that are missing from a complete answer ---- */
 
 struct search {
 	const struct spw_crowdsec_answer *answer;
@@ -216,7 +216,7 @@ static int find_stale(void *context, const struct spw_ban_key *key, const struct
 	if (value->list != search->list)
 		return 0;
 	spw_ban_unpack_label(value->note, &label);
-	/* Of several owners the map names one. The agent leaves a ban alone that this owner has no part in. */
+	/* Of several owners the map names one. The agent ignores a request for a ban that this owner has no part in. */
 	if (label.owners < 2 && strcmp(label.owner, search->owner))
 		return 0;
 	if (spw_crowdsec_have(&search->answer->fresh, &found.prefix))
@@ -288,7 +288,7 @@ static json_t *talk(int fd, void *context, char *message)
 		done = lift(delivery, fd, &delivery->answer->deleted) && add_all(delivery, fd);
 	if (done && !delivery->last)
 		delivery->last = json_pack("{s:b}", "ok", 1);
-	/* Refused single decisions are no failure of the talk. */
+	/* Single refused decisions are not a failure. */
 	if (done)
 		json_object_set_new(delivery->last, "ok", json_true());
 	else if (*message) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* crowdsec: a bouncer. Decisions of CrowdSec's local API become bans, as they come and go. */
+/* crowdsec: a bouncer. Turns decisions of CrowdSec's local API into bans, and lifts them again. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -20,7 +20,7 @@
 #define URL_DEFAULT	 "http://127.0.0.1:8080"
 #define EVERY_MIN_NS	 SPW_SECOND_NS
 #define EVERY_MAX_NS	 (3600 * SPW_SECOND_NS)
-#define PAUSE_MAX_NS	 (60 * SPW_SECOND_NS) /* between attempts that fail */
+#define PAUSE_MAX_NS	 (60 * SPW_SECOND_NS) /* between failed attempts */
 
 enum { KEY_BYTES = 256, URL_BYTES = 1024 };
 
@@ -45,10 +45,10 @@ struct crowdsec {
 	struct spw_bouncer bouncer;
 	u64 every_ns;
 	bool once;
-	bool whole;		    /* ask for all decisions: after a start, a failure, or another agent came */
+	bool whole;		    /* request all decisions: after a start, a failure, or a new agent */
 	json_int_t agent;	    /* its process id */
 	u32 failures;		    /* in a row */
-	char said[SPW_MESSAGE_MAX]; /* the last failure that was logged */
+	char said[SPW_MESSAGE_MAX]; /* the last failure logged */
 	char skipped_said[SPW_CROWDSEC_SKIPS][sizeof(((struct spw_crowdsec_answer *)0)->example[0])];
 };
 
@@ -111,7 +111,7 @@ static const struct spw_crowdsec_answer *pull(struct crowdsec *crowdsec, struct 
 	return NULL;
 }
 
-/* Once for each kind and example, as a whole answer repeats them. */
+/* Once per kind and example, as a complete answer repeats them. */
 static void log_skipped(struct crowdsec *crowdsec, const struct spw_crowdsec_answer *answer)
 {
 	static const char *const why[] = {
@@ -174,8 +174,8 @@ static int deliver(struct crowdsec *crowdsec, struct spw_crowdsec_reader *reader
 }
 
 /*
- * The agent is asked first: what the local API has told once it does not tell again, unless it is asked for everything.
- * Another agent may have begun without the bans of the one before.
+ * Check the agent first: the local API reports a change only once, unless it is asked for everything. A new agent may
+ * have started without the bans of the one before.
  */
 static int do_round(struct crowdsec *crowdsec, char *message)
 {
@@ -207,7 +207,7 @@ static void log_outcome(struct crowdsec *crowdsec, int err, const char *message)
 	snprintf(crowdsec->said, sizeof(crowdsec->said), "%s", err ? message : "");
 }
 
-/* The usual time; longer with each failure but the first. */
+/* The normal interval; longer with each failure after the first. */
 static void wait_for_next(const struct crowdsec *crowdsec)
 {
 	u64 ns = crowdsec->every_ns, most = ns > PAUSE_MAX_NS ? ns : PAUSE_MAX_NS;

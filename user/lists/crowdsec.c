@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The answer is cut into its decisions, which are parsed one by one, and a frame, in which 0 stands for each of them:
- * {"new":[0,0,0],"deleted":null}. The frame is parsed at the end, so that the whole of the answer is checked.
+ * The answer is split into its decisions, which are parsed one by one, and a frame in which 0 replaces each of them:
+ * {"new":[0,0,0],"deleted":null}. The frame is parsed at the end, so that all of the answer is checked.
  */
 #include "crowdsec.h"
 
@@ -33,9 +33,9 @@ struct spw_crowdsec_reader {
 	struct text frame, decision;
 	u32 depth;
 	bool in_string, escaped;
-	bool inside;	     /* a decision */
-	bool in_array;	     /* at depth 2 or below: of the array of a section */
-	char key[KEY_BYTES]; /* the last string at depth 1; longer ones are cut, so that they equal no key */
+	bool inside;	     /* inside a decision */
+	bool in_array;	     /* at depth 2 or below: in the array of a section */
+	char key[KEY_BYTES]; /* the last string at depth 1; longer ones are truncated, and match no key */
 	size_t key_length;
 	enum section section;
 	u32 objects[SECTIONS];
@@ -50,7 +50,7 @@ static int refuse(struct spw_crowdsec_reader *reader, int err, const char *why)
 
 /* ---- one decision ---- */
 
-/* Seconds of a unit; NULL in @end: there is none. */
+/* Seconds per unit; NULL in @end: none. */
 static double read_unit(const char *text, const char **end)
 {
 	static const struct {
@@ -74,7 +74,7 @@ static double read_unit(const char *text, const char **end)
 	return 0;
 }
 
-/* Decimal digits with a fraction; NULL in @end: there is none. strtod() would take "inf", "0x1p3" and commas. */
+/* Decimal digits with a fraction; NULL in @end: none. strtod() would accept "inf", "0x1p3" and commas. */
 static double read_number(const char *text, const char **end)
 {
 	double number = 0, place = 1;
@@ -90,7 +90,7 @@ static double read_number(const char *text, const char **end)
 }
 
 /*
- * A duration of Go: "3h59m50.2s", "-1.5s", "1m0s", "100ms", "0".
+ * Parse a duration of Go: "3h59m50.2s", "-1.5s", "1m0s", "100ms", "0".
  * @seconds: rounded up; 0: zero or negative
  */
 static bool read_duration(const char *text, u32 *seconds)
@@ -303,7 +303,7 @@ int spw_crowdsec_feed(struct spw_crowdsec_reader *reader, const char *bytes, siz
 	return err;
 }
 
-/* A section is null or absent, or an array of decisions alone. */
+/* A section is null, absent, or an array of decisions. */
 static bool is_section(const struct spw_crowdsec_reader *reader, const json_t *frame, enum section section)
 {
 	const json_t *value = json_object_get(frame, section_keys[section]);
@@ -338,7 +338,7 @@ static int compare_prefixes(const struct spw_prefix *left, const struct spw_pref
 	return order ? order : left->len - right->len;
 }
 
-/* The longest of a prefix first. */
+/* By prefix, longest time first. */
 static int compare(const void *left_item, const void *right_item)
 {
 	const struct spw_crowdsec_ban *left = left_item, *right = right_item;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Decisions of CrowdSec: an answer of its local API, GET /v1/decisions/stream, into prefixes. Read as it arrives, so that
- * memory does not grow with the answer. Called by cmd/crowdsec.c.
+ * Decisions of CrowdSec: an answer of its local API, GET /v1/decisions/stream -> prefixes. Parsed as it arrives, so
+ * that memory does not grow with the answer.
  *
  *   {"new":[{"scope":"Ip","value":"192.0.2.7","type":"ban","duration":"3h59m50.2s", ...}, ...],"deleted":[...] or null}
  */
@@ -12,13 +12,13 @@
 #include "core/table/prefix.h"
 
 enum {
-	SPW_CROWDSEC_DECISION_BYTES = 65536,	/* of one decision */
+	SPW_CROWDSEC_DECISION_BYTES = 65536,	/* per decision */
 	SPW_CROWDSEC_FRAME_BYTES = 1024 * 1024, /* of an answer without its decisions: some 500,000 of them */
 };
 
 struct spw_crowdsec_ban {
 	struct spw_prefix prefix;
-	u32 for_s; /* of a new one: how long it still holds, 1 to SPW_BAN_SECONDS_MAX */
+	u32 for_s; /* of a new one: time left, 1 to SPW_BAN_SECONDS_MAX */
 };
 
 struct spw_crowdsec_bans {
@@ -27,21 +27,21 @@ struct spw_crowdsec_bans {
 	size_t capacity;
 };
 
-/* Why a decision is left out. */
+/* Why a decision is skipped. */
 enum spw_crowdsec_skip {
 	SPW_CROWDSEC_SCOPE,   /* neither Ip nor Range */
 	SPW_CROWDSEC_TYPE,    /* not a ban, or simulated */
 	SPW_CROWDSEC_ENDED,   /* no time is left */
-	SPW_CROWDSEC_DAMAGED, /* a field is missing or cannot be read */
+	SPW_CROWDSEC_DAMAGED, /* a field is missing or invalid */
 	SPW_CROWDSEC_ROOM,    /* more than SPW_BANS_MAX */
 	SPW_CROWDSEC_SKIPS,
 };
 
 struct spw_crowdsec_answer {
-	struct spw_crowdsec_bans fresh;	  /* by prefix, each once, with its longest time */
-	struct spw_crowdsec_bans deleted; /* by prefix, each once */
+	struct spw_crowdsec_bans fresh;	  /* by prefix, without duplicates, with the longest time */
+	struct spw_crowdsec_bans deleted; /* by prefix, without duplicates */
 	u32 skipped[SPW_CROWDSEC_SKIPS];
-	char example[SPW_CROWDSEC_SKIPS][96]; /* the first of each kind, for people */
+	char example[SPW_CROWDSEC_SKIPS][96]; /* the first of each kind, for messages */
 	char error[SPW_MESSAGE_MAX];	      /* empty: none */
 };
 
@@ -55,16 +55,16 @@ void spw_crowdsec_close(struct spw_crowdsec_reader *reader);
 int spw_crowdsec_feed(struct spw_crowdsec_reader *reader, const char *bytes, size_t length);
 
 /**
- * spw_crowdsec_end() - all bytes were fed.
- * Returns the answer, valid until the reader is closed. With `error` set there are no decisions in it: an answer that is
- * cut off or not JSON is refused as a whole.
+ * spw_crowdsec_end() - call after the last byte.
+ * Returns the answer, valid until the reader is closed. With `error` set it has no decisions: an answer that is
+ * truncated or not JSON is refused as a whole.
  */
 const struct spw_crowdsec_answer *spw_crowdsec_end(struct spw_crowdsec_reader *reader);
 
 /** spw_crowdsec_append() - 0 or -ENOMEM. */
 int spw_crowdsec_append(struct spw_crowdsec_bans *bans, const struct spw_crowdsec_ban *ban);
 
-/** spw_crowdsec_have() - whether @prefix is one of @bans, which are in the order of an answer. */
+/** spw_crowdsec_have() - whether @prefix is one of @bans, which are sorted as in an answer. */
 bool spw_crowdsec_have(const struct spw_crowdsec_bans *bans, const struct spw_prefix *prefix);
 
 #endif

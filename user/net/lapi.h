@@ -17,16 +17,16 @@ struct spw_lapi {
 	const char *ca_file; /* certificates to trust, PEM; NULL: those of the host */
 };
 
-/** The next bytes of the answer. Returns false: no more are wanted. */
+/** Called with the next bytes of the answer. Returns false to stop. */
 typedef bool spw_lapi_visit(void *context, const char *bytes, size_t length);
 
-/** spw_lapi_check_url() - NULL, or what is wrong with it. @remote: whether it is http:// to another host. */
+/** spw_lapi_check_url() - NULL, or the error. @remote: http:// to another host. */
 const char *spw_lapi_check_url(const char *url, bool *remote);
 
 /**
  * spw_lapi_decisions() - GET /v1/decisions/stream.
- * @startup: all decisions; false: what came and went since this key asked last
- * Returns 0, or -errno and @message: no answer, or not status 200; -ECANCELED without one: @visit wanted no more.
+ * @startup: all decisions; false: changes since this key asked last
+ * Returns 0, or -errno and @message: no answer, or a status other than 200; -ECANCELED without one: @visit stopped.
  */
 int spw_lapi_decisions(const struct spw_lapi *lapi, bool startup, spw_lapi_visit *visit, void *context,
 		       char message[SPW_MESSAGE_MAX]);

@@ -12,11 +12,11 @@
 
 size_t spw_ban_note_room(const char *owner)
 {
-	/* Two NULs, and the number of owners. A note by hand that needs all the room has it. */
+	/* Two NULs, and the number of owners. A note by "hand" may use all of it. */
 	return strcmp(owner, HAND) ? SPW_BAN_NOTE_MAX - 3 - strlen(owner) : SPW_BAN_NOTE_MAX - 1;
 }
 
-/* Bytes of whole characters that @text begins with, @most at most. */
+/* Bytes of the whole characters in the first @most bytes of @text. */
 static size_t whole_characters(const char *text, size_t most)
 {
 	size_t length = strlen(text), bytes = 0, some;

@@ -20,11 +20,11 @@ struct spw_ban_label {
 /** spw_ban_note_room() - bytes of a note, without its NUL, that fit beside @owner. */
 size_t spw_ban_note_room(const char *owner);
 
-/** spw_ban_cut_note() - @text, valid UTF-8, in at most @room bytes; where it is cut, it ends in '…'. True: it was cut. */
+/** spw_ban_cut_note() - truncate @text, valid UTF-8, to @room bytes; a cut one ends in '…'. True: it was cut. */
 bool spw_ban_cut_note(const char *text, size_t room, char note[SPW_BAN_NOTE_MAX]);
 
 /**
- * spw_ban_shorten_owner() - names that are too long end in '~' and a hash of the whole, so that two of them stay two.
+ * spw_ban_shorten_owner() - names that are too long end in '~' and a hash of the whole, so that they stay distinct.
  * @name: valid UTF-8
  */
 void spw_ban_shorten_owner(const char *name, char owner[SPW_BAN_OWNER_MAX]);
@@ -33,9 +33,7 @@ void spw_ban_shorten_owner(const char *name, char owner[SPW_BAN_OWNER_MAX]);
 void spw_ban_pack_label(const struct spw_ban_label *label, char packed[SPW_BAN_NOTE_MAX]);
 void spw_ban_unpack_label(const char packed[SPW_BAN_NOTE_MAX], struct spw_ban_label *label);
 
-/**
- * spw_ban_guess_owner() - of a ban by an agent that knew no owners: the action for fail2ban wrote its jail into the note.
- */
+/** spw_ban_guess_owner() - for bans of agents without owners: the action for fail2ban wrote its jail into the note. */
 void spw_ban_guess_owner(const char *note, char owner[SPW_BAN_OWNER_MAX]);
 
 #endif

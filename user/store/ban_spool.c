@@ -19,7 +19,7 @@
 enum {
 	NUMBER_DIGITS = 10,
 	WRITER_WAITS_MS = 10000,
-	AGENT_WAITS_MS = 2000, /* a writer that was stopped with the lock must not keep an agent from starting */
+	AGENT_WAITS_MS = 2000, /* a writer that is stopped with the lock must not keep an agent from starting */
 	WAIT_STEP_MS = 5,
 };
 
@@ -36,7 +36,7 @@ static void file_path(char path[SPW_STATE_PATH_BYTES], const char *run_dir, u64 
 	spool_path(path, run_dir, name);
 }
 
-/* The number of a file of requests; 0: it is none. */
+/* The number of a request file; 0: it is none. */
 static u64 number_of(const char *name)
 {
 	u64 number = 0;
@@ -71,7 +71,7 @@ bool spw_spool_is_wanted(const char *run_dir, const char *state_dir)
 	return !access(path, F_OK);
 }
 
-/* Returns a descriptor or -errno; -EAGAIN: somebody else has the lock. */
+/* Returns a descriptor or -errno; -EAGAIN: the lock is held by another process. */
 static int take_lock(const char *run_dir, int wait_ms)
 {
 	char path[SPW_STATE_PATH_BYTES];
@@ -189,7 +189,7 @@ int spw_spool_put(const char *run_dir, const json_t *request, char message[SPW_M
 
 /* ---- reading ---- */
 
-/* Why @status is not that of a file of requests; NULL: it is. */
+/* Why @status is not that of a request file; NULL: it is. */
 static const char *why_foreign(const struct stat *status)
 {
 	if (!S_ISREG(status->st_mode))
@@ -228,7 +228,7 @@ static int compare(const void *left, const void *right)
 	return one < other ? -1 : one > other;
 }
 
-/* Numbers of the files in their order, freed by the caller. */
+/* Numbers of the files, ascending, freed by the caller. */
 static u64 *list_files(const char *run_dir, size_t *count)
 {
 	u64 *numbers = calloc(SPW_SPOOL_FILES_MAX, sizeof(*numbers));

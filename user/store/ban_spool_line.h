@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Files of the spool (ban_spool.h): text to requests and back. Pure; called by ban_spool.c.
+ * Files of the spool (ban_spool.h): text <-> requests. Pure.
  *
  * A file is one JSON object: "spillway": "request", "version", "boot_id", "asked_ns" (CLOCK_MONOTONIC, for the same boot),
  * "asked" (seconds of the wall clock, for another boot), and "request", as for the control socket but in one piece.
@@ -13,10 +13,10 @@
 
 #include "maps/types.h"
 
-/* No request is older, so that ages can be added to times. */
+/* Upper bound of the age of requests, so that it can be added to times. */
 #define SPW_SPOOL_AGE_NS_MAX (400ull * 86400 * 1000000000)
 
-/* Now, by all clocks. */
+/* The current time, by all clocks. */
 struct spw_spool_moment {
 	const char *boot_id;
 	double now; /* seconds of the wall clock */

@@ -41,7 +41,7 @@ const char *spw_ban_owner_name(const struct spw_ban_owners *owners, u16 owner)
 	return owner && owner <= owners->names_count ? owners->names[owner - 1] : "";
 }
 
-/* Free the names that no ban has. */
+/* Free names without bans. */
 static void sweep(struct spw_ban_owners *owners, const struct spw_ban_set *set)
 {
 	bool used[SPW_BAN_OWNERS_MAX + 1] = {[SPW_BAN_HAND] = true};
@@ -127,7 +127,7 @@ static void add(struct spw_ban_owners *owners, struct spw_ban *ban, u16 owner, u
 	ban->claims = at + 1;
 }
 
-/* Free the claim that @link names; @link names the next one afterwards. */
+/* Free the claim at @link, which names the next one afterwards. */
 static void cut(struct spw_ban_owners *owners, u32 *link)
 {
 	u32 at = *link - 1;
@@ -146,7 +146,7 @@ static struct spw_ban_claim *find(const struct spw_ban_owners *owners, const str
 	return NULL;
 }
 
-/* Show the claim with the latest end; of equal ones that of @favoured. */
+/* Show the claim with the latest end; among equals that of @favoured. */
 static void show_latest(const struct spw_ban_owners *owners, struct spw_ban *ban, u16 favoured)
 {
 	const struct spw_ban_claim *latest = &owners->claims[ban->claims - 1];
@@ -179,7 +179,7 @@ static u64 end_of(const struct spw_ban_wish *wish, u64 until_ns)
 	return wish->extend && until_ns > wish->until_ns ? until_ns : wish->until_ns;
 }
 
-/* A ban that has no owner, or only this one. */
+/* A ban without owner, or with this one only. */
 static void claim_alone(struct spw_ban *ban, const struct spw_ban_wish *wish)
 {
 	ban->until_ns = ban->owner ? end_of(wish, ban->until_ns) : wish->until_ns;
@@ -220,7 +220,7 @@ const char *spw_ban_note(const struct spw_ban_owners *owners, const struct spw_b
 	return claim ? claim->note : NULL;
 }
 
-/* Free the claims of @owner (0: of nobody) and those that ended, but that of @spared. Returns how many. */
+/* Free the claims of @owner (0: of nobody) and those that ended, except @spared's. Returns how many. */
 static u32 cut_some(struct spw_ban_owners *owners, struct spw_ban *ban, u16 owner, u16 spared, u64 now_ns)
 {
 	u32 count = 0;

@@ -49,7 +49,7 @@ u16 spw_ban_owner_take(struct spw_ban_owners *owners, const struct spw_ban_set *
 /** spw_ban_owner_name() - "" for a number that is not taken. */
 const char *spw_ban_owner_name(const struct spw_ban_owners *owners, u16 owner);
 
-/** spw_ban_needs_note() - whether a claim of @owner makes it two owners, so that the note of the first is needed. */
+/** spw_ban_needs_note() - whether a claim of @owner makes a second owner, so that the first one's note is needed. */
 bool spw_ban_needs_note(const struct spw_ban *ban, u16 owner);
 
 /* A request of an owner. */
@@ -57,7 +57,7 @@ struct spw_ban_wish {
 	u64 until_ns;
 	const char *note;
 	u16 owner;
-	bool extend; /* no earlier end than this owner has already */
+	bool extend; /* do not shorten this owner's existing claim */
 };
 
 /**
@@ -68,7 +68,7 @@ struct spw_ban_wish {
 int spw_ban_claim(struct spw_ban_owners *owners, struct spw_ban *ban, const struct spw_ban_wish *wish,
 		  const char *first_note);
 
-/** spw_ban_note() - of the owner that @ban shows; NULL: it has one owner, whose note is in the map alone. */
+/** spw_ban_note() - of the owner shown by @ban; NULL: there is one owner, whose note is only in the map. */
 const char *spw_ban_note(const struct spw_ban_owners *owners, const struct spw_ban *ban);
 
 enum spw_ban_lifted {
@@ -81,10 +81,10 @@ enum spw_ban_lifted {
 enum spw_ban_lifted spw_ban_lift(struct spw_ban_owners *owners, struct spw_ban *ban, u16 owner, u64 now_ns,
 				 char note[SPW_BAN_NOTE_MAX]);
 
-/** spw_ban_prune() - forget claims that ended by @now_ns, but not the one with the latest end. True: there were some. */
+/** spw_ban_prune() - drop claims that ended by @now_ns, except the one with the latest end. True: there were some. */
 bool spw_ban_prune(struct spw_ban_owners *owners, struct spw_ban *ban, u64 now_ns);
 
-/** spw_ban_forget_claims() - of a ban that is removed, or gets a new list. */
+/** spw_ban_forget_claims() - for a ban that is removed, or gets a new list. */
 void spw_ban_forget_claims(struct spw_ban_owners *owners, struct spw_ban *ban);
 
 /** spw_ban_owners_count() - number of its owners. */
