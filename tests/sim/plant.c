@@ -489,6 +489,26 @@ static void check_budget(struct sim *sim, u32 i)
 		break_rule(sim, "a budget above the ceiling");
 }
 
+/* Visitors of whom the server will not hear again: their connections are reset before it works for them. */
+static void end_dead(struct sim *sim, u32 i)
+{
+	struct sim_queue *queue = sim->sites[i].queue;
+	double ends_after_s = sim->setup.sites[i].ends_after_s;
+
+	while (ends_after_s > 0 && queue->head && (double)(sim->now_ns - queue->head->ready_ns) > ends_after_s * 1e9) {
+		struct shopper *shopper = queue->head;
+
+		queue->head = shopper->next;
+		if (!queue->head)
+			queue->tail = &queue->head;
+		queue->length--;
+		if (shopper->page)
+			shopper->page->lost = true;
+		close_page(shopper->page);
+		leave(sim, shopper);
+	}
+}
+
 static void tick(struct sim *sim)
 {
 	tell_facts(sim);
@@ -500,6 +520,7 @@ static void tick(struct sim *sim)
 	for (u32 i = 0; i < sim->setup.sites_count; i++) {
 		check_admission(sim, i);
 		check_budget(sim, i);
+		end_dead(sim, i);
 	}
 	if (sim->decision.level != sim->decision.former && sim->changes_count < SIM_CHANGES_MAX)
 		sim->changes[sim->changes_count++] =

@@ -35,9 +35,10 @@ struct sim_site_setup {
 	bool inside;	      /* requests are read at once and queue inside the application: only answers tell of it */
 	bool hides_reads;     /* the tracepoints are not there */
 	bool hides_queue;
-	bool hides_crowded; /* without the number of refusals by the budget */
-	double kept_per_s;  /* requests on established connections (keep-alive): they pass every rule */
-	u64 packet_ns;	    /* CPU time that each SYN, refused or not, takes from the workers */
+	bool hides_crowded;  /* without the number of refusals by the budget */
+	double ends_after_s; /* `patience`: connections that wait longer are ended at the next tick; 0: none */
+	double kept_per_s;   /* requests on established connections (keep-alive): they pass every rule */
+	u64 packet_ns;	     /* CPU time that each SYN, refused or not, takes from the workers */
 };
 
 struct sim_setup {
