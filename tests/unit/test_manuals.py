@@ -170,11 +170,11 @@ LIMITS = [
      lambda n: "management: { prefixes: [" + ", ".join(f"192.0.2.{i}" for i in range(n)) + "] }\n"),
     (r"prefixes it comes to\) and ([\d,]+) ports",
      lambda n: "management: { ports: [" + ", ".join(str(i + 1) for i in range(n)) + "] }\n"),
-    (r"announced, at most ([\d,]+)\.",
+    (r"Announced steps of demand.*?at most ([\d,]+)\.",
      lambda n: "expect:\n" + "".join(f'  - {{ at: "20{30 + i}-11-27T12:00", for: 30m, demand: 5x }}\n' for i in range(n))),
     (r"bpffs, at most ([\d,]+) bytes long", lambda n: "pin_dir: /sys/fs/bpf/" + "p" * (n - 12) + "\n"),
     (r"Its path is at most ([\d,]+) bytes long", lambda n: "run_dir: /" + "r" * (n - 1) + "\n"),
-    (r"at most ([\d,]+) a list; one that has no prefix",
+    (r"at most ([\d,]+) per list; one without a prefix",
      lambda n: "lists: { a: { mmdb: /nowhere, asns: [" + ", ".join(str(i + 1) for i in range(n)) + "] } }\n"),
 ]
 
