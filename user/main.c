@@ -21,7 +21,7 @@ static void print_help(FILE *out)
 {
 	fprintf(out,
 		"usage: spillway [-c FILE] [-j] VERB [OPTION...] [WORD...]\n\n"
-		"Sheds excess traffic at the NIC, lowest class first, before the application saturates.\n\nverbs:\n");
+		"Sheds excess traffic at the NIC, lowest class first, before the application is overloaded.\n\nverbs:\n");
 	for (size_t i = 0; i < sizeof(verbs) / sizeof(*verbs); i++)
 		fprintf(out, "  %-9s %s\n", verbs[i]->name, verbs[i]->summary);
 	fprintf(out, "\noptions:\n");

@@ -16,7 +16,7 @@ enum option { CONFIRM, FORCE };
 
 static const struct spw_option options[] = {
 	[CONFIRM] = {"confirm", 0, "SECONDS",
-		     "roll back in SECONDS (or a duration up to 24h) unless 'spillway confirm' is run"},
+		     "roll back after SECONDS (or a duration up to 24h) without 'spillway confirm'"},
 	[FORCE] = {"force", 0, NULL, "accept a configuration that 'check' refuses without it"},
 	{0},
 };
@@ -121,13 +121,11 @@ static int run(const struct spw_call *call, int argc, char **argv)
 const struct spw_verb spw_verb_apply = {
 	.name = "apply",
 	.usage = "",
-	.summary = "Make the agent reload its configuration, all or nothing",
+	.summary = "Make the agent reload its configuration and lists; all or nothing",
 	.options = options,
-	.help = "With -c FILE the agent uses that file from now on. On any error the ruleset in force stays, "
-		"and the exit\n"
-		"status is 1. SIGHUP to the agent does the same.\n\n"
-		"  spillway apply --confirm 60    in 60 s everything is again exactly as before, unless "
-		"'spillway confirm'\n"
-		"                                 comes; also if the agent is killed or restarted meanwhile\n",
+	.help = "With -c FILE the agent uses that file from now on. On any error the ruleset in force stays, and the exit\n"
+		"status is 1. SIGHUP to the agent reloads too.\n\n"
+		"  spillway apply --confirm 60    without 'spillway confirm', everything is rolled back after 60 s, even if\n"
+		"                                 the agent is killed or restarted meanwhile\n",
 	.run = run,
 };

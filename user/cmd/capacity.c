@@ -41,7 +41,7 @@ static int run(const struct spw_call *call, int argc, char **argv)
 const struct spw_verb spw_verb_capacity = {
 	.name = "capacity",
 	.usage = "SERVICE RATE|auto",
-	.summary = "Set by hand what a service can serve, or return to what is configured or learned",
+	.summary = "Set the capacity of a service by hand, or return to the configured or learned one",
 	.help = "  spillway capacity shop 950/s    from now on, also after restarts\n"
 		"  spillway capacity shop auto     as configured, or learned\n\n"
 		"'spillway explain' shows the capacity in use and where it comes from.\n",

@@ -81,12 +81,12 @@ static double above_zero(const char *text)
 enum option { WRITE, COUNT, SECONDS, REASON, CLASS };
 
 static const struct spw_option options[] = {
-	[WRITE] = {"write", 'w', "FILE", "output file; -: standard output, for 'tshark -r -'"},
+	[WRITE] = {"write", 'w', "FILE", "file to write; -: standard output, for 'tshark -r -'"},
 	[COUNT] = {"count", 0, "N", "end after N drops"},
 	[SECONDS] = {"seconds", 0, "S", "end after S seconds"},
 	[REASON] = {"reason", 0, "REASON",
-		    "only with this reason: cut, share, budget, ... ('spillway status' shows them)"},
-	[CLASS] = {"class", 0, "CLASS", "only of this class"},
+		    "only drops for this reason: cut, share, budget, ... ('spillway status' shows them)"},
+	[CLASS] = {"class", 0, "CLASS", "only drops of this class"},
 	{0},
 };
 
@@ -118,8 +118,7 @@ const struct spw_verb spw_verb_capture = {
 	.usage = "-w FILE",
 	.summary = "Write sampled drops to a pcapng file, each with its reason as a comment",
 	.options = options,
-	.help = "Holds the first 100 bytes of each frame. Without --count and --seconds it goes on until "
-		"Ctrl-C; the file is\n"
-		"complete then too. 'spillway simulate' reads it.\n",
+	.help = "Keeps the first 100 bytes of each frame. Without --count and --seconds it continues until Ctrl-C; the file is\n"
+		"complete then too. 'spillway simulate' can read it.\n",
 	.run = run,
 };

@@ -74,7 +74,7 @@ static int check(const struct spw_call *call, bool force)
 enum option { FORCE };
 
 static const struct spw_option options[] = {
-	[FORCE] = {"force", 0, NULL, "only warn of a class that could cut everybody or a management prefix"},
+	[FORCE] = {"force", 0, NULL, "only warn about a class that could cut everybody or a management prefix"},
 	{0},
 };
 
@@ -90,8 +90,8 @@ const struct spw_verb spw_verb_check = {
 	.usage = "",
 	.summary = "Check the configuration and its lists, and show what they mean",
 	.options = options,
-	.help = "Errors and warnings go to stderr as file:line:column: message; after an error the exit status is 1. The\n"
-		"meaning goes to stdout: classes by priority with their lists, and what each level does to them. With -j it\n"
-		"has the warnings too. Nothing is loaded.\n",
+	.help = "Errors and warnings go to stderr as file:line:column: message; after an error the exit status is 1.\n"
+		"stdout shows the classes by priority with their lists, and what each level does to them; with -j also the\n"
+		"warnings. Nothing is loaded.\n",
 	.run = run,
 };

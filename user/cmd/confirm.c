@@ -25,6 +25,6 @@ const struct spw_verb spw_verb_confirm = {
 	.name = "confirm",
 	.usage = "",
 	.summary = "Keep what 'apply --confirm' put in force",
-	.help = "Without it, the agent rolls back when the time is over.\n",
+	.help = "Without it, the agent rolls the change back when its time is over.\n",
 	.run = run,
 };

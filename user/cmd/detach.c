@@ -72,10 +72,9 @@ out:
 const struct spw_verb spw_verb_detach = {
 	.name = "detach",
 	.usage = "",
-	.summary = "Remove the program from every interface, and all pinned state",
+	.summary = "Detach the program from every interface and remove all pinned state",
 	.options = options,
-	.help = "Stop the agent first. Some drivers stop for seconds when a native program is removed, so "
-		"choose a calm hour. To\n"
-		"only stop shedding, 'spillway level set green' or stopping the agent is enough.\n",
+	.help = "Stop the agent first. Some drivers stop for seconds when a native program is removed, so choose a quiet time.\n"
+		"To stop only the shedding, 'spillway level set green' or stopping the agent is enough.\n",
 	.run = run,
 };

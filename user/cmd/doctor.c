@@ -578,10 +578,8 @@ const struct spw_verb spw_verb_doctor = {
 	.name = "doctor",
 	.usage = "",
 	.summary = "Check whether this host can run the agent, and say what to do if not",
-	.help = "ok: as it should be. warn: works, but not as well as it could. FAIL: 'run' would not work, and "
-		"the exit status\n"
-		"is 1. Without a configuration at the default path, and without -c, it looks at the host and "
-		"its interfaces.\n"
-		"Nothing is changed, loaded or attached, so only 'run' can tell whether a driver has native XDP.\n",
+	.help = "ok: all is well. warn: works, but not as well as it could. FAIL: 'run' would not work; the exit status is 1.\n"
+		"Without -c, and without a configuration at the default path, it checks the host and its interfaces.\n"
+		"Nothing is changed, loaded or attached, so only 'run' can tell whether a driver supports native XDP.\n",
 	.run = run,
 };

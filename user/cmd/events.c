@@ -225,8 +225,8 @@ static int print_drops(const struct spw_call *call, bool following)
 enum option { DROPS, FOLLOW };
 
 static const struct spw_option options[] = {
-	[DROPS] = {"drops", 0, NULL, "sampled packets that were dropped; asks the agent"},
-	[FOLLOW] = {"follow", 'f', NULL, "what comes from now on"},
+	[DROPS] = {"drops", 0, NULL, "sampled packets that were dropped; needs the agent"},
+	[FOLLOW] = {"follow", 'f', NULL, "show new ones as they happen"},
 	{0},
 };
 
@@ -253,8 +253,8 @@ const struct spw_verb spw_verb_events = {
 	.summary = "Show what happened: levels, reloads, interfaces, hooks, signals; or sampled drops",
 	.options = options,
 	.help = "  spillway events            the event log, oldest first; needs no agent\n"
-		"  spillway events -f         what comes from now on\n"
+		"  spillway events -f         new events as they happen\n"
 		"  spillway events --drops    the latest hundred sampled drops\n"
-		"  spillway -j events         one JSON object a line\n",
+		"  spillway -j events         one JSON object per line\n",
 	.run = run,
 };

@@ -137,9 +137,8 @@ static int run(const struct spw_call *call, int argc, char **argv)
 const struct spw_verb spw_verb_explain = {
 	.name = "explain",
 	.usage = "",
-	.summary = "Say why the level is what it is, and what would change it",
-	.help = "Shows the decision of the last tick with its arithmetic, each service with its classes, which "
-		"signals are there,\n"
-		"and the last changes. Without an agent it shows the last decision of the history, and says so.\n",
+	.summary = "Explain why the level is what it is, and what would change it",
+	.help = "Shows the decision of the last tick with its arithmetic, each service with its classes, the signals,\n"
+		"and the last changes. Without an agent it shows the last decision in the history and says so.\n",
 	.run = run,
 };

@@ -36,7 +36,7 @@ static int print_answer(const struct spw_call *call, const json_t *answer)
 enum option { FOR };
 
 static const struct spw_option options[] = {
-	[FOR] = {"for", 0, "DURATION", "with set and bound: for this long, then automatic again; such as 90s, 10m, 1h"},
+	[FOR] = {"for", 0, "DURATION", "with set and bound: return to automatic after this time, such as 90s, 10m, 1h"},
 	{0},
 };
 
@@ -114,6 +114,6 @@ const struct spw_verb spw_verb_level = {
 		"  spillway level set red              until 'level auto'\n"
 		"  spillway level bound green orange   automatic, but no higher than orange\n"
 		"  spillway level auto                 automatic, without bounds\n\n"
-		"A level set by hand survives a restart of the agent. At a green set by hand nothing is shed.\n",
+		"A level set by hand survives a restart of the agent. While green is set by hand, nothing is shed.\n",
 	.run = run,
 };

@@ -5,18 +5,19 @@
 #include <string.h>
 
 static const struct spw_option options[] = {
-	[SPW_LIST_FOR] = {"for", 0, "DURATION", "with add and import: for this long, such as 90, 10m, 1h30m, 2d, 1w"},
-	[SPW_LIST_NOTE] = {"note", 0, "TEXT", "with add and import: why; 'list show' shows it"},
+	[SPW_LIST_FOR] = {"for", 0, "DURATION", "with add and import: how long, such as 90, 10m, 1h30m, 2d, 1w"},
+	[SPW_LIST_NOTE] = {"note", 0, "TEXT", "with add and import: a reason, which 'list show' shows"},
 	[SPW_LIST_FORCE] = {"force", 0, NULL,
-			    "with add and import: even 0.0.0.0/0 or management prefixes, to a class that is cut"},
+			    "with add and import: accept even 0.0.0.0/0 or management prefixes in a class that is cut"},
 	[SPW_LIST_OWNER] = {"owner", 0, "NAME",
-			    "whose ban it is; default: hand. With remove and flush: lift only what this owner has"},
-	[SPW_LIST_EXTEND] = {"extend", 0, NULL, "with add and import: never shorten a ban that this owner has"},
+			    "owner of the ban; default: hand. With remove and flush: end only bans of this owner"},
+	[SPW_LIST_EXTEND] = {"extend", 0, NULL, "with add and import: never shorten an existing ban of this owner"},
 	[SPW_LIST_FROM_FILE] = {"file", 0, "FILE",
 				"with add and remove: read the prefixes from a file; - is standard input"},
 	[SPW_LIST_WITHIN] = {"within", 0, NULL, "with remove: all bans within the prefixes"},
-	[SPW_LIST_LIMIT] = {"limit", 0, "COUNT", "with show NAME: at most so many bans"},
-	[SPW_LIST_AFTER] = {"after", 0, "PREFIX", "with show NAME: bans after this one; the 'next' of the page before"},
+	[SPW_LIST_LIMIT] = {"limit", 0, "COUNT", "with show NAME: show at most this many bans"},
+	[SPW_LIST_AFTER] = {"after", 0, "PREFIX",
+			    "with show NAME: continue after this prefix, the 'next' of the last page"},
 	{0},
 };
 
@@ -62,24 +63,24 @@ static int run(const struct spw_call *call, int argc, char **argv)
 const struct spw_verb spw_verb_list = {
 	.name = "list",
 	.usage = "show [NAME] | add NAME PREFIX... | remove NAME PREFIX... | flush NAME | import NAME FILE",
-	.summary = "Show the lists; ban: put prefixes into a list for a time, or take them out",
+	.summary = "Show the lists; ban prefixes (put them into a list for a time), or end bans",
 	.options = options,
 	.help = "  spillway list show                               all lists with prefixes and counters\n"
-		"  spillway list show banned                        one list, with every digit and its bans\n"
+		"  spillway list show banned                        one list with exact counters and its bans\n"
 		"  spillway list add banned 192.0.2.7 --for 1h --note \"failed logins\"\n"
 		"  spillway list remove banned 192.0.2.7            for all owners\n"
 		"  spillway list remove banned 192.0.2.0/24 --within    all bans in this prefix\n"
 		"  spillway list flush banned --owner crowdsec      all bans of one owner\n"
-		"  spillway list import banned FILE --for 1d        a prefix, address or range a line; - is standard input\n"
+		"  spillway list import banned FILE --for 1d        one prefix, address or range per line; -: standard input\n"
 		"  spillway list remove banned --file FILE --owner crowdsec\n\n"
-		"A ban takes effect at once, without a reload. The most specific prefix wins; of equal ones the ban wins over the\n"
-		"list's own. Without --for it holds until it is removed. One that is there already gets the new end and note and\n"
-		"keeps its counts. All or nothing: one bad prefix, and nothing is changed.\n\n"
-		"A ban has owners: 'hand', unless --owner names another, such as fail2ban:sshd. Each owner has its own end and note,\n"
-		"and the ban holds until the last owner's end. 'remove' and 'flush' with --owner lift only that owner's part, without\n"
-		"it the whole ban. A ban lasts at most 366 days, or for ever; longer times and notes are cut, with a warning.\n\n"
-		"'show' reads the pinned maps, so it works without an agent. The others ask the agent. While it restarts, or is too\n"
-		"busy to answer, they are queued in the folder spool of run_dir, and done before the next agent is ready. A list that\n"
-		"a reload has removed is retired: it keeps its counters. With -j 'show' always prints an array.\n",
+		"A ban takes effect at once, without a reload. The most specific prefix wins; a ban wins over an equal prefix of a\n"
+		"list. Without --for it holds until it is removed. An existing ban gets the new end and note and keeps its counts.\n"
+		"All or nothing: if one prefix is bad, nothing changes.\n\n"
+		"A ban has owners: 'hand', or those that --owner names, such as fail2ban:sshd. Each owner has its own end and note,\n"
+		"and the ban holds until the last end. 'remove' and 'flush' end the whole ban, with --owner only that owner's part.\n"
+		"A ban lasts at most 366 days, or without end; longer times and notes are cut, with a warning.\n\n"
+		"'show' reads the pinned maps, so it works without an agent. The others need the agent. While it restarts, or is too\n"
+		"busy to answer, they are queued in the folder spool of run_dir, and carried out before the next agent is ready. A\n"
+		"list that a reload has removed is retired: it keeps its counters. With -j 'show' always prints an array.\n",
 	.run = run,
 };

@@ -337,10 +337,8 @@ const struct spw_verb spw_verb_replay = {
 	.help = "  spillway -c NEW.yaml replay                      over the history in its state_dir\n"
 		"  spillway -c NEW.yaml replay /var/lib/spillway    over the history in another folder\n"
 		"  spillway replay FILE                             over one segment of it\n\n"
-		"Runs the decision over the facts of each tick. A line is printed where the recorded or the "
-		"replayed level\n"
-		"changes, with * where they differ; then the time at each level. Classes and services are "
-		"matched by name.\n"
-		"The recorded facts depend on what was admitted: this judges them again, it is no forecast.\n",
+		"Decides again from what was known at each tick. Prints each change of the recorded or the replayed level, with *\n"
+		"where they differ, then the time at each level. Classes and services are matched by name.\n"
+		"This is no forecast: the recorded figures depend on what was admitted at the time.\n",
 	.run = run,
 };

@@ -29,7 +29,7 @@ const struct spw_verb spw_verb_run = {
 	.summary = "Run the agent in the foreground: attach, renew the lease, serve metrics",
 	.options = options,
 	.help = "SIGTERM and SIGINT stop it: the program stays attached and passes everything until the next 'run' takes over or\n"
-		"'detach' removes it. SIGHUP reads the configuration again. Under systemd it reports readiness and feeds the\n"
+		"'detach' removes it. SIGHUP reloads the configuration. Under systemd it reports readiness and feeds the\n"
 		"watchdog.\n",
 	.run = run,
 };

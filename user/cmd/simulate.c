@@ -18,7 +18,7 @@ enum option { LEVEL, ENFORCE, QUIET };
 static const struct spw_option options[] = {
 	[LEVEL] = {"level", 0, "green|yellow|orange|red", "judge at this level; green is the default"},
 	[ENFORCE] = {"enforce", 0, NULL, "judge as in mode enforce, even if the configuration says observe"},
-	[QUIET] = {"quiet", 'q', NULL, "only the totals"},
+	[QUIET] = {"quiet", 'q', NULL, "show only the totals"},
 	{0},
 };
 
@@ -251,12 +251,10 @@ static int run(const struct spw_call *call, int argc, char **argv)
 const struct spw_verb spw_verb_simulate = {
 	.name = "simulate",
 	.usage = "FILE.pcap",
-	.summary = "Run a capture through the real program and show every judgement at a level",
+	.summary = "Run the real program on a capture and show how it judges each packet at a level",
 	.options = options,
-	.help = "Reads pcap and pcapng: Ethernet, 'tcpdump -i any', and IP without a link layer. Without a "
-		"configuration at the\n"
-		"default path, and without -c, a built-in one is used. With -j one JSON object a packet; what "
-		"was not parsed\n"
-		"is null. Nothing is attached and no counter moves.\n",
+	.help = "Reads pcap and pcapng: Ethernet, 'tcpdump -i any', and IP without a link layer. Without -c, and without a\n"
+		"configuration at the default path, a built-in one is used. -j prints one JSON object per packet; what was not\n"
+		"parsed is null. Nothing is attached and no counter changes.\n",
 	.run = run,
 };

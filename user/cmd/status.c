@@ -28,7 +28,7 @@ const struct spw_verb spw_verb_status = {
 	.name = "status",
 	.usage = "",
 	.summary = "Show level, lease, interfaces, and packets passed and dropped by class",
-	.help = "Reads the pinned maps, so it works without an agent. Counters begin when the maps were made: they\n"
-		"outlive restarts, 'detach' ends them. With -j every number is exact, up to 2^63-1.\n",
+	.help = "Reads the pinned maps, so it works without an agent. Counters survive restarts and are reset\n"
+		"by 'detach' and a reboot. With -j every number is exact, up to 2^63-1.\n",
 	.run = run,
 };

@@ -255,7 +255,7 @@ static int show_live(struct looking *looking)
 enum option { ONCE, BY, PREFIXES };
 
 static const struct spw_option options[] = {
-	[ONCE] = {"once", 0, NULL, "print it once as text, as without a terminal"},
+	[ONCE] = {"once", 0, NULL, "print once, as text; the default without a terminal"},
 	[BY] = {"by", 0, "packets|bytes|new|dropped", "sort sources by this; packets is the default"},
 	[PREFIXES] = {"prefixes", 0, NULL, "show the prefixes around the sources (/24, /48)"},
 	{0},
@@ -289,9 +289,9 @@ static int run(const struct spw_call *call, int argc, char **argv)
 const struct spw_verb spw_verb_top = {
 	.name = "top",
 	.usage = "",
-	.summary = "Show a live view of level, signals, services, classes and top talkers",
+	.summary = "Show a live screen of level, signals, services, classes and the heaviest sources",
 	.options = options,
-	.help = "Keys: s sort, t sources or prefixes, p pause, h help, q quit. With -j one object.\n"
+	.help = "Keys: s sort, t sources or prefixes, p pause, h help, q quit. -j prints one JSON object.\n"
 		"Level and classes come from the pinned maps and need no agent; signals, services and sources do.\n",
 	.run = run,
 };

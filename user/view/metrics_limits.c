@@ -87,17 +87,19 @@ static void emit_scan(struct spw_page *page, const void *values)
 }
 
 static const struct spw_family families[] = {
-	{"spillway_meter_cells", "gauge", "Meter cells by table; fixed, whatever the traffic.", emit_cells},
-	{"spillway_meter_used_ratio", "gauge", "Share of the cells of a row that have a backlog.", emit_used},
+	{"spillway_meter_cells", "gauge", "Meter cells by table; a fixed number.", emit_cells},
+	{"spillway_meter_used_ratio", "gauge", "Share of the cells of a row that are in use.", emit_used},
 	{"spillway_meter_over_ratio", "gauge", "Share of the cells of a row above the smallest burst in force.",
 	 emit_over},
 	{"spillway_meter_wrong_ratio", "gauge",
-	 "Expected share of sources (prefixes) limited wrongly, by collisions in every row.", emit_wrong},
-	{"spillway_meter_warming", "gauge", "1: the row has a new seed and does not decide yet.", emit_warming},
-	{"spillway_meter_reseeds_total", "counter", "Rows reseeded since the agent started.", emit_reseeds},
-	{"spillway_meter_scan_seconds_max", "gauge", "Longest scan of the meters in a tick.", emit_scan},
+	 "Expected share of sources (prefixes) that are limited because they share cells with others in every row.",
+	 emit_wrong},
+	{"spillway_meter_warming", "gauge", "1: a row has a new seed and is not used for verdicts yet.", emit_warming},
+	{"spillway_meter_reseeds_total", "counter", "New seeds of rows since the agent was started.", emit_reseeds},
+	{"spillway_meter_scan_seconds_max", "gauge", "Longest time that a tick spent on scanning the meters.",
+	 emit_scan},
 	{"spillway_class_fair_per_second", "gauge",
-	 "Fair share of one source, or prefix, of the class now, in new work a second.", emit_fair},
+	 "New work per second that is allowed to one source or prefix of a class with fair: true.", emit_fair},
 };
 
 void spw_view_meter_metrics(FILE *out, const struct spw_meter_state *meters, const struct spw_named_policy *policy)

@@ -17,21 +17,21 @@
  * and key in the history. Add at the end: histories list them in this sequence.
  */
 #define SPW_SHEDDING_PARAMETERS(X)                                                                                     \
-	X(SHARE, target, eta, 0.95, 0.50, 1.00, "Share of the capacity that is given out while shedding")              \
+	X(SHARE, target, eta, 0.95, 0.50, 1.00, "Share of the capacity that is admitted while shedding")               \
 	X(SHARE, floor, floor, 0.30, 0.05, 0.90, "No budget goes below this share of the capacity")                    \
 	X(SHARE, ceiling, ceiling, 1.10, 1.00, 3.00, "Budget while nothing is shed, once the capacity is known")       \
 	X(SHARE, probe, probe_per_s, 0.02, 0.00, 0.20,                                                                 \
-	  "By how much a second a learned capacity is raised to test it, while the budget is used up")                 \
+	  "How much a learned capacity is raised per second, to test it, while the budget is used up")                 \
 	X(TIME, drain, drain_ns, 500 * SPW_MS_NS, 100 * SPW_MS_NS, 2 * SPW_SECOND_NS,                                  \
-	  "Time in which a queue is to drain")                                                                         \
+	  "Time within which a queue should drain")                                                                    \
 	X(TIME, depth, depth_ns, 100 * SPW_MS_NS, 20 * SPW_MS_NS, 1 * SPW_SECOND_NS,                                   \
 	  "Burst tolerance of the budget, as a time")                                                                  \
 	X(TIME, hold, hold_ns, 5 * SPW_SECOND_NS, 1 * SPW_SECOND_NS, 600 * SPW_SECOND_NS,                              \
-	  "How long a lower level must suffice before the level goes down")                                            \
+	  "How long a lower level must have been enough before the level goes down")                                   \
 	X(TIME, stay, stay_ns, 600 * SPW_SECOND_NS, 10 * SPW_SECOND_NS, 86400 * SPW_SECOND_NS,                         \
-	  "How long a source stays among the admitted of its class")                                                   \
+	  "How long a source stays among the admitted ones of its class")                                              \
 	X(SHARE, cpu_limit, cpu_limit, 0.97, 0.50, 1.00,                                                               \
-	  "Where no wait can be measured, a busier core counts as saturated")
+	  "Where no wait can be measured, a core above this load counts as saturated")
 
 #define SPW_SHEDDING_TYPE_SHARE						 double
 #define SPW_SHEDDING_TYPE_TIME						 u64
