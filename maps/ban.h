@@ -64,7 +64,7 @@ struct spw_ban_value {
 	u64 until_ns;	    /* the same moment, CLOCK_MONOTONIC */
 	u64 packets_before; /* counter value when the ban was made */
 	u64 bytes_before;
-	char note[SPW_BAN_NOTE_MAX]; /* and the owner behind its NUL: store/ban_label.h */
+	char note[SPW_BAN_NOTE_MAX]; /* and, after its NUL, the owner: store/ban_label.h */
 };
 
 /* One value of ban_counts; wraps at 2^64, and so do differences. */

@@ -20,9 +20,9 @@ struct spw_list_record {
 	char name[SPW_NAME_MAX];
 	u32 state;
 	u32 class_id;
-	/* 64-bit counts of prefixes in earlier versions of this layout, which a little-endian host reads alike. */
+	/* 64-bit counts in earlier versions of this layout; a little-endian host reads both alike. */
 	u32 prefixes4; /* published CIDR prefixes */
-	u32 skipped;   /* lines of its files that were left out (on_error: skip) */
+	u32 skipped;   /* lines of its files that were skipped (on_error: skip) */
 	u32 prefixes6;
 	u32 kept_s; /* Unix time of its content, when that is the last good one; 0: read for the published ruleset */
 };

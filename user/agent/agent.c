@@ -313,7 +313,7 @@ static int make_rest(struct agent *agent, char *message)
 			   &(struct dispatch_parts){agent->publisher, agent->lease, agent->reloader,
 						    agent->confirmation, agent->governor, agent->talkers, agent->bans},
 			   &agent->dispatch, message);
-	/* Behind the socket: whoever finds it does not queue any more. */
+	/* After the socket: clients that find it no longer queue requests. */
 	if (!err)
 		bans_take_spool(agent->bans);
 	return err;

@@ -17,7 +17,7 @@ static int attach(struct attachment *attachment, struct spw_link *link, enum spw
 	struct spw_device device;
 	int err;
 
-	/* By number, in case it was renamed; by name, in case it was created anew. */
+	/* By number, as it may have been renamed; by name, as it may have been recreated. */
 	spw_device_look(link->ifindex, &device);
 	if (!*device.name) {
 		link->ifindex = spw_device_index(link->name);
@@ -63,8 +63,8 @@ static bool is_covered(const struct spw_link *links, size_t count, u32 ifindex)
 }
 
 /*
- * An interface that was covered and is gone does not stop a reload. One that was renamed is kept, unless another one
- * has the name by now: that is the one that is meant.
+ * An interface that was covered and has disappeared does not stop a reload. A renamed one is kept, unless another
+ * interface has the configured name now.
  */
 static int cover_one(struct attachment *attachment, const char *name, enum spw_attach_mode mode, struct spw_link *link,
 		     enum origin *origin, char *message)

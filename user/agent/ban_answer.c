@@ -7,7 +7,7 @@
 #include "ban_job.h"
 #include "ban_request.h"
 
-/* An answer has to fit into the buffer of the socket. */
+/* An answer must fit into the socket's buffer. */
 enum {
 	PREFIXES_MAX = 64, /* of a request */
 	OWNERS_MAX = 16,   /* of a ban */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* list-owners (docs/control-socket.md). Only for bans.c. */
+/* list-owners (docs/control-socket.md). Private to bans. */
 #ifndef SPW_AGENT_BAN_ANSWER_H
 #define SPW_AGENT_BAN_ANSWER_H
 

@@ -170,7 +170,7 @@ static void remove_one(struct ban_job *job, struct ban_table *table, struct spw_
 	table->totals_changed[list] = true;
 }
 
-/* False: an owner that has no ban at all. 0 in @owner: all owners. */
+/* False: the owner has no ban at all. 0 in @owner: all owners. */
 static bool find_owner(const struct ban_job *job, const struct ban_table *table, u16 *owner)
 {
 	*owner = spw_ban_owner_find(&table->owners, job->owner);
@@ -204,7 +204,7 @@ static bool is_within(const struct ban_job *job, const struct spw_ban *ban)
 	return !job->prefixes.count;
 }
 
-/* From the end: an item that goes, here or by expiry in a tick, is replaced by one that was looked at. */
+/* From the end: an item that is removed, here or by expiry in a tick, is replaced by one already visited. */
 static void sweep_some(struct ban_job *job, struct ban_table *table)
 {
 	u64 begin = spw_monotonic_ns();

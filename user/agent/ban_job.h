@@ -31,7 +31,7 @@ struct ban_job {
 	u16 list; /* identity */
 	char list_name[SPW_NAME_MAX];
 	char owner[SPW_BAN_OWNER_MAX]; /* REMOVE, SWEEP: empty: all owners */
-	bool extend;		       /* ADD: no earlier end than the owner has already */
+	bool extend;		       /* ADD: do not shorten the owner's existing ban */
 	bool begun;		       /* SWEEP: `at` is set */
 	u64 until_ns;		       /* CLOCK_MONOTONIC; SPW_BAN_FOREVER */
 	char note[SPW_BAN_NOTE_MAX];
@@ -41,8 +41,8 @@ struct ban_job {
 	u32 added, changed, moved, removed, absent;
 	u32 held;			/* ADD: bans that another owner wants for longer */
 	u32 kept;			/* REMOVE, SWEEP: bans that other owners still want */
-	char warnings[SPW_MESSAGE_MAX]; /* one a line */
-	char *fresh;			/* ADD: by prefix, 1: it was no ban before */
+	char warnings[SPW_MESSAGE_MAX]; /* one per line */
+	char *fresh;			/* ADD: by prefix, 1: it was not a ban before */
 	char error[SPW_MESSAGE_MAX];	/* empty: none */
 	struct ban_job *next;
 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* list-add, list-remove and list-flush (docs/control-socket.md) into jobs. Only for bans.c. */
+/* list-add, list-remove and list-flush (docs/control-socket.md) -> jobs. Private to bans. */
 #ifndef SPW_AGENT_BAN_REQUEST_H
 #define SPW_AGENT_BAN_REQUEST_H
 
@@ -12,7 +12,7 @@
 /**
  * ban_request_read() - add what @request says to @job.
  * @verb: by the request's own word
- * @age_ns: how long ago it was asked; times count from then
+ * @age_ns: age of the request; times count from then
  * @job: all zero, or what earlier pieces of the same call came to
  * Returns false with job->error: the call is refused.
  */

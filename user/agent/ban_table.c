@@ -130,7 +130,7 @@ static void count_outcome(struct ban_table *table, u16 former, u16 list)
 	table->totals_changed[former] = true;
 }
 
-/* The note of the only owner is in the map alone. */
+/* The note of an only owner is only in the map. */
 static void read_note(const struct ban_table *table, const struct spw_ban *ban, char note[SPW_BAN_NOTE_MAX])
 {
 	char packed[SPW_BAN_NOTE_MAX] = "";
@@ -163,12 +163,12 @@ int ban_table_put(struct ban_table *table, const struct spw_prefix *prefix, cons
 			ban_table_want_holes(table, prefix, -1);
 		return err ? err : -ENOSPC;
 	}
-	/* Counters and owners start over in another list. */
+	/* Counters and owners restart in another list. */
 	if (former && former != terms->list) {
 		spw_ban_forget_claims(&table->owners, ban);
 		spw_ban_set_name(&table->set, ban, 0);
 	}
-	/* Only a further owner of a ban that stands can fail. */
+	/* Only adding an owner to an existing ban can fail. */
 	err = claim(table, ban, terms);
 	if (err)
 		return err;

@@ -43,7 +43,7 @@ void ban_table_read_clock(struct ban_table *table, const struct spw_datapath *da
 struct ban_terms {
 	u16 list;     /* identity */
 	u16 owner;    /* number in `owners` */
-	bool extend;  /* no earlier end than this owner has already */
+	bool extend;  /* do not shorten this owner's existing ban */
 	u64 until_ns; /* CLOCK_MONOTONIC; SPW_BAN_FOREVER */
 	const char *note;
 	const struct spw_ban_count *carried; /* counts from before, such as an earlier boot; NULL: none */

@@ -34,9 +34,9 @@ struct bans {
 	struct ban_job *jobs, **last_job;
 	struct stage stages[STAGES];
 	sd_event_source *work;	/* NULL before bans_start() */
-	u32 look_at;		/* next item to be looked at for expiry */
+	u32 look_at;		/* next item to check for expiry */
 	u32 expired;		/* not logged yet */
-	u64 saved_ns, spool_ns; /* when they were saved, and the spool was looked into */
+	u64 saved_ns, spool_ns; /* times of the last save, and of the last look into the spool */
 };
 
 /* ---- jobs ---- */
@@ -186,7 +186,7 @@ static void queue_spooled(void *context, const json_t *request, u64 age_ns)
 	queue(bans, job);
 }
 
-/* In full before its file is removed, so that a crash loses nothing. */
+/* Finish a request before its file is removed, so that a crash loses nothing. */
 static void do_spooled(void *context, const json_t *request, u64 age_ns)
 {
 	struct bans *bans = context;
@@ -222,7 +222,7 @@ json_t *bans_request(struct bans *bans, const struct spw_reply_to *client, const
 		return refuse(job);
 	if (json_is_true(json_object_get(request, "more")))
 		return put_aside(bans, client, job);
-	/* What waits in the spool was asked before. */
+	/* Requests in the spool are older. */
 	take_spool(bans, false);
 	job->client = *client;
 	job->phase = verb == BANS_ADD ? BAN_CHECK : BAN_DO;
@@ -280,7 +280,7 @@ static void list_claim(struct spw_shared_bans *shared, const struct spw_ban_owne
 	memcpy(item->owner, spw_ban_owner_name(owners, claim->owner), sizeof(item->owner));
 }
 
-/* The owners of each ban that has several, the latest end last (bans_file.h). Freed by the caller. */
+/* The owners of each shared ban, latest end last (bans_file.h). Freed by the caller. */
 static struct spw_shared_bans list_shared(const struct ban_table *table)
 {
 	const struct spw_ban_owners *owners = &table->owners;

@@ -30,18 +30,20 @@ void bans_follow(struct bans *bans);
 /** bans_start() - call once, after the first publication: restore what an earlier boot saved. Returns 0 or -errno. */
 int bans_start(struct bans *bans, sd_event *loop);
 
-/** bans_tick() - remove what expired, in bounded pieces; take the spool; save what changed, once a second at most. */
+/**
+ * bans_tick() - remove expired bans, a bounded number per tick; take the spool; save changes, at most once a second.
+ */
 void bans_tick(struct bans *bans, u64 now_ns);
 
-/** bans_request() - list-add and the like. Returns an answer, or NULL: @client is answered by the job. */
+/** bans_request() - list-add and the like. Returns an answer, or NULL: the job will answer @client. */
 json_t *bans_request(struct bans *bans, const struct spw_reply_to *client, const json_t *request, enum bans_verb verb);
 
 /** bans_owners() - list-owners. Returns the answer. */
 json_t *bans_owners(const struct bans *bans, const json_t *request);
 
 /**
- * bans_take_spool() - do what was asked while no agent ran (store/ban_spool.h). Once, when the control socket listens
- * and no request was read from it yet.
+ * bans_take_spool() - do what was requested while no agent ran (store/ban_spool.h). Call once, when the control socket
+ * listens and no request has been read yet.
  */
 void bans_take_spool(struct bans *bans);
 

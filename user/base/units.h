@@ -17,7 +17,7 @@
 /** spw_units_duration() - "20ms", "3s", "1h30m", "2d", "1w", or "90" (seconds), in nanoseconds; at most a year. */
 const char *spw_units_duration(const char *text, u64 *ns);
 
-/** spw_units_long_duration() - the same, but what is longer than a year is no error: UINT64_MAX. */
+/** spw_units_long_duration() - the same, but more than a year is UINT64_MAX, not an error. */
 const char *spw_units_long_duration(const char *text, u64 *ns);
 
 /** spw_units_duration_text() - the shortest such text for whole milliseconds up to a year: "500ms", "10m". */

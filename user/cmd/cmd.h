@@ -14,7 +14,7 @@ enum spw_exit {
 	SPW_EXIT_USAGE = 2,
 };
 
-enum { SPW_OPTIONS_MAX = 10 }; /* of one verb */
+enum { SPW_OPTIONS_MAX = 10 }; /* per verb */
 
 struct spw_option {
 	const char *name;  /* "level", without dashes */

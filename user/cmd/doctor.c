@@ -26,7 +26,7 @@
 
 #define CHECK_COLUMNS  15
 #define PAGE_BYTES_XDP 3506 /* a larger frame does not fit one page with XDP's headroom; some drivers need fragments */
-#define WARNINGS_MAX   10   /* of the configuration, that are shown one by one */
+#define WARNINGS_MAX   10   /* of the configuration, shown one by one */
 #define GUESSED_MAX    8    /* interfaces looked at without a configuration */
 
 enum outcome {
@@ -370,7 +370,7 @@ static void check_interfaces(struct doctor *doctor, const struct spw_call *call,
 			check_interface(doctor, config, config->interfaces[i].name);
 }
 
-/* ---- what is served here ---- */
+/* ---- services and sockets ---- */
 
 static void check_service(struct doctor *doctor, const struct spw_config_service *service)
 {
@@ -396,7 +396,7 @@ static void check_services(struct doctor *doctor, const struct spw_config *confi
 		find(doctor, OK, "services", NULL, "every port of every service has a socket");
 }
 
-/* A note, no warning: those who may log in need not be there now. */
+/* A note, not a warning: those who may log in need not be connected now. */
 static void check_management(struct doctor *doctor, const struct spw_config *config)
 {
 	bool seen[SPW_MANAGEMENT_PREFIXES_MAX] = {false};

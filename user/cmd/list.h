@@ -22,7 +22,7 @@ enum spw_list_option {
 	SPW_LIST_AFTER,
 };
 
-/* argv[0] is the word. All return enum spw_exit. */
+/* argv[0] is the subcommand. All return enum spw_exit. */
 
 /** spw_list_show() - lists, or one with its bans, from the pinned maps. */
 int spw_list_show(const struct spw_call *call, int argc, char **argv);
@@ -37,15 +37,15 @@ int spw_list_flush(const struct spw_call *call, int argc, char **argv);
 struct spw_list_request {
 	const char *verb;  /* of the control socket */
 	const char *name;  /* of the list */
-	double for_s;	   /* 0: until it is removed */
+	double for_s;	   /* 0: permanent */
 	const char *note;  /* NULL: none */
-	const char *owner; /* NULL: by hand; of a removal: all */
+	const char *owner; /* NULL: "hand"; for a removal: all */
 	bool force, extend, within;
 };
 
 /**
- * spw_list_send() - all prefixes in as many pieces as it takes, on one connection: all or nothing. While no agent runs
- * the request is queued for the next one (store/ban_spool.h), if there has been one.
+ * spw_list_send() - send all prefixes, in pieces on one connection: all or nothing. Without an agent the request is
+ * queued for the next one (store/ban_spool.h), if there has ever been one.
  * @print: shows the answer
  * Returns enum spw_exit; errors are printed on stderr.
  */
@@ -59,7 +59,7 @@ int spw_list_send(const struct spw_call *call, const struct spw_list_request *re
  */
 void spw_list_ask_owners(const char *run_dir, const char *list, struct spw_ban_view *bans, size_t count);
 
-/** spw_list_read_file() - prefixes out of a file; "-": standard input. @list freed by the caller; false: said on stderr. */
+/** spw_list_read_file() - prefixes from a file; "-": standard input. The caller frees @list. False: error on stderr. */
 bool spw_list_read_file(const char *path, struct spw_list *list);
 
 /** spw_list_read_words() - prefixes from the command line, @list freed by the caller; false: said on stderr. */

@@ -32,7 +32,7 @@ static int print_added(const struct spw_call *call, const struct spw_list_reques
 	return SPW_EXIT_DONE;
 }
 
-/* Reads the options into @request; returns enum spw_exit. What is too long is the agent's to cut. */
+/* Read the options into @request; returns enum spw_exit. The agent truncates what is too long. */
 static int read_options(const struct spw_call *call, struct spw_list_request *request)
 {
 	const char *duration = call->options[SPW_LIST_FOR];

@@ -39,7 +39,7 @@ static void take_others(struct spw_ban_view *ban, const json_t *others)
 	}
 }
 
-/* Asks about the bans with several owners from @at on; returns where the next piece begins. */
+/* Ask about the shared bans from @at on; returns where the next piece begins. */
 static size_t make_piece(const struct spw_ban_view *bans, size_t at, size_t count, json_t *prefixes)
 {
 	char text[SPW_PREFIX_TEXT];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Prefixes to the agent, or into the spool: what list add, remove, flush and import have in common. */
+/* Sends prefixes to the agent, or into the spool: common to list add, remove, flush and import. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -18,7 +18,7 @@ enum {
 	PAUSE_US = 20000,
 };
 
-#define AWAY_NS (15 * SPW_SECOND_NS) /* how long an agent may take to end or to start */
+#define AWAY_NS (15 * SPW_SECOND_NS) /* how long an agent may take to stop or to start */
 
 static json_t *make_piece(const struct spw_list_request *request, const struct spw_list *prefixes, size_t begin,
 			  size_t end)
@@ -100,8 +100,8 @@ static int put_into_spool(const char *run_dir, const struct pieces *pieces, bool
 }
 
 /*
- * The agent's answer, or one that says "queued"; NULL: @message. A request may be done twice, such as where an agent ends
- * before it answers: that does no harm.
+ * The agent's answer, or one that says "queued"; NULL: @message. A request may be done twice, for instance if an agent
+ * stops before it answers, which is harmless.
  */
 static json_t *ask(const struct spw_config *config, struct pieces *pieces, char *message)
 {

@@ -68,7 +68,7 @@ static int compare(const void *left, const void *right)
 /* ---- pages ---- */
 
 struct page {
-	struct spw_prefix after; /* family 0: from the first one on */
+	struct spw_prefix after; /* family 0: from the start */
 	u64 limit;		 /* 0: all */
 	size_t begin, count;
 	bool more;
@@ -101,7 +101,7 @@ static void turn_to(struct page *page, const struct gathering *gathering)
 		page->count = page->limit;
 }
 
-/* What --after is to be for the next page; NULL: this is the last one. */
+/* The value of --after for the next page; NULL: this is the last one. */
 static const char *next_page(const struct page *page, const struct gathering *gathering, char text[SPW_PREFIX_TEXT])
 {
 	if (!page->more)

@@ -8,7 +8,7 @@
 #include "base/cleanup.h"
 #include "signals/sockets.h"
 
-#define PORTS_SHOWN 4 /* of a service that nobody listens on */
+#define PORTS_SHOWN 4 /* of a service without listeners */
 
 /* Ports that have a socket, one bit each. */
 struct open_ports {
@@ -24,7 +24,7 @@ static void note_port(void *context, const struct spw_socket *socket)
 		(socket->udp ? ports->udp : ports->tcp)[socket->port / 64] |= 1ull << socket->port % 64;
 }
 
-/* Those of @wanted that are not @open, as ", TCP 80, 81, ... (12 ports)". */
+/* Ports in @wanted and not in @open, as ", TCP 80, 81, ... (12 ports)". */
 static size_t put_closed(FILE *out, const char *separator, const char *protocol, const u16 *wanted, size_t count,
 			 const u64 *open)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The configuration against the sockets of this host, for `doctor`. */
+/* Compares the configuration with the sockets of this host, for `doctor`. */
 #ifndef SPW_CMD_SERVED_H
 #define SPW_CMD_SERVED_H
 

@@ -33,7 +33,7 @@ struct spw_compile_result {
 	u64 compile_ns;
 	u64 fill_ns;
 	u64 list_prefixes[SPW_LISTS_MAX][2]; /* by index into spw_config.lists; IPv4, IPv6 */
-	u32 list_skipped[SPW_LISTS_MAX];     /* lines left out */
+	u32 list_skipped[SPW_LISTS_MAX];     /* lines skipped */
 	size_t text_bytes;
 };
 

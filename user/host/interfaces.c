@@ -7,7 +7,7 @@
 
 #include "net/device.h"
 
-/* Of the shortest frame on the wire: 64 bytes, preamble and gap. */
+/* Bytes of the shortest frame on the wire: 64, preamble and gap. */
 #define FRAME_BITS_MIN (84.0 * 8)
 
 int spw_interfaces_check(const struct spw_config *config, struct spw_diagnostics *diagnostics)
@@ -35,7 +35,7 @@ int spw_interfaces_check(const struct spw_config *config, struct spw_diagnostics
 	return err;
 }
 
-/* Of all interfaces together; 0: not known. */
+/* Of all interfaces together; 0: unknown. */
 static u64 read_speed(const struct spw_config *config)
 {
 	u64 sum = 0;

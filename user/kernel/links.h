@@ -13,8 +13,8 @@
 
 struct spw_link {
 	char name[SPW_INTERFACE_NAME_BYTES]; /* as configured; may be an altname */
-	char now[16];			     /* its present name */
-	u32 ifindex;			     /* 0: there is no such interface now */
+	char now[16];			     /* its current name */
+	u32 ifindex;			     /* 0: no such interface now */
 	int fd;				     /* of the pinned link; -1: not attached; owned */
 	bool native;
 	bool alarmed; /* its loss was logged */

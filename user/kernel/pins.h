@@ -19,8 +19,8 @@ enum spw_pin { SPW_PINNED_MAPS(SPW_PIN_ENUMERATE, SPW_PIN_ENUMERATE) SPW_PINS };
 struct spw_pins {
 	int fds[SPW_PINS]; /* owned */
 	char dir[200];
-	bool made[SPW_PINS]; /* by spw_pins_open(), which did not find them */
-	size_t made_dir;     /* bytes of the topmost folder that it made, as part of `dir`; 0: all were there */
+	bool made[SPW_PINS]; /* created by spw_pins_open() */
+	size_t made_dir;     /* length in `dir` of the topmost folder that it made; 0: none */
 };
 
 /**

@@ -192,7 +192,7 @@ void spw_report_ruleset_error(const struct spw_config *config, const struct spw_
 		spw_error(diagnostics, file, "out of memory while the ruleset was compiled");
 }
 
-/* The place of @prefix in a list; only asked for a message. */
+/* The location of @prefix in a list; only for messages. */
 static struct spw_place find_place(const struct spw_config *config, const struct spw_lists *lists, size_t list,
 				   const struct spw_prefix *prefix)
 {
@@ -248,7 +248,7 @@ void spw_report_overruling(const struct spw_config *config, const struct spw_ass
 		image->overruling, spw_prefix_format(&image->overruled, text), list->name);
 }
 
-/* The widest prefix within @prefix in lists of other classes than @class; false: there is none. */
+/* The widest prefix within @prefix in lists of other classes than @class; false: none. */
 static bool find_cover(const struct spw_ruleset_source *source, const struct spw_prefix *prefix, size_t class,
 		       size_t *list, size_t *entry)
 {

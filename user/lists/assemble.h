@@ -39,12 +39,12 @@ void spw_assembly_free(struct spw_assembly *assembly);
 void spw_report_overruling(const struct spw_config *config, const struct spw_assembly *assembly,
 			   const struct spw_ruleset_image *image, struct spw_diagnostics *diagnostics);
 
-/** spw_report_overlaps() - warn that lists of two classes name one prefix (overlap: higher), with both places. */
+/** spw_report_overlaps() - warn about prefixes that two classes name (overlap: higher), with both locations. */
 void spw_report_overlaps(const struct spw_config *config, const struct spw_lists *lists,
 			 const struct spw_assembly *assembly, const struct spw_ruleset_image *image,
 			 struct spw_diagnostics *diagnostics);
 
-/** spw_report_unmatched() - warn of lists, and of the last class, that no address can be in: others cover all of it. */
+/** spw_report_unmatched() - warn about lists, and a last class, that can match no address: others cover all of it. */
 void spw_report_unmatched(const struct spw_config *config, const struct spw_lists *lists,
 			  const struct spw_assembly *assembly, const struct spw_ruleset_image *image,
 			  struct spw_diagnostics *diagnostics);

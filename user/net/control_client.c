@@ -16,7 +16,7 @@
 
 #define CROWDED_NS	 3000000000ull /* how long to retry while all connections are taken */
 #define CROWDED_PAUSE_US 20000
-#define SEND_SECONDS	 10 /* how long to wait for an agent that reads nothing */
+#define SEND_SECONDS	 10 /* how long to wait for an agent that does not read */
 
 static void say_no_agent(const char *path, int err, char *message)
 {

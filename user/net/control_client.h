@@ -11,7 +11,7 @@
 /** spw_control_exchange() - one request (takes the reference) and its answer, as spw_control_call(), on a connection. */
 json_t *spw_control_exchange(int fd, json_t *request, int seconds, char message[SPW_MESSAGE_MAX]);
 
-/** spw_control_listens() - whether an agent takes connections. */
+/** spw_control_listens() - whether an agent accepts connections. */
 bool spw_control_listens(const char *run_dir);
 
 /**

@@ -16,7 +16,7 @@
 #define NAME_BYTES_MAX 128 /* of an altname, with its NUL: ALTIFNAMSIZ */
 #define MBIT	       1000000ull
 
-/* Longer than ioctl(2) takes: by netlink. */
+/* By netlink, for names too long for ioctl(2). */
 static u32 find_altname(const char *name)
 {
 	_cleanup_fd_ int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);

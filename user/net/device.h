@@ -14,13 +14,13 @@ struct spw_device {
 	bool without_ethernet; /* its frames begin with the IP header: tun, WireGuard, PPP, GRE */
 	u32 mtu;
 	char driver[32]; /* empty: not known */
-	u64 bits_per_s;	 /* speed of the link; 0: not known */
+	u64 bits_per_s;	 /* speed of the link; 0: unknown */
 };
 
-/** spw_device_index() - the number of the device that has @name as its name or as an altname; 0: none has. */
+/** spw_device_index() - the number of the device with this name or altname; 0: none. */
 u32 spw_device_index(const char *name);
 
-/** spw_device_look() - of the device with this number; what cannot be found out stays zero. */
+/** spw_device_look() - of the device with this number; unknown values stay zero. */
 void spw_device_look(u32 ifindex, struct spw_device *device);
 
 #endif

@@ -12,7 +12,7 @@
 
 enum { STATE_ESTABLISHED = 1, STATE_LISTEN = 10 }; /* linux/tcp_states.h */
 
-/* Addresses are words in the byte order of the host. */
+/* Addresses are words in host byte order. */
 static bool read_peer(const char *text, struct spw_prefix *peer)
 {
 	u32 words[4] = {0};

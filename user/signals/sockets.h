@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The TCP and UDP sockets of a network namespace, from /proc/net, as `doctor` asks for them once. */
+/* The TCP and UDP sockets of a network namespace, from /proc/net, for `doctor`. */
 #ifndef SPW_SIGNALS_SOCKETS_H
 #define SPW_SIGNALS_SOCKETS_H
 
@@ -16,9 +16,9 @@ struct spw_socket {
 typedef void spw_socket_visit(void *context, const struct spw_socket *socket);
 
 /**
- * spw_sockets_read() - have every socket visited.
+ * spw_sockets_read() - visit every socket.
  * @netns: path of a network namespace; NULL: this process's
- * Returns 0 or -errno: some could not be read. IPv6 that is switched off is no error.
+ * Returns 0 or -errno: some could not be read. Disabled IPv6 is not an error.
  */
 int spw_sockets_read(const char *netns, spw_socket_visit *visit, void *context);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The text that the map keeps with a ban: its note and, behind the note's NUL, the owner and the number of owners. So the
- * owner survives a crash of the agent, and `list show` needs no agent. Older agents read only the note.
+ * Text of a ban in the map: its note and, after the note's NUL, the owner and the number of owners. So the owner
+ * survives a crash of the agent, and `list show` needs no agent. Older agents read only the note.
  */
 #ifndef SPW_STORE_BAN_LABEL_H
 #define SPW_STORE_BAN_LABEL_H
@@ -14,7 +14,7 @@
 struct spw_ban_label {
 	char note[SPW_BAN_NOTE_MAX];
 	char owner[SPW_BAN_OWNER_MAX];
-	u32 owners; /* number of owners, as far as it is known; 1 or more */
+	u32 owners; /* as far as known; 1 or more */
 };
 
 /** spw_ban_note_room() - bytes of a note, without its NUL, that fit beside @owner. */

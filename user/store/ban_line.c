@@ -52,7 +52,7 @@ static bool get_end(const json_t *object, const struct spw_ban_moment *moment, u
 	return true;
 }
 
-/* Behind the note. */
+/* After the note. */
 static bool get_owner(const json_t *object, struct spw_ban_line *line)
 {
 	if (json_object_get(object, "owner"))
@@ -97,7 +97,7 @@ const char *spw_ban_read_head(const char *text, size_t length, const char *boot_
 
 /* ---- writing ---- */
 
-/* Names, owners and notes have no control characters, so only these two need a backslash. */
+/* Names, owners and notes have no control characters: only these two need a backslash. */
 static void put_quoted(FILE *out, const char *text)
 {
 	putc_unlocked('"', out);

@@ -15,11 +15,11 @@ struct spw_ban_line {
 	u64 until_ns; /* CLOCK_MONOTONIC of this boot; SPW_BAN_FOREVER */
 	char owner[SPW_BAN_OWNER_MAX];
 	char note[SPW_BAN_NOTE_MAX];
-	bool shared; /* an owner of a ban whose own line came before */
+	bool shared; /* one owner of a shared ban, whose own line came before */
 	struct spw_ban_count counted;
 };
 
-/* How a shared line begins, so that others can be skipped unparsed. */
+/* Beginning of such a line, so that others can be skipped unparsed. */
 #define SPW_BAN_SHARED "{\"shared\":true,"
 
 /* When the file was saved, and when it is read. */

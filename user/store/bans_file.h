@@ -6,8 +6,8 @@
  * The first line has "spillway": "entries", "version", "boot_id" and "saved" (seconds of the wall clock). Each other
  * line is a ban: "list", "prefix", "note", "packets", "bytes", and its end twice: "until_ns" (CLOCK_MONOTONIC, for the
  * same boot; null: until it is removed) and "until" (seconds of the wall clock, for another boot). The line of a ban has
- * the "owner" with the latest end; older files have none. Behind all bans come lines with "shared": each owner of a ban
- * that has several, the latest end last. Older agents take them for changes of the ban, so it ends as the last one says.
+ * the "owner" with the latest end; older files have none. After all bans come lines with "shared": each owner of a
+ * shared ban, latest end last. Older agents take them for changes of the ban, so the last one counts.
  */
 #ifndef SPW_STORE_BANS_FILE_H
 #define SPW_STORE_BANS_FILE_H
@@ -22,7 +22,7 @@
 
 typedef void spw_ban_line_visit(void *context, const struct spw_ban_line *line);
 
-/* An owner of a ban that has several: the maps know the one with the latest end alone. */
+/* An owner of a shared ban: the maps only have the one with the latest end. */
 struct spw_shared_ban {
 	struct spw_prefix prefix;
 	u64 until_ns;
@@ -38,7 +38,7 @@ struct spw_shared_bans {
 
 /**
  * spw_bans_load() - read the file; @visit is called for each ban.
- * @shared_only: only for the lines with "shared"
+ * @shared_only: read only the lines with "shared"
  * @expired: number of bans that have ended since
  * @message: empty, or what could not be read: it is skipped, and the file is kept as entries.jsonl.bad
  * In another boot, no ban has more time left than when it was saved, whatever the wall clock says. A missing file is

@@ -21,7 +21,7 @@ int spw_state_replace(const char *state_dir, const char *name, spw_writer *write
 
 #define SPW_BOOT_ID_BYTES 40
 
-/** spw_boot_id() - of this boot of the kernel; empty: not known. */
+/** spw_boot_id() - of this boot of the kernel; empty: unknown. */
 void spw_boot_id(char id[SPW_BOOT_ID_BYTES]);
 
 #endif

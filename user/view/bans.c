@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Entries of one list: time left, exact counts, owner, note. Called by `list show`. */
+/* Bans of one list: time left, exact counts, owner, note. For `list show`. */
 #include <string.h>
 
 #include "json.h"
@@ -24,7 +24,7 @@ static void put_first_owner(FILE *out, const struct spw_ban_view *entry, int wid
 	put_owner(out, text, width);
 }
 
-/* The prefix stands only before the owner with the latest end. */
+/* The prefix is printed only with the owner of the latest end. */
 static void put_others(FILE *out, const struct spw_ban_view *entry, int width, int owners)
 {
 	char text[SPW_SHORT_TEXT];
@@ -89,7 +89,7 @@ static json_t *left_json(u64 left_ns)
 	return left_ns == SPW_BAN_FOREVER ? json_null() : spw_json_seconds(left_ns);
 }
 
-/* null: there are others, but only the agent knows them. */
+/* null: there are others, known to the agent only. */
 static json_t *others_json(const struct spw_ban_view *entry)
 {
 	struct spw_json array;

@@ -25,10 +25,10 @@ bool spw_view_lists(FILE *out, const struct spw_snapshot *snapshot, const char *
 json_t *spw_view_lists_json(const struct spw_snapshot *snapshot, const char *name);
 
 /* An entry of a list. */
-/* An owner of a ban with an earlier end. */
+/* Another owner of a ban, with an earlier end. */
 struct spw_ban_other {
 	char owner[SPW_BAN_OWNER_MAX];
-	u64 left_ns; /* SPW_BAN_FOREVER: until it is removed */
+	u64 left_ns; /* SPW_BAN_FOREVER: permanent */
 	char note[SPW_BAN_NOTE_MAX];
 };
 
@@ -37,13 +37,13 @@ struct spw_ban_view {
 	u64 left_ns; /* SPW_BAN_FOREVER: permanent */
 	struct spw_ban_count counted;
 	char note[SPW_BAN_NOTE_MAX];
-	char owner[SPW_BAN_OWNER_MAX]; /* with the latest end */
+	char owner[SPW_BAN_OWNER_MAX]; /* of the latest end */
 	u32 owners;		       /* number of owners */
-	struct spw_ban_other *others;  /* owned by the caller; NULL: none, or not known */
+	struct spw_ban_other *others;  /* owned by the caller; NULL: none, or unknown */
 	u32 others_count;
 };
 
-/** Entries of one list, of @total, behind it: as text, and as the array that becomes "entries" of its JSON. */
+/** Bans of one list, of @total, after it: as text, and as the array "entries" of its JSON. */
 void spw_view_bans(FILE *out, const struct spw_ban_view *entries, size_t count, size_t total);
 json_t *spw_view_bans_json(const struct spw_ban_view *entries, size_t count);
 
@@ -55,14 +55,14 @@ struct spw_meaning {
 	const struct spw_config *config;
 	const u64 *prefixes4; /* by list of the configuration */
 	const u64 *prefixes6;
-	const u64 *skipped;	    /* lines of its files left out; NULL: none */
+	const u64 *skipped;	    /* lines of its files skipped; NULL: none */
 	const char *const *formats; /* what its files are; NULL, or NULL for a list: nothing to say */
 	u64 ruleset_bytes;	    /* of map memory a generation */
 	u32 intervals4;
 	u32 intervals6;
 	double read_seconds;
 	double compile_seconds;
-	const struct spw_diagnostics *warnings; /* found on the way; NULL: none. In JSON alone */
+	const struct spw_diagnostics *warnings; /* warnings so far; NULL: none. Only in JSON */
 };
 
 /** What a configuration means: classes, lists with prefix counts, what each level cuts. */

@@ -20,15 +20,15 @@
 /* One key of the map. */
 struct spw_ban {
 	struct spw_addr addr;
-	u64 until_ns; /* CLOCK_MONOTONIC; SPW_BAN_FOREVER; of a ban: the latest end that an owner wants */
-	u32 counter;  /* SPW_BAN_NO_COUNTER: a hole alone */
+	u64 until_ns; /* of a ban: CLOCK_MONOTONIC, the latest end of its owners; SPW_BAN_FOREVER */
+	u32 counter;  /* SPW_BAN_NO_COUNTER: only a hole */
 	u32 claims;   /* ban_owners.h: the first of several owners; 0: @owner is the only one */
-	u16 list;     /* identity; 0: a hole alone */
-	u16 owner;    /* number, whose end is until_ns; 0: a hole alone */
+	u16 list;     /* identity; 0: only a hole */
+	u16 owner;    /* number of the owner of until_ns; 0: only a hole */
 	u8 family;
 	u8 len;
-	u8 wanted_by; /* bans that this prefix of a list lies in, one a length at most: above 0 it is a hole */
-	bool hole;    /* the map says that it is one; follows wanted_by */
+	u8 wanted_by; /* bans that contain this prefix of a list, at most one per length; above 0 it is a hole */
+	bool hole;    /* as in the map; follows wanted_by */
 };
 
 _Static_assert(sizeof(struct spw_ban) == 40, "131072 of them should stay small");

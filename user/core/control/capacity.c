@@ -10,10 +10,10 @@
  *
  * Which time counts. A tick is busy if half of its reads waited longer than the target, in the tick before as well, and
  * work was left at its end. A tick in which work waited from beginning to end and none was served is a stall (garbage
- * collection, a reload, a stopped process): it counts for nothing, and neither do the ticks before and after it,
- * in part of which the server stood: the one before is taken back. So a stall teaches nothing, and the busy time after it, while the queue that it left
+ * collection, a reload, a stopped process): neither it nor the ticks before and after it count, parts of which were
+ * stalled too; the one before is undone. So a stall teaches nothing, and the busy time after it, while its queue
  * drains, teaches the true capacity. Where little is served, a tick without a read may be chance: a silence is a stall
- * only if it is longer than SILENCE pieces of work take, which chance brings once in e^SILENCE.
+ * only if it is longer than SILENCE pieces of work take, which happens by chance once in e^SILENCE.
  *
  * How long it holds. The estimate is the mean rate over the last WINDOW of busy time. A changed capacity shows as ticks
  * that the mean does not explain: two CUSUM tests (Page 1954), sums of the log likelihood ratio of a rate CHANGE times
@@ -124,7 +124,7 @@ static bool is_surge(const struct spw_capacity_memory *memory, const struct spw_
 	       rates->admitted_per_s > SURGE * rates->served_per_s;
 }
 
-/* So long a silence is none that chance explains. */
+/* Whether a silence is too long for chance. */
 static bool is_stall(double silent_s, double rate_per_s)
 {
 	return silent_s > 0 && (rate_per_s <= 0 || silent_s * rate_per_s >= SILENCE);
@@ -175,7 +175,7 @@ static double busy_seconds(struct spw_capacity_memory *memory, const struct spw_
 	double silent_s = memory->silent_s, rate = rate_of(memory);
 
 	memory->silent_s = rates->standing ? silent_s + seconds : 0;
-	/* Work came in this tick, and none was served since. */
+	/* Work arrived in this tick, and none was served since. */
 	if (!rates->standing && rates->backlogged && rates->served_known && rates->served_per_s * seconds < 1)
 		memory->silent_s = spw_bounded((double)rates->wait_ns / 1e9, 0, seconds);
 	if (is_stall(memory->silent_s, rate))
@@ -281,7 +281,7 @@ static void try_more(struct spw_capacity_memory *memory, double usual, const str
 	double *capacity = &memory->learned.capacity_per_s, least;
 
 	memory->trial_s = spw_bounded(memory->trial_s, TRIAL_SECONDS, TRIAL_MOST_SECONDS);
-	/* A queue inside is empty whenever one of many workers is free: it must be so for as long as was measured. */
+	/* A queue inside is empty whenever one of many workers is free: require it for the measured time. */
 	least = memory->trial_s;
 	if (rates->wait_source == SPW_WAIT_ANSWER && least < WINDOW_SECONDS)
 		least = spw_bounded(memory->known_s, least, WINDOW_SECONDS);
@@ -463,7 +463,7 @@ static double uphold(struct spw_capacity_memory *memory, const struct spw_policy
 }
 
 /*
- * A learned capacity that rests on little is taken for the most that it may well be, and for what it was before a tick in
+ * A learned capacity with little data behind it counts as the most that it may be, and as its value before a tick in
  * which the server may have stopped.
  */
 static double believed(const struct spw_capacity_memory *memory)

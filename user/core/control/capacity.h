@@ -12,7 +12,7 @@ struct spw_change {
 	double served, seconds;
 };
 
-/* What a busy tick changes: kept to undo it, should the next tick show that the server stopped in it. */
+/* Changes by a busy tick, to be undone if the next tick shows that the server stopped in it. */
 struct spw_capacity_undo {
 	bool possible, confirmed;
 	double capacity_per_s, anchor_per_s, proven_per_s, known_s, busy_s, first_served, first_s;
@@ -36,8 +36,8 @@ struct spw_capacity_memory {
 	double first_served, first_s; /* busy ticks so far towards the first estimate */
 	struct spw_change fall, rise;
 	struct spw_capacity_undo undo;
-	bool surged;	      /* the load stepped up while the capacity was unknown: a queue is no wonder */
-	bool doubtful;	      /* the first estimate is of the last tick, in which the server may have stopped */
+	bool surged;	      /* the load stepped up while the capacity was unknown: a queue is no surprise */
+	bool doubtful;	      /* the first estimate is from the last tick, in which the server may have stopped */
 	double page;	      /* connections that come at once */
 	double idle_s;	      /* how long waits have been near zero although work is refused */
 	double trial_s;	      /* so long before the next step, */

@@ -7,8 +7,8 @@
 #define QUANTILE	  0.75 /* of answers: the lower part are handshakes and immediate answers */
 #define RECENT_WORK	  24.  /* answers behind the quantile, or those of this tick if more */
 #define RECENT_SECONDS	  2.0  /* s: and older ones fade */
-#define MEAN_WORK	  200. /* answers that the mean rests on */
-#define RATE_SECONDS	  0.5  /* s: answers a second are smoothed over so long */
+#define MEAN_WORK	  200. /* answers behind the mean */
+#define RATE_SECONDS	  0.5  /* s: smoothing of answers a second */
 #define WORK_SECONDS	  30.0 /* s: requests a connection are learned over so long */
 #define WORK_LEAST	  20.  /* connections: they are told apart from chance */
 #define IDLE_UP_SECONDS	  60.0 /* s: the idle value rises so slowly, in calm, */
@@ -105,15 +105,15 @@ static void learn_idle(double *idle_ns, double wait_ns, bool calm, double second
 		*idle_ns = spw_smooth(*idle_ns, wait_ns, seconds, IDLE_UP_SECONDS);
 }
 
-/* Requests beyond those that are under way when nothing waits (Little's law). */
+/* Requests beyond those in service when nothing waits (Little's law). */
 static double queue_of(const struct spw_answer_memory *memory, double unanswered)
 {
 	return spw_bounded(unanswered - memory->per_s * memory->mean_ns / 1e9, 0, 1e12);
 }
 
 /*
- * By how much answers are later than when idle, no more than the queue takes. Where that is beyond chance and known to be
- * one, it is how late the next ones will be: those that were answered lately came before it grew, or before it drained.
+ * By how much answers are later than when idle, at most the time that the queue takes. If the queue is real, beyond
+ * chance, it predicts how late the next answers will be: the latest ones arrived before it grew, or before it drained.
  */
 static double late_of(const struct spw_answer_memory *memory, double wait_ns, double queue)
 {

@@ -44,11 +44,11 @@ void spw_answers_begin(struct spw_answer_memory *memory, const struct spw_servic
  *
  * Answer wait is chosen if it is later than its idle value by more than its target and twice the read-wait, and while it
  * was, unanswered requests grew beyond chance: answers that only take longer, as of another mix of requests, pile up
- * once and no more. By Little's law so many are under way as are answered in the time that they take when idle; what is
- * beyond them is the queue, and no answer is later than that takes: where answers take very different times, some always
- * are late, though nothing waits. Once chosen, the wait is what the queue takes. It stays chosen until answers have been
- * in time for CALM_SECONDS, or until requests wait mostly to be read. Its target is answer_target_ns less the idle value;
- * learned, it is the idle value again, from wait_target_ns to a second. Where idle answers take longer than IDLE_MOST
+ * once and no more. By Little's law, the rate of answers times their idle duration are in service; the rest is the
+ * queue, and no answer is later than the queue takes: where durations vary much, some answers are always late although
+ * nothing waits. Once chosen, the wait is the time that the queue takes. It stays chosen until answers have been in
+ * time for CALM_SECONDS, or until requests mostly wait to be read. Its target is answer_target_ns less the idle value;
+ * if learned, the idle value again, from wait_target_ns to a second. Where idle answers take longer than IDLE_MOST
  * (long polls) it is not chosen unless a target is set.
  */
 void spw_wait_choose(struct spw_answer_memory *memory, const struct spw_service_facts *facts, double seconds,

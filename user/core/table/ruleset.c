@@ -220,7 +220,7 @@ static int number_lists(struct compiler *compiler)
 	return 0;
 }
 
-/* Which lists an address can be in at all: the others' prefixes are covered by more specific ones. */
+/* Which lists can match any address: the others' prefixes are covered by more specific ones. */
 static void note_matches(const struct compiler *compiler, const struct spw_intervals *intervals,
 			 struct spw_ruleset_image *image)
 {

@@ -82,7 +82,7 @@ struct spw_ruleset_image {
 	u32 overruling;
 	struct spw_prefix overruled; /* the first such written one; its list, as an index into the source */
 	size_t overruled_list;
-	/* By index into the source: prefixes of the list win somewhere. At [lists_count]: some address is in no list. */
+	/* By index into the source: the list wins somewhere. At [lists_count]: some address is in no list. */
 	bool matches[SPW_LISTS_MAX + 1];
 };
 
