@@ -54,7 +54,7 @@ def owners(tap, world):
     add(agent, "a", 600)
     said = add(agent, "b", 60).stdout
     tap.equal((state(agent), said), (("a", 2, "by a", 600), "banned: 0 added, 1 were there and have the new end and note, "
-              "1 hold longer for other owners\n"), "a second, shorter owner does not shorten it, and is told")
+              "1 hold longer for other owners\n"), "a second, shorter owner does not shorten it, and is reported")
     add(agent, "c", 900)
     tap.equal(state(agent), ("c", 3, "by c", 900), "a longer one does lengthen it")
     others = {other["owner"]: (other["note"], round(other["left_s"], -1)) for other in
@@ -226,7 +226,7 @@ def queue(tap, world):
     agent.start()
     log = agent.process.log()
     tap.ok("a queued request was refused: list: 'nosuch'" in log and "2 queued requests are lost" in log,
-           "what is wrong is said", log)
+           "what is wrong is reported", log)
     tap.ok("198.18.3.3/32" in entries(agent), "and keeps nothing else back")
 
     agent.stop()

@@ -121,7 +121,7 @@ def what_is_refused(tap, world):
     path = world.folder / "import.txt"
     path.write_text("198.18.5.0/24 # a net\n\n198.18.6.1-198.18.6.2\n198.18.7.1/33\n")
     done = agent.cli("list", "import", "banned", path, check=False)
-    tap.ok(done.returncode == 1 and f"{path}:4:" in done.stderr, "a bad line of a file is told with its place", done.stderr)
+    tap.ok(done.returncode == 1 and f"{path}:4:" in done.stderr, "a bad line of a file is reported with its location", done.stderr)
     tap.equal(len(entries(agent)), 1, "and nothing of the file is added")
     path.write_text("198.18.5.0/24 # a net\n\n198.18.6.1-198.18.6.2\n")
     said = agent.cli("list", "import", "banned", path, "--note", "from a file").stdout
@@ -141,7 +141,7 @@ def what_is_refused(tap, world):
                   {"verb": "list-flush", "list": "nosuch"},
                   {"verb": "list-add", "prefixes": []}, {"verb": "list-remove", "list": "banned", "prefixes": None},
                   {"verb": "ping"})
-    tap.equal([answer["ok"] for answer in answers], [True] + [False] * 11 + [True], "bad requests are told so, one by one")
+    tap.equal([answer["ok"] for answer in answers], [True] + [False] * 11 + [True], "bad requests are refused one by one")
     tap.ok("198.18.8.1/32" not in entries(agent), "a bad piece takes those before it with it")
 
 
@@ -185,7 +185,7 @@ def survive(tap, world):
     detach_and_start("\n".join([lines[0], "garbage", lines[1][:40], *lines[1:]]) + "\n")
     tap.equal(len(entries(agent)), 2, "of a damaged file what can be read is used")
     tap.ok("2 lines are damaged, the first is line 2" in agent.process.log() and
-           (agent.state_dir / "entries.jsonl.bad").exists(), "and it is said, and kept beside", agent.process.log())
+           (agent.state_dir / "entries.jsonl.bad").exists(), "and it is reported, and kept beside", agent.process.log())
     detach_and_start("\0\1\2")
     tap.ok("is not used" in agent.process.log() and entries(agent) == {}, "what is no such file is not used")
 
@@ -200,7 +200,7 @@ def survive(tap, world):
     (full / "filler").write_bytes(b"x" * (12 << 10))
     agent.start()
     agent.cli("list", "add", "banned", *[f"198.18.4.{number}" for number in range(1, 201)])
-    wait_for(lambda: "bans could not be saved" in agent.process.log(), 5, "a full disk is said")
+    wait_for(lambda: "bans could not be saved" in agent.process.log(), 5, "a full disk is reported")
     tap.equal((full / "entries.jsonl").read_text(), saved, "31: on a full disk the old file is intact")
     tap.equal(len(entries(agent)), 200, "and the entries hold")
 
@@ -243,7 +243,7 @@ def most_specific(tap, world):
     agent.write(HOLES.replace("banned: {}", "other: {}").replace("[banned]", "[other]") % "198.18.3.128/25")
     agent.reload()
     tap.equal(verdicts(1, 65), {1: False, 65: False}, "entries of a list that a reload has removed rest")
-    tap.ok("entries of list 'banned' have no effect" in agent.process.log(), "and it is said", agent.process.log())
+    tap.ok("entries of list 'banned' have no effect" in agent.process.log(), "and it is reported", agent.process.log())
     agent.write(HOLES % "198.18.3.128/25")
     agent.reload("SIGHUP")
     wait_for(lambda: verdicts(1, 65, 255) == {1: True, 65: True, 255: False}, 5, "they are back with their list")

@@ -187,8 +187,8 @@ def api_away(tap, world):
     lapi.pull("false")  # reported, and lost
     lapi.answer = None
     tap.becomes(lambda: sorted(entries(agent)) == ["198.18.3.5/32"], 15, "after a failure everything is asked for")
-    tap.becomes(lambda: "works again" in bouncer.log(), 5, "and this is told")
-    tap.equal(bouncer.log().count("status 503"), 1, "a failure that goes on is told once")
+    tap.becomes(lambda: "works again" in bouncer.log(), 5, "and this is reported")
+    tap.equal(bouncer.log().count("status 503"), 1, "a failure that goes on is reported once")
 
 
 def agent_away(tap, world):
@@ -237,7 +237,7 @@ def refused_decisions(tap, world):
     told = json.loads(done.stdout)
     tap.equal((done.returncode, told["in_force"], told["refused"], told["all"]), (0, 2000, 2, True),
               "all but a management address and everything")
-    tap.ok("refuses 2 decisions" in done.stderr and "0.0.0.0/0" in done.stderr, "and this is told", done.stderr)
+    tap.ok("refuses 2 decisions" in done.stderr and "0.0.0.0/0" in done.stderr, "and this is reported", done.stderr)
     tap.equal(len(entries(agent)), 2000, "they are in force")
     done = bouncer.once("--list", "nowhere")
     tap.ok(done.returncode == 1 and "nowhere" in done.stderr, "a list that is not there is a failure", done.stderr)

@@ -73,7 +73,7 @@ def targets(tap, world):
     """spillway judges by source: the target of an attack is not banned unless configured."""
     agent = build(world)
     status, said, whole = notify(agent, "198.18.3.8", "incoming", "90000", "ban", details=DETAILS)
-    tap.ok(status == 0 and whole and "target" in said and "198.18.3.8" in said, "the target is not banned, and this is told",
+    tap.ok(status == 0 and whole and "target" in said and "198.18.3.8" in said, "the target is not banned, and this is reported",
            said)
     tap.equal(sorted(entries(agent)), [], "no ban")
     status, said, _ = notify(agent, "198.18.3.8", "incoming", "90000", "ban", details=DETAILS, incoming="ban")

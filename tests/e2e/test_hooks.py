@@ -78,7 +78,7 @@ def what_is_not_safe_is_refused(tap, world):
     tap.ok("not belong to root" in refused["20-foreign"], "a hook that is not root's is refused", out)
     tap.ok("symbolic link" in refused["30-link"], "a symbolic link is refused", out)
     tap.equal(refused["40-right"], "-", "the others run")
-    tap.ok("Exec format" in refused["50-no-program"], "what cannot be run is said", out)
+    tap.ok("Exec format" in refused["50-no-program"], "what cannot be run is reported", out)
     tap.equal(err.count("was not run"), 4, "each refusal is logged")
     folder.chmod(0o777)
     out, err = drive(folder, ["red green x"])
@@ -94,13 +94,13 @@ def they_are_bounded(tap, world):
     out, err = drive(folder, ["red green x"], timeout_ms=1000)
     took = time.monotonic() - start
     tap.ok(re.search(r"^10-sleeper .*ok=0 .*signal=9 timed_out=1", out, re.M) and "took more than 1 s" in err,
-           "a hook that ignores SIGTERM is killed, and it is said", out + err)
+           "a hook that ignores SIGTERM is killed, and it is reported", out + err)
     tap.ok(2.5 < took < 8 * SLOW, "2 s after its time", f"{took:.1f} s")
     left = [pid for pid in pids.read_text().split() if os.path.exists(f"/proc/{pid}") and
             "State:\tZ" not in open(f"/proc/{pid}/status").read()]
     tap.equal(left, [], "what it has started went with it")
     tap.ok(re.search(r"^20-loud .*ok=1 exit=0 .* bytes=4096 ", out, re.M), "of much output 4 KiB are kept", out)
-    tap.ok(re.search(r"^30-failing .*ok=0 exit=7 .*output=because", out, re.M), "exit status and both streams are told", out)
+    tap.ok(re.search(r"^30-failing .*ok=0 exit=7 .*output=because", out, re.M), "exit status and both streams are reported", out)
     longest = float(re.search(r"longest_ms=(\S+)", out)[1])
     tap.ok(longest < 100 * SLOW, "the loop is not kept by any of it", f"{longest} ms")
 
@@ -187,7 +187,7 @@ def haproxy_chooses_the_backend(tap, world):
     tap.equal(after("yellow orange x"), "full page", "HAProxy: the full page again at yellow")
     server.stop()
     out, err = drive(folder, ["red yellow x"])
-    tap.ok("ok=0" in out, "HAProxy is gone: the hook fails, and it is said", out + err)
+    tap.ok("ok=0" in out, "HAProxy is gone: the hook fails, and it is reported", out + err)
 
 
 if __name__ == "__main__":

@@ -224,7 +224,7 @@ def stop_opens_the_gates(tap, world):
     tap.equal(fate(world, flood, agent), ALL_PASS, "SIGTERM: the lease is ended at once, everything passes and counts")
     tap.equal(agent.mode(), "native", "SIGTERM: program and link stay")
     done = agent.cli("level", "set", "red", check=False)
-    tap.ok(done.returncode == 1 and "agent" in done.stderr, "a level cannot be set without an agent, and that is said",
+    tap.ok(done.returncode == 1 and "agent" in done.stderr, "a level cannot be set without an agent, and that is reported",
            f"{done.returncode}: {done.stderr}")
     tap.ok((agent.pins / f"link_{shop.link('eth0')['ifindex']}").exists(), "SIGTERM: the link is pinned")
     agent.cli("detach")

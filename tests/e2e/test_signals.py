@@ -759,7 +759,7 @@ def probes_tell_and_fall_silent(tap, world):
     with stopped(server):
         value = watch.until(lambda state: state["probe"] and state["probe"] >= timeout / 1000, 5, "slow")["probe"]
         tap.equal(value, timeout / 1000, "an application that does not answer any more takes at least the timeout")
-        tap.ok("no answer" in watch.service()["about"][2], "and that is said")
+        tap.ok("no answer" in watch.service()["about"][2], "and that is reported")
     tap.ok(watch.until(lambda state: state["probe"] and state["probe"] < timeout / 1000, 5, "fast")["probe"] > 0,
            "until it answers again")
 

@@ -154,7 +154,7 @@ def bounds(tap, world):
     tap.equal(json.loads(answer)["ok"], True, "a request of just below 64 KiB is answered")
     client.close()
     answer = client.ask(b"x" * 65_536)
-    tap.ok(b"at most 64 KiB" in answer, "a longer one is told so", answer)
+    tap.ok(b"at most 64 KiB" in answer, "a longer one is refused with a reason", answer)
     tap.equal(client.ask(b""), b"", "and the connection is closed")
 
 
@@ -194,7 +194,7 @@ def crowded(tap, world):
     client = Client(agent)
     try:
         answer = client.ask(b'{"verb":"explain"}\n')
-        tap.ok(b"too many connections" in answer and b"ss -xp" in answer, "16 that are in use: the 17th is told so", answer)
+        tap.ok(b"too many connections" in answer and b"ss -xp" in answer, "16 that are in use: the 17th is refused with a reason", answer)
         tap.equal(client.ask(b""), b"", "and its connection is closed")
         client.close()
         for number in range(20):

@@ -46,7 +46,7 @@ def ranked(tap, world):
     first, second = seen["agent"]["sources"][:2]
     tap.equal((first["source"], first["class"], first["list"]), (HEAVY, "international", "abroad"), "the heavy source is first")
     error = first["error_per_s"] + 2 * first["margin_per_s"] + 0.05 * true_rate
-    tap.ok(abs(first["packets_per_s"] - true_rate) <= error, "its rate is within the error that is told",
+    tap.ok(abs(first["packets_per_s"] - true_rate) <= error, "its rate is within the reported error",
            f"{first}, true {true_rate:.0f}")
     tap.ok(first["margin_per_s"] < 0.2 * true_rate, "and that error is small", str(first))
     tap.ok(first["dropped_per_s"] > 0.99 * first["packets_per_s"] and first["new_per_s"] > 0.99 * first["packets_per_s"],
@@ -147,7 +147,7 @@ def ask(agent, line):
 
 
 def slow_reader(tap, world):
-    """43, 45: who does not read what it asked for misses drops, is told so, and holds up nobody."""
+    """43, 45: who does not read what it asked for misses drops, learns how many, and holds up nobody."""
     _, flood, agent = build(world)
     hostile = (b'{"verb":"drops","reason":5}', b'{"verb":"drops","reason":"admitted"}', b'{"verb":"drops","class":"\\u0000"}',
                b'{"verb":"drops","class":[]}', b'{"verb":"drops","follow":"yes"}', b'{"verb":"top","by":"name"}',
@@ -172,7 +172,7 @@ def slow_reader(tap, world):
         numbers += [line["n"]] if "n" in line else []
     after = json.loads(text.readline())["n"]
     tap.equal(numbers, list(range(numbers[0], numbers[0] + len(numbers))), "up to there nothing is missing")
-    tap.equal(after, numbers[-1] + lost + 1, "what is missing is told, to the one")
+    tap.equal(after, numbers[-1] + lost + 1, "what is missing is reported, to the one")
     for reader in (text, *readers):
         reader.close()
     tap.becomes(lambda: agent.metrics().one("spillway_drop_followers") == 0, 5, "a follower that has gone is forgotten")

@@ -117,7 +117,7 @@ def test_judged_alike(tap, folder):
         dropped.update(json.loads(line)["verdict"] for line in done.stdout.splitlines())
     tap.equal(dropped, {"pass", "drop"}, "some are dropped and some pass")
     done = folder.simulate(frames, 1)
-    tap.ok(done.returncode == 0 and "Ethernet header" not in done.stderr, "nothing is told of an Ethernet capture", told(done))
+    tap.ok(done.returncode == 0 and "Ethernet header" not in done.stderr, "no note about an Ethernet capture", told(done))
 
 
 def test_not_ip(tap, folder):
@@ -163,7 +163,7 @@ def test_outgoing(tap, folder):
         both = folder.simulate([make(packet, pkttype=OUTGOING), make(packet, pkttype=0), make(packet, pkttype=OUTGOING)], linktype)
         tap.ok("note: 2 packets were sent" in both.stderr, f"link type {linktype}: outgoing packets are counted", told(both))
         none = folder.simulate([make(packet, pkttype=0)], linktype)
-        tap.ok("were sent" not in none.stderr, f"link type {linktype}: nothing is told where there are none", told(none))
+        tap.ok("were sent" not in none.stderr, f"link type {linktype}: no note if there are none", told(none))
 
 
 def test_pcapng(tap, folder):

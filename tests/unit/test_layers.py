@@ -62,7 +62,7 @@ def test_includes(tap, copy):
         tap.ok(any("must not include" in line and path in line for line in copy.with_include(path, name)),
                f"{path} must not include {name}")
     tap.ok(copy.with_include("user/core/words.c", "../kernel/pins.h"), "nor by a way round")
-    tap.ok(copy.with_include("user/core/words.c", "no_such_file.h"), "an include that is not found is told")
+    tap.ok(copy.with_include("user/core/words.c", "no_such_file.h"), "an include that is not found is reported")
 
 
 def test_circles(tap, copy):
@@ -86,7 +86,7 @@ def test_calls(tap, copy):
 def test_uncalled(tap, copy):
     lines = copy.with_object("user/base/more.c", "int spw_more(void) { return 1; }", OBJECTS)
     tap.ok(any("user/base/more.c: spw_more is used by no other file" in line for line in lines),
-           "a function that nobody else calls is told")
+           "a function that nobody else calls is reported")
     tap.equal(copy.with_object("user/base/more.c", "static int more(void) { return 1; }", OBJECTS), [],
               "a static one is not")
 
@@ -108,7 +108,7 @@ def test_tags(tap, copy):
 def test_nothing(tap, copy):
     done = subprocess.run([ROOT / "tests/layers", *OBJECTS[:3]], cwd=copy.root, capture_output=True, text=True,
                           check=False)
-    tap.ok(done.returncode and "nothing was proved" in done.stderr, "objects that are missing are told")
+    tap.ok(done.returncode and "nothing was proved" in done.stderr, "objects that are missing are reported")
 
 
 def test_page(tap, _):

@@ -988,7 +988,7 @@ int main(void)
 		IN_FOLDER("fault 48: writable by others", test_file_writers),
 		{"fault 48: rewritten while it is read: one version or an error", test_changed_while_read, enter_folder,
 		 stop_writer, NULL},
-		IN_FOLDER("errors of all lists are told, and then there are none", test_errors_of_all_lists),
+		IN_FOLDER("errors of all lists are reported, and then there are none", test_errors_of_all_lists),
 		IN_FOLDER("inline lists keep their places", test_inline_places),
 		IN_FOLDER("one prefix in two classes: an error, or the higher class wins", test_overlap),
 		IN_FOLDER("lists and classes that can never match", test_unmatched),
