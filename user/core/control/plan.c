@@ -52,11 +52,16 @@ static double tolerance_of(const struct spw_class_policy *class, const struct sp
 	return tolerance > least * interval ? tolerance : least * interval;
 }
 
-/* In 256ths of @tolerance; @below: the largest tolerance of a lower class that admits anybody. */
-static u32 withheld_of(double tolerance, double below)
+/*
+ * In 256ths of @tolerance; @below: the largest tolerance of a lower class that admits anybody. A connection that is sent
+ * again makes its whole page late: the more connections a page has, the less is left to retries.
+ */
+static u32 withheld_of(double tolerance, double below, double page)
 {
-	double left = below > tolerance * RESENT_SHARE ? below : tolerance * RESENT_SHARE;
+	double left = tolerance * RESENT_SHARE * 2 / spw_bounded(page, 2, 16);
 
+	if (left < below)
+		left = below;
 	return (u32)spw_bounded(256 * (1 - left / tolerance), 0, 255);
 }
 
@@ -85,7 +90,7 @@ static void plan_classes(const struct spw_policy *policy, const struct spw_servi
 		below = tolerance;
 		to->tolerance_ticks = as_ticks(tolerance);
 		if (now->sheds)
-			to->withheld = withheld_of(tolerance, below_open);
+			to->withheld = withheld_of(tolerance, below_open, decision->page);
 		if (to->share && !now->cut)
 			below_open = tolerance;
 	}
