@@ -197,11 +197,17 @@ static double busy_seconds(struct spw_capacity_memory *memory, const struct spw_
 }
 
 /* The first estimate. */
-static void learn_first(struct spw_capacity_memory *memory, double served, double seconds)
+static void learn_first(struct spw_capacity_memory *memory, double served, double admitted_per_s, double seconds)
 {
+	double enough;
+
 	memory->first_served += served;
 	memory->first_s += seconds;
-	if (memory->first_served < FIRST_WORK &&
+	/* Where far more comes than it may be, a rough estimate is enough. */
+	enough = memory->surged && admitted_per_s * memory->first_s > SURGE * (memory->first_served + OPTIMISM)
+			 ? FIRST_WORK / 4
+			 : FIRST_WORK;
+	if (memory->first_served < enough &&
 	    (memory->first_s < WINDOW_SECONDS || memory->first_served < FIRST_WORK / 4))
 		return;
 	memory->confirmed = true;
@@ -336,7 +342,7 @@ static void learn(struct spw_capacity_memory *memory, const struct spw_policy *p
 		memory->idle_s = 0;
 		keep_undo(memory);
 		if (*capacity <= 0)
-			learn_first(memory, served, busy_s);
+			learn_first(memory, served, rates->admitted_per_s, busy_s);
 		else if (!memory->helpless)
 			learn_busy(memory, policy, rates, served, busy_s);
 	}
