@@ -95,14 +95,14 @@ static double requests_per_work(struct spw_answer_memory *memory, const struct s
 }
 
 /* An idle value falls to what is seen, and rises slowly while nothing is late. */
-static void learn_idle(double *idle_ns, double wait_ns, bool calm, double seconds)
+static void learn_idle(double *idle_ns, double wait_ns, bool calm, double up_s, double seconds)
 {
 	if (*idle_ns <= 0)
 		*idle_ns = wait_ns;
 	else if (wait_ns < *idle_ns)
 		*idle_ns = spw_smooth(*idle_ns, wait_ns, seconds, IDLE_DOWN_SECONDS);
 	else if (calm)
-		*idle_ns = spw_smooth(*idle_ns, wait_ns, seconds, IDLE_UP_SECONDS);
+		*idle_ns = spw_smooth(*idle_ns, wait_ns, seconds, up_s);
 }
 
 /* Requests beyond those in service when nothing waits (Little's law). */
@@ -209,8 +209,11 @@ void spw_wait_choose(struct spw_answer_memory *memory, const struct spw_service_
 	if (total >= 1) {
 		wait_ns = quantile(memory->recent, total);
 		calm = !memory->inside && memory->late_s <= 0;
-		learn_idle(&memory->idle_ns, wait_ns, calm, seconds);
-		learn_idle(&memory->mean_ns, memory->sum_ns / memory->count, calm, seconds);
+		/* The first answers are the quick ones, as those before were not seen to begin: the mean soon rises. */
+		memory->known_s =
+			spw_bounded(memory->known_s + (calm ? seconds : 0), IDLE_DOWN_SECONDS, IDLE_UP_SECONDS);
+		learn_idle(&memory->idle_ns, wait_ns, calm, IDLE_UP_SECONDS, seconds);
+		learn_idle(&memory->mean_ns, memory->sum_ns / memory->count, calm, memory->known_s, seconds);
 		queue = queue_of(memory, unanswered);
 		late = late_of(memory, wait_ns, queue);
 		target = target_of(memory, service);

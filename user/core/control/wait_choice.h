@@ -22,6 +22,7 @@ struct spw_answer_memory {
 	double idle_ns;			 /* answer wait in calm; 0: not known yet */
 	double sum_ns, count;		 /* waits of more of the last answers, fading */
 	double mean_ns;			 /* mean answer wait in calm; 0: not known yet */
+	double known_s;			 /* calm that the mean was learned in, within bounds */
 	double per_s;			 /* answers, smooth */
 	double late_s;			 /* how long answers have been late */
 	double anchor;			 /* unanswered at that time */
