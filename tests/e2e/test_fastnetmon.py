@@ -1,12 +1,14 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""FastNetMon's notify script, with FastNetMon's arguments, and the details of an attack on its stdin."""
+"""FastNetMon's notify script, with FastNetMon's arguments and the details of an attack on its stdin, and called by
+FastNetMon itself where it is installed."""
 import json
 import os
+import shutil
 import subprocess
 import time
 
-from world import ROOT, SLOW, SPILLWAY, run_tests, wait_for
+from world import ROOT, SLOW, SPILLWAY, finish_blast, run_tests, scaled, wait_for
 
 BODY = """\
 lists: { banned: {} }
@@ -121,5 +123,51 @@ def open_pipe(tap, world):
     process.stdin.close()
 
 
+def real_fastnetmon(tap, world):
+    if not shutil.which("fastnetmon"):
+        tap.skip("the real FastNetMon", "the package fastnetmon is not installed")
+        return
+    shop = world.shop()
+    flood = world.flood(shop)
+    agent = world.agent(shop, BODY, interfaces=("eth1",))
+    agent.start()
+    folder = world.folder / "fastnetmon"
+    folder.mkdir()
+    (folder / "networks").write_text("198.18.3.0/24\n")
+    (folder / "none").touch()
+    (folder / "notify").write_text(f"#!/bin/sh\necho $4 >>{folder}/calls\nSPILLWAY='{SPILLWAY} -c {agent.config}' {SCRIPT} \"$@\"\n")
+    (folder / "notify").chmod(0o755)
+    (folder / "conf").write_text(f"""\
+disable_usage_report = on
+enable_ban = on
+process_incoming_traffic = on
+process_outgoing_traffic = on
+ban_time = 4
+networks_list_path = {folder}/networks
+white_list_path = {folder}/none
+monitor_local_ip_addresses = off
+check_period = 1
+ban_for_pps = on
+threshold_pps = {scaled(1000)}
+mirror_afpacket = on
+interfaces = eth1
+average_calculation_time = 2
+notify_script_path = {folder}/notify
+cli_stats_file_path = {folder}/stats
+cli_stats_ipv6_file_path = {folder}/stats6
+""")
+    # It writes reports into /var/log, which is hidden from it.
+    shop.start("unshare", "--mount", "sh", "-c", "mount -t tmpfs tmpfs /var/log && exec fastnetmon --disable_pid_logic "
+               f"--configuration_file {folder}/conf --log_file {folder}/log", name="fastnetmon")
+    wait_for(lambda: (folder / "stats").exists(), 20, "FastNetMon counts")
+    stream = world.blast(flood, "198.18.3.7", 1, target="192.0.2.1", rate=scaled(20_000), seconds=5)
+    wait_for(lambda: "198.18.3.7/32" in entries(agent), 20, "a ban")
+    entry = entries(agent)["198.18.3.7/32"]
+    tap.ok(entry["owner"] == "fastnetmon" and entry["note"].startswith("fastnetmon: outgoing, "), "who attacks is banned", entry)
+    tap.becomes(lambda: "attack_details" in (folder / "calls").read_text(), 20, "the details come")
+    finish_blast(stream)
+    tap.becomes(lambda: not entries(agent), 30, "and unbanned when that is over")
+
+
 if __name__ == "__main__":
-    run_tests(bans_and_unbans, targets, wrong_words, no_agent, open_pipe)
+    run_tests(bans_and_unbans, targets, wrong_words, no_agent, open_pipe, real_fastnetmon)
