@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Cells of sources and prefixes (maps/cells.h): find one, judge by its backlog, charge it. Pure: time and randomness
- * are arguments.
+ * Cells of sources and prefixes (maps/cells.h): find one, judge by its backlog, charge it. Pure.
  *
  * A source looks at its home way first, then at the other three. If none has its tag, it takes over the way with the
  * smallest backlog, usually zero, backlog included. If all four are busy, the source and the former owner share the

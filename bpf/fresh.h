@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Fresh or resent: was this new work seen before? Only fresh work is demand; refused clients retry, and at ten times
- * the capacity most arrivals are retries. Pure; maps/fingerprint.h describes the memory, spw_parse_flow() makes the
- * hash.
+ * the capacity most arrivals are retries. Pure. Memory: maps/fingerprint.h; hash: spw_parse_flow().
  *
  *   TCP    a SYN is resent if one with the same four-tuple and initial sequence number was seen. These numbers are
  *          random per connection (RFC 6528), so a reused port is not mistaken for a retry.

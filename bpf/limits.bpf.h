@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/*
- * The maps of rules 6 and 8. Only packets from classes with limits touch them.
- */
+/* The maps of rules 6 and 8. Only packets from classes with limits touch them. */
 #ifndef SPW_BPF_LIMITS_BPF_H
 #define SPW_BPF_LIMITS_BPF_H
 

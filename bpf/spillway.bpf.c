@@ -4,8 +4,7 @@
  * interface. Reads what the agent publishes, writes only counters and meters. Every error ends in XDP_PASS.
  *
  * The common frame makes no call: with guarded returns (AMD's safe RET) each costs ten nanoseconds. Elsewhere, the
- * combined stack of a call chain must fit into 512 bytes, and each constant the verifier knows multiplies the paths it
- * walks.
+ * combined stack of a call chain must fit into 512 bytes, and each constant that the verifier knows multiplies its paths.
  */
 #include "vmlinux.h"
 
@@ -208,10 +207,7 @@ SPW_INLINE int judge_and_account(struct xdp_md *ctx, const struct spw_cursor *cu
 	return judgement.verdict == SPW_DROP ? XDP_DROP : XDP_PASS;
 }
 
-/*
- * Any other frame: tags, options, extension headers, fragments, malformed, multi-buffer. The caller parses: saves
- * stack.
- */
+/* Any other frame: tags, options, extension headers, fragments, malformed, multi-buffer. Parsed by the caller. */
 __attribute__((noinline)) int judge_unusual(struct xdp_md *ctx, struct spw_packet *packet)
 {
 	const struct spw_control *state = bpf_map_lookup_elem(&control, &only);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The rules, in order. Pure: values in, a judgement out; no map, clock or counter. Manual and tests use the same
- * numbers.
+ * The rules, in order. Pure: no map, clock or counter. Manual and tests use the same numbers.
  *
  *   1. Not IPv4 or IPv6, more than two VLAN tags, or what the link needs: ARP, LLDP, neighbour discovery, DHCP, IGMP
  *      and MLD, path MTU errors (the last four up to a rate, exempt.bpf.h): pass.

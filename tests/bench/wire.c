@@ -4,8 +4,7 @@
  * with real-world sources. Nothing can leave the namespace: it has no other interface, no address, no route, lo is
  * down, IPv6 is off; what a receiver passes ends there.
  *
- * Generator and receiver alternate on one CPU in batches, so a packet's time includes both: bare drops are the
- * baseline.
+ * Generator and receiver alternate on one CPU in batches, so a packet's time includes both. Baseline: bare drops.
  */
 #include "wire.h"
 

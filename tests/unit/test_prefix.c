@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/*
- * Addresses and prefixes against two oracles: inet_pton() and inet_ntop() for text, brute force over small numbers for
- * arithmetic.
- */
+/* Addresses and prefixes against two oracles: inet_pton() and inet_ntop() for text, brute force for arithmetic. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/*
- * The agent's log: standard error, with priority prefixes when it goes to the systemd journal (sd-daemon(3)).
- */
+/* The agent's log: standard error, with priority prefixes when it goes to the systemd journal (sd-daemon(3)). */
 #ifndef SPW_BASE_LOG_H
 #define SPW_BASE_LOG_H
 

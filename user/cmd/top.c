@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * top: a live screen of level, signals, services, classes and talkers. view/top.c makes the content; this reads the
- * pinned maps and asks the agent, once a second, and passes the screen to ncurses. Without a terminal it prints text
- * once.
+ * pinned maps and asks the agent, once a second, and passes the screen to ncurses. Without a terminal: text, once.
  */
 #include <curses.h>
 #include <errno.h>

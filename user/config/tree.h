@@ -4,8 +4,7 @@
  * kept as written: there are no types, so the country NO is never a boolean.
  *
  * Whatever a configuration does not need is refused, as hostile input is made of it: anchors, aliases, tags,
- * directives, several documents, keys that are not plain words, control characters, invalid UTF-8. The bounds are
- * below.
+ * directives, several documents, keys that are not plain words, control characters, invalid UTF-8. Bounds: below.
  */
 #ifndef SPW_CONFIG_TREE_H
 #define SPW_CONFIG_TREE_H

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Names of levels, modes, verdicts, reasons and anomalies for users: one table for command line, metrics, JSON and
- * configuration.
+ * Names of levels, modes, verdicts, reasons and anomalies: one table for command line, metrics, JSON and configuration.
  */
 #ifndef SPW_CORE_WORDS_H
 #define SPW_CORE_WORDS_H

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Lists are read and compiled in a separate process, with bounds on memory and time, so that the agent stays small and
- * keeps its ticks. The job creates and fills the ruleset map and passes its descriptor to the agent, which publishes
- * it.
+ * keeps its ticks. The job creates and fills the ruleset map and passes its descriptor to the agent for publication.
  */
 #ifndef SPW_HOST_COMPILE_JOB_H
 #define SPW_HOST_COMPILE_JOB_H

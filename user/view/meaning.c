@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/*
- * What a configuration means: the ranking of classes, what each level takes from whom, what is never touched. For
- * `check`.
- */
+/* What a configuration means: the ranking of classes, what each level takes from whom, what is never touched. */
 #include <string.h>
 
 #include "core/words.h"

@@ -165,9 +165,7 @@ static void undo_last(struct spw_capacity_memory *memory)
 	memory->rise = undo->rise;
 }
 
-/*
- * Busy seconds of this tick, 0: it counts for nothing. A silence that chance explains is added once it has ended.
- */
+/* Busy seconds of this tick, 0: it counts for nothing. A silence that chance explains is added once it has ended. */
 static double busy_seconds(struct spw_capacity_memory *memory, const struct spw_service_policy *service,
 			   const struct spw_service_rates *rates, double seconds)
 {
