@@ -104,7 +104,7 @@ static bool read_prefixes(const struct in_force *in_force, const json_t *request
 	       check_prefixes(in_force->config, job, from);
 }
 
-/* Names that are too long are shortened, the same way each time. */
+/* Long names are shortened, always in the same way. */
 static bool read_owner(const json_t *request, struct ban_job *job)
 {
 	const json_t *value = json_object_get(request, "owner");

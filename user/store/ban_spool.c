@@ -207,7 +207,11 @@ static char *read_file(const char *path, size_t *length, const char **why)
 	char *text;
 	ssize_t got = 0;
 
-	*why = fd < 0 || fstat(fd, &status) ? strerror(errno) : why_foreign(&status);
+	if (fd < 0 || fstat(fd, &status)) {
+		*why = strerror(errno);
+		return NULL;
+	}
+	*why = why_foreign(&status);
 	if (*why)
 		return NULL;
 	text = malloc((size_t)status.st_size + 1);

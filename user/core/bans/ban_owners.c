@@ -79,12 +79,13 @@ u16 spw_ban_owner_take(struct spw_ban_owners *owners, const struct spw_ban_set *
 			return 0;
 	}
 	if (at == owners->names_capacity) {
-		char(*names)[SPW_BAN_OWNER_MAX] = realloc(owners->names, 2 * at * sizeof(*names));
+		u32 capacity = at ? 2 * at : FIRST_CAPACITY;
+		char(*names)[SPW_BAN_OWNER_MAX] = realloc(owners->names, capacity * sizeof(*names));
 
 		if (!names)
 			return 0;
 		owners->names = names;
-		owners->names_capacity = 2 * at;
+		owners->names_capacity = capacity;
 	}
 	if (at == owners->names_count)
 		owners->names_count++;
