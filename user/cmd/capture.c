@@ -6,6 +6,7 @@
 
 #include "maps/sample.h"
 #include "base/cleanup.h"
+#include "base/units.h"
 #include "host/pcapng.h"
 #include "view/drop.h"
 #include "drops.h"
@@ -78,12 +79,20 @@ static double above_zero(const char *text)
 	return end > text && !*end && number > 0 && number < 1e15 ? number : -1;
 }
 
+/* "2.5", or a duration; -1: it is neither, or 0. */
+static double read_seconds(const char *text)
+{
+	u64 ns;
+
+	return spw_units_duration(text, &ns) || !ns ? above_zero(text) : (double)ns / SPW_SECOND_NS;
+}
+
 enum option { WRITE, COUNT, SECONDS, REASON, CLASS };
 
 static const struct spw_option options[] = {
 	[WRITE] = {"write", 'w', "FILE", "file to write; -: standard output, for 'tshark -r -'"},
 	[COUNT] = {"count", 0, "N", "end after N drops"},
-	[SECONDS] = {"seconds", 0, "S", "end after S seconds"},
+	[SECONDS] = {"seconds", 0, "S", "end after S seconds, or a duration such as 10m"},
 	[REASON] = {"reason", 0, "REASON",
 		    "only drops for this reason: cut, share, budget, ... ('spillway status' shows them)"},
 	[CLASS] = {"class", 0, "CLASS", "only drops of this class"},
@@ -94,7 +103,7 @@ static int run(const struct spw_call *call, int argc, char **argv)
 {
 	const char *path = call->options[WRITE];
 	double count = call->options[COUNT] ? above_zero(call->options[COUNT]) : 0;
-	double seconds = call->options[SECONDS] ? above_zero(call->options[SECONDS]) : 0;
+	double seconds = call->options[SECONDS] ? read_seconds(call->options[SECONDS]) : 0;
 	const struct spw_drops_request drops = {
 		.follow = true,
 		.seconds = seconds,
@@ -105,7 +114,8 @@ static int run(const struct spw_call *call, int argc, char **argv)
 	if (argc > 1)
 		return spw_usage(&spw_verb_capture, "unexpected '%s'", argv[1]);
 	if (count < 0 || seconds < 0)
-		return spw_usage(&spw_verb_capture, "%s needs a number above 0", count < 0 ? "--count" : "--seconds");
+		return spw_usage(&spw_verb_capture, "%s needs a number above 0%s", count < 0 ? "--count" : "--seconds",
+				 count < 0 ? "" : ", or a duration such as 10m");
 	if (!path)
 		return spw_usage(&spw_verb_capture, "-w FILE is missing: the file to write to");
 	if (!strcmp(path, "-") && isatty(STDOUT_FILENO))
