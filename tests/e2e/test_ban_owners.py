@@ -155,8 +155,8 @@ def many(tap, world):
 def survive(tap, world):
     """22: owners over restart, kill -9, reload and new pins; a file without owners."""
     _, agent = build(world)
-    add(agent, "a", 600)
     add(agent, "b", 60)
+    add(agent, "a", 600)
     add(agent, "c", 300)
     expected = ("a", 3, "by a", 600)
     agent.stop()
