@@ -79,6 +79,7 @@ static void set_the_scene(struct scene *scene)
 	snapshot->services = scene->services;
 	snapshot->services_count = COUNT(scene->services);
 	snapshot->now_ns = 10000 * S;
+	snapshot->wall_s = 1800000000;
 	snapshot->agent_alive = true;
 	snapshot->control = (struct spw_control){
 		.lease_until_ns = 10002 * S + S / 2,
@@ -298,14 +299,15 @@ static void status_json_has_its_shape(void **state)
 	assert_keys(get(status, "agent"), "pid alive version config uptime_s");
 	assert_keys(
 		get(status, "ruleset"),
-		"generation prefixes4 prefixes6 bytes compile_seconds publish_seconds unconfirmed_for_s taken_back age_s");
+		"generation prefixes4 prefixes6 bytes compile_seconds publish_seconds unconfirmed_for_s taken_back last_good_age_s age_s");
 	assert_keys(get(status, "reloads"), "done failed");
 	assert_keys(get(status, "interfaces.0"), "name ifindex attached mode");
 	assert_keys(get(status, "classes.0"),
 		    "name rank shed_from cut_from cut active limits limited_packets new_work shadow packets bytes");
 	assert_keys(get(status, "classes.0.shadow"), "enforced next_level");
 	assert_keys(get(status, "classes.0.shadow.enforced"), "packets new_work");
-	assert_keys(get(status, "lists.0"), "name class active prefixes4 prefixes6 skipped_lines packets bytes");
+	assert_keys(get(status, "lists.0"),
+		    "name class active prefixes4 prefixes6 skipped_lines last_good_age_s packets bytes");
 	assert_keys(get(status, "lists.0.packets"), "pass drop");
 	assert_keys(get(status, "reasons.0"), "reason rule packets bytes");
 	assert_keys(get(status, "anomalies"), "malformed fragment ext_limit vlan_limit exempt_limit");
@@ -505,6 +507,46 @@ static void lists_are_found_by_name(void **state)
 	assert_integer(lists, "0.prefixes4", 5);
 	json_decref(lists);
 	assert_null(spw_view_lists_json(&scene.snapshot, "nosuch"));
+}
+
+/* What a start fell back to is said everywhere: the content of a list, or the whole ruleset. */
+static void last_good_is_told(void **state)
+{
+	struct scene scene;
+	json_t *status;
+	char *text;
+
+	(void)state;
+	set_the_scene(&scene);
+	scene.lists[2].record.kept_s = 1800000000 - 7200;
+	text = status_text(&scene.snapshot, false);
+	assert_has(text, "list home has its last good content, 2h00m old: its source cannot be used now");
+	free(text);
+	text = lists_text(&scene.snapshot, "home", true);
+	assert_has(text, "the last good one, 2h00m old");
+	free(text);
+	text = metrics_text(&scene.snapshot);
+	assert_has(text, "\nspillway_list_last_good{list=\"home\"} 1\n");
+	assert_has(text, "\nspillway_list_last_good{list=\"abroad\"} 0\n");
+	assert_has(text, "\nspillway_ruleset_last_good 0\n");
+	free(text);
+	status = spw_view_status_json(&scene.snapshot);
+	assert_real(status, "lists.2.last_good_age_s", 7200);
+	assert_true(json_is_null(get(status, "ruleset.last_good_age_s")));
+	json_decref(status);
+
+	scene.snapshot.agent.ruleset_kept_s = 1800000000 - 60;
+	text = status_text(&scene.snapshot, false);
+	assert_has(text, "the last good ruleset, 60 s old: the configuration or a list cannot be used");
+	assert_has_not(text, "list home has");
+	free(text);
+	text = metrics_text(&scene.snapshot);
+	assert_has(text, "\nspillway_ruleset_last_good 1\n");
+	assert_has(text, "\nspillway_ruleset_last_good_age_seconds 60.000000000\n");
+	free(text);
+	status = spw_view_status_json(&scene.snapshot);
+	assert_real(status, "ruleset.last_good_age_s", 60);
+	json_decref(status);
 }
 
 /* ---- the Prometheus page ---- */
@@ -753,6 +795,8 @@ static void metrics_have_their_values(void **state)
 		"\nspillway_ruleset_prefixes{list=\"partners\",family=\"6\"} 3\n",
 		"\nspillway_list_skipped_lines{list=\"abroad\"} 1234\n",
 		"\nspillway_list_skipped_lines{list=\"home\"} 0\n",
+		"\nspillway_list_last_good{list=\"home\"} 0\n",
+		"\nspillway_ruleset_last_good 0\n",
 		"\nspillway_ruleset_bytes 22400000\n",
 		"\nspillway_ruleset_compile_seconds 0.210000000\n",
 		"\nspillway_ruleset_publish_seconds 0.004000000\n",
@@ -791,6 +835,7 @@ static void metrics_have_their_values(void **state)
 		"reason=\"budget\",verdict=\"pass\"",
 		"prefixes{list=\"old\"",
 		"skipped_lines{list=\"old\"",
+		"spillway_ruleset_last_good_age_seconds ",
 		"prefixes{list=\"none\"",
 	};
 	struct scene scene;
@@ -828,6 +873,7 @@ static void every_metric_is_documented(void **state)
 
 	(void)state;
 	set_the_scene(&scene);
+	scene.snapshot.agent.ruleset_kept_s = 1;
 	page = metrics_text(&scene.snapshot);
 	assert_null(check_page(&checker, page));
 	for (size_t i = 0; i < checker.families_count; i++) {
@@ -1408,6 +1454,7 @@ int main(void)
 		cmocka_unit_test(the_checker_sees_what_is_wrong),
 		cmocka_unit_test(metrics_keep_the_format),
 		cmocka_unit_test(metrics_have_their_values),
+		cmocka_unit_test(last_good_is_told),
 		cmocka_unit_test(every_metric_is_documented),
 		cmocka_unit_test(hostile_names_break_no_page),
 		cmocka_unit_test(random_names_break_no_page),

@@ -35,7 +35,7 @@ struct publication *publication_new(void)
 	struct publication *publication = calloc(1, sizeof(*publication));
 
 	if (publication)
-		publication->report = (struct spw_compile_report){.ruleset_map = -1, .rows_file = -1};
+		publication->report = (struct spw_compile_report){.ruleset_map = -1, .rows_file = -1, .last_good = -1};
 	return publication;
 }
 
@@ -193,6 +193,7 @@ static void note_taken_back(struct spw_agent_record *record, const struct spw_ag
 	record->generation = kept->generation;
 	record->ruleset_prefixes4 = kept->ruleset_prefixes4;
 	record->ruleset_prefixes6 = kept->ruleset_prefixes6;
+	record->ruleset_kept_s = kept->ruleset_kept_s;
 	record->ruleset_bytes = kept->ruleset_bytes;
 	record->compile_ns = kept->compile_ns;
 	record->publish_ns = kept->publish_ns;
@@ -211,6 +212,7 @@ static void note_publication(struct publisher *publisher, const struct publicati
 	} else {
 		record->publish_ns = publication->report.result.fill_ns + publish_ns;
 		record->unconfirmed_until_ns = publication->confirm_ns ? now_ns + publication->confirm_ns : 0;
+		record->ruleset_kept_s = (u32)publication->kept_s;
 		note_new(record, &publisher->config, &publication->report.result);
 	}
 	write_record(publisher);
@@ -229,6 +231,7 @@ static void note_prefixes(struct publication *publication)
 		list->prefixes4 = (u32)result->list_prefixes[i][0];
 		list->prefixes6 = (u32)result->list_prefixes[i][1];
 		list->skipped = result->list_skipped[i];
+		list->kept_s = (u32)result->list_kept_s[i];
 	}
 }
 

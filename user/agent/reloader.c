@@ -8,9 +8,11 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "host/interfaces.h"
+#include "store/last_good_file.h"
 
 #define WARNING "warning: "
 
@@ -35,6 +37,8 @@ struct reloader {
 	struct publication *next;   /* owned; being compiled */
 	struct spw_reply_to client; /* waits for the outcome */
 	char *warnings;		    /* owned; of the configuration file */
+	int last_good;		    /* in force, not saved yet (lists/last_good.h); -1: none */
+	char *refused;		    /* owned; why a start fell back, until it is recorded as an event */
 	struct pending pending;
 };
 
@@ -53,8 +57,32 @@ struct reloader *reloader_new(sd_event *loop, struct publisher *publisher, struc
 		.path = strdup(config_path),
 		.force = force,
 		.job.socket = -1,
+		.last_good = -1,
 	};
 	return reloader;
+}
+
+/*
+ * What is in force becomes the last good ruleset, once it needs no confirmation. @waits: the agent ends; wait for the
+ * disk. Errors are logged there, and tried again with the next ruleset.
+ */
+static void save_last_good(struct reloader *reloader, bool waits)
+{
+	const struct spw_config *config = publisher_in_force(reloader->publisher)->config;
+	bool ready = config && !confirmation_is_awaited(reloader->confirmation);
+
+	if (waits && config)
+		spw_last_good_save(config->state_dir, ready ? reloader->last_good : -1);
+	else if (reloader->last_good < 0 || !ready || spw_last_good_save_soon(config->state_dir, reloader->last_good))
+		return;
+	spw_close_fd(&reloader->last_good);
+	reloader->last_good = -1;
+}
+
+static void replace_last_good(struct reloader *reloader, int fd)
+{
+	spw_close_fd(&reloader->last_good);
+	reloader->last_good = fd;
 }
 
 void reloader_free(struct reloader *reloader)
@@ -67,7 +95,9 @@ void reloader_free(struct reloader *reloader)
 	}
 	sd_event_source_disable_unref(reloader->source);
 	publication_free(reloader->next);
+	save_last_good(reloader, true);
 	free(reloader->pending.path);
+	free(reloader->refused);
 	free(reloader->warnings);
 	free(reloader->path);
 	free(reloader);
@@ -157,7 +187,9 @@ static const char *needs_restart(const struct spw_config *now, const struct spw_
 	return NULL;
 }
 
-static int start_job(struct reloader *reloader, struct publication *next, u32 units_min, bool force, char *message)
+/* @request: what it is about is filled in here */
+static int start_job(struct reloader *reloader, struct publication *next, struct spw_compile_request *request,
+		     char *message)
 {
 	const struct in_force *in_force = publisher_in_force(reloader->publisher);
 	int err;
@@ -166,8 +198,11 @@ static int start_job(struct reloader *reloader, struct publication *next, u32 un
 	err = spw_registry_assign(&next->registry, &next->config, &next->identities, message);
 	if (err)
 		return err;
-	err = spw_compile_job_start(&next->config, &next->identities, generation(reloader) + 1, units_min,
-				    force || reloader->force, &reloader->job);
+	request->config = &next->config;
+	request->identities = &next->identities;
+	request->generation = generation(reloader) + 1;
+	request->force |= reloader->force;
+	err = spw_compile_job_start(request, &reloader->job);
 	return err ? spw_message(message, err, "cannot start the compile job: %s", strerror(-err)) : 0;
 }
 
@@ -226,6 +261,7 @@ static int on_job_done(sd_event_source *source, int fd, uint32_t events, void *c
 		refuse(reloader, &reloader->client, *message ? message : next->report.text);
 	} else {
 		remember_path(reloader);
+		replace_last_good(reloader, TAKE_FD(next->report.last_good));
 		journal_event(
 			reloader->journal, "reload",
 			json_pack("{s:b,s:I,s:n}", "ok", 1, "generation", (json_int_t)generation(reloader), "error"));
@@ -277,7 +313,10 @@ static int begin(struct reloader *reloader, const struct reload_request *request
 		return spw_message(message, -EINVAL,
 				   "%s: %s cannot be changed while the agent runs; restart it to change that", path,
 				   fixed);
-	err = start_job(reloader, next, in_force->datapath->units_capacity, request->force, message);
+	err = start_job(
+		reloader, next,
+		&(struct spw_compile_request){.units_min = in_force->datapath->units_capacity, .force = request->force},
+		message);
 	if (err)
 		return err;
 	log_lines(LOG_WARNING, *text);
@@ -318,6 +357,20 @@ void reloader_request(struct reloader *reloader, const struct reload_request *re
 	reloader->warnings = text;
 }
 
+/* The events are open only after the start. */
+static void note_fallback(struct reloader *reloader)
+{
+	const char *why = reloader->refused;
+
+	if (!why)
+		return;
+	journal_event(reloader->journal, "reload",
+		      json_pack("{s:b,s:I,s:s%}", "ok", 0, "generation", (json_int_t)generation(reloader), "error", why,
+				spw_utf8_whole(why)));
+	free(reloader->refused);
+	reloader->refused = NULL;
+}
+
 void reloader_tick(struct reloader *reloader, u64 now_ns)
 {
 	bool due = confirmation_is_due(reloader->confirmation, now_ns);
@@ -328,14 +381,18 @@ void reloader_tick(struct reloader *reloader, u64 now_ns)
 			spw_compile_job_kill(&reloader->job);
 	} else if (due) {
 		confirmation_take_back(reloader->confirmation);
+		replace_last_good(reloader, -1); /* of what was not confirmed */
 	}
+	save_last_good(reloader, false);
+	note_fallback(reloader);
 }
 
 /* ---- the first one ---- */
 
-static int compile_first(struct reloader *reloader, struct publication *first, char *message)
+static int compile_first(struct reloader *reloader, struct publication *first, struct spw_compile_request *request,
+			 char *message)
 {
-	int err = start_job(reloader, first, 0, false, message);
+	int err = start_job(reloader, first, request, message);
 
 	if (err)
 		return err;
@@ -343,6 +400,51 @@ static int compile_first(struct reloader *reloader, struct publication *first, c
 	log_lines(LOG_ERR, first->report.text);
 	err = first->report.result.err;
 	return err ? spw_message(message, err, "no ruleset; nothing was changed") : 0;
+}
+
+/* What it was compiled from last, with the lists of then. @config: the one that cannot be used now */
+static int compile_last_good(struct reloader *reloader, const struct spw_config *config, struct publication *first,
+			     char *message)
+{
+	struct spw_last_good good;
+	const char *fixed;
+	int err = spw_last_good_read(config->state_dir, &good, message);
+
+	if (!err) {
+		fixed = needs_restart(config, &good.config);
+		first->config = good.config;
+		first->kept_s = good.saved_s;
+		good.config = (struct spw_config){0};
+		err = fixed ? spw_message(message, -EINVAL, "it has another %s", fixed)
+			    : compile_first(reloader, first,
+					    &(struct spw_compile_request){.last_good = &good, .force = true}, message);
+	}
+	spw_last_good_free(&good);
+	return err;
+}
+
+/* Lists of others are no reason to pass everything. @refused: what could not be compiled; freed, unless it is returned. */
+static struct publication *fall_back(struct reloader *reloader, struct publication *refused, char *message)
+{
+	struct publication *first = publication_new();
+	char why[SPW_MESSAGE_MAX], when[SPW_LAST_GOOD_WHEN];
+	int err = first ? compile_last_good(reloader, &refused->config, first, why) : -ENOMEM;
+
+	if (err) {
+		if (err != -ENOENT)
+			spw_log(LOG_ERR, "the last good ruleset in %s cannot be used: %s", refused->config.state_dir,
+				first ? why : "out of memory");
+		publication_free(first);
+		return refused;
+	}
+	spw_log(LOG_ALERT,
+		"%s cannot be used: the last good ruleset, of %s, is in force instead; 'spillway check' shows the errors, "
+		"correct them, then 'spillway apply'",
+		refused->config.path, spw_last_good_when(first->kept_s, spw_wall_ns() / 1000000000, when));
+	reloader->refused = strdup(refused->report.text && *refused->report.text ? refused->report.text : message);
+	*message = '\0';
+	publication_free(refused);
+	return first;
 }
 
 int reloader_start(struct reloader *reloader, struct spw_config *config, char message[SPW_MESSAGE_MAX])
@@ -357,11 +459,16 @@ int reloader_start(struct reloader *reloader, struct spw_config *config, char me
 		if (!first)
 			return spw_message(message, -ENOMEM, "out of memory");
 		first->config = *config;
-		err = compile_first(reloader, first, message);
+		err = compile_first(reloader, first, &(struct spw_compile_request){.starts = true}, message);
+		if (err)
+			first = fall_back(reloader, first, message);
+		err = first->kept_s ? 0 : err;
 	}
 	*config = (struct spw_config){0};
 	if (!err)
 		err = publisher_start(reloader->publisher, first, message);
+	if (!err)
+		replace_last_good(reloader, TAKE_FD(first->report.last_good));
 	publication_free(first);
 	return err;
 }

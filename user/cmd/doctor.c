@@ -15,7 +15,9 @@
 
 #include "agent/agent.h"
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "host/probe.h"
+#include "lists/last_good.h"
 #include "net/control_address.h"
 #include "net/control_client.h"
 #include "net/metrics_server.h"
@@ -219,6 +221,27 @@ static void check_state_dir(struct doctor *doctor, const char *state_dir)
 		     "%s: %s; no history, no events, and bans are lost in a reboot", at, strerror(-err));
 	else
 		find(doctor, OK, "state_dir", NULL, "%s can be written", at);
+}
+
+/* What a start falls back to when a list cannot be used. */
+static void check_last_good(struct doctor *doctor, const char *state_dir)
+{
+	struct spw_last_good good;
+	char problem[SPW_MESSAGE_MAX], when[SPW_LAST_GOOD_WHEN];
+	int err = spw_last_good_read(state_dir, &good, problem);
+
+	if (err == -ENOENT)
+		find(doctor, OK, "last good", NULL, "no ruleset is kept in %s yet", state_dir);
+	else if (err == -EACCES || err == -EPERM)
+		find(doctor, WARN, "last good", "run as root", "the ruleset kept in %s cannot be read: %s", state_dir,
+		     problem);
+	else if (err)
+		find(doctor, WARN, "last good", "'spillway apply' replaces it; look at the disk",
+		     "the ruleset kept in %s cannot be used: %s", state_dir, problem);
+	else
+		find(doctor, OK, "last good", NULL, "a ruleset of %s is kept for a start with a damaged list",
+		     spw_last_good_when(good.saved_s, spw_wall_ns() / 1000000000, when));
+	spw_last_good_free(&good);
 }
 
 /* A running agent occupies the port itself. */
@@ -453,6 +476,31 @@ static void check_signals(struct doctor *doctor, const char *run_dir)
 	json_decref(answer);
 }
 
+/* Whether what the files say is in force. */
+static void check_ruleset(struct doctor *doctor, const struct spw_snapshot *snapshot)
+{
+	static const char advice[] = "'spillway check' shows why; correct it, then 'spillway apply'";
+	char when[SPW_LAST_GOOD_WHEN];
+	bool kept = snapshot->agent.ruleset_kept_s;
+
+	if (kept)
+		find(doctor, WARN, "ruleset", advice,
+		     "the last good one, of %s, is in force: the configuration or a list could not be used",
+		     spw_last_good_when(snapshot->agent.ruleset_kept_s, snapshot->wall_s, when));
+	for (size_t i = 0; i < snapshot->lists_count && !snapshot->agent.ruleset_kept_s; i++) {
+		const struct spw_list_record *list = &snapshot->lists[i].record;
+
+		if (!list->kept_s || list->state != SPW_RECORD_ACTIVE)
+			continue;
+		kept = true;
+		find(doctor, WARN, "ruleset", advice, "list '%s' has its last good content, of %s", list->name,
+		     spw_last_good_when(list->kept_s, snapshot->wall_s, when));
+	}
+	if (!kept)
+		find(doctor, OK, "ruleset", NULL, "generation %llu, made of what the configuration names",
+		     (unsigned long long)snapshot->agent.generation);
+}
+
 /* A name may have moved to another card since the agent attached. */
 static void check_coverage(struct doctor *doctor, const struct spw_config *config,
 			   const struct spw_agent_record *record)
@@ -494,6 +542,7 @@ static bool check_agent(struct doctor *doctor, const struct spw_pins *pins, cons
 	else
 		find(doctor, OK, "agent", NULL, "is stopped; everything passes until the next 'spillway run'");
 	if (alive) {
+		check_ruleset(doctor, &snapshot);
 		check_coverage(doctor, config, &snapshot.agent);
 		check_signals(doctor, run_dir);
 	}
@@ -538,6 +587,8 @@ static void examine(struct doctor *doctor, const struct spw_call *call)
 		check_run_dir(doctor, dry_run.config.run_dir);
 		if (dry_run.config.state_dir)
 			check_state_dir(doctor, dry_run.config.state_dir);
+		if (dry_run.config.state_dir)
+			check_last_good(doctor, dry_run.config.state_dir);
 		check_interfaces(doctor, call, &dry_run.config);
 		if (!spw_no_config(call))
 			check_services(doctor, &dry_run.config);

@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 const struct spw_config_class *spw_config_list_class(const struct spw_config *config, size_t list)
 {
@@ -10,6 +11,27 @@ const struct spw_config_class *spw_config_list_class(const struct spw_config *co
 			if (config->classes[i].lists[j] == list)
 				return &config->classes[i];
 	return NULL;
+}
+
+static bool same_text(const char *one, const char *other)
+{
+	return !strcmp(one ? one : "", other ? other : "");
+}
+
+bool spw_config_same_source(const struct spw_config_list *one, const struct spw_config_list *other)
+{
+	bool same = same_text(one->name, other->name) && one->kind == other->kind &&
+		    same_text(one->path, other->path) && one->paths_count == other->paths_count &&
+		    one->countries_count == other->countries_count && one->asns_count == other->asns_count;
+
+	for (size_t i = 0; same && i < one->paths_count; i++)
+		same = same_text(one->paths[i].text, other->paths[i].text);
+	for (size_t i = 0; same && i < one->countries_count; i++)
+		same = !memcmp(one->countries[i].code, other->countries[i].code, 2) &&
+		       one->countries[i].negated == other->countries[i].negated;
+	for (size_t i = 0; same && i < one->asns_count; i++)
+		same = one->asns[i].number == other->asns[i].number;
+	return same;
 }
 
 static void free_lists(struct spw_config *config)

@@ -22,7 +22,8 @@
 #define SPW_PIN_DIR_BYTES_MAX	 199
 #define SPW_INTERFACE_NAME_BYTES 128 /* of an altname, with its NUL: the kernel's ALTIFNAMSIZ */
 #define SPW_RUN_DIR_BYTES_MAX	 94  /* "/control.sock" behind it fills a socket's path (tests/unit/test_control.c) */
-#define SPW_CONFIG_BYTES_MAX	 (1u << 20) /* a larger configuration is refused before it is parsed */
+#define SPW_LAST_GOOD_FILE	 "last_good" /* in state_dir: lists/last_good.h */
+#define SPW_CONFIG_BYTES_MAX	 (1u << 20)  /* a larger configuration is refused before it is parsed */
 
 struct spw_config_prefix {
 	struct spw_prefix prefix;
@@ -196,6 +197,9 @@ int spw_config_parse(const char *text, size_t length, const char *name, struct s
 		     struct spw_diagnostics *diagnostics);
 
 void spw_config_free(struct spw_config *config);
+
+/** spw_config_same_source() - whether two lists have one name and one source, so that what one held the other may hold. */
+bool spw_config_same_source(const struct spw_config_list *one, const struct spw_config_list *other);
 
 /** spw_config_list_class() - the class that names @list; NULL: none. */
 const struct spw_config_class *spw_config_list_class(const struct spw_config *config, size_t list);

@@ -143,6 +143,27 @@ void spw_diagnostics_sort(struct spw_diagnostics *diagnostics, size_t first)
 	}
 }
 
+void spw_diagnostics_soften(struct spw_diagnostics *diagnostics)
+{
+	for (size_t i = 0; i < diagnostics->count; i++)
+		diagnostics->items[i].severity = SPW_WARNING;
+	diagnostics->warnings += diagnostics->errors;
+	diagnostics->errors = 0;
+}
+
+void spw_diagnostics_move(struct spw_diagnostics *from, struct spw_diagnostics *to)
+{
+	for (size_t i = 0; i < from->count; i++) {
+		if (to->count < SPW_DIAGNOSTICS_MAX || (from->items[i].severity == SPW_ERROR && evict_warning(to)))
+			to->items[to->count++] = from->items[i];
+		else
+			free(from->items[i].text);
+	}
+	to->errors += from->errors;
+	to->warnings += from->warnings;
+	*from = (struct spw_diagnostics){0};
+}
+
 void spw_diagnostics_free(struct spw_diagnostics *diagnostics)
 {
 	for (size_t i = 0; i < diagnostics->count; i++)

@@ -42,6 +42,7 @@ struct spw_service_snapshot {
 
 struct spw_snapshot {
 	u64 now_ns; /* CLOCK_MONOTONIC */
+	u64 wall_s; /* Unix time */
 	struct spw_control control;
 	struct spw_agent_record agent;
 	bool agent_alive;

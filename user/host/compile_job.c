@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -47,23 +48,23 @@ static void bound_resources(pid_t agent, int socket)
 	}
 }
 
-static int compile_and_fill(const struct spw_config *config, const struct spw_lists *lists,
-			    const struct spw_identities *identities, u64 generation, u32 units_min,
+static int compile_and_fill(const struct spw_compile_request *request, const struct spw_lists *lists,
 			    struct spw_compile_result *result, int *rows_file, struct spw_diagnostics *diagnostics)
 {
+	const struct spw_config *config = request->config;
 	struct spw_place file = {config->path, 0, 0};
 	struct spw_ruleset_image image = {0};
 	struct spw_ruleset_error error;
 	struct spw_assembly assembly;
 	u64 begin = spw_monotonic_ns();
-	int map = spw_assemble(config, lists, identities, &assembly);
+	int map = spw_assemble(config, lists, request->identities, &assembly);
 
 	if (map) {
 		spw_error(diagnostics, file, "cannot assemble the ruleset: %s", strerror(-map));
 		return map;
 	}
 	assembly.source.keep_prefixes = true;
-	map = spw_ruleset_compile(&assembly.source, units_min, &image, &error);
+	map = spw_ruleset_compile(&assembly.source, request->units_min, &image, &error);
 	if (map) {
 		spw_report_ruleset_error(config, lists, &assembly, &error, diagnostics);
 		goto out;
@@ -72,7 +73,7 @@ static int compile_and_fill(const struct spw_config *config, const struct spw_li
 	spw_report_overlaps(config, lists, &assembly, &image, diagnostics);
 	spw_report_overruling(config, &assembly, &image, diagnostics);
 	spw_report_unmatched(config, lists, &assembly, &image, diagnostics);
-	image.ruleset->generation = generation;
+	image.ruleset->generation = request->generation;
 	begin = spw_monotonic_ns();
 	map = spw_ruleset_map(image.ruleset, image.bytes);
 	if (map < 0)
@@ -95,25 +96,82 @@ out:
 	return map;
 }
 
-static int work(const struct spw_config *config, const struct spw_identities *identities, u64 generation, u32 units_min,
-		bool force, struct spw_compile_result *result, int *rows_file, struct spw_diagnostics *diagnostics)
+/* At a start, last good content stands in for what cannot be read. That file may be missing or damaged as well. */
+static int load_at_start(const struct spw_config *config, struct spw_lists *lists, struct spw_diagnostics *diagnostics)
+{
+	struct spw_last_good good;
+	char problem[SPW_MESSAGE_MAX];
+	int err = spw_last_good_read(config->state_dir, &good, problem);
+
+	if (err && err != -ENOENT)
+		spw_warning(diagnostics, (struct spw_place){0},
+			    "the last good ruleset, %s/" SPW_LAST_GOOD_FILE
+			    ", cannot be used: %s; the next ruleset that comes into force replaces it",
+			    config->state_dir, problem);
+	err = spw_last_good_load(config, err ? NULL : &good, spw_wall_ns() / 1000000000, lists, diagnostics);
+	spw_last_good_free(&good);
+	return err;
+}
+
+static int load_lists(const struct spw_compile_request *request, struct spw_lists *lists,
+		      struct spw_diagnostics *diagnostics)
+{
+	struct spw_place file = {request->config->path, 0, 0};
+	int err;
+
+	if (request->last_good) {
+		err = spw_last_good_restore(request->last_good, request->config, lists);
+		if (err)
+			spw_error(diagnostics, file, "the last good lists cannot be restored: %s", strerror(-err));
+		return err;
+	}
+	err = request->starts ? load_at_start(request->config, lists, diagnostics)
+			      : spw_lists_load(request->config, lists, diagnostics);
+	return err ? err : spw_lists_check(request->config, lists, request->force, diagnostics);
+}
+
+/* For the next start. That there is none is no reason to refuse the ruleset. */
+static int keep(const struct spw_compile_request *request, const struct spw_lists *lists,
+		struct spw_diagnostics *diagnostics)
+{
+	int fd = memfd_create("spillway-last-good", MFD_CLOEXEC), err = fd < 0 ? -errno : 0;
+
+	if (!err)
+		err = spw_last_good_write(fd, request->config, lists, spw_wall_ns() / 1000000000);
+	if (!err)
+		return fd;
+	if (fd >= 0)
+		close(fd);
+	spw_warning(diagnostics, (struct spw_place){0},
+		    "this ruleset is not kept as the last good one: %s%s; a start with a damaged list falls back to an "
+		    "earlier one",
+		    strerror(-err), err == -EFBIG ? " (256 MiB are the most)" : "");
+	return -1;
+}
+
+/* Fills @made: map, rows, last good. */
+static int work(const struct spw_compile_request *request, struct spw_compile_result *result,
+		int made[SPW_HANDOVER_FDS], struct spw_diagnostics *diagnostics)
 {
 	struct spw_lists lists;
 	u64 begin = spw_monotonic_ns();
-	int err = spw_lists_load(config, &lists, diagnostics);
+	int err = load_lists(request, &lists, diagnostics);
 
-	if (!err)
-		err = spw_lists_check(config, &lists, force, diagnostics);
 	if (err)
 		return err;
 	result->read_ns = spw_monotonic_ns() - begin;
 	for (size_t i = 0; i < lists.count && i < SPW_LISTS_MAX; i++) {
-		result->list_prefixes[i][0] = lists.lists[i].count4;
-		result->list_prefixes[i][1] = lists.lists[i].count6;
-		result->list_skipped[i] = lists.lists[i].skipped < UINT32_MAX ? (u32)lists.lists[i].skipped
-									      : UINT32_MAX;
+		const struct spw_list *list = &lists.lists[i];
+
+		result->list_prefixes[i][0] = list->count4;
+		result->list_prefixes[i][1] = list->count6;
+		result->list_skipped[i] = list->skipped < UINT32_MAX ? (u32)list->skipped : UINT32_MAX;
+		result->list_kept_s[i] = list->kept_s;
 	}
-	return compile_and_fill(config, &lists, identities, generation, units_min, result, rows_file, diagnostics);
+	made[0] = compile_and_fill(request, &lists, result, &made[1], diagnostics);
+	if (made[0] >= 0 && !request->last_good)
+		made[2] = keep(request, &lists, diagnostics);
+	return made[0] < 0 ? made[0] : 0;
 }
 
 static char *join(const struct spw_diagnostics *diagnostics, size_t *bytes)
@@ -133,7 +191,7 @@ static char *join(const struct spw_diagnostics *diagnostics, size_t *bytes)
 	return text;
 }
 
-/* Message format: descriptors of map and rows, struct spw_compile_result, its text. */
+/* Message format: descriptors of map, rows and last good ruleset, struct spw_compile_result, its text. */
 static int send_result(int socket, const struct spw_compile_result *result, const int made[SPW_HANDOVER_FDS],
 		       const char *text)
 {
@@ -144,17 +202,15 @@ static int send_result(int socket, const struct spw_compile_result *result, cons
 	return err || !text ? err : spw_handover_send(socket, text, result->text_bytes);
 }
 
-static void child(pid_t agent, const struct spw_config *config, const struct spw_identities *identities, u64 generation,
-		  u32 units_min, bool force, int socket)
+static void child(pid_t agent, const struct spw_compile_request *request, int socket)
 {
 	static struct spw_compile_result result;
 	static struct spw_diagnostics diagnostics;
 	char *text;
-	int made[SPW_HANDOVER_FDS] = {-1, -1};
+	int made[SPW_HANDOVER_FDS] = {-1, -1, -1};
 
 	bound_resources(agent, socket);
-	made[0] = work(config, identities, generation, units_min, force, &result, &made[1], &diagnostics);
-	result.err = made[0] < 0 ? made[0] : 0;
+	result.err = work(request, &result, made, &diagnostics);
 	text = join(&diagnostics, &result.text_bytes);
 	if (!text)
 		result.text_bytes = 0;
@@ -163,8 +219,7 @@ static void child(pid_t agent, const struct spw_config *config, const struct spw
 
 /* ---- in the agent ---- */
 
-int spw_compile_job_start(const struct spw_config *config, const struct spw_identities *identities, u64 generation,
-			  u32 units_min, bool force, struct spw_compile_job *job)
+int spw_compile_job_start(const struct spw_compile_request *request, struct spw_compile_job *job)
 {
 	int ends[2], err = spw_handover_open(ends);
 	sigset_t all, before;
@@ -178,7 +233,7 @@ int spw_compile_job_start(const struct spw_config *config, const struct spw_iden
 	if (!pid) {
 		/* Signals stay blocked: the job ends by itself, by its limits or by SIGKILL. */
 		close(ends[0]);
-		child(agent, config, identities, generation, units_min, force, ends[1]);
+		child(agent, request, ends[1]);
 	}
 	sigprocmask(SIG_SETMASK, &before, NULL);
 	close(ends[1]);
@@ -216,6 +271,7 @@ void spw_compile_job_finish(struct spw_compile_job *job, struct spw_compile_repo
 	report->text = NULL;
 	report->ruleset_map = received[0];
 	report->rows_file = received[1];
+	report->last_good = received[2];
 	if (whole && result->text_bytes) {
 		report->text = calloc(1, result->text_bytes + 1);
 		whole = report->text && spw_handover_receive(job->socket, report->text, result->text_bytes);
@@ -243,6 +299,9 @@ void spw_compile_report_free(struct spw_compile_report *report)
 	if (report->rows_file >= 0)
 		close(report->rows_file);
 	report->rows_file = -1;
+	if (report->last_good >= 0)
+		close(report->last_good);
+	report->last_good = -1;
 }
 
 void spw_compile_job_kill(struct spw_compile_job *job)

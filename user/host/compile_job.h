@@ -9,6 +9,7 @@
 #include <sys/types.h>
 
 #include "lists/assemble.h"
+#include "lists/last_good.h"
 #include "kernel/pins.h"
 
 struct spw_compile_job {
@@ -33,6 +34,7 @@ struct spw_compile_result {
 	u64 fill_ns;
 	u64 list_prefixes[SPW_LISTS_MAX][2]; /* by index into spw_config.lists; IPv4, IPv6 */
 	u32 list_skipped[SPW_LISTS_MAX];     /* lines skipped */
+	u64 list_kept_s[SPW_LISTS_MAX];	     /* Unix time of last good content; 0: the list was read */
 	size_t text_bytes;
 };
 
@@ -40,18 +42,23 @@ struct spw_compile_report {
 	struct spw_compile_result result;
 	int ruleset_map; /* owned by the caller; -1: none */
 	int rows_file;	 /* owned by the caller: a sealed file, for spw_rows_map(); -1: none */
+	int last_good;	 /* owned by the caller: a file in memory, see lists/last_good.h; -1: none */
 	char *text;	 /* owned: errors and warnings, one per line, warnings beginning with "warning: " */
 };
 
-/**
- * spw_compile_job_start() - start a job.
- * @generation: of the new ruleset
- * @units_min: capacity of the loaded program; a larger ruleset gets a larger one
- * @force: as in spw_lists_check()
- * Returns 0 or -errno.
- */
-int spw_compile_job_start(const struct spw_config *config, const struct spw_identities *identities, u64 generation,
-			  u32 units_min, bool force, struct spw_compile_job *job);
+/* What to compile; all is borrowed until the job is started. */
+struct spw_compile_request {
+	const struct spw_config *config;
+	const struct spw_identities *identities;
+	u64 generation;			       /* of the new ruleset */
+	u32 units_min;			       /* capacity of the loaded program; a larger ruleset gets a larger one */
+	bool force;			       /* as in spw_lists_check() */
+	bool starts;			       /* lists that cannot be read get their last good content */
+	const struct spw_last_good *last_good; /* all lists are taken from here; NULL: they are read */
+};
+
+/** spw_compile_job_start() - start a job. Returns 0 or -errno. */
+int spw_compile_job_start(const struct spw_compile_request *request, struct spw_compile_job *job);
 
 /**
  * spw_compile_job_finish() - receive the result; blocks until then.

@@ -217,7 +217,7 @@ int spw_snapshot_read(const struct spw_pins *pins, struct spw_snapshot *snapshot
 	const u32 key = 0;
 	int err;
 
-	*snapshot = (struct spw_snapshot){.now_ns = spw_monotonic_ns()};
+	*snapshot = (struct spw_snapshot){.now_ns = spw_monotonic_ns(), .wall_s = spw_wall_ns() / 1000000000};
 	if (bpf_map_lookup_elem(pins->fds[SPW_PIN_CONTROL], &key, &snapshot->control) ||
 	    bpf_map_lookup_elem(pins->fds[SPW_PIN_AGENT_REGISTRY], &key, &snapshot->agent))
 		return -errno;

@@ -45,6 +45,7 @@ struct spw_list {
 	enum spw_list_format format; /* of the last file parsed */
 	u64 count4;		     /* prefixes by family */
 	u64 count6;
+	u64 kept_s;  /* Unix time of its content, when that is the last good one; 0: it was read now */
 	u64 skipped; /* unreadable lines skipped (on_error: skip) */
 };
 
@@ -69,6 +70,14 @@ struct spw_lists {
  * Returns 0, or -errno with errors in @diagnostics. Free with spw_lists_free() in both cases.
  */
 int spw_lists_load(const struct spw_config *config, struct spw_lists *lists, struct spw_diagnostics *diagnostics);
+
+/**
+ * spw_lists_load_each() - the same, list by list: what can be read is there.
+ * @errs: as many as lists; filled with 0 or -errno
+ * Returns 0, also if no list can be read, or -ENOMEM.
+ */
+int spw_lists_load_each(const struct spw_config *config, struct spw_lists *lists, int *errs,
+			struct spw_diagnostics *diagnostics);
 void spw_lists_free(struct spw_lists *lists);
 
 /**

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/cleanup.h"
 #include "config/file.h"
 #include "countries.h"
 #include "lists.h"
@@ -99,31 +100,33 @@ static int load_inline(const struct spw_config_list *named, struct spw_list *lis
 	return err;
 }
 
-/* Whether an earlier list has the same table for the same purpose: then it was read already. */
-static bool is_read(const struct spw_config *config, size_t index)
+/* The first list that names the same table for the same purpose, which is read with it. */
+static size_t first_reader(const struct spw_config *config, size_t index)
 {
 	const struct spw_config_list *list = &config->lists[index];
+	size_t i = 0;
 
-	for (size_t i = 0; i < index; i++)
-		if (config->lists[i].kind == list->kind && !config->lists[i].asns_count == !list->asns_count &&
-		    !strcmp(config->lists[i].path, list->path))
-			return true;
-	return false;
+	while (i < index && (config->lists[i].kind != list->kind || !config->lists[i].asns_count != !list->asns_count ||
+			     strcmp(config->lists[i].path, list->path)))
+		i++;
+	return i;
 }
 
-static int load_table(const struct spw_config *config, size_t index, struct spw_lists *lists,
+/* @errs: of the lists before it */
+static int load_table(const struct spw_config *config, size_t index, struct spw_lists *lists, const int *errs,
 		      struct spw_diagnostics *diagnostics)
 {
 	const struct spw_config_list *named = &config->lists[index];
+	size_t first = first_reader(config, index);
 
 	lists->lists[index].file = named->path;
-	if (is_read(config, index))
-		return 0;
+	if (first < index)
+		return errs[first];
 	return named->asns_count ? spw_asns_load(config, named, lists, diagnostics)
 				 : spw_countries_load(config, named, lists, diagnostics);
 }
 
-static int load_list(const struct spw_config *config, size_t index, struct spw_lists *lists,
+static int load_list(const struct spw_config *config, size_t index, struct spw_lists *lists, const int *errs,
 		     struct spw_diagnostics *diagnostics)
 {
 	const struct spw_config_list *named = &config->lists[index];
@@ -134,7 +137,7 @@ static int load_list(const struct spw_config *config, size_t index, struct spw_l
 		return load_files(named, list, diagnostics);
 	case SPW_LIST_GEO:
 	case SPW_LIST_MMDB:
-		return load_table(config, index, lists, diagnostics);
+		return load_table(config, index, lists, errs, diagnostics);
 	default:
 		return load_inline(named, list, diagnostics);
 	}
@@ -154,23 +157,35 @@ static void shrink(struct spw_list *list)
 	list->capacity = list->count;
 }
 
-int spw_lists_load(const struct spw_config *config, struct spw_lists *lists, struct spw_diagnostics *diagnostics)
+int spw_lists_load_each(const struct spw_config *config, struct spw_lists *lists, int *errs,
+			struct spw_diagnostics *diagnostics)
 {
-	int err = 0;
-
 	*lists = (struct spw_lists){.lists = calloc(config->lists_count + 1, sizeof(*lists->lists))};
 	if (!lists->lists) {
 		spw_error(diagnostics, (struct spw_place){config->path, 0, 0}, "out of memory");
 		return -ENOMEM;
 	}
 	lists->count = config->lists_count;
-	for (size_t i = 0; i < lists->count; i++) {
-		int failed = load_list(config, i, lists, diagnostics);
-
-		err = err ? err : failed;
-	}
+	for (size_t i = 0; i < lists->count; i++)
+		errs[i] = load_list(config, i, lists, errs, diagnostics);
 	for (size_t i = 0; i < lists->count; i++)
 		shrink(&lists->lists[i]);
+	return 0;
+}
+
+int spw_lists_load(const struct spw_config *config, struct spw_lists *lists, struct spw_diagnostics *diagnostics)
+{
+	_cleanup_free_ int *errs = calloc(config->lists_count + 1, sizeof(*errs));
+	int err;
+
+	*lists = (struct spw_lists){0};
+	if (!errs) {
+		spw_error(diagnostics, (struct spw_place){config->path, 0, 0}, "out of memory");
+		return -ENOMEM;
+	}
+	err = spw_lists_load_each(config, lists, errs, diagnostics);
+	for (size_t i = 0; i < lists->count && !err; i++)
+		err = errs[i];
 	if (err)
 		spw_lists_free(lists);
 	return err;

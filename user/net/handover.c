@@ -39,13 +39,16 @@ int spw_handover_send_fds(int socket, const int fds[SPW_HANDOVER_FDS])
 	char byte = 0;
 	struct iovec vector = {&byte, 1};
 	struct msghdr message = {.msg_iov = &vector, .msg_iovlen = 1};
+	size_t count = 0;
 
-	if (fds[0] >= 0) {
+	while (count < SPW_HANDOVER_FDS && fds[count] >= 0)
+		count++;
+	if (count) {
 		message.msg_control = ancillary.bytes;
-		message.msg_controllen = sizeof(ancillary.bytes);
+		message.msg_controllen = CMSG_SPACE(count * sizeof(*fds));
 		ancillary.header = (struct cmsghdr){
-			.cmsg_len = CMSG_LEN(FDS_BYTES), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS};
-		memcpy(CMSG_DATA(&ancillary.header), fds, FDS_BYTES);
+			.cmsg_len = CMSG_LEN(count * sizeof(*fds)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS};
+		memcpy(CMSG_DATA(&ancillary.header), fds, count * sizeof(*fds));
 	}
 	return sendmsg(socket, &message, MSG_NOSIGNAL) == 1 ? 0 : -errno;
 }
@@ -71,7 +74,8 @@ bool spw_handover_receive_fds(int socket, int fds[SPW_HANDOVER_FDS])
 	if (recvmsg(socket, &message, MSG_CMSG_CLOEXEC) != 1)
 		return false;
 	header = CMSG_FIRSTHDR(&message);
-	if (header && header->cmsg_type == SCM_RIGHTS && header->cmsg_len == CMSG_LEN(FDS_BYTES))
-		memcpy(fds, CMSG_DATA(header), FDS_BYTES);
+	if (header && header->cmsg_type == SCM_RIGHTS && header->cmsg_len >= CMSG_LEN(0) &&
+	    header->cmsg_len <= CMSG_LEN(FDS_BYTES))
+		memcpy(fds, CMSG_DATA(header), header->cmsg_len - CMSG_LEN(0));
 	return true;
 }

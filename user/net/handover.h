@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define SPW_HANDOVER_FDS 2
+#define SPW_HANDOVER_FDS 3
 
 /** spw_handover_open() - both ends, owned by the caller, close-on-exec. Returns 0 or -errno. */
 int spw_handover_open(int ends[2]);
@@ -14,13 +14,13 @@ int spw_handover_open(int ends[2]);
 /** spw_handover_send() - all of @bytes; blocks. Returns 0 or -errno. */
 int spw_handover_send(int socket, const void *bytes, size_t count);
 
-/** spw_handover_send_fds() - duplicates of @fds; first of them negative: a message without any. Returns 0 or -errno. */
+/** spw_handover_send_fds() - duplicates of @fds up to the first negative one, possibly none. Returns 0 or -errno. */
 int spw_handover_send_fds(int socket, const int fds[SPW_HANDOVER_FDS]);
 
 /** spw_handover_receive() - exactly @count bytes; blocks. False: the other end closed or sent less. */
 bool spw_handover_receive(int socket, void *bytes, size_t count);
 
-/** spw_handover_receive_fds() - owned by the caller; all are -1 if none were sent. False: nothing came. */
+/** spw_handover_receive_fds() - owned by the caller; -1: that one was not sent. False: nothing came. */
 bool spw_handover_receive_fds(int socket, int fds[SPW_HANDOVER_FDS]);
 
 #endif

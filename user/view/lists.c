@@ -96,6 +96,12 @@ static void put_list(FILE *out, const struct spw_snapshot *snapshot, const struc
 			spw_long_count(list->record.prefixes6, second));
 	else
 		fprintf(out, "\n%-10severything that no list names\n", "prefixes");
+	if (list->record.kept_s) {
+		fprintf(out, "%-10s", "content");
+		spw_put_coloured(out, style, SPW_COLOUR_YELLOW, "the last good one");
+		fprintf(out, ", %s old: its source cannot be used now; see 'spillway check'\n",
+			spw_short_time(spw_kept_ns(snapshot, list->record.kept_s), first));
+	}
 	if (list->record.skipped)
 		fprintf(out, "%-10s%s lines of its files, which could not be read\n", "skipped",
 			spw_long_count(list->record.skipped, first));

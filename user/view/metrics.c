@@ -272,6 +272,32 @@ static void emit_skipped(struct spw_page *page, const void *values)
 				       snapshot->lists[i].record.skipped);
 }
 
+static void emit_list_last_good(struct spw_page *page, const void *values)
+{
+	const struct spw_snapshot *snapshot = values;
+
+	for (size_t i = 0; i < snapshot->lists_count; i++)
+		if (snapshot->lists[i].id && snapshot->lists[i].record.state == SPW_RECORD_ACTIVE)
+			spw_page_count(page, LABELS({"list", snapshot->lists[i].record.name}),
+				       !!snapshot->lists[i].record.kept_s);
+}
+
+static void emit_last_good(struct spw_page *page, const void *values)
+{
+	const struct spw_snapshot *snapshot = values;
+
+	spw_page_count(page, NULL, !!snapshot->agent.ruleset_kept_s);
+}
+
+/* No sample while the configuration is in force. */
+static void emit_last_good_age(struct spw_page *page, const void *values)
+{
+	const struct spw_snapshot *snapshot = values;
+
+	if (snapshot->agent.ruleset_kept_s)
+		spw_page_seconds(page, NULL, spw_kept_ns(snapshot, snapshot->agent.ruleset_kept_s));
+}
+
 /* Of retired lists too: their entries wait for them to come back. List 0 can have none. */
 static void emit_entries(struct spw_page *page, const void *values)
 {
@@ -402,6 +428,12 @@ static const struct spw_family families[] = {
 	{"spillway_ruleset_prefixes", "gauge", "Prefixes in the ruleset in force, by list and family.", emit_prefixes},
 	{"spillway_list_skipped_lines", "gauge",
 	 "Lines in the files of a list that could not be read and were skipped (on_error: skip).", emit_skipped},
+	{"spillway_list_last_good", "gauge",
+	 "1: the last good content of the list is in force, as its source could not be used.", emit_list_last_good},
+	{"spillway_ruleset_last_good", "gauge",
+	 "1: the last good ruleset is in force, as the configuration or a list could not be used.", emit_last_good},
+	{"spillway_ruleset_last_good_age_seconds", "gauge", "Age of the last good ruleset, while it is in force.",
+	 emit_last_good_age},
 	{"spillway_entries", "gauge", "Bans in force, by list; one that has just ended counts for a moment longer.",
 	 emit_entries},
 	{"spillway_entries_added_total", "counter", "Bans that were added, by list.", emit_entries_added},

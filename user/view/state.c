@@ -69,6 +69,11 @@ bool spw_level_pinned(const struct spw_snapshot *snapshot)
 	return snapshot->control.pinned_level < SPW_LEVELS && snapshot->control.pinned_until_ns > snapshot->now_ns;
 }
 
+u64 spw_kept_ns(const struct spw_snapshot *snapshot, u64 kept_s)
+{
+	return kept_s && snapshot->wall_s > kept_s ? (snapshot->wall_s - kept_s) * 1000000000 : 0;
+}
+
 u64 spw_since_ns(const struct spw_snapshot *snapshot, u64 then_ns)
 {
 	return snapshot->now_ns > then_ns ? snapshot->now_ns - then_ns : 0;
@@ -104,6 +109,8 @@ json_t *spw_json_list(const struct spw_snapshot *snapshot, const struct spw_list
 	spw_json_set(&object, "prefixes4", spw_json_count(list->record.prefixes4));
 	spw_json_set(&object, "prefixes6", spw_json_count(list->record.prefixes6));
 	spw_json_set(&object, "skipped_lines", spw_json_count(list->record.skipped));
+	spw_json_set(&object, "last_good_age_s",
+		     list->record.kept_s ? spw_json_seconds(spw_kept_ns(snapshot, list->record.kept_s)) : json_null());
 	spw_json_set(&object, "packets", spw_json_verdicts(list->counter.packets));
 	spw_json_set(&object, "bytes", spw_json_verdicts(list->counter.bytes));
 	return spw_json_finish(&object);

@@ -43,6 +43,9 @@ bool spw_enforcing(const struct spw_snapshot *snapshot);
 /** spw_level_pinned() - whether an operator's level is in force; a dead agent leaves it in the map. */
 bool spw_level_pinned(const struct spw_snapshot *snapshot);
 
+/** spw_kept_ns() - age of what was read at @kept_s (Unix time; 0: age 0); a last good list or ruleset. */
+u64 spw_kept_ns(const struct spw_snapshot *snapshot, u64 kept_s);
+
 /** spw_since_ns() - time from @then_ns to the snapshot; never below 0. */
 u64 spw_since_ns(const struct spw_snapshot *snapshot, u64 then_ns);
 

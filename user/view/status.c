@@ -335,6 +335,32 @@ static void put_unconfirmed(FILE *out, const struct spw_snapshot *snapshot)
 			spw_short_time(until > snapshot->now_ns ? until - snapshot->now_ns : 0, text));
 }
 
+/* What a start fell back to: the whole ruleset, or the content of lists. */
+static void put_last_good(FILE *out, const struct spw_snapshot *snapshot, struct spw_style style)
+{
+	char text[SPW_SHORT_TEXT];
+
+	if (snapshot->agent.ruleset_kept_s) {
+		fprintf(out, "%*s", SPW_LABEL_COLUMNS, "");
+		spw_put_coloured(out, style, SPW_COLOUR_RED, "the last good ruleset");
+		fprintf(out, ", %s old: the configuration or a list cannot be used; see 'spillway check'\n",
+			spw_short_time(spw_kept_ns(snapshot, snapshot->agent.ruleset_kept_s), text));
+		return;
+	}
+	for (size_t i = 0; i < snapshot->lists_count; i++) {
+		const struct spw_list_record *list = &snapshot->lists[i].record;
+
+		if (!list->kept_s || list->state != SPW_RECORD_ACTIVE)
+			continue;
+		fprintf(out, "%*slist ", SPW_LABEL_COLUMNS, "");
+		spw_put_text(out, list->name, SPW_FOR_TERMINAL);
+		fputs(" has its ", out);
+		spw_put_coloured(out, style, SPW_COLOUR_YELLOW, "last good content");
+		fprintf(out, ", %s old: its source cannot be used now; see 'spillway check'\n",
+			spw_short_time(spw_kept_ns(snapshot, list->kept_s), text));
+	}
+}
+
 static void put_version(FILE *out, const struct spw_snapshot *snapshot)
 {
 	const struct spw_agent_record *agent = &snapshot->agent;
@@ -365,6 +391,7 @@ void spw_view_status(FILE *out, const struct spw_snapshot *snapshot, struct spw_
 	put_anomalies(out, snapshot);
 	put_ruleset(out, snapshot);
 	put_unconfirmed(out, snapshot);
+	put_last_good(out, snapshot, style);
 	put_version(out, snapshot);
 }
 
@@ -403,6 +430,9 @@ static json_t *ruleset_json(const struct spw_snapshot *snapshot)
 							: 0)
 			     : json_null());
 	spw_json_set(&object, "taken_back", json_boolean(agent->unconfirmed_until_ns == SPW_TAKEN_BACK));
+	spw_json_set(&object, "last_good_age_s",
+		     agent->ruleset_kept_s ? spw_json_seconds(spw_kept_ns(snapshot, agent->ruleset_kept_s))
+					   : json_null());
 	spw_json_set(&object, "age_s", agent->generation ? spw_json_seconds(age_ns) : json_null());
 	return spw_json_finish(&object);
 }
