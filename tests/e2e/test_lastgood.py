@@ -3,6 +3,7 @@
 """Damaged, emptied and newly overlapping list files do not disable protection."""
 import json
 import os
+import signal
 
 from world import request, run_tests, wait_for
 
@@ -219,6 +220,46 @@ def what_is_not_confirmed_is_not_kept(tap, world):
     tap.becomes(lambda: kept.read_bytes() != before, 5, "it is confirmed: it is kept")
 
 
+def emptied_and_shrunken_lists(tap, world):
+    """Case 16: a list that was emptied, or has lost more than half, is kept back until somebody confirms it."""
+    many = "".join(f"198.18.3.{host}\n" for host in range(100))
+    site = Site(world, many)
+    agent = site.agent
+    agent.start()
+    wait_for(last_good(site).exists, 5, "the ruleset is kept")
+    for what, text in (("emptied", ""), ("cut off", "198.18.9.1\n" * 49)):
+        site.list.write_text(text)
+        refused = agent.cli("apply", check=False)
+        tap.ok(refused.returncode == 1 and "list 'bad' went from 100 prefixes to" in refused.stderr
+               and "spillway apply --shrunk" in refused.stderr, f"{what}: apply keeps it back, and says how to confirm "
+               "(fault 49)", refused.stderr)
+        tap.ok("list 'bad' has" in agent.cli("check").stderr, f"{what}: check says so")
+        failed = agent.metrics().one("spillway_reloads_total", result="failed")
+        agent.process.signal(signal.SIGHUP)
+        wait_for(lambda before=failed: agent.metrics().one("spillway_reloads_total", result="failed") > before, 5,
+                 "SIGHUP is refused")
+        tap.equal(site.served(), (None, 200), f"{what}: the banned client is still refused (fault 49)")
+        agent.stop()
+        agent.start()
+        tap.equal(site.served(), (None, 200), f"{what}: after a restart too (faults 49, 60)")
+        tap.ok("is kept back" in agent.process.log() and "spillway apply --shrunk" in agent.process.log(),
+               f"{what}: the log says so, and how to confirm", agent.process.log())
+        tap.equal(agent.metrics().one("spillway_list_last_good", list="bad"), 1, f"{what}: a metric says so")
+    agent.cli("apply", "--shrunk")
+    tap.equal((site.served(), agent.metrics().one("spillway_ruleset_prefixes", list="bad", family="4")), ((200, 200), 49),
+              "it is confirmed: it is in force")
+    wait_for(lambda: last_good(site).stat().st_size < 2000, 5, "it is kept")
+    agent.stop()
+    agent.start()
+    tap.equal((site.served(), agent.metrics().one("spillway_list_last_good", list="bad")), ((200, 200), 0),
+              "and after a restart too")
+    agent.write(BODY % ", on_shrink: take")
+    agent.reload()
+    site.list.write_text("198.18.3.1\n")
+    agent.reload()
+    tap.equal(site.served(), (None, 200), "on_shrink: take: what is there is taken")
+
+
 if __name__ == "__main__":
     run_tests(damaged_lines_are_skipped, a_damaged_list_at_a_start, an_overlapping_list_at_a_start,
-              a_damaged_last_good_ruleset, what_is_not_confirmed_is_not_kept)
+              a_damaged_last_good_ruleset, what_is_not_confirmed_is_not_kept, emptied_and_shrunken_lists)

@@ -391,6 +391,10 @@ static void test_files(void **state)
 	     "192.0.2.1-192.0.2.9; this was skipped\n");
 	load(WITH("{inline: [], on_error: skip}"), -EINVAL, NULL,
 	     "c:2:25: 'on_error' needs 'file' or 'files' beside it\n");
+	load(WITH("{inline: [], on_shrink: take}"), -EINVAL, NULL,
+	     "c:2:25: 'on_shrink' needs 'file', 'files', 'geo' or 'mmdb' beside it\n");
+	load(WITH("{file: a.txt, on_shrink: yes}"), -EINVAL, NULL,
+	     "c:2:37: 'yes' is not allowed here; write keep or take\n");
 }
 
 #define IN_FOLDER(name, test)                                                                                          \

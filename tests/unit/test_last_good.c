@@ -252,6 +252,75 @@ static void test_stand_in(void **state)
 	       "c:2:19: cannot read 'a.txt': open: No such file or directory\nb.txt:2:1: " DAMAGE);
 }
 
+#define SHRUNK(count, kept)                                                                                            \
+	"warning: c:2:19: list 'a' has " count                                                                         \
+	" prefixes now and is kept back, as its source was most likely cut off: its "                                  \
+	"last good content stands, " kept                                                                              \
+	" prefixes of 2027-01-15T08:00:00Z, 60 s ago; if it is meant: spillway apply "                                 \
+	"--shrunk, or write on_shrink: take\n"
+
+static void test_shrunk_at_a_start(void **state)
+{
+	(void)state;
+	write_file("a.txt", "198.18.1.0/24\n198.18.3.0/24\n198.18.5.0/24\n");
+	write_file("b.txt", "198.18.2.0/24\n");
+	keep_files(NOW);
+	write_file("a.txt", "198.18.1.0/24\n198.18.3.0/24\n");
+	expect(CONFIG, true, 0, "198.18.1.0/24 198.18.3.0/24 ", "198.18.2.0/24 ", "");
+	write_file("a.txt", "198.18.1.0/24\n");
+	expect(CONFIG, true, 0, "198.18.1.0/24 198.18.3.0/24 198.18.5.0/24 ", "198.18.2.0/24 ", SHRUNK("1", "3"));
+	expect(CONFIG, false, 0, "198.18.1.0/24 ", "198.18.2.0/24 ", "");
+	write_file("a.txt", "# nothing\n");
+	expect(CONFIG, true, 0, "198.18.1.0/24 198.18.3.0/24 198.18.5.0/24 ", "198.18.2.0/24 ", SHRUNK("0", "3"));
+	expect("interfaces: [e]\nlists: {a: {file: a.txt, on_shrink: take}, b: {file: b.txt}}\n"
+	       "classes: [{name: x, lists: [b, a]}, {name: z}]\n",
+	       true, 0, "", "198.18.2.0/24 ", "");
+}
+
+/* What a reload says, by how many prefixes there were and are. */
+static void test_shrunk_at_a_reload(void **state)
+{
+	static const struct {
+		u64 before;
+		const char *text;
+		bool refused;
+	} rows[] = {
+		{0, "", false},
+		{1, "", true},
+		{1, "198.18.1.0/24\n", false},
+		{2, "198.18.1.0/24\n", false},
+		{3, "198.18.1.0/24\n", true},
+		{4, "198.18.1.0/24\n198.18.3.0/24\n", false},
+		{1000, "198.18.1.0/24\n", true},
+	};
+
+	(void)state;
+	write_file("b.txt", "198.18.2.0/24\n");
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		const u64 before[] = {rows[i].before, 1, 1000, 0}; /* the third is inline */
+		struct spw_diagnostics diagnostics = {0};
+		struct spw_config config;
+		struct spw_lists lists;
+		char expected[512] = "";
+
+		write_file("a.txt", rows[i].text);
+		parse(CONFIG, &config);
+		assert_int_equal(spw_lists_load(&config, &lists, &diagnostics), 0);
+		assert_int_equal(spw_lists_check_shrunk(&config, &lists, before, &diagnostics),
+				 rows[i].refused ? -EINVAL : 0);
+		if (rows[i].refused)
+			snprintf(
+				expected, sizeof(expected),
+				"c:2:19: list 'a' went from %llu prefixes to %zu and is kept back, as its source was most "
+				"likely cut off; if it is meant: spillway apply --shrunk, or write on_shrink: take\n",
+				(unsigned long long)rows[i].before, lists.lists[0].count);
+		assert_string_equal(told(&diagnostics), expected);
+		spw_lists_free(&lists);
+		spw_config_free(&config);
+		spw_diagnostics_free(&diagnostics);
+	}
+}
+
 #define IN_FOLDER(name, test)                                                                                          \
 	{                                                                                                              \
 		name, test, enter_folder, leave_folder, NULL                                                           \
@@ -263,6 +332,8 @@ int main(void)
 		IN_FOLDER("what is kept comes back", test_round_trip),
 		IN_FOLDER("damage anywhere is found", test_damage),
 		IN_FOLDER("fault 60: last good content stands in for a list that cannot be read", test_stand_in),
+		IN_FOLDER("faults 49, 60: and for one that shrank before a start", test_shrunk_at_a_start),
+		IN_FOLDER("fault 49: a list that shrank is kept back at a reload", test_shrunk_at_a_reload),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -142,15 +142,17 @@ static void answer_level(struct dispatch *dispatch)
 static json_t *handle_apply(struct dispatch *dispatch, u64 client, const json_t *request)
 {
 	const json_t *path = json_object_get(request, "config"), *force = json_object_get(request, "force");
-	const json_t *confirm = json_object_get(request, "confirm_s");
+	const json_t *confirm = json_object_get(request, "confirm_s"), *shrunk = json_object_get(request, "shrunk");
 
-	if ((path && !json_is_string(path)) || (force && !json_is_boolean(force)))
-		return spw_reply_failure("config: a path; force: true or false");
+	if ((path && !json_is_string(path)) || (force && !json_is_boolean(force)) ||
+	    (shrunk && !json_is_boolean(shrunk)))
+		return spw_reply_failure("config: a path; force, shrunk: true or false");
 	if (confirm && !is_within(confirm, 1, 86400))
 		return spw_reply_failure("confirm_s: seconds, 1 to 86400");
 	reloader_request(dispatch->parts.reloader, &(struct reload_request){
 							   .path = json_string_value(path),
 							   .force = json_is_true(force),
+							   .shrunk = json_is_true(shrunk),
 							   .client = reply_to(dispatch, client),
 							   .confirm_ns = (u64)(json_number_value(confirm) * 1e9),
 						   });

@@ -21,6 +21,7 @@ struct pending {
 	bool any;
 	char *path; /* owned; NULL as in struct reload_request */
 	bool force;
+	bool shrunk;
 	struct spw_reply_to client;
 	u64 confirm_ns;
 };
@@ -241,8 +242,8 @@ static void start_pending(struct reloader *reloader)
 
 	reloader->pending = (struct pending){0};
 	if (pending.any)
-		reloader_request(reloader, &(struct reload_request){pending.path, pending.force, pending.client,
-								    pending.confirm_ns});
+		reloader_request(reloader, &(struct reload_request){pending.path, pending.force, pending.shrunk,
+								    pending.client, pending.confirm_ns});
 	free(pending.path);
 }
 
@@ -281,8 +282,26 @@ static void ask_later(struct reloader *reloader, const struct reload_request *re
 
 	spw_reply(&pending->client, spw_reply_failure("superseded by a later request"));
 	free(pending->path);
-	*pending = (struct pending){true, request->path ? strdup(request->path) : NULL, request->force, request->client,
+	*pending = (struct pending){true,
+				    request->path ? strdup(request->path) : NULL,
+				    request->force,
+				    request->shrunk,
+				    request->client,
 				    request->confirm_ns};
+}
+
+/* Prefixes in force, by list of @next; 0 for a list that is new or has another source. */
+static void count_before(const struct in_force *in_force, const struct spw_config *next, u64 before[SPW_LISTS_MAX])
+{
+	for (size_t i = 0; i < next->lists_count; i++) {
+		for (size_t j = 0; j < in_force->config->lists_count; j++) {
+			const struct spw_list_record *record =
+				&in_force->registry->lists[in_force->identities->lists[j]];
+
+			if (spw_config_same_source(&next->lists[i], &in_force->config->lists[j]))
+				before[i] = (u64)record->prefixes4 + record->prefixes6;
+		}
+	}
 }
 
 /* Read the configuration, and start its job. */
@@ -292,6 +311,7 @@ static int begin(struct reloader *reloader, const struct reload_request *request
 	const char *path = request->path ? request->path : reloader->path, *fixed;
 	struct spw_diagnostics diagnostics = {0};
 	struct publication *next = publication_new();
+	u64 before[SPW_LISTS_MAX] = {0};
 	bool told;
 	int err;
 
@@ -313,10 +333,12 @@ static int begin(struct reloader *reloader, const struct reload_request *request
 		return spw_message(message, -EINVAL,
 				   "%s: %s cannot be changed while the agent runs; restart it to change that", path,
 				   fixed);
-	err = start_job(
-		reloader, next,
-		&(struct spw_compile_request){.units_min = in_force->datapath->units_capacity, .force = request->force},
-		message);
+	count_before(in_force, &next->config, before);
+	err = start_job(reloader, next,
+			&(struct spw_compile_request){.units_min = in_force->datapath->units_capacity,
+						      .force = request->force,
+						      .before = request->shrunk ? NULL : before},
+			message);
 	if (err)
 		return err;
 	log_lines(LOG_WARNING, *text);

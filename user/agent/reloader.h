@@ -36,6 +36,7 @@ int reloader_start(struct reloader *reloader, struct spw_config *config, char me
 struct reload_request {
 	const char *path; /* NULL: the configuration in force, read again */
 	bool force;
+	bool shrunk; /* take lists that were emptied or have lost more than half of their prefixes */
 	struct spw_reply_to client;
 	u64 confirm_ns; /* as in struct publication */
 };

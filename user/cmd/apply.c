@@ -12,12 +12,13 @@
 
 enum { ANSWER_SECONDS = 170 };
 
-enum option { CONFIRM, FORCE };
+enum option { CONFIRM, FORCE, SHRUNK };
 
 static const struct spw_option options[] = {
 	[CONFIRM] = {"confirm", 0, "SECONDS",
 		     "roll back after SECONDS (or a duration up to 24h) without 'spillway confirm'"},
 	[FORCE] = {"force", 0, NULL, "accept a configuration that 'check' refuses without it"},
+	[SHRUNK] = {"shrunk", 0, NULL, "take lists that were emptied or have lost more than half of their prefixes"},
 	{0},
 };
 
@@ -29,6 +30,8 @@ static json_t *make_request(const struct spw_call *call, double confirm_s)
 
 	if (call->options[FORCE])
 		json_object_set_new(request, "force", json_true());
+	if (call->options[SHRUNK])
+		json_object_set_new(request, "shrunk", json_true());
 	if (confirm_s > 0)
 		json_object_set_new(request, "confirm_s", json_real(confirm_s));
 	if (path)

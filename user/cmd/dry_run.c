@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "host/interfaces.h"
 #include "lists/assemble.h"
+#include "lists/last_good.h"
 
 static const char builtin[] =
 	"interfaces: [lo]\n"
@@ -49,6 +50,17 @@ static int compile(struct spw_dry_run *dry_run, struct spw_diagnostics *diagnost
 	return err;
 }
 
+/* With what the agent has kept, if there is one and this user may read it. */
+static void compare(const struct spw_dry_run *dry_run, struct spw_diagnostics *diagnostics)
+{
+	struct spw_last_good good;
+	char problem[SPW_MESSAGE_MAX];
+
+	if (dry_run->config.state_dir && !spw_last_good_read(dry_run->config.state_dir, &good, problem))
+		spw_last_good_warn_shrunk(&dry_run->config, &good, &dry_run->lists, diagnostics);
+	spw_last_good_free(&good);
+}
+
 /* Load lists and compile the ruleset of a configuration. */
 static int finish(struct spw_dry_run *dry_run, bool force, struct spw_diagnostics *diagnostics)
 {
@@ -56,6 +68,8 @@ static int finish(struct spw_dry_run *dry_run, bool force, struct spw_diagnostic
 	int err = spw_lists_load(&dry_run->config, &dry_run->lists, diagnostics);
 
 	dry_run->read_seconds = seconds_since(began_ns);
+	if (!err)
+		compare(dry_run, diagnostics);
 	/* Report the errors of both, so that one round of corrections is enough. */
 	if (!err) {
 		int refused = spw_lists_check(&dry_run->config, &dry_run->lists, force, diagnostics);

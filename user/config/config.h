@@ -63,9 +63,10 @@ struct spw_config_list {
 	/* Paths are absolute or relative to the working directory, no longer to the configuration's folder. */
 	struct spw_config_path *paths; /* FILE: files, or patterns of glob(7) */
 	size_t paths_count;
-	bool strict; /* FILE, INLINE: host bits are an error */
-	bool skip;   /* FILE: unreadable lines are skipped */
-	char *path;  /* MMDB: the file; GEO: the folder */
+	bool strict;	 /* FILE, INLINE: host bits are an error */
+	bool skip;	 /* FILE: unreadable lines are skipped */
+	bool may_shrink; /* FILE, GEO, MMDB: taken also when emptied or more than half gone (fault 49) */
+	char *path;	 /* MMDB: the file; GEO: the folder */
 	struct spw_place path_place;
 	struct spw_config_country *countries; /* GEO, MMDB */
 	size_t countries_count;

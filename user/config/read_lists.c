@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * lists: { NAME: { file: PATH, strict: true, on_error: skip } | { files: [PATTERN] } | { geo: FOLDER, countries: [US, "!DE"] } | { mmdb: PATH, countries: [US] } |
+ * lists: { NAME: { file: PATH, strict: true, on_error: skip, on_shrink: take } | { files: [PATTERN] } | { geo: FOLDER, countries: [US, "!DE"] } | { mmdb: PATH, countries: [US] } |
  *                { mmdb: PATH, asns: [64500] } | { inline: [192.0.2.0/24] } | {} }
  */
 #include "reader.h"
@@ -13,6 +13,7 @@
 enum {
 	KEY_STRICT, /* before the sources it applies to */
 	KEY_ON_ERROR,
+	KEY_ON_SHRINK,
 	KEY_FILE, /* the first source */
 	KEY_FILES,
 	KEY_GEO,
@@ -92,6 +93,15 @@ static void read_on_error(struct spw_reader *reader, const struct spw_node *valu
 
 	if (spw_read_word(reader, value, words, COUNT_OF(words), "keep or skip", &index))
 		((struct spw_config_list *)into)->skip = index;
+}
+
+static void read_on_shrink(struct spw_reader *reader, const struct spw_node *value, void *into)
+{
+	static const char *const words[] = {"keep", "take"};
+	u32 index;
+
+	if (spw_read_word(reader, value, words, COUNT_OF(words), "keep or take", &index))
+		((struct spw_config_list *)into)->may_shrink = index;
 }
 
 static void read_geo(struct spw_reader *reader, const struct spw_node *value, void *into)
@@ -299,6 +309,9 @@ static void check_source(struct spw_reader *reader, const struct spw_node *name,
 	if (found[KEY_ON_ERROR] && !found[KEY_FILE] && !found[KEY_FILES])
 		spw_error(reader->diagnostics, found[KEY_ON_ERROR]->place,
 			  "'on_error' needs 'file' or 'files' beside it");
+	if (found[KEY_ON_SHRINK] && !found[KEY_FILE] && !found[KEY_FILES] && !found[KEY_GEO] && !found[KEY_MMDB])
+		spw_error(reader->diagnostics, found[KEY_ON_SHRINK]->place,
+			  "'on_shrink' needs 'file', 'files', 'geo' or 'mmdb' beside it");
 	if (found[KEY_STRICT] && (found[KEY_GEO] || found[KEY_MMDB]))
 		spw_warning(reader->diagnostics, found[KEY_STRICT]->place, "'strict' has no effect on tables");
 	if (found[KEY_GEO] && !found[KEY_COUNTRIES])
@@ -322,6 +335,7 @@ static void read_list(struct spw_reader *reader, const struct spw_node *name)
 	static const struct spw_key keys[KEYS] = {
 		[KEY_STRICT] = {"strict", read_strict},
 		[KEY_ON_ERROR] = {"on_error", read_on_error},
+		[KEY_ON_SHRINK] = {"on_shrink", read_on_shrink},
 		[KEY_FILE] = {"file", read_file},
 		[KEY_FILES] = {"files", read_files},
 		[KEY_GEO] = {"geo", read_geo},

@@ -127,6 +127,8 @@ static int load_lists(const struct spw_compile_request *request, struct spw_list
 	}
 	err = request->starts ? load_at_start(request->config, lists, diagnostics)
 			      : spw_lists_load(request->config, lists, diagnostics);
+	if (!err && request->before)
+		err = spw_lists_check_shrunk(request->config, lists, request->before, diagnostics);
 	return err ? err : spw_lists_check(request->config, lists, request->force, diagnostics);
 }
 

@@ -50,10 +50,11 @@ struct spw_compile_report {
 struct spw_compile_request {
 	const struct spw_config *config;
 	const struct spw_identities *identities;
-	u64 generation;			       /* of the new ruleset */
-	u32 units_min;			       /* capacity of the loaded program; a larger ruleset gets a larger one */
-	bool force;			       /* as in spw_lists_check() */
-	bool starts;			       /* lists that cannot be read get their last good content */
+	u64 generation;	   /* of the new ruleset */
+	u32 units_min;	   /* capacity of the loaded program; a larger ruleset gets a larger one */
+	bool force;	   /* as in spw_lists_check() */
+	bool starts;	   /* lists that cannot be read, or shrank, get their last good content */
+	const u64 *before; /* prefixes in force by list, as in spw_lists_check_shrunk(); NULL: they may shrink */
 	const struct spw_last_good *last_good; /* all lists are taken from here; NULL: they are read */
 };
 

@@ -62,14 +62,18 @@ int spw_last_good_take(const struct spw_last_good_list *kept, const struct spw_c
 		       struct spw_list *list);
 
 /**
- * spw_last_good_load() - read every list that @config names, as spw_lists_load() does, but for one that cannot be read its
- * last good content stands in, with a warning.
+ * spw_last_good_load() - read every list that @config names, as spw_lists_load() does, but for one that cannot be read, or
+ * that shrank (spw_lists_check_shrunk()), its last good content stands in, with a warning.
  * @good: NULL: there is none
  * @now_s: Unix time
  * Returns 0, or -errno with errors in @diagnostics.
  */
 int spw_last_good_load(const struct spw_config *config, const struct spw_last_good *good, u64 now_s,
 		       struct spw_lists *lists, struct spw_diagnostics *diagnostics);
+
+/** spw_last_good_warn_shrunk() - warn of lists that an agent would keep back (spw_lists_check_shrunk()). */
+void spw_last_good_warn_shrunk(const struct spw_config *config, const struct spw_last_good *good,
+			       const struct spw_lists *lists, struct spw_diagnostics *diagnostics);
 
 /** spw_last_good_restore() - all lists as they were. @config: that of @good. 0 or -errno. */
 int spw_last_good_restore(const struct spw_last_good *good, const struct spw_config *config, struct spw_lists *lists);

@@ -96,6 +96,15 @@ int spw_lists_check(const struct spw_config *config, const struct spw_lists *lis
 int spw_list_check(const struct spw_config *config, size_t index, const struct spw_list *list, bool force,
 		   struct spw_diagnostics *diagnostics);
 
+/**
+ * spw_lists_check_shrunk() - refuse lists that were emptied or have lost more than half of their prefixes, as they are
+ * most likely cut off (fault 49). Lists that people write into the configuration may, and those with `on_shrink: take`.
+ * @before: prefixes in force by list of @config; 0: nothing to compare with
+ * Returns 0, or -EINVAL with errors in @diagnostics that say how to confirm.
+ */
+int spw_lists_check_shrunk(const struct spw_config *config, const struct spw_lists *lists, const u64 *before,
+			   struct spw_diagnostics *diagnostics);
+
 /** spw_list_append() - add one prefix; -ENOMEM, or -E2BIG at SPW_LIST_ENTRIES_MAX. */
 int spw_list_append(struct spw_list *list, const struct spw_prefix *prefix, u32 line, u32 column);
 

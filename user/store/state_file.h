@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Files of state_dir that are replaced as a whole. Called by learned.c, bans_file.c and last_good_file.c, from their threads too. */
+/* Files of state_dir that are replaced as a whole. Called by learned.c, bans_file.c, last_good_file.c and their threads. */
 #ifndef SPW_STORE_STATE_FILE_H
 #define SPW_STORE_STATE_FILE_H
 
