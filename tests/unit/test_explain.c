@@ -28,7 +28,7 @@ struct scene {
 static struct scene scene;
 static char text[1024];
 
-/* The example of the manual: red, because three classes have to give. */
+/* The example of the manual: red, because three classes have to be shed. */
 static void set_the_scene(void)
 {
 	static const char *const classes[] = {"partner", "domestic", "international", "unknown"};
@@ -107,20 +107,20 @@ static void reasons_hold_their_arithmetic(void **state)
 	set_the_scene();
 	assert_string_equal(reason(),
 			    "shop: demand 5,200/s exceeds sustainable 950/s by 4,250/s; unknown and international can "
-			    "give 3,900/s, domestic gives 350/s; requests wait 34 ms, target 20 ms");
+			    "shed 3,900/s, domestic sheds 350/s; requests wait 34 ms, target 20 ms");
 	service->wait_ns = 5 * MS;
 	service->level = scene.decision.level = SPW_YELLOW;
 	service->demand_per_s = 1500;
 	service->excess_per_s = 550;
 	assert_string_equal(reason(),
-			    "shop: demand 1,500/s exceeds sustainable 950/s by 550/s; unknown can give 1,400/s");
+			    "shop: demand 1,500/s exceeds sustainable 950/s by 550/s; unknown can shed 1,400/s");
 	service->level = scene.decision.level = SPW_RED;
 	service->demand_per_s = 6000;
 	service->excess_per_s = 5050;
 	scene.decision.rule = SPW_RULE_NOT_ENOUGH;
 	assert_string_equal(reason(),
 			    "shop: demand 6,000/s exceeds sustainable 950/s by 5,050/s; unknown and international can "
-			    "give 3,900/s, domestic gives 700/s, 450/s too little");
+			    "shed 3,900/s, domestic sheds 700/s, 450/s too little");
 	for (u32 i = 0; i < 4; i++)
 		scene.policy.policy.classes[i].shed_from = SPW_LEVEL_NEVER;
 	memset(service->sheddable_per_s, 0, sizeof(service->sheddable_per_s));
@@ -128,20 +128,20 @@ static void reasons_hold_their_arithmetic(void **state)
 			    "shop: demand 6,000/s exceeds sustainable 950/s by 5,050/s; no class may be shed");
 }
 
-static void a_cut_class_gives_too(void **state)
+static void a_cut_class_is_counted_too(void **state)
 {
 	(void)state;
 	set_the_scene();
 	scene.decision.services[0].wait_ns = 0;
 	scene.policy.policy.classes[2].shed_from = SPW_LEVEL_NEVER;
 	scene.policy.policy.classes[2].cut_from = SPW_ORANGE;
-	assert_non_null(strstr(reason(), "unknown and international can give 3,900/s"));
+	assert_non_null(strstr(reason(), "unknown and international can shed 3,900/s"));
 	/* A class of bans without traffic. */
 	scene.policy.policy.classes[3].cut_from = SPW_GREEN;
 	scene.decision.services[0].classes[3].fresh_per_s = 0;
-	assert_non_null(strstr(reason(), "by 4,250/s; international can give 3,900/s"));
+	assert_non_null(strstr(reason(), "by 4,250/s; international can shed 3,900/s"));
 	scene.decision.services[0].classes[3].fresh_per_s = 100;
-	assert_non_null(strstr(reason(), "unknown and international can give 3,900/s"));
+	assert_non_null(strstr(reason(), "unknown and international can shed 3,900/s"));
 }
 
 static void what_is_not_usual_is_said(void **state)
@@ -155,11 +155,11 @@ static void what_is_not_usual_is_said(void **state)
 	service->demand_per_s = 300;
 	service->wait_ns = 0;
 	scene.decision.rule = SPW_RULE_HOLD;
-	assert_string_equal(reason(),
-			    "shop: demand 300/s is within sustainable 950/s; a lower level would do, but not for long "
-			    "enough yet");
+	assert_string_equal(
+		reason(), "shop: demand 300/s is within sustainable 950/s; a lower level would be enough, but the hold "
+			  "time is not over");
 	scene.decision.rule = SPW_RULE_DOWN;
-	assert_non_null(strstr(reason(), "a lower level did for a whole hold"));
+	assert_non_null(strstr(reason(), "a lower level was enough for the whole hold time"));
 	scene.decision.rule = SPW_RULE_BOUNDED;
 	assert_string_equal(reason(), "bounded by an operator; shop: demand 300/s is within sustainable 950/s");
 	scene.decision.rule = SPW_RULE_PINNED;
@@ -200,7 +200,7 @@ static void doubted_capacity(void **state)
 	scene.policy.policy.services[0].capacity_per_s = 1600;
 	whole = explain();
 	assert_non_null(strstr(
-		whole, "  capacity   1,000/s for now; 1,600/s are set, but less is served while requests wait, or "
+		whole, "  capacity   1,000/s for now; 1,600/s is set, but less is served while requests wait, or "
 		       "a probe or guard is above its limit\n"));
 	free(whole);
 	scene.policy.policy.services[0].capacity_per_s = 1001;
@@ -213,16 +213,16 @@ static void the_whole_text(void **state)
 {
 	static const char golden[] =
 		"RED since 22:09:10 (4m10s): shop: demand 5,200/s exceeds sustainable 950/s by 4,250/s; unknown and "
-		"international can give 3,900/s, domestic gives 350/s; requests wait 34 ms, target 20 ms.\n"
-		"Rule 5: the lowest level whose classes can give the excess.\n"
+		"international can shed 3,900/s, domestic sheds 350/s; requests wait 34 ms, target 20 ms.\n"
+		"Rule 5: the lowest level at which shedding covers the excess.\n"
 		"It goes down to orange in 3.0 s at the earliest, if shop's demand exceeds sustainable by no more than 3,900/s "
-		"(now 4,250/s), which unknown and international can give.\n"
+		"(now 4,250/s), which unknown and international can shed.\n"
 		"\n"
-		"service shop: asks for red (rule 5: the lowest level whose classes can give the excess)\n"
+		"service shop: asks for red (rule 5: the lowest level at which shedding covers the excess)\n"
 		"  capacity   1,000/s, learned\n"
-		"  sustained  950/s, what can go on being admitted\n"
+		"  sustained  950/s, the rate that can be admitted continuously\n"
 		"  budget     930/s, 0.93 of the capacity\n"
-		"  demand     5,200/s of new work, 940/s admitted, 5,200/s refused (with what is sent again), 931/s served\n"
+		"  demand     5,200/s of new work, 940/s admitted, 5,200/s refused (including resent), 931/s served\n"
 		"  wait       34 ms against a target of 20 ms, by read-wait (50 % 21 ms, 90 % 34 ms, 99 % 80 ms); saturated\n"
 		"  class                      demand     admitted      refused    share\n"
 		"  partner                     600/s        150/s        600/s        -\n"
@@ -349,7 +349,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(reasons_hold_their_arithmetic),
-		cmocka_unit_test(a_cut_class_gives_too),
+		cmocka_unit_test(a_cut_class_is_counted_too),
 		cmocka_unit_test(what_is_not_usual_is_said),
 		cmocka_unit_test(doubted_capacity),
 		cmocka_unit_test(the_whole_text),

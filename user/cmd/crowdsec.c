@@ -28,12 +28,13 @@ enum option { URL, KEY, CA, LIST, OWNER, EVERY, ONCE };
 
 static const struct spw_option options[] = {
 	[URL] = {"url", 0, "URL", "the local API; default " URL_DEFAULT},
-	[KEY] = {"key", 0, "FILE", "with the key that 'cscli bouncers add spillway' prints; default " KEY_FILE_DEFAULT},
+	[KEY] = {"key", 0, "FILE",
+		 "file with the key that 'cscli bouncers add spillway' prints; default " KEY_FILE_DEFAULT},
 	[CA] = {"ca", 0, "FILE", "certificates to trust for https, PEM; default: those of the host"},
 	[LIST] = {"list", 0, "NAME", "the list that bans go to; default banned"},
 	[OWNER] = {"owner", 0, "NAME", "owner of the bans; default crowdsec"},
-	[EVERY] = {"every", 0, "DURATION", "how often to ask, 1s to 1h; default 10s"},
-	[ONCE] = {"once", 0, NULL, "ask for all decisions once, and end"},
+	[EVERY] = {"every", 0, "DURATION", "time between requests, 1s to 1h; default 10s"},
+	[ONCE] = {"once", 0, NULL, "request all decisions once, and exit"},
 	{0},
 };
 
@@ -285,13 +286,13 @@ static int run(const struct spw_call *call, int argc, char **argv)
 const struct spw_verb spw_verb_crowdsec = {
 	.name = "crowdsec",
 	.usage = "",
-	.summary = "Bouncer for CrowdSec: its decisions become bans",
+	.summary = "Bouncer for CrowdSec: turn its decisions into bans",
 	.options = options,
-	.help = "Asks the local API for all decisions at first, then for those that came and went. Decisions of type ban, of scope Ip\n"
-		"and Range, become bans in a list of the configuration, such as: lists: { banned: {} }. Others are skipped, and the\n"
-		"log names one of each kind. Bans of other owners stay as they are.\n\n"
-		"Runs until it is stopped (spillway-crowdsec.service); the bans stay then, each until its end. While the local API or\n"
-		"the agent is away, it tries again, and then asks for everything. To lift all: spillway list flush banned --owner\n"
-		"crowdsec. With -j it prints an object for each round.\n",
+	.help = "Requests all decisions from the local API, then the new and the ended ones. Decisions of type ban, of scope Ip and\n"
+		"Range, become bans in a list of the configuration, such as: lists: { banned: {} }. Others are skipped, and the log\n"
+		"names one of each kind. Bans of other owners are not changed.\n\n"
+		"Runs until it is stopped (spillway-crowdsec.service); the bans then stay until their end. While the local API or the\n"
+		"agent cannot be reached, it tries again, and then requests all decisions. To end all its bans: spillway list flush\n"
+		"banned --owner crowdsec. -j prints an object for each round.\n",
 	.run = run,
 };

@@ -71,7 +71,7 @@ static void put_condition(FILE *out, const struct spw_explanation *explanation)
 	fprintf(out, "'s demand exceeds sustainable by no more than %s (now %s), which ",
 		spw_per_second(service->sheddable_per_s[next], rate), spw_per_second(service->excess_per_s, now));
 	spw_put_givers(out, explanation->policy, service, SPW_GREEN, next);
-	fputs(" can give", out);
+	fputs(" can shed", out);
 }
 
 static void put_outlook(FILE *out, const struct spw_explanation *explanation)
@@ -101,7 +101,7 @@ static void put_outlook(FILE *out, const struct spw_explanation *explanation)
 static void put_capacity(FILE *out, const struct spw_service_policy *policy, const struct spw_service_decision *service)
 {
 	static const char *const origins[] = {
-		[SPW_CAPACITY_UNKNOWN] = "not known yet: there is no budget, everything passes",
+		[SPW_CAPACITY_UNKNOWN] = "unknown: there is no budget, everything passes",
 		[SPW_CAPACITY_SET] = "set",
 		[SPW_CAPACITY_LEARNED] = "learned",
 		[SPW_CAPACITY_RESTORED] = "learned by an earlier run, not yet confirmed",
@@ -112,7 +112,7 @@ static void put_capacity(FILE *out, const struct spw_service_policy *policy, con
 	fprintf(out, LABEL, "capacity");
 	if (service->origin == SPW_CAPACITY_SET && service->capacity_per_s < NEARLY * policy->capacity_per_s)
 		fprintf(out,
-			"%s for now; %s are set, but less is served while requests wait, or a probe or guard is "
+			"%s for now; %s is set, but less is served while requests wait, or a probe or guard is "
 			"above its limit\n",
 			spw_per_second(service->capacity_per_s, rate), spw_per_second(policy->capacity_per_s, set));
 	else if (service->capacity_per_s > 0)
@@ -120,7 +120,7 @@ static void put_capacity(FILE *out, const struct spw_service_policy *policy, con
 	else
 		fprintf(out, "%s\n", origins[SPW_CAPACITY_UNKNOWN]);
 	if (service->sustained_per_s > 0)
-		fprintf(out, LABEL "%s, what can go on being admitted\n", "sustained",
+		fprintf(out, LABEL "%s, the rate that can be admitted continuously\n", "sustained",
 			spw_per_second(service->sustained_per_s, rate));
 	if (!(service->budget_per_s > 0))
 		return;
@@ -128,7 +128,7 @@ static void put_capacity(FILE *out, const struct spw_service_policy *policy, con
 	if (service->capacity_per_s > 0)
 		fprintf(out, ", %.2f of the capacity", service->budget_per_s / service->capacity_per_s);
 	if (service->armed)
-		fputs("; a ceiling against steps, as nothing is saturated", out);
+		fputs("; a ceiling against sudden steps, as nothing is saturated", out);
 	fputc('\n', out);
 }
 
@@ -140,8 +140,8 @@ static void put_flow(FILE *out, const struct spw_service_decision *service)
 	for (u32 i = 0; i < SPW_CLASSES_MAX; i++)
 		refused += service->classes[i].refused_per_s;
 	fprintf(out, LABEL "%s of new work, ", "demand", spw_per_second(service->demand_per_s, first));
-	fprintf(out, "%s admitted, %s refused (with what is sent again)",
-		spw_per_second(service->admitted_per_s, first), spw_per_second(refused, second));
+	fprintf(out, "%s admitted, %s refused (including resent)", spw_per_second(service->admitted_per_s, first),
+		spw_per_second(refused, second));
 	if (service->served_per_s > 0)
 		fprintf(out, ", %s served", spw_per_second(service->served_per_s, first));
 	fputc('\n', out);
@@ -172,7 +172,7 @@ static void put_wait(FILE *out, const struct spw_service_decision *service)
 		fprintf(out,
 			LABEL "shedding does not help: requests wait too long although less than the capacity is "
 			      "admitted.\n" LABEL
-			      "Established connections may bring the load, or the application is slower than it was.\n",
+			      "Established connections may be the load, or the application has become slower.\n",
 			"helpless", "");
 }
 

@@ -59,7 +59,7 @@ u32 spw_put_givers(FILE *out, const struct spw_named_policy *policy, const struc
 }
 
 /*
- * What classes can give, and whether it suffices: "unknown and international can give 3,900/s, domestic gives 350/s".
+ * What can be shed, and whether it suffices: "unknown and international can shed 3,900/s, domestic sheds 350/s".
  */
 static void put_gifts(FILE *out, const struct spw_named_policy *policy, const struct spw_service_decision *service,
 		      u32 level)
@@ -76,18 +76,18 @@ static void put_gifts(FILE *out, const struct spw_named_policy *policy, const st
 		return;
 	}
 	if (level && lower > 0 && lower < excess && spw_put_givers(out, policy, service, 0, level - 1)) {
-		fprintf(out, " can give %s", spw_per_second(lower, rate));
+		fprintf(out, " can shed %s", spw_per_second(lower, rate));
 		if (all > lower) {
 			double rest = (all < excess ? all : excess) - lower;
 
 			fputs(", ", out);
 			fprintf(out, "%s%s",
-				spw_put_givers(out, policy, service, level, level) > 1 ? " give " : " gives ",
+				spw_put_givers(out, policy, service, level, level) > 1 ? " shed " : " sheds ",
 				spw_per_second(rest, rate));
 		}
 	} else {
 		spw_put_givers(out, policy, service, 0, level);
-		fprintf(out, " can give %s", spw_per_second(all, rate));
+		fprintf(out, " can shed %s", spw_per_second(all, rate));
 	}
 	if (all + ROUNDING < excess)
 		fprintf(out, ", %s too little", spw_per_second(excess - all, rate));
@@ -108,7 +108,7 @@ static void put_service_reason(FILE *out, const struct spw_named_policy *policy,
 	} else if (service->sustained_per_s > 0) {
 		fprintf(out, " is within sustainable %s", spw_per_second(service->sustained_per_s, second));
 	} else {
-		fputs(", capacity not known yet", out);
+		fputs(", capacity unknown", out);
 	}
 	if (waits)
 		fprintf(out, "; requests wait %s, target %s", spw_short_time(service->wait_ns, first),
@@ -137,9 +137,9 @@ static void put_reason(FILE *out, const struct spw_named_policy *policy, const s
 	else
 		put_service_reason(out, policy, name, &decision->services[decision->service]);
 	if (decision->rule == SPW_RULE_HOLD)
-		fputs("; a lower level would do, but not for long enough yet", out);
+		fputs("; a lower level would be enough, but the hold time is not over", out);
 	else if (decision->rule == SPW_RULE_DOWN)
-		fputs("; a lower level did for a whole hold", out);
+		fputs("; a lower level was enough for the whole hold time", out);
 }
 
 const char *spw_reason(const struct spw_named_policy *policy, const struct spw_decision *decision, char *text,

@@ -10,7 +10,7 @@
 
 /**
  * spw_reason() - why the level is what it is: "shop: demand 5,200/s exceeds budget 950/s by 4,250/s; unknown and
- * international can give 3,900/s, domestic gives 350/s". One line without a full stop.
+ * international can shed 3,900/s, domestic sheds 350/s". One line without a full stop.
  * Returns @text, cut to @bytes.
  */
 const char *spw_reason(const struct spw_named_policy *policy, const struct spw_decision *decision, char *text,
