@@ -29,26 +29,28 @@ def nobody_listens(tap, world):
     shop, inner = world.shop(), world.namespace("inner")
     services = "services: { shop: { tcp: [80, 8443], quic: [443], udp: [5000] }, game: { udp: [27015] } }\n"
     agent = world.agent(shop, services + CLASSES)
+    line = len(agent.text(services).splitlines())
+    shop_place, game_place = f"{agent.config}:{line}:13: service 'shop'", f"{agent.config}:{line}:66: service 'game'"
     held = [listener(shop, 80), listener(shop, 5000, kind=socket.SOCK_DGRAM)]
-    tap.equal(found(agent, "services"), [("warn", "shop: nobody listens on TCP 8443, UDP 443"),
-                                         ("warn", "game: nobody listens on UDP 27015")], "doctor names the ports")
+    tap.equal(found(agent, "services"), [("warn", f"{shop_place}: nobody listens on TCP 8443, UDP 443"),
+                                         ("warn", f"{game_place}: nobody listens on UDP 27015")], "doctor names the ports")
     held += [listener(shop, 8443, socket.AF_INET6), listener(shop, 443, socket.AF_INET6, socket.SOCK_DGRAM)]
     held.append(listener(inner, 27015, kind=socket.SOCK_DGRAM))
-    tap.equal(found(agent, "services"), [("warn", "game: nobody listens on UDP 27015")],
+    tap.equal(found(agent, "services"), [("warn", f"{game_place}: nobody listens on UDP 27015")],
               "IPv6 sockets count, those of other namespaces do not")
     agent.write(services.replace("[27015] }", f'[27015], netns: ["{inner.path}"] }}') + CLASSES)
     tap.equal(found(agent, "services"), [("ok", "every port of every service has a socket")], "unless the service names them")
     for each in held:
         each.close()
     agent.write("services: { shop: { tcp: [8000-8999] } }\n" + CLASSES)
-    tap.equal(found(agent, "services"), [("warn", "shop: nobody listens on TCP 8000, 8001, 8002, 8003, ... (1000 ports)")],
+    tap.equal(found(agent, "services"), [("warn", f"{shop_place}: nobody listens on TCP 8000, 8001, 8002, 8003, ... (1000 ports)")],
               "of a range the first ports are named")
 
 
 def nobody_logs_in(tap, world):
     """A management prefix without a connection to a management port gets a note, with its place."""
     shop, admin = world.shop(), world.client("admin", 1)
-    held = [listener(shop, 22), listener(shop, 80)]
+    held = [listener(shop, 22, socket.AF_INET6), listener(shop, 80)]
     agent = world.agent(shop, 'management: { prefixes: [198.18.1.0/24, "2001:db8:1::/48"], ports: [22] }\n' + CLASSES)
     line = len(agent.text("").splitlines())
     place4, place6 = f"{agent.config}:{line + 1}:26", f"{agent.config}:{line + 1}:41"
@@ -62,7 +64,7 @@ def nobody_logs_in(tap, world):
     tap.equal(len(noted()), 2, "a connection to another port is no login")
     ssh = admin.socket()
     ssh.connect(("198.18.0.1", 22))
-    tap.equal(noted(), [("ok", place6)], "a connection to a management port is one")
+    tap.equal(noted(), [("ok", place6)], "a connection to a management port is one, also over a socket of both families")
     for each in (web, ssh, *held):
         each.close()
 

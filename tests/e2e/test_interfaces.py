@@ -73,6 +73,7 @@ def moved_name(tap, world):
     tap.equal((agent.mode("spare0"), agent.mode("eth0")), ("native", None), "and until apply nothing changes")
     agent.reload()
     tap.equal((agent.mode("spare0"), agent.mode("eth0")), (None, "native"), "apply follows the name")
+    tap.ok("eth0: the name is of device" in agent.process.log(), "and the log says so", agent.process.log())
     tap.ok("warn" not in found(agent, "eth0"), "doctor is content")
     agent.reload()
     tap.equal((agent.mode("spare0"), agent.mode("eth0")), (None, "native"), "and another apply changes nothing")

@@ -574,6 +574,42 @@ static void test_countries_of_two_classes(void **state)
 	check_rows(country_rows, COUNT(country_rows));
 }
 
+#define ONE_COUNTRY(code)                                                                                              \
+	TOP "lists: {a: {geo: t, countries: [" code "]}}\nclasses: [{name: a, lists: [a]}, {name: z}]\n"
+
+/* Codes that look like a country's, and the one that is meant. A code that ISO 3166-1 has assigned is never among them. */
+static void test_country_slips(void **state)
+{
+	static const char slips[][2][3] = {
+		{"UK", "GB"}, {"EL", "GR"}, {"BU", "MM"}, {"DD", "DE"}, {"FX", "FR"}, {"SU", "RU"},
+		{"TP", "TL"}, {"ZR", "CD"}, {"CS", "CZ"}, {"DA", "DK"}, {"EN", "GB"}, {"JA", "JP"},
+		{"KO", "KR"}, {"UR", "PK"}, {"PO", "PL"}, {"SP", "ES"}, {"SW", "SE"}, {"TU", "TR"},
+	};
+	static const char assigned[] =
+		"AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ BR BS BT BV BW BY BZ "
+		"CA CC CD CF CG CH CI CK CL CM CN CO CR CU CV CW CX CY CZ DE DJ DK DM DO DZ EC EE EG EH ER ES ET FI FJ FK FM FO "
+		"FR GA GB GD GE GF GG GH GI GL GM GN GP GQ GR GS GT GU GW GY HK HM HN HR HT HU ID IE IL IM IN IO IQ IR IS IT JE "
+		"JM JO JP KE KG KH KI KM KN KP KR KW KY KZ LA LB LC LI LK LR LS LT LU LV LY MA MC MD ME MF MG MH MK ML MM MN MO "
+		"MP MQ MR MS MT MU MV MW MX MY MZ NA NC NE NF NG NI NL NO NP NR NU NZ OM PA PE PF PG PH PK PL PM PN PR PS PT PW "
+		"PY QA RE RO RS RU RW SA SB SC SD SE SG SH SI SJ SK SL SM SN SO SR SS ST SV SX SY SZ TC TD TF TG TH TJ TK TL TM "
+		"TN TO TR TT TV TW TZ UA UG UM US UY UZ VA VC VE VG VI VN VU WF WS YE YT ZA ZM ZW";
+	char text[256], messages[256];
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(slips); i++) {
+		snprintf(text, sizeof(text), ONE_COUNTRY("%s"), slips[i][0]);
+		snprintf(messages, sizeof(messages),
+			 "warning: f:2:33: '%s' is no assigned country code, so few addresses are listed under it; did "
+			 "you mean '%s'?\n",
+			 slips[i][0], slips[i][1]);
+		check_rows(&(struct row){text, messages}, 1);
+	}
+	for (const char *at = assigned; at < assigned + sizeof(assigned); at += 3) {
+		snprintf(text, sizeof(text), ONE_COUNTRY("%.2s"), at);
+		check_rows(&(struct row){text, ""}, 1);
+	}
+}
+
 #define LISTS TOP "lists: {home: {inline: []}, abroad: {inline: []}}\n"
 #define UNUSED                                                                                                         \
 	"warning: f:2:9: list 'home' is in no class" NO_CLASS "warning: f:2:29: list 'abroad' is in no class" NO_CLASS
@@ -1220,6 +1256,7 @@ int main(void)
 		NAMED("slow rates, durations", test_units),
 		cmocka_unit_test(test_lists),
 		cmocka_unit_test(test_countries_of_two_classes),
+		cmocka_unit_test(test_country_slips),
 		cmocka_unit_test(test_probes),
 		cmocka_unit_test(test_urls),
 		cmocka_unit_test(test_classes),

@@ -83,6 +83,9 @@ static int cover_one(struct attachment *attachment, const char *name, enum spw_a
 	link->ifindex = ifindex;
 	*origin = spw_link_pinned(attachment->in_force->pins->dir, ifindex) ? TAKEN : MADE;
 	err = attach(attachment, link, mode, message);
+	if (!err && old && old->fd >= 0 && old->ifindex != link->ifindex)
+		spw_log(LOG_NOTICE, "%s: the name is of device %u now, was of %u (%s): followed", name, link->ifindex,
+			old->ifindex, old->now);
 	if (err == -ENODEV && old) {
 		*link = *old;
 		*origin = KEPT;

@@ -397,16 +397,19 @@ static void check_interfaces(struct doctor *doctor, const struct spw_call *call,
 
 static void check_service(struct doctor *doctor, const struct spw_config_service *service)
 {
+	const struct spw_place *place = &service->place;
 	_cleanup_free_ char *text = NULL;
 	int err = spw_closed_ports(service, &text);
 
 	if (err)
-		find(doctor, WARN, "services", "see its netns, and mount /proc", "%s: cannot see its sockets: %s",
+		find(doctor, WARN, "services", "see its netns, and mount /proc",
+		     "%s:%u:%u: service '%s': cannot see its sockets: %s", place->file, place->line, place->column,
 		     service->name, strerror(-err));
 	else if (*text)
 		find(doctor, WARN, "services",
 		     "start the server, correct the ports, or name the network namespace of the server (netns)",
-		     "%s: nobody listens on %s", service->name, text);
+		     "%s:%u:%u: service '%s': nobody listens on %s", place->file, place->line, place->column,
+		     service->name, text);
 }
 
 static void check_services(struct doctor *doctor, const struct spw_config *config)

@@ -138,8 +138,30 @@ static void read_inline(struct spw_reader *reader, const struct spw_node *value,
  */
 static const char *country_slip(const char *code)
 {
-	static const char slips[][2][3] = {{"UK", "GB"}, {"EN", "GB"}, {"EL", "GR"}, {"JA", "JP"}, {"KO", "KR"},
-					   {"SP", "ES"}, {"TU", "TR"}, {"PO", "PL"}, {"SU", "RU"}, {"DD", "DE"}};
+	static const char slips[][2][3] = {
+		/* ISO 3166-1: reserved for the United Kingdom; the European Union's code of Greece. */
+		{"UK", "GB"},
+		{"EL", "GR"},
+		/* ISO 3166-3: withdrawn, with one country to follow. */
+		{"BU", "MM"},
+		{"DD", "DE"},
+		{"FX", "FR"},
+		{"SU", "RU"},
+		{"TP", "TL"},
+		{"ZR", "CD"},
+		/* ISO 639-1: languages. */
+		{"CS", "CZ"},
+		{"DA", "DK"},
+		{"EN", "GB"},
+		{"JA", "JP"},
+		{"KO", "KR"},
+		{"UR", "PK"},
+		/* The first letters of a name. */
+		{"PO", "PL"},
+		{"SP", "ES"},
+		{"SW", "SE"},
+		{"TU", "TR"},
+	};
 
 	for (size_t i = 0; i < COUNT_OF(slips); i++)
 		if (!memcmp(slips[i][0], code, 2))
