@@ -18,7 +18,7 @@ static const struct spw_option options[] = {
 	[CONFIRM] = {"confirm", 0, "SECONDS",
 		     "roll back after SECONDS (or a duration up to 24h) without 'spillway confirm'"},
 	[FORCE] = {"force", 0, NULL, "accept a configuration that 'check' refuses without it"},
-	[SHRUNK] = {"shrunk", 0, NULL, "take lists that were emptied or have lost more than half of their prefixes"},
+	[SHRUNK] = {"shrunk", 0, NULL, "accept lists that are empty now or have lost more than half of their prefixes"},
 	{0},
 };
 
