@@ -42,20 +42,14 @@ enum {
 	RECEIVE_SHUTDOWN = 1, /* RCV_SHUTDOWN: by a FIN, or by the application */
 };
 
-struct wait {
-	u64 ready_ns; /* 0: nothing is unread */
-	u64 asked_ns; /* arrival of data that await an answer; 0: none */
-	u8 service;   /* counted for this service */
-	u8 unread;    /* counted as this enum spw_unread; SPW_UNREADS: not counted */
-	u8 serves;    /* its first read is new work served */
-	u8 was_read;  /* at least once */
-};
+/* Fixed at load: a program sees what the application sends, so a request ends with its answer. */
+const volatile bool answers_seen = false;
 
 struct {
 	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__type(key, int);
-	__type(value, struct wait);
+	__type(value, struct spw_signal_socket);
 } signal_waits SEC(".maps");
 
 struct {
@@ -117,10 +111,32 @@ SPW_INLINE bool has_data(struct sock *sk)
 	return tcp && tcp->rcv_nxt - tcp->copied_seq > 1;
 }
 
+/*
+ * A request: data ready on a connection that owes no answer, or, where answers are not seen, data ready after a read.
+ */
+SPW_INLINE void note_request(struct spw_signal_tally *tally, struct spw_signal_socket *wait)
+{
+	u32 span = wait->ready_ns >> SPW_SPAN_SHIFT;
+
+	if (wait->asked_ns && answers_seen)
+		return;
+	if (wait->span != span) {
+		wait->before = wait->span + 1 == span ? wait->requests : 0;
+		wait->requests = 0;
+		wait->span = span;
+	}
+	if (wait->requests < 0xffff)
+		wait->requests++;
+	if (!wait->was_read)
+		return;
+	wait->later = 1;
+	__sync_fetch_and_add(&tally->later_requests, 1);
+}
+
 SPW_INLINE int on_data_ready(struct sock *sk)
 {
 	struct spw_signal_tally *tally;
-	struct wait *wait;
+	struct spw_signal_socket *wait;
 	u32 service, port;
 
 	if (!is_connection(sk))
@@ -139,13 +155,15 @@ SPW_INLINE int on_data_ready(struct sock *sk)
 	wait->serves = !!(port & SPW_PORT_SERVES);
 	wait->unread = wait->was_read ? SPW_UNREAD_LATER : SPW_UNREAD_FIRST;
 	wait->ready_ns = bpf_ktime_get_ns();
-	if (!(port & SPW_PORT_WAITS)) {
+	if (wait->serves)
+		note_request(tally, wait);
+	if (port & SPW_PORT_WAITS) {
+		spw_shift_unread(tally, wait->unread, wait->ready_ns >> SPW_EPOCH_SHIFT, 1);
+		if (!wait->asked_ns)
+			__sync_fetch_and_add(&tally->requests, 1);
+	} else {
 		wait->unread = SPW_UNREADS;
-		return 0;
 	}
-	spw_shift_unread(tally, wait->unread, wait->ready_ns >> SPW_EPOCH_SHIFT, 1);
-	if (!wait->asked_ns)
-		__sync_fetch_and_add(&tally->requests, 1);
 	wait->asked_ns = wait->ready_ns;
 	return 0;
 }
@@ -163,7 +181,7 @@ int BPF_PROG(data_ready_fentry, struct sock *sk)
 }
 
 /* Uncount unread data. Returns the socket's tally, NULL if it has none. */
-SPW_INLINE struct spw_signal_tally *settle(struct wait *wait)
+SPW_INLINE struct spw_signal_tally *settle(struct spw_signal_socket *wait)
 {
 	u32 service = wait->service;
 	struct spw_signal_tally *tally = bpf_map_lookup_elem(&signal_tallies, &service);
@@ -177,7 +195,7 @@ SEC("tp_btf/tcp_rcv_space_adjust")
 int BPF_PROG(data_read, struct sock *sk)
 {
 	struct spw_signal_tally *tally;
-	struct wait *wait;
+	struct spw_signal_socket *wait;
 	u64 now_ns;
 
 	/* Most sockets have no storage, and a call is expensive. */
@@ -195,10 +213,13 @@ int BPF_PROG(data_read, struct sock *sk)
 			__sync_fetch_and_add(&tally->waits[bucket], 1);
 		if (wait->serves && !wait->was_read)
 			__sync_fetch_and_add(&tally->first_reads, 1);
+		if (wait->later)
+			__sync_fetch_and_add(&tally->later_reads, 1);
 		if (wait->unread < SPW_UNREADS)
 			tally->last_read_ns = now_ns;
 	}
 	wait->was_read = 1;
+	wait->later = 0;
 	wait->ready_ns = 0;
 	return 0;
 }
@@ -214,7 +235,7 @@ SPW_INLINE bool has_unread(const struct sock *sk)
 SPW_INLINE int on_send(struct sock *sk)
 {
 	struct spw_signal_tally *tally;
-	struct wait *wait;
+	struct spw_signal_socket *wait;
 	u32 service, bucket;
 
 	if (!sk->sk_bpf_storage)
@@ -225,7 +246,7 @@ SPW_INLINE int on_send(struct sock *sk)
 	service = wait->service;
 	tally = bpf_map_lookup_elem(&signal_tallies, &service);
 	bucket = spw_wait_bucket(bpf_ktime_get_ns() - wait->asked_ns);
-	if (tally && bucket < SPW_WAIT_BUCKETS)
+	if (tally && wait->unread < SPW_UNREADS && bucket < SPW_WAIT_BUCKETS)
 		__sync_fetch_and_add(&tally->answers[bucket], 1);
 	wait->asked_ns = 0;
 	return 0;
@@ -260,7 +281,7 @@ SEC("tp_btf/tcp_destroy_sock")
 int BPF_PROG(socket_gone, struct sock *sk)
 {
 	struct spw_signal_tally *tally;
-	struct wait *wait;
+	struct spw_signal_socket *wait;
 	u32 service;
 
 	if (!sk->sk_bpf_storage)
@@ -275,7 +296,7 @@ int BPF_PROG(socket_gone, struct sock *sk)
 		return 0;
 	service = wait->service;
 	tally = bpf_map_lookup_elem(&signal_tallies, &service);
-	if (tally)
+	if (tally && wait->unread < SPW_UNREADS)
 		__sync_fetch_and_add(&tally->ended, 1);
 	wait->asked_ns = 0;
 	return 0;

@@ -60,6 +60,26 @@ enum spw_unread {
 	SPW_UNREADS = 2,
 };
 
+/*
+ * Map signal_waits: what is known of one connection, from its first data on. Written by programs; user space gets it
+ * with a dump of sockets (sock_diag, INET_DIAG_REQ_SK_BPF_STORAGES).
+ */
+struct spw_signal_socket {
+	u64 ready_ns; /* since when data are unread; 0: none are */
+	u64 asked_ns; /* of the data that the application owes an answer for; 0: none */
+	u8 service;   /* that it was counted for */
+	u8 unread;    /* enum spw_unread: what it was counted as; SPW_UNREADS: not at all */
+	u8 serves;    /* what is read here is work served */
+	u8 was_read;  /* since it was first seen */
+	u8 later;     /* its unread data are a request after the first one */
+	u8 reserved[3];
+	u32 span;     /* time in spans of 2^SPW_SPAN_SHIFT ns (1.07 s): the last one with a request */
+	u16 requests; /* in that span */
+	u16 before;   /* in the one before it */
+};
+
+#define SPW_SPAN_SHIFT 30 /* of CLOCK_MONOTONIC in ns */
+
 /* Map signal_tallies, by service identity, per CPU. Written by programs only, and only with atomic operations. */
 struct spw_signal_tally {
 	u64 waits[SPW_WAIT_BUCKETS];
@@ -67,6 +87,8 @@ struct spw_signal_tally {
 	u64 first_reads;		     /* connections whose first data were read */
 	u64 requests;			     /* data ready on a connection that owed no answer */
 	u64 ended;			     /* connections gone before they were answered */
+	u64 later_requests;		     /* that came on connections of which something was read before */
+	u64 later_reads;		     /* of those, how many were read */
 	u64 last_read_ns;		     /* CLOCK_MONOTONIC; 0: nothing was read on this CPU */
 	u64 ancient[SPW_UNREADS];	     /* signed: sockets unread for longer than SPW_EPOCHS */
 	u64 unread[SPW_UNREADS][SPW_EPOCHS]; /* epoch (upper half) and a signed count (lower half) */
@@ -92,6 +114,7 @@ struct spw_signal_scope {
 	u16 ports[65536];		    /* by local TCP port: service identity and enum spw_signal_port; 0: none */
 };
 
-_Static_assert(sizeof(struct spw_signal_tally) == 3632, "layout of the signal_tallies map");
+_Static_assert(sizeof(struct spw_signal_socket) == 32, "layout of the signal_waits map");
+_Static_assert(sizeof(struct spw_signal_tally) == 3648, "layout of the signal_tallies map");
 
 #endif

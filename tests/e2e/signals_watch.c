@@ -46,7 +46,8 @@ static void print_service(const struct watch *watch, const struct spw_signal_not
 
 	print_waits("{\"waits\":", service->waits_present, service->waits);
 	if (service->waits_present)
-		printf(",\"first_reads\":%" PRIu64 ",\"oldest_ms\":%.3f,", service->first_reads,
+		printf(",\"first_reads\":%" PRIu64 ",\"later\":[%" PRIu64 ",%" PRIu64 "],\"oldest_ms\":%.3f,",
+		       service->first_reads, service->later_requests, service->later_reads,
 		       (double)service->oldest_unread_ns / 1e6);
 	else
 		printf(",\"first_reads\":null,\"oldest_ms\":null,");

@@ -153,6 +153,8 @@ def served_work_is_counted(tap, world):
     kept = watch.service()
     tap.equal(kept["first_reads"] - after["first_reads"], 1, "a connection that is kept alive is new work once")
     tap.equal(reads(kept) - reads(after), count, "and waits with each request")
+    tap.equal([now - then for now, then in zip(kept["later"], after["later"])], [count - 1, count - 1],
+              "its requests behind the first are counted, as they come and as they are read")
     return server
 
 

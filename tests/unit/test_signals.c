@@ -192,6 +192,9 @@ static void tallies_are_added_up(void **state)
 	model->tallies[2].answers[7] = 2;
 	model->tallies[2].answers[SPW_WAIT_BUCKETS - 1] = 3;
 	model->tallies[2].ended = 4;
+	model->tallies[0].later_requests = 30;
+	model->tallies[3].later_requests = 3;
+	model->tallies[1].later_reads = 31;
 	memset(&facts, 0xff, sizeof(facts));
 	spw_tally_sum(model->tallies, sizeof(*model->tallies), CPUS, S, &facts);
 	assert_int_equal(facts.waits[3], 11);
@@ -203,6 +206,8 @@ static void tallies_are_added_up(void **state)
 	assert_int_equal(facts.answer_waits[SPW_WAIT_BUCKETS - 1], 3);
 	assert_int_equal(facts.requests, 25);
 	assert_int_equal(facts.unanswered, 25 - 16 - 4);
+	assert_int_equal(facts.later_requests, 33);
+	assert_int_equal(facts.later_reads, 31);
 	/* An answer may be seen before its request: never below zero. */
 	model->tallies[2].ended = 40;
 	spw_tally_sum(model->tallies, sizeof(*model->tallies), CPUS, S, &facts);

@@ -110,6 +110,7 @@ static int load_with(const struct btf *kernel, const struct source *ready, const
 		choose(skeleton, &answer_sources[i], &answer_sources[i] == answer);
 	choose(skeleton, &pages_source,
 	       answer && answer->type == BPF_TRACE_FENTRY && hook_exists(kernel, &pages_source));
+	skeleton->rodata->answers_seen = answer;
 	err = signals_bpf__load(skeleton);
 	if (!err)
 		err = attach_all(skeleton);
@@ -214,6 +215,11 @@ int spw_read_wait_follow(struct spw_read_wait *wait, const struct spw_signal_sco
 	if (!wait->skeleton)
 		return 0;
 	return bpf_map_update_elem(bpf_map__fd(wait->skeleton->maps.signal_scope), &only, scope, BPF_ANY) ? -errno : 0;
+}
+
+int spw_read_wait_sockets(const struct spw_read_wait *wait)
+{
+	return wait->skeleton ? bpf_map__fd(wait->skeleton->maps.signal_waits) : -1;
 }
 
 void spw_read_wait_read(struct spw_read_wait *wait, u32 identity, u64 now_ns, struct spw_service_facts *facts)

@@ -44,7 +44,7 @@ void spw_tally_sum(const void *per_cpu, size_t stride, int cpus, u64 now_ns, str
 
 	memset(facts->waits, 0, sizeof(facts->waits));
 	memset(facts->answer_waits, 0, sizeof(facts->answer_waits));
-	facts->first_reads = facts->requests = 0;
+	facts->first_reads = facts->requests = facts->later_requests = facts->later_reads = 0;
 	for (int cpu = 0; cpu < cpus; cpu++) {
 		const struct spw_signal_tally *tally = (const void *)((const char *)per_cpu + (size_t)cpu * stride);
 
@@ -55,6 +55,8 @@ void spw_tally_sum(const void *per_cpu, size_t stride, int cpus, u64 now_ns, str
 		}
 		facts->first_reads += tally->first_reads;
 		facts->requests += tally->requests;
+		facts->later_requests += tally->later_requests;
+		facts->later_reads += tally->later_reads;
 		over += tally->ended;
 		if (tally->last_read_ns > last_read_ns)
 			last_read_ns = tally->last_read_ns;

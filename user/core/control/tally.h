@@ -8,7 +8,7 @@
 #include "facts.h"
 
 /**
- * spw_tally_sum() - fill in waits, first_reads, oldest_unread_ns, answer_waits, requests and unanswered.
+ * spw_tally_sum() - fill in waits, first_reads, later_requests, later_reads, oldest_unread_ns, answer_waits, requests and unanswered.
  * @per_cpu: @cpus tallies of one service, @stride bytes apart
  * @now_ns: CLOCK_MONOTONIC, at or before they were read
  *
