@@ -65,7 +65,8 @@ __attribute__((noinline)) int search_bans(const struct spw_sought *sought)
 		if (!value)
 			continue;
 		if (value->list && bpf_jiffies64() < value->until_jiffies) {
-			count_ban(value->counter, sought->bytes);
+			if (sought->bytes) /* 0: a lookup without a packet */
+				count_ban(value->counter, sought->bytes);
 			return value->list;
 		}
 		if (value->hole)

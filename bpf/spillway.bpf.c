@@ -16,6 +16,7 @@
 #include "exempt.bpf.h"
 #include "ban.bpf.h"
 #include "limits.bpf.h"
+#include "maps/lookup.h"
 #include "parse.h"
 #include "sample.bpf.h"
 #include "verdict.h"
@@ -267,6 +268,49 @@ int jiffies_now(struct xdp_md *ctx)
 	if ((void *)(frame + 1) > (void *)(long)ctx->data_end)
 		return XDP_ABORTED;
 	*frame = bpf_jiffies64();
+	return XDP_PASS;
+}
+
+/* Class of a source, and whether rule 9 admits its new work. A function of its own: verified once. */
+__attribute__((noinline)) int look_up_source(struct spw_lookup *lookup)
+{
+	const struct spw_ruleset *rules = published_ruleset();
+	const struct spw_service_admission *budget;
+	struct spw_packet packet = {0};
+	const struct spw_slot *slot;
+	u32 service, class_id;
+
+	if (!lookup || !rules)
+		return 0;
+	packet.family = lookup->family;
+	packet.source_hi = lookup->source_hi;
+	packet.source_lo = lookup->source_lo;
+	slot = classify(&packet, rules);
+	class_id = slot->class_id & (SPW_CLASSES_MAX - 1);
+	service = lookup->service;
+	budget = bpf_map_lookup_elem(&admission, &service);
+	lookup->class_id = class_id;
+	lookup->flags = SPW_LOOKUP_ANSWERED | (slot->management ? SPW_LOOKUP_MANAGEMENT : 0);
+	if (!budget || !budget->interval_ticks ||
+	    spw_is_in(budget->classes[class_id].share, packet.source_hi, budget, bpf_jiffies64()))
+		lookup->flags |= SPW_LOOKUP_INSIDE;
+	return 0;
+}
+
+/* Never attached: see maps/lookup.h. */
+SEC("xdp.frags")
+int look_up(struct xdp_md *ctx)
+{
+	for (u32 i = 0; i < SPW_LOOKUPS_MAX; i++) {
+		struct spw_lookup *asked = (struct spw_lookup *)(long)ctx->data + i, lookup;
+
+		if ((void *)(asked + 1) > (void *)(long)ctx->data_end)
+			break;
+		lookup = *asked;
+		look_up_source(&lookup);
+		asked->class_id = lookup.class_id;
+		asked->flags = lookup.flags;
+	}
 	return XDP_PASS;
 }
 

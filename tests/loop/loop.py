@@ -73,9 +73,9 @@ lists:
   abroad:   { inline: [%s] }
 classes:
   - { name: partner,       lists: [partners] }
-  - { name: domestic,      lists: [home],   shed_from: red }
-  - { name: international, lists: [abroad], shed_from: orange }
-  - { name: unknown,       shed_from: yellow }
+  - { name: domestic,      lists: [home],   shed_from: red%%(established)s }
+  - { name: international, lists: [abroad], shed_from: orange%%(established)s }
+  - { name: unknown,       shed_from: yellow%%(established)s }
 """ % tuple(CLASSES[name][0] for name in ("partner", "domestic", "international"))
 
 
@@ -138,11 +138,13 @@ class Loop:
             run("chrt", "-f", "-p", "20", pid)
         return found
 
-    def configuration(self, capacity, wait_at=()):
-        """Configuration of the agent; @capacity: "learn" or new connections per second; @wait_at: see Server."""
+    def configuration(self, capacity, wait_at=(), ends=False):
+        """Configuration of the agent; @capacity: "learn" or new connections per second; @wait_at: see Server; @ends: see
+        Spillway."""
         rate = capacity if capacity == "learn" else f"{round(capacity)}/s"
         behind = f"wait_at: {list(wait_at)}, " if wait_at else ""
-        return (f"services:\n  shop: {{ tcp: [80], {behind}capacity: {rate}, wait_target: 20ms }}\n" + SPILLWAY_CLASSES)
+        return (f"services:\n  shop: {{ tcp: [80], {behind}capacity: {rate}, wait_target: 20ms }}\n" +
+                SPILLWAY_CLASSES % {"established": ", established: end" if ends else ""})
 
     def start_on_server(self, *argv, name=None, **options):
         process = self.shop.start("taskset", "-c", self.server_cpu, *argv, name=name or Path(str(argv[0])).name, **options)
@@ -682,17 +684,17 @@ class ManualCut(System):
 
 
 class Spillway(System):
-    """The agent. @learn: it has to learn the capacity."""
+    """The agent. @learn: it has to learn the capacity; @ends: connections of those who are refused are ended."""
     name = "spillway"
 
-    def __init__(self, loop, capacity=None, wrong=False, learn=False):
+    def __init__(self, loop, capacity=None, wrong=False, learn=False, ends=False):
         super().__init__(loop, capacity, wrong)
-        self.learn = learn or not capacity
+        self.learn, self.ends = learn or not capacity, ends
 
     @contextlib.contextmanager
     def protecting(self, server, _capacity):
         agent = self.loop.agent
-        agent.write(self.loop.configuration("learn" if self.learn else self.capacity, server.wait_at))
+        agent.write(self.loop.configuration("learn" if self.learn else self.capacity, server.wait_at, self.ends))
         shutil.rmtree(agent.state_dir, ignore_errors=True)  # every run starts without earlier learned values
         favour(agent.start("taskset", "-c", self.loop.server_cpu))
         try:
@@ -768,6 +770,7 @@ SCENARIOS = {
     "stall-then-5": _stall(5, [0.3], -1.2),
     "stall-then-10": _stall(10, [0.3], -1.2),
     "keep-alive": _step(2, options=("--persistent", 400)),
+    "keep-alive-5": _step(5, options=("--persistent", 400)),
     "pages": Scenario(2, lambda capacity, seconds: f"{seconds:g}:{capacity / 4:.0f}*", page=8),
     "async": _step(2),
     "async-5": _step(5),

@@ -225,12 +225,12 @@ static void test_everything_else(void **state)
 	      "interfaces: [e, 'wan0']\r\n"
 	      "mode: observe\r\nmalformed: drop\r\noverlap: higher\r\nattach: native\r\nreattach: false\r\nlease: 60s\r\n"
 	      "metrics: {listen: '[::1]:80'}\npin_dir: /p\nrun_dir: \"/r\\u00fcn\"\n"
-	      "services: {dns: {udp: [53], capacity: 12k/s, wait_target: 1m, netns: [/run/netns/a],\n"
+	      "services: {dns: {udp: [53], capacity: 12k/s, wait_target: 1m, patience: 1s, netns: [/run/netns/a],\n"
 	      "  probe: {metrics: 'http://127.0.0.1:9/m', sample: q, limit: 80, interval: 2s, timeout: 10ms}}}\n"
 	      "lists: {'\xe2\x82\xac \"quoted\"': {inline: [192.0.2.7, 2001:DB8::/32, 10.0.0.1-10.0.0.4]},\n"
 	      "  north: {geo: tor, countries: [NO, \"?\?\"]}}\n"
 	      "classes: [{name: a, lists: ['\xe2\x82\xac \"quoted\"', north], shed_from: green, cut_from: "
-	      "never, cut: all},\n"
+	      "never, cut: all, established: end},\n"
 	      "  {name: rest, cut_from: yellow, cut: all, reserve: 7%}]\n"
 	      "management: {ports: [22]}\nstate_dir: /s\nhooks: {dir: /h, timeout: 3s}\n"
 	      "shedding: {target: 90%, floor: 20%, ceiling: 150%, probe: 1%, cpu_limit: 80%, drain: 1s, depth: 50ms,\n"
@@ -248,6 +248,9 @@ static void test_everything_else(void **state)
 	assert_string_equal(config->run_dir, "/r\xc3\xbcn");
 	assert_int_equal(config->services[0].capacity_per_s, 12000);
 	assert_int_equal(config->services[0].wait_target_ns, 60000000000);
+	assert_int_equal(config->services[0].patience_ns, 1000000000);
+	assert_true(config->classes[0].gives_up);
+	assert_false(config->classes[1].gives_up);
 	assert_int_equal(config->lists[0].prefixes_count, 5); /* the range is a /32, a /31 and a /32 */
 	assert_int_equal(config->lists[0].prefixes[0].prefix.len, 32);
 	assert_int_equal(config->lists[0].prefixes[3].prefix.len, 31);
@@ -422,6 +425,9 @@ static const struct row service_rows[] = {
 	 "f:4:31: '0ms' is out of bounds, which are 1ms to 60s\n"},
 	{TOP ALL "services:\n  a: {tcp: [80], wait_target: 2m}\n",
 	 "f:4:31: '2m' is out of bounds, which are 1ms to 60s\n"},
+	{TOP ALL "services:\n  a: {tcp: [80], patience: 50ms}\n",
+	 "f:4:28: '50ms' is out of bounds, which are 100ms to 10m\n"},
+	{TOP "classes: [{name: a, established: drop}]\n", "f:2:34: 'drop' is not allowed here; write keep or end\n"},
 	{TOP ALL "services:\n  a: {tpc: [80]}\n", "f:4:3: service 'a' has no ports; write tcp, quic or udp: "
 						  "[443]\nf:4:7: unknown key 'tpc'; did you mean 'tcp'?\n"},
 };

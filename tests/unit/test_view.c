@@ -150,13 +150,18 @@ static const struct spw_governance *the_governance(void)
 	static struct spw_decision decision;
 	static const struct spw_deciding_pace pace = {36000, 3600 * S / 1000, 700000, {1, 2, 3, 1}};
 	static struct spw_meter_state meters;
-	static const struct spw_governance governance = {&policy, &facts, &decision, &pace, {true, 36000, 4, 5 << 20},
-							 &meters};
+	static struct spw_established established[SPW_SERVICES_MAX];
+	static const struct spw_governance governance = {
+		&policy, &facts, &decision, &pace, {true, 36000, 4, 5 << 20}, &meters, established};
 	struct spw_service_decision *service = &decision.services[0];
 
 	policy.policy.classes_count = 4;
 	policy.policy.services_count = decision.services_count = facts.services_count = 1;
 	policy.policy.services[0].probe_limit = 80;
+	established[0].present = established[0].added = true;
+	established[0].classes[1].requests = 71;
+	established[0].classes[1].withheld_per_s = 2.5;
+	established[0].classes[1].endings[SPW_ENDING_PATIENCE] = 6;
 	snprintf(policy.services[0], SPW_NAME_MAX, "shop \"1\"");
 	for (u32 i = 0; i < 4; i++)
 		snprintf(policy.classes[i], SPW_NAME_MAX, "%s", some_classes[i].record.name);
@@ -814,6 +819,10 @@ static void metrics_have_their_values(void **state)
 		"\nspillway_service_wait_seconds{service=\"shop \\\"1\\\"\"} 0.012000000\n",
 		"\nspillway_service_shedding_does_not_help{service=\"shop \\\"1\\\"\"} 1\n",
 		"\nspillway_class_share_ratio{service=\"shop \\\"1\\\"\",class=\"domestic\"} 0.25\n",
+		"\nspillway_established_requests_total{service=\"shop \\\"1\\\"\",class=\"domestic\"} 71\n",
+		"\nspillway_established_withheld_per_second{service=\"shop \\\"1\\\"\",class=\"domestic\"} 2.5\n",
+		"\nspillway_connections_ended_total{service=\"shop \\\"1\\\"\",class=\"domestic\",reason=\"share\"} 0\n",
+		"\nspillway_connections_ended_total{service=\"shop \\\"1\\\"\",class=\"domestic\",reason=\"patience\"} 6\n",
 		"\nspillway_read_wait_seconds_bucket{service=\"shop \\\"1\\\"\",le=\"2.048e-06\"} 7\n",
 		"\nspillway_read_wait_seconds_bucket{service=\"shop \\\"1\\\"\",le=\"+Inf\"} 9\n",
 		"\nspillway_read_wait_seconds_count{service=\"shop \\\"1\\\"\"} 9\n",
@@ -1354,7 +1363,8 @@ static void a_meaning_as_json(void **state)
 	assert_integer(meaning, "warnings.0.line", 4);
 	assert_integer(meaning, "warnings.0.column", 3);
 	assert_integer(meaning, "warnings.1.line", 0);
-	assert_keys(get(meaning, "classes.0"), "name rank shed_from cut_from cut takes_the_rest lists limits levels");
+	assert_keys(get(meaning, "classes.0"),
+		    "name rank shed_from cut_from cut established takes_the_rest lists limits levels");
 	assert_keys(get(meaning, "lists.0"), "name class kind format prefixes4 prefixes6 skipped_lines");
 	assert_keys(get(meaning, "lists.1"), "name class kind prefixes4 prefixes6 skipped_lines");
 	assert_text(meaning, "lists.0.format", "AWS ranges");

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "ender.h"
 #include "kernel/snapshot_reader.h"
 #include "signals/signals.h"
 
@@ -27,6 +28,7 @@ struct governor {
 	struct journal *journal;
 	struct spw_signals *signals;
 	struct spw_signal_notes notes;
+	struct ender *ender;
 	struct spw_memory *memory;
 	struct spw_named_policy policy;
 	bool has_policy;
@@ -34,7 +36,8 @@ struct governor {
 	bool expecting; /* a step of demand is announced for about now */
 	struct spw_facts facts;
 	struct spw_decision decision;
-	bool decided; /* with the policy in force */
+	struct spw_decision planned; /* with budgets for new connections alone */
+	bool decided;		     /* with the policy in force */
 	struct spw_service_admission admission[SPW_SERVICE_IDENTITIES];
 	bool admission_failed;
 	u32 classes_read;					       /* identities of classes below this are read */
@@ -57,8 +60,10 @@ int governor_new(const struct in_force *in_force, struct lease *lease, struct jo
 		governor->memory = spw_memory_new();
 		err = governor->memory ? spw_signals_open(loop, &governor->signals) : -ENOMEM;
 	}
-	if (!err)
-		err = governor_follow(governor);
+	if (!err) {
+		governor->ender = ender_new(in_force, governor->signals);
+		err = governor->ender ? governor_follow(governor) : -ENOMEM;
+	}
 	if (err)
 		governor_free(governor);
 	else
@@ -103,6 +108,7 @@ void governor_free(struct governor *governor)
 	if (!governor)
 		return;
 	keep_learned(governor);
+	ender_free(governor->ender);
 	spw_signals_close(governor->signals);
 	spw_memory_free(governor->memory);
 	free(governor);
@@ -155,6 +161,7 @@ int governor_follow(struct governor *governor)
 			governor->classes_read = policy.policy.classes[i].id + 1u;
 	governor->held_back_known = false;
 	adopt_policy(governor, &policy);
+	ender_follow(governor->ender);
 	return spw_signals_follow(governor->signals, in_force->config, in_force->identities->services);
 }
 
@@ -207,7 +214,9 @@ static void admit(struct governor *governor)
 	const struct spw_datapath *datapath = governor->in_force->datapath;
 	int err;
 
-	spw_plan(&governor->policy.policy, &governor->decision, datapath->jiffies_per_second,
+	governor->planned = governor->decision;
+	ender_plan(governor->ender, &governor->planned);
+	spw_plan(&governor->policy.policy, &governor->planned, datapath->jiffies_per_second,
 		 lease_control(governor->lease)->seed ^ PLACE_SALT, governor->admission);
 	err = spw_datapath_admit(datapath, governor->admission);
 	if (err && !governor->admission_failed)
@@ -251,6 +260,14 @@ static bool expect(struct governor *governor)
 	       spw_expect(config->expectations, config->expectations_count, spw_wall_ns(), &governor->override);
 }
 
+/* Whether the datapath obeys what is decided. */
+static bool acts(const struct governor *governor, u64 now_ns)
+{
+	const struct spw_control *control = lease_control(governor->lease);
+
+	return control->mode == SPW_ENFORCE && control->lease_until_ns > now_ns;
+}
+
 void governor_tick(struct governor *governor, u64 now_ns, const double *fair_per_s)
 {
 	struct spw_facts *facts = &governor->facts;
@@ -266,12 +283,14 @@ void governor_tick(struct governor *governor, u64 now_ns, const double *fair_per
 		return;
 	}
 	spw_signals_read(governor->signals, now_ns, facts);
+	ender_count(governor->ender, facts);
 	governor->override = lease_override(governor->lease);
 	governor->expecting = expect(governor);
 	spw_decide(governor->memory, &governor->policy.policy, &governor->override, facts, &governor->decision);
 	governor->decided = true;
 	admit(governor);
 	lease_set_level(governor->lease, governor->decision.level);
+	ender_tick(governor->ender, now_ns, &governor->decision, acts(governor, now_ns));
 	note_pace(&governor->pace, &governor->decision, spw_monotonic_ns() - now_ns);
 	tell_journal(governor);
 	save_learned(governor, now_ns);
@@ -281,7 +300,7 @@ void governor_tick(struct governor *governor, u64 now_ns, const double *fair_per
 
 bool governor_hurries(const struct governor *governor)
 {
-	return governor->decision.hurry || governor->expecting;
+	return governor->decision.hurry || governor->expecting || ender_hurries(governor->ender, &governor->decision);
 }
 
 const struct spw_named_policy *governor_policy(const struct governor *governor)
@@ -300,6 +319,7 @@ bool governor_view(const struct governor *governor, struct spw_governance *view)
 		.policy = &governor->policy,
 		.facts = &governor->facts,
 		.decision = &governor->decision,
+		.established = ender_established(governor->ender),
 		.pace = &governor->pace,
 		.history = journal_history(governor->journal),
 	};
@@ -313,6 +333,7 @@ bool governor_explain(struct governor *governor, struct spw_explanation *explana
 		.decision = &governor->decision,
 		.override = &governor->override,
 		.notes = &governor->notes,
+		.established = ender_established(governor->ender),
 		.observing = lease_control(governor->lease)->mode == SPW_OBSERVE,
 	};
 	/* Their texts are valid only until the next call into signals. */

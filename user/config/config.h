@@ -86,6 +86,7 @@ struct spw_config_class {
 	u8 cut_from;
 	double reserve;		       /* share of the burst tolerance left to higher classes; below 0: by rank */
 	struct spw_place shed_place;   /* of shed_from, or of the class */
+	bool gives_up;		       /* `established: end`: connections outside the share are ended */
 	bool cut_all;		       /* `cut: all`; otherwise new work only */
 	struct spw_class_rates limits; /* but for the identity */
 	struct spw_place limit_places[SPW_SCOPES];
@@ -123,6 +124,7 @@ struct spw_config_service {
 	u64 capacity_per_s; /* 0: learn */
 	u64 wait_target_ns;
 	u64 answer_target_ns; /* 0: learn */
+	u64 patience_ns;      /* connections that wait for longer are ended; 0: none */
 	struct spw_config_probe probe;
 	char **netns; /* network namespaces of its sockets, as paths; none: the agent's own */
 	size_t netns_count;

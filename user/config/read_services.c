@@ -127,6 +127,13 @@ static void read_answer_target(struct spw_reader *reader, const struct spw_node 
 	spw_read_duration(reader, value, SPW_MS_NS, 60000 * SPW_MS_NS, "1ms to 60s", &service->answer_target_ns);
 }
 
+static void read_patience(struct spw_reader *reader, const struct spw_node *value, void *into)
+{
+	struct spw_config_service *service = into;
+
+	spw_read_duration(reader, value, 100 * SPW_MS_NS, 600000 * SPW_MS_NS, "100ms to 10m", &service->patience_ns);
+}
+
 static void read_netns(struct spw_reader *reader, const struct spw_node *value, void *into)
 {
 	struct spw_config_service *service = into;
@@ -154,6 +161,7 @@ static void read_service(struct spw_reader *reader, const struct spw_node *name)
 		{"capacity", read_capacity},
 		{"wait_target", read_wait_target},
 		{"answer_target", read_answer_target},
+		{"patience", read_patience},
 		{"wait_at", read_wait_at},
 		{"probe", spw_read_probe},
 		{"netns", read_netns},

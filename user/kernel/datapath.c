@@ -133,6 +133,7 @@ int spw_datapath_load(const struct spw_pins *pins, int ruleset_map, u32 units_ca
 			.samples_fd = bpf_map__fd(skeleton->maps.samples),
 			.units_capacity = units_capacity,
 			.clock_fd = bpf_program__fd(skeleton->progs.jiffies_now),
+			.lookup_fd = bpf_program__fd(skeleton->progs.look_up),
 		};
 		if (!trace)
 			datapath->jiffies_per_second = measure_jiffies_per_second(datapath->clock_fd);
@@ -168,6 +169,16 @@ int spw_datapath_admit(const struct spw_datapath *datapath, const struct spw_ser
 	for (u32 i = 0; i < SPW_SERVICE_IDENTITIES; i++)
 		keys[i] = i;
 	return bpf_map_update_batch(datapath->admission_fd, keys, admission, &count, NULL) ? -errno : 0;
+}
+
+int spw_datapath_look_up(const struct spw_datapath *datapath, struct spw_lookup *lookups, u32 count)
+{
+	LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = lookups, .data_size_in = count * (u32)sizeof(*lookups),
+		    .data_out = lookups, .data_size_out = count * (u32)sizeof(*lookups), .repeat = 1);
+
+	if (!count || count > SPW_LOOKUPS_MAX)
+		return count ? -E2BIG : 0;
+	return bpf_prog_test_run_opts(datapath->lookup_fd, &options) ? -errno : 0;
 }
 
 int spw_datapath_limit(const struct spw_datapath *datapath, const struct spw_limits *limits)

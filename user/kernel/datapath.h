@@ -10,6 +10,7 @@
 
 #include "maps/limit.h"
 #include "maps/admission.h"
+#include "maps/lookup.h"
 #include "maps/ruleset.h"
 #include "pins.h"
 
@@ -22,6 +23,7 @@ struct spw_datapath {
 	int published_fd;	       /* the ruleset in it; owned; -1: none */
 	u32 units_capacity;	       /* all its rulesets have this capacity */
 	int clock_fd;		       /* program that reads jiffies; borrowed */
+	int lookup_fd;		       /* program that looks sources up; borrowed */
 	int admission_fd;	       /* borrowed */
 	int limits_fd;		       /* borrowed */
 	int meters_fd;		       /* borrowed */
@@ -65,6 +67,13 @@ u64 spw_datapath_lease(const struct spw_datapath *datapath, u64 lease_ns);
  * Returns 0 or -errno; after an error some may be old and some new, each valid.
  */
 int spw_datapath_admit(const struct spw_datapath *datapath, const struct spw_service_admission *admission);
+
+/**
+ * spw_datapath_look_up() - ask the datapath's own rules for the class of sources, and whether they are in its share.
+ * @lookups: @count of them, up to SPW_LOOKUPS_MAX; source, family and service given, flags zero, the rest filled in
+ * Returns 0 or -errno; entries without SPW_LOOKUP_ANSWERED have no answer.
+ */
+int spw_datapath_look_up(const struct spw_datapath *datapath, struct spw_lookup *lookups, u32 count);
 
 /** spw_datapath_limit() - write the limits, in force at once. Returns 0 or -errno. */
 int spw_datapath_limit(const struct spw_datapath *datapath, const struct spw_limits *limits);

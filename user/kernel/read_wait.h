@@ -24,6 +24,9 @@ const char *spw_read_wait_about_answers(const struct spw_read_wait *wait);
 /** spw_read_wait_follow() - set which sockets count for which service. Returns 0 or -errno. */
 int spw_read_wait_follow(struct spw_read_wait *wait, const struct spw_signal_scope *scope);
 
+/** spw_read_wait_sockets() - map signal_waits, for a dump of sockets; borrowed; -1: absent. */
+int spw_read_wait_sockets(const struct spw_read_wait *wait);
+
 /**
  * spw_read_wait_read() - fill in the read and answer waits of a service, with their presence flags.
  * @identity: of the service; @now_ns: CLOCK_MONOTONIC

@@ -20,6 +20,7 @@ struct spw_signals {
 	struct spw_scope *scope; /* NULL: nothing is watched yet */
 	struct spw_read_wait *read_wait;
 	struct spw_accept_queues *queues;
+	struct spw_connections *connections;
 	struct spw_host_signals *host;
 	struct spw_fetcher *fetcher;			/* NULL: not needed yet */
 	struct spw_app_probe *probes[SPW_SERVICES_MAX]; /* NULL: none is configured */
@@ -39,6 +40,8 @@ int spw_signals_open(sd_event *loop, struct spw_signals **opened)
 	if (!err)
 		err = spw_accept_queues_open(&signals->queues);
 	if (!err)
+		err = spw_connections_open(&signals->connections);
+	if (!err)
 		err = spw_host_signals_open(&signals->host);
 	if (err) {
 		spw_signals_close(signals);
@@ -56,6 +59,7 @@ static void follow_scope(struct spw_signals *signals)
 	if (!signals->follow_err)
 		signals->follow_err = spw_read_wait_follow(signals->read_wait, scope);
 	spw_accept_queues_follow(signals->queues, signals->scope);
+	spw_connections_follow(signals->connections, signals->scope, spw_read_wait_sockets(signals->read_wait));
 	spw_host_signals_follow(signals->host, signals->scope);
 }
 
@@ -182,6 +186,11 @@ void spw_signals_notes(const struct spw_signals *signals, const struct spw_facts
 	}
 }
 
+struct spw_connections *spw_signals_connections(struct spw_signals *signals)
+{
+	return signals->connections;
+}
+
 void spw_signals_close(struct spw_signals *signals)
 {
 	if (!signals)
@@ -190,6 +199,7 @@ void spw_signals_close(struct spw_signals *signals)
 	spw_fetcher_close(signals->fetcher);
 	spw_host_signals_close(signals->host);
 	spw_accept_queues_close(signals->queues);
+	spw_connections_close(signals->connections);
 	spw_read_wait_close(signals->read_wait);
 	spw_scope_close(signals->scope);
 	free(signals);

@@ -13,6 +13,7 @@
 #include "config/config.h"
 #include "core/control/facts.h"
 #include "core/control/signal_notes.h"
+#include "connections.h"
 
 struct spw_signals;
 
@@ -46,6 +47,9 @@ void spw_signals_read(struct spw_signals *signals, u64 now_ns, struct spw_facts 
  */
 void spw_signals_notes(const struct spw_signals *signals, const struct spw_facts *facts,
 		       struct spw_signal_notes *notes);
+
+/** spw_signals_connections() - the connections of the services watched; borrowed. */
+struct spw_connections *spw_signals_connections(struct spw_signals *signals);
 
 /** spw_signals_close() - detach and free; NULL is a no-op. */
 void spw_signals_close(struct spw_signals *signals);

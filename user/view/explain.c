@@ -147,6 +147,40 @@ static void put_flow(FILE *out, const struct spw_service_decision *service)
 	fputc('\n', out);
 }
 
+/* Requests on connections that stand, and what is done about them. */
+static void put_established(FILE *out, const struct spw_explanation *explanation, u32 index)
+{
+	const struct spw_established *established = explanation->established ? &explanation->established[index] : NULL;
+	const struct spw_service_decision *service = &explanation->decision->services[index];
+	unsigned long long endings[SPW_ENDING_REASONS] = {0};
+	double withheld = 0;
+	char rate[SPW_SHORT_TEXT];
+
+	if (!established || !established->present)
+		return;
+	for (u32 rank = 0; rank < SPW_CLASSES_MAX; rank++) {
+		withheld += established->classes[rank].withheld_per_s;
+		for (u32 reason = 0; reason < SPW_ENDING_REASONS; reason++)
+			endings[reason] += established->classes[rank].endings[reason];
+	}
+	fprintf(out, LABEL "%s of requests on established connections", "keep-alive",
+		spw_per_second(established->per_s, rate));
+	if (established->added)
+		fprintf(out, ", part of the demand; ended connections would bring %s", spw_per_second(withheld, rate));
+	else
+		fputs(", which nothing holds back (established: keep)", out);
+	if (endings[SPW_ENDING_SHARE] || endings[SPW_ENDING_PATIENCE])
+		fprintf(out, "; ended: %llu outside their share, %llu after their patience", endings[SPW_ENDING_SHARE],
+			endings[SPW_ENDING_PATIENCE]);
+	fputc('\n', out);
+	if (!established->added && service->saturated && established->per_s > service->admitted_per_s)
+		fprintf(out,
+			LABEL
+			"They are most of the load, which refusing new work cannot lower; 'established: end' in a "
+			"class ends\n" LABEL "its connections outside its share.\n",
+			"", "");
+}
+
 static void put_wait(FILE *out, const struct spw_service_decision *service)
 {
 	static const char *const sources[] = {
@@ -231,6 +265,7 @@ static void put_service(FILE *out, const struct spw_explanation *explanation, u3
 	fputc('\n', out);
 	put_capacity(out, &explanation->policy->policy.services[index], service);
 	put_flow(out, service);
+	put_established(out, explanation, index);
 	put_wait(out, service);
 	put_service_signals(out, explanation, index);
 	fprintf(out, "  %-*s %12s %12s %12s %8s\n", NAME_COLUMNS, "class", "demand", "admitted", "refused", "share");

@@ -7,6 +7,7 @@
 #define SPW_VIEW_EXPLAIN_H
 
 #include "config/policy.h"
+#include "core/control/established.h"
 #include "core/control/signal_notes.h"
 #include "reason.h"
 #include "view.h"
@@ -36,13 +37,14 @@ struct spw_explanation {
 	const struct spw_named_policy *policy;
 	const struct spw_decision *decision;
 	const struct spw_override *override;
-	const struct spw_changes *changes;    /* may be NULL */
-	const struct spw_signal_notes *notes; /* source of each signal, or why it is absent; NULL: unknown */
-	u64 wall_ns;			      /* CLOCK_REALTIME of the decision */
-	u64 since_wall_ns;		      /* start of the current level; 0: unknown */
-	bool observing;			      /* mode observe: nothing is enforced */
-	const char *note;		      /* printed first, such as "the agent is not running; ..."; NULL: none */
-	bool utc;			      /* times of day in UTC, else local */
+	const struct spw_changes *changes;	   /* may be NULL */
+	const struct spw_signal_notes *notes;	   /* source of each signal, or why it is absent; NULL: unknown */
+	const struct spw_established *established; /* by index of the service; NULL: unknown */
+	u64 wall_ns;				   /* CLOCK_REALTIME of the decision */
+	u64 since_wall_ns;			   /* start of the current level; 0: unknown */
+	bool observing;				   /* mode observe: nothing is enforced */
+	const char *note; /* printed first, such as "the agent is not running; ..."; NULL: none */
+	bool utc;	  /* times of day in UTC, else local */
 };
 
 void spw_view_explain(FILE *out, const struct spw_explanation *explanation, struct spw_style style);

@@ -104,6 +104,32 @@ static json_t *host_notes_json(const struct spw_explanation *explanation)
 	return spw_json_finish(&object);
 }
 
+static json_t *established_json(const struct spw_explanation *explanation, u32 index)
+{
+	const struct spw_established *established = explanation->established ? &explanation->established[index] : NULL;
+	struct spw_json object, classes;
+
+	if (!established || !established->present)
+		return json_null();
+	object = spw_json_object();
+	classes = spw_json_array();
+	spw_json_set(&object, "requests_per_s", json_real(established->per_s));
+	spw_json_set(&object, "in_demand", json_boolean(established->added));
+	for (u32 rank = 0; rank < explanation->policy->policy.classes_count; rank++) {
+		const struct spw_established_class *class = &established->classes[rank];
+		struct spw_json one = spw_json_object();
+
+		spw_json_set(&one, "name", spw_json_text(explanation->policy->classes[rank]));
+		spw_json_set(&one, "requests_per_s", json_real(class->per_s));
+		spw_json_set(&one, "withheld_per_s", json_real(class->withheld_per_s));
+		spw_json_set(&one, "ended_share", json_integer((json_int_t) class->endings[SPW_ENDING_SHARE]));
+		spw_json_set(&one, "ended_patience", json_integer((json_int_t) class->endings[SPW_ENDING_PATIENCE]));
+		spw_json_add(&classes, spw_json_finish(&one));
+	}
+	spw_json_set(&object, "classes", spw_json_finish(&classes));
+	return spw_json_finish(&object);
+}
+
 static json_t *service_json(const struct spw_explanation *explanation, u32 index)
 {
 	static const char *const origins[] = {"unknown", "set", "learned", "restored"};
@@ -130,6 +156,7 @@ static json_t *service_json(const struct spw_explanation *explanation, u32 index
 	spw_json_set(&object, "armed", json_boolean(service->armed));
 	spw_json_set(&object, "helpless", json_boolean(service->helpless));
 	spw_json_set(&object, "wait", wait_json(service));
+	spw_json_set(&object, "established", established_json(explanation, index));
 	spw_json_set(&object, "signals_about", service_notes_json(explanation, index));
 	spw_json_set(&object, "classes", spw_json_finish(&classes));
 	return spw_json_finish(&object);

@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #include "config/policy.h"
+#include "core/control/established.h"
 #include "core/control/facts.h"
 #include "store/history.h"
 #include "limiter.h"
@@ -28,6 +29,7 @@ struct spw_governance {
 	const struct spw_deciding_pace *pace;
 	struct spw_history_state history;
 	const struct spw_meter_state *meters;
+	const struct spw_established *established; /* by index of the service; NULL: not known */
 };
 
 /** spw_view_governance_metrics() - the decision's part of /metrics, after spw_view_metrics(). */

@@ -147,6 +147,14 @@ static void put_levels(FILE *out, const struct spw_config *config, struct spw_st
 		}
 		fprintf(out, "%s\n", spw_level_name(class->shed_from));
 	}
+	for (size_t i = 0; i < config->classes_count; i++)
+		if (config->classes[i].gives_up) {
+			fputs("established: end (while it sheds and more requests come on established connections than "
+			      "can be\nserved, those outside its share are ended): ",
+			      out);
+			spw_put_text(out, config->classes[i].name, SPW_FOR_TERMINAL);
+			fputc('\n', out);
+		}
 	fputs("sheds: new work lives under the budget of its service; cut new: new work is refused; both leave\n"
 	      "established connections alone; cut all: every packet is refused\n",
 	      out);
@@ -204,6 +212,7 @@ static void put_services(FILE *out, const struct spw_config *config)
 {
 	for (size_t i = 0; i < config->services_count; i++) {
 		const struct spw_config_service *service = &config->services[i];
+		char text[SPW_SHORT_TEXT];
 		struct spw_row row = spw_row_begin(out, i ? "" : "services", SPW_LABEL_COLUMNS);
 
 		spw_put_text(out, service->name, SPW_FOR_TERMINAL);
@@ -211,6 +220,8 @@ static void put_services(FILE *out, const struct spw_config *config)
 		put_ports(&row, "tcp", service->tcp, service->tcp_count);
 		put_ports(&row, "quic", service->quic, service->quic_count);
 		put_ports(&row, "udp", service->udp, service->udp_count);
+		if (service->patience_ns)
+			fprintf(out, "; patience %s", spw_short_time(service->patience_ns, text));
 		putc('\n', out);
 	}
 }
@@ -290,6 +301,7 @@ static json_t *class_json(const struct spw_config *config, size_t index)
 	spw_json_set(&object, "shed_from", spw_json_level(class->shed_from));
 	spw_json_set(&object, "cut_from", spw_json_level(class->cut_from));
 	spw_json_set(&object, "cut", cut_json(class));
+	spw_json_set(&object, "established", json_string(class->gives_up ? "end" : "keep"));
 	spw_json_set(&object, "takes_the_rest", json_boolean(index + 1 == config->classes_count));
 	spw_json_set(&object, "lists", class_lists_json(config, class));
 	spw_json_set(&object, "limits", spw_json_limits(&class->limits));

@@ -71,6 +71,47 @@ static void emit_share(struct spw_page *page, const void *values)
 					governance->decision->services[i].classes[rank].share);
 }
 
+static void emit_established(struct spw_page *page, const void *values)
+{
+	const struct spw_governance *governance = values;
+
+	for (u32 i = 0; governance->established && i < governance->decision->services_count; i++)
+		for (u32 rank = 0; rank < governance->policy->policy.classes_count; rank++)
+			if (governance->established[i].present)
+				spw_page_count(page,
+					       LABELS({"service", governance->policy->services[i]},
+						      {"class", governance->policy->classes[rank]}),
+					       governance->established[i].classes[rank].requests);
+}
+
+static void emit_withheld(struct spw_page *page, const void *values)
+{
+	const struct spw_governance *governance = values;
+
+	for (u32 i = 0; governance->established && i < governance->decision->services_count; i++)
+		for (u32 rank = 0; rank < governance->policy->policy.classes_count; rank++)
+			if (governance->established[i].added)
+				spw_page_number(page,
+						LABELS({"service", governance->policy->services[i]},
+						       {"class", governance->policy->classes[rank]}),
+						governance->established[i].classes[rank].withheld_per_s);
+}
+
+static void emit_ended(struct spw_page *page, const void *values)
+{
+	static const char *const reasons[] = {[SPW_ENDING_SHARE] = "share", [SPW_ENDING_PATIENCE] = "patience"};
+	const struct spw_governance *governance = values;
+
+	for (u32 i = 0; governance->established && i < governance->decision->services_count; i++)
+		for (u32 rank = 0; rank < governance->policy->policy.classes_count; rank++)
+			for (u32 reason = SPW_ENDING_SHARE; reason < SPW_ENDING_REASONS; reason++)
+				spw_page_count(page,
+					       LABELS({"service", governance->policy->services[i]},
+						      {"class", governance->policy->classes[rank]},
+						      {"reason", reasons[reason]}),
+					       governance->established[i].classes[rank].endings[reason]);
+}
+
 /* The kernel's histogram has four buckets per octave; every fourth is enough here. */
 static void emit_read_wait(struct spw_page *page, const void *values)
 {
@@ -182,6 +223,11 @@ static const struct spw_family families[] = {
 	{"spillway_service_shedding_does_not_help", "gauge",
 	 "1: waits stay above target although less than half of the capacity is admitted.", emit_helpless},
 	{"spillway_class_share_ratio", "gauge", "Share of the class's sources that is admitted.", emit_share},
+	{"spillway_established_requests_total", "counter",
+	 "Requests on connections of which something was read before.", emit_established},
+	{"spillway_established_withheld_per_second", "gauge", "Requests a second that ended connections would bring.",
+	 emit_withheld},
+	{"spillway_connections_ended_total", "counter", "Established connections that were ended.", emit_ended},
 	{"spillway_read_wait_seconds", "histogram",
 	 "Time from data ready to the application's read; the sum is an estimate.", emit_read_wait},
 	{"spillway_accept_queue_connections", "gauge", "Connections that wait to be accepted.", emit_queue},
