@@ -841,6 +841,8 @@ static const struct row limit_rows[] = {
 	 "f:2:62: a burst of what? it goes with new, or with packets or bits if one of them stands alone\n"},
 	{LIMITS("{rate: 1/s}"), "f:2:34: unknown key 'rate'; keys here are: new, packets, bits, burst, from\n"},
 	{LIMITS("{from: red}"), "f:2:33: no limit; write at least one of new, packets and bits\n"},
+	{LIMITS("{new: 1/s, from: never}"),
+	 "warning: f:2:44: limits that apply from level never are never in force; write a level, or remove them\n"},
 	{LIMITS("{new: 1/s, from: blue}"),
 	 "f:2:50: 'blue' is not a level: it is green, yellow, orange, red or never\n"},
 	{TOP "classes: [{name: a, total: {bits: 1Gbit/s, from: red}, fair: true}]\n", ""},

@@ -113,6 +113,9 @@ static void read_scope(struct spw_reader *reader, const struct spw_node *value, 
 	if (!rate && found[KEY_BURST])
 		spw_error(reader->diagnostics, found[KEY_BURST]->place,
 			  "a burst of what? it goes with new, or with packets or bits if one of them stands alone");
+	if (found[KEY_FROM] && class->from[scope] == SPW_LEVEL_NEVER)
+		spw_warning(reader->diagnostics, found[KEY_FROM]->place,
+			    "limits that apply from level never are never in force; write a level, or remove them");
 	if (!value->child || (found[KEY_FROM] && !reading.given[SPW_KIND_NEW] && !reading.given[SPW_KIND_PACKETS] &&
 			      !reading.given[SPW_KIND_BITS] && !found[KEY_BURST]))
 		spw_error(reader->diagnostics, value->place, "no limit; write at least one of new, packets and bits");
