@@ -41,15 +41,17 @@
  *     reads are known, what was admitted less the growth of the accept queue. A set capacity is believed up to 1.25
  *     times what is served under saturation; the rest comes back by a tenth a second once waits are within target.
  * 14. Saturated (wait above target), the served rate of busy time is the capacity: the mean over 1.5 s of it, or what
- *     was served since it changed, where a test of change says so. Stalls do not count. The first estimate is made from
- *     20 pieces of work, plus a little. capacity.c has the argument.
+ *     was served since it changed, where a test of change says so. Stalls do not count, nor does the tick in which one
+ *     begins. The first estimate is made from 20 pieces of work, plus a little; from 5 where far more comes than it may
+ *     be. capacity.c has the argument.
  * 15. It falls no lower than the floor times what it was when last not saturated; and no lower than half, unless
  *     served and admitted differ by a tenth: only a queue that grows or drains proves a capacity. A full accept queue
  *     loses work unseen: the capacity then falls by a tenth a second.
  * 16. Not saturated, it never falls. It rises to what was served, and creeps up by 2 % a second while the limit binds
  *     and waits are below half the target. Where work is refused although waits have been far below those of a server
- *     at its target share for 0.3 s, a learned one is doubled on trial; after a trial that ends in saturation the next
- *     one waits longer. It is at most 1.25 times the highest rate seen served, or twice what is served.
+ *     at its target share for 0.3 s (a queue inside: as long as the estimate was measured), a learned one is doubled on
+ *     trial; after a trial that ends in saturation the next one waits longer. It is at most 1.25 times the highest rate
+ *     seen served, or twice what is served.
  * 17. The application's probe above its limit, or where no wait is known a guard above its own, reduces the capacity
  *     (set or learned) by a tenth a second, down to the floor; afterwards it recovers as in 16.
  * 18. Shedding does not help if for 5 s waits stay above target, less than half of the capacity is admitted, and
