@@ -138,12 +138,13 @@ class Loop:
             run("chrt", "-f", "-p", "20", pid)
         return found
 
-    def configuration(self, capacity, wait_at=(), ends=False):
-        """Configuration of the agent; @capacity: "learn" or new connections per second; @wait_at: see Server; @ends: see
-        Spillway."""
+    def configuration(self, capacity, wait_at=(), ends=False, patience=False):
+        """Configuration of the agent; @capacity: "learn" or new connections per second; @wait_at: see Server; @ends, @patience:
+        see Spillway."""
         rate = capacity if capacity == "learn" else f"{round(capacity)}/s"
         behind = f"wait_at: {list(wait_at)}, " if wait_at else ""
-        return (f"services:\n  shop: {{ tcp: [80], {behind}capacity: {rate}, wait_target: 20ms }}\n" +
+        waits = ", patience: 1s" if patience else ""
+        return (f"services:\n  shop: {{ tcp: [80], {behind}capacity: {rate}, wait_target: 20ms{waits} }}\n" +
                 SPILLWAY_CLASSES % {"established": ", established: end" if ends else ""})
 
     def start_on_server(self, *argv, name=None, **options):
@@ -684,17 +685,19 @@ class ManualCut(System):
 
 
 class Spillway(System):
-    """The agent. @learn: it has to learn the capacity; @ends: connections of those who are refused are ended."""
+    """The agent. @learn: it has to learn the capacity; @ends: connections of those who are refused are ended;
+    @patience: so are those that have waited for more than a second."""
     name = "spillway"
 
-    def __init__(self, loop, capacity=None, wrong=False, learn=False, ends=False):
+    def __init__(self, loop, capacity=None, wrong=False, learn=False, ends=False, patience=False):
         super().__init__(loop, capacity, wrong)
-        self.learn, self.ends = learn or not capacity, ends
+        self.learn, self.ends, self.patience = learn or not capacity, ends, patience
 
     @contextlib.contextmanager
     def protecting(self, server, _capacity):
         agent = self.loop.agent
-        agent.write(self.loop.configuration("learn" if self.learn else self.capacity, server.wait_at, self.ends))
+        agent.write(self.loop.configuration("learn" if self.learn else self.capacity, server.wait_at, self.ends,
+                                            self.patience))
         shutil.rmtree(agent.state_dir, ignore_errors=True)  # every run starts without earlier learned values
         favour(agent.start("taskset", "-c", self.loop.server_cpu))
         try:
