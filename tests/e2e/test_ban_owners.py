@@ -160,14 +160,14 @@ def survive(tap, world):
     add(agent, "c", 300)
     expected = ("a", 3, "by a", 600)
     agent.stop()
+    saved = agent.state_dir / "entries.jsonl"
+    shared = [json.loads(line) for line in saved.read_text().splitlines() if '"shared":true' in line]
+    tap.equal((len(shared), shared[-1]["owner"]), (3, "a"), "the last line has the latest end: older agents go by it")
     agent.start()
     tap.equal((state(agent), remove(agent, "--owner", "a"), state(agent)), (expected,
               "banned: 0 removed, 1 hold for other owners", ("c", 2, "by c", 300)), "over a restart")
     add(agent, "a", 600)
-    saved = agent.state_dir / "entries.jsonl"
     wait_for(lambda: all(f'"by {owner}"' in saved.read_text() for owner in "abc"), 5, "saved")
-    shared = [json.loads(line) for line in saved.read_text().splitlines() if '"shared":true' in line]
-    tap.equal((len(shared), shared[-1]["owner"]), (3, "a"), "the last line has the latest end: older agents go by it")
     agent.process.kill()
     agent.start()
     tap.equal(state(agent), expected, "over kill -9")
