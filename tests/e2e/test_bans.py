@@ -243,7 +243,7 @@ def most_specific(tap, world):
     agent.write(HOLES.replace("banned: {}", "other: {}").replace("[banned]", "[other]") % "198.18.3.128/25")
     agent.reload()
     tap.equal(verdicts(1, 65), {1: False, 65: False}, "entries of a list that a reload has removed rest")
-    tap.ok("entries of list 'banned' have no effect" in agent.process.log(), "and it is reported", agent.process.log())
+    tap.ok("bans of list 'banned' have no effect" in agent.process.log(), "and it is reported", agent.process.log())
     agent.write(HOLES % "198.18.3.128/25")
     agent.reload("SIGHUP")
     wait_for(lambda: verdicts(1, 65, 255) == {1: True, 65: True, 255: False}, 5, "they are back with their list")

@@ -323,10 +323,10 @@ static const struct row key_rows[] = {
 	{ALL "interfaces: [" BYTES_127 "]\n", ""},
 	{ALL "interfaces: [" BYTES_127 "x]\n", "f:2:14: interface '" BYTES_64 "': it is longer than 127 bytes\n"},
 	{ALL "interfaces: [eth0@if3]\n", "f:2:14: interface 'eth0@if3': write 'eth0', without '@if3'\n"},
-	{ALL "interfaces: [a/b]\n", "f:2:14: interface 'a/b': it has a slash, colon or blank in it, or is a dot\n"},
-	{ALL "interfaces: [..]\n", "f:2:14: interface '..': it has a slash, colon or blank in it, or is a dot\n"},
+	{ALL "interfaces: [a/b]\n", "f:2:14: interface 'a/b': it contains a slash, colon or blank, or is a dot\n"},
+	{ALL "interfaces: [..]\n", "f:2:14: interface '..': it contains a slash, colon or blank, or is a dot\n"},
 	{ALL "interfaces: [a,b,c,d,e,f,g,h,i,j,k,l,m,n,o,p,q]\n",
-	 "f:2:46: interface 'q': more than 16 are not served\n"},
+	 "f:2:46: interface 'q': more than 16 are not supported\n"},
 	{TOP ALL "mode: enfroce\n", "f:3:7: 'enfroce' is not allowed here; write enforce or observe\n"},
 	{TOP ALL "mode: [enforce]\n", "f:3:7: expected enforce or observe, found a list\n"},
 	{TOP ALL "malformed: reject\n", "f:3:12: 'reject' is not allowed here; write pass or drop\n"},
@@ -357,19 +357,23 @@ static const struct row key_rows[] = {
 	{TOP ALL "metrics: {listen: 10010}\n",
 	 "f:3:19: '10010' has no address; write 127.0.0.1:10010 for this host alone, 0.0.0.0:10010 for all its IPv4 addresses, "
 	 "[::]:10010 for all of both kinds\n"},
-	{TOP ALL "metrics: {listen: 'example.org:80'}\n", "f:3:19: 'example.org:80' is nothing to listen on; write "
+	{TOP ALL "metrics: {listen: 'example.org:80'}\n", "f:3:19: 'example.org:80' is not an address to listen "
+							  "on; write "
 							  "127.0.0.1:10010, [::1]:10010, localhost:10010 or off\n"},
 	{TOP ALL "metrics: {listen: '::1:80'}\n",
-	 "f:3:19: '::1:80' is nothing to listen on; write 127.0.0.1:10010, [::1]:10010, localhost:10010 or off\n"},
-	{TOP ALL "metrics: {listen: '[127.0.0.1]:80'}\n", "f:3:19: '[127.0.0.1]:80' is nothing to listen on; write "
+	 "f:3:19: '::1:80' is not an address to listen on; write 127.0.0.1:10010, [::1]:10010, localhost:10010 "
+	 "or off\n"},
+	{TOP ALL "metrics: {listen: '[127.0.0.1]:80'}\n", "f:3:19: '[127.0.0.1]:80' is not an address to listen "
+							  "on; write "
 							  "127.0.0.1:10010, [::1]:10010, localhost:10010 or off\n"},
 	{TOP ALL "metrics: {listen: '127.0.0.1:0'}\n",
-	 "f:3:19: '127.0.0.1:0' is nothing to listen on; write 127.0.0.1:10010, [::1]:10010, localhost:10010 or off\n"},
+	 "f:3:19: '127.0.0.1:0' is not an address to listen on; write 127.0.0.1:10010, [::1]:10010, "
+	 "localhost:10010 or off\n"},
 	{TOP ALL "metrics: {listen: ':80'}\n",
 	 "f:3:19: ':80' has no address; write 127.0.0.1:80 for this host alone, 0.0.0.0:80 for all its IPv4 addresses, "
 	 "[::]:80 for all of both kinds\n"},
 	{TOP ALL "metrics: {listen: '[:80'}\n",
-	 "f:3:19: '[:80' is nothing to listen on; write 127.0.0.1:10010, [::1]:10010, localhost:10010 or off\n"},
+	 "f:3:19: '[:80' is not an address to listen on; write 127.0.0.1:10010, [::1]:10010, localhost:10010 or off\n"},
 	{TOP ALL "metrics: off\n", "f:3:10: expected { listen: \"127.0.0.1:10010\" }, found text\n"},
 	{TOP ALL "metrics: {listen: {}}\n",
 	 "f:3:19: expected an address such as 127.0.0.1:10010, or off, found a mapping\n"},
@@ -395,7 +399,7 @@ static const struct row service_rows[] = {
 	{TOP ALL "services:\n  ' a': {tcp: [1]}\n",
 	 "f:4:3: ' a' cannot be the name of a service: it begins or ends with a space\n"},
 	{TOP ALL "services:\n  \"a\\tb\": {tcp: [1]}\n",
-	 "f:4:3: 'a\\x09b' cannot be the name of a service: it has a tab or a line break in it\n"},
+	 "f:4:3: 'a\\x09b' cannot be the name of a service: it contains a tab or a line break\n"},
 	{TOP ALL "services:\n  "
 		 "x123456789012345678901234567890123456789012345678901234567890123: {tcp: [1]}\n",
 	 "f:4:3: 'x123456789012345678901234567890123456789012345678901234567890123' cannot be the name of a service: "
@@ -502,7 +506,7 @@ static const struct row list_rows[] = {
 	{LIST("[]"), "f:2:12: expected a list such as { file: partners.txt }, found a list\n"},
 	{LIST("{}"), ""},
 	{LIST("{file: ''}"), "f:2:19: expected a path, found nothing\n"},
-	{LIST("{file: b, inline: []}"), "f:2:22: list 'a' has 'file' already; a list has one source\n"},
+	{LIST("{file: b, inline: []}"), "f:2:22: list 'a' already has 'file'; a list has one source\n"},
 	{LIST("{file: b, countries: [US]}"), "f:2:22: 'countries' needs 'geo' or 'mmdb' beside it\n"},
 	{LIST("{geo: b}"), "f:2:13: list 'a' has no countries; write countries: [US] beside geo\n"},
 	{LIST("{geo: b, countries: US}"),
@@ -511,19 +515,16 @@ static const struct row list_rows[] = {
 	{LIST("{geo: b, countries: [us]}"), "f:2:33: 'us' is not a country; did you mean 'US'?\n"},
 	{LIST("{geo: b, countries: ['!Us']}"), "f:2:33: '!Us' is not a country; did you mean '!US'?\n"},
 	{LIST("{geo: b, countries: [USA]}"),
-	 "f:2:33: 'USA' is not a country; write two letters such as US, or ?? for what "
-	 "the tables do not know\n"},
+	 "f:2:33: 'USA' is not a country; write two letters such as US, or ?? for addresses without a country\n"},
 	{LIST("{geo: b, countries: ['?']}"),
-	 "f:2:33: '?' is not a country; write two letters such as US, or ?? for what "
-	 "the tables do not know\n"},
+	 "f:2:33: '?' is not a country; write two letters such as US, or ?? for addresses without a country\n"},
 	{LIST("{geo: b, countries: ['!']}"),
-	 "f:2:33: '!' is not a country; write two letters such as US, or ?? for what "
-	 "the tables do not know\n"},
+	 "f:2:33: '!' is not a country; write two letters such as US, or ?? for addresses without a country\n"},
 	{LIST("{geo: b, countries: [[]]}"), "f:2:33: expected a country such as US, found a list\n"},
 	{LIST("{geo: b, countries: [US, US]}"), "f:2:37: country US is given twice, first at line 2\n"},
 	{LIST("{geo: b, countries: [US, '!US']}"), "f:2:37: country US is given twice, first at line 2\n"},
 	{LIST("{geo: b, countries: [US, '!DE']}"),
-	 "warning: f:2:37: '!DE' has no effect beside countries that are named\n"},
+	 "warning: f:2:37: '!DE' has no effect, as other countries are named\n"},
 	{LIST("{inline: 10.0.0.0/8}"),
 	 "f:2:21: expected a list of prefixes such as [192.0.2.0/24, \"2001:db8::/32\"], found text\n"},
 	{LIST("{inline: [10.0.0.9-10.0.0.1]}"),
@@ -632,9 +633,9 @@ static const struct row class_rows[] = {
 	{LISTS "classes: [{name: a, lists: [home]}, {name: b, lists: [abroad]},\n  {name: a}]\n",
 	 "f:4:10: duplicate class 'a', first given at line 3\n"},
 	{LISTS "classes:\n  - {name: a}\n  - {name: b}\n",
-	 UNUSED "f:4:5: the class names no list; only the last one takes what no list names\n"},
+	 UNUSED "f:4:5: the class names no list; only the last one takes sources that no list names\n"},
 	{LISTS "classes:\n  - {name: a, lists: []}\n  - {name: b}\n",
-	 UNUSED "f:4:5: the class names no list; only the last one takes what no list names\n"},
+	 UNUSED "f:4:5: the class names no list; only the last one takes sources that no list names\n"},
 	{LISTS "classes:\n  - {name: a, lists: [home, abroad]}\n  - {name: b, lists: []}\n", ""},
 	{LISTS "classes:\n  - {name: a, lists: [home, abroad]}\n",
 	 "f:4:15: the last class takes what no list names, so it "
@@ -684,16 +685,16 @@ static const struct row probe_rows[] = {
 	 "f:3:69: '80' is out of bounds, which are 1ms to 60s\n"},
 	{TOP ALL "services: {s: {tcp: [80], probe: {http: 'https://127.0.0.1/', limit: 200ms}}}\n", ""},
 	{TOP ALL "services: {s: {tcp: [80], probe: {http: 'ftp://127.0.0.1/', limit: 200ms}}}\n",
-	 "f:3:41: 'ftp://127.0.0.1/' cannot be asked: it must begin with http:// or https://\n"},
+	 "f:3:41: 'ftp://127.0.0.1/' cannot be probed: it must begin with http:// or https://\n"},
 	{TOP ALL "services: {s: {tcp: [80], probe: {metrics: 'http://shop:9100/m', sample: q, limit: 1}}}\n", ""},
 	{TOP ALL "services: {s: {tcp: [80], probe: {file: f, limit: 80}}}\n",
 	 "f:3:41: 'f' is not an absolute path; it begins with /\n"},
 	{TOP ALL "services: {s: {tcp: [80], probe: {file: /f}}}\n",
 	 "f:3:34: the probe has no limit; write limit: 80\n"},
 	{TOP ALL "services: {s: {tcp: [80], probe: {limit: 80}}}\n",
-	 "f:3:34: the probe asks nothing; write one of http, file and metrics\n"},
+	 "f:3:34: the probe has no target; write one of http, file and metrics\n"},
 	{TOP ALL "services: {s: {tcp: [80], probe: {file: /f, http: 'http://127.0.0.1/', limit: 1s}}}\n",
-	 "f:3:41: a probe asks one of http, file and metrics, not two\n"},
+	 "f:3:41: a probe has one of http, file and metrics, not two\n"},
 	{TOP ALL "services: {s: {tcp: [80], probe: {metrics: 'http://127.0.0.1/', limit: 1}}}\n",
 	 "f:3:34: metrics and sample go together: which page, and which of its samples\n"},
 	{TOP ALL "shedding: {hold: 1ms}\n", "f:3:18: '1ms' is out of bounds, which are 1s to 10m\n"},
@@ -835,10 +836,10 @@ static const struct row limit_rows[] = {
 	{LIMITS("{new: 1/s, burst: 3/s}"), "f:2:51: '3/s' is not a burst: write it as 30, 2k, 1M or 1G\n"},
 	{LIMITS("{new: 1/s, burst: 2000G}"), "f:2:51: '2000G' is not a burst: it is at most 1000G\n"},
 	{LIMITS("{new: 1/s, burst: {}}"), "f:2:51: expected a count such as 30, found a mapping\n"},
-	{LIMITS("{burst: 3}"), "f:2:34: a burst of what? it goes with new, or with packets or bits if one of them "
-			       "stands alone\n"},
+	{LIMITS("{burst: 3}"), "f:2:34: a burst of what? it applies to new, or to packets or bits if only one "
+			       "of them is given\n"},
 	{LIMITS("{packets: 1/s, bits: 1bit/s, burst: 3}"),
-	 "f:2:62: a burst of what? it goes with new, or with packets or bits if one of them stands alone\n"},
+	 "f:2:62: a burst of what? it applies to new, or to packets or bits if only one of them is given\n"},
 	{LIMITS("{rate: 1/s}"), "f:2:34: unknown key 'rate'; keys here are: new, packets, bits, burst, from\n"},
 	{LIMITS("{from: red}"), "f:2:33: no limit; write at least one of new, packets and bits\n"},
 	{LIMITS("{new: 1/s, from: never}"),
@@ -854,7 +855,7 @@ static const struct row limit_rows[] = {
 	 "f:3:25: '65' is not a prefix length: it is a number from 1 to 64\n"},
 	{TOP ALL "limits: {prefix: {ipv4: 0}}\n", "f:3:25: '0' is not a prefix length: it is a number from 1 to 32\n"},
 	{TOP ALL "limits: {source: {ipv4: 16}}\n",
-	 "f:3:9: the prefix (/24) is narrower than the source (/16); it is to lie around it\n"},
+	 "f:3:9: the prefix (/24) is longer than the source (/16); it must contain it\n"},
 };
 
 static void test_limits(void **state)
@@ -904,8 +905,8 @@ static const struct row yaml_rows[] = {
 	 "it should be? text with ': ' in it must stand in quotes\n"},
 	{TOP "mode: [a\n", "f:3:1: not valid YAML: did not find expected ',' or ']' while parsing a flow sequence\n"},
 	{TOP "mode: \"a\n", "f:3:1: not valid YAML: found unexpected end of stream while scanning a quoted scalar\n"},
-	{TOP "---\nmode: a\n", "f:2:1: a second document; a configuration is one\n"},
-	{TOP "...\n---\n", "f:3:1: a second document; a configuration is one\n"},
+	{TOP "---\nmode: a\n", "f:2:1: a second document; a configuration has only one\n"},
+	{TOP "...\n---\n", "f:3:1: a second document; a configuration has only one\n"},
 	{"%YAML 1.1\n---\n" TOP, "f:1:1: directives (%) are not allowed\n"},
 	{TOP "[a]: b\n", "f:2:1: a key must be a plain word, not a list or a mapping\n"},
 	{TOP "? {a: b}\n: c\n", "f:2:3: a key must be a plain word, not a list or a mapping\n"},
@@ -997,17 +998,16 @@ static void test_bombs(void **state)
 		{"a: [", "*a,", 300000, "]",
 		 "f:1:5: aliases are not allowed; write the value out, or quote text that begins with *\n"},
 		{"[", "a,", 300000, "]",
-		 "f:1:400000: more than 200000 values; long lists of prefixes belong into a file of their "
-		 "own\n"},
+		 "f:1:400000: more than 200000 values; put long lists of prefixes into files\n"},
 		{"", "%TAG !a! b\n", 90000, "", "f:1:1: directives (%) are not allowed\n"},
 		{"a: \"", "x", 1000000, "",
 		 "f:1:1000005: not valid YAML: found unexpected end of stream while scanning a quoted "
 		 "scalar\n"},
-		{"", "x", 1048577, "", "f:1:1: it has 1048577 bytes; 1048576 are the most\n"},
-		{"", "---\n", 200000, "", "f:2:1: a second document; a configuration is one\n"},
+		{"", "x", 1048577, "", "f:1:1: it has 1048577 bytes; the maximum is 1048576\n"},
+		{"", "---\n", 200000, "", "f:2:1: a second document; a configuration has only one\n"},
 		{TOP ALL "lists: {a: {inline: [", "\"1::1-f::e\",", 3000, "]}}",
 		 "warning: f:3:9: list 'a' is in no class" NO_CLASS
-		 "f:3:26014: more than 262144 inline prefixes in the configuration; long lists belong into files\n"},
+		 "f:3:26014: more than 262144 inline prefixes in the configuration; put long lists into files\n"},
 	};
 
 	(void)state;
@@ -1209,7 +1209,7 @@ static void test_files(void **state)
 		{"/dev/zero", "it is not a regular file", -EINVAL},
 		{folder, "it is not a regular file", -EISDIR},
 		{fifo, "it is not a regular file", -EINVAL},
-		{huge, "it has 1073741824 bytes; 1048576 are the most", -EFBIG},
+		{huge, "it has 1073741824 bytes; the maximum is 1048576", -EFBIG},
 	};
 	struct parsed parsed = {0};
 	int fd;

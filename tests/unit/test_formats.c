@@ -205,13 +205,13 @@ static void test_errors(void **state)
 		 "",
 		 "f:2:5: an entry is missing; a line is: add SET ENTRY\n"
 		 "f:3:20: an entry with more than an address; sets of type hash:ip and hash:net can be read\n"
-		 "f:4:21: 'nomatch' makes an exception, which a list cannot hold\n"
+		 "f:4:21: 'nomatch' is an exception, which a list cannot have\n"
 		 "f:5:17: '/33' is not a prefix length; IPv4 has /0 to /32\n"
-		 "f:6:1: this is no command of ipset save\n"},
+		 "f:6:1: this is not a line of ipset save\n"},
 		{SPW_FORMAT_NFT, "table ip f {\n\tset s {\n\t\telements = { 198.18.0.1,\n\t\t\t198.18.0.2 . 80,\n",
 		 "3:16 198.18.0.1/32\n",
 		 "f:4:4: an element with more than an address; sets of type ipv4_addr and ipv6_addr can be read\n"
-		 "f:4:1: the elements that begin at line 3 have no end; a part of the file is missing\n"},
+		 "f:4:1: the elements that begin at line 3 have no end; the file is incomplete\n"},
 		{SPW_FORMAT_SPAMHAUS_JSON, "{\"cidr\":\"198.18.16.0/33\"}\n{\"sblid\":\"SBL1\"}\n{\"cidr\":\n", "",
 		 "f:1:21: '/33' is not a prefix length; IPv4 has /0 to /32\n"
 		 "f:2:1: the object has no 'cidr'\n"
@@ -222,7 +222,7 @@ static void test_errors(void **state)
 		 "f:3:16: 'q' is not a prefix, address or range; write 192.0.2.0/24, 2001:db8::/32, 192.0.2.7 or "
 		 "192.0.2.1-192.0.2.9\n"},
 		{SPW_FORMAT_JSON_ARRAY, "{\"prefixes\": [\n", "",
-		 "f:2:1: this is no valid JSON: ']' expected near end of file\n"},
+		 "f:2:1: this is not valid JSON: ']' expected near end of file\n"},
 		{SPW_FORMAT_JSON_ARRAY, "{\"hosts\": [\"198.18.0.1\"]}\n", "",
 		 "f:1:1: JSON of an unknown kind; known are the ranges of AWS, Google, Azure, Cloudflare and Fastly, "
 		 "Spamhaus DROP, sets of nft, and an array of prefixes\n"},
@@ -377,10 +377,10 @@ static void test_files(void **state)
 	load(WITH("{file: '?.txt'}"), 0, "1:1 198.18.1.0/24\n2:1 198.18.2.0/24\n2:1 198.18.3.0/24\n", "");
 	load(WITH("{file: 'x[1].net'}"), 0, "1:1 198.18.9.0/24\n", "");
 	load(WITH("{files: ['*.none', a.txt, c.txt]}"), -ENOENT, NULL,
-	     "c:2:21: no file is called like '*.none'\n"
+	     "c:2:21: no file matches '*.none'\n"
 	     "c:2:38: cannot read 'c.txt': open: No such file or directory\n");
 	load(WITH("{file: a.txt, files: [b.txt]}"), -EINVAL, NULL,
-	     "c:2:26: list 'a' has 'file' already; a list has one source\n");
+	     "c:2:26: list 'a' already has 'file'; a list has one source\n");
 	load(WITH("{prefixes: [198.18.1.7/24]}"), 0, "2:24 198.18.1.0/24\n",
 	     "warning: c:2:24: '198.18.1.7/24' has host bits set; the network is 198.18.1.0/24; they were cleared\n");
 	load(WITH("{inline: [198.18.1.7/24], strict: true}"), -EINVAL, NULL,

@@ -175,10 +175,10 @@ static void test_cidr_nul_and_long_lines(void **state)
 	(void)state;
 	parse_cidr(&parsed, nul, sizeof(nul) - 1, true);
 	assert_int_equal(parsed.err, -EINVAL);
-	assert_string_equal(told(&parsed.diagnostics), "f:2:7: a NUL byte; this is no text\n");
+	assert_string_equal(told(&parsed.diagnostics), "f:2:7: a NUL byte; this is not text\n");
 	release(&parsed);
 	parse_cidr(&parsed, first, 1, true);
-	assert_string_equal(told(&parsed.diagnostics), "f:1:1: a NUL byte; this is no text\n");
+	assert_string_equal(told(&parsed.diagnostics), "f:1:1: a NUL byte; this is not text\n");
 	release(&parsed);
 	text = malloc(1 << 20);
 	assert_non_null(text);
@@ -190,7 +190,7 @@ static void test_cidr_nul_and_long_lines(void **state)
 	release(&parsed);
 	text[1000000] = 0;
 	parse_cidr(&parsed, text, 1 << 20, true);
-	assert_string_equal(told(&parsed.diagnostics), "f:3:995900: a NUL byte; this is no text\n");
+	assert_string_equal(told(&parsed.diagnostics), "f:3:995900: a NUL byte; this is not text\n");
 	release(&parsed);
 	free(text);
 }
@@ -397,7 +397,7 @@ static void test_file_kinds(void **state)
 	fd = open("a.txt", O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
 	assert_int_equal(ftruncate(fd, (off_t)SPW_LIST_FILE_BYTES_MAX + 1), 0);
 	close(fd);
-	expect_refusal("it has 268435457 bytes; 268435456 are the most", -EFBIG);
+	expect_refusal("it has 268435457 bytes; the maximum is 268435456", -EFBIG);
 	write_file("a.txt", "192.0.2.0/24\n");
 	expect_one_prefix();
 }
@@ -420,7 +420,7 @@ static void test_file_links(void **state)
 	expect_one_prefix();
 	unlink("a.txt");
 	assert_int_equal(symlink("b.txt/c.txt", "a.txt"), 0);
-	expect_refusal("'b.txt' is no folder", -ENOTDIR);
+	expect_refusal("'b.txt' is not a folder", -ENOTDIR);
 	unlink("a.txt");
 	assert_int_equal(symlink("a.txt", "a.txt"), 0);
 	expect_refusal("more than 16 symbolic links in a row", -ELOOP);
@@ -450,7 +450,7 @@ static void test_links_of_others(void **state)
 	write_file("sub/c.txt", "192.0.2.0/24\n");
 	assert_int_equal(symlink("sub/c.txt", "a.txt"), 0);
 	assert_int_equal(chmod("sub", 0757), 0);
-	expect_refusal("a link leads through folder 'sub', which others than its owner may write", -EPERM);
+	expect_refusal("a link leads through folder 'sub', which others than its owner may write to", -EPERM);
 	assert_int_equal(chmod("sub", 01777), 0);
 	expect_one_prefix(); /* sticky, like /tmp */
 	assert_int_equal(chmod("sub", 0755), 0);
@@ -462,7 +462,7 @@ static void test_links_of_others(void **state)
 		       -EPERM);
 	assert_int_equal(chown("sub", 0, 65534), 0);
 	assert_int_equal(chmod("sub", 0775), 0);
-	expect_refusal("a link leads through folder 'sub', which others than its owner may write", -EPERM);
+	expect_refusal("a link leads through folder 'sub', which others than its owner may write to", -EPERM);
 	assert_int_equal(chown("sub", 0, 0), 0);
 	expect_one_prefix();
 	assert_int_equal(lchown("a.txt", 65534, 65534), 0);
@@ -487,17 +487,17 @@ static void test_file_writers(void **state)
 	(void)state;
 	write_file("a.txt", "192.0.2.0/24\n");
 	assert_int_equal(chmod("a.txt", 0646), 0);
-	expect_refusal("everybody may write it; chmod o-w takes that away", -EPERM);
+	expect_refusal("everybody may write to it; run: chmod o-w", -EPERM);
 	assert_int_equal(chmod("a.txt", 0664), 0);
 	if (geteuid() || getegid()) {
-		expect_refusal("its group may write it; chmod g-w takes that away", -EPERM);
+		expect_refusal("its group may write to it; run: chmod g-w", -EPERM);
 		return;
 	}
 	expect_one_prefix(); /* owner and group are root */
 	assert_int_equal(chown("a.txt", 0, 1), 0);
-	expect_refusal("its group may write it; chmod g-w takes that away", -EPERM);
+	expect_refusal("its group may write to it; run: chmod g-w", -EPERM);
 	assert_int_equal(chown("a.txt", 1, 0), 0);
-	expect_refusal("its group may write it; chmod g-w takes that away", -EPERM);
+	expect_refusal("its group may write to it; run: chmod g-w", -EPERM);
 	assert_int_equal(chmod("a.txt", 0644), 0);
 	expect_one_prefix();
 }
@@ -747,7 +747,7 @@ static void test_countries(void **state)
 	assert_string_equal(told(&loaded.diagnostics),
 			    "warning: DIR/c:6:3: list 'known' is in no class" NO_CLASS
 			    "warning: DIR/c:7:3: list 'mixed' is in no class" NO_CLASS
-			    "warning: DIR/c:7:37: '!US' has no effect beside countries that are named\n");
+			    "warning: DIR/c:7:37: '!US' has no effect, as other countries are named\n");
 	assert_int_equal(loaded.err, 0);
 	assert_string_equal(prefixes_of(&loaded.lists.lists[0]), "0:0 1.0.0.0/24\n0:0 1.0.1.8/32\n");
 	assert_string_equal(prefixes_of(&loaded.lists.lists[1]),

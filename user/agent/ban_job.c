@@ -35,10 +35,10 @@ static void fail(struct ban_job *job, int err)
 {
 	if (!*job->error)
 		snprintf(job->error, sizeof(job->error), "%s",
-			 err == -EUSERS	  ? "there are bans of 1024 owners already, and no room for another"
-			 : err == -EDQUOT ? "no room: bans with several owners can have 524288 owners in all"
-			 : err == -ENOSPC || err == -E2BIG ? "no room: there can be 131072 entries and holes in all"
-							   : "the kernel took no more entries: out of memory");
+			 err == -EUSERS	  ? "too many: the maximum is 1024 owners of bans"
+			 : err == -EDQUOT ? "too many: the maximum is 524288 owners of bans that have several"
+			 : err == -ENOSPC || err == -E2BIG ? "too many: the maximum is 131072 bans and holes"
+							   : "the kernel has no memory for more bans");
 	job->phase = BAN_SETTLE;
 	job->at = 0;
 }
@@ -60,17 +60,17 @@ static void check_some(struct ban_job *job, struct ban_table *table)
 
 		if (holes > SPW_BAN_HOLES_MAX)
 			refuse(job, prefix,
-			       "more than 4096 prefixes of the lists lie in it, and each is more specific and would win; add "
-			       "narrower prefixes");
+			       "more than 4096 prefixes of the lists lie in it, and each is more specific and would "
+			       "win; add narrower prefixes");
 		else if (holes < 0)
 			refuse(job, prefix,
-			       "what the lists hold within it is not known, since the ruleset in force was given back before "
-			       "this agent was started; 'spillway apply' first");
+			       "the prefixes of the lists within it are not known, as the ruleset in force was "
+			       "restored before this agent started; run 'spillway apply' first");
 		job->room += (size_t)(ban ? 0 : 1) + (size_t)(holes > 0 ? holes : 0);
 	}
 	if (!*job->error && table->set.count + job->room > SPW_BANS_MAX)
 		snprintf(job->error, sizeof(job->error),
-			 "no room: there are %u entries and holes, and there can be %d; nothing was changed",
+			 "too many: there are %u bans and holes, the maximum is %d; nothing was changed",
 			 table->set.count, SPW_BANS_MAX);
 	if (!*job->error && job->at == job->prefixes.count) {
 		job->phase = BAN_DO;
@@ -251,7 +251,7 @@ static void drop_crowded(struct ban_table *table, struct spw_ban *ban)
 	struct spw_prefix prefix = spw_ban_prefix(ban);
 	char text[SPW_PREFIX_TEXT];
 
-	spw_log(LOG_ERR, "entry %s is removed: more than %d prefixes of the new lists lie in it",
+	spw_log(LOG_ERR, "ban %s is removed: more than %d prefixes of the new lists lie in it",
 		spw_prefix_format(&prefix, text), SPW_BAN_HOLES_MAX);
 	ban_table_drop_crowded(table, ban);
 }
@@ -276,8 +276,7 @@ static void refit_some(struct ban_job *job, struct ban_table *table)
 	if (!err)
 		err = ban_table_flush(table);
 	if (err)
-		spw_log(LOG_ERR,
-			"some prefixes of lists within entries could not be written (%s): there the entries win",
+		spw_log(LOG_ERR, "some prefixes of lists within bans could not be written (%s): there the bans win",
 			strerror(-err));
 	if (job->at == table->set.count || err) {
 		job->phase = BAN_SETTLE;

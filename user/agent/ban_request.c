@@ -36,13 +36,13 @@ static bool read_list(const struct in_force *in_force, const json_t *request, st
 	job->list = list < 0 ? 0 : find_identity(in_force->registry, name);
 	if (!job->list) {
 		snprintf(job->error, sizeof(job->error),
-			 "list: '%.80s' is no list of the configuration in force; one for entries alone is written as: "
+			 "list: '%.80s' is not a list of the configuration in force; one for bans only is written as: "
 			 "lists: { banned: {} }",
 			 name ? name : "");
 		return false;
 	}
 	if (!spw_config_list_class(in_force->config, (size_t)list)) {
-		snprintf(job->error, sizeof(job->error), "list '%s' is in no class, so an entry would do nothing",
+		snprintf(job->error, sizeof(job->error), "list '%s' is in no class, so a ban would have no effect",
 			 name);
 		return false;
 	}
@@ -148,8 +148,8 @@ static bool read_end(const json_t *request, u64 age_ns, struct ban_job *job)
 	}
 	if (seconds > SPW_BAN_SECONDS_MAX) {
 		seconds = SPW_BAN_SECONDS_MAX;
-		warn(job,
-		     "the ban holds for 366 days, the longest there is; without a time it would hold until it is removed");
+		warn(job, "the ban holds for 366 days, the longest there is; without a time it would hold until it is "
+			  "removed");
 	}
 	for_ns = (u64)(seconds * 1e9);
 	job->until_ns = for_ns > age_ns ? now_ns + (for_ns - age_ns) : now_ns;

@@ -334,7 +334,7 @@ void ban_table_write_totals(struct ban_table *table)
 		table->totals_changed[i] = false;
 		err = spw_ban_maps_write_total(&table->maps, i, &table->totals[i]);
 		if (err)
-			spw_log(LOG_ERR, "cannot write the totals of entries: %s", strerror(-err));
+			spw_log(LOG_ERR, "cannot write the totals of bans: %s", strerror(-err));
 	}
 }
 

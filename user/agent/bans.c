@@ -85,7 +85,7 @@ static void log_idle(const struct bans *bans)
 
 	for (u32 i = 1; i < SPW_LISTS_MAX; i++)
 		if (bans->table.totals[i].entries && lists[i].state != SPW_RECORD_ACTIVE)
-			spw_log(LOG_WARNING, "%llu entries of list '%s' have no effect: it is not in the configuration",
+			spw_log(LOG_WARNING, "%llu bans of list '%s' have no effect: it is not in the configuration",
 				(unsigned long long)bans->table.totals[i].entries, lists[i].name);
 }
 
@@ -95,7 +95,7 @@ void bans_follow(struct bans *bans)
 
 	log_idle(bans);
 	if (!job) {
-		spw_log(LOG_ERR, "out of memory: entries go on by the prefixes of the former ruleset");
+		spw_log(LOG_ERR, "out of memory: bans still use the prefixes of the former ruleset");
 		return;
 	}
 	job->kind = BAN_REFIT;
@@ -144,7 +144,7 @@ static json_t *put_aside(struct bans *bans, const struct spw_reply_to *client, s
 	struct stage *stage = find_free_stage(bans);
 
 	if (!stage) {
-		snprintf(job->error, sizeof(job->error), "too many calls wait for their last piece");
+		snprintf(job->error, sizeof(job->error), "too many requests wait for their last piece");
 		return refuse(job);
 	}
 	*stage = (struct stage){*client, job};
@@ -266,7 +266,7 @@ static void expire_some(struct bans *bans, u64 now_ns)
 	bans->expired += expired;
 	if (expired || !bans->expired)
 		return;
-	spw_log(LOG_INFO, "%u entries ended", bans->expired);
+	spw_log(LOG_INFO, "%u bans ended", bans->expired);
 	bans->expired = 0;
 }
 
@@ -427,9 +427,9 @@ static void restore_file(struct bans *bans)
 	if (*message)
 		spw_log(LOG_ERR, "%s", message);
 	if (whole && (restoring.restored || expired))
-		spw_log(LOG_NOTICE, "%u entries are back; %u ended meanwhile", restoring.restored, expired);
+		spw_log(LOG_NOTICE, "%u bans restored; %u ended meanwhile", restoring.restored, expired);
 	if (restoring.unknown || restoring.failed)
-		spw_log(LOG_ERR, "%u entries are not back: of lists that are not there %u, no room %u",
+		spw_log(LOG_ERR, "%u bans not restored: %u of missing lists, %u beyond the maximum",
 			restoring.unknown + restoring.failed, restoring.unknown, restoring.failed);
 	filter->restored = 1;
 }

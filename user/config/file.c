@@ -60,8 +60,8 @@ static int check_folder(int folder, const char *name, struct spw_file *file)
 	if (stat.st_mode & S_ISVTX || !(stat.st_mode & (S_IWOTH | S_IWGRP)))
 		return 0;
 	if (stat.st_mode & S_IWOTH || stat.st_gid)
-		return fail(file, -EPERM, "a link leads through folder '%.100s', which others than its owner may write",
-			    name);
+		return fail(file, -EPERM,
+			    "a link leads through folder '%.100s', which others than its owner may write to", name);
 	return 0;
 }
 
@@ -106,7 +106,7 @@ static int enter_folder(struct way *way, const char *name, struct spw_file *file
 
 	if (folder < 0 && errno == ENOTDIR) {
 		err = follow_link(way, name, file);
-		return err == -EINVAL ? fail(file, -ENOTDIR, "'%.100s' is no folder", name) : err;
+		return err == -EINVAL ? fail(file, -ENOTDIR, "'%.100s' is not a folder", name) : err;
 	}
 	if (folder < 0)
 		return fail_errno(file, "open its folder");
@@ -176,9 +176,9 @@ static int open_guarded(const char *path, struct spw_file *file)
 static int check_writers(const struct stat *stat, struct spw_file *file)
 {
 	if (stat->st_mode & S_IWOTH)
-		return fail(file, -EPERM, "everybody may write it; chmod o-w takes that away");
+		return fail(file, -EPERM, "everybody may write to it; run: chmod o-w");
 	if (stat->st_mode & S_IWGRP && (stat->st_uid || stat->st_gid))
-		return fail(file, -EPERM, "its group may write it; chmod g-w takes that away");
+		return fail(file, -EPERM, "its group may write to it; run: chmod g-w");
 	return 0;
 }
 
@@ -238,7 +238,8 @@ static int read_open(int fd, size_t bytes_max, bool guarded, struct spw_file *fi
 	if (err)
 		return err;
 	if (before.st_size < 0 || (size_t)before.st_size > bytes_max)
-		return fail(file, -EFBIG, "it has %lld bytes; %zu are the most", (long long)before.st_size, bytes_max);
+		return fail(file, -EFBIG, "it has %lld bytes; the maximum is %zu", (long long)before.st_size,
+			    bytes_max);
 	size = (size_t)before.st_size;
 	file->text = malloc(size + 1);
 	if (!file->text)

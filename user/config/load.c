@@ -59,7 +59,7 @@ int spw_config_parse(const char *text, size_t length, const char *name, struct s
 
 	err = start_config(config, name);
 	if (!err && length > SPW_CONFIG_BYTES_MAX) {
-		spw_error(diagnostics, start, "it has %zu bytes; %u are the most", length, SPW_CONFIG_BYTES_MAX);
+		spw_error(diagnostics, start, "it has %zu bytes; the maximum is %u", length, SPW_CONFIG_BYTES_MAX);
 		return -EINVAL;
 	}
 	if (!err) {

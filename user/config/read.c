@@ -25,12 +25,12 @@ static bool check_interface(struct spw_reader *reader, const struct spw_node *no
 	if (strlen(name) >= SPW_INTERFACE_NAME_BYTES)
 		problem = "it is longer than 127 bytes";
 	else if (strpbrk(name, "/: \t\n") || !strcmp(name, ".") || !strcmp(name, ".."))
-		problem = "it has a slash, colon or blank in it, or is a dot";
+		problem = "it contains a slash, colon or blank, or is a dot";
 	for (size_t i = 0; !problem && i < reader->config->interfaces_count; i++)
 		if (!strcmp(reader->config->interfaces[i].name, name))
 			problem = "it is given twice";
 	if (!problem && reader->config->interfaces_count == SPW_INTERFACES_MAX)
-		problem = "more than 16 are not served";
+		problem = "more than 16 are not supported";
 	if (problem)
 		spw_error(reader->diagnostics, node->place, "interface '%.64s': %s", name, problem);
 	return !problem;
@@ -192,7 +192,8 @@ static void report_listen(struct spw_reader *reader, const struct spw_node *valu
 			  text, port, port, port);
 	else
 		spw_error(reader->diagnostics, value->place,
-			  "'%.64s' is nothing to listen on; write 127.0.0.1:10010, [::1]:10010, localhost:10010 or off",
+			  "'%.64s' is not an address to listen on; write 127.0.0.1:10010, [::1]:10010, "
+			  "localhost:10010 or off",
 			  text);
 }
 

@@ -179,7 +179,7 @@ static void check_class(struct spw_reader *reader, const struct spw_node *node, 
 			  "lists; put another class behind it");
 	if (node->next && !names_any)
 		spw_error(reader->diagnostics, node->place,
-			  "the class names no list; only the last one takes what no list names");
+			  "the class names no list; only the last one takes sources that no list names");
 	if (found[KEY_CUT] && !found[KEY_CUT_FROM])
 		spw_warning(reader->diagnostics, found[KEY_CUT]->place, "'cut' has no effect without 'cut_from'");
 }

@@ -112,7 +112,7 @@ static void read_scope(struct spw_reader *reader, const struct spw_node *value, 
 		rate->burst = (double)reading.burst;
 	if (!rate && found[KEY_BURST])
 		spw_error(reader->diagnostics, found[KEY_BURST]->place,
-			  "a burst of what? it goes with new, or with packets or bits if one of them stands alone");
+			  "a burst of what? it applies to new, or to packets or bits if only one of them is given");
 	if (found[KEY_FROM] && class->from[scope] == SPW_LEVEL_NEVER)
 		spw_warning(reader->diagnostics, found[KEY_FROM]->place,
 			    "limits that apply from level never are never in force; write a level, or remove them");
@@ -203,6 +203,6 @@ void spw_read_limits(struct spw_reader *reader, const struct spw_node *value, vo
 	for (u32 family = 0; family < 2; family++)
 		if (config->prefix_bits[family] > config->source_bits[family])
 			spw_error(reader->diagnostics, value->place,
-				  "the prefix (/%u) is narrower than the source (/%u); it is to lie around it",
+				  "the prefix (/%u) is longer than the source (/%u); it must contain it",
 				  config->prefix_bits[family], config->source_bits[family]);
 }

@@ -123,7 +123,7 @@ static void read_inline(struct spw_reader *reader, const struct spw_node *value,
 	struct spw_config_list *list = into;
 	struct spw_prefixes_bound bound = {
 		SPW_INLINE_PREFIXES_MAX - reader->inline_prefixes,
-		"more than 262144 inline prefixes in the configuration; long lists belong into files",
+		"more than 262144 inline prefixes in the configuration; put long lists into files",
 		list->strict,
 	};
 
@@ -136,7 +136,7 @@ static void read_inline(struct spw_reader *reader, const struct spw_node *value,
  * The code probably meant by one that ISO 3166 has not assigned; NULL: unknown. Real tables have ranges under some of
  * them (UK, SU), so they are accepted with a warning; a code missing from a table is refused when that is read.
  */
-static const char *country_slip(const char *code)
+static const char *country_meant(const char *code)
 {
 	static const char slips[][2][3] = {
 		/* ISO 3166-1: reserved for the United Kingdom; the European Union's code of Greece. */
@@ -163,9 +163,9 @@ static const char *country_slip(const char *code)
 		{"TU", "TR"},
 	};
 
-	for (size_t i = 0; i < COUNT_OF(slips); i++)
-		if (!memcmp(slips[i][0], code, 2))
-			return slips[i][1];
+	for (size_t i = 0; i < COUNT_OF(mistakes); i++)
+		if (!memcmp(mistakes[i][0], code, 2))
+			return mistakes[i][1];
 	return NULL;
 }
 
@@ -176,7 +176,7 @@ static bool is_letter(char c)
 
 static bool parse_country(struct spw_reader *reader, const struct spw_node *node, struct spw_config_country *country)
 {
-	const char *text = spw_read_text(reader, node, "a country such as US"), *code = text, *slip;
+	const char *text = spw_read_text(reader, node, "a country such as US"), *code = text, *meant;
 	char upper[3] = "";
 
 	if (!text)
@@ -186,24 +186,24 @@ static bool parse_country(struct spw_reader *reader, const struct spw_node *node
 	if (strcmp(code, "??") && !(is_letter(code[0]) && is_letter(code[1]) && !code[2])) {
 		spw_error(
 			reader->diagnostics, node->place,
-			"'%.64s' is not a country; write two letters such as US, or ?? for what the tables do not know",
+			"'%.64s' is not a country; write two letters such as US, or ?? for addresses without a country",
 			text);
 		return false;
 	}
 	memcpy(country->code, code, 2);
 	for (int i = 0; i < 2 && is_letter(code[i]); i++)
 		upper[i] = (char)(code[i] & ~0x20);
-	slip = country_slip(upper);
+	meant = country_meant(upper);
 	if (*upper && memcmp(upper, code, 2)) {
 		spw_error(reader->diagnostics, node->place, "'%s' is not a country; did you mean '%s%s'?", text,
-			  country->negated ? "!" : "", slip ? slip : upper);
+			  country->negated ? "!" : "", meant ? meant : upper);
 		return false;
 	}
-	if (slip)
-		spw_warning(
-			reader->diagnostics, node->place,
-			"'%s' is no assigned country code, so few addresses are listed under it; did you mean '%s%s'?",
-			text, country->negated ? "!" : "", slip);
+	if (meant)
+		spw_warning(reader->diagnostics, node->place,
+			    "'%s' is not an assigned country code, so few addresses are listed under it; did you mean "
+			    "'%s%s'?",
+			    text, country->negated ? "!" : "", meant);
 	return true;
 }
 
@@ -309,7 +309,7 @@ static void warn_idle_exclusions(struct spw_reader *reader, const struct spw_con
 	for (size_t i = 0; named && i < list->countries_count; i++)
 		if (list->countries[i].negated)
 			spw_warning(reader->diagnostics, list->countries[i].place,
-				    "'!%s' has no effect beside countries that are named", list->countries[i].code);
+				    "'!%s' has no effect, as other countries are named", list->countries[i].code);
 }
 
 /* A list has one source. */
@@ -321,7 +321,7 @@ static void check_source(struct spw_reader *reader, const struct spw_node *name,
 	for (int i = KEY_FILE; i <= KEY_PREFIXES; i++) {
 		if (source && found[i])
 			spw_error(reader->diagnostics, found[i]->place,
-				  "list '%s' has '%s' already; a list has one source", name->text, source->text);
+				  "list '%s' already has '%s'; a list has one source", name->text, source->text);
 		else if (found[i])
 			source = found[i];
 	}

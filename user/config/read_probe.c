@@ -19,7 +19,7 @@ static void set_target(struct spw_reader *reader, struct spw_config_probe *probe
 		       const struct spw_node *value)
 {
 	if (probe->kind != SPW_PROBE_NONE) {
-		spw_error(reader->diagnostics, value->place, "a probe asks one of http, file and metrics, not two");
+		spw_error(reader->diagnostics, value->place, "a probe has one of http, file and metrics, not two");
 		return;
 	}
 	probe->kind = kind;
@@ -68,7 +68,7 @@ static void read_url(struct spw_reader *reader, const struct spw_node *value, st
 	set_target(reader, probe, kind, value);
 	problem = url_problem(text);
 	if (problem)
-		spw_error(reader->diagnostics, value->place, "'%.64s' cannot be asked: %s", text, problem);
+		spw_error(reader->diagnostics, value->place, "'%.64s' cannot be probed: %s", text, problem);
 	else
 		spw_replace_text(reader, &probe->target, NULL, text);
 }
@@ -160,7 +160,7 @@ void spw_read_probe(struct spw_reader *reader, const struct spw_node *value, voi
 	spw_read_found(reader, keys, KEYS, found, probe);
 	if (!found[KEY_HTTP] && !found[KEY_FILE] && !found[KEY_METRICS])
 		spw_error(reader->diagnostics, value->place,
-			  "the probe asks nothing; write one of http, file and metrics");
+			  "the probe has no target; write one of http, file and metrics");
 	if (!found[KEY_LIMIT])
 		spw_error(reader->diagnostics, value->place, "the probe has no limit; write limit: %s",
 			  found[KEY_HTTP] ? "200ms" : "80");

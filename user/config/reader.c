@@ -119,7 +119,7 @@ bool spw_check_name(struct spw_reader *reader, const struct spw_node *node, cons
 	else if (length >= SPW_NAME_MAX)
 		problem = "it is longer than 63 bytes";
 	else if (strpbrk(text, "\t\n"))
-		problem = "it has a tab or a line break in it";
+		problem = "it contains a tab or a line break";
 	else if (text[0] == ' ' || text[length - 1] == ' ')
 		problem = "it begins or ends with a space";
 	if (problem)

@@ -125,8 +125,7 @@ static int add_node(struct builder *builder, enum spw_node_kind kind, yaml_mark_
 		return refuse(builder, mark, "a key must be a plain word, not a list or a mapping");
 	if (++builder->nodes > SPW_TREE_NODES_MAX) {
 		spw_error(builder->diagnostics, place_of(builder, mark),
-			  "more than %d values; long lists of prefixes belong into a file of their own",
-			  SPW_TREE_NODES_MAX);
+			  "more than %d values; put long lists of prefixes into files", SPW_TREE_NODES_MAX);
 		return -EINVAL;
 	}
 	node = calloc(1, sizeof(*node));
@@ -219,7 +218,7 @@ static int open_collection(struct builder *builder, enum spw_node_kind kind, con
 static int start_document(struct builder *builder, const yaml_event_t *event)
 {
 	if (builder->started)
-		return refuse(builder, event->start_mark, "a second document; a configuration is one");
+		return refuse(builder, event->start_mark, "a second document; a configuration has only one");
 	builder->started = true;
 	return 0;
 }

@@ -56,7 +56,7 @@ int spw_read_dshield(struct spw_lines *lines)
 		if (length < (int)sizeof(range))
 			err = spw_lines_take_text(lines, range, (size_t)length, first);
 		else
-			spw_lines_error(lines, first, "these are no addresses");
+			spw_lines_error(lines, first, "these are not addresses");
 	}
 	return err;
 }
@@ -103,7 +103,7 @@ static bool check_ipset_options(struct spw_lines *lines, size_t at)
 			break; /* quoted, to the end of the line */
 		if (!is_word(lines, at, end, "nomatch"))
 			continue;
-		spw_lines_error(lines, at, "'nomatch' makes an exception, which a list cannot hold");
+		spw_lines_error(lines, at, "'nomatch' is an exception, which a list cannot have");
 		return false;
 	}
 	return true;
@@ -146,7 +146,7 @@ int spw_read_ipset(struct spw_lines *lines)
 		if (is_word(lines, start, end, "add") || is_word(lines, start, end, "-A"))
 			err = take_ipset_entry(lines, end);
 		else if (!other)
-			spw_lines_error(lines, start, "this is no command of ipset save");
+			spw_lines_error(lines, start, "this is not a line of ipset save");
 	}
 	return err;
 }

@@ -138,7 +138,7 @@ static void take_element(struct reading *reading, const json_t *element)
 		return;
 	}
 	if (!first || (range && !last)) {
-		spw_lines_error(reading->lines, 0, "an element is no address, prefix or range");
+		spw_lines_error(reading->lines, 0, "an element is not an address, prefix or range");
 		return;
 	}
 	if (prefix)
@@ -267,7 +267,7 @@ int spw_read_json(struct spw_lines *lines)
 	root = json_loadb(lines->at, length, 0, &error);
 	if (!root) {
 		lines->number = error.line > 0 ? (u32)error.line : 1;
-		spw_lines_error(lines, error.column > 0 ? (size_t)error.column - 1 : 0, "this is no valid JSON: %s",
+		spw_lines_error(lines, error.column > 0 ? (size_t)error.column - 1 : 0, "this is not valid JSON: %s",
 				error.text);
 	} else if (!read_root(&reading, root)) {
 		spw_lines_error(lines, 0,

@@ -38,7 +38,7 @@ void spw_lines_start(struct spw_lines *lines, const char *text, size_t length, c
 	if (!nul)
 		return;
 	seek(lines, nul);
-	spw_lines_error(lines, (size_t)(nul - lines->line), "a NUL byte; this is no text");
+	spw_lines_error(lines, (size_t)(nul - lines->line), "a NUL byte; this is not text");
 	lines->at = lines->end;
 }
 

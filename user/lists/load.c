@@ -57,8 +57,8 @@ static int append_pattern(const struct spw_config_list *named, const struct spw_
 
 	if (status) {
 		err = status == GLOB_NOSPACE ? -ENOMEM : -ENOENT;
-		spw_error(diagnostics, path->place,
-			  status == GLOB_NOSPACE ? "out of memory" : "no file is called like '%s'", path->text);
+		spw_error(diagnostics, path->place, status == GLOB_NOSPACE ? "out of memory" : "no file matches '%s'",
+			  path->text);
 	}
 	for (size_t i = 0; !status && i < found.gl_pathc; i++) {
 		int failed = append_file(named, found.gl_pathv[i], path->place, list, diagnostics);

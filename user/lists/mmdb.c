@@ -302,10 +302,10 @@ static int open_copy(const char *bytes, size_t length, struct walk *walk)
 		return fail(walk->mmdb, -ENOMEM, "out of memory");
 	case MMDB_INVALID_METADATA_ERROR:
 	case MMDB_IO_ERROR: /* an empty file */
-		return fail(walk->mmdb, -EINVAL, "it is no MaxMind database (MMDB), or a part of it is missing");
+		return fail(walk->mmdb, -EINVAL, "it is not a MaxMind database (MMDB), or incomplete");
 	default:
 		snprintf(walk->mmdb->problem, sizeof(walk->mmdb->problem),
-			 "it is no usable MaxMind database (MMDB): %s", MMDB_strerror(status));
+			 "it is not a usable MaxMind database (MMDB): %s", MMDB_strerror(status));
 		return -EINVAL;
 	}
 }

@@ -122,8 +122,7 @@ int spw_read_nft(struct spw_lines *lines)
 	}
 	if (!err && nft.inside) {
 		lines->options.skip = false;
-		spw_lines_error(lines, 0,
-				"the elements that begin at line %u have no end; a part of the file is missing",
+		spw_lines_error(lines, 0, "the elements that begin at line %u have no end; the file is incomplete",
 				nft.opened);
 	}
 	return err;

@@ -85,7 +85,7 @@ const char *spw_ban_read_head(const char *text, size_t length, const char *boot_
 	json_int_t version = json_integer_value(json_object_get(object, "version"));
 
 	if (!kind || strcmp(kind, "entries") || !saved_by)
-		wrong = "it does not begin as a file of entries";
+		wrong = "it is not a file of bans";
 	else if (version != VERSION)
 		wrong = "it is of another version";
 	else
