@@ -24,7 +24,7 @@ struct spw_list_record {
 	u32 prefixes4; /* published CIDR prefixes */
 	u32 skipped;   /* lines of its files that were skipped (on_error: skip) */
 	u32 prefixes6;
-	u32 kept_s; /* Unix time of its content, when that is the last good one; 0: read for the published ruleset */
+	u32 kept_s; /* Unix time of last good content; 0: read for the published ruleset */
 };
 
 /* A limit as configured. */
@@ -78,7 +78,7 @@ struct spw_agent_record {
 	u64 published_ns; /* CLOCK_MONOTONIC */
 	u64 generation;
 	u32 ruleset_prefixes4; /* 64 bits in earlier versions of this layout, as in struct spw_list_record */
-	u32 ruleset_kept_s;    /* Unix time of the last good ruleset, when that is in force; 0: the configuration is */
+	u32 ruleset_kept_s;    /* Unix time of the last good ruleset; 0: it is not in force */
 	u64 ruleset_prefixes6;
 	u64 ruleset_bytes; /* size of the ruleset's map value */
 	u64 compile_ns;	   /* without reading lists */

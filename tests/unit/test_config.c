@@ -585,9 +585,9 @@ static void test_countries_of_two_classes(void **state)
 	TOP "lists: {a: {geo: t, countries: [" code "]}}\nclasses: [{name: a, lists: [a]}, {name: z}]\n"
 
 /* Codes that look like a country's, and the one that is meant. A code that ISO 3166-1 has assigned is never among them. */
-static void test_country_slips(void **state)
+static void test_country_mistakes(void **state)
 {
-	static const char slips[][2][3] = {
+	static const char mistakes[][2][3] = {
 		{"UK", "GB"}, {"EL", "GR"}, {"BU", "MM"}, {"DD", "DE"}, {"FX", "FR"}, {"SU", "RU"},
 		{"TP", "TL"}, {"ZR", "CD"}, {"CS", "CZ"}, {"DA", "DK"}, {"EN", "GB"}, {"JA", "JP"},
 		{"KO", "KR"}, {"UR", "PK"}, {"PO", "PL"}, {"SP", "ES"}, {"SW", "SE"}, {"TU", "TR"},
@@ -603,12 +603,13 @@ static void test_country_slips(void **state)
 	char text[256], messages[256];
 
 	(void)state;
-	for (size_t i = 0; i < COUNT(slips); i++) {
-		snprintf(text, sizeof(text), ONE_COUNTRY("%s"), slips[i][0]);
+	for (size_t i = 0; i < COUNT(mistakes); i++) {
+		snprintf(text, sizeof(text), ONE_COUNTRY("%s"), mistakes[i][0]);
 		snprintf(messages, sizeof(messages),
-			 "warning: f:2:33: '%s' is no assigned country code, so few addresses are listed under it; did "
+			 "warning: f:2:33: '%s' is not an assigned country code, so few addresses are listed "
+			 "under it; did "
 			 "you mean '%s'?\n",
-			 slips[i][0], slips[i][1]);
+			 mistakes[i][0], mistakes[i][1]);
 		check_rows(&(struct row){text, messages}, 1);
 	}
 	for (const char *at = assigned; at < assigned + sizeof(assigned); at += 3) {
@@ -1264,7 +1265,7 @@ int main(void)
 		NAMED("slow rates, durations", test_units),
 		cmocka_unit_test(test_lists),
 		cmocka_unit_test(test_countries_of_two_classes),
-		cmocka_unit_test(test_country_slips),
+		cmocka_unit_test(test_country_mistakes),
 		cmocka_unit_test(test_probes),
 		cmocka_unit_test(test_urls),
 		cmocka_unit_test(test_classes),

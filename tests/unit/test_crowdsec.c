@@ -246,7 +246,7 @@ static void bounds(void **state)
 	feed(reader, "]}");
 	assert_string_equal(spw_crowdsec_end(reader)->error, "");
 	assert_int_equal(spw_crowdsec_end(reader)->fresh.count, SPW_BANS_MAX);
-	assert_int_equal(spw_crowdsec_end(reader)->skipped[SPW_CROWDSEC_ROOM], 1);
+	assert_int_equal(spw_crowdsec_end(reader)->skipped[SPW_CROWDSEC_TOO_MANY], 1);
 	spw_crowdsec_close(reader);
 
 	reader = spw_crowdsec_open();

@@ -147,7 +147,7 @@ static void test_round_trip(void **state)
 	assert_int_equal(lists.lists[0].kept_s, NOW);
 	assert_int_equal(lists.lists[0].count4, 2);
 	assert_int_equal(lists.lists[0].count6, 1);
-	/* Kept again, a list that was kept has the time at which it was read. */
+	/* Saved again, last good content keeps its time. */
 	lists.lists[1].kept_s = 0;
 	keep(&good.config, &lists, NOW + 5);
 	spw_lists_free(&lists);
@@ -195,7 +195,7 @@ static void test_damage(void **state)
 	free(whole);
 }
 
-/* What is in force, and what is said, with the files as they are. */
+/* The lists and the diagnostics, with the files as they are. */
 static void expect(const char *text, bool have, int expected, const char *a, const char *b, const char *messages)
 {
 	struct spw_diagnostics diagnostics = {0};
@@ -245,7 +245,7 @@ static void test_stand_in(void **state)
 	/* Another source is another list, whatever its name. */
 	expect("interfaces: [e]\nlists: {b: {files: [a.txt, b.txt]}, c: {}}\nclasses: [{name: x, lists: [b, c]}, {name: z}]\n",
 	       true, -EINVAL, "", "", "b.txt:2:1: " DAMAGE);
-	/* And one of two that cannot be read has nothing. */
+	/* Only one of two lists that cannot be read has last good content. */
 	unlink("a.txt");
 	expect("interfaces: [e]\nlists: {e: {file: a.txt}, b: {file: b.txt}}\nclasses: [{name: x, lists: [b, e]}, {name: z}]\n",
 	       true, -ENOENT, "", "",
@@ -277,7 +277,7 @@ static void test_shrunk_at_a_start(void **state)
 	       true, 0, "", "198.18.2.0/24 ", "");
 }
 
-/* What a reload says, by how many prefixes there were and are. */
+/* The diagnostics of a reload, by how many prefixes there were and are. */
 static void test_shrunk_at_a_reload(void **state)
 {
 	static const struct {

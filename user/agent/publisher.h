@@ -26,7 +26,7 @@ struct publication {
 	struct spw_identities identities;	  /* of the names in `config` */
 	struct spw_compile_report report;	  /* owned */
 	u64 confirm_ns;				  /* rolled back after this time unless confirmed; 0: no */
-	u64 kept_s;				  /* Unix time of the last good ruleset, if it is that; 0: no */
+	u64 kept_s;				  /* Unix time of the last good ruleset; 0: it is not that */
 	const struct spw_unconfirmed *taken_back; /* the ruleset that this one restores; NULL: it is new */
 };
 

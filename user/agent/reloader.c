@@ -64,8 +64,8 @@ struct reloader *reloader_new(sd_event *loop, struct publisher *publisher, struc
 }
 
 /*
- * What is in force becomes the last good ruleset, once it needs no confirmation. @waits: the agent ends; wait for the
- * disk. Errors are logged there, and tried again with the next ruleset.
+ * Save what is in force as the last good ruleset, once it needs no confirmation. @waits: the agent ends, so wait for
+ * the disk. The saver logs errors; the next ruleset tries again.
  */
 static void save_last_good(struct reloader *reloader, bool waits)
 {
@@ -188,7 +188,7 @@ static const char *needs_restart(const struct spw_config *now, const struct spw_
 	return NULL;
 }
 
-/* @request: what it is about is filled in here */
+/* Fills in the configuration, identities and generation of @request. */
 static int start_job(struct reloader *reloader, struct publication *next, struct spw_compile_request *request,
 		     char *message)
 {
@@ -290,7 +290,7 @@ static void ask_later(struct reloader *reloader, const struct reload_request *re
 				    request->confirm_ns};
 }
 
-/* Prefixes in force, by list of @next; 0 for a list that is new or has another source. */
+/* Prefixes in force by list of @next; 0: the list is new or has another source. */
 static void count_before(const struct in_force *in_force, const struct spw_config *next, u64 before[SPW_LISTS_MAX])
 {
 	for (size_t i = 0; i < next->lists_count; i++) {
@@ -379,7 +379,7 @@ void reloader_request(struct reloader *reloader, const struct reload_request *re
 	reloader->warnings = text;
 }
 
-/* The events are open only after the start. */
+/* At the first tick, since the journal is opened after the start. */
 static void note_fallback(struct reloader *reloader)
 {
 	const char *why = reloader->refused;
@@ -398,12 +398,12 @@ void reloader_tick(struct reloader *reloader, u64 now_ns)
 	bool due = confirmation_is_due(reloader->confirmation, now_ns);
 
 	if (reloader->job.pid > 0) {
-		/* Its end comes over the loop, and then what is due gets its turn. */
+		/* on_job_done() follows; a later tick then rolls back. */
 		if (due || now_ns - reloader->job.started_ns > SPW_JOB_SECONDS_MAX * 1000000000ull)
 			spw_compile_job_kill(&reloader->job);
 	} else if (due) {
 		confirmation_take_back(reloader->confirmation);
-		replace_last_good(reloader, -1); /* of what was not confirmed */
+		replace_last_good(reloader, -1); /* it was not confirmed */
 	}
 	save_last_good(reloader, false);
 	note_fallback(reloader);
@@ -424,7 +424,7 @@ static int compile_first(struct reloader *reloader, struct publication *first, s
 	return err ? spw_message(message, err, "no ruleset; nothing was changed") : 0;
 }
 
-/* What it was compiled from last, with the lists of then. @config: the one that cannot be used now */
+/* Compile the last good configuration with its lists. @config: the one that cannot be used now */
 static int compile_last_good(struct reloader *reloader, const struct spw_config *config, struct publication *first,
 			     char *message)
 {
@@ -445,7 +445,7 @@ static int compile_last_good(struct reloader *reloader, const struct spw_config 
 	return err;
 }
 
-/* Lists of others are no reason to pass everything. @refused: what could not be compiled; freed, unless it is returned. */
+/* Use the last good ruleset, so that a damaged list ends no protection. Returns @refused if there is none, or frees it. */
 static struct publication *fall_back(struct reloader *reloader, struct publication *refused, char *message)
 {
 	struct publication *first = publication_new();

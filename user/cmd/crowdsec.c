@@ -120,14 +120,14 @@ static void log_skipped(struct crowdsec *crowdsec, const struct spw_crowdsec_ans
 		[SPW_CROWDSEC_TYPE] = "that are not bans",
 		[SPW_CROWDSEC_ENDED] = "that ended already",
 		[SPW_CROWDSEC_DAMAGED] = "that cannot be read",
-		[SPW_CROWDSEC_ROOM] = "beyond 131072, the most bans there can be",
+		[SPW_CROWDSEC_TOO_MANY] = "beyond 131072, the most bans there can be",
 	};
 
 	for (u32 i = 0; i < SPW_CROWDSEC_SKIPS; i++) {
 		if (!answer->skipped[i] || i == SPW_CROWDSEC_ENDED ||
 		    !strcmp(crowdsec->skipped_said[i], answer->example[i]))
 			continue;
-		spw_log(i == SPW_CROWDSEC_ROOM || i == SPW_CROWDSEC_DAMAGED ? LOG_ERR : LOG_NOTICE,
+		spw_log(i == SPW_CROWDSEC_TOO_MANY || i == SPW_CROWDSEC_DAMAGED ? LOG_ERR : LOG_NOTICE,
 			"crowdsec: skipped %u decisions %s, such as: %s", answer->skipped[i], why[i],
 			answer->example[i]);
 		memcpy(crowdsec->skipped_said[i], answer->example[i], sizeof(crowdsec->skipped_said[i]));

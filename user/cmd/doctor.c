@@ -479,7 +479,7 @@ static void check_signals(struct doctor *doctor, const char *run_dir)
 	json_decref(answer);
 }
 
-/* Whether what the files say is in force. */
+/* Whether the files as they are, or something last good, is in force. */
 static void check_ruleset(struct doctor *doctor, const struct spw_snapshot *snapshot)
 {
 	static const char advice[] = "'spillway check' shows why; correct it, then 'spillway apply'";

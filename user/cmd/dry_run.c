@@ -50,7 +50,7 @@ static int compile(struct spw_dry_run *dry_run, struct spw_diagnostics *diagnost
 	return err;
 }
 
-/* With what the agent has kept, if there is one and this user may read it. */
+/* Compare with the last good lists of the agent, if they exist and this user may read them. */
 static void compare(const struct spw_dry_run *dry_run, struct spw_diagnostics *diagnostics)
 {
 	struct spw_last_good good;

@@ -65,7 +65,7 @@ struct spw_config_list {
 	size_t paths_count;
 	bool strict;	 /* FILE, INLINE: host bits are an error */
 	bool skip;	 /* FILE: unreadable lines are skipped */
-	bool may_shrink; /* FILE, GEO, MMDB: taken also when emptied or more than half gone (fault 49) */
+	bool may_shrink; /* FILE, GEO, MMDB: accepted even if emptied or less than half is left (fault 49) */
 	char *path;	 /* MMDB: the file; GEO: the folder */
 	struct spw_place path_place;
 	struct spw_config_country *countries; /* GEO, MMDB */
@@ -201,7 +201,7 @@ int spw_config_parse(const char *text, size_t length, const char *name, struct s
 
 void spw_config_free(struct spw_config *config);
 
-/** spw_config_same_source() - whether two lists have one name and one source, so that what one held the other may hold. */
+/** spw_config_same_source() - whether two lists have the same name and source. */
 bool spw_config_same_source(const struct spw_config_list *one, const struct spw_config_list *other);
 
 /** spw_config_list_class() - the class that names @list; NULL: none. */

@@ -55,10 +55,10 @@ __attribute__((format(printf, 3, 4))) void spw_warning_standing(struct spw_diagn
 /** spw_diagnostics_sort() - sort those from @first on, all of one file, by position. */
 void spw_diagnostics_sort(struct spw_diagnostics *diagnostics, size_t first);
 
-/** spw_diagnostics_soften() - make warnings of all errors: somebody has dealt with them. */
+/** spw_diagnostics_soften() - turn all errors, which the caller has dealt with, into warnings. */
 void spw_diagnostics_soften(struct spw_diagnostics *diagnostics);
 
-/** spw_diagnostics_move() - put all of @from behind those of @to; @from is empty then. */
+/** spw_diagnostics_move() - append all of @from to @to; @from is empty then. */
 void spw_diagnostics_move(struct spw_diagnostics *from, struct spw_diagnostics *to);
 
 /** spw_log_diagnostics() - to the log, one line each. */

@@ -138,7 +138,7 @@ static void read_inline(struct spw_reader *reader, const struct spw_node *value,
  */
 static const char *country_meant(const char *code)
 {
-	static const char slips[][2][3] = {
+	static const char mistakes[][2][3] = {
 		/* ISO 3166-1: reserved for the United Kingdom; the European Union's code of Greece. */
 		{"UK", "GB"},
 		{"EL", "GR"},

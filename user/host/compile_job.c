@@ -96,7 +96,7 @@ out:
 	return map;
 }
 
-/* At a start, last good content stands in for what cannot be read. That file may be missing or damaged as well. */
+/* At a start, lists that cannot be read get their last good content, if that is there and undamaged. */
 static int load_at_start(const struct spw_config *config, struct spw_lists *lists, struct spw_diagnostics *diagnostics)
 {
 	struct spw_last_good good;
@@ -132,7 +132,7 @@ static int load_lists(const struct spw_compile_request *request, struct spw_list
 	return err ? err : spw_lists_check(request->config, lists, request->force, diagnostics);
 }
 
-/* For the next start. That there is none is no reason to refuse the ruleset. */
+/* For the next start; without it the ruleset is still good. */
 static int keep(const struct spw_compile_request *request, const struct spw_lists *lists,
 		struct spw_diagnostics *diagnostics)
 {
@@ -147,7 +147,7 @@ static int keep(const struct spw_compile_request *request, const struct spw_list
 	spw_warning(diagnostics, (struct spw_place){0},
 		    "this ruleset is not kept as the last good one: %s%s; a start with a damaged list falls back to an "
 		    "earlier one",
-		    strerror(-err), err == -EFBIG ? " (256 MiB are the most)" : "");
+		    strerror(-err), err == -EFBIG ? " (the maximum is 256 MiB)" : "");
 	return -1;
 }
 

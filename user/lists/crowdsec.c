@@ -184,7 +184,7 @@ static int take_decision(struct spw_crowdsec_reader *reader, const json_t *objec
 	if (fresh && !decision.for_s)
 		return skip(reader, SPW_CROWDSEC_ENDED, scope, value, duration);
 	if (decisions->count == SPW_BANS_MAX)
-		return skip(reader, SPW_CROWDSEC_ROOM, scope, value, type);
+		return skip(reader, SPW_CROWDSEC_TOO_MANY, scope, value, type);
 	return spw_crowdsec_append(decisions, &decision) ? refuse(reader, -ENOMEM, "out of memory") : 0;
 }
 

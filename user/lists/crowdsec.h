@@ -29,11 +29,11 @@ struct spw_crowdsec_bans {
 
 /* Why a decision is skipped. */
 enum spw_crowdsec_skip {
-	SPW_CROWDSEC_SCOPE,   /* neither Ip nor Range */
-	SPW_CROWDSEC_TYPE,    /* not a ban, or simulated */
-	SPW_CROWDSEC_ENDED,   /* no time is left */
-	SPW_CROWDSEC_DAMAGED, /* a field is missing or invalid */
-	SPW_CROWDSEC_ROOM,    /* more than SPW_BANS_MAX */
+	SPW_CROWDSEC_SCOPE,    /* neither Ip nor Range */
+	SPW_CROWDSEC_TYPE,     /* not a ban, or simulated */
+	SPW_CROWDSEC_ENDED,    /* no time is left */
+	SPW_CROWDSEC_DAMAGED,  /* a field is missing or invalid */
+	SPW_CROWDSEC_TOO_MANY, /* more than SPW_BANS_MAX */
 	SPW_CROWDSEC_SKIPS,
 };
 

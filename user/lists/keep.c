@@ -13,7 +13,7 @@ static struct spw_place place_of(const struct spw_config_list *list)
 	return list->path ? list->path_place : list->place;
 }
 
-/* A list of a person's own in the configuration may. */
+/* Inline lists may shrink: a person wrote them. */
 static bool has_shrunk(const struct spw_config_list *list, u64 before, u64 count)
 {
 	bool guarded = list->kind == SPW_LIST_FILE || list->kind == SPW_LIST_GEO || list->kind == SPW_LIST_MMDB;
@@ -59,14 +59,14 @@ void spw_last_good_warn_shrunk(const struct spw_config *config, const struct spw
 
 		if (kept)
 			spw_warning(diagnostics, place_of(named),
-				    "list '%s' has %zu prefixes, and had %llu when it was good last: an agent keeps it "
+				    "list '%s' has %zu prefixes, and had %llu when it was last good: an agent keeps it "
 				    "back; if it is meant: spillway apply --shrunk, or write on_shrink: take",
 				    named->name, lists->lists[i].count,
 				    (unsigned long long)kept->count4 + kept->count6);
 	}
 }
 
-/* At a start nobody is there to confirm. */
+/* At a start nobody can confirm, so a shrunk list gets its last good content. */
 static int keep_back(const struct spw_config *config, const struct spw_last_good *good, u64 now_s,
 		     struct spw_lists *lists, struct spw_diagnostics *diagnostics)
 {

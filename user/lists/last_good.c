@@ -25,7 +25,7 @@ struct header {
 	u32 reserved;
 };
 
-/* Behind it count4 prefixes of 5 bytes and count6 of 17: address and length. */
+/* Followed by count4 prefixes of 5 bytes and count6 of 17: address and length. */
 struct record {
 	char name[SPW_NAME_MAX];
 	u64 read_s;
@@ -157,7 +157,7 @@ int spw_last_good_write(int fd, const struct spw_config *config, const struct sp
 
 /* ---- reading ---- */
 
-/* The next @count bytes; NULL: there are not so many. */
+/* The next @count bytes; NULL: there are fewer. */
 static const void *take(const u8 **at, const u8 *end, u64 count)
 {
 	const u8 *taken = *at;
@@ -205,7 +205,7 @@ static const char *take_head(struct spw_file *file, struct header *header)
 		return "it is cut off";
 	memcpy(header, file->text, sizeof(*header));
 	if (memcmp(header->magic, MAGIC, sizeof(header->magic)))
-		return "it is no such file";
+		return "it is another kind of file";
 	if (header->version != VERSION)
 		return "it is of another version";
 	memset(file->text + offsetof(struct header, check), 0, sizeof(header->check));

@@ -45,7 +45,7 @@ struct spw_list {
 	enum spw_list_format format; /* of the last file parsed */
 	u64 count4;		     /* prefixes by family */
 	u64 count6;
-	u64 kept_s;  /* Unix time of its content, when that is the last good one; 0: it was read now */
+	u64 kept_s;  /* Unix time of last good content; 0: the list was read now */
 	u64 skipped; /* unreadable lines skipped (on_error: skip) */
 };
 
@@ -72,9 +72,9 @@ struct spw_lists {
 int spw_lists_load(const struct spw_config *config, struct spw_lists *lists, struct spw_diagnostics *diagnostics);
 
 /**
- * spw_lists_load_each() - the same, list by list: what can be read is there.
- * @errs: as many as lists; filled with 0 or -errno
- * Returns 0, also if no list can be read, or -ENOMEM.
+ * spw_lists_load_each() - the same, but an error concerns only its own list.
+ * @errs: 0 or -errno for each list
+ * Returns 0 even if no list can be read, or -ENOMEM.
  */
 int spw_lists_load_each(const struct spw_config *config, struct spw_lists *lists, int *errs,
 			struct spw_diagnostics *diagnostics);
@@ -98,7 +98,7 @@ int spw_list_check(const struct spw_config *config, size_t index, const struct s
 
 /**
  * spw_lists_check_shrunk() - refuse lists that were emptied or have lost more than half of their prefixes, as they are
- * most likely cut off (fault 49). Lists that people write into the configuration may, and those with `on_shrink: take`.
+ * most likely cut off (fault 49). Exempt: inline lists and those with `on_shrink: take`.
  * @before: prefixes in force by list of @config; 0: nothing to compare with
  * Returns 0, or -EINVAL with errors in @diagnostics that say how to confirm.
  */

@@ -100,7 +100,7 @@ static int load_inline(const struct spw_config_list *named, struct spw_list *lis
 	return err;
 }
 
-/* The first list that names the same table for the same purpose, which is read with it. */
+/* The first list with the same table and purpose; all of them are read with it. */
 static size_t first_reader(const struct spw_config *config, size_t index)
 {
 	const struct spw_config_list *list = &config->lists[index];
@@ -112,7 +112,7 @@ static size_t first_reader(const struct spw_config *config, size_t index)
 	return i;
 }
 
-/* @errs: of the lists before it */
+/* @errs: of the lists before @index */
 static int load_table(const struct spw_config *config, size_t index, struct spw_lists *lists, const int *errs,
 		      struct spw_diagnostics *diagnostics)
 {

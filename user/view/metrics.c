@@ -289,7 +289,7 @@ static void emit_last_good(struct spw_page *page, const void *values)
 	spw_page_count(page, NULL, !!snapshot->agent.ruleset_kept_s);
 }
 
-/* No sample while the configuration is in force. */
+/* Only while the last good ruleset is in force. */
 static void emit_last_good_age(struct spw_page *page, const void *values)
 {
 	const struct spw_snapshot *snapshot = values;
