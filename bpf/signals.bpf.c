@@ -42,7 +42,7 @@ enum {
 	RECEIVE_SHUTDOWN = 1, /* RCV_SHUTDOWN: by a FIN, or by the application */
 };
 
-/* Fixed at load: a program sees what the application sends, so a request ends with its answer. */
+/* Set at load: a program sees answers, so a request ends with its answer. */
 const volatile bool answers_seen = false;
 
 struct {

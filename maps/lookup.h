@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the rules say of a source, without a packet: asked by the agent for connections that stand, answered by the
- * program look_up of bpf/spillway.bpf.c under BPF_PROG_TEST_RUN. The frame is an array of these; the program fills in
- * the second half of each.
+ * Look-ups of a source in the rules without a packet, for established connections: the agent runs the program look_up
+ * of bpf/spillway.bpf.c (BPF_PROG_TEST_RUN) on a frame that is an array of these, and the program fills in the answers.
  */
 #ifndef SPW_MAPS_LOOKUP_H
 #define SPW_MAPS_LOOKUP_H

@@ -61,21 +61,21 @@ enum spw_unread {
 };
 
 /*
- * Map signal_waits: what is known of one connection, from its first data on. Written by programs; user space gets it
- * with a dump of sockets (sock_diag, INET_DIAG_REQ_SK_BPF_STORAGES).
+ * Map signal_waits: state of a connection from its first data on. Written by programs; user space reads it in a dump of
+ * sockets (sock_diag, INET_DIAG_REQ_SK_BPF_STORAGES).
  */
 struct spw_signal_socket {
-	u64 ready_ns; /* since when data are unread; 0: none are */
-	u64 asked_ns; /* of the data that the application owes an answer for; 0: none */
-	u8 service;   /* that it was counted for */
-	u8 unread;    /* enum spw_unread: what it was counted as; SPW_UNREADS: not at all */
-	u8 serves;    /* what is read here is work served */
-	u8 was_read;  /* since it was first seen */
+	u64 ready_ns; /* arrival of the oldest unread data; 0: none */
+	u64 asked_ns; /* arrival of data that await an answer; 0: none */
+	u8 service;   /* counted for this service */
+	u8 unread;    /* counted as this enum spw_unread; SPW_UNREADS: not counted */
+	u8 serves;    /* its first read is new work served */
+	u8 was_read;  /* at least once */
 	u8 later;     /* its unread data are a request after the first one */
 	u8 reserved[3];
-	u32 span;     /* time in spans of 2^SPW_SPAN_SHIFT ns (1.07 s): the last one with a request */
+	u32 span;     /* last span of 2^SPW_SPAN_SHIFT ns (1.07 s) with a request */
 	u16 requests; /* in that span */
-	u16 before;   /* in the one before it */
+	u16 before;   /* in the span before */
 };
 
 #define SPW_SPAN_SHIFT 30 /* of CLOCK_MONOTONIC in ns */
@@ -87,8 +87,8 @@ struct spw_signal_tally {
 	u64 first_reads;		     /* connections whose first data were read */
 	u64 requests;			     /* data ready on a connection that owed no answer */
 	u64 ended;			     /* connections gone before they were answered */
-	u64 later_requests;		     /* that came on connections of which something was read before */
-	u64 later_reads;		     /* of those, how many were read */
+	u64 later_requests;		     /* requests on connections that were read before */
+	u64 later_reads;		     /* of these, the number read */
 	u64 last_read_ns;		     /* CLOCK_MONOTONIC; 0: nothing was read on this CPU */
 	u64 ancient[SPW_UNREADS];	     /* signed: sockets unread for longer than SPW_EPOCHS */
 	u64 unread[SPW_UNREADS][SPW_EPOCHS]; /* epoch (upper half) and a signed count (lower half) */

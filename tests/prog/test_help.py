@@ -103,7 +103,7 @@ def test_completion(tap):
     tap.equal(complete("-c", "x.yaml", "level", "set", ""), levels, "completion: level set, behind -c")
     tap.equal(complete("top", "--by", "p"), {"packets"}, "completion: --by")
     tap.equal(complete("top", "--once", "--by", ""), {"packets", "bytes", "new", "dropped"}, "completion: behind an option without value")
-    tap.equal(complete("list", ""), {"show", "add", "remove", "import"}, "completion: list")
+    tap.equal(complete("list", ""), {"show", "add", "remove", "import", "flush"}, "completion: list")
 
 
 def main():

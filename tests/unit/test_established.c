@@ -19,7 +19,7 @@
 
 static u64 drawn = 88172645463325252ull;
 
-/* Below @end. */
+/* Less than @end. */
 static u32 draw(u32 end)
 {
 	drawn ^= drawn << 13;
@@ -38,7 +38,7 @@ static void draw_ending(struct spw_ending *ending)
 	}
 }
 
-/* Also with numbers that no sweep gives. */
+/* Also with indexes out of range. */
 static struct spw_connection draw_connection(u32 number)
 {
 	return (struct spw_connection){
@@ -52,7 +52,7 @@ static struct spw_connection draw_connection(u32 number)
 	};
 }
 
-/* Written anew from the manual, as one number for each wish. */
+/* Written independently from the manual, with one key per criterion. */
 static int compare(const struct spw_ending *ending, const struct spw_connection *one,
 		   const struct spw_connection *other)
 {
@@ -84,7 +84,7 @@ static bool is_allowed(const struct spw_ending *ending, const struct spw_connect
 		!(connection->flags & SPW_CONNECTION_INSIDE));
 }
 
-/* Nobody who may not be; no more than allowed; in order; and nobody is left out who should have come before. */
+/* Only those that may be ended; not too many; sorted; and no more urgent one is left out. */
 static void picks_keep_their_promises(void **state)
 {
 	static struct spw_connection all[MANY];
@@ -120,7 +120,7 @@ static void picks_keep_their_promises(void **state)
 	}
 }
 
-/* Whatever else is said of them. */
+/* Whatever their other fields are. */
 static void management_and_higher_classes_are_never_touched(void **state)
 {
 	static struct spw_picks picks;
@@ -249,14 +249,14 @@ static void what_is_ended_stays_in_the_demand(void **state)
 	go(bench, TICK, 150, 150);
 	assert_int_equal(class->endings[SPW_ENDING_SHARE], 1);
 	assert_true(class->withheld_per_s > 40 && class->withheld_per_s < 51);
-	/* Who comes again and is refused is told by the datapath. */
+	/* The datapath counts those that come back and are refused. */
 	for (u32 i = 0; i < 50; i++) {
 		bench->facts.fresh[2][SPW_DROP] += 4;
 		go(bench, TICK, 150, 150);
 	}
 	assert_true(class->withheld_per_s > 40);
 	assert_true(class->withheld < 5 * 20);
-	/* Half of those that are out come in. */
+	/* Half of the ended ones are readmitted. */
 	bench->decision.classes[2].share = 0.75;
 	go(bench, TICK, 175, 175);
 	assert_true(class->withheld_per_s > 18 && class->withheld_per_s < 26);

@@ -8,9 +8,9 @@
 #include "base/clock.h"
 #include "base/log.h"
 
-#define SWEEP_NS       2000000ull     /* for looking and ending, a tick, while something may be ended */
-#define GLANCE_NS      500000ull      /* otherwise: only to share requests out to classes */
-#define EPISODE_NS     60000000000ull /* quiet for so long, the next ending is logged again */
+#define SWEEP_NS       2000000ull     /* per tick, for looking and ending, while something may be ended */
+#define GLANCE_NS      500000ull      /* otherwise, to divide requests among classes */
+#define EPISODE_NS     60000000000ull /* after such a pause the next end is logged again */
 #define ENDS_PER_S     4000.0	      /* SOCK_DESTROY takes some 3 us, and SYNs that come back are refused at the NIC */
 #define LEFT_LEAST     0.1	      /* of a budget, for new connections */
 #define HURRY_FROM     0.3	      /* of the capacity, on established connections */
@@ -165,7 +165,7 @@ static int look_up(const struct ender *ender, struct spw_connection *connections
 
 /* ---- a tick ---- */
 
-/* The load comes on connections that stand, and is more than can be served. */
+/* The load comes on established connections, and is more than can be served. */
 static bool is_pressed(const struct spw_established *established, const struct spw_service_decision *decision)
 {
 	return established->present && decision->budget_per_s > 0 &&

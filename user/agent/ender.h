@@ -38,7 +38,7 @@ void ender_plan(const struct ender *ender, struct spw_decision *decision);
  */
 void ender_tick(struct ender *ender, u64 now_ns, const struct spw_decision *decision, bool acts);
 
-/** ender_hurries() - requests on connections that could be ended come near the capacity: a step must be seen soon. */
+/** ender_hurries() - requests on connections that could be ended come near the capacity, so a sudden rise must be seen soon. */
 bool ender_hurries(const struct ender *ender, const struct spw_decision *decision);
 
 /** ender_established() - what was counted, by index of the service; borrowed until the next tick. */

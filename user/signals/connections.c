@@ -169,7 +169,7 @@ static u64 since(u64 now_ns, u64 then_ns)
 	return now_ns > then_ns ? now_ns - then_ns : 0;
 }
 
-/* What one message tells of a connection; false: it is none of ours. */
+/* Fill @connection from one message; false: it belongs to no service. */
 static bool take_connection(const struct spw_connections *connections, const struct nlmsghdr *header, u64 now_ns,
 			    struct spw_connection *connection)
 {
@@ -240,7 +240,7 @@ static int take_reply(const struct spw_connections *connections, size_t length, 
 	return 1;
 }
 
-/* On to the next family or namespace; true: it begins anew. */
+/* Go on to the next family or namespace; true: the sweep is complete. */
 static bool go_on(struct spw_connections *connections)
 {
 	connections->asked = false;
@@ -277,7 +277,7 @@ int spw_connections_sweep(struct spw_connections *connections, u64 now_ns, struc
 		return 0;
 	}
 	if (err) {
-		/* A socket in the middle of a dump refuses the next: it is replaced. */
+		/* A socket with an unfinished dump refuses another one: replace it. */
 		spw_close_fd(&connections->dumps[connections->space]);
 		connections->dumps[connections->space] = open_socket(connections, connections->space);
 	}
@@ -306,7 +306,7 @@ static void fill_request(struct end_request *message, const struct spw_connectio
 	memcpy(message->request.id.idiag_dst, victim->remote, sizeof(victim->remote));
 }
 
-/* Which of @count connections, whose requests are numbered from @first on, could not be ended. */
+/* Clear @ended for those that could not be ended. @first: number of the first of @count requests */
 static int take_results(struct spw_connections *connections, int fd, u32 first, u32 count, bool *ended)
 {
 	int err = 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Connections of the services, by sock_diag(7): look at them a few at a time, and end some. Called by agent/ender.c. The
- * kernel answers while it is asked and read from: nothing here waits.
+ * Connections of the services, by sock_diag(7): look at them a few at a time, and end some. Called by agent/ender.c.
+ * Nothing here waits: the kernel answers within the system calls.
  */
 #ifndef SPW_SIGNALS_CONNECTIONS_H
 #define SPW_SIGNALS_CONNECTIONS_H
@@ -18,7 +18,7 @@ struct spw_connections;
 int spw_connections_open(struct spw_connections **connections);
 
 /**
- * spw_connections_follow() - sweep over the ports of @scope from now on, from the beginning.
+ * spw_connections_follow() - restart the sweep, over the ports of @scope.
  * @scope: borrowed until the next call
  * @storage_fd: map signal_waits, for what is known of a connection; -1: none
  */
@@ -30,15 +30,15 @@ void spw_connections_follow(struct spw_connections *connections, const struct sp
  * @found: SPW_SWEEP_STEP_MAX of them; `rank` and the flags for management and share are left to the caller
  * @count: how many were found
  * @whole: the sweep is over, and the next step begins another one
- * Returns 0, or -errno: the namespace at hand was left out this time.
+ * Returns 0, or -errno: the current namespace was skipped.
  */
 int spw_connections_sweep(struct spw_connections *connections, u64 now_ns, struct spw_connection *found, u32 *count,
 			  bool *whole);
 
 /**
  * spw_connections_end() - end @count connections (SOCK_DESTROY): both sides see a reset.
- * @ended: by index: it is gone by our hand. One that was gone before, or is another one by now, is neither ended nor an
- * error. Returns 0, or -errno of the last one that failed.
+ * @ended: by index: it was ended. One that no longer exists is neither ended nor an error.
+ * Returns 0, or -errno of the last one that failed.
  */
 int spw_connections_end(struct spw_connections *connections, const struct spw_connection *victims, u32 count,
 			bool *ended);

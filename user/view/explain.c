@@ -147,7 +147,7 @@ static void put_flow(FILE *out, const struct spw_service_decision *service)
 	fputc('\n', out);
 }
 
-/* Requests on connections that stand, and what is done about them. */
+/* Requests on established connections, and what is done about them. */
 static void put_established(FILE *out, const struct spw_explanation *explanation, u32 index)
 {
 	const struct spw_established *established = explanation->established ? &explanation->established[index] : NULL;

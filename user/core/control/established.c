@@ -3,11 +3,11 @@
 
 #include "rates.h"
 
-#define RATE_SECONDS	0.3   /* requests are smoothed over so long */
-#define REFUSED_SECONDS 1.0   /* and refused new work */
-#define FADE_SECONDS	60.0  /* what is withheld, if nobody comes again */
-#define LASTING_SECONDS 600.0 /* and while somebody does */
-#define COUNTS_PER_S	1e8   /* no counter of one service goes faster */
+#define RATE_SECONDS	0.3   /* time constant of rates of requests */
+#define REFUSED_SECONDS 1.0   /* of refused new work */
+#define FADE_SECONDS	60.0  /* of the withheld rate, if nobody comes back */
+#define LASTING_SECONDS 600.0 /* the same, while somebody does */
+#define COUNTS_PER_S	1e8   /* faster counters are not believed */
 
 /* ---- picking ---- */
 
@@ -104,7 +104,7 @@ void spw_picks_sort(struct spw_picks *picks, const struct spw_ending *ending)
 
 /* ---- accounting ---- */
 
-/* Part of the service's requests that is this class's; before the first sweep all is the lowest class's. */
+/* The class's part of the service's requests; before the first sweep the lowest class has all. */
 static double part_of(const struct spw_established *established, u32 rank, u32 classes_count)
 {
 	double all = 0;
@@ -116,7 +116,7 @@ static double part_of(const struct spw_established *established, u32 rank, u32 c
 	return rank + 1 == classes_count;
 }
 
-/* Add @more to a counter of whole pieces. */
+/* Add a fraction to an integer counter. */
 static void count(u64 *counter, double *rest, double more)
 {
 	double whole = *rest + spw_bounded(more, 0, COUNTS_PER_S);
@@ -134,7 +134,7 @@ static void take_class(struct spw_established_class *class, u64 refused, double 
 	if (more <= COUNTS_PER_S)
 		class->refused_per_s = spw_smooth(class->refused_per_s, more / seconds, seconds, REFUSED_SECONDS);
 	class->refused_before = refused;
-	/* What was refused at the NIC is told there. */
+	/* Refused new work is in fresh[SPW_DROP] already. */
 	count(&class->withheld, &class->withheld_rest,
 	      spw_bounded(class->withheld_per_s - class->refused_per_s, 0, COUNTS_PER_S) * seconds);
 }

@@ -2,9 +2,9 @@
 /*
  * Work on established connections. Two parts, both pure, called by agent/ender.c:
  *
- *  - Accounting: requests on connections that stand (facts.h) are shared out to classes by what a sweep over the sockets
- *    saw, and added to demand, admitted and served where a class gives connections up. What ended connections brought
- *    stays part of the demand, as otherwise the level would go down as soon as they were ended.
+ *  - Accounting: requests on established connections (facts.h) are divided among classes in the proportions of the last
+ *    sweep over the sockets, and added to demand, admitted and served where a class gives connections up. Requests of
+ *    ended connections stay in the demand, as otherwise the level would go down at once.
  *  - Picking: which connections to end.
  */
 #ifndef SPW_CORE_ESTABLISHED_H
@@ -70,8 +70,7 @@ void spw_picks_begin(struct spw_picks *picks, u32 most);
 
 /**
  * spw_picks_offer() - keep @connection if it may be ended and is more urgent than one that is kept. First those whose
- * visitors have gone, oldest first; then the lowest class first, in it idle connections before busy ones, and those that
- * are idle for longest first.
+ * visitors have gone, oldest first; then by class, lowest first, idle connections before busy ones, longest idle first.
  */
 void spw_picks_offer(struct spw_picks *picks, const struct spw_ending *ending, const struct spw_connection *connection);
 
@@ -107,17 +106,17 @@ struct spw_established {
 	struct spw_established_class classes[SPW_CLASSES_MAX]; /* by rank */
 };
 
-/** spw_established_take() - one tick: share out what came since the tick before. @seconds: since then; 0: not known. */
+/** spw_established_take() - divide the requests since the last tick among classes. @seconds: since then; 0: unknown. */
 void spw_established_take(struct spw_established *established, const struct spw_service_facts *facts, u32 classes_count,
 			  double seconds);
 
 /**
- * spw_established_add() - add requests to the facts: those that came are admitted, those of ended connections refused,
- * those that were read served.
+ * spw_established_add() - add requests to the facts: received ones as admitted, those of ended connections as refused,
+ * those read as served.
  */
 void spw_established_add(struct spw_established *established, u32 classes_count, struct spw_service_facts *facts);
 
-/** spw_established_see(), spw_established_swept() - a connection of the sweep under way; and the sweep is whole. */
+/** spw_established_see(), spw_established_swept() - count a connection of the current sweep; end the sweep. */
 void spw_established_see(struct spw_established *established, const struct spw_connection *connection);
 void spw_established_swept(struct spw_established *established);
 
@@ -126,9 +125,9 @@ void spw_established_ended(struct spw_established *established, const struct spw
 			   enum spw_ending_reason reason);
 
 /**
- * spw_established_withhold() - keep account of what ended connections would bring: grows as they are ended, goes to those
- * whom a growing share admits again, is nothing once the class is not shed, and fades in a minute, or in ten while new
- * work of the class is still refused.
+ * spw_established_withhold() - update the rates that ended connections would bring. They grow as connections are ended,
+ * shrink as a growing share readmits sources, are 0 for a class that is not shed, and fade within a minute, or ten while
+ * new work of the class is refused.
  */
 void spw_established_withhold(struct spw_established *established, const struct spw_service_decision *decision,
 			      u32 classes_count, double seconds);

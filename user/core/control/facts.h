@@ -52,9 +52,9 @@ struct spw_service_facts {
 	u64 first_reads;	     /* connections whose first data were read (new work served); cumulative */
 	u64 oldest_unread_ns;	     /* age of the oldest unread data; 0: none */
 
-	/* Requests on connections of which something was read before, at the service's own ports. */
-	u64 later_requests; /* that came; cumulative */
-	u64 later_reads;    /* that were read; cumulative */
+	/* Requests on connections that were read before, at the service's own ports; cumulative. */
+	u64 later_requests; /* received */
+	u64 later_reads;    /* read */
 
 	/*
 	 * Answer wait: from the last data ready on a connection to the first byte that the application sends back:
