@@ -279,6 +279,12 @@ static void what_is_withheld_fades(void **state)
 	assert_true(class->withheld_per_s > 33 && class->withheld_per_s < 40);
 	go(bench, 600, 0, 0);
 	assert_true(class->withheld_per_s < 0.1);
+	/* A class that is not shed withholds nothing, whatever its share was. */
+	bench->decision.classes[3].sheds = false;
+	bench->decision.classes[3].share = class->share = 1;
+	class->withheld_per_s = 100;
+	go(bench, TICK, 0, 0);
+	assert_true(class->withheld_per_s == 0);
 }
 
 int main(void)
