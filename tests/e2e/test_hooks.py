@@ -6,7 +6,7 @@ import re
 import subprocess
 import time
 
-from world import ROOT, SLOW, http_get, request, run, run_tests, wait_for
+from world import ROOT, SLOW, KeptAlive, connect, http_get, request, run, run_tests, wait_for
 
 DRIVER = ROOT / "build/tests/e2e/hooks_driver"
 
@@ -152,6 +152,59 @@ server {{ listen 127.0.0.1:8080; location / {{ return 200 "full page\\n"; }} }}
     tap.equal(after("green yellow x"), "full page", "nginx: the full page again at green")
 
 
+def nginx_drops_keep_alive(tap, world):
+    """Hook and recipe of docs/recipes.md: no connection outlives its answer from orange on."""
+    shop, folder, home = world.shop(), folder_of(world), world.folder / "kept"
+    home.mkdir()
+    recipe = (ROOT / "packaging/hooks/60-nginx-no-keepalive").read_text()
+    site = re.search(r"### nginx\n.*?no-keepalive.*?```nginx\nhttp \{\n(.*?)\n\}\n```", (ROOT / "docs/recipes.md").read_text(), re.S)[1]
+    recipe = recipe.replace("/run/nginx.pid", f"{home}/nginx.pid").replace("/run/spillway", str(home))
+    hook(folder, "60-nginx-no-keepalive", recipe)
+    temporary = "".join(f"{kind}_temp_path {home}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
+    (home / "nginx.conf").write_text(f"""daemon off; worker_processes 1; error_log {home}/error.log; pid {home}/nginx.pid;
+events {{ worker_connections 512; }}
+http {{ {temporary} access_log off;
+{site.replace("/run/spillway", str(home))}
+server {{ listen 127.0.0.1:80; location / {{ return 200 "page\\n"; }} }} }}
+""")
+    server = shop.start("nginx", "-e", f"{home}/error.log", "-p", home, "-c", "nginx.conf")
+    wait_for(lambda: request(shop, "127.0.0.1") or not server.alive(), 10, "nginx answers")
+
+    def said(kept):
+        """What the answer says of the connection, or "gone"."""
+        try:
+            return kept.get()[1].get("Connection")
+        except OSError:
+            return "gone"
+
+    def of_new():
+        with KeptAlive(connect(shop, "127.0.0.1")) as kept:
+            return said(kept)
+
+    def settled(expected):
+        """The former worker may still accept for a moment after a reload."""
+        return wait_for(lambda: [of_new() for _ in range(10)] == [expected] * 10, 10, expected)
+
+    def change(line):
+        out, err = drive(folder, [line])
+        tap.ok("ok=1" in out, f"the hook has run: {line}", out + err)
+
+    with KeptAlive(connect(shop, "127.0.0.1")) as idle:
+        tap.equal([said(idle), said(idle)], ["keep-alive"] * 2, "nginx at green: a connection serves one request after the other")
+        change("yellow green x")
+        tap.equal([said(idle), of_new()], ["keep-alive"] * 2, "nginx at yellow: still")
+        change("orange yellow x")
+        tap.ok(settled("close"), "nginx at orange: a connection ends behind its answer")
+        tap.ok(wait_for(lambda: said(idle) == "gone", 10, "closed"), "nginx at orange: an idle connection is closed")
+    change("red orange x")
+    tap.ok(settled("close"), "nginx at red: still")
+    change("green red x")
+    tap.ok(settled("keep-alive"), "nginx at green again: the answer says so")
+    with KeptAlive(connect(shop, "127.0.0.1")) as kept:
+        tap.equal([said(kept), said(kept)], ["keep-alive"] * 2, "nginx at green again: connections are kept")
+    tap.ok(server.alive(), "nginx ran on all the time", server.log())
+
+
 def haproxy_chooses_the_backend(tap, world):
     shop, folder, home = world.shop(), folder_of(world), world.folder / "proxy"
     home.mkdir()
@@ -192,4 +245,5 @@ def haproxy_chooses_the_backend(tap, world):
 
 if __name__ == "__main__":
     run_tests(they_run_in_order_and_clean, what_is_not_safe_is_refused, they_are_bounded,
-              a_flapping_level_runs_one_at_a_time, nginx_serves_the_light_page, haproxy_chooses_the_backend)
+              a_flapping_level_runs_one_at_a_time, nginx_serves_the_light_page, nginx_drops_keep_alive,
+              haproxy_chooses_the_backend)
