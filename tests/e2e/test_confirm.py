@@ -80,7 +80,7 @@ def killed_in_between(tap, world):
 def confirmed(tap, world):
     client, agent = build(world)
     nothing = agent.cli("confirm", check=False)
-    tap.ok(nothing.returncode == 1 and "nothing waits" in nothing.stderr, "nothing to confirm: an error", nothing.stderr)
+    tap.ok(nothing.returncode == 1 and "nothing to confirm" in nothing.stderr, "nothing to confirm: an error", nothing.stderr)
     change(world, agent)
     first = ruleset(agent)
     agent.cli("confirm")
