@@ -90,7 +90,7 @@ static void add(struct spw_ban_owners *owners, u32 at, u64 now_ns)
 	u16 owner = (u16)(1 + draw() % OWNERS);
 	struct want *want = &model[at][owner];
 	char note[SPW_BAN_NOTE_MAX];
-	struct spw_ban_wish wish = {
+	struct spw_ban_claim_terms terms = {
 		.until_ns = draw() % 50 ? now_ns + 1 + draw() % 1000 : SPW_BAN_FOREVER,
 		.note = note,
 		.owner = owner,
@@ -98,9 +98,9 @@ static void add(struct spw_ban_owners *owners, u32 at, u64 now_ns)
 	};
 
 	snprintf(note, sizeof(note), "note %llu", (unsigned long long)draw() % 1000);
-	assert_int_equal(spw_ban_claim(owners, &bans[at], &wish, written[at]), 0);
-	if (!wish.extend || wish.until_ns > want->until_ns)
-		want->until_ns = wish.until_ns;
+	assert_int_equal(spw_ban_claim(owners, &bans[at], &terms, written[at]), 0);
+	if (!terms.extend || terms.until_ns > want->until_ns)
+		want->until_ns = terms.until_ns;
 	memcpy(want->note, note, sizeof(note));
 	write_note(owners, at, note);
 	check(owners, at);
@@ -178,10 +178,10 @@ static void one_owner_costs_no_claim(void **unused)
 	(void)unused;
 	assert_int_equal(spw_ban_owners_init(&owners), 0);
 	for (u64 i = 1; i < 100; i++)
-		spw_ban_claim(&owners, &ban, &(struct spw_ban_wish){i, "", 2, false}, NULL);
+		spw_ban_claim(&owners, &ban, &(struct spw_ban_claim_terms){i, "", 2, false}, NULL);
 	assert_null(owners.claims);
 	assert_true(spw_ban_needs_note(&ban, 3) && !spw_ban_needs_note(&ban, 2));
-	spw_ban_claim(&owners, &ban, &(struct spw_ban_wish){50, "second", 3, false}, "first");
+	spw_ban_claim(&owners, &ban, &(struct spw_ban_claim_terms){50, "second", 3, false}, "first");
 	assert_int_equal(owners.claims_count, 2);
 	assert_int_equal(spw_ban_lift(&owners, &ban, 2, 0, note), SPW_BAN_KEPT);
 	assert_string_equal(note, "second");
@@ -194,8 +194,8 @@ static void claims_are_bounded(void **unused)
 {
 	struct spw_ban_owners owners;
 	struct spw_ban *many = calloc(SPW_BAN_CLAIMS_MAX / 2 + 1, sizeof(*many));
-	const struct spw_ban_wish first = {.until_ns = 100, .note = "", .owner = 2};
-	const struct spw_ban_wish second = {.until_ns = 200, .note = "", .owner = 3};
+	const struct spw_ban_claim_terms first = {.until_ns = 100, .note = "", .owner = 2};
+	const struct spw_ban_claim_terms second = {.until_ns = 200, .note = "", .owner = 3};
 	u32 both = 0;
 	int err = 0;
 

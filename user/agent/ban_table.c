@@ -143,12 +143,12 @@ static void read_note(const struct ban_table *table, const struct spw_ban *ban, 
 
 static int claim(struct ban_table *table, struct spw_ban *ban, const struct ban_terms *terms)
 {
-	const struct spw_ban_wish wish = {terms->until_ns, terms->note, terms->owner, terms->extend};
+	const struct spw_ban_claim_terms claimed = {terms->until_ns, terms->note, terms->owner, terms->extend};
 	char note[SPW_BAN_NOTE_MAX] = "";
 
 	if (spw_ban_needs_note(ban, terms->owner))
 		read_note(table, ban, note);
-	return spw_ban_claim(&table->owners, ban, &wish, note);
+	return spw_ban_claim(&table->owners, ban, &claimed, note);
 }
 
 int ban_table_put(struct ban_table *table, const struct spw_prefix *prefix, const struct ban_terms *terms)

@@ -141,71 +141,71 @@ int spw_scope_signal(const struct spw_scope *scope, struct spw_signal_scope **re
 }
 
 /* What to open inside a namespace, and the result. */
-struct errand {
+struct opening {
 	const struct spw_namespace *space;
 	const char *file; /* NULL: a socket */
 	int family, type, protocol;
 	int result;
 };
 
-static void do_errand(struct errand *errand)
+static void open_here(struct opening *opening)
 {
 	char path[128];
 
-	if (errand->file) {
-		snprintf(path, sizeof(path), "/proc/thread-self/net/%s", errand->file);
-		errand->result = open(path, O_RDONLY | O_CLOEXEC);
+	if (opening->file) {
+		snprintf(path, sizeof(path), "/proc/thread-self/net/%s", opening->file);
+		opening->result = open(path, O_RDONLY | O_CLOEXEC);
 	} else {
-		errand->result = socket(errand->family, errand->type | SOCK_CLOEXEC, errand->protocol);
+		opening->result = socket(opening->family, opening->type | SOCK_CLOEXEC, opening->protocol);
 	}
-	if (errand->result < 0)
-		errand->result = -errno;
+	if (opening->result < 0)
+		opening->result = -errno;
 }
 
 static void *go_there(void *context)
 {
-	struct errand *errand = context;
+	struct opening *opening = context;
 
-	if (setns(errand->space->fd, CLONE_NEWNET))
-		errand->result = -errno;
+	if (setns(opening->space->fd, CLONE_NEWNET))
+		opening->result = -errno;
 	else
-		do_errand(errand);
+		open_here(opening);
 	return NULL;
 }
 
 /* Runs in a thread, as a namespace is per thread. The thread blocks all signals. */
-static int run_errand(struct errand *errand)
+static int open_in(struct opening *opening)
 {
 	sigset_t all, before;
 	pthread_t thread;
 	int err;
 
-	if (errand->space->fd < 0)
-		return -errand->space->err;
-	if (errand->space->inode == inode_of(OWN_NAMESPACE)) {
-		do_errand(errand);
-		return errand->result;
+	if (opening->space->fd < 0)
+		return -opening->space->err;
+	if (opening->space->inode == inode_of(OWN_NAMESPACE)) {
+		open_here(opening);
+		return opening->result;
 	}
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
-	err = pthread_create(&thread, NULL, go_there, errand);
+	err = pthread_create(&thread, NULL, go_there, opening);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	if (err)
 		return -err;
 	pthread_join(thread, NULL);
-	return errand->result;
+	return opening->result;
 }
 
 int spw_namespace_socket(const struct spw_namespace *space, int family, int type, int protocol)
 {
-	struct errand errand = {.space = space, .family = family, .type = type, .protocol = protocol};
+	struct opening opening = {.space = space, .family = family, .type = type, .protocol = protocol};
 
-	return run_errand(&errand);
+	return open_in(&opening);
 }
 
 int spw_namespace_proc(const struct spw_namespace *space, const char *name)
 {
-	struct errand errand = {.space = space, .file = name};
+	struct opening opening = {.space = space, .file = name};
 
-	return run_errand(&errand);
+	return open_in(&opening);
 }

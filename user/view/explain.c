@@ -70,7 +70,7 @@ static void put_condition(FILE *out, const struct spw_explanation *explanation)
 	}
 	fprintf(out, "'s demand exceeds sustainable by no more than %s (now %s), which ",
 		spw_per_second(service->sheddable_per_s[next], rate), spw_per_second(service->excess_per_s, now));
-	spw_put_givers(out, explanation->policy, service, SPW_GREEN, next);
+	spw_put_shedding_classes(out, explanation->policy, service, SPW_GREEN, next);
 	fputs(" can shed", out);
 }
 

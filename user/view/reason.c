@@ -24,32 +24,32 @@ const char *spw_per_second(double rate, char text[SPW_SHORT_TEXT])
 }
 
 /* The level from which a class is shed or cut. */
-static u32 gives_from(const struct spw_class_policy *class)
+static u32 sheds_from(const struct spw_class_policy *class)
 {
 	return class->shed_from < class->cut_from ? class->shed_from : class->cut_from;
 }
 
 /* A class that is always cut, like those of bans, is not mentioned while it brings nothing. */
-static bool gives(const struct spw_named_policy *policy, const struct spw_service_decision *service, u32 rank,
-		  u32 least, u32 most)
+static bool may_shed(const struct spw_named_policy *policy, const struct spw_service_decision *service, u32 rank,
+		     u32 least, u32 most)
 {
 	const struct spw_class_policy *class = &policy->policy.classes[rank];
 
 	if (class->cut_from == SPW_GREEN && service->classes[rank].fresh_per_s < ROUNDING)
 		return false;
-	return gives_from(class) >= least && gives_from(class) <= most;
+	return sheds_from(class) >= least && sheds_from(class) <= most;
 }
 
-u32 spw_put_givers(FILE *out, const struct spw_named_policy *policy, const struct spw_service_decision *service,
-		   u32 least, u32 most)
+u32 spw_put_shedding_classes(FILE *out, const struct spw_named_policy *policy,
+			     const struct spw_service_decision *service, u32 least, u32 most)
 {
 	u32 left = 0, count;
 
 	for (u32 i = 0; i < policy->policy.classes_count; i++)
-		left += gives(policy, service, i, least, most);
+		left += may_shed(policy, service, i, least, most);
 	count = left;
 	for (u32 i = policy->policy.classes_count; i-- > 0;) {
-		if (!gives(policy, service, i, least, most))
+		if (!may_shed(policy, service, i, least, most))
 			continue;
 		spw_put_text(out, policy->classes[i], SPW_FOR_TERMINAL);
 		left--;
@@ -61,8 +61,8 @@ u32 spw_put_givers(FILE *out, const struct spw_named_policy *policy, const struc
 /*
  * What can be shed, and whether it suffices: "unknown and international can shed 3,900/s, domestic sheds 350/s".
  */
-static void put_gifts(FILE *out, const struct spw_named_policy *policy, const struct spw_service_decision *service,
-		      u32 level)
+static void put_sheddable(FILE *out, const struct spw_named_policy *policy, const struct spw_service_decision *service,
+			  u32 level)
 {
 	double excess = service->excess_per_s, all = service->sheddable_per_s[level];
 	double lower = level ? service->sheddable_per_s[level - 1] : 0;
@@ -70,23 +70,23 @@ static void put_gifts(FILE *out, const struct spw_named_policy *policy, const st
 	bool any = false;
 
 	for (u32 i = 0; i < policy->policy.classes_count; i++)
-		any |= gives(policy, service, i, SPW_GREEN, level);
+		any |= may_shed(policy, service, i, SPW_GREEN, level);
 	if (!any) {
 		fputs("no class may be shed", out);
 		return;
 	}
-	if (level && lower > 0 && lower < excess && spw_put_givers(out, policy, service, 0, level - 1)) {
+	if (level && lower > 0 && lower < excess && spw_put_shedding_classes(out, policy, service, 0, level - 1)) {
 		fprintf(out, " can shed %s", spw_per_second(lower, rate));
 		if (all > lower) {
 			double rest = (all < excess ? all : excess) - lower;
 
 			fputs(", ", out);
 			fprintf(out, "%s%s",
-				spw_put_givers(out, policy, service, level, level) > 1 ? " shed " : " sheds ",
+				spw_put_shedding_classes(out, policy, service, level, level) > 1 ? " shed " : " sheds ",
 				spw_per_second(rest, rate));
 		}
 	} else {
-		spw_put_givers(out, policy, service, 0, level);
+		spw_put_shedding_classes(out, policy, service, 0, level);
 		fprintf(out, " can shed %s", spw_per_second(all, rate));
 	}
 	if (all + ROUNDING < excess)
@@ -104,7 +104,7 @@ static void put_service_reason(FILE *out, const struct spw_named_policy *policy,
 	if (service->excess_per_s > 0) {
 		fprintf(out, " exceeds sustainable %s by %s; ", spw_per_second(service->sustained_per_s, second),
 			spw_per_second(service->excess_per_s, third));
-		put_gifts(out, policy, service, service->level < SPW_LEVELS ? service->level : SPW_RED);
+		put_sheddable(out, policy, service, service->level < SPW_LEVELS ? service->level : SPW_RED);
 	} else if (service->sustained_per_s > 0) {
 		fprintf(out, " is within sustainable %s", spw_per_second(service->sustained_per_s, second));
 	} else {

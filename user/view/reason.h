@@ -20,11 +20,11 @@ const char *spw_reason(const struct spw_named_policy *policy, const struct spw_d
 const char *spw_per_second(double rate, char text[SPW_SHORT_TEXT]);
 
 /**
- * spw_put_givers() - names of the classes that @service sheds from a level between these, lowest class first.
+ * spw_put_shedding_classes() - names of the classes that @service sheds from a level between these, lowest class first.
  * Returns how many.
  */
-u32 spw_put_givers(FILE *out, const struct spw_named_policy *policy, const struct spw_service_decision *service,
-		   u32 least, u32 most);
+u32 spw_put_shedding_classes(FILE *out, const struct spw_named_policy *policy,
+			     const struct spw_service_decision *service, u32 least, u32 most);
 
 /** spw_deciding_service() - name of the service that asked for the level; "": none. */
 const char *spw_deciding_service(const struct spw_named_policy *policy, const struct spw_decision *decision);

@@ -175,26 +175,26 @@ bool spw_ban_needs_note(const struct spw_ban *ban, u16 owner)
 	return ban->owner && !ban->claims && ban->owner != owner;
 }
 
-static u64 end_of(const struct spw_ban_wish *wish, u64 until_ns)
+static u64 end_of(const struct spw_ban_claim_terms *terms, u64 until_ns)
 {
-	return wish->extend && until_ns > wish->until_ns ? until_ns : wish->until_ns;
+	return terms->extend && until_ns > terms->until_ns ? until_ns : terms->until_ns;
 }
 
 /* A ban without owner, or with this one only. */
-static void claim_alone(struct spw_ban *ban, const struct spw_ban_wish *wish)
+static void claim_alone(struct spw_ban *ban, const struct spw_ban_claim_terms *terms)
 {
-	ban->until_ns = ban->owner ? end_of(wish, ban->until_ns) : wish->until_ns;
-	ban->owner = wish->owner;
+	ban->until_ns = ban->owner ? end_of(terms, ban->until_ns) : terms->until_ns;
+	ban->owner = terms->owner;
 }
 
-int spw_ban_claim(struct spw_ban_owners *owners, struct spw_ban *ban, const struct spw_ban_wish *wish,
+int spw_ban_claim(struct spw_ban_owners *owners, struct spw_ban *ban, const struct spw_ban_claim_terms *terms,
 		  const char *first_note)
 {
 	struct spw_ban_claim *claim;
 	int err;
 
-	if (!ban->claims && !spw_ban_needs_note(ban, wish->owner)) {
-		claim_alone(ban, wish);
+	if (!ban->claims && !spw_ban_needs_note(ban, terms->owner)) {
+		claim_alone(ban, terms);
 		return 0;
 	}
 	err = reserve(owners, 2);
@@ -202,15 +202,15 @@ int spw_ban_claim(struct spw_ban_owners *owners, struct spw_ban *ban, const stru
 		return err;
 	if (!ban->claims)
 		add(owners, ban, ban->owner, ban->until_ns, first_note);
-	claim = find(owners, ban, wish->owner);
+	claim = find(owners, ban, terms->owner);
 	if (claim) {
-		claim->until_ns = end_of(wish, claim->until_ns);
+		claim->until_ns = end_of(terms, claim->until_ns);
 		memset(claim->note, 0, sizeof(claim->note));
-		memcpy(claim->note, wish->note, strnlen(wish->note, sizeof(claim->note) - 1));
+		memcpy(claim->note, terms->note, strnlen(terms->note, sizeof(claim->note) - 1));
 	} else {
-		add(owners, ban, wish->owner, wish->until_ns, wish->note);
+		add(owners, ban, terms->owner, terms->until_ns, terms->note);
 	}
-	show_latest(owners, ban, wish->owner);
+	show_latest(owners, ban, terms->owner);
 	return 0;
 }
 

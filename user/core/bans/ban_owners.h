@@ -53,7 +53,7 @@ const char *spw_ban_owner_name(const struct spw_ban_owners *owners, u16 owner);
 bool spw_ban_needs_note(const struct spw_ban *ban, u16 owner);
 
 /* A request of an owner. */
-struct spw_ban_wish {
+struct spw_ban_claim_terms {
 	u64 until_ns;
 	const char *note;
 	u16 owner;
@@ -65,7 +65,7 @@ struct spw_ban_wish {
  * @first_note: of the only owner, where spw_ban_needs_note() says so
  * Returns 0, -EDQUOT (there are SPW_BAN_CLAIMS_MAX claims) or -ENOMEM: nothing was changed.
  */
-int spw_ban_claim(struct spw_ban_owners *owners, struct spw_ban *ban, const struct spw_ban_wish *wish,
+int spw_ban_claim(struct spw_ban_owners *owners, struct spw_ban *ban, const struct spw_ban_claim_terms *terms,
 		  const char *first_note);
 
 /** spw_ban_note() - of the owner shown by @ban; NULL: there is one owner, whose note is only in the map. */
