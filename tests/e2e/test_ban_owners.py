@@ -35,9 +35,9 @@ def entries(agent, name=LIST):
 
 
 def state(agent, prefix=SOURCE + "/32"):
-    """(owner, owners, note, seconds left rounded to ten) of a ban; None: none."""
-    entry = entries(agent).get(prefix)
-    return entry and (entry["owner"], entry["owners"], entry["note"], -int(-(entry["left_s"] or 0) // 10) * 10)
+    """(owner, owners, note, seconds left rounded up to ten, on slow machines to thirty) of a ban; None: none."""
+    entry, unit = entries(agent).get(prefix), 10 if SLOW == 1 else 30
+    return entry and (entry["owner"], entry["owners"], entry["note"], -int(-(entry["left_s"] or 0) // unit) * unit)
 
 
 def add(agent, owner, seconds, *words, prefix=SOURCE):
@@ -132,7 +132,7 @@ def many(tap, world):
     tap.equal(said, "banned: 0 removed\n", "of an owner without bans nothing is lifted")
     said = agent.cli("list", "remove", LIST, "198.18.16.0/20", "--within").stdout
     tap.equal((said, [p for p in entries(agent) if 16 <= int(p.split(".")[2]) < 32 and p.startswith("198.18")]),
-              ("banned: 4096 removed\n", []), "remove --within takes what lies in a prefix")
+              (f"banned: {min(count, 8191) - 4095} removed\n", []), "remove --within takes what lies in a prefix")
 
     every, after, pages = sorted(entries(agent)), [], []
     while not pages or pages[-1]["next"]:

@@ -9,6 +9,7 @@ import json
 import os
 import select
 import signal
+import socket
 import time
 
 from world import SHOP4, SHOP6, SLOW, KeptAlive, connect, run, run_tests
@@ -38,20 +39,39 @@ def body(ends=True, patience=""):
 
 
 class Visitor:
-    """A connection that stands, and asks again and again."""
+    """A connection that stands, and asks again and again. Once it is ended, its visitor comes back, once."""
 
     def __init__(self, client, source, address=SHOP4):
+        self.client, self.source, self.address = client, source, address
         self.kept = KeptAlive(connect(client, address, source=source, timeout=3))
         self.answers = 0
-        self.ended = False
+        self.ended = self.let_in = False
+        self.back = None
 
     def ask(self):
         if self.ended:
+            self.look_back()
             return
         try:
             self.answers += self.kept.get()[0] == 200
         except OSError:
             self.ended = True
+            self.come_back()
+
+    def come_back(self):
+        self.back = self.client.socket(socket.AF_INET6 if ":" in self.source else socket.AF_INET)
+        self.back.bind((self.source, 0))
+        self.back.setblocking(False)
+        with contextlib.suppress(BlockingIOError):
+            self.back.connect((self.address, 80))
+        self.came_back = time.monotonic()
+
+    def look_back(self):
+        """Whether it was let in, before its SYN is sent again after a second, when the share may have grown."""
+        if self.back and time.monotonic() - self.came_back > 0.6:
+            self.let_in = bool(select.select([], [self.back], [], 0)[1])
+            self.back.close()
+            self.back = None
 
 
 class Visitors:
@@ -84,20 +104,8 @@ class Visitors:
     def ended(self, name):
         return sum(visitor.ended for visitor in self.all[name])
 
-
-def connected(client, sources):
-    """How many of them are let in within half a second."""
-    tried = [client.socket() for _ in sources]
-    for made, source in zip(tried, sources):
-        made.bind((source, 0))
-        made.setblocking(False)
-        with contextlib.suppress(BlockingIOError):
-            made.connect((SHOP4, 80))
-    time.sleep(0.5 * min(SLOW, 3))
-    done = select.select([], tried, [], 0)[1]
-    for made in tried:
-        made.close()
-    return len(done)
+    def let_in(self, name):
+        return sum(visitor.let_in for visitor in self.all[name])
 
 
 def build(world, text, **options):
@@ -120,16 +128,18 @@ def connections_outside_the_share_are_ended(tap, world):
     came = visitors.ask(80, lambda: visitors.ended("abroad") == len(visitors.all["abroad"]))
     tap.ok(came, "the class that has no share loses every connection, IPv6 too (fault 52)",
            f"{visitors.ended('abroad')} of {len(visitors.all['abroad'])}; {agent.cli('explain').stdout}")
-    back = connected(visitors.clients["abroad"], [f"198.18.3.{number}" for number in range(2, 10)])
-    tap.ok(back <= 2, "what comes back is new work, and refused but for whom a growing share admits", f"{back} of 8")
     visitors.ask(20)
+    back = visitors.let_in("abroad")
+    tap.ok(back <= 2, "what comes back is new work, and refused but for whom a growing share admits", f"{back} of 9")
     tap.equal(visitors.ended("boss"), 0, "management in the midst of that class does not")
     tap.equal(visitors.ended("partners"), 0, "nor does a class that does not shed at this level, although it says `end`")
     stay = len(visitors.all["home"]) - visitors.ended("home")
     tap.ok(stay > 0, "of the class in the middle those within its share stay", f"{stay} stay")
-    tap.equal({name: ended_by_class(agent)[name] for name in ("partner", "domestic", "international")},
-              {"partner": 0, "domestic": visitors.ended("home"), "international": visitors.ended("abroad")},
-              "each that was ended is counted by class, and no other")
+    # Who came back and was let in may have been ended once more.
+    counted, seen = ended_by_class(agent), {"partner": "partners", "domestic": "home", "international": "abroad"}
+    tap.ok(all(visitors.ended(name) <= counted[of_class] <= visitors.ended(name) + visitors.let_in(name)
+               for of_class, name in seen.items()) and not counted["unknown"],
+           "each that was ended is counted by class, and no other", counted)
     tap.equal(sum(ended_by_class(agent, "patience").values()), 0, "none for patience")
     metrics = agent.metrics()
     served = {name: metrics.one("spillway_established_requests_total", **{"class": name}, service="shop")
@@ -162,7 +172,7 @@ def nobody_is_ended(tap, world, text, why, **options):
 
 def observe_ends_nothing(tap, world):
     agent = nobody_is_ended(tap, world, body(), "observe", mode="observe")
-    tap.equal(agent.status()["level"], "red", "observe: the level was red all the same")
+    tap.ok("level red" in agent.process.log(), "observe: the level was red all the same", agent.process.log())
 
 
 def keep_ends_nothing(tap, world):
