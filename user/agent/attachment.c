@@ -223,7 +223,8 @@ void attachment_describe(const struct attachment *attachment, struct spw_interfa
 		const struct spw_link *link = &attachment->links[i];
 		struct spw_interface_record *record = &records[i];
 
-		snprintf(record->name, sizeof(record->name), "%s", *link->now ? link->now : link->name);
+		snprintf(record->name, sizeof(record->name), "%.*s", (int)sizeof(record->name) - 1,
+			 *link->now ? link->now : link->name);
 		record->ifindex = link->ifindex ? link->ifindex : UINT32_MAX; /* 0 ends the table */
 		record->attached = link->fd >= 0;
 		record->native = link->native;
