@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only
+# host only: the table and the files of the agent; what the kernel does with bans is in test_bans.py
 """Bans of several owners, and bans requested while no agent runs."""
 import concurrent.futures
 import json

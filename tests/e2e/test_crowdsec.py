@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only
+# host only: the bouncer and the bans of the agent; what the kernel does with bans is in test_bans.py
 """The bouncer for CrowdSec, with a simulated local API and, where it is installed, with CrowdSec itself."""
 import json
 import os

@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only
+# host only: a script that calls `list add`
 """FastNetMon's notify script, with FastNetMon's arguments and the details of an attack on its stdin, and called by
 FastNetMon itself where it is installed."""
 import json

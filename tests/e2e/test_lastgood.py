@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only
+# host only: files of the agent
 """Damaged, emptied and newly overlapping list files do not disable protection."""
 import json
 import os
