@@ -99,7 +99,7 @@ static void tick_at_the_limit(struct bench *bench, u64 wait_ns)
 {
 	double passed = bench->decision.services[0].budget_per_s / 10;
 
-	load(bench, 20, 90, 60, 60);
+	load(bench, 20, 120, 60, 60);
 	memcpy(bench->passed, (double[]){20, passed - 20, 0, 0}, sizeof(bench->passed));
 	bench->served = passed;
 	let_wait(bench, wait_ns, 0);

@@ -26,9 +26,9 @@
  *
  * When nothing waits, nothing is measured: served is what was admitted. The estimate never falls then. While the limit
  * binds it creeps upwards by the configured share a second. Where work is refused although waits are far below those of
- * a server at its target share (Pollaczek-Khinchine), it is too low and is doubled at once, as in TCP's slow start: an
- * underestimate, whatever its cause, ends within two seconds. A step too far makes a queue, the queue is measured, and
- * the next step waits longer.
+ * a server at its target share (Pollaczek-Khinchine), it is probably too low, and is raised in steps that grow until
+ * they double it: an underestimate, whatever its cause, ends within two seconds, while a step taken by chance is small.
+ * A step too far makes a queue, the queue is measured, and the next step waits longer.
  *
  * The queue length follows from its wait (Little's law: length = rate x wait). The budget law is a proportional
  * controller: it subtracts the rate at which the queue is to drain from the capacity. Strain is the integral part:
@@ -276,8 +276,8 @@ static void learn_busy(struct spw_capacity_memory *memory, const struct spw_poli
 
 /*
  * Rule 16, the trial: work is refused although waits are far below those of a server at its target share, so the
- * estimate is too low. Each step is a multiple of what is admitted; after one that ends in saturation the next one
- * waits longer.
+ * estimate is too low. The first step is small, as waits are short by chance too; each further one, while waits stay
+ * short, is twice as large. After a step that ends in saturation the next one is small again and waits longer.
  */
 static void try_more(struct spw_capacity_memory *memory, double usual, const struct spw_service_rates *rates,
 		     double seconds)
@@ -296,7 +296,10 @@ static void try_more(struct spw_capacity_memory *memory, double usual, const str
 		memory->idle_s += seconds;
 	if (memory->idle_s < least || memory->admitted_per_s * TRIAL < *capacity)
 		return;
-	*capacity *= TRIAL;
+	if (memory->since_trial_s > memory->trial_s + TRIAL_FAILED_SECONDS)
+		memory->trial_step = 0;
+	memory->trial_step = spw_bounded(2 * memory->trial_step, TRIAL_FIRST - 1, TRIAL - 1);
+	*capacity *= 1 + memory->trial_step;
 	memory->idle_s = memory->since_trial_s = 0;
 	memory->trial_s /= 2;
 }
@@ -335,9 +338,9 @@ static void learn(struct spw_capacity_memory *memory, const struct spw_policy *p
 		learn_calm(memory, policy, service, rates, seconds, binding);
 	} else if (busy_s > 0) {
 		if (memory->since_trial_s < TRIAL_FAILED_SECONDS && memory->trial_s > 0)
-			memory->trial_s *= 4;
+			memory->trial_s *= 2;
 		memory->since_trial_s = TRIAL_FAILED_SECONDS;
-		memory->idle_s = 0;
+		memory->idle_s = memory->trial_step = 0;
 		keep_undo(memory);
 		if (*capacity <= 0)
 			learn_first(memory, served, rates->admitted_per_s, busy_s);

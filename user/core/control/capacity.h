@@ -41,6 +41,7 @@ struct spw_capacity_memory {
 	double page;	      /* connections that come at once */
 	double idle_s;	      /* how long waits have been near zero although work is refused */
 	double trial_s;	      /* so long before the next step, */
+	double trial_step;    /* share of the capacity by which the last one raised it; 0: none, or it failed */
 	double since_trial_s; /* and so long since the last */
 	double wanting_s;     /* how long waits have been above target with too little admitted to explain it */
 	double guarded_s;     /* how long guards or probe have been above their limits */

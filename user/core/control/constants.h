@@ -36,7 +36,8 @@ SPW_CONSTANT(CURB_PER_S, 0.1, 0) /* share a second: guards, probe, full accept q
 
 /* Growing the capacity: capacity.c. */
 SPW_CONSTANT(IDLE_PART, 8, 1)		 /* waits this part of the usual mean a server with little to do [M] */
-SPW_CONSTANT(TRIAL, 2, 1)		 /* times: one step, as in slow start [T] */
+SPW_CONSTANT(TRIAL_FIRST, 1.15, 1)	 /* times: the first step; each further one twice as far, [M] */
+SPW_CONSTANT(TRIAL, 2, 1)		 /* times, at most, as in slow start [T] */
 SPW_CONSTANT(TRIAL_SECONDS, 0.3, 0)	 /* s between steps: three ticks [T] */
 SPW_CONSTANT(TRIAL_MOST_SECONDS, 30, 0)	 /* s between steps, after repeated failures [C] */
 SPW_CONSTANT(TRIAL_FAILED_SECONDS, 1, 0) /* s: saturation this soon after a step is its fault [M] */

@@ -49,9 +49,10 @@
  *     loses work unseen: the capacity then falls by a tenth a second.
  * 16. Not saturated, it never falls. It rises to what was served, and creeps up by 2 % a second while the limit binds
  *     and waits are below half the target. Where work is refused although waits have been far below those of a server
- *     at its target share for 0.3 s (a queue inside: as long as the estimate was measured), a learned one is doubled on
- *     trial; after a trial that ends in saturation the next one waits longer. It is at most 1.25 times the highest rate
- *     seen served, or twice what is served.
+ *     at its target share for 0.3 s (a queue inside: as long as the estimate was measured), a learned one is raised on
+ *     trial: by 15 %, then by twice as much each time, until a step doubles it; after one that ends in saturation the
+ *     next one is small and waits longer. It is at most 1.25 times the highest rate seen served, or twice what is
+ *     served.
  * 17. The application's probe above its limit, or where no wait is known a guard above its own, reduces the capacity
  *     (set or learned) by a tenth a second, down to the floor; afterwards it recovers as in 16.
  * 18. Shedding does not help if for 5 s waits stay above target, less than half of the capacity is admitted, and
