@@ -103,6 +103,7 @@ _spillway() {
 	list:0:*) COMPREPLY=($(compgen -W "show add remove flush import" -- "$current")) ;;
 	list:1:*) _spillway_lists "$current" ;;
 	list:2:import) _spillway_files "$current" 'txt' ;;
+	init:0:*) _spillway_files "$current" 'yaml|yml' ;;
 	replay:0:*) _spillway_files "$current" '[0-9]{6}' ;;
 	simulate:0:*) _spillway_files "$current" 'pcap|pcapng|cap' ;;
 	esac

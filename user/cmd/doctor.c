@@ -288,8 +288,7 @@ static bool check_configuration(struct doctor *doctor, const struct spw_call *ca
 	if (spw_no_config(call)) {
 		fprintf(stderr, "note: there is no %s; using a built-in configuration\n", call->config_path);
 		spw_dry_run_builtin(dry_run, &diagnostics);
-		find(doctor, WARN, "configuration",
-		     "write one: see spillway.yaml(5), and the example in share/doc/spillway/spillway.yaml",
+		find(doctor, WARN, "configuration", "write one: spillway init /etc/spillway/spillway.yaml",
 		     "there is no %s yet, and 'spillway run' needs one", call->config_path);
 	} else {
 		int err = spw_dry_run_make(call->config_path, false, dry_run, &diagnostics);

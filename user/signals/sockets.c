@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* See sockets.h. A line: "0: 0100007F:0050 00000000:0000 0A ...": local and remote address, port in hex, state. */
+/*
+ * See sockets.h. A line: "0: 0100007F:0050 00000000:0000 0A 0:0 0:0 0 0 0 4711 ...": local and remote address, with the
+ * port in hex; state, queues, timer, retransmissions, user, timeout, inode.
+ */
 #include "sockets.h"
 
 #include <arpa/inet.h>
@@ -13,7 +16,7 @@
 enum { STATE_ESTABLISHED = 1, STATE_LISTEN = 10 }; /* linux/tcp_states.h */
 
 /* Addresses are words in host byte order. */
-static bool read_peer(const char *text, struct spw_prefix *peer)
+static bool read_address(const char *text, struct spw_prefix *address)
 {
 	u32 words[4] = {0};
 	size_t digits = strlen(text);
@@ -21,16 +24,16 @@ static bool read_peer(const char *text, struct spw_prefix *peer)
 	if (digits == 8) {
 		if (sscanf(text, "%8x", &words[0]) != 1)
 			return false;
-		*peer = (struct spw_prefix){{(u64)ntohl(words[0]) << 32, 0}, 4, 32};
+		*address = (struct spw_prefix){{(u64)ntohl(words[0]) << 32, 0}, 4, 32};
 		return true;
 	}
 	if (digits != 32 || sscanf(text, "%8x%8x%8x%8x", &words[0], &words[1], &words[2], &words[3]) != 4)
 		return false;
-	*peer = (struct spw_prefix){
+	*address = (struct spw_prefix){
 		{(u64)ntohl(words[0]) << 32 | ntohl(words[1]), (u64)ntohl(words[2]) << 32 | ntohl(words[3])}, 6, 128};
-	if (spw_addr_unmap(&peer->addr)) {
-		peer->family = 4;
-		peer->len = 32;
+	if (spw_addr_unmap(&address->addr)) {
+		address->family = 4;
+		address->len = 32;
 	}
 	return true;
 }
@@ -38,13 +41,16 @@ static bool read_peer(const char *text, struct spw_prefix *peer)
 static void read_line(const char *line, bool udp, spw_socket_visit *visit, void *context)
 {
 	unsigned int port, state;
-	char remote[33];
+	unsigned long long inode;
+	char local[33], remote[33];
 	struct spw_socket socket = {.udp = udp};
 
-	if (sscanf(line, " %*u: %*[0-9A-F]:%4x %32[0-9A-F]:%*x %2x", &port, remote, &state) != 3 ||
-	    !read_peer(remote, &socket.peer))
+	if (sscanf(line, " %*u: %32[0-9A-F]:%4x %32[0-9A-F]:%*x %2x %*x:%*x %*x:%*x %*x %*u %*d %llu", local, &port,
+		   remote, &state, &inode) != 5 ||
+	    !read_address(local, &socket.local) || !read_address(remote, &socket.peer))
 		return;
 	socket.port = (u16)port;
+	socket.inode = inode;
 	socket.listens = udp || state == STATE_LISTEN;
 	socket.connected = state == STATE_ESTABLISHED;
 	visit(context, &socket);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The TCP and UDP sockets of a network namespace, from /proc/net, for `doctor`. */
+/* The TCP and UDP sockets of a network namespace, from /proc/net, for `doctor` and `init`. */
 #ifndef SPW_SIGNALS_SOCKETS_H
 #define SPW_SIGNALS_SOCKETS_H
 
@@ -9,8 +9,10 @@ struct spw_socket {
 	bool udp;
 	bool listens; /* TCP: in state LISTEN; UDP: always */
 	bool connected;
-	u16 port;		/* of this host */
-	struct spw_prefix peer; /* of one address; IPv4-mapped ones are IPv4 */
+	u16 port;		 /* of this host */
+	struct spw_prefix local; /* address that it is bound to, zero: any; IPv4-mapped ones are IPv4, here and below */
+	struct spw_prefix peer;
+	u64 inode; /* 0: none, as of a socket that its process has closed */
 };
 
 typedef void spw_socket_visit(void *context, const struct spw_socket *socket);
