@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -129,6 +130,58 @@ static void test_pages(void **state)
 	judge("pages", &figures, 0.82, 0.60, 0.98);
 }
 
+static double surge_at_2(const struct sim *sim, u32 site, double time)
+{
+	(void)site;
+	return time >= 2 ? sim->setup.parameter : 0.5;
+}
+
+/*
+ * The shop of tests/loop from the first second of a surge, before the number of connections of a page is learned. A
+ * retry of one of them makes the whole page late, so the budget is for first attempts.
+ */
+static void test_pages_from_the_start(void **state)
+{
+	static const double shares[] = {0.07, 0.43, 0.35, 0.15};
+	u64 seeds = seeds_wanted(24);
+	struct figures figures = {0};
+
+	(void)state;
+	for (u64 i = 0; i < 4 * seeds; i++) {
+		bool behind = i % 2, five = i % 4 > 1;
+		struct sim_setup setup;
+		struct sim *sim;
+		double good = 0;
+
+		sim_defaults(&setup);
+		memcpy(setup.shares, shares, sizeof(shares));
+		setup.seed = 1 + i / 4;
+		setup.sites[0] = (struct sim_site_setup){.capacity_per_s = 300,
+							 .workers = behind ? 12 : 1,
+							 .shape = SIM_FIXED,
+							 .queue_limit = 4096,
+							 .accepts_at_once = true,
+							 .requests = behind,
+							 .packet_ns = behind ? 0 : 20000};
+		setup.policy.services[0].behind = behind;
+		setup.policy.services[0].capacity_per_s = 300;
+		setup.sources = 4096;
+		setup.patience_s = 10;
+		setup.page = 8;
+		setup.browsers = true;
+		setup.load = surge_at_2;
+		setup.parameter = five ? 5 : 2;
+		sim = sim_new(&setup);
+		sim_score(sim, "pages from the start", 2, 14);
+		for (u32 rank = 0; rank < 4; rank++)
+			good += (double)sim->sites[0].pages[rank].good * setup.page / (300 * 12);
+		add(&figures, good, (double)sim->sites[0].pages[0].good / (double)sim->sites[0].pages[0].offered,
+		    4 * seeds);
+		sim_end(sim, "pages from the start");
+	}
+	judge("pages from the start", &figures, 0.80, 0.65, 0.985);
+}
+
 /* Part of the work comes on connections that stand and pass every rule: the others get what it leaves. */
 static void test_keep_alive(void **state)
 {
@@ -206,6 +259,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_pages),
+		cmocka_unit_test(test_pages_from_the_start),
 		cmocka_unit_test(test_keep_alive),
 		cmocka_unit_test(test_outages),
 	};

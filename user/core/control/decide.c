@@ -276,6 +276,18 @@ static double burst_of(const struct service_memory *service, u32 classes_count)
 	return total > 0 ? spw_bounded(spread / total, 1, PAGE_MOST) : 1;
 }
 
+/* The same of what is admitted: refused visitors open one connection of their page, however many it has. */
+static double admitted_burst_of(const struct service_memory *service, u32 classes_count)
+{
+	double spread = 0, total = 0;
+
+	for (u32 i = 0; i < classes_count; i++) {
+		spread += service->shares[i].burst * service->shares[i].inside_per_s;
+		total += service->shares[i].inside_per_s;
+	}
+	return total > 0 ? spw_bounded(spread / total, 1, PAGE_MOST) : 1;
+}
+
 /* Connections per page; a spread that chance explains counts as one. */
 static double page_of(const struct service_memory *service, u32 classes_count)
 {
@@ -543,6 +555,7 @@ static void tell_service(const struct service_memory *service, const struct spw_
 	decision->wait_p99_ns = service->now.wait_p99_ns;
 	decision->wait_target_ns = service->target_ns ? service->target_ns : own->wait_target_ns;
 	decision->page = page_of(service, policy->classes_count);
+	decision->admitted_burst = admitted_burst_of(service, policy->classes_count);
 	tell_rates(service, policy, decision);
 }
 

@@ -110,6 +110,7 @@ struct spw_service_decision {
 	u64 wait_p50_ns, wait_p90_ns, wait_p99_ns; /* of this tick's reads; 0: none */
 	u64 wait_target_ns;
 	double page; /* connections that arrive together, from their spread: at least 1; not kept in histories */
+	double admitted_burst; /* the same of what is admitted, without a threshold; not kept in histories */
 	struct spw_class_decision classes[SPW_CLASSES_MAX]; /* by rank */
 };
 

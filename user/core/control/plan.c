@@ -8,8 +8,9 @@
  * but not refused. Tolerances fall strictly with rank, so whenever a class is refused, so is everything below it.
  *
  * A retry is late already, and each one admitted instead of a first attempt makes that one late too. So while a class
- * sheds, three quarters of its tolerance are withheld from retries; but retries keep at least the tolerance of any
- * lower class, lest they be refused while a lower class is not.
+ * sheds, three quarters of its tolerance are withheld from retries; fifteen sixteenths if pages of several connections
+ * are fetched, as one that is sent again makes its whole page late. But retries keep at least the tolerance of any lower
+ * class, lest they be refused while a lower class is not.
  *
  * With a small budget the depth holds few units and would fill by chance alone: hence a minimum in units.
  */
@@ -21,9 +22,11 @@
 #define SECOND_NS	  1e9
 #define TICKS_MAX	  9e18
 #define DEBT		  0.5  /* depths beyond the largest tolerance: bound of backlog by work that is never refused */
-#define RESENT_SHARE	  0.25 /* of a class's tolerance, for retries */
-#define LEAST_UNITS	  8.0  /* tolerance of the lowest class while it sheds, in units of new work */
-#define LEAST_UNITS_ARMED 24.0 /* while nothing sheds: only the ceiling is to be enforced */
+#define RESENT_SHARE	  0.25 /* of a class's tolerance, for retries, */
+#define RESENT_OF_PAGES	  0.0625 /* or if connections are those of pages: */
+#define PAGES_FROM	  1.5	 /* so many arrive together, in the mean of pages and single ones */
+#define LEAST_UNITS	  8.0	 /* tolerance of the lowest class while it sheds, in units of new work */
+#define LEAST_UNITS_ARMED 24.0	 /* while nothing sheds: only the ceiling is to be enforced */
 
 static double ticks_of(double seconds, u32 jiffies_per_second)
 {
@@ -52,14 +55,13 @@ static double tolerance_of(const struct spw_class_policy *class, const struct sp
 	return tolerance > least * interval ? tolerance : least * interval;
 }
 
-/*
- * In 256ths of @tolerance; @below: the largest tolerance of a lower class that admits anybody. A connection that is sent
- * again makes its whole page late: the more connections a page has, the less is left to retries.
- */
-static u32 withheld_of(double tolerance, double below, double page)
+/* In 256ths of @tolerance; @below: the largest tolerance of a lower class that admits anybody. */
+static u32 withheld_of(double tolerance, double below, const struct spw_service_decision *decision)
 {
-	double left = tolerance * RESENT_SHARE * 2 / spw_bounded(page, 2, 16);
+	double left = tolerance * RESENT_SHARE * 2 / spw_bounded(decision->page, 2, 16);
 
+	if (decision->admitted_burst >= PAGES_FROM && left > tolerance * RESENT_OF_PAGES)
+		left = tolerance * RESENT_OF_PAGES;
 	if (left < below)
 		left = below;
 	return (u32)spw_bounded(256 * (1 - left / tolerance), 0, 255);
@@ -90,7 +92,7 @@ static void plan_classes(const struct spw_policy *policy, const struct spw_servi
 		below = tolerance;
 		to->tolerance_ticks = as_ticks(tolerance);
 		if (now->sheds)
-			to->withheld = withheld_of(tolerance, below_open, decision->page);
+			to->withheld = withheld_of(tolerance, below_open, decision);
 		if (to->share && !now->cut)
 			below_open = tolerance;
 	}
