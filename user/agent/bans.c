@@ -353,14 +353,6 @@ void bans_tick(struct bans *bans, u64 now_ns)
 
 /* ---- start and end ---- */
 
-static int find_list(const struct spw_registry *registry, const char *name)
-{
-	for (int i = 1; i < SPW_LISTS_MAX; i++)
-		if (registry->lists[i].state != SPW_RECORD_FREE && !strcmp(registry->lists[i].name, name))
-			return i;
-	return -ENOENT;
-}
-
 struct restoring {
 	struct bans *bans;
 	u32 restored, unknown, failed;
@@ -385,13 +377,14 @@ static int put_line(struct ban_table *table, u16 list, const struct spw_ban_line
 static void restore_one(void *context, const struct spw_ban_line *line)
 {
 	struct restoring *restoring = context;
-	int list = find_list(restoring->bans->in_force->registry, line->list), err;
+	u16 list = spw_registry_find_list(restoring->bans->in_force->registry, line->list);
+	int err;
 
-	if (list < 0) {
+	if (!list) {
 		restoring->unknown += !line->shared;
 		return;
 	}
-	err = put_line(&restoring->bans->table, (u16)list, line);
+	err = put_line(&restoring->bans->table, list, line);
 	restoring->restored += !err && !line->shared;
 	restoring->failed += err != 0;
 }
@@ -405,12 +398,12 @@ static void restore_owner(void *context, const struct spw_ban_line *line)
 	struct restoring *restoring = context;
 	struct ban_table *table = &restoring->bans->table;
 	const struct spw_ban *ban = spw_ban_set_find(&table->set, &line->prefix);
-	int list = find_list(restoring->bans->in_force->registry, line->list);
+	u16 list = spw_registry_find_list(restoring->bans->in_force->registry, line->list);
 
-	if (!line->shared || !ban || list <= 0 || ban->list != list || spw_ban_is_over(ban, table->now_ns) ||
+	if (!line->shared || !ban || !list || ban->list != list || spw_ban_is_over(ban, table->now_ns) ||
 	    line->until_ns > ban->until_ns || spw_ban_owner_find(&table->owners, line->owner) == ban->owner)
 		return;
-	restoring->failed += put_line(table, (u16)list, line) != 0;
+	restoring->failed += put_line(table, list, line) != 0;
 }
 
 /* All of it once for a set of pins: from then on they are newer than the file. */

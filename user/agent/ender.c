@@ -26,6 +26,7 @@ struct ender {
 	u64 ended_ns;			    /* when the last one was */
 	int sweep_err, lookup_err, end_err; /* of the last tick, logged when they change */
 	struct spw_established established[SPW_SERVICES_MAX];
+	struct spw_decision planned; /* where classes give connections up */
 	struct spw_connection found[SPW_SWEEP_STEP_MAX];
 	struct spw_ending ending;
 	struct spw_picks picks;
@@ -80,22 +81,20 @@ void ender_count(struct ender *ender, struct spw_facts *facts)
 	}
 }
 
-void ender_plan(const struct ender *ender, struct spw_decision *decision)
+const struct spw_decision *ender_plan(struct ender *ender, const struct spw_decision *decision)
 {
-	for (u32 i = 0; ender->gives_up && i < decision->services_count; i++) {
+	if (!ender->gives_up)
+		return decision;
+	ender->planned = *decision;
+	for (u32 i = 0; i < decision->services_count; i++) {
 		double budget = decision->services[i].budget_per_s, left = budget - ender->established[i].per_s;
 
-		decision->services[i].budget_per_s = left > LEFT_LEAST * budget ? left : LEFT_LEAST * budget;
+		ender->planned.services[i].budget_per_s = left > LEFT_LEAST * budget ? left : LEFT_LEAST * budget;
 	}
+	return &ender->planned;
 }
 
 /* ---- classes of sources ---- */
-
-static bool is_mapped(const struct spw_connection *connection)
-{
-	return connection->family == 6 && !connection->remote[0] && !connection->remote[1] &&
-	       connection->remote[2] == htonl(0xffff);
-}
 
 static u64 join(u32 upper, u32 lower)
 {
@@ -104,25 +103,16 @@ static u64 join(u32 upper, u32 lower)
 
 static struct spw_lookup question(const struct ender *ender, const struct spw_connection *connection)
 {
-	struct spw_lookup lookup = {.service = ender->in_force->identities->services[connection->service]};
+	const u32 *remote = connection->remote;
+	struct spw_addr addr = {join(remote[0], remote[1]), join(remote[2], remote[3])};
+	bool ipv4 = connection->family == 4 || spw_addr_unmap(&addr);
 
-	if (connection->family == 4 || is_mapped(connection)) {
-		lookup.family = 4;
-		lookup.source_hi = join(connection->remote[connection->family == 4 ? 0 : 3], 0);
-	} else {
-		lookup.family = 6;
-		lookup.source_hi = join(connection->remote[0], connection->remote[1]);
-		lookup.source_lo = join(connection->remote[2], connection->remote[3]);
-	}
-	return lookup;
-}
-
-static bool is_management_port(const struct spw_config *config, u16 port)
-{
-	for (size_t i = 0; i < config->management_ports_count; i++)
-		if (config->management_ports[i] == port)
-			return true;
-	return false;
+	return (struct spw_lookup){
+		.service = ender->in_force->identities->services[connection->service],
+		.family = ipv4 ? 4 : 6,
+		.source_hi = addr.hi,
+		.source_lo = addr.lo,
+	};
 }
 
 /* What cannot be classified is never touched. */
@@ -135,7 +125,7 @@ static void classify(const struct ender *ender, const struct spw_lookup *lookup,
 		if (ender->in_force->identities->classes[rank] == lookup->class_id)
 			connection->rank = (u8)rank;
 	if (!(lookup->flags & SPW_LOOKUP_ANSWERED) || lookup->flags & SPW_LOOKUP_MANAGEMENT ||
-	    is_management_port(config, ntohs(connection->local_port)))
+	    spw_config_is_management_port(config, ntohs(connection->local_port)))
 		connection->flags |= SPW_CONNECTION_MANAGEMENT;
 	if (lookup->flags & SPW_LOOKUP_INSIDE)
 		connection->flags |= SPW_CONNECTION_INSIDE;

@@ -27,10 +27,11 @@ void ender_follow(struct ender *ender);
 void ender_count(struct ender *ender, struct spw_facts *facts);
 
 /**
- * ender_plan() - lower the budgets in @decision, which are for new connections, by what comes on established ones; no
- * lower than a tenth. For the datapath alone.
+ * ender_plan() - @decision as the datapath gets it: where a class of the configuration gives connections up, budgets are
+ * for new connections alone, so they are lower by what comes on established ones, but no lower than a tenth.
+ * The result is @decision itself, or valid until the next call.
  */
-void ender_plan(const struct ender *ender, struct spw_decision *decision);
+const struct spw_decision *ender_plan(struct ender *ender, const struct spw_decision *decision);
 
 /**
  * ender_tick() - look at connections for 2 ms at most, and end what may be ended.

@@ -36,8 +36,7 @@ struct governor {
 	bool expecting; /* a step of demand is announced for about now */
 	struct spw_facts facts;
 	struct spw_decision decision;
-	struct spw_decision planned; /* with budgets for new connections alone */
-	bool decided;		     /* with the policy in force */
+	bool decided; /* with the policy in force */
 	struct spw_service_admission admission[SPW_SERVICE_IDENTITIES];
 	bool admission_failed;
 	u32 classes_read;					       /* identities of classes below this are read */
@@ -214,9 +213,8 @@ static void admit(struct governor *governor)
 	const struct spw_datapath *datapath = governor->in_force->datapath;
 	int err;
 
-	governor->planned = governor->decision;
-	ender_plan(governor->ender, &governor->planned);
-	spw_plan(&governor->policy.policy, &governor->planned, datapath->jiffies_per_second,
+	spw_plan(&governor->policy.policy, ender_plan(governor->ender, &governor->decision),
+		 datapath->jiffies_per_second,
 		 lease_control(governor->lease)->seed ^ PLACE_SALT, governor->admission);
 	err = spw_datapath_admit(datapath, governor->admission);
 	if (err && !governor->admission_failed)

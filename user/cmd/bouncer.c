@@ -16,9 +16,9 @@
 #include "net/control_address.h"
 #include "net/control_client.h"
 #include "store/ban_label.h"
+#include "list.h"
 
 enum {
-	PIECE_PREFIXES = 1000, /* well below the maximum of a request */
 	ANSWER_SECONDS = 30,
 	/* After so many refusals in a row the decisions are not the cause. */
 	REFUSED_MAX = 64,
@@ -52,41 +52,14 @@ int spw_bouncer_agent(const char *run_dir, json_int_t *pid, char message[SPW_MES
 
 /* ---- requests ---- */
 
-static json_t *make_piece(const struct delivery *delivery, const char *verb, const struct spw_crowdsec_ban *items,
-			  size_t count)
-{
-	const struct spw_bouncer *bouncer = delivery->bouncer;
-	json_t *prefixes = json_array(), *piece = json_pack("{s:s,s:s,s:s,s:o}", "verb", verb, "list", bouncer->list,
-							    "owner", bouncer->owner, "prefixes", prefixes);
-	char text[SPW_PREFIX_TEXT];
-
-	for (size_t i = 0; i < count; i++)
-		json_array_append_new(prefixes, json_string(spw_prefix_format(&items[i].prefix, text)));
-	if (items->for_s && piece) {
-		json_object_set_new(piece, "for_s", json_integer(items->for_s));
-		json_object_set_new(piece, "note", json_string("crowdsec"));
-		/* Of two decisions for one prefix the longer one counts, and CrowdSec reports its end. */
-		json_object_set_new(piece, "extend", json_true());
-	}
-	return piece;
-}
-
 /* Send all of them in one request. Returns whether there is an answer, in delivery->last; else there is a message. */
-static bool send(struct delivery *delivery, int fd, const char *verb, const struct spw_crowdsec_ban *items,
-		 size_t count)
+static bool send(struct delivery *delivery, int fd, const struct spw_list_request *request,
+		 const struct spw_crowdsec_ban *items, size_t count)
 {
-	for (size_t at = 0, some; at < count; at += some) {
-		json_t *piece;
+	const struct spw_list_prefixes prefixes = {&items->prefix, sizeof(*items), count};
 
-		some = count - at < PIECE_PREFIXES ? count - at : PIECE_PREFIXES;
-		piece = make_piece(delivery, verb, items + at, some);
-		if (at + some < count)
-			json_object_set_new(piece, "more", json_true());
-		json_decref(delivery->last);
-		delivery->last = spw_control_exchange(fd, piece, ANSWER_SECONDS, delivery->message);
-		if (!json_is_true(json_object_get(delivery->last, "ok")))
-			break;
-	}
+	json_decref(delivery->last);
+	delivery->last = spw_list_exchange(fd, request, &prefixes, ANSWER_SECONDS, delivery->message);
 	return delivery->last;
 }
 
@@ -121,13 +94,21 @@ static void note_refused(struct delivery *delivery, size_t count, const char *re
 /* A request is all or nothing: halve it until the refused ones are found. False: stop talking. */
 static bool add(struct delivery *delivery, int fd, const struct spw_crowdsec_ban *items, size_t count)
 {
+	const struct spw_list_request request = {
+		.verb = "list-add",
+		.name = delivery->bouncer->list,
+		.owner = delivery->bouncer->owner,
+		.for_s = items->for_s,
+		.note = "crowdsec",
+		.extend = true, /* of two decisions for one prefix the longer one counts, and CrowdSec reports its end */
+	};
 	const char *refusal;
 
 	if (gave_up(delivery)) {
 		note_refused(delivery, count, "");
 		return true;
 	}
-	if (!send(delivery, fd, "list-add", items, count))
+	if (!send(delivery, fd, &request, items, count))
 		return false;
 	refusal = refusal_of(delivery->last);
 	if (!refusal) {
@@ -146,9 +127,12 @@ static bool add(struct delivery *delivery, int fd, const struct spw_crowdsec_ban
 
 static bool lift(struct delivery *delivery, int fd, const struct spw_crowdsec_bans *decisions)
 {
+	const struct spw_list_request request = {
+		.verb = "list-remove", .name = delivery->bouncer->list, .owner = delivery->bouncer->owner};
+
 	if (!decisions->count)
 		return true;
-	if (!send(delivery, fd, "list-remove", decisions->items, decisions->count) || refusal_of(delivery->last))
+	if (!send(delivery, fd, &request, decisions->items, decisions->count) || refusal_of(delivery->last))
 		return false;
 	delivery->bounced->lifted += (u32)json_integer_value(json_object_get(delivery->last, "removed")) +
 				     (u32)json_integer_value(json_object_get(delivery->last, "kept"));
@@ -224,14 +208,6 @@ static int find_stale(void *context, const struct spw_ban_key *key, const struct
 	return spw_crowdsec_append(&search->stale, &found);
 }
 
-static u16 find_list(const struct spw_registry *registry, const char *name)
-{
-	for (u32 i = 1; i < SPW_LISTS_MAX; i++)
-		if (registry->lists[i].state != SPW_RECORD_FREE && !strcmp(registry->lists[i].name, name))
-			return (u16)i;
-	return 0;
-}
-
 static int search_maps(const struct spw_pins *pins, const struct spw_bouncer *bouncer, struct search *search)
 {
 	_cleanup_free_ struct spw_registry *registry = malloc(sizeof(*registry));
@@ -240,7 +216,7 @@ static int search_maps(const struct spw_pins *pins, const struct spw_bouncer *bo
 
 	if (err)
 		return err;
-	search->list = find_list(registry, bouncer->list);
+	search->list = spw_registry_find_list(registry, bouncer->list);
 	spw_ban_shorten_owner(bouncer->owner, search->owner);
 	err = search->list ? spw_ban_maps_open(pins, false, &maps) : -ENOENT;
 	if (err)

@@ -43,6 +43,20 @@ struct spw_list_request {
 	bool force, extend, within;
 };
 
+/* Prefixes that are members of the items of an array. */
+struct spw_list_prefixes {
+	const void *first; /* the first item's */
+	size_t stride;	   /* bytes from one item to the next */
+	size_t count;
+};
+
+/**
+ * spw_list_exchange() - send all @prefixes on a connection, in pieces of one request.
+ * Returns the answer to the last piece, or to the first refused one; NULL: @message.
+ */
+json_t *spw_list_exchange(int fd, const struct spw_list_request *request, const struct spw_list_prefixes *prefixes,
+			  int seconds, char message[SPW_MESSAGE_MAX]);
+
 /**
  * spw_list_send() - send all prefixes, in pieces on one connection: all or nothing. Without an agent the request is
  * queued for the next one (store/ban_spool.h), if there has ever been one.

@@ -20,15 +20,19 @@ enum {
 
 #define AWAY_NS (15 * SPW_SECOND_NS) /* how long an agent may take to stop or to start */
 
-static json_t *make_piece(const struct spw_list_request *request, const struct spw_list *prefixes, size_t begin,
-			  size_t end)
+/* Of the prefixes from @begin to before @end. */
+static json_t *make_piece(const struct spw_list_request *request, const struct spw_list_prefixes *prefixes,
+			  size_t begin, size_t end)
 {
 	json_t *array = json_array(),
 	       *piece = json_pack("{s:s,s:s,s:o}", "verb", request->verb, "list", request->name, "prefixes", array);
 	char text[SPW_PREFIX_TEXT];
 
-	for (size_t i = begin; i < end; i++)
-		json_array_append_new(array, json_string(spw_prefix_format(&prefixes->entries[i].prefix, text)));
+	for (size_t i = begin; i < end; i++) {
+		const void *prefix = (const char *)prefixes->first + i * prefixes->stride;
+
+		json_array_append_new(array, json_string(spw_prefix_format(prefix, text)));
+	}
 	if (end < prefixes->count)
 		json_object_set_new(piece, "more", json_true());
 	if (request->force)
@@ -46,27 +50,31 @@ static json_t *make_piece(const struct spw_list_request *request, const struct s
 	return piece;
 }
 
-struct pieces {
-	const struct spw_list_request *request;
-	const struct spw_list *prefixes;
-};
-
-/* The answer to the last piece, or to the first refused one; NULL: @message. */
-static json_t *send_pieces(int fd, void *context, char *message)
+json_t *spw_list_exchange(int fd, const struct spw_list_request *request, const struct spw_list_prefixes *prefixes,
+			  int seconds, char message[SPW_MESSAGE_MAX])
 {
-	const struct pieces *pieces = context;
-	const struct spw_list *prefixes = pieces->prefixes;
 	json_t *answer = NULL;
 	size_t begin = 0, end;
 
 	do {
 		end = begin + PIECE_PREFIXES < prefixes->count ? begin + PIECE_PREFIXES : prefixes->count;
 		json_decref(answer);
-		answer = spw_control_exchange(fd, make_piece(pieces->request, prefixes, begin, end), ANSWER_SECONDS,
-					      message);
+		answer = spw_control_exchange(fd, make_piece(request, prefixes, begin, end), seconds, message);
 		begin = end;
 	} while (answer && end < prefixes->count && json_is_true(json_object_get(answer, "ok")));
 	return answer;
+}
+
+struct pieces {
+	const struct spw_list_request *request;
+	struct spw_list_prefixes prefixes;
+};
+
+static json_t *send_pieces(int fd, void *context, char *message)
+{
+	const struct pieces *pieces = context;
+
+	return spw_list_exchange(fd, pieces->request, &pieces->prefixes, ANSWER_SECONDS, message);
 }
 
 static bool is_nobody(int err)
@@ -93,7 +101,7 @@ static int put_into_spool(const char *run_dir, const struct pieces *pieces, bool
 		return lock == -EAGAIN ? -EBUSY : lock;
 	if (away && spw_control_listens(run_dir))
 		return -EAGAIN;
-	whole = make_piece(pieces->request, pieces->prefixes, 0, pieces->prefixes->count);
+	whole = make_piece(pieces->request, &pieces->prefixes, 0, pieces->prefixes.count);
 	err = spw_spool_put(run_dir, whole, message);
 	json_decref(whole);
 	return err == -EAGAIN ? -EIO : err;
@@ -157,7 +165,8 @@ int spw_list_send(const struct spw_call *call, const struct spw_list_request *re
 	char message[SPW_MESSAGE_MAX];
 	struct spw_config config;
 	int status = spw_where(call, &config);
-	struct pieces pieces = {request, prefixes};
+	struct pieces pieces = {
+		request, {.first = prefixes->count ? &prefixes->entries->prefix : NULL, .stride = sizeof(*prefixes->entries), .count = prefixes->count}};
 	json_t *answer = status == SPW_EXIT_DONE ? ask(&config, &pieces, message) : NULL;
 
 	spw_config_free(&config);

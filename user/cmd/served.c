@@ -75,10 +75,8 @@ static void note_login(void *context, const struct spw_socket *socket)
 {
 	struct logins *logins = context;
 	const struct spw_config *config = logins->config;
-	bool managed = !config->management_ports_count;
+	bool managed = !config->management_ports_count || spw_config_is_management_port(config, socket->port);
 
-	for (size_t i = 0; i < config->management_ports_count; i++)
-		managed |= config->management_ports[i] == socket->port;
 	for (size_t i = 0; managed && socket->connected && i < config->management_prefixes_count; i++)
 		logins->seen[i] |= spw_prefix_contains(&config->management_prefixes[i].prefix, &socket->peer);
 }

@@ -18,6 +18,14 @@ static bool same_text(const char *one, const char *other)
 	return !strcmp(one ? one : "", other ? other : "");
 }
 
+bool spw_config_is_management_port(const struct spw_config *config, u16 port)
+{
+	for (size_t i = 0; i < config->management_ports_count; i++)
+		if (config->management_ports[i] == port)
+			return true;
+	return false;
+}
+
 bool spw_config_same_source(const struct spw_config_list *one, const struct spw_config_list *other)
 {
 	bool same = same_text(one->name, other->name) && one->kind == other->kind &&

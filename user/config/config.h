@@ -201,6 +201,9 @@ int spw_config_parse(const char *text, size_t length, const char *name, struct s
 
 void spw_config_free(struct spw_config *config);
 
+/** spw_config_is_management_port() - whether it is one of those listed. */
+bool spw_config_is_management_port(const struct spw_config *config, u16 port);
+
 /** spw_config_same_source() - whether two lists have the same name and source. */
 bool spw_config_same_source(const struct spw_config_list *one, const struct spw_config_list *other);
 

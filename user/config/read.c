@@ -135,9 +135,7 @@ static void read_management_prefixes(struct spw_reader *reader, const struct spw
 static bool append_management_port(struct spw_reader *reader, const struct spw_node *item, u16 port,
 				   struct spw_config *config)
 {
-	for (size_t i = 0; i < config->management_ports_count; i++) {
-		if (config->management_ports[i] != port)
-			continue;
+	if (spw_config_is_management_port(config, port)) {
 		spw_error(reader->diagnostics, item->place, "port %u is given twice", port);
 		return true;
 	}

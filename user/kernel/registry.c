@@ -171,6 +171,14 @@ static int assign_services(struct spw_registry *registry, const struct spw_confi
 	return 0;
 }
 
+u16 spw_registry_find_list(const struct spw_registry *registry, const char *name)
+{
+	for (u32 i = 1; i < SPW_LISTS_MAX; i++)
+		if (registry->lists[i].state != SPW_RECORD_FREE && !strcmp(registry->lists[i].name, name))
+			return (u16)i;
+	return 0;
+}
+
 int spw_registry_assign(struct spw_registry *registry, const struct spw_config *config,
 			struct spw_identities *identities, char message[SPW_MESSAGE_MAX])
 {

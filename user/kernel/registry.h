@@ -20,6 +20,9 @@ struct spw_registry {
 /** spw_registry_read() - 0 or -errno. */
 int spw_registry_read(const struct spw_pins *pins, struct spw_registry *registry);
 
+/** spw_registry_find_list() - identity of the list of this name, retired or not; 0: none. */
+u16 spw_registry_find_list(const struct spw_registry *registry, const char *name);
+
 /**
  * spw_registry_assign() - give each name of @config an identity. Known names keep theirs; names that are not in
  * @config are retired. Idempotent.

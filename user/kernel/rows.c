@@ -8,37 +8,23 @@
 #include <sys/stat.h>
 
 #include "base/cleanup.h"
+#include "base/write.h"
 
 struct header {
 	u64 count4;
 	u64 count6;
 };
 
-static int write_all(int fd, const void *bytes, size_t count)
-{
-	const char *at = bytes;
-
-	while (count) {
-		ssize_t written = write(fd, at, count);
-
-		if (written < 0)
-			return -errno;
-		at += written;
-		count -= (size_t)written;
-	}
-	return 0;
-}
-
 int spw_rows_write(const struct spw_prefix_rows *rows)
 {
 	_cleanup_fd_ int fd = memfd_create("spillway-prefixes", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	const struct header header = {rows->count4, rows->count6};
-	int err = fd < 0 ? -errno : write_all(fd, &header, sizeof(header));
+	int err = fd < 0 ? -errno : spw_write_all(fd, &header, sizeof(header));
 
 	if (!err)
-		err = write_all(fd, rows->rows4, rows->count4 * sizeof(*rows->rows4));
+		err = spw_write_all(fd, rows->rows4, rows->count4 * sizeof(*rows->rows4));
 	if (!err)
-		err = write_all(fd, rows->rows6, rows->count6 * sizeof(*rows->rows6));
+		err = spw_write_all(fd, rows->rows6, rows->count6 * sizeof(*rows->rows6));
 	if (!err && fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE))
 		err = -errno;
 	return err ? err : TAKE_FD(fd);

@@ -10,6 +10,8 @@
 #include <unistd.h>
 #include <zlib.h>
 
+#include "base/write.h"
+
 #define MAGIC	     "spwgood"
 #define VERSION	     1u
 #define BUFFER_BYTES 65536
@@ -51,19 +53,9 @@ struct writer {
 
 static void flush(struct writer *writer)
 {
-	const u8 *at = writer->buffer;
-
-	writer->check = (u32)crc32_z(writer->check, at, writer->used);
-	while (writer->used && !writer->err) {
-		ssize_t written = write(writer->fd, at, writer->used);
-
-		if (written < 0) {
-			writer->err = errno == EINTR ? 0 : -errno;
-			continue;
-		}
-		at += written;
-		writer->used -= (size_t)written;
-	}
+	writer->check = (u32)crc32_z(writer->check, writer->buffer, writer->used);
+	if (!writer->err)
+		writer->err = spw_write_all(writer->fd, writer->buffer, writer->used);
 	writer->used = 0;
 }
 

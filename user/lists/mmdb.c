@@ -11,9 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/write.h"
 #include "config/file.h"
 
 /*
@@ -274,13 +274,8 @@ static int copy_to_memory(const char *bytes, size_t length, char name[32])
 {
 	_cleanup_fd_ int fd = memfd_create("mmdb", MFD_CLOEXEC);
 
-	for (size_t done = 0; fd >= 0 && done < length;) {
-		ssize_t written = write(fd, bytes + done, length - done);
-
-		if (written < 0 && errno != EINTR)
-			return -1;
-		done += written > 0 ? (size_t)written : 0;
-	}
+	if (fd < 0 || spw_write_all(fd, bytes, length))
+		return -1;
 	snprintf(name, 32, "/proc/self/fd/%d", fd);
 	return TAKE_FD(fd);
 }

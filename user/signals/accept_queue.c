@@ -13,9 +13,9 @@
 #include <sys/socket.h>
 
 #include "base/cleanup.h"
+#include "diag_reply.h"
 
 #define STATE_LISTEN 10 /* TCP_LISTEN of linux/tcp_states.h */
-#define REPLY_BYTES  32768u
 
 struct spw_accept_queues {
 	const struct spw_scope *scope;
@@ -25,7 +25,7 @@ struct spw_accept_queues {
 	int err; /* of the last tick: why reading failed */
 	bool listens[SPW_SERVICES_MAX];
 	char about[128];
-	_Alignas(struct nlmsghdr) char reply[REPLY_BYTES];
+	_Alignas(struct nlmsghdr) char reply[SPW_DIAG_REPLY_BYTES];
 };
 
 int spw_accept_queues_open(struct spw_accept_queues **opened)
@@ -84,28 +84,14 @@ static void add_listener(struct spw_accept_queues *queues, u32 space, const stru
 static int take_reply(struct spw_accept_queues *queues, u32 space, size_t length, u32 *listeners,
 		      struct spw_facts *facts)
 {
-	u32 left = (u32)length;
+	struct spw_diag_reply reply = spw_diag_reply(queues->reply, length, queues->sequence);
 
-	for (struct nlmsghdr *header = (void *)queues->reply; NLMSG_OK(header, left);
-	     header = NLMSG_NEXT(header, left)) {
-		if (header->nlmsg_seq != queues->sequence)
-			continue;
-		if (header->nlmsg_type == NLMSG_DONE)
-			return 0;
-		if (header->nlmsg_type == NLMSG_ERROR) {
-			const struct nlmsgerr *error = NLMSG_DATA(header);
-
-			return header->nlmsg_len >= NLMSG_LENGTH(sizeof(*error)) && error->error ? error->error
-												 : -EPROTO;
-		}
-		if (header->nlmsg_type != SOCK_DIAG_BY_FAMILY ||
-		    header->nlmsg_len < NLMSG_LENGTH(sizeof(struct inet_diag_msg)))
-			continue;
+	for (const struct nlmsghdr *header; (header = spw_diag_next(&reply));) {
 		if (++*listeners > SPW_LISTENERS_MAX)
 			return -E2BIG;
 		add_listener(queues, space, NLMSG_DATA(header), facts);
 	}
-	return 1;
+	return reply.result;
 }
 
 /* The kernel answers synchronously: this never waits. */

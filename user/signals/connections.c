@@ -13,9 +13,9 @@
 #include <sys/socket.h>
 
 #include "base/cleanup.h"
+#include "diag_reply.h"
 
 #define STATES	    (1u << 1 | 1u << 8) /* TCP_ESTABLISHED, TCP_CLOSE_WAIT of linux/tcp_states.h */
-#define REPLY_BYTES 32768u
 #define BATCH	    64u /* connections that one message to the kernel ends */
 #define NS_PER_MS   1000000ull
 
@@ -31,7 +31,7 @@ struct spw_connections {
 	bool asked;
 	u32 sequence;	  /* of dumps */
 	u32 end_sequence; /* of requests to end */
-	_Alignas(struct nlmsghdr) char reply[REPLY_BYTES];
+	_Alignas(struct nlmsghdr) char reply[SPW_DIAG_REPLY_BYTES];
 };
 
 /* A dump's request, with the map whose value is wanted for each socket. */
@@ -217,27 +217,12 @@ static bool take_connection(const struct spw_connections *connections, const str
 static int take_reply(const struct spw_connections *connections, size_t length, u64 now_ns,
 		      struct spw_connection *found, u32 *count)
 {
-	u32 left = (u32)length;
+	struct spw_diag_reply reply = spw_diag_reply(connections->reply, length, connections->sequence);
 
-	for (const struct nlmsghdr *header = (const void *)connections->reply; NLMSG_OK(header, left);
-	     header = NLMSG_NEXT(header, left)) {
-		if (header->nlmsg_seq != connections->sequence)
-			continue;
-		if (header->nlmsg_type == NLMSG_DONE)
-			return 0;
-		if (header->nlmsg_type == NLMSG_ERROR) {
-			const struct nlmsgerr *error = NLMSG_DATA(header);
-
-			return header->nlmsg_len >= NLMSG_LENGTH(sizeof(*error)) && error->error ? error->error
-												 : -EPROTO;
-		}
-		if (header->nlmsg_type != SOCK_DIAG_BY_FAMILY ||
-		    header->nlmsg_len < NLMSG_LENGTH(sizeof(struct inet_diag_msg)) || *count == SPW_SWEEP_STEP_MAX)
-			continue;
-		if (take_connection(connections, header, now_ns, &found[*count]))
+	for (const struct nlmsghdr *header; (header = spw_diag_next(&reply));)
+		if (*count < SPW_SWEEP_STEP_MAX && take_connection(connections, header, now_ns, &found[*count]))
 			(*count)++;
-	}
-	return 1;
+	return reply.result;
 }
 
 /* Go on to the next family or namespace; true: the sweep is complete. */
