@@ -13,57 +13,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "folder.h"
 #include "user/lists/lists.h"
 
 #define COUNT(array) (sizeof(array) / sizeof(*(array)))
-
-static char folder[64];
-
-static int enter_folder(void **state)
-{
-	(void)state;
-	strcpy(folder, "/tmp/spillway-formats-XXXXXX");
-	umask(022);
-	return mkdtemp(folder) && !chdir(folder) ? 0 : -1;
-}
-
-static int leave_folder(void **state)
-{
-	char command[128];
-
-	(void)state;
-	snprintf(command, sizeof(command), "rm -rf %s", folder);
-	folder[0] = 0;
-	return chdir("/") || system(command);
-}
-
-static void write_file(const char *name, const char *text)
-{
-	FILE *file = fopen(name, "w");
-
-	assert_non_null(file);
-	assert_true(fputs(text, file) >= 0);
-	assert_int_equal(fclose(file), 0);
-}
-
-/* Diagnostics, one per line; paths are shown relative to the folder. */
-static const char *told(const struct spw_diagnostics *diagnostics)
-{
-	static char text[65536];
-	char *out = text;
-
-	*out = 0;
-	for (size_t i = 0; i < diagnostics->count; i++) {
-		const char *from = diagnostics->items[i].text, *found;
-
-		if (diagnostics->items[i].severity == SPW_WARNING)
-			out = stpcpy(out, "warning: ");
-		for (; *folder && (found = strstr(from, folder)); from = found + strlen(folder) + 1)
-			out = mempcpy(out, from, (size_t)(found - from));
-		out = stpcpy(stpcpy(out, from), "\n");
-	}
-	return text;
-}
 
 /* Each prefix with its location. */
 static const char *prefixes_of(const struct spw_list *list)

@@ -15,61 +15,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "folder.h"
 #include "user/lists/last_good.h"
 
 #define NOW 1800000000ull
 #define CONFIG                                                                                                         \
 	"interfaces: [e]\nlists: {a: {file: a.txt}, b: {file: b.txt}, c: {inline: ['2001:db8::/32']}, d: {}}\n"        \
 	"classes: [{name: x, lists: [a]}, {name: y, lists: [b, c, d]}, {name: z}]\n"
-
-static char folder[64]; /* of this test */
-
-static int enter_folder(void **state)
-{
-	(void)state;
-	strcpy(folder, "/tmp/spillway-last-XXXXXX");
-	umask(022);
-	return mkdtemp(folder) && !chdir(folder) ? 0 : -1;
-}
-
-static int leave_folder(void **state)
-{
-	char command[128];
-
-	(void)state;
-	snprintf(command, sizeof(command), "rm -rf %s", folder);
-	return chdir("/") || system(command);
-}
-
-static void write_file(const char *name, const char *text)
-{
-	FILE *file = fopen(name, "w");
-
-	assert_non_null(file);
-	assert_true(fputs(text, file) >= 0);
-	assert_int_equal(fclose(file), 0);
-}
-
-/* All diagnostics without the folder, a line each; warnings begin with "warning: ". */
-static const char *told(const struct spw_diagnostics *diagnostics)
-{
-	static char text[65536];
-	char *out = text;
-
-	*out = 0;
-	for (size_t i = 0; i < diagnostics->count; i++) {
-		const char *from = diagnostics->items[i].text, *found;
-
-		if (diagnostics->items[i].severity == SPW_WARNING)
-			out = stpcpy(out, "warning: ");
-		while ((found = strstr(from, folder))) {
-			out = mempcpy(out, from, (size_t)(found - from));
-			from = found + strlen(folder) + 1;
-		}
-		out = stpcpy(stpcpy(out, from), "\n");
-	}
-	return text;
-}
 
 static const char *prefixes_of(const struct spw_list *list)
 {

@@ -13,39 +13,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "folder.h"
 #include "mmdb.h"
 #include "user/lists/assemble.h"
 #include "user/lists/lists.h"
 
-static char folder[64];
 static struct mmdb db;
 static u8 bytes[MMDB_BYTES];
-
-static int enter_folder(void **state)
-{
-	(void)state;
-	strcpy(folder, "/tmp/spillway-mmdb-XXXXXX");
-	umask(022);
-	return mkdtemp(folder) && !chdir(folder) ? 0 : -1;
-}
-
-static int leave_folder(void **state)
-{
-	char command[128];
-
-	(void)state;
-	snprintf(command, sizeof(command), "rm -rf %s", folder);
-	return chdir("/") || system(command);
-}
-
-static void write_bytes(const char *name, const void *from, size_t length)
-{
-	FILE *file = fopen(name, "w");
-
-	assert_non_null(file);
-	assert_int_equal(fwrite(from, 1, length, file), length);
-	assert_int_equal(fclose(file), 0);
-}
 
 static size_t write_db(const char *name)
 {
@@ -55,7 +29,6 @@ static size_t write_db(const char *name)
 	return length;
 }
 
-/* Paths are shown relative to the folder. */
 struct loaded {
 	struct spw_config config;
 	struct spw_lists lists;
@@ -67,7 +40,7 @@ struct loaded {
 /* Load a configuration with these lists, each in a class of its own. */
 static void load(struct loaded *loaded, const char *lists)
 {
-	char text[2048], name[128], *out = loaded->told;
+	char text[2048], name[128];
 
 	memset(loaded, 0, sizeof(*loaded));
 	snprintf(name, sizeof(name), "%s/c", folder);
@@ -77,15 +50,7 @@ static void load(struct loaded *loaded, const char *lists)
 	loaded->err = spw_config_parse(text, strlen(text), name, &loaded->config, &loaded->diagnostics);
 	if (!loaded->err)
 		loaded->err = spw_lists_load(&loaded->config, &loaded->lists, &loaded->diagnostics);
-	for (size_t i = 0; i < loaded->diagnostics.count; i++) {
-		const char *from = loaded->diagnostics.items[i].text, *found;
-
-		if (loaded->diagnostics.items[i].severity == SPW_WARNING)
-			out = stpcpy(out, "warning: ");
-		for (; (found = strstr(from, folder)); from = found + strlen(folder) + 1)
-			out = mempcpy(out, from, (size_t)(found - from));
-		out = stpcpy(stpcpy(out, from), "\n");
-	}
+	snprintf(loaded->told, sizeof(loaded->told), "%s", told(&loaded->diagnostics));
 }
 
 static void unload(struct loaded *loaded)
