@@ -214,8 +214,7 @@ static void admit(struct governor *governor)
 	int err;
 
 	spw_plan(&governor->policy.policy, ender_plan(governor->ender, &governor->decision),
-		 datapath->jiffies_per_second,
-		 lease_control(governor->lease)->seed ^ PLACE_SALT, governor->admission);
+		 datapath->jiffies_per_second, lease_control(governor->lease)->seed ^ PLACE_SALT, governor->admission);
 	err = spw_datapath_admit(datapath, governor->admission);
 	if (err && !governor->admission_failed)
 		spw_log(LOG_ERR,

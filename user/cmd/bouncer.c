@@ -100,7 +100,8 @@ static bool add(struct delivery *delivery, int fd, const struct spw_crowdsec_ban
 		.owner = delivery->bouncer->owner,
 		.for_s = items->for_s,
 		.note = "crowdsec",
-		.extend = true, /* of two decisions for one prefix the longer one counts, and CrowdSec reports its end */
+		.extend =
+			true, /* of two decisions for one prefix the longer one counts, and CrowdSec reports its end */
 	};
 	const char *refusal;
 

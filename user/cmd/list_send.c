@@ -165,8 +165,10 @@ int spw_list_send(const struct spw_call *call, const struct spw_list_request *re
 	char message[SPW_MESSAGE_MAX];
 	struct spw_config config;
 	int status = spw_where(call, &config);
-	struct pieces pieces = {
-		request, {.first = prefixes->count ? &prefixes->entries->prefix : NULL, .stride = sizeof(*prefixes->entries), .count = prefixes->count}};
+	struct pieces pieces = {request,
+				{.first = prefixes->count ? &prefixes->entries->prefix : NULL,
+				 .stride = sizeof(*prefixes->entries),
+				 .count = prefixes->count}};
 	json_t *answer = status == SPW_EXIT_DONE ? ask(&config, &pieces, message) : NULL;
 
 	spw_config_free(&config);

@@ -15,9 +15,9 @@
 #include "base/cleanup.h"
 #include "diag_reply.h"
 
-#define STATES	    (1u << 1 | 1u << 8) /* TCP_ESTABLISHED, TCP_CLOSE_WAIT of linux/tcp_states.h */
-#define BATCH	    64u /* connections that one message to the kernel ends */
-#define NS_PER_MS   1000000ull
+#define STATES	  (1u << 1 | 1u << 8) /* TCP_ESTABLISHED, TCP_CLOSE_WAIT of linux/tcp_states.h */
+#define BATCH	  64u		      /* connections that one message to the kernel ends */
+#define NS_PER_MS 1000000ull
 
 struct spw_connections {
 	const struct spw_scope *scope; /* NULL: nothing is followed yet */
