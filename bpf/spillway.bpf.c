@@ -291,6 +291,7 @@ __attribute__((noinline)) int look_up_source(struct spw_lookup *lookup)
 	budget = bpf_map_lookup_elem(&admission, &service);
 	lookup->class_id = class_id;
 	lookup->flags = SPW_LOOKUP_ANSWERED | (slot->management ? SPW_LOOKUP_MANAGEMENT : 0);
+	lookup->place = budget ? spw_place(packet.source_hi, budget->salt, budget->stay_jiffies, bpf_jiffies64()) : 0;
 	if (!budget || !budget->interval_ticks ||
 	    spw_is_in(budget->classes[class_id].share, packet.source_hi, budget, bpf_jiffies64()))
 		lookup->flags |= SPW_LOOKUP_INSIDE;

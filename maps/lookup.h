@@ -23,7 +23,7 @@ struct spw_lookup {
 	u8 service;  /* identity */
 	u8 class_id; /* answer */
 	u8 flags;    /* answer: enum spw_lookup_flag */
-	u32 reserved;
+	u32 place;   /* answer: as in bpf/share.h; the source is in the share while it is below */
 };
 
 _Static_assert(sizeof(struct spw_lookup) == 24, "a frame of SPW_LOOKUPS_MAX fits into a page");

@@ -14,8 +14,8 @@ import time
 
 from world import SHOP4, SHOP6, SLOW, KeptAlive, connect, run, run_tests
 
-CAPACITY = 100
-ROUND_S = 0.1 * min(SLOW, 3)
+CAPACITY = 40
+ROUND_S = 0.25 * min(SLOW, 3)  # 84 requests a second, which a busy machine serves too
 BOSS = "198.18.3.1"  # management, within the class that sheds first
 
 BODY = """\
@@ -43,7 +43,7 @@ class Visitor:
 
     def __init__(self, client, source, address=SHOP4):
         self.client, self.source, self.address = client, source, address
-        self.kept = KeptAlive(connect(client, address, source=source, timeout=3))
+        self.kept = KeptAlive(connect(client, address, source=source, timeout=10))
         self.answers = 0
         self.ended = self.let_in = False
         self.back = None
@@ -54,6 +54,8 @@ class Visitor:
             return
         try:
             self.answers += self.kept.get()[0] == 200
+        except TimeoutError:
+            raise
         except OSError:
             self.ended = True
             self.come_back()
@@ -68,7 +70,7 @@ class Visitor:
 
     def look_back(self):
         """Whether it was let in, before its SYN is sent again after a second, when the share may have grown."""
-        if self.back and time.monotonic() - self.came_back > 0.6:
+        if self.back and time.monotonic() - self.came_back > 0.45:
             self.let_in = bool(select.select([], [self.back], [], 0)[1])
             self.back.close()
             self.back = None
@@ -90,7 +92,7 @@ class Visitors:
         return Visitor(self.clients[name], f"198.18.{net}.{number}")
 
     def ask(self, rounds, until=lambda: False):
-        """Everybody asks ten times a second; True: @until came true."""
+        """Everybody asks four times a second; True: @until came true."""
         for _ in range(rounds):
             begin = time.monotonic()
             for visitors in self.all.values():
@@ -128,7 +130,7 @@ def connections_outside_the_share_are_ended(tap, world):
     came = visitors.ask(80, lambda: visitors.ended("abroad") == len(visitors.all["abroad"]))
     tap.ok(came, "the class that has no share loses every connection, IPv6 too (fault 52)",
            f"{visitors.ended('abroad')} of {len(visitors.all['abroad'])}; {agent.cli('explain').stdout}")
-    visitors.ask(20)
+    visitors.ask(8)
     back = visitors.let_in("abroad")
     tap.ok(back <= 2, "what comes back is new work, and refused but for whom a growing share admits", f"{back} of 9")
     tap.equal(visitors.ended("boss"), 0, "management in the midst of that class does not")
@@ -163,7 +165,7 @@ def connections_outside_the_share_are_ended(tap, world):
 def nobody_is_ended(tap, world, text, why, **options):
     _, _, agent = build(world, text, **options)
     visitors = Visitors(world)
-    visitors.ask(50)
+    visitors.ask(24)
     tap.equal({name: visitors.ended(name) for name in visitors.all}, dict.fromkeys(visitors.all, 0),
               f"{why}: nobody's connection is ended")
     tap.equal(sum(ended_by_class(agent).values()), 0, f"{why}: and none is told")

@@ -266,6 +266,54 @@ static void what_is_ended_stays_in_the_demand(void **state)
 	assert_true(class->withheld_per_s == 0);
 }
 
+/* The smoothed rate of the class follows slowly; that must not multiply what is withheld. */
+static void one_after_another_is_counted_once(void **state)
+{
+	struct bench *bench = begin();
+	struct spw_established_class *class = &bench->established.classes[2];
+	struct spw_connection eighth = {.rank = 2, .requests = 100};
+
+	(void)state;
+	see(bench, (const u32[]){0, 0, 800, 0});
+	go(bench, 5, 800, 800);
+	bench->decision.classes[2].sheds = true;
+	bench->decision.classes[2].share = 0;
+	for (u32 i = 1; i <= 8; i++) {
+		spw_established_ended(&bench->established, &eighth, SPW_ENDING_SHARE);
+		spw_established_withhold(&bench->established, &bench->decision, CLASSES, TICK);
+		go(bench, TICK, 800 - 100 * i, 800 - 100 * i);
+		assert_true(class->withheld_per_s > 95 * i && class->withheld_per_s < 105 * i);
+	}
+}
+
+/* Connections are ended by a share that lasts; others come back with the share, ended ones do not. */
+static void a_short_dip_of_the_share_ends_nobody(void **state)
+{
+	struct bench *bench = begin();
+	struct spw_class_decision *decision = &bench->decision.classes[2];
+
+	(void)state;
+	assert_float_equal(spw_established_share(&bench->established, 2, decision), 1, 1e-6);
+	go(bench, 1, 100, 100);
+	decision->sheds = true;
+	decision->share = 0.1;
+	go(bench, 0.2, 100, 100);
+	assert_float_equal(spw_established_share(&bench->established, 2, decision), 1, 1e-6);
+	decision->share = 0.6;
+	go(bench, 0.5, 100, 100);
+	assert_float_equal(spw_established_share(&bench->established, 2, decision), 0.6, 1e-6);
+	decision->share = 0.1;
+	go(bench, 0.2, 100, 100);
+	assert_float_equal(spw_established_share(&bench->established, 2, decision), 0.6, 1e-6);
+	go(bench, 0.5, 100, 100);
+	assert_float_equal(spw_established_share(&bench->established, 2, decision), 0.1, 1e-6);
+	decision->share = 0.9;
+	go(bench, TICK, 100, 100);
+	assert_float_equal(spw_established_share(&bench->established, 2, decision), 0.9, 1e-6);
+	decision->cut = true;
+	assert_float_equal(spw_established_share(&bench->established, 2, decision), 0, 1e-6);
+}
+
 static void what_is_withheld_fades(void **state)
 {
 	struct bench *bench = begin();
@@ -295,6 +343,8 @@ int main(void)
 		cmocka_unit_test(requests_are_shared_out_and_added),
 		cmocka_unit_test(nothing_is_compared_over_a_gap),
 		cmocka_unit_test(what_is_ended_stays_in_the_demand),
+		cmocka_unit_test(one_after_another_is_counted_once),
+		cmocka_unit_test(a_short_dip_of_the_share_ends_nobody),
 		cmocka_unit_test(what_is_withheld_fades),
 	};
 

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "core/control/decide.h"
 
 #define SWEEP_NS       2000000ull     /* per tick, for looking and ending, while something may be ended */
 #define GLANCE_NS      500000ull      /* otherwise, to divide requests among classes */
@@ -29,6 +30,7 @@ struct ender {
 	struct spw_decision planned; /* where classes give connections up */
 	struct spw_connection found[SPW_SWEEP_STEP_MAX];
 	struct spw_ending ending;
+	u32 shares[SPW_SERVICES_MAX][SPW_CLASSES_MAX]; /* by which connections are ended, by rank */
 	struct spw_picks picks;
 };
 
@@ -127,7 +129,8 @@ static void classify(const struct ender *ender, const struct spw_lookup *lookup,
 	if (!(lookup->flags & SPW_LOOKUP_ANSWERED) || lookup->flags & SPW_LOOKUP_MANAGEMENT ||
 	    spw_config_is_management_port(config, ntohs(connection->local_port)))
 		connection->flags |= SPW_CONNECTION_MANAGEMENT;
-	if (lookup->flags & SPW_LOOKUP_INSIDE)
+	if (lookup->flags & SPW_LOOKUP_INSIDE || (connection->rank < SPW_CLASSES_MAX &&
+						  lookup->place < ender->shares[connection->service][connection->rank]))
 		connection->flags |= SPW_CONNECTION_INSIDE;
 }
 
@@ -182,6 +185,8 @@ static bool permit(struct ender *ender, const struct spw_decision *decision, boo
 
 			ending->gives_up[i][rank] = pressed && config->classes[rank].gives_up &&
 						    (class->sheds || class->cut);
+			ender->shares[i][rank] =
+				spw_share_of(spw_established_share(&ender->established[i], rank, class));
 			any |= ending->gives_up[i][rank];
 		}
 	}

@@ -63,4 +63,7 @@ void spw_decide(struct spw_memory *memory, const struct spw_policy *policy, cons
 void spw_plan(const struct spw_policy *policy, const struct spw_decision *decision, u32 jiffies_per_second, u64 salt,
 	      struct spw_service_admission *all);
 
+/** spw_share_of() - a share of 0 to 1 as the datapath gets it: sources whose place is below are in. */
+u32 spw_share_of(double share);
+
 #endif

@@ -8,6 +8,7 @@
 #define FADE_SECONDS	60.0  /* of the withheld rate, if nobody comes back */
 #define LASTING_SECONDS 600.0 /* the same, while somebody does */
 #define COUNTS_PER_S	1e8   /* faster counters are not believed */
+#define HALF_SECONDS	0.25 /* half of the window of shares: a share lasts if it is seen for as long as a wait counts */
 
 /* ---- picking ---- */
 
@@ -202,19 +203,42 @@ void spw_established_ended(struct spw_established *established, const struct spw
 		established->classes[connection->rank].ended += connection->requests;
 }
 
+double spw_established_share(const struct spw_established *established, u32 rank,
+			     const struct spw_class_decision *decision)
+{
+	const double *outside = established->classes[rank].outside;
+
+	if (decision->cut)
+		return 0;
+	return 1 - (outside[0] < outside[1] ? outside[0] : outside[1]);
+}
+
+static void watch_share(struct spw_established_class *class, double share, bool turns)
+{
+	double outside = spw_bounded(1 - share, 0, 1);
+
+	if (turns)
+		class->outside[1] = class->outside[0];
+	if (turns || outside < class->outside[0])
+		class->outside[0] = outside;
+}
+
 static void withhold(struct spw_established_class *class, const struct spw_class_decision *decision, double seconds)
 {
 	double part = class->swept > 0 ? spw_bounded(class->ended / class->swept, 0, 1) : 0;
 	double fade = class->refused_per_s > 0.1 ? LASTING_SECONDS : FADE_SECONDS;
-	double share = decision->cut ? 0 : decision->share;
+	double share = decision->cut ? 0 : decision->share, gone = part * class->per_s;
 
+	/* What is gone is not counted again with the next ones, although the smoothed rate would follow slowly. */
+	class->per_s -= gone;
+	class->swept -= part * class->swept;
 	class->ended = 0;
 	if (!decision->sheds && !decision->cut) {
 		class->withheld_per_s = 0;
 		class->share = 1;
 		return;
 	}
-	class->withheld_per_s += part * class->per_s;
+	class->withheld_per_s += gone;
 	if (share > class->share && class->share < 1)
 		class->withheld_per_s *= (1 - share) / (1 - class->share);
 	class->withheld_per_s = spw_smooth(class->withheld_per_s, 0, seconds, fade);
@@ -224,6 +248,14 @@ static void withhold(struct spw_established_class *class, const struct spw_class
 void spw_established_withhold(struct spw_established *established, const struct spw_service_decision *decision,
 			      u32 classes_count, double seconds)
 {
-	for (u32 i = 0; i < classes_count; i++)
-		withhold(&established->classes[i], &decision->classes[i], seconds);
+	bool turns = (established->window_s += seconds) >= HALF_SECONDS;
+
+	if (turns)
+		established->window_s = 0;
+	for (u32 i = 0; i < classes_count; i++) {
+		const struct spw_class_decision *class = &decision->classes[i];
+
+		watch_share(&established->classes[i], class->sheds || class->cut ? class->share : 1, turns);
+		withhold(&established->classes[i], class, seconds);
+	}
 }

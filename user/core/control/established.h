@@ -87,6 +87,7 @@ struct spw_established_class {
 	double withheld_per_s;		     /* what ended connections would bring */
 	double refused_per_s;		     /* fresh new work that was refused */
 	double share;			     /* of the tick before */
+	double outside[2];		     /* least 1 - share: in this half of the window, and in the one before */
 	u64 requests;			     /* cumulative */
 	u64 withheld;			     /* cumulative */
 	double requests_rest, withheld_rest; /* less than one, carried over */
@@ -103,6 +104,7 @@ struct spw_established {
 	u64 later_reads;
 	u64 served; /* cumulative */
 	double per_s;
+	double window_s;				       /* how old this half of the window is */
 	struct spw_established_class classes[SPW_CLASSES_MAX]; /* by rank */
 };
 
@@ -119,6 +121,14 @@ void spw_established_add(struct spw_established *established, u32 classes_count,
 /** spw_established_see(), spw_established_swept() - count a connection of the current sweep; end the sweep. */
 void spw_established_see(struct spw_established *established, const struct spw_connection *connection);
 void spw_established_swept(struct spw_established *established);
+
+/**
+ * spw_established_share() - the share by which connections of a class are ended: its largest in the last quarter to half
+ * of a second, as an ended connection does not come back with the share, and a burst that is over soon is no reason to
+ * end any. A cut counts at once.
+ */
+double spw_established_share(const struct spw_established *established, u32 rank,
+			     const struct spw_class_decision *decision);
 
 /** spw_established_ended() - @connection was ended. */
 void spw_established_ended(struct spw_established *established, const struct spw_connection *connection,

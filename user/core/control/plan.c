@@ -38,7 +38,7 @@ static u64 as_ticks(double ticks)
 	return (u64)spw_bounded(ticks, 1, TICKS_MAX);
 }
 
-static u32 as_share(double share)
+u32 spw_share_of(double share)
 {
 	if (!(share < 1))
 		return SPW_SHARE_ALL;
@@ -79,7 +79,7 @@ static void plan_classes(const struct spw_policy *policy, const struct spw_servi
 		struct spw_class_admission *to = &admission->classes[class->id % SPW_CLASSES_MAX];
 		double tolerance;
 
-		to->share = as_share(now->share);
+		to->share = spw_share_of(now->share);
 		if (class->shed_from > SPW_RED && !now->sheds) {
 			to->tolerance_ticks = SPW_TOLERANCE_ALL;
 			continue;
