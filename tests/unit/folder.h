@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* A folder of a test's own, which is the current one meanwhile. For tests that read files; include after cmocka.h. */
+/* A folder of a test's own, which is the current one meanwhile. For tests that read files. */
 #ifndef SPW_TESTS_FOLDER_H
 #define SPW_TESTS_FOLDER_H
 
