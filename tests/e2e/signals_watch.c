@@ -16,8 +16,20 @@
 struct watch {
 	struct spw_signals *signals;
 	struct spw_facts facts;
-	u64 interval_usec, read_ns; /* duration of the last tick */
+	u64 interval_usec, waited_ns;
 };
+
+/* Time for which the loop was runnable while other programs had the CPU; 0 where the kernel does not count it. */
+static u64 waited_ns(void)
+{
+	unsigned long long ran, waited;
+	FILE *file = fopen("/proc/self/schedstat", "re");
+	bool known = file && fscanf(file, "%llu %llu", &ran, &waited) == 2;
+
+	if (file)
+		fclose(file);
+	return known ? waited : 0;
+}
 
 static void print_reading(const char *name, struct spw_reading reading)
 {
@@ -69,12 +81,14 @@ static int on_tick(sd_event_source *source, uint64_t usec, void *context)
 					    "psi_cpu", "psi_io",  "psi_memory"};
 	static struct spw_signal_notes notes;
 	struct watch *watch = context;
-	u64 before_ns = spw_monotonic_ns();
+	u64 before_ns = spw_monotonic_ns(), former_ns = watch->waited_ns;
 
+	watch->waited_ns = waited_ns();
 	watch->facts.now_ns = before_ns;
 	spw_signals_read(watch->signals, before_ns, &watch->facts);
-	printf("{\"at_ns\":%" PRIu64 ",\"took_us\":%.1f,\"late_us\":%.1f,\"host\":{", before_ns,
-	       (double)(spw_monotonic_ns() - before_ns) / 1e3, (double)before_ns / 1e3 - (double)usec);
+	printf("{\"at_ns\":%" PRIu64 ",\"took_us\":%.1f,\"late_us\":%.1f,\"waited_us\":%.1f,\"host\":{", before_ns,
+	       (double)(spw_monotonic_ns() - before_ns) / 1e3, (double)before_ns / 1e3 - (double)usec,
+	       (double)(watch->waited_ns - former_ns) / 1e3);
 	for (u32 i = 0; i < SPW_HOST_SIGNALS; i++) {
 		printf("%s", i ? "," : "");
 		print_reading(names[i], watch->facts.host[i]);

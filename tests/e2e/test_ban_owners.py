@@ -35,14 +35,29 @@ def entries(agent, name=LIST):
     return {entry["prefix"]: entry for entry in shown}
 
 
+ADDED = []  # [(owner, seconds, when its command began, when it was done)]
+
+
+def duration(owner, left_s, began, done):
+    """How long the owner's ban was asked for that had this time left between two moments; what is left if none fits."""
+    fits = [seconds for of, seconds, add_began, add_done in ADDED
+            if of == owner and began - add_done - 0.1 <= seconds - left_s <= done - add_began + 0.1]
+    return fits[-1] if fits else left_s
+
+
 def state(agent, prefix=SOURCE + "/32"):
-    """(owner, owners, note, seconds left rounded up to ten, on slow machines to thirty) of a ban; None: none."""
-    entry, unit = entries(agent).get(prefix), 10 if SLOW == 1 else 30
-    return entry and (entry["owner"], entry["owners"], entry["note"], -int(-(entry["left_s"] or 0) // unit) * unit)
+    """(owner, owners, note, duration in seconds, 0 for ever) of a ban; None: none."""
+    began = time.monotonic()
+    entry = entries(agent).get(prefix)
+    return entry and (entry["owner"], entry["owners"], entry["note"],
+                      duration(entry["owner"], entry["left_s"] or 0, began, time.monotonic()))
 
 
 def add(agent, owner, seconds, *words, prefix=SOURCE):
-    return agent.cli("list", "add", LIST, prefix, "--owner", owner, "--for", str(seconds), "--note", f"by {owner}", *words)
+    began = time.monotonic()
+    done = agent.cli("list", "add", LIST, prefix, "--owner", owner, "--for", str(seconds), "--note", f"by {owner}", *words)
+    ADDED.append((owner, seconds, began, time.monotonic()))
+    return done
 
 
 def remove(agent, *words):
@@ -58,8 +73,10 @@ def owners(tap, world):
               "1 hold longer for other owners\n"), "a second, shorter owner does not shorten it, and is reported")
     add(agent, "c", 900)
     tap.equal(state(agent), ("c", 3, "by c", 900), "a longer one does lengthen it")
-    others = {other["owner"]: (other["note"], round(other["left_s"], -1)) for other in
-              entries(agent)[SOURCE + "/32"]["others"]}
+    began = time.monotonic()
+    found = entries(agent)[SOURCE + "/32"]["others"]
+    others = {other["owner"]: (other["note"], duration(other["owner"], other["left_s"], began, time.monotonic()))
+              for other in found}
     tap.equal(others, {"a": ("by a", 600), "b": ("by b", 60)}, "list show names the others with end and note")
     shown = agent.cli("list", "show", LIST).stdout.splitlines()[-3:]
     tap.equal([line.split()[-3:] for line in shown], [[owner, "by", owner] for owner in "cba"] if "by b" in shown[1] else
@@ -120,10 +137,10 @@ def many(tap, world):
     path = world.folder / "decisions.txt"
     path.write_text("".join(f"198.18.{n >> 8}.{n & 255}\n" for n in range(1, count + 1)))
     agent.cli("list", "add", LIST, SOURCE, "198.19.1.1", "--owner", "fail2ban:sshd", "--for", "1h")
-    begin = time.monotonic()
-    said = agent.cli("list", "import", LIST, path, "--owner", "crowdsec", "--for", "4h", "--extend").stdout
-    took = time.monotonic() - begin
-    tap.ok(took < 1 * SLOW and f"{count - 1} added, 1 were there" in said, f"{said.strip()} in {took:.2f} s", said)
+    done = agent.timed("list", "import", LIST, path, "--owner", "crowdsec", "--for", "4h", "--extend")
+    said, took = done.stdout, done.seconds
+    tap.ok(took < 1 * SLOW and f"{count - 1} added, 1 were there" in said, f"{said.strip()} in {took:.2f} s",
+           f"and waited for a CPU for {done.waited:.2f} s: {said}{done.stderr}")
     path.write_text("".join(f"198.18.{n >> 8}.{n & 255}\n" for n in range(1, 1001)))
     said = agent.cli("list", "remove", LIST, "--file", path, "--owner", "crowdsec").stdout
     tap.equal(said, "banned: 999 removed, 1 hold for other owners\n", "remove takes a file")
@@ -144,9 +161,8 @@ def many(tap, world):
     tap.equal(sorted(entry["prefix"] for page in pages for entry in page["entries"]), every, "which are all, each once")
     tap.equal({page["entries_total"] for page in pages}, {len(every)}, "and say how many there are")
 
-    begin = time.monotonic()
-    said = agent.cli("list", "flush", LIST, "--owner", "crowdsec").stdout
-    tap.ok(said.startswith("banned: ") and time.monotonic() - begin < 2 * SLOW, "flush takes all of an owner", said)
+    done = agent.timed("list", "flush", LIST, "--owner", "crowdsec")
+    tap.ok(done.stdout.startswith("banned: ") and done.seconds < 2 * SLOW, "flush takes all of an owner", done)
     tap.equal(sorted(entries(agent)), ["198.18.3.7/32", "198.19.1.1/32"], "and nobody else's")
     tap.equal(agent.cli("list", "flush", LIST).stdout, "banned: 2 removed\n", "without an owner everybody's")
     tap.equal(entries(agent), {}, "so none is left")
@@ -210,10 +226,11 @@ def queue(tap, world):
               (5, {0o600}, 0o700), "a file a request, for root alone")
     time.sleep(2)
     agent.start()
+    looked = time.monotonic()
     shown = entries(agent)
     tap.equal(sorted(shown), [SOURCE + "/32"], "ban, unban and end, in their order")
     left = shown[SOURCE + "/32"]["left_s"]
-    tap.ok(left < 60 - (time.monotonic() - asked) + 1, "the time counts from when it was asked", left)
+    tap.ok(left < 60 - (looked - asked) + 1, "the time counts from when it was asked", left)
     tap.equal([path.name for path in folder.iterdir()], ["lock"], "the spool is empty again")
     sent = finish_blast(world.blast(flood, SOURCE, 1, count=300, rate=scaled(20_000)))
     tap.becomes(lambda: agent.counted("drop").get(LIST, 0) == sent, 5, "and the ban is in force")
@@ -300,7 +317,8 @@ def at_once(tap, world):
 
     with concurrent.futures.ThreadPoolExecutor(200) as pool:
         done = list(pool.map(ban, sources))
-    tap.equal(({d.returncode for d in done}, len(entries(agent))), ({0}, 200), "200 at once, none fails")
+    tap.equal({d.returncode for d in done}, {0}, "200 at once, none fails")
+    tap.becomes(lambda: len(entries(agent)) == 200, 5, "and all are in force, those too that a busy agent had queued")
     agent.cli("list", "flush", LIST)
     with concurrent.futures.ThreadPoolExecutor(20) as pool:
         futures = [pool.submit(ban, source) for source in sources]
@@ -312,7 +330,7 @@ def at_once(tap, world):
     queued = sum("queued" in d.stdout for d in done)
     tap.equal({d.returncode for d in done}, {0}, f"over three restarts none fails, {queued} were queued")
     tap.ok(queued, "some fell into a restart", [d.stdout for d in done[:3]])
-    tap.equal(len(entries(agent)), 200, "and none is lost")
+    tap.becomes(lambda: len(entries(agent)) == 200, 5, "and none is lost")
 
 
 def big_restart(tap, world):

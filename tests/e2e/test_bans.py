@@ -7,7 +7,7 @@ import socket
 import threading
 import time
 
-from world import SLOW, finish_blast, run, run_tests, scaled, wait_for
+from world import SLOW, finish_blast, run, run_tests, scaled, wait_for, waited_ns
 
 BODY = """\
 management: { prefixes: [198.18.9.0/24], ports: [22] }
@@ -71,10 +71,10 @@ def add_count_remove(tap, world):
     text = agent.cli("list", "show", "banned").stdout
     tap.ok(f"{sent:,}" in text and "59m" in text and 'a "note"' in text, "list show says so to people", text)
 
-    said = agent.cli("list", "add", "banned", "198.18.3.7", "--for", "2s", "--note", "shorter").stdout
+    said = agent.cli("list", "add", "banned", "198.18.3.7", "--for", "5s", "--note", "shorter").stdout
     tap.ok("1 were there" in said, "adding again changes end and note", said)
     tap.equal(entries(agent)["198.18.3.7/32"]["packets"], sent, "and keeps the counts")
-    time.sleep(2.2)
+    time.sleep(5.2)
     passed = agent.counted("pass")["none"]
     sent = send(world, flood, "198.18.3.7", 200)
     wait_for(lambda: agent.counted("pass")["none"] == passed + sent, 5, "packets pass again behind its end")
@@ -260,41 +260,46 @@ def most_specific(tap, world):
 
 
 def hundred_thousand(tap, world):
-    """100,000 bans in one request within a second, all ending at the same time; no tick is late."""
+    """100,000 bans in one request within a second, then with the same end soon; no tick is late."""
     count = scaled(100_000)
     _, flood, agent = build(world)
     path = world.folder / "many.txt"
     path.write_text("".join(f"198.{18 + (n >> 16)}.{n >> 8 & 255}.{n & 255}\n" for n in range(4096, 4096 + count)
                             if (n >> 8 & 255) != 9 or n >> 16))
-    lease = []
+    late, over = [0.0], threading.Event()
 
-    def watch(seconds):
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            lease.append(agent.status()["lease_remaining_s"])
-            time.sleep(0.2)
+    def watch():
+        """How late the lease was renewed, but for what the agent waited for a CPU, although it has real-time priority."""
+        waited = waited_ns(agent.process.pid)
+        while not over.wait(0.2):
+            remaining = agent.status()["lease_remaining_s"]
+            before, waited = waited, waited_ns(agent.process.pid)
+            late.append(3.0 - remaining - 0.1 - (waited - before) / 1e9)
 
-    watcher = threading.Thread(target=watch, args=(18,))
+    watcher = threading.Thread(target=watch)
     watcher.start()
-    begin = time.monotonic()
-    said = agent.cli("list", "import", "banned", path, "--for", "12s", "--note", "many").stdout
-    took = time.monotonic() - begin
-    tap.ok(took < 1 * SLOW, f"{said.strip()} in {took:.2f} s", said)
-    shown = len(json.loads(agent.cli("-j", "list", "show", "banned").stdout)[0]["entries"])
-    tap.ok(shown >= count - 1024, "all are there", shown)
-    sent = send(world, flood, "198.18.16.0", 3000, 3000)
-    wait_for(lambda: agent.counted("drop")["banned"] + agent.counted("pass")["none"] >= sent, 5, "all are judged")
-    tap.ok(agent.counted("drop")["banned"] >= sent - 300, "and hold", agent.counted("drop"))
-    time.sleep(max(0, begin + 12.1 + took - time.monotonic()))
-    passed = agent.counted("pass")["none"]
-    dropped = agent.counted("drop")["banned"]
-    sent = send(world, flood, "198.18.16.0", 3000, 3000)
-    wait_for(lambda: agent.counted("pass")["none"] >= passed + sent, 5, "all pass")
-    tap.equal(agent.counted("drop")["banned"], dropped, "at their end none is in force, however many")
-    wait_for(lambda: agent.metrics().one("spillway_entries", list="banned") == 0, 15, "they are removed")
-    watcher.join()
-    delay = (3.0 - min(lease)) - 0.1
-    tap.ok(delay < 0.1 * SLOW, f"the lease was never renewed more than {delay * 1000:.0f} ms late", sorted(lease)[:5])
+    try:
+        done = agent.timed("list", "import", "banned", path, "--for", "1h", "--note", "many")
+        said = done.stdout
+        tap.ok(done.seconds < 1 * SLOW, f"{said.strip()} in {done.seconds:.2f} s",
+               f"and waited for a CPU for {done.waited:.2f} s: {said}{done.stderr}")
+        shown = len(json.loads(agent.cli("-j", "list", "show", "banned").stdout)[0]["entries"])
+        tap.ok(shown >= count - 1024, "all are there", shown)
+        sent = send(world, flood, "198.18.16.0", 3000, 3000)
+        wait_for(lambda: agent.counted("drop")["banned"] + agent.counted("pass")["none"] >= sent, 5, "all are judged")
+        tap.ok(agent.counted("drop")["banned"] >= sent - 300, "and hold", agent.counted("drop"))
+        agent.cli("list", "import", "banned", path, "--for", "8s", "--note", "many")
+        time.sleep(8.1)
+        passed = agent.counted("pass")["none"]
+        dropped = agent.counted("drop")["banned"]
+        sent = send(world, flood, "198.18.16.0", 3000, 3000)
+        wait_for(lambda: agent.counted("pass")["none"] >= passed + sent, 5, "all pass")
+        tap.equal(agent.counted("drop")["banned"], dropped, "at their end none is in force, however many")
+        wait_for(lambda: agent.metrics().one("spillway_entries", list="banned") == 0, 15, "they are removed")
+    finally:
+        over.set()
+        watcher.join()
+    tap.ok(max(late) < 0.1 * SLOW, f"the lease was never renewed more than {max(late) * 1000:.0f} ms late", sorted(late)[-5:])
     resident = agent.resident()
     tap.ok(resident < 64 << 20, f"the agent is resident with {resident >> 20} MiB")
 

@@ -3,7 +3,7 @@
 """apply --confirm: without confirmation the former state comes back exactly, whatever happens meanwhile (fault 40)."""
 from world import SLOW, request, run_tests, wait_for
 
-SECONDS = int(5 * SLOW)  # until it is rolled back
+SECONDS = int(8 * SLOW)  # until it is rolled back
 
 BODY = """\
 lists:

@@ -148,7 +148,7 @@ def slow_clients(tap, world):
         except OSError:
             pass  # bounded: it may refuse
         attackers.append(client)
-    leases, slowest = [], 0.0
+    leases, slowest = [], []
     end = time.monotonic() + 2
     while time.monotonic() < end:
         for client in attackers[:50]:  # a byte now and then
@@ -156,12 +156,10 @@ def slow_clients(tap, world):
                 client.send(b"z")
             except OSError:
                 pass
-        start = time.monotonic()
-        agent.cli("level", "set", "yellow")
-        slowest = max(slowest, time.monotonic() - start)
+        slowest.append(agent.timed("level", "set", "yellow").seconds)
         leases.append(agent.status()["lease_remaining_s"])
     tap.ok(min(leases) > 1.5 / SLOW, "400 slow clients: the lease is renewed at every tick (fault 43)", min(leases))
-    tap.ok(slowest < 1 * SLOW, "400 slow clients: the control socket answers (fault 43)", f"{slowest:.2f} s")
+    tap.ok(max(slowest) < 1 * SLOW, "400 slow clients: the control socket answers (fault 43)", f"{max(slowest):.2f} s")
     memory = agent.resident() >> 10
     tap.ok(memory < 64 << 10, "400 slow clients: memory is bounded (fault 43)", f"{memory} kB")
     for client in attackers:
@@ -198,9 +196,14 @@ def a_real_prometheus(tap, world):
              "Prometheus has the new work")
     tap.ok(wanted >= 5, "its API returns the new work that clients made", wanted)
     tap.becomes(lambda: [value for _, value in promql(shop, "spillway_level")] == [2.0], 10, "its API returns the level")
-    names = {labels["__name__"] for labels, _ in promql(shop, '{__name__=~"spillway_.*"}')}
-    tap.equal([name for name in PROMISED if name not in names], [], "every promised metric is stored")
-    tap.ok(promql(shop, 'rate(spillway_packets_total{verdict="pass"}[1m])'), "rates can be computed")
+
+    def missing():
+        """At a scrape that a busy machine misses, all of them are stale."""
+        names = {labels["__name__"] for labels, _ in promql(shop, '{__name__=~"spillway_.*"}')}
+        return [name for name in PROMISED if name not in names]
+
+    tap.becomes(lambda: not missing(), 10, "every promised metric is stored")
+    tap.becomes(lambda: promql(shop, 'rate(spillway_packets_total{verdict="pass"}[1m])'), 10, "rates can be computed")
 
 
 def no_page(tap, world):

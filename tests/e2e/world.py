@@ -30,6 +30,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.parse
 from pathlib import Path
@@ -114,7 +115,7 @@ class Process:
     def wait(self, seconds=10):
         return self.popen.wait(seconds * SLOW)
 
-    def stop(self, seconds=5):
+    def stop(self, seconds=20):
         """SIGTERM, then SIGKILL if it does not end; returns the exit status."""
         self.signal(signal.SIGTERM)
         self.signal(signal.SIGCONT)
@@ -205,6 +206,7 @@ class World:
         self.pins = BPFFS / f"spillway-test-{os.getpid()}"
         self.wire = None
         self.agents = []
+        self.timed = 0
         self._logs = 0
         mount_bpffs()
         self.on_exit(shutil.rmtree, self.pins)
@@ -394,6 +396,55 @@ def blast_rate(stream):
     return told["sent"] / told["seconds"]
 
 
+def waited_ns(pid):
+    """How long the main thread of a process, even of one that ended and was not reaped, was runnable without a CPU."""
+    try:
+        return int(Path(f"/proc/{pid}/schedstat").read_text().split()[1])
+    except (OSError, IndexError):  # reaped, or a kernel without scheduler statistics
+        return 0
+
+
+def children_of(pid):
+    try:
+        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except OSError:
+        return []
+
+
+class Stopwatch:
+    """
+    The @seconds that something takes, without those @waited, for which an agent, its children and @commands (pids) were
+    runnable, but other programs had the CPU.
+    """
+
+    def __init__(self, pid):
+        self.pid, self.commands, self.seconds, self.waited = pid, [], 0.0, 0.0
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._look)
+        self._waits = {}
+
+    def _sample(self):
+        for pid in (*self.commands, *children_of(self.pid)):
+            self._waits[pid] = max(waited_ns(pid), self._waits.get(pid, 0))
+
+    def _look(self):
+        while not self._over.wait(0.005):
+            self._sample()
+
+    def __enter__(self):
+        self._begin, self._before = time.monotonic(), waited_ns(self.pid)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_exception):
+        took = time.monotonic() - self._begin
+        self._over.set()
+        self._thread.join()
+        self._sample()
+        self.waited = (sum(self._waits.values()) + waited_ns(self.pid) - self._before) / 1e9
+        self.seconds = took - self.waited
+
+
 class Agent:
     """One spillway with its configuration, pins, lock and socket. The attributes may be changed before start()."""
 
@@ -460,6 +511,22 @@ class Agent:
 
     def cli(self, *argv, check=True, **options):
         return self.namespace.run(self.program, "-c", self.config, *argv, check=check, **options)
+
+    def timed(self, *argv):
+        """
+        Like cli(). The result has the @seconds that it took, without those @waited, for which the command, the agent and
+        the agent's children waited for a CPU: other programs had it.
+        """
+        self.world.timed += 1
+        out, err = (self.world.folder / f"timed.{self.world.timed}.{kind}" for kind in ("out", "err"))
+        with Stopwatch(self.process.pid) as watch, open(out, "wb") as stdout, open(err, "wb") as stderr:
+            command = subprocess.Popen([str(word) for word in self.namespace.command(self.program, "-c", self.config, *argv)],
+                                       stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr)
+            watch.commands.append(command.pid)
+            os.waitid(os.P_PID, command.pid, os.WEXITED | os.WNOWAIT)
+        result = subprocess.CompletedProcess(command.args, command.wait(), out.read_text(), err.read_text())
+        result.seconds, result.waited = watch.seconds, watch.waited
+        return result
 
     def status(self, check=True, program=None):
         done = self.namespace.run(program or self.program, "-c", self.config, "-j", "status", check=check)
@@ -540,22 +607,27 @@ class Metrics:
         return found[0][1]
 
 
-def connect(namespace, address=SHOP4, port=80, source=None, timeout=1.0):
-    """A TCP connection from a namespace, or None if nobody answers in time."""
+def connect(namespace, address=SHOP4, port=80, source=None, timeout=None):
+    """
+    A TCP connection from a namespace, or None if nobody answers in time. @timeout: also of all that follows on it; None:
+    1 s for the connection, as a refusal is silence, and 10 s for answers, as a busy server is not one that refuses.
+    """
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     client = namespace.socket(family)
     try:
         if source:
             client.bind((source, 0))
-        client.settimeout(timeout * min(SLOW, 3))  # a refusal always takes all of it
+        client.settimeout((timeout or 1.0) * min(SLOW, 3))  # a refusal always takes all of it
         client.connect((address, port))
+        if timeout is None:
+            client.settimeout(10 * SLOW)
         return client
     except OSError:
         client.close()
         return None
 
 
-def http_get(namespace, path="/", address=SHOP4, port=80, source=None, timeout=1.0):
+def http_get(namespace, path="/", address=SHOP4, port=80, source=None, timeout=None):
     """One request over a new connection: status, headers, body; (None, {}, "") when refused."""
     client = connect(namespace, address, port, source, timeout)
     if not client:
@@ -567,7 +639,7 @@ def http_get(namespace, path="/", address=SHOP4, port=80, source=None, timeout=1
             return None, {}, ""
 
 
-def request(namespace, address=SHOP4, source=None, timeout=1.0):
+def request(namespace, address=SHOP4, source=None, timeout=None):
     """The status of one request to the shop over a new connection, None when refused."""
     return http_get(namespace, "/", address, 80, source, timeout)[0]
 
