@@ -76,6 +76,7 @@ class Driver:
                 [DRIVER, file.name], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
             )
             self.hz = self.ask("hello")[0]
+        self.forget_gaps()
 
     def __enter__(self):
         return self
@@ -113,8 +114,23 @@ class Driver:
 
     def flood_span(self, frame, count, threads=1, kind=0):
         """(seconds, jiffies before, jiffies after)"""
-        ns, before, after = self.ask("flood", frame.hex(), count, threads, kind)
+        ns, before, after, *gaps = self.ask("flood", frame.hex(), count, threads, kind)
+        self.add_gap(before)
+        self.gaps += [gap / 1e9 for gap in gaps]
+        self.sent_until = after
         return ns / 1e9, before, after
+
+    def forget_gaps(self):
+        self.gaps, self.sent_until = [], None  # seconds in which no flood sent; the jiffy in which the last one ended
+
+    def add_gap(self, jiffy):
+        """From the end of the last flood to @jiffy nothing was sent."""
+        if self.sent_until is not None:
+            self.gaps.append((jiffy - self.sent_until) / self.hz)
+
+    def lost(self, tolerance):
+        """Seconds for which nothing was sent with the whole burst tolerance (seconds) unused: their share of a rate is lost."""
+        return sum(max(0, gap - tolerance) for gap in self.gaps)
 
     def work(self, classes, service=1):
         """[(fresh passed, fresh dropped, resent passed, resent dropped)] by class."""

@@ -51,7 +51,7 @@
 #include "user/kernel/snapshot_reader.h"
 #include "spillway.skel.h"
 
-enum { FRAME_MAX = 256, REPEAT = 1000 };
+enum { FRAME_MAX = 256, REPEAT = 1000, GAP_NS = 5000000, GAPS_MAX = 8192 };
 
 /* TOGETHER: like HAMMER, but ends when one thread is done: alone, a thread sends a tenth of what two do */
 enum flood_kind { FRESH, SPOOFED, HAMMER, ROTATING, TOGETHER };
@@ -67,6 +67,11 @@ struct flood {
 };
 
 static bool one_is_done; /* of the threads of this flood */
+
+/* Pauses of this flood, in which no thread sent anything because other programs had the CPUs. */
+static struct {
+	u64 last_ns, count, ns[GAPS_MAX];
+} gaps;
 static struct spw_datapath datapath;
 static struct spw_limit_policy policy;
 static struct spw_limits limits;
@@ -181,6 +186,20 @@ static void run_frame(const char *arguments)
 	       (unsigned long long)jiffies(), (unsigned long long)cell.arrival_ticks);
 }
 
+static void note_sent(void)
+{
+	u64 now = spw_monotonic_ns(), former = __atomic_load_n(&gaps.last_ns, __ATOMIC_RELAXED), number;
+
+	while (former < now &&
+	       !__atomic_compare_exchange_n(&gaps.last_ns, &former, now, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+		;
+	if (now <= former || now - former <= GAP_NS)
+		return;
+	number = __atomic_fetch_add(&gaps.count, 1, __ATOMIC_RELAXED);
+	if (number < GAPS_MAX)
+		gaps.ns[number] = now - former;
+}
+
 /* Assumes IPv4 and TCP without options. */
 static void *send_flood(void *context)
 {
@@ -202,6 +221,7 @@ static void *send_flood(void *context)
 		if (flood->kind == ROTATING)
 			flood->frame[29] = (u8)(number >> 32);
 		send_frame(flood->frame, flood->length, flood->kind == HAMMER || flood->kind == TOGETHER ? REPEAT : 1);
+		note_sent();
 	}
 	flood->ended = jiffies();
 	__atomic_store_n(&one_is_done, true, __ATOMIC_RELAXED);
@@ -222,6 +242,8 @@ static void run_flood(const char *arguments)
 	begin = spw_monotonic_ns();
 	before = jiffies();
 	one_is_done = false;
+	gaps.count = 0;
+	gaps.last_ns = begin;
 	for (u32 i = 0; i < threads; i++) {
 		floods[i] = (struct flood){.count = count, .kind = kind, .cpu = (int)i % cpus};
 		floods[i].length = parse_hex(hex, floods[i].frame);
@@ -232,8 +254,11 @@ static void run_flood(const char *arguments)
 		pthread_join(floods[i].thread, NULL);
 		ended = floods[i].ended > ended ? floods[i].ended : ended;
 	}
-	printf("%llu %llu %llu\n", (unsigned long long)(spw_monotonic_ns() - begin), (unsigned long long)before,
+	printf("%llu %llu %llu", (unsigned long long)(spw_monotonic_ns() - begin), (unsigned long long)before,
 	       (unsigned long long)ended);
+	for (u64 i = 0; i < gaps.count && i < GAPS_MAX; i++)
+		printf(" %llu", (unsigned long long)gaps.ns[i]);
+	puts("");
 }
 
 /* The program's own maps instead of pins, so that the sampler reads them like the agent's. */
