@@ -4,7 +4,6 @@ import http.server
 import json
 import ssl
 import threading
-import time
 import urllib.parse
 
 KEY = "an-api-key-of-a-bouncer"
@@ -20,7 +19,7 @@ class Lapi:
         self.lock = threading.Lock()
         self.pulls = []  # "true" or "false", the parameter startup
         self.agents = set()
-        self.sent_at = None  # time.monotonic() when the last answer was written
+        self.on_sent = lambda: None  # called when an answer was written
         self.answer = None
         with namespace.entered():
             self.server = http.server.ThreadingHTTPServer(("127.0.0.1", PORT), self._handler())
@@ -77,7 +76,7 @@ class Lapi:
                 self.send_header("Content-Length", str(len(body) if length is None else length))
                 self.end_headers()
                 self.wfile.write(body)
-                lapi.sent_at = time.monotonic()
+                lapi.on_sent()
 
             def log_message(self, *_arguments):
                 pass

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # alone: keeps a schedule
 """The load generator of bench-loop reports correctly: checked by nginx's log, and by servers of known behaviour."""
+import contextlib
 import json
 import math
 import socket
@@ -12,9 +13,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "loop"))
 from loop import ARRIVE, CLASSES, Loop, Server, UPSTREAM, finish_arrive  # noqa: E402
-from world import ROOT, SHOP4, SLOW, run, run_tests, scaled  # noqa: E402
+from world import ROOT, SHOP4, SLOW, run, run_tests, scaled, wait_for  # noqa: E402
 
-LAG = ("--lag-most", 100 * SLOW * SLOW)
+# A busy machine may delay the generator too. Its figures count from the scheduled arrivals, so they stay right; where a
+# bound is on time, what the generator reports of its own lateness is added. lateness_and_nonsense() has the default.
+LAG = ("--lag-most", 600 * SLOW * SLOW)
 
 
 class Plain(Server):
@@ -33,11 +36,17 @@ class Plain(Server):
     location /large {{ root {self.folder}; gzip on; gzip_types text/plain; }}
 """, http='log_format seen "$remote_addr $connection $status";')
 
-    def seen(self):
-        """New log lines, without requests from the shop itself."""
-        lines = [line.split() for line in self.access.read_text().splitlines()]
+    def seen(self, least=0):
+        """New log lines, without requests from the shop itself. nginx writes a line after its answer: wait for so many."""
+        def look():
+            lines = [line.split() for line in self.access.read_text().splitlines()]
+            return [line for line in lines if not line[0].startswith("127.")]
+
+        with contextlib.suppress(TimeoutError):
+            wait_for(lambda: len(look()) >= least, 5, "the log")
+        found = look()
         self.access.write_text("")
-        return [line for line in lines if not line[0].startswith("127.")]
+        return found
 
 
 def counted_by_class(seen):
@@ -53,9 +62,9 @@ def visitors_come_by_schedule(tap, loop, server):
     rate, seconds = scaled(400), 3
     server.seen()
     result = finish_arrive(loop.arrive(f"1:{rate} 1:{rate}-{2 * rate}* 1:{2 * rate}*", *LAG))
-    seen = server.seen()
     expected = rate * (1 + 1.5 + 2)
     total = sum(second["offered"] for second in result["series"])
+    seen = server.seen(total)
     tap.ok(abs(total - expected) < 5 * math.sqrt(expected), "as many arrive as the profile says", f"{total} of {expected}")
     tap.equal(len(seen), total, "each of them is in the server's log, once")
     tap.ok(abs(result["offered"] - rate * 3.5) < 5 * math.sqrt(rate * 3.5) and result["measured_s"] == 2,
@@ -75,22 +84,27 @@ def visitors_come_by_schedule(tap, loop, server):
 
 def a_stalled_server_slows_nobody_down(tap, loop, server):
     """Open loop: while the server is stalled, arrivals go on, and their time counts from their arrival."""
-    rate, stalled = scaled(300), 2.0
+    # What is answered at once when the server goes on fits into a veth's ring of 256 packets: a full one drops SYN/ACKs.
+    rate, stalled = scaled(60), 2.0
     begin = time.monotonic() + 0.5
     arrive = loop.arrive(f"1:{rate} 4:{rate}*", "--evenly", *LAG, at=begin)
     time.sleep(begin + 1 - time.monotonic())
     server.pause()
+    late_pause = time.monotonic() - begin - 1
     time.sleep(begin + 1 + stalled - time.monotonic())
     server.resume()
+    stalled = time.monotonic() - begin - 1 - late_pause
     result = finish_arrive(arrive)
     offered = [second["offered"] for second in result["series"][:5]]
     tap.ok(all(abs(count - rate) <= 1 for count in offered), "each second brings as many", offered)
     late = result["offered"] - result["good"]
     tap.ok(0.8 * rate * (stalled - 1) < late < 1.5 * SLOW * rate * (stalled - 1),
            "those who would have waited more than 1 s are not good", f"{late} of {result['offered']}, {rate}/s")
-    tap.ok(abs(result["p99_ms"] - 1000 * stalled) < 200 * SLOW, "the longest wait is that of the first", result["p99_ms"])
-    tap.ok(result["first_broken_s"] is not None and result["first_broken_s"] < 0.1 * SLOW,
-           "the first broken promise is of the visitor who came as it stopped", result["first_broken_s"])
+    lag_ms = result["max_lag_ms"]
+    tap.ok(abs(result["p99_ms"] - 1000 * stalled) < 200 * SLOW + lag_ms, "the longest wait is that of the first",
+           (result["p99_ms"], stalled, lag_ms))
+    tap.ok(result["first_broken_s"] is not None and result["first_broken_s"] < late_pause + 0.1 * SLOW,
+           "the first broken promise is of the visitor who came as it stopped", (result["first_broken_s"], late_pause))
     tap.equal((result["answered"], result["first_drop_s"]), (result["offered"], None), "nobody was refused")
 
 
@@ -112,7 +126,8 @@ def refused_syns_are_repeated(tap, loop, _server):
 def answers_are_told_apart(tap, loop, server):
     rate = scaled(60)
     result = finish_arrive(loop.arrive(f"1:{rate}", "--path", "/slow", "--drain", 3, *LAG))
-    tap.ok(295 < result["p50_ms"] < 300 + 50 * SLOW, "an answer that takes 300 ms: the median says so", result["p50_ms"])
+    tap.ok(295 < result["p50_ms"] < 300 + 50 * SLOW + result["max_lag_ms"], "an answer that takes 300 ms: the median says so",
+           (result["p50_ms"], result["max_lag_ms"]))
     tap.equal((result["good"], result["under_250ms"]), (result["offered"], 0), "it is good, and not under 250 ms")
     result = finish_arrive(loop.arrive(f"1:{rate}", "--path", "/closed", *LAG))
     tap.equal((result["refused"], result["good"], result["answered"]), (result["offered"], 0, 0), "503 is no good answer")
@@ -127,16 +142,16 @@ def visits_of_several_requests(tap, loop, server):
     rate = scaled(50)
     server.seen()
     result = finish_arrive(loop.arrive(f"1:{rate}", "--page", 8, *LAG))
-    seen = server.seen()
+    seen = server.seen(8 * result["offered"])
     tap.equal((len(seen), result["good"]), (8 * result["offered"], result["offered"]), "--page: eight connections a visit")
     tap.equal(len({connection for _, connection, _ in seen}), len(seen), "each of its own")
     tap.equal(len({address for address, *_ in seen}), result["offered"], "from one address")
     result = finish_arrive(loop.arrive(f"1:{rate}", "--requests", 5, *LAG))
-    seen = server.seen()
+    seen = server.seen(5 * result["offered"])
     tap.equal((len(seen), len({connection for _, connection, _ in seen})), (5 * result["offered"], result["offered"]),
               "--requests: five on one connection")
     result = finish_arrive(loop.arrive(f"1:{10 * rate}", "--persistent", 40, *LAG))
-    seen = server.seen()
+    seen = server.seen(result["offered"])
     tap.equal((len(seen), result["good"]), (result["offered"],) * 2, "--persistent: each visit is a request")
     used = len({connection for _, connection, _ in seen})
     tap.ok(36 <= used <= 44, "over the connections that stand", f"{used} connections")

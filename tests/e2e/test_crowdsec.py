@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 from lapi import KEY, Lapi
-from world import ROOT, SLOW, SPILLWAY, run, run_tests, wait_for
+from world import ROOT, SLOW, SPILLWAY, run, run_tests, wait_for, waited_ns
 
 BODY = """\
 lists: { banned: {} }
@@ -113,13 +113,21 @@ def fifty_thousand(tap, world):
     for number in range(MANY):
         lapi.add(f"198.19.{number >> 8 & 255}.{number & 255}" if number % 2 else f"2001:db8:{number:x}::1",
                  f"{number % 4}h{10 + number * 31 % 50}m{number * 7 % 60}.{number % 1000:03}s")
+
+    def waited():
+        """Seconds for which both were runnable, but other programs had the CPU."""
+        return (waited_ns(bouncer.process.pid) + waited_ns(agent.process.pid)) / 1e9
+
+    sent = []  # of each answer: when, and what they had waited by then
+    lapi.on_sent = lambda: sent.append((time.time(), waited()))
     bouncer.start("-j")
     wait_for(lambda: "in_force" in bouncer.log() or not bouncer.process.alive(), 30, "the first round is done")
-    done = time.monotonic()
+    elsewhere = waited() - sent[0][1]
+    took = bouncer.process.log_path.stat().st_mtime - sent[0][0] - elsewhere
     told = json.loads(bouncer.log().splitlines()[0])
-    tap.ok(told["in_force"] == MANY and done - lapi.sent_at < 1 * SLOW, "50,000 decisions are in force within 1 s of the answer",
-           (told, done - lapi.sent_at))
-    print(f"# 50,000 decisions: in force {done - lapi.sent_at:.3f} s behind the last byte of the answer, "
+    tap.ok(told["in_force"] == MANY and took < 1 * SLOW, "50,000 decisions are in force within 1 s of the answer",
+           (told, took, elsewhere))
+    print(f"# 50,000 decisions: in force {took:.3f} s behind the last byte of the answer, {elsewhere:.3f} s without a CPU apart; "
           f"{told['seconds']:.3f} s of it for the agent; peak memory {bouncer.peak() / 1e6:.0f} MB")
     tap.equal(len(entries(agent)), MANY, "all of them")
     tap.ok(bouncer.peak() < 64e6, "with bounded memory", bouncer.peak())
