@@ -1,10 +1,12 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""Every verb and option is the same in --help, in the manual docs/spillway.8, and in bash completion."""
+"""Every verb and option is the same in --help, in the manual docs/spillway.8, and in completion by bash and zsh."""
 import os
 import re
+import shutil
 import subprocess
 import sys
+import tempfile
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import simulate
@@ -12,6 +14,21 @@ from tap import Tap
 
 MANUAL = os.path.join(simulate.REPOSITORY, "docs", "spillway.8")
 COMPLETION = os.path.join(simulate.REPOSITORY, "packaging", "spillway.bash")
+ZSH_COMPLETION = os.path.join(simulate.REPOSITORY, "packaging", "zsh-completion")
+# An interactive zsh in a pseudo-terminal: prints what it lists after $4.
+ZSH = r"""
+zmodload zsh/zpty
+zpty shell "HOME=$3 ZDOTDIR=$3 PATH=$2:\$PATH zsh -f -i"
+zpty -w shell 'PS1= PS2=; stty cols 200 rows 200'
+zpty -w shell "fpath=($1 \$fpath); autoload -U compinit; compinit -u -D; bindkey '^D' list-choices; setopt no_list_beep"
+zpty -w shell "LISTMAX=1000; zstyle ':completion:*' verbose false; zstyle ':completion:*' list-grouped false"
+zpty -w shell 'print READ""Y'
+zpty -r shell out '*READY*'
+zpty -w -n shell "$4"$'\C-D'"#END"
+zpty -r shell out '*#END*'
+print -r -- "$out"
+zpty -d shell
+"""
 OPTION = re.compile(r"^  (?:-(\w),|   ) --([a-z]+)(?: (\S+))?  +\S")
 
 
@@ -66,6 +83,33 @@ def complete(*words):
     return set(done.stdout.split())
 
 
+def complete_zsh(folder, line):
+    """Words that zsh lists after @line."""
+    done = subprocess.run(["zsh", "-f", "-c", ZSH, "zsh", folder, os.path.dirname(simulate.SPILLWAY), folder, line], cwd=folder,
+                          capture_output=True, text=True, timeout=60, check=True, env={**os.environ, "TERM": "dumb"})
+    text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", done.stdout.replace("\r", "\n"))
+    rows = [row for row in text.splitlines() if "spillway " not in row and "#END" not in row]
+    return {word for row in rows for word in row.split()} - {"#"}
+
+
+def test_zsh(tap):
+    if not shutil.which("zsh"):
+        tap.skip("completion by zsh", "zsh is not installed")
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        shutil.copy(ZSH_COMPLETION, os.path.join(folder, "_spillway"))
+        tap.equal(complete_zsh(folder, "spillway "), set(verbs_of_help()), "zsh: all verbs")
+        everywhere = options_of_help()[0]
+        for verb in ("list", "doctor", "simulate"):
+            long = {name for name in everywhere | options_of_help(verb)[0] if name.startswith("--")}
+            tap.equal(complete_zsh(folder, f"spillway {verb} --"), long, f"zsh: options of {verb}")
+        levels = {"green", "yellow", "orange", "red"}
+        tap.equal(complete_zsh(folder, "spillway simulate --level "), levels, "zsh: --level")
+        tap.equal(complete_zsh(folder, "spillway -c x.yaml level set "), levels, "zsh: level set, behind -c")
+        tap.equal(complete_zsh(folder, "spillway top --by "), {"packets", "bytes", "new", "dropped"}, "zsh: --by")
+        tap.equal(complete_zsh(folder, "spillway list "), {"show", "add", "remove", "import", "flush"}, "zsh: list")
+
+
 def test_manual(tap):
     of_manual = manual()
     tap.equal(set(of_manual) - {""}, set(verbs_of_help()), "verbs of the manual and of --help")
@@ -111,6 +155,7 @@ def main():
     tap.run(test_manual)
     tap.run(test_options_are_read)
     tap.run(test_completion)
+    tap.run(test_zsh)
     tap.done()
 
 
