@@ -5,6 +5,8 @@ VERSION := 0.1.0
 BUILD   := build
 PREFIX  ?= /usr/local
 DESTDIR ?=
+UNITDIR ?= $(PREFIX)/lib/systemd/system
+ZSHDIR  ?= $(PREFIX)/share/zsh/site-functions
 
 CC      ?= gcc
 CLANG   ?= clang
@@ -64,6 +66,8 @@ BENCH_FLOOD_SCRIPTS := tests/bench/flood
 BENCH_FLOOD    := $(addprefix $(BUILD)/bench/,flood feed.bpf.o) $(BUILD)/spillway $(addprefix $(BUILD)/tests/,arrive upstream pool blast)
 BENCH_SIGNALS_SCRIPTS := tests/bench/signals
 BENCH_SIGNALS  := $(BUILD)/spillway $(addprefix $(BUILD)/tests/,signals_watch blast)
+TEST_PACKAGES_SCRIPTS := tests/packages/run
+TEST_PACKAGES  := $(BUILD)/spillway $(addprefix $(BUILD)/tests/,blast)
 BENCH_LOOP_SCRIPTS := tests/loop/bench
 BENCH_LOOP     := $(BUILD)/spillway $(addprefix $(BUILD)/tests/,arrive upstream pool blast)
 
@@ -77,7 +81,7 @@ print-%:
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: all objects help deps check test vmtest bench bench-flood bench-signals bench-loop demo install uninstall vmlinux \
-	lint lint-format lint-tidy lint-shell format clean fuzz pure layers tests debug matrix compdb FORCE
+	dist deb rpm test-packages lint lint-format lint-tidy lint-shell format clean fuzz pure layers tests debug matrix compdb FORCE
 all: $(BUILD)/spillway
 
 help:
@@ -261,22 +265,45 @@ install: $(BUILD)/spillway
 	install -Dm644 docs/spillway.8 $(DESTDIR)$(PREFIX)/share/man/man8/spillway.8
 	install -Dm644 docs/spillway.yaml.5 $(DESTDIR)$(PREFIX)/share/man/man5/spillway.yaml.5
 	install -Dm644 packaging/spillway.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/spillway
+	install -Dm644 packaging/zsh-completion $(DESTDIR)$(ZSHDIR)/_spillway
 	install -Dm644 packaging/spillway.yaml $(DESTDIR)$(PREFIX)/share/doc/spillway/spillway.yaml
 	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/doc/spillway README.md packaging/alerts.yml $(wildcard docs/*.md)
-	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/doc/spillway/fail2ban packaging/fail2ban/spillway.conf
+	install -d $(DESTDIR)$(PREFIX)/share/doc/spillway/fail2ban
+	sed 's|/usr/local/sbin/spillway|$(PREFIX)/sbin/spillway|' packaging/fail2ban/spillway.conf \
+	  >$(DESTDIR)$(PREFIX)/share/doc/spillway/fail2ban/spillway.conf
 	install -Dm755 -t $(DESTDIR)$(PREFIX)/share/doc/spillway/fastnetmon packaging/fastnetmon/spillway-notify
 	install -Dm755 -t $(DESTDIR)$(PREFIX)/share/doc/spillway/hooks $(wildcard packaging/hooks/*)
-	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
-	sed 's|@PREFIX@|$(PREFIX)|' packaging/spillway.service >$(DESTDIR)$(PREFIX)/lib/systemd/system/spillway.service
-	sed 's|@PREFIX@|$(PREFIX)|' packaging/crowdsec/spillway-crowdsec.service \
-	  >$(DESTDIR)$(PREFIX)/lib/systemd/system/spillway-crowdsec.service
+	install -d $(DESTDIR)$(UNITDIR)
+	sed 's|@PREFIX@|$(PREFIX)|' packaging/spillway.service >$(DESTDIR)$(UNITDIR)/spillway.service
+	sed 's|@PREFIX@|$(PREFIX)|' packaging/crowdsec/spillway-crowdsec.service >$(DESTDIR)$(UNITDIR)/spillway-crowdsec.service
 
 ## uninstall  what install put there
 uninstall:
 	rm -f $(DESTDIR)$(PREFIX)/sbin/spillway $(DESTDIR)$(PREFIX)/share/man/man8/spillway.8 \
 	  $(DESTDIR)$(PREFIX)/share/man/man5/spillway.yaml.5 $(DESTDIR)$(PREFIX)/share/bash-completion/completions/spillway \
-	  $(DESTDIR)$(PREFIX)/lib/systemd/system/spillway.service $(DESTDIR)$(PREFIX)/lib/systemd/system/spillway-crowdsec.service
+	  $(DESTDIR)$(ZSHDIR)/_spillway $(DESTDIR)$(UNITDIR)/spillway.service $(DESTDIR)$(UNITDIR)/spillway-crowdsec.service
 	rm -rf $(DESTDIR)$(PREFIX)/share/doc/spillway
+
+TARBALL := $(BUILD)/spillway-$(VERSION).tar.gz
+## dist     a tarball of the sources, $(BUILD)/spillway-VERSION.tar.gz
+dist:
+	@packaging/make-dist $(VERSION) $(TARBALL)
+
+## deb      the Debian package, in $(BUILD)/deb, checked by lintian
+deb: dist
+	@packaging/deps build deb
+	@packaging/make-deb $(VERSION) $(TARBALL) $(BUILD)/deb
+
+## rpm      the RPM package, in $(BUILD)/rpm
+rpm: dist
+	@packaging/deps build rpm
+	@packaging/make-rpm $(VERSION) $(TARBALL) $(BUILD)/rpm
+
+## test-packages  build the packages; install, upgrade and purge them in clean Debian roots (root, 10 min)
+test-packages:
+	@packaging/deps build test deb rpm packages
+	$(build_them) $(TEST_PACKAGES)
+	@tests/packages/run $(PACKAGES_FLAGS)
 
 ## vmlinux  regenerate vmlinux/vmlinux.h from the running kernel: only the types in use
 vmlinux:
