@@ -12,7 +12,7 @@ import signal
 import socket
 import time
 
-from world import SHOP4, SHOP6, SLOW, KeptAlive, connect, run, run_tests
+from world import SHOP4, SHOP6, SLOW, KeptAlive, connect, run, run_tests, wait_for
 
 CAPACITY = 40
 ROUND_S = 0.25 * min(SLOW, 3)  # 84 requests a second, which a busy machine serves too
@@ -118,6 +118,11 @@ def build(world, text, **options):
     return shop, server, agent
 
 
+def ending_events(agent):
+    return [event for line in (agent.state_dir / "events.jsonl").read_text().splitlines()
+            if (event := json.loads(line))["event"] == "ending"]
+
+
 def ended_by_class(agent, reason="share"):
     metrics = agent.metrics()
     return {name: metrics.one("spillway_connections_ended_total", **{"class": name}, reason=reason)
@@ -156,10 +161,17 @@ def connections_outside_the_share_are_ended(tap, world):
     tap.ok("connections are being ended, the first of class international" in agent.process.log(), "and the log, once",
            agent.process.log()[-2000:])
     tap.equal(agent.process.log().count("connections are being ended"), 1, "not for each")
+    begun = ending_events(agent)
+    tap.equal([(each["ending"], each["service"], each["class"], each["reason"]) for each in begun],
+              [(True, "shop", "international", "share")], "and an event")
     before = [visitor.answers for visitor in visitors.all["partners"]]
     visitors.ask(10)
     tap.equal([visitor.answers - then for visitor, then in zip(visitors.all["partners"], before)], [10] * 3,
               "the partners go on")
+    counted = sum(ended_by_class(agent).values())
+    agent.stop()
+    tap.equal([(each["ending"], each["service"], each["ended"]) for each in ending_events(agent)[1:]],
+              [(False, "shop", counted)], "that no more are ended is an event too, with their number")
 
 
 def nobody_is_ended(tap, world, text, why, **options):
@@ -248,6 +260,9 @@ def those_who_wait_too_long_are_ended(tap, world):
     tap.equal((idle.ended, idle.answers), (False, 2), "an idle connection waits for nobody")
     tap.equal(sum(ended_by_class(agent, "patience").values()), 4, "four were ended, and are told")
     tap.equal(sum(ended_by_class(agent).values()), 0, "none of them for its share")
+    wait_for(lambda: len(ending_events(agent)) > 1, 20, "the event that no more are ended")
+    tap.equal([(each["ending"], each.get("reason"), each.get("ended")) for each in ending_events(agent)],
+              [(True, "patience", None), (False, None, 4)], "begin and end of it are events")
 
 
 def without_patience_they_wait(tap, world):

@@ -2,6 +2,7 @@
 #include "ender.h"
 
 #include <arpa/inet.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,20 +12,28 @@
 
 #define SWEEP_NS       2000000ull     /* per tick, for looking and ending, while something may be ended */
 #define GLANCE_NS      500000ull      /* otherwise, to divide requests among classes */
-#define EPISODE_NS     60000000000ull /* after such a pause the next end is logged again */
+#define CEASED_NS      10000000000ull /* without an end for so long, connections are no longer being ended */
 #define ENDS_PER_S     4000.0	      /* SOCK_DESTROY takes some 3 us, and SYNs that come back are refused at the NIC */
 #define LEFT_LEAST     0.1	      /* of a budget, for new connections */
 #define HURRY_FROM     0.3	      /* of the capacity, on established connections */
 #define STANDING_LEAST 0.05 /* of what can be sustained: less on established connections is not worth ending any */
 
+/* From the first connection of a service that is ended to a pause. */
+struct episode {
+	u64 begun_ns, last_ns; /* 0: there is none */
+	u64 ended;
+	char service[SPW_NAME_MAX];
+};
+
 struct ender {
 	const struct in_force *in_force;
 	struct spw_signals *signals;
+	struct journal *journal;
 	bool gives_up; /* some class of the configuration does */
 	bool patient;  /* some service has a patience */
 	u64 counted_ns, acted_ns;
-	double allowance;		    /* connections that may be ended now */
-	u64 ended_ns;			    /* when the last one was */
+	double allowance; /* connections that may be ended now */
+	struct episode episodes[SPW_SERVICES_MAX];
 	int sweep_err, lookup_err, end_err; /* of the last tick, logged when they change */
 	struct spw_established established[SPW_SERVICES_MAX];
 	struct spw_decision planned; /* where classes give connections up */
@@ -34,19 +43,79 @@ struct ender {
 	struct spw_picks picks;
 };
 
-struct ender *ender_new(const struct in_force *in_force, struct spw_signals *signals)
+struct ender *ender_new(const struct in_force *in_force, struct spw_signals *signals, struct journal *journal)
 {
 	struct ender *ender = calloc(1, sizeof(*ender));
 
 	if (ender) {
 		ender->in_force = in_force;
 		ender->signals = signals;
+		ender->journal = journal;
 	}
 	return ender;
 }
 
+/* ---- the journal ---- */
+
+static void tell_begin(struct ender *ender, const struct spw_connection *first, u64 now_ns)
+{
+	struct episode *episode = &ender->episodes[first->service];
+	const char *class = ender->in_force->config->classes[first->rank].name;
+	bool share = spw_ending_reason(&ender->ending, first) == SPW_ENDING_SHARE;
+
+	*episode = (struct episode){.begun_ns = now_ns};
+	snprintf(episode->service, sizeof(episode->service), "%s",
+		 ender->in_force->config->services[first->service].name);
+	spw_log(LOG_NOTICE, "connections are being ended, the first of class %s of service %s: %s", class,
+		episode->service,
+		share ? "more requests come on established connections than can be served"
+		      : "they wait for longer than the patience of their visitors");
+	journal_event(ender->journal, "ending",
+		      json_pack("{s:s,s:b,s:s,s:s}", "service", episode->service, "ending", true, "class", class,
+				"reason", share ? "share" : "patience"));
+}
+
+static void tell_end(struct ender *ender, struct episode *episode)
+{
+	double seconds = (double)(episode->last_ns - episode->begun_ns) / 1e9;
+
+	if (!episode->begun_ns)
+		return;
+	spw_log(LOG_NOTICE, "connections of service %s are no longer ended: %llu were, within %.1f s", episode->service,
+		(unsigned long long)episode->ended, seconds);
+	journal_event(ender->journal, "ending",
+		      json_pack("{s:s,s:b,s:I,s:f}", "service", episode->service, "ending", false, "ended",
+				(json_int_t)episode->ended, "seconds", seconds));
+	*episode = (struct episode){0};
+}
+
+static void count_end(struct ender *ender, const struct spw_connection *connection, u64 now_ns)
+{
+	struct episode *episode = &ender->episodes[connection->service];
+
+	if (!episode->begun_ns)
+		tell_begin(ender, connection, now_ns);
+	episode->last_ns = now_ns;
+	episode->ended++;
+}
+
+static void tell_pauses(struct ender *ender, u64 now_ns)
+{
+	for (u32 i = 0; i < SPW_SERVICES_MAX; i++)
+		if (now_ns - ender->episodes[i].last_ns > CEASED_NS)
+			tell_end(ender, &ender->episodes[i]);
+}
+
+static void tell_ends(struct ender *ender)
+{
+	for (u32 i = 0; i < SPW_SERVICES_MAX; i++)
+		tell_end(ender, &ender->episodes[i]);
+}
+
 void ender_free(struct ender *ender)
 {
+	if (ender)
+		tell_ends(ender);
 	free(ender);
 }
 
@@ -54,6 +123,7 @@ void ender_follow(struct ender *ender)
 {
 	const struct spw_config *config = ender->in_force->config;
 
+	tell_ends(ender); /* indices of services may change */
 	ender->gives_up = ender->patient = false;
 	for (size_t i = 0; i < config->classes_count; i++)
 		ender->gives_up |= config->classes[i].gives_up;
@@ -239,21 +309,12 @@ static void end_picks(struct ender *ender, u64 now_ns)
 		if (!ended[i])
 			continue;
 		total++;
+		count_end(ender, &victims[i], now_ns);
 		spw_established_ended(&ender->established[victims[i].service], &victims[i],
 				      spw_ending_reason(&ender->ending, &victims[i]));
 	}
 	ender->allowance -= total;
 	tell(&ender->end_err, err, "cannot end connections");
-	if (!total)
-		return;
-	if (!ender->ended_ns || now_ns - ender->ended_ns > EPISODE_NS)
-		spw_log(LOG_NOTICE, "connections are being ended, the first of class %s of service %s: %s",
-			ender->in_force->config->classes[victims[0].rank].name,
-			ender->in_force->config->services[victims[0].service].name,
-			spw_ending_reason(&ender->ending, &victims[0]) == SPW_ENDING_SHARE
-				? "more requests come on established connections than can be served"
-				: "they wait for longer than the patience of their visitors");
-	ender->ended_ns = now_ns;
 }
 
 static bool has_requests(const struct ender *ender, u32 services_count)
@@ -280,6 +341,7 @@ void ender_tick(struct ender *ender, u64 now_ns, const struct spw_decision *deci
 		sweep(ender, begin_ns, begin_ns + (may_end ? SWEEP_NS : GLANCE_NS));
 		end_picks(ender, now_ns);
 	}
+	tell_pauses(ender, now_ns);
 	for (u32 i = 0; i < decision->services_count; i++)
 		spw_established_withhold(&ender->established[i], &decision->services[i], classes_count, seconds);
 }

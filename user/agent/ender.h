@@ -9,12 +9,13 @@
 
 #include "core/control/established.h"
 #include "in_force.h"
+#include "journal.h"
 #include "signals/signals.h"
 
 struct ender;
 
-/** ender_new() - @in_force, @signals: borrowed. NULL: no memory. Free with ender_free(). */
-struct ender *ender_new(const struct in_force *in_force, struct spw_signals *signals);
+/** ender_new() - @in_force, @signals, @journal: borrowed. NULL: no memory. Free with ender_free(), before the journal. */
+struct ender *ender_new(const struct in_force *in_force, struct spw_signals *signals, struct journal *journal);
 void ender_free(struct ender *ender);
 
 /** ender_follow() - another configuration is in force: counting begins anew. */

@@ -60,7 +60,7 @@ int governor_new(const struct in_force *in_force, struct lease *lease, struct jo
 		err = governor->memory ? spw_signals_open(loop, &governor->signals) : -ENOMEM;
 	}
 	if (!err) {
-		governor->ender = ender_new(in_force, governor->signals);
+		governor->ender = ender_new(in_force, governor->signals, governor->journal);
 		err = governor->ender ? governor_follow(governor) : -ENOMEM;
 	}
 	if (err)

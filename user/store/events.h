@@ -10,6 +10,8 @@
  *   attach, detach  "interface"; "mode" of attach
  *   hook            "hook", "ok", "exit", "signal", "seconds", "level", "output"
  *   signal          "signal", "service" (null: the host), "present", "reason" (why it is absent)
+ *   ending          "service", "ending" (connections are being ended); then "class" of the first and "reason" ("share",
+ *                   "patience"); or, when none was for 10 s, how many were "ended", within how many "seconds"
  *   pin             "level" (null: automatic again)
  */
 #ifndef SPW_STORE_EVENTS_H
