@@ -10,6 +10,7 @@
 #ifndef SPW_BPF_PARSE_H
 #define SPW_BPF_PARSE_H
 
+#include "maps/local.h"
 #include "maps/trace.h"
 #include "mix.h"
 
@@ -444,6 +445,7 @@ SPW_INLINE void spw_parse_network(const u8 *start, const u8 *end, u32 length, st
 		offset += SPW_VLAN_BYTES;
 	}
 	cursor->network = cursor->offset = offset;
+	packet->network = offset;
 	if (ethertype == SPW_ETH_IPV4)
 		spw_parse_ipv4(start + offset, end, length - offset, cursor, packet);
 	else if (ethertype == SPW_ETH_IPV6)
@@ -452,6 +454,24 @@ SPW_INLINE void spw_parse_network(const u8 *start, const u8 *end, u32 length, st
 		packet->found |= SPW_FOUND_ARP;
 	else if (ethertype == SPW_ETH_LLDP)
 		packet->found |= SPW_FOUND_LLDP;
+}
+
+/**
+ * spw_parse_local() - the destination address, IPv4 as IPv4-mapped (maps/local.h); false: there is none.
+ * @ip: the IP header; the frame ends at @end
+ */
+SPW_INLINE bool spw_parse_local(const u8 *ip, const u8 *end, struct spw_local *local)
+{
+	if (ip + SPW_IPV4_BYTES > end)
+		return false;
+	if (ip[0] >> 4 == 4) {
+		*local = (struct spw_local){0, SPW_IPV4_MAPPED | spw_load32(ip + 16)};
+		return true;
+	}
+	if (ip + SPW_IPV6_BYTES > end)
+		return false;
+	*local = (struct spw_local){spw_load64(ip + 24), spw_load64(ip + 32)};
+	return true;
 }
 
 /** spw_parse() - all three steps; arguments as above. The datapath calls them separately, for the verifier's sake. */
@@ -530,6 +550,7 @@ SPW_INLINE bool spw_parse_usual4(const u8 *start, const u8 *end, u32 length, str
 	    !spw_parse_usual_transport(transport, end, ip[9], total - SPW_IPV4_BYTES, packet))
 		return false;
 	packet->family = 4;
+	packet->network = SPW_ETH_BYTES;
 	packet->length = length;
 	packet->source_hi = (u64)spw_load32(ip + 12) << 32;
 	*cursor = (struct spw_cursor){.network = SPW_ETH_BYTES,
@@ -552,6 +573,7 @@ SPW_INLINE bool spw_parse_usual6(const u8 *start, const u8 *end, u32 length, str
 	    !spw_parse_usual_transport(transport, end, ip[6], payload, packet))
 		return false;
 	packet->family = 6;
+	packet->network = SPW_ETH_BYTES;
 	packet->length = length;
 	packet->source_hi = spw_load64(ip + 8);
 	packet->source_lo = spw_load64(ip + 16);

@@ -75,27 +75,48 @@ SPW_INLINE bool is_connection(const struct sock *sk)
 	       sk->__sk_common.skc_state != STATE_LISTEN;
 }
 
-/* The socket's service, with enum spw_signal_port; 0: none. */
-SPW_INLINE u32 service_of(const struct sock *sk)
+/* The local address. A connection of IPv4 to a socket of IPv6 has an IPv4-mapped one. */
+SPW_INLINE struct spw_local local_of(const struct sock *sk)
+{
+	const struct in6_addr *address = &sk->__sk_common.skc_v6_rcv_saddr;
+
+	if (sk->__sk_common.skc_family == FAMILY_INET)
+		return (struct spw_local){0, SPW_IPV4_MAPPED | __builtin_bswap32(sk->__sk_common.skc_rcv_saddr)};
+	return (struct spw_local){
+		(u64)__builtin_bswap32(address->in6_u.u6_addr32[0]) << 32 |
+			__builtin_bswap32(address->in6_u.u6_addr32[1]),
+		(u64)__builtin_bswap32(address->in6_u.u6_addr32[2]) << 32 |
+			__builtin_bswap32(address->in6_u.u6_addr32[3]),
+	};
+}
+
+/* The socket's port; service 0: it belongs to none. */
+SPW_INLINE struct spw_port port_of(const struct sock *sk)
 {
 	const u32 only = 0;
 	const struct spw_signal_scope *scope = bpf_map_lookup_elem(&signal_scope, &only);
-	u32 port, service, inode;
+	const struct spw_port none = {0};
+	struct spw_local local;
+	struct spw_port port;
+	u32 inode;
 
 	if (!scope)
-		return 0;
+		return none;
 	port = scope->ports[sk->__sk_common.skc_num];
-	service = port & SPW_PORT_IDENTITY;
-	if (!service || service >= SPW_SERVICE_IDENTITIES)
-		return 0;
+	if (spw_port_group(port)) {
+		local = local_of(sk);
+		port = spw_port_at(port, &scope->locals, local.hi, local.lo);
+	}
+	if (!port.service || port.service >= SPW_SERVICE_IDENTITIES)
+		return none;
 	inode = sk->__sk_common.skc_net.net->ns.inum;
 	for (u32 i = 0; i < SPW_NAMESPACES_MAX; i++) {
 		if (i >= scope->namespaces_count)
 			break;
 		if (scope->namespaces[i] == inode)
-			return scope->in[service] >> i & 1 ? port : 0;
+			return scope->in[port.service] >> i & 1 ? port : none;
 	}
-	return 0;
+	return none;
 }
 
 /* Whether there is anything to read besides a FIN. */
@@ -137,12 +158,13 @@ SPW_INLINE int on_data_ready(struct sock *sk)
 {
 	struct spw_signal_tally *tally;
 	struct spw_signal_socket *wait;
-	u32 service, port;
+	struct spw_port port;
+	u32 service;
 
 	if (!is_connection(sk))
 		return 0;
-	port = service_of(sk);
-	service = port & SPW_PORT_IDENTITY;
+	port = port_of(sk);
+	service = port.service;
 	if (!service)
 		return 0;
 	wait = bpf_sk_storage_get(&signal_waits, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
@@ -152,12 +174,12 @@ SPW_INLINE int on_data_ready(struct sock *sk)
 	if (!tally)
 		return 0;
 	wait->service = service;
-	wait->serves = !!(port & SPW_PORT_SERVES);
+	wait->serves = !!(port.bits & SPW_PORT_SERVES);
 	wait->unread = wait->was_read ? SPW_UNREAD_LATER : SPW_UNREAD_FIRST;
 	wait->ready_ns = bpf_ktime_get_ns();
 	if (wait->serves)
 		note_request(tally, wait);
-	if (port & SPW_PORT_WAITS) {
+	if (port.bits & SPW_PORT_WAITS) {
 		spw_shift_unread(tally, wait->unread, wait->ready_ns >> SPW_EPOCH_SHIFT, 1);
 		if (!wait->asked_ns)
 			__sync_fetch_and_add(&tally->requests, 1);

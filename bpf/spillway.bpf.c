@@ -24,6 +24,10 @@
 /* Set at load: number of units in the ruleset's table, a power of two, less one. */
 const volatile u32 spw_unit_mask = 0;
 
+#define SPW_LOCALS_UNITS (sizeof(struct spw_locals) / sizeof(union spw_unit))
+
+#define SPW_NETWORK_MASK 31u /* Ethernet and two tags: 22 bytes */
+
 /* Set at load: write every judgement to the trace map, for `simulate`. */
 const volatile bool spw_trace = false;
 
@@ -103,6 +107,43 @@ SPW_INLINE const struct spw_slot *classify(const struct spw_packet *packet, cons
 	return slot ? &rules->slots[slot & (SPW_SLOTS_MAX - 1)] : found;
 }
 
+/*
+ * The port @word (struct spw_port) at the packet's local address; only for ports that differ by address. A global
+ * function: other packets pay one comparison. @network: offset of the IP header
+ */
+__attribute__((noinline)) int port_at_address(struct xdp_md *ctx, u32 network, u32 word)
+{
+	const u8 *ip = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
+	struct spw_port port = {.service = word, .bits = word >> 8};
+	const struct spw_ruleset *rules = published_ruleset();
+	const struct spw_locals *locals;
+	struct spw_local local;
+	u32 unit;
+
+	if (!rules || !spw_parse_local(ip + (network & SPW_NETWORK_MASK), end, &local))
+		return word & 0xff;
+	unit = rules->locals - 1;
+	SPW_OPAQUE(unit);
+	if (unit > spw_unit_mask + 1 - SPW_LOCALS_UNITS)
+		return word & 0xff;
+	locals = (const void *)&rules->units[unit];
+	port = spw_port_at(port, locals, local.hi, local.lo);
+	return port.service | (u32)port.bits << 8;
+}
+
+/* The meaning of the destination port of new work; the service is 0 if it belongs to none. */
+SPW_INLINE struct spw_port ask_ports(struct xdp_md *ctx, const struct spw_packet *packet,
+				     const struct spw_ruleset *rules)
+{
+	struct spw_port port = spw_port_of(packet, rules);
+	u32 word;
+
+	if (!spw_port_group(port))
+		return port;
+	word = port_at_address(ctx, packet->network, port.service | (u32)port.bits << 8);
+	return (struct spw_port){.service = word, .bits = word >> 8};
+}
+
 /* Trace the judgement; trace_packet() adds the packet. */
 SPW_INLINE void note_outcome(const struct spw_slot *slot, bool new_work, struct spw_judgement judgement, u64 generation)
 {
@@ -149,11 +190,11 @@ SPW_INLINE u64 *look_up_flow(struct xdp_md *ctx, const struct spw_cursor *cursor
  * have dropped, in mode observe, is not charged to the budget.
  */
 SPW_INLINE void judge_new_work(struct xdp_md *ctx, const struct spw_cursor *cursor, u64 seed,
-			       const struct spw_ruleset *rules, const struct spw_slot *slot, struct spw_packet *packet,
+			       const struct spw_slot *slot, u32 service, struct spw_packet *packet,
 			       struct spw_judgement *judgement)
 {
-	u32 service = spw_service(packet, rules), reason;
 	struct spw_flow_lookup lookup = {0};
+	u32 reason;
 	u64 *word;
 
 	if (judgement->open & SPW_REFUSED && judgement->verdict == SPW_DROP) {
@@ -178,7 +219,8 @@ SPW_INLINE int judge_and_account(struct xdp_md *ctx, const struct spw_cursor *cu
 				 const struct spw_ruleset *rules, const struct spw_control *state)
 {
 	const struct spw_slot *slot = classify(packet, rules);
-	bool new_work = spw_is_new_work(packet, rules);
+	struct spw_port port = ask_ports(ctx, packet, rules);
+	bool new_work = spw_is_new_work(packet, port);
 	struct spw_admission admission = current_admission(state);
 	struct spw_judgement judgement = spw_judge(packet, slot, rules, &admission, new_work); /* rules 1 to 5, 7 */
 	u64 counted;
@@ -194,7 +236,7 @@ SPW_INLINE int judge_and_account(struct xdp_md *ctx, const struct spw_cursor *cu
 			spw_refuse(&judgement, reason);
 	}
 	if (new_work) /* rules 9, 10 */
-		judge_new_work(ctx, cursor, state->seed, rules, slot, packet, &judgement);
+		judge_new_work(ctx, cursor, state->seed, slot, port.service, packet, &judgement);
 	if (slot->limited && judgement.open & SPW_OPEN_LIMITS)
 		spw_charge_limits();
 	if (judgement.open & SPW_OPEN_LEVEL && judgement.verdict == SPW_PASS)

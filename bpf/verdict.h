@@ -95,32 +95,35 @@ SPW_INLINE u32 spw_essential(const struct spw_packet *packet)
 	return SPW_REASONS;
 }
 
-/* New work: a TCP SYN on any port; a QUIC Initial or any datagram on ports of a service configured so. */
-SPW_INLINE bool spw_is_new_work(const struct spw_packet *packet, const struct spw_ruleset *ruleset)
+/*
+ * The destination port of what may be new work, with its group: the local address may change the service (spw_port_at()).
+ * All zero for other packets.
+ */
+SPW_INLINE struct spw_port spw_port_of(const struct spw_packet *packet, const struct spw_ruleset *ruleset)
 {
-	u32 new_work, port = packet->dport;
+	u32 port = packet->dport;
 
 	/* Before 6.2 the verifier does not know that a swapped 16-bit number has 16 bits: keep the mask. */
 	SPW_OPAQUE(port);
 	if (packet->found & SPW_FOUND_MALFORMED)
-		return false;
+		return (struct spw_port){0};
 	if (packet->found & SPW_FOUND_SYN)
-		return true;
+		return ruleset->tcp_ports[port & 0xffff];
 	if (packet->protocol != 17 || !(packet->found & SPW_FOUND_PORTS))
-		return false;
-	new_work = ruleset->udp_ports[port & 0xffff].new_work;
-	return new_work == SPW_NEW_ANY || (new_work == SPW_NEW_QUIC && packet->found & SPW_FOUND_QUIC_INITIAL);
+		return (struct spw_port){0};
+	return ruleset->udp_ports[port & 0xffff];
 }
 
-/* The service of new work; 0: its port belongs to none. */
-SPW_INLINE u32 spw_service(const struct spw_packet *packet, const struct spw_ruleset *ruleset)
+/* New work: a TCP SYN on any port; a QUIC Initial or any datagram on ports of a service configured so. */
+SPW_INLINE bool spw_is_new_work(const struct spw_packet *packet, struct spw_port port)
 {
-	u32 port = packet->dport;
+	u32 found = packet->found, new_work = port.bits & SPW_PORT_BITS_MASK;
 
-	SPW_OPAQUE(port);
-	if (packet->protocol == 6)
-		return ruleset->tcp_ports[port & 0xffff].service;
-	return ruleset->udp_ports[port & 0xffff].service;
+	if (found & SPW_FOUND_MALFORMED)
+		return false;
+	if (found & SPW_FOUND_SYN)
+		return true;
+	return new_work == SPW_NEW_ANY || (new_work == SPW_NEW_QUIC && found & SPW_FOUND_QUIC_INITIAL);
 }
 
 /* Rule 3. Unknown ports, as in later fragments, are not management ports. */

@@ -35,8 +35,8 @@ struct spw_packet {
 	u8 vlans;
 	u8 family; /* 4, 6; 0: not IP */
 	u8 protocol;
-	u8 reserved;
-	u64 flow; /* hash of a SYN or QUIC Initial for a service (spw_parse_flow()); 0: neither */
+	u8 network; /* offset of the IP header in the frame */
+	u64 flow;   /* hash of a SYN or QUIC Initial for a service (spw_parse_flow()); 0: neither */
 };
 
 #endif

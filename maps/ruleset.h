@@ -5,7 +5,7 @@
  *
  * From the front:
  *   identity      magic, layout, generation, sizes
- *   services      which port belongs to which service, and what new work is there
+ *   services      which port belongs to which service, and what new work is there (by local address: local.h)
  *   slots         what a leaf of the table means: list, class, levels from which it is cut
  *   list_slots    the same for bans, which name a list instead of a leaf (ban.h)
  *   root4, root6  the first 16 bits of the source, one entry each
@@ -40,7 +40,7 @@
 #ifndef SPW_MAPS_RULESET_H
 #define SPW_MAPS_RULESET_H
 
-#include "types.h"
+#include "local.h"
 
 #define SPW_RULESET_MAGIC 0x73707772u /* "spwr" */
 
@@ -105,12 +105,7 @@ struct spw_slot {
 	u8 limited;	 /* 1: the class has limits (maps/limit.h) */
 };
 
-/* Meaning of a port. Zero: unknown. */
-struct spw_port {
-	u8 service;  /* identity (maps/registry.h), 0: none */
-	u8 new_work; /* enum spw_new_work */
-};
-
+/* spw_port.bits: what new work is on a port. */
 enum spw_new_work {
 	SPW_NEW_SYN = 0,  /* TCP: a SYN without ACK, on any port */
 	SPW_NEW_QUIC = 1, /* UDP: a QUIC Initial */
@@ -126,10 +121,11 @@ struct spw_ruleset {
 	u16 management_ports[SPW_MANAGEMENT_PORTS_MAX]; /* filled from the front; 0 ends them */
 	u8 management_prefixes;				/* 1: there are management prefixes */
 	u8 malformed_drop;				/* 1: malformed packets are dropped (rule 2) */
-	u8 reserved[6];
+	u8 reserved[2];
+	u32 locals; /* 1 + the first unit of struct spw_locals (behind the table); 0: no port differs by address */
 	struct spw_slot slots[SPW_SLOTS_MAX];
 	u16 list_slots[SPW_LISTS_MAX][2]; /* by list identity and management: the slot of a ban; 0: list not in here */
-	struct spw_port tcp_ports[65536];
+	struct spw_port tcp_ports[65536]; /* bits: enum spw_new_work */
 	struct spw_port udp_ports[65536];
 	u32 root4[1 << SPW_ROOT_BITS] __attribute__((aligned(64)));
 	u32 root6[1 << SPW_ROOT_BITS];
@@ -140,6 +136,7 @@ _Static_assert(sizeof(struct spw_line4) == SPW_UNIT_BYTES, "an IPv4 line is a ca
 _Static_assert(sizeof(struct spw_line6) == SPW_UNIT_BYTES, "an IPv6 line is a cache line");
 _Static_assert(sizeof(union spw_unit) == SPW_UNIT_BYTES, "a unit is a cache line");
 _Static_assert(sizeof(struct spw_slot) == 8, "a slot is one load");
+_Static_assert(__builtin_offsetof(struct spw_ruleset, locals) == 60, "0 in older rulesets");
 _Static_assert(__builtin_offsetof(struct spw_ruleset, slots) == 64, "identity fills one cache line");
 _Static_assert(__builtin_offsetof(struct spw_ruleset, units) % SPW_UNIT_BYTES == 0, "units are aligned");
 

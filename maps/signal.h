@@ -6,7 +6,7 @@
 #ifndef SPW_MAPS_SIGNAL_H
 #define SPW_MAPS_SIGNAL_H
 
-#include "types.h"
+#include "local.h"
 
 enum spw_wait_shape {
 	SPW_WAIT_BUCKETS = 96,
@@ -97,13 +97,12 @@ struct spw_signal_tally {
 #define SPW_NAMESPACES_MAX 64
 
 /*
- * What a port tells of its service. Usually both; behind a proxy, requests wait at the application's port and new work
- * arrives at the proxy's.
+ * spw_port.bits: what a port tells of its service. Usually both; behind a proxy, requests wait at the application's
+ * port and new work arrives at the proxy's.
  */
 enum spw_signal_port {
-	SPW_PORT_IDENTITY = 0xff, /* mask */
-	SPW_PORT_WAITS = 1 << 8,  /* requests wait here */
-	SPW_PORT_SERVES = 1 << 9, /* first reads here are new work served */
+	SPW_PORT_WAITS = 1 << 0,  /* requests wait here */
+	SPW_PORT_SERVES = 1 << 1, /* first reads here are new work served */
 };
 
 /* Map signal_scope: whose sockets are observed. Written by the agent, read-only to programs. */
@@ -111,7 +110,8 @@ struct spw_signal_scope {
 	u32 namespaces_count;
 	u32 namespaces[SPW_NAMESPACES_MAX]; /* inode numbers */
 	u64 in[SPW_SERVICE_IDENTITIES];	    /* by service identity: bit i: it has sockets in namespaces[i] */
-	u16 ports[65536];		    /* by local TCP port: service identity and enum spw_signal_port; 0: none */
+	struct spw_port ports[65536];	    /* by local TCP port; bits: enum spw_signal_port */
+	struct spw_locals locals;
 };
 
 _Static_assert(sizeof(struct spw_signal_socket) == 32, "layout of the signal_waits map");

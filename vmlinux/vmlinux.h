@@ -122,7 +122,18 @@ typedef struct {
 	struct net *net;
 } possible_net_t;
 
+struct in6_addr {
+	union {
+		__be32 u6_addr32[4];
+	} in6_u;
+};
+
 struct sock_common {
+	union {
+		struct {
+			__be32 skc_rcv_saddr;
+		};
+	};
 	union {
 		struct {
 			__u16 skc_num;
@@ -131,6 +142,7 @@ struct sock_common {
 	short unsigned int skc_family;
 	volatile unsigned char skc_state;
 	possible_net_t skc_net;
+	struct in6_addr skc_v6_rcv_saddr;
 	union {
 		long unsigned int skc_flags;
 	};

@@ -146,7 +146,7 @@ static void test_example(void **state)
 	assert_int_equal(config->services_count, 1);
 	assert_string_equal(config->services[0].name, "shop");
 	assert_int_equal(config->services[0].tcp_count, 2);
-	assert_int_equal(config->services[0].tcp[1], 443);
+	assert_int_equal(config->services[0].tcp[1].port, 443);
 	assert_int_equal(config->services[0].quic_count, 1);
 	assert_int_equal(config->services[0].udp_count, 0);
 	assert_int_equal(config->services[0].capacity_per_s, 0);
@@ -412,15 +412,18 @@ static const struct row service_rows[] = {
 	{TOP ALL "services:\n  a: {tcp: [0-80]}\n", "f:4:13: '0-80' is not a port: a range is written 27015-27050\n"},
 	{TOP ALL "services:\n  a: {tcp: [80-90, 85]}\n", "f:4:20: TCP port 85 is given twice, first at line 4\n"},
 	{TOP ALL "services:\n  a: {udp: [53]}\n  b: {udp: [1-65535]}\n",
-	 "f:5:13: UDP port 53 belongs to service 'a' already (f:4:13)\n"},
+	 "f:5:13: UDP port 53 belongs to service 'a' already (f:4:13); if they differ by address, write "
+	 "\"192.0.2.1:53\"\n"},
 	{TOP ALL "services:\n  a: {tcp: [[80]]}\n", "f:4:13: expected a port, found a list\n"},
 	{TOP ALL "services:\n  a: {tcp: [80, 80]}\n", "f:4:17: TCP port 80 is given twice, first at line 4\n"},
 	{TOP ALL "services:\n  a: {quic: [80], tcp: [80], udp: [80]}\n",
 	 "f:4:36: UDP port 80 is given twice, first at line 4\n"},
 	{TOP ALL "services:\n  a: {tcp: [80]}\n  b: {tcp: [80]}\n",
-	 "f:5:13: TCP port 80 belongs to service 'a' already (f:4:13)\n"},
+	 "f:5:13: TCP port 80 belongs to service 'a' already (f:4:13); if they differ by address, write "
+	 "\"192.0.2.1:80\"\n"},
 	{TOP ALL "services:\n  a: {quic: [443]}\n  b: {udp: [443]}\n",
-	 "f:5:13: UDP port 443 belongs to service 'a' already (f:4:14)\n"},
+	 "f:5:13: UDP port 443 belongs to service 'a' already (f:4:14); if they differ by address, write "
+	 "\"192.0.2.1:443\"\n"},
 	{TOP ALL "services:\n  a: {tcp: [80], capacity: 900}\n",
 	 "f:4:28: '900' is not a capacity: did you mean the unit /s?, or learn\n"},
 	{TOP ALL "services:\n  a: {tcp: [80], capacity: 0/s}\n",
@@ -446,14 +449,106 @@ static void test_services(void **state)
 		      "lease: 59\nhooks: {dir: /h, timeout: 1m}\n");
 	assert_string_equal(told(&parsed.diagnostics), "");
 	assert_int_equal(parsed.config.services[0].udp_count, 37);
-	assert_int_equal(parsed.config.services[0].udp[35], 27050);
-	assert_int_equal(parsed.config.services[0].udp[36], 53);
+	assert_int_equal(parsed.config.services[0].udp[35].port, 27050);
+	assert_int_equal(parsed.config.services[0].udp[36].port, 53);
 	assert_int_equal(parsed.config.services[0].tcp_count, 2);
-	assert_int_equal(parsed.config.services[0].tcp[1], 65535);
+	assert_int_equal(parsed.config.services[0].tcp[1].port, 65535);
 	assert_int_equal(parsed.config.management_ports_count, 3);
 	assert_int_equal(parsed.config.lease_ns, 59000000000);
 	release(&parsed);
 	check_rows(service_rows, COUNT(service_rows));
+}
+
+/* 64 addresses, and 64 groups of ports: one more than there may be. */
+static const char *too_many(bool groups)
+{
+	static char text[16384];
+	size_t length = (size_t)snprintf(text, sizeof(text), TOP ALL "services:\n");
+
+	for (u32 i = 0; i < 64; i++)
+		length += (size_t)snprintf(text + length, sizeof(text) - length, "  s%u: {tcp: [\"192.0.2.%u:%u\"]}\n",
+					   i, groups ? i % 8 + 1 : i + 1, groups ? i + 1 : 443);
+	return text;
+}
+
+static const struct row local_rows[] = {
+	{TOP ALL "services:\n  a: {tcp: [\"192.0.2.1:443\"]}\n  b: {tcp: [192.0.2.2:443, \"[2001:db8::2]:443\"]}\n"
+		 "  c: {tcp: [443]}\n",
+	 ""},
+	{TOP ALL "services:\n  a: {udp: [192.0.2.1:27015-27050]}\n  b: {quic: [\"192.0.2.1:27050-27051\"]}\n",
+	 "f:5:14: UDP port 192.0.2.1:27050 belongs to service 'a' already (f:4:13)\n"},
+	{TOP ALL "services:\n  a: {tcp: [192.0.2.1:443]}\n  b: {tcp: [\"[::ffff:192.0.2.1]:443\"]}\n",
+	 "f:5:13: TCP port 192.0.2.1:443 belongs to service 'a' already (f:4:13)\n"},
+	{TOP ALL "services:\n  a: {tcp: [\"[2001:DB8::2]:443\", \"[2001:db8:0::2]:443\"]}\n",
+	 "f:4:34: TCP port [2001:db8::2]:443 is given twice, first at line 4\n"},
+	{TOP ALL "services:\n  a: {tcp: [192.0.2.1]}\n",
+	 "f:4:13: '192.0.2.1' is not a port: it is an address; write \"192.0.2.1:443\"\n"},
+	{TOP ALL "services:\n  a: {tcp: [192.0.2.1:0]}\n",
+	 "f:4:13: '0' is not a port: it is a number from 1 to 65535\n"},
+	{TOP ALL "services:\n  a: {tcp: [192.0.2.0/24:443]}\n",
+	 "f:4:13: '192.0.2.0/24:443' is not a port: a port is given for single addresses, not prefixes; write each as "
+	 "\"192.0.2.1:443\"\n"},
+	{TOP ALL "services:\n  a: {tcp: [\"fe80::1%eth0:443\"]}\n",
+	 "f:4:13: 'fe80::1%eth0:443' is not a port: an address is given without its interface: \"[fe80::1]:443\"\n"},
+	{TOP ALL "services:\n  a: {tcp: [\"2001:db8::2:443\"]}\n",
+	 "f:4:13: '2001:db8::2:443' is not a port: write \"[2001:db8::2]:443\", or with its port: "
+	 "\"[2001:db8::2:443]:443\"\n"},
+	{TOP ALL "services:\n  a: {tcp: [\"2001:db8::2\"]}\n",
+	 "f:4:13: '2001:db8::2' is not a port: write \"[2001:db8:]:2\", or with its port: "
+	 "\"[2001:db8::2]:443\"\n"},
+	{TOP ALL "services:\n  a: {tcp: [[2001:db8::2]:443]}\n", "f:4:13: a key must be a plain word, not a list; an "
+								 "IPv6 address with its port stands in quotes: "
+								 "\"[2001:db8::2]:443\"\n"},
+	{TOP ALL "services:\n  a: {tcp: [\"[192.0.2.1]:443\", \"localhost:443\"]}\n",
+	 "f:4:13: '[192.0.2.1]:443' is not a port: write 443, \"192.0.2.1:443\" or \"[2001:db8::2]:443\"\n"
+	 "f:4:32: 'localhost:443' is not a port: write 443, \"192.0.2.1:443\" or \"[2001:db8::2]:443\"\n"},
+	{TOP ALL "services:\n  a: {udp: [239.1.2.3:5000, \"[ff02::1]:5000\", 255.255.255.255:67]}\n",
+	 "f:4:13: no connection comes to 239.1.2.3: it is a multicast address; write an address of this host\n"
+	 "f:4:29: no connection comes to ff02::1: it is a multicast address; write an address of this host\n"
+	 "f:4:47: no connection comes to 255.255.255.255: it is a broadcast or reserved address; write an address of "
+	 "this host\n"},
+	{TOP ALL "services:\n  a: {tcp: [0.0.0.0:443, \"[::]:80\"]}\n",
+	 "f:4:13: no connection comes to 0.0.0.0: it stands for every address; write the port alone\n"
+	 "f:4:26: no connection comes to ::: it stands for every address; write the port alone\n"},
+	{TOP ALL "management: {ports: [192.0.2.1:22]}\n",
+	 "f:3:22: '192.0.2.1:22' is not a port: it is a number from 1 to 65535\n"},
+	{TOP ALL "services:\n  a: {tcp: [192.0.2.1:443], wait_at: [192.0.2.1:443, 127.0.0.1:8080]}\n"
+		 "  b: {tcp: [127.0.0.1:8080, 8080]}\n",
+	 "f:5:13: TCP port 127.0.0.1:8080 belongs to service 'a' already (f:4:54)\n"},
+};
+
+/* Fault: a port of one address is that of every address. */
+static void test_local_ports(void **state)
+{
+	struct parsed parsed;
+	const struct spw_config_service *services;
+
+	(void)state;
+	parse(&parsed, TOP ALL "services:\n  a: {tcp: [80, 192.0.2.1:443-444]}\n"
+			       "  b: {quic: [\"[2001:db8::2]:443\", \"[::ffff:192.0.2.1]:443\"]}\n");
+	assert_string_equal(told(&parsed.diagnostics), "");
+	services = parsed.config.services;
+	assert_int_equal(parsed.config.locals_count, 2);
+	assert_true(parsed.config.locals[0].hi == 0 && parsed.config.locals[0].lo == 0xffffc0000201);
+	assert_true(parsed.config.locals[1].hi == 0x20010db800000000 && parsed.config.locals[1].lo == 2);
+	assert_int_equal(services[0].tcp_count, 3);
+	assert_int_equal(services[0].tcp[0].local, 0);
+	assert_int_equal(services[0].tcp[2].port, 444);
+	assert_int_equal(services[0].tcp[2].local, 1);
+	assert_int_equal(services[1].quic[0].local, 2);
+	assert_int_equal(services[1].quic[1].local, 1);
+	release(&parsed);
+	check_rows(local_rows, COUNT(local_rows));
+	parse(&parsed, too_many(false));
+	assert_string_equal(told(&parsed.diagnostics),
+			    "f:67:15: more than 63 addresses in the ports of all services; a "
+			    "port alone is that of every address\n");
+	release(&parsed);
+	parse(&parsed, too_many(true));
+	assert_string_equal(told(&parsed.diagnostics),
+			    "f:4:3: more than 63 kinds of ports that differ by address; ports "
+			    "with the same services at the same addresses count once\n");
+	release(&parsed);
 }
 
 static const struct row management_rows[] = {
@@ -679,7 +774,8 @@ static const struct row class_rows[] = {
 static const struct row probe_rows[] = {
 	{TOP ALL "services: {s: {tcp: [80], wait_at: [8080, 80]}}\n", ""},
 	{TOP ALL "services: {s: {tcp: [80]}, t: {tcp: [81], wait_at: [80]}}\n",
-	 "f:3:53: TCP port 80 belongs to service 's' already (f:3:22)\n"},
+	 "f:3:53: TCP port 80 belongs to service 's' already (f:3:22); if they differ by address, write "
+	 "\"192.0.2.1:80\"\n"},
 	{TOP ALL "services: {s: {tcp: [80], probe: {http: 'http://127.0.0.1/', limit: 200ms}}}\n", ""},
 	{TOP ALL "services: {s: {tcp: [80], probe: {file: /f, limit: 80}}}\n", ""},
 	{TOP ALL "services: {s: {tcp: [80], probe: {http: 'http://127.0.0.1/', limit: 80}}}\n",
@@ -909,8 +1005,10 @@ static const struct row yaml_rows[] = {
 	{TOP "---\nmode: a\n", "f:2:1: a second document; a configuration has only one\n"},
 	{TOP "...\n---\n", "f:3:1: a second document; a configuration has only one\n"},
 	{"%YAML 1.1\n---\n" TOP, "f:1:1: directives (%) are not allowed\n"},
-	{TOP "[a]: b\n", "f:2:1: a key must be a plain word, not a list or a mapping\n"},
-	{TOP "? {a: b}\n: c\n", "f:2:3: a key must be a plain word, not a list or a mapping\n"},
+	{TOP "[a]: b\n",
+	 "f:2:1: a key must be a plain word, not a list; an IPv6 address with its port stands in quotes: "
+	 "\"[2001:db8::2]:443\"\n"},
+	{TOP "? {a: b}\n: c\n", "f:2:3: a key must be a plain word, not a mapping\n"},
 	{TOP "mode: [[[[[[[[a]]]]]]]]\n", "f:2:14: nested deeper than 8 levels\n"},
 	{TOP "mode: [[[[[[{a: {b: c}}]]]]]]\n", "f:2:17: nested deeper than 8 levels\n"},
 };
@@ -992,7 +1090,7 @@ static void test_bombs(void **state)
 		{"", "[\n", 500000, "", "f:9:1: nested deeper than 8 levels\n"},
 		{"", "- ", 500000, "", "f:1:17: nested deeper than 8 levels\n"},
 		{"", "{a: ", 250000, "", "f:1:33: nested deeper than 8 levels\n"},
-		{"", "? ", 500000, "", "f:1:3: a key must be a plain word, not a list or a mapping\n"},
+		{"", "? ", 500000, "", "f:1:3: a key must be a plain word, not a mapping\n"},
 		{"a: &a [x,x]\n", "b: [*a,*a]\n", 50000, "",
 		 "f:1:4: anchors are not allowed ('&a'); write the value where it is "
 		 "needed\n"},
@@ -1261,6 +1359,7 @@ int main(void)
 		cmocka_unit_test(test_listen_off_and_rates),
 		NAMED("fault 41: unknown and duplicate keys, wrong values", test_keys),
 		cmocka_unit_test(test_services),
+		cmocka_unit_test(test_local_ports),
 		NAMED("fault 41: /33, host bits set", test_management),
 		NAMED("slow rates, durations", test_units),
 		cmocka_unit_test(test_lists),

@@ -101,9 +101,9 @@ static void what_was_found_is_configured(void **state)
 	assert_int_equal(config.services_count, 2);
 	assert_string_equal(config.services[0].name, "nginx");
 	assert_int_equal(config.services[0].tcp_count, 2);
-	assert_int_equal(config.services[0].tcp[1], 443);
+	assert_int_equal(config.services[0].tcp[1].port, 443);
 	assert_int_equal(config.services[0].quic_count, 1);
-	assert_int_equal(config.services[1].udp[0], 53);
+	assert_int_equal(config.services[1].udp[0].port, 53);
 	assert_int_equal(config.management_prefixes_count, 2); /* two of the three are in one network */
 	assert_int_equal(config.management_prefixes[0].prefix.len, 24);
 	assert_true(config.management_prefixes[0].prefix.addr.hi == 0xc0000200ull << 32);

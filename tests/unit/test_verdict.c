@@ -21,8 +21,8 @@ static int setup(void **state)
 {
 	(void)state;
 	ruleset = calloc(1, sizeof(*ruleset));
-	ruleset->udp_ports[443].new_work = SPW_NEW_QUIC;
-	ruleset->udp_ports[5353].new_work = SPW_NEW_ANY;
+	ruleset->udp_ports[443].bits = SPW_NEW_QUIC;
+	ruleset->udp_ports[5353].bits = SPW_NEW_ANY;
 	return 0;
 }
 
@@ -38,6 +38,11 @@ static struct spw_packet packet(u32 found, u8 protocol, u16 dport)
 	return (struct spw_packet){.found = SPW_FOUND_IP | found, .family = 4, .protocol = protocol, .dport = dport};
 }
 
+static bool is_new_work(const struct spw_packet *packet)
+{
+	return spw_is_new_work(packet, spw_port_of(packet, ruleset));
+}
+
 static struct spw_packet syn(void)
 {
 	return packet(SPW_FOUND_PORTS | SPW_FOUND_SYN, 6, 443);
@@ -48,7 +53,7 @@ static struct spw_judgement judge(struct spw_packet packet, struct spw_slot slot
 {
 	const struct spw_admission admission = {level, leased, observing};
 
-	return spw_judge(&packet, &slot, ruleset, &admission, spw_is_new_work(&packet, ruleset));
+	return spw_judge(&packet, &slot, ruleset, &admission, is_new_work(&packet));
 }
 
 static void expect(struct spw_judgement judgement, enum spw_verdict verdict, enum spw_reason reason)
@@ -146,17 +151,17 @@ static void test_new_work(void **state)
 			  first = syn();
 
 	(void)state;
-	assert_true(spw_is_new_work(&first, ruleset));
-	assert_false(spw_is_new_work(&ack, ruleset));
-	assert_true(spw_is_new_work(&quic, ruleset));
+	assert_true(is_new_work(&first));
+	assert_false(is_new_work(&ack));
+	assert_true(is_new_work(&quic));
 	quic_elsewhere.dport = 8443;
-	assert_false(spw_is_new_work(&quic_elsewhere, ruleset));
+	assert_false(is_new_work(&quic_elsewhere));
 	quic.found &= ~(u32)SPW_FOUND_QUIC_INITIAL;
-	assert_false(spw_is_new_work(&quic, ruleset));
-	assert_true(spw_is_new_work(&udp, ruleset));
-	assert_false(spw_is_new_work(&later, ruleset));
+	assert_false(is_new_work(&quic));
+	assert_true(is_new_work(&udp));
+	assert_false(is_new_work(&later));
 	first.found |= SPW_FOUND_MALFORMED;
-	assert_false(spw_is_new_work(&first, ruleset));
+	assert_false(is_new_work(&first));
 }
 
 static void test_would_drop(void **state)

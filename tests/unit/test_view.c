@@ -1286,9 +1286,11 @@ static struct spw_config_class config_classes[] = {
 	{.name = "international", .lists = use_abroad, .lists_count = 1, .shed_from = SPW_ORANGE, .cut_from = SPW_RED},
 	{.name = "unknown", .shed_from = SPW_YELLOW, .cut_from = SPW_ORANGE, .cut_all = true},
 };
-static u16 config_ports[] = {22, 443};
+static u16 config_management_ports[] = {22};
+static struct spw_local config_locals[] = {{0, 0xffffc0000201}, {0x20010db800000000, 2}};
+static struct spw_config_port config_tcp[] = {{22, 0}, {443, 0}, {80, 1}, {443, 2}};
 static struct spw_config_service config_services[] = {
-	{.name = "shop", .tcp = config_ports, .tcp_count = 2, .quic = config_ports + 1, .quic_count = 1}};
+	{.name = "shop", .tcp = config_tcp, .tcp_count = 4, .quic = config_tcp + 1, .quic_count = 1}};
 static struct spw_config_prefix config_management[] = {{.prefix = {{0xc0000200ull << 32, 0}, 4, 28}}};
 static const u64 config_prefixes4[] = {12, 123456, 262144, 1}, config_prefixes6[] = {0, 7, 8, 9},
 		 config_skipped[] = {0, 1, 1234, 0};
@@ -1299,10 +1301,12 @@ static const struct spw_config a_config = {
 	.mode = SPW_OBSERVE,
 	.management_prefixes = config_management,
 	.management_prefixes_count = 1,
-	.management_ports = config_ports,
+	.management_ports = config_management_ports,
 	.management_ports_count = 1,
 	.services = config_services,
 	.services_count = 1,
+	.locals = config_locals,
+	.locals_count = COUNT(config_locals),
 	.lists = config_lists,
 	.lists_count = COUNT(config_lists),
 	.classes = config_classes,
@@ -1346,7 +1350,7 @@ static void a_meaning_as_text(void **state)
 	assert_has(page.text, "     international  served    served    sheds     cut new   orange\n");
 	assert_has(page.text, "     unknown        served    sheds     cut all   cut all   yellow\n");
 	assert_has(page.text, "192.0.2.0/28 to port 22: passes at every level\n");
-	assert_has(page.text, "shop: tcp 22, tcp 443, quic 443\n");
+	assert_has(page.text, "shop: tcp 22, tcp 443, tcp 192.0.2.1:80, tcp [2001:db8::2]:443, quic 443\n");
 	assert_has(page.text, "385,602 IPv4 and 276,646 IPv6 intervals in 22.4MB");
 	assert_has(page.text, "observe: everything passes");
 	free(page.text);
@@ -1381,6 +1385,9 @@ static void a_meaning_as_json(void **state)
 	assert_integer(meaning, "lists.2.skipped_lines", 1234);
 	assert_text(meaning, "management.prefixes.0", "192.0.2.0/28");
 	assert_integer(meaning, "management.ports.0", 22);
+	assert_integer(meaning, "services.0.tcp.1", 443);
+	assert_text(meaning, "services.0.tcp.2", "192.0.2.1:80");
+	assert_text(meaning, "services.0.tcp.3", "[2001:db8::2]:443");
 	assert_integer(meaning, "services.0.quic.0", 443);
 	assert_integer(meaning, "ruleset.intervals4", 385602);
 	assert_real(meaning, "ruleset.compile_seconds", 0.25);

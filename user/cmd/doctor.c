@@ -394,11 +394,12 @@ static void check_interfaces(struct doctor *doctor, const struct spw_call *call,
 
 /* ---- services and sockets ---- */
 
-static void check_service(struct doctor *doctor, const struct spw_config_service *service)
+static void check_service(struct doctor *doctor, const struct spw_config *config,
+			  const struct spw_config_service *service)
 {
 	const struct spw_place *place = &service->place;
 	_cleanup_free_ char *text = NULL;
-	int err = spw_closed_ports(service, &text);
+	int err = spw_closed_ports(config, service, &text);
 
 	if (err)
 		find(doctor, WARN, "services", "see its netns, and mount /proc",
@@ -416,7 +417,7 @@ static void check_services(struct doctor *doctor, const struct spw_config *confi
 	size_t before = doctor->counts[WARN];
 
 	for (size_t i = 0; i < config->services_count; i++)
-		check_service(doctor, &config->services[i]);
+		check_service(doctor, config, &config->services[i]);
 	if (config->services_count && doctor->counts[WARN] == before)
 		find(doctor, OK, "services", NULL, "every port of every service has a socket");
 }

@@ -82,6 +82,7 @@ static void free_services(struct spw_config *config)
 		free(config->services[i].netns);
 	}
 	free(config->services);
+	free(config->locals);
 }
 
 void spw_config_free(struct spw_config *config)

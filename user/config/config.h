@@ -12,6 +12,7 @@
 #include "core/control/expect.h"
 #include "core/control/parameters.h"
 #include "core/limits/limits.h"
+#include "core/table/locals.h"
 #include "core/table/prefix.h"
 #include "diagnostics.h"
 
@@ -110,16 +111,22 @@ struct spw_config_probe {
 	struct spw_place place;
 };
 
+/* A port of a service. */
+struct spw_config_port {
+	u16 port;
+	u8 local; /* of this address only: 1 + index into spw_config.locals; 0: of every address */
+};
+
 struct spw_config_service {
 	char *name;
 	struct spw_place place;
-	u16 *tcp; /* ports */
+	struct spw_config_port *tcp;
 	size_t tcp_count;
-	u16 *quic;
+	struct spw_config_port *quic;
 	size_t quic_count;
-	u16 *wait_at; /* TCP ports where its requests wait behind a proxy; none: those in tcp */
+	struct spw_config_port *wait_at; /* TCP, where its requests wait behind a proxy; none: those in tcp */
 	size_t wait_at_count;
-	u16 *udp; /* ports of which every UDP packet is new work */
+	struct spw_config_port *udp; /* every UDP packet is new work */
 	size_t udp_count;
 	u64 capacity_per_s; /* 0: learn */
 	u64 wait_target_ns;
@@ -158,6 +165,8 @@ struct spw_config {
 	struct spw_place management_place;
 	struct spw_config_service *services;
 	size_t services_count;
+	struct spw_local *locals; /* addresses of this host that ports of services name */
+	size_t locals_count;
 	struct spw_config_list *lists;
 	size_t lists_count;
 	struct spw_config_class *classes; /* highest priority first; the last takes the rest and names no list */

@@ -135,6 +135,8 @@ static void read_management_prefixes(struct spw_reader *reader, const struct spw
 static bool append_management_port(struct spw_reader *reader, const struct spw_node *item, u16 port,
 				   struct spw_config *config)
 {
+	u16 *grown;
+
 	if (spw_config_is_management_port(config, port)) {
 		spw_error(reader->diagnostics, item->place, "port %u is given twice", port);
 		return true;
@@ -143,7 +145,11 @@ static bool append_management_port(struct spw_reader *reader, const struct spw_n
 		spw_error(reader->diagnostics, item->place, "more than %u management ports", SPW_MANAGEMENT_PORTS_MAX);
 		return false;
 	}
-	spw_append_port(reader, port, &config->management_ports, &config->management_ports_count);
+	grown = spw_grow(reader, config->management_ports, config->management_ports_count, sizeof(*grown));
+	if (!grown)
+		return false;
+	config->management_ports = grown;
+	grown[config->management_ports_count++] = port;
 	return true;
 }
 

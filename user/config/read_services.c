@@ -2,46 +2,93 @@
 /* services: { NAME: { tcp: [443], quic: [443], udp: [53], capacity: learn, wait_target: 20ms } } */
 #include "reader.h"
 
+#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/cleanup.h"
 #include "base/units.h"
+#include "ports.h"
 
-/* Record that the service being read, the last one, has @port; false: another one has it. */
-static bool claim_port(struct spw_reader *reader, const struct spw_node *node, const char *protocol,
-		       struct spw_port_use *uses, u16 port)
+/* What is being read: the ports of one key. */
+struct port_list {
+	const char *protocol;
+	struct spw_port_use **uses;
+	struct spw_config_port **ports;
+	size_t *count;
+	bool again; /* the service may have them already */
+};
+
+static void append_port(struct spw_reader *reader, struct spw_config_port port, const struct port_list *list)
 {
-	const struct spw_config_service *services = reader->config->services;
-	size_t service = reader->config->services_count - 1;
-	struct spw_port_use *use = &uses[port];
+	struct spw_config_port *grown = spw_grow(reader, *list->ports, *list->count, sizeof(*grown));
 
-	if (!use->place.line) {
-		*use = (struct spw_port_use){node->place, (u16)service};
-		return true;
-	}
-	if (use->service == service)
-		spw_error(reader->diagnostics, node->place, "%s port %u is given twice, first at line %u", protocol,
-			  port, use->place.line);
-	else
-		spw_error(reader->diagnostics, node->place, "%s port %u belongs to service '%s' already (%s:%u:%u)",
-			  protocol, port, services[use->service].name, use->place.file, use->place.line,
-			  use->place.column);
-	return false;
+	if (!grown)
+		return;
+	*list->ports = grown;
+	grown[(*list->count)++] = port;
 }
 
-static void read_ports(struct spw_reader *reader, const struct spw_node *value, const char *protocol,
-		       struct spw_port_use *uses, u16 **ports, size_t *count)
+static void report_claimed(struct spw_reader *reader, const struct spw_node *node, const struct port_list *list,
+			   struct spw_config_port port, const struct spw_port_use *use)
+{
+	size_t service = reader->config->services_count - 1;
+	char text[SPW_PORT_TEXT], advice[80] = "";
+
+	spw_config_port_format(reader->config, &port, text);
+	if (!port.local)
+		snprintf(advice, sizeof(advice), "; if they differ by address, write \"192.0.2.1:%u\"", port.port);
+	if (use->service == service)
+		spw_error(reader->diagnostics, node->place, "%s port %s is given twice, first at line %u",
+			  list->protocol, text, use->place.line);
+	else
+		spw_error(reader->diagnostics, node->place, "%s port %s belongs to service '%s' already (%s:%u:%u)%s",
+			  list->protocol, text, reader->config->services[use->service].name, use->place.file,
+			  use->place.line, use->place.column, advice);
+}
+
+/* Record that the service being read, the last one, has @port; false: it is taken. */
+static bool claim_port(struct spw_reader *reader, const struct spw_node *node, const struct port_list *list,
+		       struct spw_config_port port)
+{
+	u16 service = (u16)(reader->config->services_count - 1);
+	struct spw_port_use **uses = &list->uses[port.local], *use;
+
+	if (!*uses)
+		*uses = calloc(65536, sizeof(**uses));
+	if (!*uses) {
+		reader->no_memory = true;
+		return false;
+	}
+	use = &(*uses)[port.port];
+	if (use->place.line && !(list->again && use->service == service)) {
+		report_claimed(reader, node, list, port, use);
+		return false;
+	}
+	if (!use->place.line)
+		*use = (struct spw_port_use){node->place, service};
+	return true;
+}
+
+static void read_ports(struct spw_reader *reader, const struct spw_node *value, const char *example,
+		       const struct port_list *list)
 {
 	u16 first, last;
+	u8 local;
 
-	if (!spw_read_sequence(reader, value, "a list of ports such as [80, 443]"))
+	if (!spw_read_sequence(reader, value, example))
 		return;
 	for (const struct spw_node *item = value->child; item; item = item->next) {
-		if (!spw_read_ports(reader, item, &first, &last))
+		if (!spw_read_local_ports(reader, item, &first, &last, &local))
 			continue;
-		/* One error per range is enough. */
-		for (u32 port = first; port <= last && claim_port(reader, item, protocol, uses, (u16)port); port++)
-			spw_append_port(reader, (u16)port, ports, count);
+		for (u32 number = first; number <= last; number++) {
+			const struct spw_config_port port = {(u16)number, local};
+
+			if (!claim_port(reader, item, list, port))
+				break; /* one error per range is enough */
+			append_port(reader, port, list);
+		}
 	}
 }
 
@@ -49,53 +96,33 @@ static void read_tcp(struct spw_reader *reader, const struct spw_node *value, vo
 {
 	struct spw_config_service *service = into;
 
-	read_ports(reader, value, "TCP", reader->tcp_uses, &service->tcp, &service->tcp_count);
+	read_ports(reader, value, "a list of ports such as [80, 443]",
+		   &(struct port_list){"TCP", reader->tcp_uses, &service->tcp, &service->tcp_count, false});
 }
 
 static void read_quic(struct spw_reader *reader, const struct spw_node *value, void *into)
 {
 	struct spw_config_service *service = into;
 
-	read_ports(reader, value, "UDP", reader->udp_uses, &service->quic, &service->quic_count);
+	read_ports(reader, value, "a list of ports such as [80, 443]",
+		   &(struct port_list){"UDP", reader->udp_uses, &service->quic, &service->quic_count, false});
 }
 
 /* A port where requests wait may also be one of the service's tcp ports, if it is listed there first. */
-static bool append_wait_at(struct spw_reader *reader, const struct spw_node *item, u16 port,
-			   struct spw_config_service *service)
-{
-	const struct spw_config_service *services = reader->config->services;
-	struct spw_port_use *use = &reader->tcp_uses[port];
-
-	if (!use->place.line)
-		*use = (struct spw_port_use){item->place, (u16)(reader->config->services_count - 1)};
-	if (&services[use->service] == service) {
-		spw_append_port(reader, port, &service->wait_at, &service->wait_at_count);
-		return true;
-	}
-	spw_error(reader->diagnostics, item->place, "TCP port %u belongs to service '%s' already (%s:%u:%u)", port,
-		  services[use->service].name, use->place.file, use->place.line, use->place.column);
-	return false;
-}
-
 static void read_wait_at(struct spw_reader *reader, const struct spw_node *value, void *into)
 {
-	u16 first, last;
+	struct spw_config_service *service = into;
 
-	if (!spw_read_sequence(reader, value, "a list of ports such as [8080]"))
-		return;
-	for (const struct spw_node *item = value->child; item; item = item->next) {
-		if (!spw_read_ports(reader, item, &first, &last))
-			continue;
-		for (u32 port = first; port <= last && append_wait_at(reader, item, (u16)port, into);)
-			port++;
-	}
+	read_ports(reader, value, "a list of ports such as [8080]",
+		   &(struct port_list){"TCP", reader->tcp_uses, &service->wait_at, &service->wait_at_count, true});
 }
 
 static void read_udp(struct spw_reader *reader, const struct spw_node *value, void *into)
 {
 	struct spw_config_service *service = into;
 
-	read_ports(reader, value, "UDP", reader->udp_uses, &service->udp, &service->udp_count);
+	read_ports(reader, value, "a list of ports such as [80, 443]",
+		   &(struct port_list){"UDP", reader->udp_uses, &service->udp, &service->udp_count, false});
 }
 
 static void read_capacity(struct spw_reader *reader, const struct spw_node *value, void *into)
@@ -185,16 +212,42 @@ static void read_service(struct spw_reader *reader, const struct spw_node *name)
 			  name->text);
 }
 
+/* The tables of ports are finite: try to fill them. */
+static void check_groups(struct spw_reader *reader, const struct spw_node *value)
+{
+	_cleanup_free_ struct spw_port *tcp = calloc(2 * 65536, sizeof(*tcp));
+	_cleanup_free_ struct spw_locals *locals = calloc(1, sizeof(*locals));
+	struct spw_port_rules rules = {0};
+	int err;
+
+	for (size_t i = 0; tcp && locals && i < reader->config->services_count; i++) {
+		const struct spw_config_service *service = &reader->config->services[i];
+		const struct spw_port meaning = {(u8)(i + 1), 0};
+
+		spw_port_rules_add(&rules, tcp, service->tcp, service->tcp_count, meaning);
+		spw_port_rules_add(&rules, tcp, service->wait_at, service->wait_at_count, meaning);
+		spw_port_rules_add(&rules, tcp + 65536, service->quic, service->quic_count, meaning);
+		spw_port_rules_add(&rules, tcp + 65536, service->udp, service->udp_count, meaning);
+	}
+	err = tcp && locals ? spw_port_rules_fill(&rules, reader->config, locals) : -ENOMEM;
+	if (err == -E2BIG)
+		spw_error(reader->diagnostics, value->place,
+			  "more than %d kinds of ports that differ by address; ports with the same services at the "
+			  "same addresses count once",
+			  SPW_PORT_GROUPS_MAX);
+	else if (err)
+		reader->no_memory = true;
+}
+
 void spw_read_services(struct spw_reader *reader, const struct spw_node *value, void *config)
 {
 	(void)config;
-	reader->tcp_uses = calloc(65536, sizeof(*reader->tcp_uses));
-	reader->udp_uses = calloc(65536, sizeof(*reader->udp_uses));
-	if (reader->tcp_uses && reader->udp_uses)
-		spw_read_names(reader, value, "service", SPW_SERVICES_MAX, read_service);
-	else
-		reader->no_memory = true;
-	free(reader->tcp_uses);
-	free(reader->udp_uses);
-	reader->tcp_uses = reader->udp_uses = NULL;
+	spw_read_names(reader, value, "service", SPW_SERVICES_MAX, read_service);
+	for (u32 local = 0; local <= SPW_LOCALS_MAX; local++) {
+		free(reader->tcp_uses[local]);
+		free(reader->udp_uses[local]);
+		reader->tcp_uses[local] = reader->udp_uses[local] = NULL;
+	}
+	if (reader->config->locals_count && !reader->no_memory)
+		check_groups(reader, value);
 }

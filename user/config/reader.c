@@ -289,16 +289,6 @@ void spw_read_level(struct spw_reader *reader, const struct spw_node *value, u8 
 		*level = number < 0 ? SPW_LEVEL_NEVER : (u8)number;
 }
 
-void spw_append_port(struct spw_reader *reader, u16 port, u16 **ports, size_t *count)
-{
-	u16 *grown = spw_grow(reader, *ports, *count, sizeof(*grown));
-
-	if (!grown)
-		return;
-	*ports = grown;
-	grown[(*count)++] = port;
-}
-
 /* Append the prefixes of one item; false: stop reading. */
 static bool append_item(struct spw_reader *reader, const struct spw_node *node, struct spw_item *item,
 			const struct spw_prefixes_bound *bound, struct spw_config_prefix **prefixes, size_t *count)

@@ -24,8 +24,9 @@ struct spw_port_use {
 struct spw_reader {
 	struct spw_config *config;
 	struct spw_diagnostics *diagnostics;
-	struct spw_port_use *tcp_uses; /* 65536 each; while services are read */
-	struct spw_port_use *udp_uses;
+	/* While services are read: by local address (0: any), 65536 each; NULL: not named yet. */
+	struct spw_port_use *tcp_uses[SPW_LOCALS_MAX + 1];
+	struct spw_port_use *udp_uses[SPW_LOCALS_MAX + 1];
 	size_t inline_prefixes;
 	bool lists_incomplete; /* a list was refused, so unknown lists are not reported */
 	bool no_memory;	       /* reported once, at the end */
@@ -87,11 +88,11 @@ bool spw_read_path(struct spw_reader *reader, const struct spw_node *node, char 
 /** spw_read_ports() - a port, or a range of ports "27015-27050". */
 bool spw_read_ports(struct spw_reader *reader, const struct spw_node *node, u16 *first, u16 *last);
 
+/** spw_read_local_ports() - the same, perhaps of one address: "192.0.2.1:443"; @local as in struct spw_config_port. */
+bool spw_read_local_ports(struct spw_reader *reader, const struct spw_node *node, u16 *first, u16 *last, u8 *local);
+
 /** spw_read_level() - a level, or "never". */
 void spw_read_level(struct spw_reader *reader, const struct spw_node *value, u8 *level);
-
-/** spw_append_port() - append to @ports. */
-void spw_append_port(struct spw_reader *reader, u16 port, u16 **ports, size_t *count);
 
 /* How many prefixes may be read, and the message for the next one. */
 struct spw_prefixes_bound {

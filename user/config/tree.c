@@ -122,7 +122,11 @@ static int add_node(struct builder *builder, enum spw_node_kind kind, yaml_mark_
 	struct spw_node *node;
 
 	if (parent && parent->node->kind == SPW_NODE_MAPPING && parent->children % 2 == 0 && kind != SPW_NODE_SCALAR)
-		return refuse(builder, mark, "a key must be a plain word, not a list or a mapping");
+		return refuse(builder, mark,
+			      kind == SPW_NODE_SEQUENCE
+				      ? "a key must be a plain word, not a list; an IPv6 address with "
+					"its port stands in quotes: \"[2001:db8::2]:443\""
+				      : "a key must be a plain word, not a mapping");
 	if (++builder->nodes > SPW_TREE_NODES_MAX) {
 		spw_error(builder->diagnostics, place_of(builder, mark),
 			  "more than %d values; put long lists of prefixes into files", SPW_TREE_NODES_MAX);

@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "config/ports.h"
+
 static void fill_classes(const struct spw_config *config, const struct spw_identities *identities,
 			 struct spw_assembly *assembly)
 {
@@ -56,20 +58,23 @@ static void fill_lists(const struct spw_config *config, const struct spw_lists *
 	assembly->source.lists_count = count;
 }
 
-static void fill_ports(const struct spw_config *config, const struct spw_identities *identities,
-		       struct spw_assembly *assembly)
+static int fill_ports(const struct spw_config *config, const struct spw_identities *identities,
+		      struct spw_assembly *assembly)
 {
+	struct spw_port_rules rules = {0};
+
 	for (size_t i = 0; i < config->services_count; i++) {
 		const struct spw_config_service *service = &config->services[i];
 		u8 id = identities->services[i];
 
-		for (size_t j = 0; j < service->tcp_count; j++)
-			assembly->tcp_ports[service->tcp[j]] = (struct spw_port){id, SPW_NEW_SYN};
-		for (size_t j = 0; j < service->quic_count; j++)
-			assembly->udp_ports[service->quic[j]] = (struct spw_port){id, SPW_NEW_QUIC};
-		for (size_t j = 0; j < service->udp_count; j++)
-			assembly->udp_ports[service->udp[j]] = (struct spw_port){id, SPW_NEW_ANY};
+		spw_port_rules_add(&rules, assembly->tcp_ports, service->tcp, service->tcp_count,
+				   (struct spw_port){id, SPW_NEW_SYN});
+		spw_port_rules_add(&rules, assembly->udp_ports, service->quic, service->quic_count,
+				   (struct spw_port){id, SPW_NEW_QUIC});
+		spw_port_rules_add(&rules, assembly->udp_ports, service->udp, service->udp_count,
+				   (struct spw_port){id, SPW_NEW_ANY});
 	}
+	return spw_port_rules_fill(&rules, config, assembly->locals);
 }
 
 /* In the sequence of the configuration; list and service 0 stay "none". */
@@ -98,6 +103,7 @@ int spw_assemble(const struct spw_config *config, const struct spw_lists *lists,
 {
 	struct spw_identities numbered;
 	size_t uses = count_uses(config);
+	int err;
 
 	*assembly = (struct spw_assembly){0};
 	if (config->lists_count >= SPW_LISTS_MAX || config->classes_count > SPW_CLASSES_MAX || uses > SPW_LISTS_MAX ||
@@ -113,14 +119,19 @@ int spw_assemble(const struct spw_config *config, const struct spw_lists *lists,
 	assembly->management = calloc(config->management_prefixes_count + 1, sizeof(*assembly->management));
 	assembly->tcp_ports = calloc(65536, sizeof(*assembly->tcp_ports));
 	assembly->udp_ports = calloc(65536, sizeof(*assembly->udp_ports));
+	assembly->locals = calloc(1, sizeof(*assembly->locals));
 	if (!assembly->lists || !assembly->config_lists || !assembly->classes || !assembly->management ||
-	    !assembly->tcp_ports || !assembly->udp_ports) {
+	    !assembly->tcp_ports || !assembly->udp_ports || !assembly->locals) {
 		spw_assembly_free(assembly);
 		return -ENOMEM;
 	}
+	err = fill_ports(config, identities, assembly);
+	if (err) {
+		spw_assembly_free(assembly);
+		return err;
+	}
 	fill_classes(config, identities, assembly);
 	fill_lists(config, lists, identities, assembly);
-	fill_ports(config, identities, assembly);
 	for (size_t i = 0; i < config->management_prefixes_count; i++)
 		assembly->management[i] = config->management_prefixes[i].prefix;
 	assembly->source = (struct spw_ruleset_source){
@@ -134,6 +145,7 @@ int spw_assemble(const struct spw_config *config, const struct spw_lists *lists,
 		.management_ports_count = config->management_ports_count,
 		.tcp_ports = assembly->tcp_ports,
 		.udp_ports = assembly->udp_ports,
+		.locals = config->locals_count ? assembly->locals : NULL,
 		.malformed_drop = config->malformed_drop,
 		.overlap_higher = config->overlap_higher,
 	};
@@ -148,6 +160,7 @@ void spw_assembly_free(struct spw_assembly *assembly)
 	free(assembly->management);
 	free(assembly->tcp_ports);
 	free(assembly->udp_ports);
+	free(assembly->locals);
 	*assembly = (struct spw_assembly){0};
 }
 

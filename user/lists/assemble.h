@@ -22,6 +22,7 @@ struct spw_assembly {
 	struct spw_prefix *management;
 	struct spw_port *tcp_ports;
 	struct spw_port *udp_ports;
+	struct spw_locals *locals;
 	size_t *config_lists; /* index into the configuration's lists, by index into source.lists */
 };
 

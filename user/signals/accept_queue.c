@@ -1,11 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Accept queues by sock_diag(7): dump all listening sockets, sum those on ports of services. */
+/*
+ * Accept queues by sock_diag(7): dump all listening sockets, sum those on ports of services.
+ *
+ * A socket that listens on every address (0.0.0.0, [::]) may take connections of several services, if a port differs by
+ * address (maps/local.h). Its queue counts in full for each of them, as every connection in it waits behind all others.
+ * The kernel prefers a socket that listens on the address itself: where there is one, that socket's queue alone counts.
+ */
 #include "accept_queue.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
 #include <linux/inet_diag.h>
 #include <linux/netlink.h>
+#include <linux/rtnetlink.h>
 #include <linux/sock_diag.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -17,6 +24,22 @@
 
 #define STATE_LISTEN 10 /* TCP_LISTEN of linux/tcp_states.h */
 
+/* Sockets on ports that differ by address, examined per namespace and tick; beyond, their queues are not counted. */
+#define DIFFERING_MAX 1024u
+
+/* Listens on every address of a family. */
+struct wildcard {
+	u16 port;
+	u8 ipv4, ipv6; /* 1: takes connections of it */
+	u32 queue, limit;
+};
+
+/* A port and local address that a socket of its own listens on. */
+struct bound {
+	u16 port;
+	u8 local;
+};
+
 struct spw_accept_queues {
 	const struct spw_scope *scope;
 	int fds[SPW_NAMESPACES_MAX]; /* -errno: none */
@@ -24,6 +47,9 @@ struct spw_accept_queues {
 	u32 sequence;
 	int err; /* of the last tick: why reading failed */
 	bool listens[SPW_SERVICES_MAX];
+	u32 wildcards_count, bound_count; /* of the namespace being dumped */
+	struct wildcard wildcards[DIFFERING_MAX];
+	struct bound bound[DIFFERING_MAX];
 	char about[128];
 	_Alignas(struct nlmsghdr) char reply[SPW_DIAG_REPLY_BYTES];
 };
@@ -67,17 +93,100 @@ static int ask(struct spw_accept_queues *queues, int fd, u8 family)
 	return send(fd, &message, sizeof(message), MSG_DONTWAIT) < 0 ? -errno : 0;
 }
 
-static void add_listener(struct spw_accept_queues *queues, u32 space, const struct inet_diag_msg *listener,
-			 struct spw_facts *facts)
+/* @port: its service is 1 + an index, 0: none */
+static void count_queue(struct spw_accept_queues *queues, u32 space, struct spw_port port, u32 queue, u32 limit,
+			struct spw_facts *facts)
 {
-	u32 identity = queues->scope->ports[ntohs(listener->id.idiag_sport)], service = identity - 1;
+	u32 service = port.service - 1u;
 
-	if (!identity || service >= facts->services_count || !(queues->scope->in[service] >> space & 1))
+	if (!port.service || service >= facts->services_count || !(queues->scope->in[service] >> space & 1))
 		return;
 	queues->listens[service] = true;
 	facts->services[service].queue_present = true;
-	facts->services[service].queue += listener->idiag_rqueue;
-	facts->services[service].queue_limit += listener->idiag_wqueue;
+	facts->services[service].queue += queue;
+	facts->services[service].queue_limit += limit;
+}
+
+/* IPV6_V6ONLY of a listener. */
+static bool is_ipv6_only(const struct nlmsghdr *header)
+{
+	const struct inet_diag_msg *listener = NLMSG_DATA(header);
+	int left = (int)(header->nlmsg_len - NLMSG_LENGTH(sizeof(*listener)));
+
+	for (const struct rtattr *attribute = (const void *)(listener + 1); RTA_OK(attribute, left);
+	     attribute = RTA_NEXT(attribute, left))
+		if (attribute->rta_type == INET_DIAG_SKV6ONLY && RTA_PAYLOAD(attribute) >= 1)
+			return *(const u8 *)RTA_DATA(attribute);
+	return false;
+}
+
+static void note_wildcard(struct spw_accept_queues *queues, const struct nlmsghdr *header)
+{
+	const struct inet_diag_msg *listener = NLMSG_DATA(header);
+	bool ipv6 = listener->idiag_family == AF_INET6;
+
+	if (queues->wildcards_count == DIFFERING_MAX)
+		return;
+	queues->wildcards[queues->wildcards_count++] = (struct wildcard){
+		.port = ntohs(listener->id.idiag_sport),
+		.ipv4 = !ipv6 || !is_ipv6_only(header),
+		.ipv6 = ipv6,
+		.queue = listener->idiag_rqueue,
+		.limit = listener->idiag_wqueue,
+	};
+}
+
+static void add_listener(struct spw_accept_queues *queues, u32 space, const struct nlmsghdr *header,
+			 struct spw_facts *facts)
+{
+	const struct inet_diag_msg *listener = NLMSG_DATA(header);
+	const u32 *address = listener->id.idiag_src;
+	const struct spw_scope *scope = queues->scope;
+	u16 number = ntohs(listener->id.idiag_sport);
+	struct spw_port port = scope->ports[number];
+	u32 local;
+
+	if (spw_port_group(port)) {
+		if (!(address[0] | address[1] | address[2] | address[3])) {
+			note_wildcard(queues, header);
+			return;
+		}
+		local = spw_scope_local(scope, listener->idiag_family, address);
+		if (local && queues->bound_count < DIFFERING_MAX)
+			queues->bound[queues->bound_count++] = (struct bound){number, (u8)local};
+		port = spw_port_of_local(port, &scope->locals, local);
+	}
+	count_queue(queues, space, port, listener->idiag_rqueue, listener->idiag_wqueue, facts);
+}
+
+static bool is_bound(const struct spw_accept_queues *queues, u16 port, u32 local)
+{
+	for (u32 i = 0; i < queues->bound_count; i++)
+		if (queues->bound[i].port == port && queues->bound[i].local == local)
+			return true;
+	return false;
+}
+
+/* Once for each service that gets connections from it. */
+static void count_wildcard(struct spw_accept_queues *queues, u32 space, const struct wildcard *wildcard,
+			   struct spw_facts *facts)
+{
+	const struct spw_locals *locals = &queues->scope->locals;
+	struct spw_port port = queues->scope->ports[wildcard->port];
+	u32 group = spw_port_group(port);
+	u64 counted = 0;
+
+	for (u32 local = 0; local <= SPW_LOCALS_MAX; local++) {
+		struct spw_port cell = local ? locals->cells[group][local] : port;
+		bool ipv4 = spw_local_is_ipv4(&locals->addresses[local]);
+
+		if (!cell.service || counted >> (cell.service - 1) & 1)
+			continue;
+		if (local && (!(ipv4 ? wildcard->ipv4 : wildcard->ipv6) || is_bound(queues, wildcard->port, local)))
+			continue;
+		counted |= 1ull << (cell.service - 1);
+		count_queue(queues, space, cell, wildcard->queue, wildcard->limit, facts);
+	}
 }
 
 /* Handle one reply. Returns 1: more follow, 0: end of this dump, or -errno. */
@@ -89,7 +198,7 @@ static int take_reply(struct spw_accept_queues *queues, u32 space, size_t length
 	for (const struct nlmsghdr *header; (header = spw_diag_next(&reply));) {
 		if (++*listeners > SPW_LISTENERS_MAX)
 			return -E2BIG;
-		add_listener(queues, space, NLMSG_DATA(header), facts);
+		add_listener(queues, space, header, facts);
 	}
 	return reply.result;
 }
@@ -134,8 +243,11 @@ void spw_accept_queues_read(struct spw_accept_queues *queues, struct spw_facts *
 	for (u32 space = 0; space < queues->fds_count; space++) {
 		int err = queues->fds[space] < 0 ? queues->fds[space] : 0;
 
+		queues->wildcards_count = queues->bound_count = 0;
 		for (size_t i = 0; i < sizeof(families) && !err; i++)
 			err = dump(queues, space, families[i], &listeners, facts);
+		for (u32 i = 0; i < queues->wildcards_count; i++)
+			count_wildcard(queues, space, &queues->wildcards[i], facts);
 		if (!err)
 			continue;
 		queues->err = err;

@@ -19,7 +19,8 @@ void spw_accept_queues_follow(struct spw_accept_queues *queues, const struct spw
 
 /**
  * spw_accept_queues_read() - fill in queue_present, queue and queue_limit of the first facts->services_count services.
- * Sums over listening sockets (several addresses, SO_REUSEPORT). A service without any is absent.
+ * Sums over listening sockets (several addresses, SO_REUSEPORT); one that listens on every address counts for each
+ * service that it takes connections of. A service without any is absent.
  * Bounded: one dump of listening sockets per namespace and family, at most SPW_LISTENERS_MAX sockets.
  */
 void spw_accept_queues_read(struct spw_accept_queues *queues, struct spw_facts *facts);

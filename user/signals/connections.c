@@ -176,12 +176,14 @@ static bool take_connection(const struct spw_connections *connections, const str
 	const struct inet_diag_msg *socket = NLMSG_DATA(header);
 	const char *attributes = (const char *)(socket + 1);
 	size_t left = header->nlmsg_len - NLMSG_LENGTH(sizeof(*socket)), length;
-	u32 port = ntohs(socket->id.idiag_sport), service = connections->scope->ports[port];
+	const struct spw_port port = spw_scope_port(connections->scope, ntohs(socket->id.idiag_sport),
+						    socket->idiag_family, socket->id.idiag_src);
+	u32 service = port.service;
 	struct spw_signal_socket state = {0};
 	struct tcp_info info = {0};
 	const void *at;
 
-	if (!service || !(connections->scope->roles[port] & SPW_PORT_SERVES) ||
+	if (!service || !(port.bits & SPW_PORT_SERVES) ||
 	    !(connections->scope->in[service - 1] >> connections->space & 1))
 		return false;
 	*connection = (struct spw_connection){

@@ -2,6 +2,7 @@
 /* Services -> ports and network namespaces; and acting inside a namespace. */
 #include "scope.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -13,6 +14,7 @@
 #include <sys/stat.h>
 
 #include "base/cleanup.h"
+#include "config/ports.h"
 
 #define OWN_NAMESPACE "/proc/self/ns/net"
 
@@ -60,16 +62,15 @@ static int add_namespace(struct spw_scope *scope, const char *path)
 	return (int)scope->namespaces_count++;
 }
 
-static void add_service(struct spw_scope *scope, u32 index, const struct spw_config_service *service)
+static void add_service(struct spw_scope *scope, u32 index, const struct spw_config_service *service,
+			struct spw_port_rules *rules)
 {
-	for (size_t i = 0; i < service->tcp_count; i++) {
-		scope->ports[service->tcp[i]] = (u8)(index + 1);
-		scope->roles[service->tcp[i]] = SPW_PORT_SERVES | (service->wait_at_count ? 0 : SPW_PORT_WAITS);
-	}
-	for (size_t i = 0; i < service->wait_at_count; i++) {
-		scope->ports[service->wait_at[i]] = (u8)(index + 1);
-		scope->roles[service->wait_at[i]] |= SPW_PORT_WAITS;
-	}
+	u8 id = (u8)(index + 1), waits = service->wait_at_count ? 0 : SPW_PORT_WAITS;
+
+	spw_port_rules_add(rules, scope->ports, service->tcp, service->tcp_count,
+			   (struct spw_port){id, SPW_PORT_SERVES | waits});
+	spw_port_rules_add(rules, scope->ports, service->wait_at, service->wait_at_count,
+			   (struct spw_port){id, SPW_PORT_WAITS});
 	scope->tcp[index] = service->tcp_count > 0;
 	for (size_t i = 0; i < service->netns_count || i == 0; i++) {
 		int space = add_namespace(scope, service->netns_count ? service->netns[i] : OWN_NAMESPACE);
@@ -82,15 +83,40 @@ static void add_service(struct spw_scope *scope, u32 index, const struct spw_con
 int spw_scope_open(const struct spw_config *config, const u8 *identities, struct spw_scope **opened)
 {
 	struct spw_scope *scope = calloc(1, sizeof(*scope));
+	struct spw_port_rules rules = {0};
+	int err;
 
 	if (!scope)
 		return -ENOMEM;
 	for (u32 i = 0; i < config->services_count && i < SPW_SERVICES_MAX; i++) {
 		scope->identities[i] = identities[i];
-		add_service(scope, scope->services_count++, &config->services[i]);
+		add_service(scope, scope->services_count++, &config->services[i], &rules);
 	}
-	*opened = scope;
-	return 0;
+	err = spw_port_rules_fill(&rules, config, &scope->locals);
+	if (err)
+		spw_scope_close(scope);
+	else
+		*opened = scope;
+	return err;
+}
+
+u32 spw_scope_local(const struct spw_scope *scope, int family, const u32 address[4])
+{
+	u64 hi = (u64)ntohl(address[0]) << 32 | ntohl(address[1]),
+	    lo = (u64)ntohl(address[2]) << 32 | ntohl(address[3]);
+
+	if (family == AF_INET)
+		return spw_local_number(&scope->locals, 0, SPW_IPV4_MAPPED | ntohl(address[0]));
+	return spw_local_number(&scope->locals, hi, lo);
+}
+
+struct spw_port spw_scope_port(const struct spw_scope *scope, u16 port, int family, const u32 address[4])
+{
+	struct spw_port found = scope->ports[port];
+
+	if (!spw_port_group(found))
+		return found;
+	return spw_port_of_local(found, &scope->locals, spw_scope_local(scope, family, address));
 }
 
 bool spw_scope_refresh(struct spw_scope *scope)
@@ -121,6 +147,13 @@ void spw_scope_close(struct spw_scope *scope)
 	free(scope);
 }
 
+/* 1 + index of a service -> its identity. */
+static void identify(const struct spw_scope *scope, struct spw_port *port)
+{
+	if (port->service)
+		port->service = scope->identities[port->service - 1];
+}
+
 int spw_scope_signal(const struct spw_scope *scope, struct spw_signal_scope **result)
 {
 	struct spw_signal_scope *signal = calloc(1, sizeof(*signal));
@@ -134,9 +167,13 @@ int spw_scope_signal(const struct spw_scope *scope, struct spw_signal_scope **re
 	for (u32 i = 0; i < scope->services_count; i++)
 		if (scope->identities[i] < SPW_SERVICE_IDENTITIES)
 			signal->in[scope->identities[i]] = scope->in[i];
+	memcpy(signal->ports, scope->ports, sizeof(signal->ports));
+	signal->locals = scope->locals;
 	for (u32 port = 0; port < 65536; port++)
-		if (scope->ports[port])
-			signal->ports[port] = scope->identities[scope->ports[port] - 1] | scope->roles[port];
+		identify(scope, &signal->ports[port]);
+	for (u32 group = 1; group <= SPW_PORT_GROUPS_MAX; group++)
+		for (u32 local = 1; local <= SPW_LOCALS_MAX; local++)
+			identify(scope, &signal->locals.cells[group][local]);
 	return 0;
 }
 

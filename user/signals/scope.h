@@ -26,15 +26,26 @@ struct spw_scope {
 	struct spw_namespace namespaces[SPW_NAMESPACES_MAX];
 	u64 in[SPW_SERVICES_MAX];   /* by service index: bit i: it has sockets in namespaces[i] */
 	bool tcp[SPW_SERVICES_MAX]; /* it has any TCP port */
-	u8 ports[65536];	    /* by TCP port: 1 + service index; 0: none */
-	u16 roles[65536];	    /* by TCP port: enum spw_signal_port */
+	/* By TCP port: service is 1 + its index, bits are enum spw_signal_port; read it with spw_scope_port(). */
+	struct spw_port ports[65536];
+	struct spw_locals locals;
 };
 
 /**
  * spw_scope_open() - for all services of @config, with their @identities by index. Namespaces beyond SPW_NAMESPACES_MAX
- * are ignored; one that cannot be opened is kept as absent. Returns 0 or -ENOMEM. Free with spw_scope_close().
+ * are ignored; one that cannot be opened is kept as absent. Returns 0, -ENOMEM or -E2BIG (config/ports.h). Free with
+ * spw_scope_close().
  */
 int spw_scope_open(const struct spw_config *config, const u8 *identities, struct spw_scope **scope);
+
+/**
+ * spw_scope_local() - the number of a local address (maps/local.h); 0: no port differs there.
+ * @family, @address: as in inet_diag_msg: AF_INET or AF_INET6, in network order
+ */
+u32 spw_scope_local(const struct spw_scope *scope, int family, const u32 address[4]);
+
+/** spw_scope_port() - the meaning of a TCP port at a local address, given as above. */
+struct spw_port spw_scope_port(const struct spw_scope *scope, u16 port, int family, const u32 address[4]);
 
 /**
  * spw_scope_refresh() - look for namespaces that appeared, disappeared, or were replaced at the same path.

@@ -2,6 +2,7 @@
 /* What a configuration means: the ranking of classes, what each level takes from whom, what is never touched. */
 #include <string.h>
 
+#include "config/ports.h"
 #include "core/words.h"
 #include "json.h"
 #include "limits.h"
@@ -198,12 +199,13 @@ static void put_management(FILE *out, const struct spw_config *config)
 	fputs(": passes at every level\n", out);
 }
 
-static void put_ports(struct spw_row *row, const char *kind, const u16 *ports, size_t count)
+static void put_ports(struct spw_row *row, const char *kind, const struct spw_config *config,
+		      const struct spw_config_port *ports, size_t count)
 {
-	char text[SPW_SHORT_TEXT];
+	char text[SPW_PORT_TEXT + 8], port[SPW_PORT_TEXT];
 
 	for (size_t i = 0; i < count; i++) {
-		snprintf(text, sizeof(text), "%s %u", kind, ports[i]);
+		snprintf(text, sizeof(text), "%s %s", kind, spw_config_port_format(config, &ports[i], port));
 		put_word(row, text, "");
 	}
 }
@@ -217,9 +219,9 @@ static void put_services(FILE *out, const struct spw_config *config)
 
 		spw_put_text(out, service->name, SPW_FOR_TERMINAL);
 		row.column += spw_text_width(service->name) + fprintf(out, ": ");
-		put_ports(&row, "tcp", service->tcp, service->tcp_count);
-		put_ports(&row, "quic", service->quic, service->quic_count);
-		put_ports(&row, "udp", service->udp, service->udp_count);
+		put_ports(&row, "tcp", config, service->tcp, service->tcp_count);
+		put_ports(&row, "quic", config, service->quic, service->quic_count);
+		put_ports(&row, "udp", config, service->udp, service->udp_count);
 		if (service->patience_ns)
 			fprintf(out, "; patience %s", spw_short_time(service->patience_ns, text));
 		putc('\n', out);
@@ -345,24 +347,29 @@ static json_t *lists_json(const struct spw_meaning *meaning)
 	return spw_json_finish(&array);
 }
 
-static json_t *ports_json(const u16 *ports, size_t count)
+/* Numbers; text such as "192.0.2.1:443" where the port is that of an address. */
+static json_t *ports_json(const struct spw_config *config, const struct spw_config_port *ports, size_t count)
 {
 	struct spw_json array = spw_json_array();
+	char text[SPW_PORT_TEXT];
 
 	for (size_t i = 0; i < count; i++)
-		spw_json_add(&array, json_integer(ports[i]));
+		spw_json_add(&array, ports[i].local ? json_string(spw_config_port_format(config, &ports[i], text))
+						    : json_integer(ports[i].port));
 	return spw_json_finish(&array);
 }
 
 static json_t *management_json(const struct spw_config *config)
 {
-	struct spw_json object = spw_json_object(), prefixes = spw_json_array();
+	struct spw_json object = spw_json_object(), prefixes = spw_json_array(), ports = spw_json_array();
 	char text[SPW_PREFIX_TEXT];
 
 	for (size_t i = 0; i < config->management_prefixes_count; i++)
 		spw_json_add(&prefixes, json_string(spw_prefix_format(&config->management_prefixes[i].prefix, text)));
 	spw_json_set(&object, "prefixes", spw_json_finish(&prefixes));
-	spw_json_set(&object, "ports", ports_json(config->management_ports, config->management_ports_count));
+	for (size_t i = 0; i < config->management_ports_count; i++)
+		spw_json_add(&ports, json_integer(config->management_ports[i]));
+	spw_json_set(&object, "ports", spw_json_finish(&ports));
 	return spw_json_finish(&object);
 }
 
@@ -375,9 +382,9 @@ static json_t *services_json(const struct spw_config *config)
 		struct spw_json object = spw_json_object();
 
 		spw_json_set(&object, "name", spw_json_text(service->name));
-		spw_json_set(&object, "tcp", ports_json(service->tcp, service->tcp_count));
-		spw_json_set(&object, "quic", ports_json(service->quic, service->quic_count));
-		spw_json_set(&object, "udp", ports_json(service->udp, service->udp_count));
+		spw_json_set(&object, "tcp", ports_json(config, service->tcp, service->tcp_count));
+		spw_json_set(&object, "quic", ports_json(config, service->quic, service->quic_count));
+		spw_json_set(&object, "udp", ports_json(config, service->udp, service->udp_count));
 		spw_json_add(&array, spw_json_finish(&object));
 	}
 	return spw_json_finish(&array);

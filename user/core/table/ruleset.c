@@ -20,6 +20,8 @@
 
 #define UNITS_MIN (1u << 15)
 
+#define LOCALS_UNITS (u32)(sizeof(struct spw_locals) / sizeof(union spw_unit))
+
 /* Owner numbers: by tier, then by list index. */
 #define TIER_SHIFT 16
 #define LIST_MASK  ((1u << TIER_SHIFT) - 1)
@@ -337,6 +339,11 @@ static void lay_out(struct compiler *compiler, u32 capacity, struct spw_ruleset 
 		memcpy(ruleset->tcp_ports, source->tcp_ports, sizeof(ruleset->tcp_ports));
 	if (source->udp_ports)
 		memcpy(ruleset->udp_ports, source->udp_ports, sizeof(ruleset->udp_ports));
+	if (source->locals) {
+		ruleset->locals = compiler->units.count + 1;
+		ruleset->units_used += LOCALS_UNITS;
+		memcpy(&ruleset->units[compiler->units.count], source->locals, sizeof(*source->locals));
+	}
 	if (compiler->units.count)
 		memcpy(ruleset->units, compiler->units.items, (size_t)compiler->units.count * sizeof(union spw_unit));
 }
@@ -375,7 +382,7 @@ int spw_ruleset_compile(const struct spw_ruleset_source *source, u32 units_min, 
 		err = number_lists(compiler);
 	if (err)
 		goto out;
-	capacity = round_capacity(compiler->units.count, units_min);
+	capacity = round_capacity(compiler->units.count + (source->locals ? LOCALS_UNITS : 0), units_min);
 	image->bytes = image_bytes(capacity);
 	image->ruleset = calloc(1, image->bytes);
 	if (!image->ruleset) {

@@ -60,6 +60,7 @@ struct spw_ruleset_source {
 	size_t management_ports_count;
 	const struct spw_port *tcp_ports; /* 65536 each, or NULL: none */
 	const struct spw_port *udp_ports;
+	const struct spw_locals *locals; /* of their groups; NULL: there are none */
 	bool malformed_drop;
 	bool keep_prefixes;  /* image.rows is wanted */
 	bool overlap_higher; /* among equal prefixes of two classes the higher class wins; otherwise an error */
