@@ -55,6 +55,12 @@ size_t bench_packets(const struct bench_plan *plan, struct bench_cost costs[BENC
 /** bench_whole() - whole: the same for the whole path and the textbook program. */
 size_t bench_whole(const struct bench_plan *plan, struct bench_cost *costs);
 
+/**
+ * bench_whole_turn() - nanoseconds of BENCH_WHOLE or BENCH_WHOLE_REFUSED, with the synthetic ruleset. Loads at the first
+ * call, and warms up when the number of sources changes. @family: the same at each call
+ */
+double bench_whole_turn(bool refused, u8 family, u32 sources);
+
 /** bench_contenders() - classification alone, by all tables; printed. */
 void bench_contenders(const struct bench_plan *plan);
 

@@ -28,6 +28,7 @@ struct whole {
 	struct bench_spillway admitting, refusing;
 	struct textbook_bpf *textbook;
 	u32 next[BENCH_CASES]; /* where each case continues in the table of sources */
+	u32 warm[BENCH_CASES]; /* turns: the number of sources that each case is warm for */
 };
 
 static bool is_measured(const struct whole *whole, enum bench_case which)
@@ -95,17 +96,18 @@ static double measure(struct whole *whole, enum bench_case which, u8 family, u32
 	return ns;
 }
 
+static void warm_case(struct whole *whole, enum bench_case which, u8 family, u32 sources)
+{
+	u32 most = which == BENCH_TEXTBOOK ? WARMING_TEXTBOOK : WARMING_MOST;
+
+	run(whole, which, family, sources, sources < most ? sources + 4 * BENCH_SEGMENT : most);
+}
+
 static void warm(struct whole *whole, u8 family, u32 sources)
 {
-	u32 packets, most;
-
-	for (enum bench_case which = BENCH_BARE + 1; which < BENCH_CASES; which++) {
-		if (!is_measured(whole, which))
-			continue;
-		most = which == BENCH_TEXTBOOK ? WARMING_TEXTBOOK : WARMING_MOST;
-		packets = sources < most ? sources + 4 * BENCH_SEGMENT : most;
-		run(whole, which, family, sources, packets);
-	}
+	for (enum bench_case which = BENCH_BARE + 1; which < BENCH_CASES; which++)
+		if (is_measured(whole, which))
+			warm_case(whole, which, family, sources);
 }
 
 static void measure_row(struct whole *whole, u8 family, u32 sources, struct bench_cost *cost)
@@ -133,7 +135,7 @@ static void measure_row(struct whole *whole, u8 family, u32 sources, struct benc
 	}
 }
 
-static void load(struct whole *whole, enum bench_ruleset_kind kind)
+static void load(struct whole *whole, enum bench_ruleset_kind kind, bool textbook)
 {
 	bench_ruleset_configure(kind, BENCH_WITHIN_LIMITS, &whole->within);
 	bench_ruleset_compile(&whole->within);
@@ -147,7 +149,7 @@ static void load(struct whole *whole, enum bench_ruleset_kind kind)
 	bench_spillway_budget(&whole->admitting, true);
 	bench_spillway_budget(&whole->refusing, true);
 	bench_check_interrupt();
-	whole->textbook = bench_textbook_load(&whole->within);
+	whole->textbook = textbook ? bench_textbook_load(&whole->within) : NULL;
 }
 
 static void unload(struct whole *whole)
@@ -171,7 +173,7 @@ size_t bench_whole(const struct bench_plan *plan, struct bench_cost *costs)
 	whole.feeder.service = true;
 	for (size_t i = 0; i < 2; i++) {
 		bench_note("whole path through %s", bench_ruleset_name(kinds[i]));
-		load(&whole, kinds[i]);
+		load(&whole, kinds[i], true);
 		for (u8 family = 4; family <= 6; family += 2) {
 			bench_draw(&whole.within, family, false, whole.feeder.sources);
 			for (size_t s = 0; s < sources_count; s++)
@@ -181,4 +183,24 @@ size_t bench_whole(const struct bench_plan *plan, struct bench_cost *costs)
 	}
 	bench_feeder_free(&whole.feeder);
 	return count;
+}
+
+double bench_whole_turn(bool refused, u8 family, u32 sources)
+{
+	enum bench_case which = refused ? BENCH_WHOLE_REFUSED : BENCH_WHOLE;
+	static const struct bench_plan plan = {.packets = 1u << 16};
+	static struct whole whole;
+
+	if (!whole.plan) {
+		whole.plan = &plan;
+		bench_feeder_load(&whole.feeder);
+		whole.feeder.service = true;
+		load(&whole, BENCH_SYNTHETIC, false);
+		bench_draw(&whole.within, family, false, whole.feeder.sources);
+	}
+	if (whole.warm[which] != sources) {
+		warm_case(&whole, which, family, sources);
+		whole.warm[which] = sources;
+	}
+	return measure(&whole, which, family, sources);
 }
