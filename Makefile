@@ -31,7 +31,7 @@ PKG_LIBS   = $(shell pkg-config --libs $(PKG))
 WARN    := -Wall -Wextra -Werror
 CFLAGS  ?= -O2 -g
 # Includes name a file from the top ("maps/types.h") or from user/ ("core/words.h"); files of the same folder by name alone.
-INCLUDE := -iquote . -iquote user -I$(BUILD)/bpf
+INCLUDE := -iquote . -iquote user -I$(BUILD)/bpf -I$(BUILD)/page
 C_FLAGS  = -std=gnu11 -D_GNU_SOURCE $(WARN) -DSPW_VERSION='"$(VERSION)"' $(INCLUDE) $(PKG_CFLAGS)
 # Instrumented code misleads GCC's analysis of formats; `make matrix` has those warnings.
 SAN     := -Wno-format-truncation -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
@@ -42,7 +42,7 @@ BPF_CFLAGS := -O2 -g -target bpf -mcpu=v3 -D__TARGET_ARCH_$(ARCH) $(WARN) -Wno-u
 SRC       := $(wildcard user/*.c user/*/*.c user/*/*/*.c)
 FOLDERS   := $(filter-out user,$(patsubst %/,%,$(sort $(dir $(SRC)))))
 OBJ       := $(SRC:%.c=$(BUILD)/obj/%.o)
-SKELS     := $(patsubst bpf/%.bpf.c,$(BUILD)/bpf/%.skel.h,$(wildcard bpf/*.bpf.c))
+SKELS     := $(patsubst bpf/%.bpf.c,$(BUILD)/bpf/%.skel.h,$(wildcard bpf/*.bpf.c)) $(BUILD)/page/status_page.gen.h
 # Linked by tests that run without root, under ASan and UBSan: everything but the verbs.
 SAN_LIBS  := $(patsubst %,$(BUILD)/san/%.a,$(filter-out user/cmd,$(FOLDERS)))
 # Linked by fuzz targets: code that reads input from outside.
@@ -59,6 +59,8 @@ DEMO_SCRIPTS   := tests/demo/demo
 DEMO           := $(BUILD)/spillway $(addprefix $(BUILD)/tests/,arrive upstream pool blast)
 TEST_SCRIPTS   := $(wildcard tests/prog/*.py tests/e2e/*.py)
 TEST           := $(BUILD)/spillway $(UNIT) $(addprefix $(BUILD)/tests/,blast driver bans_driver signals_watch arrive upstream pool e2e/hooks_driver)
+TEST_PAGE_SCRIPTS := tests/page/test_page
+TEST_PAGE      := $(BUILD)/spillway $(addprefix $(BUILD)/tests/,arrive upstream pool blast)
 VMTEST_SCRIPTS := tests/vm/run tests/vm/guest $(TEST_SCRIPTS)
 VMTEST         := $(TEST)
 BENCH          := $(BUILD)/bench/bench
@@ -80,7 +82,7 @@ print-%:
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all objects help deps check test vmtest bench bench-flood bench-signals bench-loop demo install uninstall vmlinux \
+.PHONY: all objects help deps check test test-page vmtest bench bench-flood bench-signals bench-loop demo install uninstall vmlinux \
 	dist deb rpm test-packages lint lint-format lint-tidy lint-shell format clean fuzz pure layers tests debug matrix compdb FORCE
 all: $(BUILD)/spillway
 
@@ -140,6 +142,13 @@ $(BUILD)/bpf/%.bpf.o: bpf/%.bpf.c vmlinux/vmlinux.h
 $(BUILD)/bpf/%.skel.h: $(BUILD)/bpf/%.bpf.o
 	$(say) SKEL $@
 	$(Q)$(BPFTOOL) gen skeleton $< name $*_bpf > $@
+
+# The status page: style and script are put into it, and their hashes into its Content-Security-Policy.
+PAGE := $(addprefix user/view/page/,embed page.html page.css page.js)
+$(BUILD)/page/status_page.gen.h: $(PAGE)
+	$(say) PAGE $@
+	$(Q)mkdir -p $(@D)
+	$(Q)user/view/page/embed $(filter-out %/embed,$(PAGE)) >$@.tmp && mv $@.tmp $@
 
 # The core decides and compiles; it may allocate and compare, nothing else. What it calls is checked, not promised.
 PURE := malloc calloc realloc free memcpy memmove memset memcmp strcmp strncmp strlen strnlen qsort qsort_r \
@@ -201,6 +210,12 @@ test:
 	@packaging/deps build test
 	$(build_them) $(TEST)
 	@tests/run unit sim prog e2e
+
+## test-page  the status page in headless Chromium; pictures in $(BUILD)/page (root; installs Chromium; 4 min)
+test-page:
+	@packaging/deps build test page
+	$(build_them) $(TEST_PAGE)
+	@tests/page/test_page
 
 ## vmtest   the root rings inside virtual machines, on Debian's kernels 6.1 and 6.12 (root)
 vmtest:
@@ -315,7 +330,7 @@ C_SRC   := $(SRC) $(wildcard tests/*/*.c)
 BPF_SRC := $(filter %.bpf.c,$(C_SRC)) $(wildcard bpf/*.bpf.c)
 C_SRC   := $(filter-out %.bpf.c,$(C_SRC))
 C_ALL   := $(C_SRC) $(BPF_SRC) $(wildcard bpf/*.h maps/*.h user/*/*.h user/*/*/*.h tests/*/*.h)
-SHELL_SRC = .ci/run $(shell grep -lIrE '^\#!.*\b(ba|da)?sh\b' packaging tests vmlinux)
+SHELL_SRC = .ci/run $(shell grep -lIrE '^\#!.*\b(ba|da)?sh\b' packaging tests user/view/page vmlinux)
 BENCH_C := $(filter tests/bench/%,$(C_SRC))
 
 ## lint     clang-format, clang-tidy and shellcheck over all C, BPF and shell

@@ -553,7 +553,7 @@ class Agent:
 
     def http(self, path, **options):
         host, port = self.listen.rsplit(":", 1)
-        return http_get(self.namespace, path, address=host, port=int(port), **options)
+        return http_get(self.namespace, path, address=host, port=int(port), host=host, **options)
 
     def metrics(self):
         """The page of /metrics, newer than this call: the agent renders it at most every 0.2 s."""
@@ -622,12 +622,12 @@ def connect(namespace, address=SHOP4, port=80, source=None, timeout=None):
         return None
 
 
-def http_get(namespace, path="/", address=SHOP4, port=80, source=None, timeout=None):
+def http_get(namespace, path="/", address=SHOP4, port=80, source=None, timeout=None, host="shop"):
     """One request over a new connection: status, headers, body; (None, {}, "") when refused."""
     client = connect(namespace, address, port, source, timeout)
     if not client:
         return None, {}, ""
-    with KeptAlive(client) as kept:
+    with KeptAlive(client, host) as kept:
         try:
             return kept.get(path)
         except OSError:
@@ -642,8 +642,8 @@ def request(namespace, address=SHOP4, source=None, timeout=None):
 class KeptAlive:
     """An HTTP connection for several requests."""
 
-    def __init__(self, client):
-        self.connection = http.client.HTTPConnection("shop")
+    def __init__(self, client, host="shop"):
+        self.connection = http.client.HTTPConnection(host)
         self.connection.sock = client
         self.connection.auto_open = 0
 

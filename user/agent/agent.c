@@ -3,7 +3,7 @@
  * The agent's loop, and the only file that knows all components. Each component owns its state. This file creates them,
  * calls their ticks in sequence, and tells them what is in force. A component includes only those below it:
  *
- *   dispatch      verbs of the control socket         metrics  the page for Prometheus
+ *   dispatch      verbs of the control socket         metrics  /metrics, the status page
  *   reloader      configuration -> publication
  *   confirmation  rolls back what nobody confirms
  *   bans          prefixes put into a list for a time
@@ -304,8 +304,8 @@ static int make_rest(struct agent *agent, char *message)
 	if (err)
 		return spw_message(message, err, "cannot start: %s", strerror(-err));
 	agent->talkers = talkers_new(in_force, agent->lease);
-	sources = &(struct metrics_sources){agent->publisher, agent->lease, agent->governor, agent->limiter,
-					    agent->talkers};
+	sources = &(struct metrics_sources){agent->publisher, agent->lease,   agent->governor,
+					    agent->limiter,   agent->talkers, agent->journal};
 	agent->metrics = agent->talkers ? metrics_new(agent->loop, sources) : NULL;
 	if (!agent->metrics)
 		return spw_message(message, -ENOMEM, "out of memory");

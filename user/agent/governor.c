@@ -43,6 +43,7 @@ struct governor {
 	struct held_back held_back[SPW_SERVICES_MAX][SPW_CLASSES_MAX]; /* by rank of the class */
 	bool held_back_known;
 	struct spw_deciding_pace pace;
+	struct spw_timeline timeline;
 	u64 saved_ns; /* when what was learned was saved; 0: not yet */
 };
 
@@ -288,6 +289,7 @@ void governor_tick(struct governor *governor, u64 now_ns, const double *fair_per
 	admit(governor);
 	lease_set_level(governor->lease, governor->decision.level);
 	ender_tick(governor->ender, now_ns, &governor->decision, acts(governor, now_ns));
+	spw_timeline_add(&governor->timeline, &governor->policy.policy, &governor->decision);
 	note_pace(&governor->pace, &governor->decision, spw_monotonic_ns() - now_ns);
 	tell_journal(governor);
 	save_learned(governor, now_ns);
@@ -308,6 +310,11 @@ const struct spw_named_policy *governor_policy(const struct governor *governor)
 const struct spw_decision *governor_decision(const struct governor *governor)
 {
 	return governor->pace.decisions ? &governor->decision : NULL;
+}
+
+const struct spw_timeline *governor_timeline(const struct governor *governor)
+{
+	return &governor->timeline;
 }
 
 bool governor_view(const struct governor *governor, struct spw_governance *view)

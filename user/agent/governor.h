@@ -8,6 +8,7 @@
 
 #include "in_force.h"
 #include "journal.h"
+#include "core/control/timeline.h"
 #include "lease.h"
 #include "view/governance.h"
 
@@ -44,6 +45,9 @@ const struct spw_named_policy *governor_policy(const struct governor *governor);
 
 /** governor_decision() - the last one; NULL: none yet. */
 const struct spw_decision *governor_decision(const struct governor *governor);
+
+/** governor_timeline() - the last 15 minutes of each service. */
+const struct spw_timeline *governor_timeline(const struct governor *governor);
 
 /** governor_view() - for metrics; all but `meters`. Returns false: no decision yet. */
 bool governor_view(const struct governor *governor, struct spw_governance *view);

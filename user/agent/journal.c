@@ -12,6 +12,7 @@
 #include "core/words.h"
 #include "host/hooks.h"
 #include "host/level_file.h"
+#include "recent_events.h"
 #include "store/events.h"
 
 #define NS_PER_S      1000000000ull
@@ -30,6 +31,7 @@ struct journal {
 	char *run_dir;
 	struct spw_history *history;
 	struct spw_events *events;
+	struct recent_events recent;
 	struct spw_hooks *hooks;
 	struct spw_learned_all learned;
 	bool has_policy;
@@ -43,10 +45,16 @@ struct journal {
 	struct told helpless[SPW_SERVICES_MAX];
 };
 
+static void put_event(struct journal *journal, u64 wall_ns, const char *event, json_t *fields)
+{
+	recent_events_add(&journal->recent, wall_ns, event, fields);
+	spw_events_append(journal->events, wall_ns, event, fields);
+}
+
 void journal_event(struct journal *journal, const char *event, json_t *fields)
 {
 	if (journal->state_dir)
-		spw_events_append(journal->events, spw_wall_ns(), event, fields);
+		put_event(journal, spw_wall_ns(), event, fields);
 	else
 		json_decref(fields);
 }
@@ -146,6 +154,7 @@ void journal_free(struct journal *journal)
 	spw_hooks_free(journal->hooks);
 	spw_history_close(journal->history);
 	spw_events_close(journal->events);
+	recent_events_free(&journal->recent);
 	free(journal->state_dir);
 	free(journal->run_dir);
 	free(journal);
@@ -249,8 +258,7 @@ static void tell_change(struct journal *journal, const struct journal_tick *tick
 	journal->since_wall_ns = journal->wall_ns;
 	spw_changes_add(&journal->changes, &change);
 	log_change(&change, decision);
-	spw_events_append(journal->events, journal->wall_ns, "level",
-			  change_fields(&change, decision, tick->observing));
+	put_event(journal, journal->wall_ns, "level", change_fields(&change, decision, tick->observing));
 	if (tick->observing)
 		return;
 	write_level_file(journal);
@@ -331,6 +339,11 @@ void journal_explain(const struct journal *journal, struct spw_explanation *expl
 	explanation->changes = &journal->changes;
 	explanation->wall_ns = journal->wall_ns;
 	explanation->since_wall_ns = journal->since_wall_ns;
+}
+
+json_t *journal_recent_events(const struct journal *journal)
+{
+	return recent_events_json(&journal->recent);
 }
 
 struct spw_history_state journal_history(const struct journal *journal)

@@ -64,6 +64,9 @@ void journal_save_learned(struct journal *journal);
 /** journal_explain() - fill in changes of the level, and times. Borrowed until the next tick. */
 void journal_explain(const struct journal *journal, struct spw_explanation *explanation);
 
+/** journal_recent_events() - for the status page: an array, newest first; a new reference, NULL: no memory. */
+json_t *journal_recent_events(const struct journal *journal);
+
 /** journal_history() - for metrics. */
 struct spw_history_state journal_history(const struct journal *journal);
 

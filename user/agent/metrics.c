@@ -3,11 +3,13 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "kernel/snapshot_reader.h"
 #include "net/metrics_server.h"
+#include "view/status_page.h"
 #include "view/view.h"
 
 struct metrics {
@@ -18,19 +20,24 @@ struct metrics {
 	u16 port;
 };
 
-static int write_page(void *context, FILE *out)
+static struct spw_talkers_view talkers_of(const struct metrics_sources *sources)
 {
-	const struct metrics *metrics = context;
-	const struct metrics_sources *sources = &metrics->sources;
 	struct spw_talkers_view talkers = talkers_view(sources->talkers);
+
+	talkers.policy = governor_policy(sources->governor);
+	talkers.decision = governor_decision(sources->governor);
+	return talkers;
+}
+
+static int render_metrics(const struct metrics_sources *sources, FILE *out)
+{
+	struct spw_talkers_view talkers = talkers_of(sources);
 	struct spw_governance governance;
 	struct spw_snapshot snapshot;
 	int err = spw_snapshot_read(publisher_in_force(sources->publisher)->pins, &snapshot);
 
 	if (err)
 		return err;
-	talkers.policy = governor_policy(sources->governor);
-	talkers.decision = governor_decision(sources->governor);
 	spw_view_metrics(out, &snapshot);
 	spw_view_talkers_metrics(out, &talkers);
 	if (governor_view(sources->governor, &governance)) {
@@ -38,6 +45,46 @@ static int write_page(void *context, FILE *out)
 		spw_view_governance_metrics(out, &governance);
 	}
 	spw_snapshot_free(&snapshot);
+	return 0;
+}
+
+static int render_status(const struct metrics_sources *sources, FILE *out)
+{
+	const struct in_force *in_force = publisher_in_force(sources->publisher);
+	struct spw_talkers_view talkers = talkers_of(sources);
+	struct spw_explanation explanation;
+	struct spw_snapshot snapshot;
+	char host[256] = "";
+	json_t *events;
+	int err = spw_snapshot_read(in_force->pins, &snapshot);
+
+	if (err)
+		return err;
+	gethostname(host, sizeof(host) - 1);
+	events = journal_recent_events(sources->journal);
+	err = spw_view_page_status(
+		out, &(struct spw_page_status){
+			     .snapshot = &snapshot,
+			     .explanation = governor_explain(sources->governor, &explanation) ? &explanation : NULL,
+			     .talkers = in_force->config->page_sources ? &talkers : NULL,
+			     .events = events,
+			     .host = host,
+		     });
+	json_decref(events);
+	spw_snapshot_free(&snapshot);
+	return err;
+}
+
+static int render(void *context, enum spw_document document, FILE *out)
+{
+	const struct metrics *metrics = context;
+	const struct metrics_sources *sources = &metrics->sources;
+
+	if (document == SPW_DOCUMENT_METRICS)
+		return render_metrics(sources, out);
+	if (document == SPW_DOCUMENT_STATUS)
+		return render_status(sources, out);
+	spw_view_page_history(out, governor_policy(sources->governor), governor_timeline(sources->governor));
 	return 0;
 }
 
@@ -85,7 +132,8 @@ static bool has_moved(const struct metrics *metrics, const struct spw_config *co
 
 static void listen_there(struct metrics *metrics, const struct spw_config *config)
 {
-	const struct spw_metrics_source source = {metrics, write_page, is_healthy};
+	const struct spw_page_text page = spw_view_page_text();
+	const struct spw_metrics_source source = {metrics, render, is_healthy, page.text, page.bytes, page.policy};
 	char message[SPW_MESSAGE_MAX];
 
 	spw_metrics_server_stop(metrics->server);
@@ -98,7 +146,8 @@ static void listen_there(struct metrics *metrics, const struct spw_config *confi
 	if (spw_metrics_server_start(metrics->loop, metrics->host, metrics->port, &source, &metrics->server, message))
 		spw_log(LOG_ERR, "no metrics: %s", message);
 	else
-		spw_log(LOG_INFO, "metrics at http://%s:%u/metrics", metrics->host, metrics->port);
+		spw_log(LOG_INFO, "metrics at http://%s:%u/metrics, the status page at /", metrics->host,
+			metrics->port);
 }
 
 const char *metrics_follow(struct metrics *metrics)

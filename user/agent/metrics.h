@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* /metrics and /healthz: the page, and the agent's health. Protection does not depend on them. */
+/* /metrics, /healthz and the status page. Protection does not depend on them. */
 #ifndef SPW_AGENT_METRICS_H
 #define SPW_AGENT_METRICS_H
 
@@ -17,9 +17,10 @@ struct metrics;
 struct metrics_sources {
 	const struct publisher *publisher;
 	const struct lease *lease;
-	const struct governor *governor;
+	struct governor *governor;
 	const struct limiter *limiter;
 	const struct talkers *talkers;
+	const struct journal *journal;
 };
 
 /** metrics_new() - create and listen. NULL: no memory. Free with metrics_free(). */

@@ -176,6 +176,7 @@ struct spw_config {
 	char *metrics_host; /* default 127.0.0.1; NULL: no metrics (`listen: off`) */
 	u16 metrics_port;   /* default 10010 */
 	struct spw_place metrics_place;
+	bool page_sources;    /* page: the status page shows the heaviest sources; default false */
 	char *hooks_dir;      /* NULL: none */
 	u64 hooks_timeout_ns; /* default 10 s; 1 s to 60 s */
 	struct spw_shedding shedding;

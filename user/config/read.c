@@ -255,6 +255,25 @@ static void read_metrics(struct spw_reader *reader, const struct spw_node *value
 		spw_read_found(reader, keys, COUNT_OF(keys), found, into);
 }
 
+static void read_page_sources(struct spw_reader *reader, const struct spw_node *value, void *into)
+{
+	static const char *const words[] = {"false", "true"};
+	struct spw_config *config = into;
+	u32 index;
+
+	if (spw_read_word(reader, value, words, COUNT_OF(words), "true or false", &index))
+		config->page_sources = index;
+}
+
+static void read_page(struct spw_reader *reader, const struct spw_node *value, void *into)
+{
+	static const struct spw_key keys[] = {{"sources", read_page_sources}};
+	const struct spw_node *found[COUNT_OF(keys)];
+
+	if (spw_find_keys(reader, value, "{ sources: true }", keys, COUNT_OF(keys), found))
+		spw_read_found(reader, keys, COUNT_OF(keys), found, into);
+}
+
 static void read_hooks_dir(struct spw_reader *reader, const struct spw_node *value, void *into)
 {
 	spw_read_path(reader, value, &((struct spw_config *)into)->hooks_dir);
@@ -318,6 +337,7 @@ static const struct spw_key root_keys[] = {
 	{"reattach", read_reattach},
 	{"lease", read_lease},
 	{"metrics", read_metrics},
+	{"page", read_page},
 	{"hooks", read_hooks},
 	{"shedding", spw_read_shedding},
 	{"expect", spw_read_expect},

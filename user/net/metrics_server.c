@@ -5,8 +5,8 @@
  *
  * - connections: CONNECTIONS_MAX; when all are taken, those without a request yet are closed
  * - time: REQUEST_SECONDS without a byte (by the library), LIFE_NS in all, as a slow trickle resets the former
- * - memory: CONNECTION_BYTES per request, one page shared by all answers within PAGE_NS, SEND_BYTES in the kernel
- * - CPU: one page rendered per PAGE_NS, WAKEUPS_MAX per WAKEUPS_USEC
+ * - memory: CONNECTION_BYTES per request, one copy of each document shared by all answers, SEND_BYTES in the kernel
+ * - CPU: each document is rendered at most once per its valid_ns, WAKEUPS_MAX per WAKEUPS_USEC
  */
 #include "metrics_server.h"
 
@@ -15,6 +15,7 @@
 #include <netdb.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
@@ -33,7 +34,6 @@ enum {
 	WAKEUPS_USEC = 100000,
 };
 
-static const u64 PAGE_NS = 200 * MS;
 static const u64 LIFE_NS = 10000 * MS;
 /* How long a connection without a request may stay when all are taken. */
 static const u64 CROWDED_SILENT_NS = 250 * MS;
@@ -46,25 +46,36 @@ struct client {
 	bool cut;
 };
 
+/* A document as last rendered, or the error. */
+struct rendered {
+	struct MHD_Response *response; /* NULL: not yet */
+	unsigned int status;
+	u64 at_ns;
+};
+
 struct spw_metrics_server {
 	struct MHD_Daemon *daemon;
 	sd_event_source *readable;
 	sd_event_source *again; /* the library has more to do although its descriptor is not readable */
 	struct spw_metrics_source source;
-	struct MHD_Response *page; /* the last page or error; NULL: none yet */
-	unsigned int page_status;
-	u64 page_ns;
+	struct rendered documents[SPW_DOCUMENTS];
+	bool loopback; /* listens for this host only */
 	size_t clients_count;
 	struct client clients[CONNECTIONS_MAX];
 };
 
-static const char content_type_metrics[] = "text/plain; version=0.0.4; charset=utf-8";
 static const char content_type_text[] = "text/plain; charset=utf-8";
+static const char content_type_html[] = "text/html; charset=utf-8";
 
-static const char index_text[] =
-	"spillway\n\n"
-	"/metrics   for Prometheus\n"
-	"/healthz   200 while every interface is covered and the lease is renewed, else 503 and why\n";
+static const struct {
+	const char *path;
+	const char *content_type;
+	u64 valid_ns;
+} documents[SPW_DOCUMENTS] = {
+	[SPW_DOCUMENT_METRICS] = {"/metrics", "text/plain; version=0.0.4; charset=utf-8", 200 * MS},
+	[SPW_DOCUMENT_STATUS] = {"/status.json", "application/json", 200 * MS},
+	[SPW_DOCUMENT_HISTORY] = {"/history.json", "application/json", 2000 * MS},
+};
 
 /* ---- answers ---- */
 
@@ -81,6 +92,8 @@ static struct MHD_Response *make_response(char *text, size_t length, enum MHD_Re
 	}
 	MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, content_type);
 	MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
+	MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
+	MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
 	return response;
 }
 
@@ -100,14 +113,14 @@ static enum MHD_Result send_text(struct MHD_Connection *connection, unsigned int
 	return result;
 }
 
-static int render(const struct spw_metrics_server *server, char **text, size_t *length)
+static int render(const struct spw_metrics_server *server, enum spw_document document, char **text, size_t *length)
 {
 	FILE *out = open_memstream(text, length);
 	int err;
 
 	if (!out)
 		return -errno;
-	err = server->source.metrics(server->source.context, out);
+	err = server->source.render(server->source.context, document, out);
 	if (!err && ferror(out))
 		err = -ENOMEM;
 	if (fclose(out) && !err)
@@ -115,33 +128,84 @@ static int render(const struct spw_metrics_server *server, char **text, size_t *
 	return err;
 }
 
-/* Errors are cached for PAGE_NS too: failing costs as much as succeeding. */
-static void refresh_page(struct spw_metrics_server *server)
+/* Errors are cached too: failing costs as much as succeeding. */
+static void refresh(struct spw_metrics_server *server, enum spw_document document)
 {
+	struct rendered *rendered = &server->documents[document];
 	_cleanup_free_ char *text = NULL;
 	size_t length = 0;
 	char why[SPW_MESSAGE_MAX];
-	int err = render(server, &text, &length);
+	int err = render(server, document, &text, &length);
 
-	if (server->page)
-		MHD_destroy_response(server->page);
+	if (rendered->response)
+		MHD_destroy_response(rendered->response);
 	if (err) {
 		spw_message(why, err, "the counters cannot be read: %s\n", strerror(-err));
-		server->page = make_response(why, strlen(why), MHD_RESPMEM_MUST_COPY, content_type_text);
-		server->page_status = MHD_HTTP_SERVICE_UNAVAILABLE;
+		rendered->response = make_response(why, strlen(why), MHD_RESPMEM_MUST_COPY, content_type_text);
+		rendered->status = MHD_HTTP_SERVICE_UNAVAILABLE;
 	} else {
-		server->page = make_response(text, length, MHD_RESPMEM_MUST_FREE, content_type_metrics);
-		server->page_status = MHD_HTTP_OK;
+		rendered->response =
+			make_response(text, length, MHD_RESPMEM_MUST_FREE, documents[document].content_type);
+		rendered->status = MHD_HTTP_OK;
 		text = NULL;
 	}
-	server->page_ns = spw_monotonic_ns();
+	rendered->at_ns = spw_monotonic_ns();
 }
 
-static enum MHD_Result send_metrics(struct spw_metrics_server *server, struct MHD_Connection *connection)
+static enum MHD_Result send_document(struct spw_metrics_server *server, struct MHD_Connection *connection,
+				     enum spw_document document)
 {
-	if (!server->page || spw_monotonic_ns() - server->page_ns >= PAGE_NS)
-		refresh_page(server);
-	return server->page ? MHD_queue_response(connection, server->page_status, server->page) : MHD_NO;
+	const struct rendered *rendered = &server->documents[document];
+
+	if (!rendered->response || spw_monotonic_ns() - rendered->at_ns >= documents[document].valid_ns)
+		refresh(server, document);
+	return rendered->response ? MHD_queue_response(connection, rendered->status, rendered->response) : MHD_NO;
+}
+
+static enum MHD_Result send_page(const struct spw_metrics_server *server, struct MHD_Connection *connection)
+{
+	const struct spw_metrics_source *source = &server->source;
+	struct MHD_Response *response =
+		make_response((char *)source->page, source->page_bytes, MHD_RESPMEM_PERSISTENT, content_type_html);
+	enum MHD_Result result;
+
+	if (!response)
+		return MHD_NO;
+	MHD_add_response_header(response, "Content-Security-Policy", source->page_policy);
+	MHD_add_response_header(response, "Referrer-Policy", "no-referrer");
+	MHD_add_response_header(response, "Cross-Origin-Resource-Policy", "same-origin");
+	result = MHD_queue_response(connection, MHD_HTTP_OK, response);
+	MHD_destroy_response(response);
+	return result;
+}
+
+/*
+ * A web site whose name is made to resolve to 127.0.0.1 (DNS rebinding) could read what is for this host only: there,
+ * the name asked for must be an address or localhost. Not for /metrics and /healthz, which have nothing private.
+ */
+static bool is_named_well(const struct spw_metrics_server *server, struct MHD_Connection *connection)
+{
+	const char *host = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_HOST);
+	size_t length;
+
+	if (!server->loopback || !host || *host == '[')
+		return true;
+	length = strcspn(host, ":");
+	if (length == 9 && !strncasecmp(host, "localhost", 9))
+		return true;
+	return length && strspn(host, "0123456789.") == length;
+}
+
+static enum MHD_Result send_view(struct spw_metrics_server *server, struct MHD_Connection *connection, const char *path)
+{
+	if (!is_named_well(server, connection))
+		return send_text(connection, MHD_HTTP_FORBIDDEN,
+				 "ask for 127.0.0.1, [::1] or localhost, not for another name of this host\n", NULL);
+	if (!strcmp(path, "/"))
+		return send_page(server, connection);
+	return send_document(server, connection,
+			     !strcmp(path, documents[SPW_DOCUMENT_STATUS].path) ? SPW_DOCUMENT_STATUS
+										: SPW_DOCUMENT_HISTORY);
 }
 
 static enum MHD_Result send_health(const struct spw_metrics_server *server, struct MHD_Connection *connection)
@@ -172,13 +236,15 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
 		client->answered = true;
 	if (strcmp(method, MHD_HTTP_METHOD_GET) && strcmp(method, MHD_HTTP_METHOD_HEAD))
 		return send_text(connection, MHD_HTTP_METHOD_NOT_ALLOWED, "only GET and HEAD\n", "GET, HEAD");
-	if (!strcmp(path, "/metrics"))
-		return send_metrics(server, connection);
+	if (!strcmp(path, documents[SPW_DOCUMENT_METRICS].path))
+		return send_document(server, connection, SPW_DOCUMENT_METRICS);
 	if (!strcmp(path, "/healthz"))
 		return send_health(server, connection);
-	if (!strcmp(path, "/"))
-		return send_text(connection, MHD_HTTP_OK, index_text, NULL);
-	return send_text(connection, MHD_HTTP_NOT_FOUND, "there are /metrics and /healthz\n", NULL);
+	if (!strcmp(path, "/") || !strcmp(path, documents[SPW_DOCUMENT_STATUS].path) ||
+	    !strcmp(path, documents[SPW_DOCUMENT_HISTORY].path))
+		return send_view(server, connection, path);
+	return send_text(connection, MHD_HTTP_NOT_FOUND,
+			 "there are / (the status page), /status.json, /history.json, /metrics and /healthz\n", NULL);
 }
 
 /* ---- connections ---- */
@@ -368,6 +434,7 @@ int spw_metrics_server_start(sd_event *loop, const char *host, u16 port, const s
 	if (!server)
 		return spw_message(message, -ENOMEM, "out of memory");
 	server->source = *source;
+	server->loopback = !strcmp(host, "localhost") || !strncmp(host, "127.", 4) || !strcmp(host, "::1");
 	err = listen_on(host, port, &fd, message);
 	if (!err)
 		err = start_daemon(server, fd, message);
@@ -398,7 +465,8 @@ void spw_metrics_server_stop(struct spw_metrics_server *server)
 	sd_event_source_disable_unref(server->again);
 	if (server->daemon)
 		MHD_stop_daemon(server->daemon);
-	if (server->page)
-		MHD_destroy_response(server->page);
+	for (u32 i = 0; i < SPW_DOCUMENTS; i++)
+		if (server->documents[i].response)
+			MHD_destroy_response(server->documents[i].response);
 	free(server);
 }

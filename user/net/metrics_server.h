@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * HTTP for Prometheus: /metrics and /healthz, by libmicrohttpd on the agent's event loop. Connections, their time and
- * their memory are bounded, so that a slow or hostile client does not delay a tick.
+ * HTTP for Prometheus and for people: /metrics, /healthz, the status page and its documents, by libmicrohttpd on the
+ * agent's event loop. Read-only. Connections, their time and their memory are bounded, so that a slow or hostile client
+ * does not delay a tick.
  */
 #ifndef SPW_NET_METRICS_SERVER_H
 #define SPW_NET_METRICS_SERVER_H
@@ -15,11 +16,23 @@
 
 struct spw_metrics_server;
 
+/* What is rendered when somebody asks for it. */
+enum spw_document {
+	SPW_DOCUMENT_METRICS = 0, /* /metrics */
+	SPW_DOCUMENT_STATUS = 1,  /* /status.json */
+	SPW_DOCUMENT_HISTORY = 2, /* /history.json */
+	SPW_DOCUMENTS = 3,
+};
+
 /* Called on the event loop. */
 struct spw_metrics_source {
 	void *context;
-	int (*metrics)(void *context, FILE *out); /* write the page; -errno: 503 */
+	int (*render)(void *context, enum spw_document document, FILE *out); /* -errno: 503 */
 	bool (*healthy)(void *context, const char **why);
+	/* The status page, constant, and its Content-Security-Policy; borrowed. */
+	const char *page;
+	size_t page_bytes;
+	const char *page_policy;
 };
 
 /**

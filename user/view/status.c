@@ -604,7 +604,8 @@ static json_t *pinned_for_json(const struct spw_snapshot *snapshot)
 	return spw_json_seconds(snapshot->control.pinned_until_ns - snapshot->now_ns);
 }
 
-json_t *spw_view_status_json(const struct spw_snapshot *snapshot)
+/* Services, lists and anomalies are for `status` alone: they may be long. */
+static json_t *state_json(const struct spw_snapshot *snapshot, bool whole)
 {
 	const struct spw_control *control = &snapshot->control;
 	u32 pinned = spw_level_pinned(snapshot) ? control->pinned_level : SPW_LEVEL_NEVER;
@@ -623,9 +624,22 @@ json_t *spw_view_status_json(const struct spw_snapshot *snapshot)
 	spw_json_set(&object, "reloads", reloads_json(&snapshot->agent));
 	spw_json_set(&object, "interfaces", interfaces_json(&snapshot->agent));
 	spw_json_set(&object, "classes", classes_json(snapshot));
-	spw_json_set(&object, "services", services_json(snapshot));
-	spw_json_set(&object, "lists", spw_view_lists_json(snapshot, NULL));
+	if (whole)
+		spw_json_set(&object, "services", services_json(snapshot));
+	if (whole)
+		spw_json_set(&object, "lists", spw_view_lists_json(snapshot, NULL));
 	spw_json_set(&object, "reasons", reasons_json(snapshot));
-	spw_json_set(&object, "anomalies", anomalies_json(snapshot));
+	if (whole)
+		spw_json_set(&object, "anomalies", anomalies_json(snapshot));
 	return spw_json_finish(&object);
+}
+
+json_t *spw_view_status_json(const struct spw_snapshot *snapshot)
+{
+	return state_json(snapshot, true);
+}
+
+json_t *spw_view_state_json(const struct spw_snapshot *snapshot)
+{
+	return state_json(snapshot, false);
 }

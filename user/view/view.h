@@ -20,6 +20,9 @@ struct spw_style {
 void spw_view_status(FILE *out, const struct spw_snapshot *snapshot, struct spw_style style);
 json_t *spw_view_status_json(const struct spw_snapshot *snapshot);
 
+/** spw_view_state_json() - the same without lists, services and anomalies, for the status page. */
+json_t *spw_view_state_json(const struct spw_snapshot *snapshot);
+
 /** Lists, or the named one (NULL: all). If there is none of that name, text returns false, JSON NULL. */
 bool spw_view_lists(FILE *out, const struct spw_snapshot *snapshot, const char *name, struct spw_style style);
 json_t *spw_view_lists_json(const struct spw_snapshot *snapshot, const char *name);
