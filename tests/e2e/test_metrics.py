@@ -2,14 +2,21 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The page for Prometheus: contents, format, limits, and a real Prometheus that scrapes it."""
 import ipaddress
+import json
+import os
 import re
+import shutil
 import signal
 import socket
+import subprocess
 import time
 
-from world import (CLASSES, SLOW, Metrics, http_get, promql, request, run_tests, wait_for)
+from world import (CLASSES, SLOW, KeptAlive, Metrics, connect, http_get, promql, request, run, run_tests, wait_for)
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+OPEN = "application/openmetrics-text"
+# As Prometheus 2.42 asks.
+PROMETHEUS = f"{OPEN};version=1.0.0,{OPEN};version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1"
 
 PROMISED = """
 spillway_list_packets_total spillway_list_bytes_total spillway_class_new_work_total
@@ -89,6 +96,77 @@ def the_page(tap, world):
     tap.equal(agent.http("/healthz", timeout=0.5)[0], None, "a stopped agent does not say that it is well")
     agent.process.signal(signal.SIGCONT)
     tap.becomes(agent.healthy, 3, "SIGCONT: healthy again")
+
+
+def open_metrics(tap, world):
+    """The same page in the OpenMetrics format, for those who ask for it by Accept."""
+    shop, client, agent = build(world)
+    for _ in range(3):
+        request(client)
+
+    def ask(accept):
+        with KeptAlive(connect(shop, "127.0.0.1", 10010, timeout=5), "localhost") as kept:
+            return kept.get("/metrics", {"Accept": accept} if accept else {})
+
+    for accept in (None, "*/*", "text/plain", "application/openmetrics-text;version=0.0.1", OPEN + ";q=0.2,text/plain;q=0.5"):
+        tap.equal(ask(accept)[1]["Content-Type"], CONTENT_TYPE, f"Accept {accept}: the text format")
+    status, headers, text = ask(PROMETHEUS)
+    tap.equal((status, headers["Content-Type"], headers["Vary"]), (200, OPEN + "; version=1.0.0; charset=utf-8", "Accept"),
+              "Prometheus gets OpenMetrics")
+    tap.ok(text.endswith("\n# EOF\n") and text.count("# EOF") == 1, "it ends in # EOF")
+    types = dict(re.findall(r"^# TYPE (\S+) (\S+)$", text, re.M))
+    tap.equal([name for name in types if name.endswith("_total")], [], "no family is called _total")
+    strange = []
+    for name, _, _ in Metrics(text).samples:
+        family = next((name[:-len(end)] for end in ("_total", "_bucket", "_sum", "_count")
+                       if name.endswith(end) and name[:-len(end)] in types), name)
+        suffix, kind = name[len(family):], types.get(family)
+        if (suffix, kind) not in (("_total", "counter"), ("", "gauge"), ("_bucket", "histogram"), ("_sum", "histogram"), ("_count", "histogram")):
+            strange.append(name)
+    tap.equal(strange, [], "each sample has the suffix of its family's type")
+    tap.equal([line for line in text.splitlines() if " # {" in line], [], "there are no exemplars")
+    plain = Metrics(ask(None)[2])
+    tap.equal(sorted({(name, tuple(sorted(labels.items()))) for name, labels, _ in Metrics(text).samples}),
+              sorted({(name, tuple(sorted(labels.items()))) for name, labels, _ in plain.samples}), "the series are those of the text format")
+
+
+def another_locale(tap, world):
+    """Numbers have a point and no groups, whatever the locale: in /metrics, in JSON and on the command line."""
+    have = agent_locale(world)
+    if not have:
+        tap.skip("numbers in a locale with a decimal comma", "localedef cannot make de_DE.UTF-8 here")
+        return
+    tap.equal(run("bash", "-c", 'printf "%.1f" 1', env={**os.environ, **have}).stdout, "1,0",
+              "the locale has a decimal comma: the test can see it")
+    shop, client, agent = build(world, "services: { shop: { tcp: [80], capacity: 500/s } }\n" + CLASSES)
+    agent.stop()
+    os.environ.update(have)
+    try:
+        agent.start()
+        for _ in range(5):
+            request(client)
+        time.sleep(0.5)
+        text = agent.http("/metrics")[2]
+        tap.equal(promtool(world, agent, text), (0, ""), "promtool check metrics is clean")
+        values = Metrics(text)
+        tap.ok(values.one("spillway_service_wait_target_seconds", service="shop") % 1 > 0, "with a fraction among the numbers")
+        for path in ("/status.json", "/history.json"):
+            tap.ok(json.loads(agent.http(path)[2]), f"{path} is valid JSON")
+        for verb in (["-j", "status"], ["-j", "explain"], ["-j", "check"], ["-j", "top", "--once"]):
+            tap.ok(json.loads(agent.cli(*verb).stdout), f"{' '.join(verb)}: valid JSON")
+        tap.ok(not re.search(r"\d,\d{1,2}(?!\d)", agent.cli("status").stdout + agent.cli("explain").stdout), "no text has a decimal comma")
+    finally:
+        for name in have:
+            del os.environ[name]
+
+
+def agent_locale(world):
+    """The environment of a locale with a decimal comma, made for this test; None: it cannot be made."""
+    folder = world.folder / "locale"
+    folder.mkdir()
+    done = subprocess.run(["localedef", "--no-archive", "-i", "de_DE", "-f", "UTF-8", folder / "de_DE.UTF-8"], capture_output=True, check=False) \
+        if shutil.which("localedef") else None
+    return {"LOCPATH": str(folder), "LC_ALL": "de_DE.UTF-8"} if done and not done.returncode else None
 
 
 def client_sees_metrics(world, agent):
@@ -204,6 +282,9 @@ def a_real_prometheus(tap, world):
 
     tap.becomes(lambda: not missing(), 10, "every promised metric is stored")
     tap.becomes(lambda: promql(shop, 'rate(spillway_packets_total{verdict="pass"}[1m])'), 10, "rates can be computed")
+    _, _, told = http_get(shop, "/api/v1/targets/metadata?metric=spillway_packets", address="127.0.0.1", port=9090, timeout=2)
+    tap.equal([entry["type"] for entry in json.loads(told)["data"]], ["counter"],
+              "it read OpenMetrics: its metadata calls the counter by the family's name")
 
 
 def no_page(tap, world):
@@ -227,4 +308,4 @@ def no_page(tap, world):
 
 
 if __name__ == "__main__":
-    run_tests(the_page, hostile_names, slow_clients, a_real_prometheus, no_page)
+    run_tests(the_page, open_metrics, another_locale, hostile_names, slow_clients, a_real_prometheus, no_page)

@@ -112,7 +112,7 @@ def values(tap, world):
     for _ in range(20):
         request(client)
     agent.cli("level", "set", "orange", "--for", "10m")
-    wait_for(lambda: json.loads(agent.cli("-j", "explain").stdout)["services"][0]["demand_per_s"] < 0.4, 30, "the demand is over")
+    wait_for(lambda: json.loads(agent.cli("-j", "explain").stdout)["services"][0]["demand_per_s"] < 0.04, 60, "the demand is over")
     found, headers = document(agent, "/status.json")
     tap.equal(headers.get("Content-Type"), "application/json", "/status.json is JSON")
     found = fresh(agent)

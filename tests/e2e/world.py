@@ -653,9 +653,9 @@ class KeptAlive:
     def __exit__(self, *_exception):
         self.connection.close()
 
-    def get(self, path="/"):
+    def get(self, path="/", headers=None):
         try:
-            self.connection.request("GET", path)
+            self.connection.request("GET", path, headers=headers or {})
             answer = self.connection.getresponse()
             return answer.status, dict(answer.getheaders()), answer.read().decode(errors="replace")
         except http.client.HTTPException as error:

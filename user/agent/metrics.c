@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 #include "metrics.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "kernel/snapshot_reader.h"
 #include "net/metrics_server.h"
+#include "view/page.h"
 #include "view/status_page.h"
 #include "view/view.h"
 
@@ -48,6 +51,23 @@ static int render_metrics(const struct metrics_sources *sources, FILE *out)
 	return 0;
 }
 
+static int render_open_metrics(const struct metrics_sources *sources, FILE *out)
+{
+	_cleanup_free_ char *text = NULL;
+	size_t bytes = 0;
+	FILE *page = open_memstream(&text, &bytes);
+	int err;
+
+	if (!page)
+		return -errno;
+	err = render_metrics(sources, page);
+	if (fclose(page) && !err)
+		err = -errno;
+	if (!err)
+		spw_page_open_metrics(out, text);
+	return err;
+}
+
 static int render_status(const struct metrics_sources *sources, FILE *out)
 {
 	const struct in_force *in_force = publisher_in_force(sources->publisher);
@@ -82,6 +102,8 @@ static int render(void *context, enum spw_document document, FILE *out)
 
 	if (document == SPW_DOCUMENT_METRICS)
 		return render_metrics(sources, out);
+	if (document == SPW_DOCUMENT_OPEN_METRICS)
+		return render_open_metrics(sources, out);
 	if (document == SPW_DOCUMENT_STATUS)
 		return render_status(sources, out);
 	spw_view_page_history(out, governor_policy(sources->governor), governor_timeline(sources->governor));

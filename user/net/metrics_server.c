@@ -19,6 +19,7 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
+#include "accept.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
 
@@ -74,6 +75,8 @@ static const struct {
 } documents[SPW_DOCUMENTS] = {
 	[SPW_DOCUMENT_METRICS] = {"/metrics", "text/plain; version=0.0.4; charset=utf-8", 200 * MS},
 	[SPW_DOCUMENT_STATUS] = {"/status.json", "application/json", 200 * MS},
+	[SPW_DOCUMENT_OPEN_METRICS] = {"/metrics", "application/openmetrics-text; version=1.0.0; charset=utf-8",
+				       200 * MS},
 	[SPW_DOCUMENT_HISTORY] = {"/history.json", "application/json", 2000 * MS},
 };
 
@@ -146,6 +149,8 @@ static void refresh(struct spw_metrics_server *server, enum spw_document documen
 	} else {
 		rendered->response =
 			make_response(text, length, MHD_RESPMEM_MUST_FREE, documents[document].content_type);
+		if (rendered->response && !strcmp(documents[document].path, "/metrics"))
+			MHD_add_response_header(rendered->response, MHD_HTTP_HEADER_VARY, MHD_HTTP_HEADER_ACCEPT);
 		rendered->status = MHD_HTTP_OK;
 		text = NULL;
 	}
@@ -160,6 +165,14 @@ static enum MHD_Result send_document(struct spw_metrics_server *server, struct M
 	if (!rendered->response || spw_monotonic_ns() - rendered->at_ns >= documents[document].valid_ns)
 		refresh(server, document);
 	return rendered->response ? MHD_queue_response(connection, rendered->status, rendered->response) : MHD_NO;
+}
+
+static enum MHD_Result send_metrics(struct spw_metrics_server *server, struct MHD_Connection *connection)
+{
+	const char *accept = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_ACCEPT);
+
+	return send_document(server, connection,
+			     spw_accepts_open_metrics(accept) ? SPW_DOCUMENT_OPEN_METRICS : SPW_DOCUMENT_METRICS);
 }
 
 static enum MHD_Result send_page(const struct spw_metrics_server *server, struct MHD_Connection *connection)
@@ -237,7 +250,7 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
 	if (strcmp(method, MHD_HTTP_METHOD_GET) && strcmp(method, MHD_HTTP_METHOD_HEAD))
 		return send_text(connection, MHD_HTTP_METHOD_NOT_ALLOWED, "only GET and HEAD\n", "GET, HEAD");
 	if (!strcmp(path, documents[SPW_DOCUMENT_METRICS].path))
-		return send_document(server, connection, SPW_DOCUMENT_METRICS);
+		return send_metrics(server, connection);
 	if (!strcmp(path, "/healthz"))
 		return send_health(server, connection);
 	if (!strcmp(path, "/") || !strcmp(path, documents[SPW_DOCUMENT_STATUS].path) ||

@@ -18,10 +18,11 @@ struct spw_metrics_server;
 
 /* What is rendered when somebody asks for it. */
 enum spw_document {
-	SPW_DOCUMENT_METRICS = 0, /* /metrics */
-	SPW_DOCUMENT_STATUS = 1,  /* /status.json */
-	SPW_DOCUMENT_HISTORY = 2, /* /history.json */
-	SPW_DOCUMENTS = 3,
+	SPW_DOCUMENT_METRICS = 0,      /* /metrics */
+	SPW_DOCUMENT_STATUS = 1,       /* /status.json */
+	SPW_DOCUMENT_HISTORY = 2,      /* /history.json */
+	SPW_DOCUMENT_OPEN_METRICS = 3, /* /metrics in the OpenMetrics format, for those who accept it */
+	SPW_DOCUMENTS = 4,
 };
 
 /* Called on the event loop. */

@@ -2,6 +2,8 @@
 /* See page.h. */
 #include "page.h"
 
+#include <string.h>
+
 #include "text.h"
 
 void spw_page_series(struct spw_page *page, const char *suffix, const struct spw_label *labels)
@@ -49,4 +51,27 @@ void spw_page_write(FILE *out, const struct spw_family *families, size_t count, 
 
 		families[i].emit(&page, values);
 	}
+}
+
+/* HELP comes before TYPE, so the type is not known yet; only counters end in _total. */
+static bool is_metadata(const char *line)
+{
+	return !strncmp(line, "# HELP ", 7) || !strncmp(line, "# TYPE ", 7);
+}
+
+void spw_page_open_metrics(FILE *out, char *text)
+{
+	static const char suffix[] = "_total";
+	const size_t length = sizeof(suffix) - 1;
+	char *line;
+
+	while ((line = strsep(&text, "\n")) && text) {
+		char *end = is_metadata(line) ? strchr(line + 7, ' ') : NULL;
+
+		if (end && (size_t)(end - line) > 7 + length && !strncmp(end - length, suffix, length))
+			fprintf(out, "%.*s%s\n", (int)(end - length - line), line, end);
+		else
+			fprintf(out, "%s\n", line);
+	}
+	fputs("# EOF\n", out);
 }

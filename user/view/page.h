@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Writes a page of the Prometheus text format (0.0.4), family by family. metrics.c has the families from pinned maps;
- * metrics_decision.c, metrics_limits.c and talkers.c those that only the agent has.
+ * Writes a page of the Prometheus text format (0.0.4), family by family, or of OpenMetrics. metrics.c has the families
+ * from pinned maps; metrics_decision.c, metrics_limits.c and talkers.c those that only the agent has.
  */
 #ifndef SPW_VIEW_PAGE_H
 #define SPW_VIEW_PAGE_H
@@ -38,6 +38,13 @@ struct spw_page {
 
 /** spw_page_write() - write all families of a table; @values: passed to emit(). */
 void spw_page_write(FILE *out, const struct spw_family *families, size_t count, const void *values);
+
+/**
+ * spw_page_open_metrics() - write a page in the OpenMetrics format, 1.0.0.
+ * @text: the same page in the text format: NUL-terminated, changed meanwhile
+ * The formats differ in the names of counters in HELP and TYPE, and in the end. There are no exemplars.
+ */
+void spw_page_open_metrics(FILE *out, char *text);
 
 /** spw_page_series() - name and labels of a series; @suffix is appended to the name (histograms), otherwise "". */
 void spw_page_series(struct spw_page *page, const char *suffix, const struct spw_label *labels);
