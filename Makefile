@@ -282,7 +282,8 @@ install: $(BUILD)/spillway
 	install -Dm644 packaging/spillway.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/spillway
 	install -Dm644 packaging/zsh-completion $(DESTDIR)$(ZSHDIR)/_spillway
 	install -Dm644 packaging/spillway.yaml $(DESTDIR)$(PREFIX)/share/doc/spillway/spillway.yaml
-	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/doc/spillway README.md packaging/alerts.yml $(wildcard docs/*.md)
+	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/doc/spillway README.md packaging/alerts.yml packaging/recording.yml \
+	  packaging/grafana/spillway.json $(wildcard docs/*.md)
 	install -d $(DESTDIR)$(PREFIX)/share/doc/spillway/fail2ban
 	sed 's|/usr/local/sbin/spillway|$(PREFIX)/sbin/spillway|' packaging/fail2ban/spillway.conf \
 	  >$(DESTDIR)$(PREFIX)/share/doc/spillway/fail2ban/spillway.conf

@@ -310,12 +310,13 @@ http {{
             raise RuntimeError(f"nginx: {server.log()}")
         return server
 
-    def prometheus(self, namespace, target="127.0.0.1:10010", interval="1s"):
+    def prometheus(self, namespace, target="127.0.0.1:10010", interval="1s", rules=()):
         """A real Prometheus beside the agent; query it with promql(). Its first scrape comes some 5 s after its start."""
         folder = self.folder / "prometheus"
         folder.mkdir()
         (folder / "prometheus.yml").write_text(f"""\
-global: {{ scrape_interval: {interval}, scrape_timeout: {interval} }}
+global: {{ scrape_interval: {interval}, scrape_timeout: {interval}, evaluation_interval: {interval} }}
+rule_files: {json.dumps([str(path) for path in rules])}
 scrape_configs:
   - job_name: spillway
     static_configs: [{{ targets: ["{target}"] }}]

@@ -1,0 +1,156 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-only
+# reads: packaging/alerts.yml packaging/recording.yml docs/operations.md tests/unit/test_alerts.py
+"""Alerts and recording rules by `promtool test rules`: each alert fires on the host that is bad, not before its time, and on no other.
+
+Series of a case are written for `bad` and for hosts that look similar and are well. Values: (value, samples) or (value, samples, step).
+"""
+import json
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests"))
+from tap import Tap  # noqa: E402
+
+ALERTS, RECORDING = ROOT / "packaging/alerts.yml", ROOT / "packaging/recording.yml"
+
+
+def up(value, samples):
+    return {"up": [(1, 6), (value, samples)]}
+
+
+# alert: (interval, when it must not fire yet, when it must, {host: {series: values}}); those that must fire are called bad.
+CASES = {
+    "SpillwayGone": ("10s", "80s", "3m", {"bad": up(0, 60), "good": up(1, 60)}),
+    "SpillwayLeaseOver": ("10s", "60s", "3m", {
+        "bad": {"spillway_lease_remaining_seconds": [(3, 6), (0, 60)]},
+        "good": {"spillway_lease_remaining_seconds": [(0, 6), (0.05, 60)]}}),
+    "SpillwayNotCovering": ("10s", "60s", "3m", {
+        "bad": {'spillway_interface_attached{interface="eth0",mode="none"}': [(1, 6), (0, 60)]},
+        "good": {'spillway_interface_attached{interface="eth0",mode="generic"}': [(1, 60)]}}),
+    "SpillwayRestarting": ("10s", "4m50s", "8m", {
+        "bad": {"spillway_agent_uptime_seconds": [(10, 10, 10)] * 3 + [(10, 30, 10)]},
+        "good": {"spillway_agent_uptime_seconds": [(10, 10, 10)] * 2 + [(10, 40, 10)]}}),
+    "SpillwayReloadFailed": ("10s", "90s", "3m", {
+        "bad": {'spillway_reloads_total{result="failed"}': [(4, 10), (5, 60)]},
+        "good": {'spillway_reloads_total{result="failed"}': [(4, 70)], 'spillway_reloads_total{result="done"}': [(1, 70, 1)]}}),
+    "SpillwayLastGood": ("10s", "50s", "3m", {
+        "bad": {"spillway_ruleset_last_good": [(0, 6), (1, 60)]},
+        "bad-list": {"spillway_ruleset_last_good": [(0, 66)], 'spillway_list_last_good{list="a"}': [(0, 6), (1, 60)],
+                     'spillway_list_last_good{list="b"}': [(0, 66)]},
+        "good": {"spillway_ruleset_last_good": [(0, 66)], 'spillway_list_last_good{list="a"}': [(0, 66)]}}),
+    "SpillwayGenericMode": ("1m", "4m", "7m", {
+        "bad": {'spillway_interface_attached{interface="eth0",mode="generic"}': [(1, 20)]},
+        "good": {'spillway_interface_attached{interface="eth0",mode="native"}': [(1, 20)]}}),
+    "SpillwayListShrank": ("5m", "24h", "25h", {
+        "bad": {'spillway_ruleset_prefixes{list="home",family="4"}': [(1000, 288), (490, 30)],
+                'spillway_ruleset_prefixes{list="home",family="6"}': [(100, 288), (0, 30)]},
+        "good": {'spillway_ruleset_prefixes{list="home",family="4"}': [(1000, 288), (510, 30)],
+                 'spillway_ruleset_prefixes{list="home",family="6"}': [(100, 318)]}}),
+    "SpillwayForgottenLevel": ("5m", "3h55m", "4h30m", {
+        "bad": {"spillway_level_pinned": [(1, 80)], "spillway_level": [(1, 80)]},
+        "good": {"spillway_level_pinned": [(1, 80)], "spillway_level": [(0, 80)]},
+        "not-by-hand": {"spillway_level_pinned": [(0, 80)], "spillway_level": [(3, 80)]}}),
+    "SpillwayRedForLong": ("1m", "29m", "35m", {
+        "bad": {"spillway_level": [(3, 60)], "spillway_enforcing": [(1, 60)]},
+        "observing": {"spillway_level": [(3, 60)], "spillway_enforcing": [(0, 60)]},
+        "good": {"spillway_level": [(2, 60)], "spillway_enforcing": [(1, 60)]}}),
+    "SpillwayDoesNotHelp": ("10s", "80s", "3m", {
+        "bad": {'spillway_service_shedding_does_not_help{service="shop"}': [(0, 6), (1, 60)]},
+        "good": {'spillway_service_shedding_does_not_help{service="shop"}': [(0, 66)]}}),
+    "SpillwayBlind": ("10s", "100s", "4m", {
+        "bad": {"spillway_blind": [(0, 6), (1, 60)]}, "good": {"spillway_blind": [(0, 66)]}}),
+    "SpillwayHistoryLost": ("10s", "90s", "3m", {
+        "bad": {'spillway_history_ticks_total{result="lost"}': [(7, 10), (8, 60)]},
+        "good": {'spillway_history_ticks_total{result="lost"}': [(7, 70)], 'spillway_history_ticks_total{result="kept"}': [(0, 70, 100)]}}),
+    "SpillwayMalformedSurge": ("10s", "60s", "9m", {
+        "bad": {'spillway_anomalies_total{kind="malformed"}': [(0, 90, 2000)], 'spillway_packets_total{reason="admitted"}': [(0, 90, 100000)]},
+        "few": {'spillway_anomalies_total{kind="malformed"}': [(0, 90, 500)], 'spillway_packets_total{reason="admitted"}': [(0, 90, 600)]},
+        "good": {'spillway_anomalies_total{kind="malformed"}': [(0, 90, 2000)], 'spillway_packets_total{reason="admitted"}': [(0, 90, 1000000)]},
+        "other": {'spillway_anomalies_total{kind="fragment"}': [(0, 90, 2000)], 'spillway_packets_total{reason="admitted"}': [(0, 90, 2000)]}}),
+}
+
+# record: ({series: values}, {labels: value at 5m}); all on one host.
+RECORDS = {
+    "class:spillway_new_work:rate1m": (
+        {'spillway_class_new_work_total{class="a",verdict="pass"}': [(0, 60, 50)], 'spillway_class_new_work_total{class="a",verdict="drop"}': [(0, 60, 150)]},
+        {'class="a",verdict="pass"': 5, 'class="a",verdict="drop"': 15}),
+    "class:spillway_refused:ratio_rate1m": (
+        {'spillway_class_new_work_total{class="a",verdict="pass"}': [(0, 60, 50)], 'spillway_class_new_work_total{class="a",verdict="drop"}': [(0, 60, 150)],
+         'spillway_class_new_work_total{class="idle",verdict="pass"}': [(9, 60)], 'spillway_class_new_work_total{class="idle",verdict="drop"}': [(9, 60)]},
+        {'class="a"': 0.75}),
+    "reason:spillway_dropped_packets:rate1m": (
+        {'spillway_packets_total{reason="share",verdict="drop"}': [(0, 60, 20)], 'spillway_packets_total{reason="admitted",verdict="pass"}': [(0, 60, 20)]},
+        {'reason="share"': 2}),
+    "instance:spillway_dropped_bits:rate1m": (
+        {'spillway_bytes_total{reason="share",verdict="drop"}': [(0, 60, 100)], 'spillway_bytes_total{reason="budget",verdict="drop"}': [(0, 60, 100)],
+         'spillway_bytes_total{reason="admitted",verdict="pass"}': [(0, 60, 1000)]}, {"": 160}),
+    "service:spillway_demand_per_capacity:ratio": (
+        {'spillway_service_demand_per_second{service="shop"}': [(150, 60)], 'spillway_service_capacity_per_second{service="shop"}': [(100, 60)],
+         'spillway_service_demand_per_second{service="new"}': [(150, 60)], 'spillway_service_capacity_per_second{service="new"}': [(0, 60)]},
+        {'service="shop"': 1.5}),
+    "service:spillway_read_wait_seconds:p99_rate1m": (
+        {'spillway_read_wait_seconds_bucket{service="shop",le="0.1"}': [(0, 60, 98)], 'spillway_read_wait_seconds_bucket{service="shop",le="0.2"}': [(0, 60, 100)],
+         'spillway_read_wait_seconds_bucket{service="shop",le="+Inf"}': [(0, 60, 100)]}, {'service="shop"': 0.15}),
+}
+
+
+def series(name, host, values):
+    """One of promtool's input series; N samples are a value and N - 1 steps."""
+    labels = f'job="spillway",instance="{host}"'
+    name, _, rest = name.partition("{")
+    written = " ".join(f"{value}+{step[0] if step else 0}x{count - 1}" for value, count, *step in values)
+    return {"series": f"{name}{{{labels}{',' + rest[:-1] if rest else ''}}}", "values": written}
+
+
+def promtool(test, rules):
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "test.yml"  # JSON is YAML
+        path.write_text(json.dumps({"rule_files": [str(rules)], "evaluation_interval": test["interval"], "tests": [test]}))
+        return subprocess.run(["promtool", "test", "rules", path], capture_output=True, text=True, check=False)
+
+
+def expect(expression, at, samples):
+    return {"expr": expression, "eval_time": at, "exp_samples": [{"labels": labels, "value": value} for labels, value in samples]}
+
+
+def test_alerts(tap):
+    names = re.findall(r"^ +- alert: (\w+)$", ALERTS.read_text(), re.M)
+    tap.equal(sorted(names), sorted(CASES), "each alert has a case")
+    told = re.findall(r"^\| (Spillway\w+) \|", (ROOT / "docs/operations.md").read_text(), re.M)
+    tap.equal(sorted(names), sorted(told), "docs/operations.md says what to do about each")
+    for name, (interval, early, late, hosts) in CASES.items():
+        firing = f'sum by (instance) (ALERTS{{alertname="{name}",alertstate="firing"}})'
+        fires = [(f'{{instance="{host}"}}', 1) for host in hosts if host.startswith("bad")]
+        test = {"interval": interval, "input_series": [series(key, host, values) for host, found in hosts.items() for key, values in found.items()],
+                "promql_expr_test": [expect(firing, early, []), expect(firing, late, fires)]}
+        done = promtool(test, ALERTS)
+        tap.ok(done.returncode == 0, f"{name}: fires in time, and only where it should", done.stdout + done.stderr)
+        never = {**test, "promql_expr_test": [expect(firing, late, [])]}
+        tap.ok(promtool(never, ALERTS).returncode, f"{name}: this test can fail")
+
+
+def test_recording(tap):
+    names = re.findall(r"^ +- record: (\S+)$", RECORDING.read_text(), re.M)
+    tap.equal(sorted(names), sorted(RECORDS), "each recording rule has a case")
+    for name, (inputs, wanted) in RECORDS.items():
+        samples = [(f'{{job="spillway",instance="a"{"," if labels else ""}{labels}}}', value) for labels, value in wanted.items()]
+        test = {"interval": "10s", "input_series": [series(key, "a", values) for key, values in inputs.items()],
+                "promql_expr_test": [expect(f"round({name}, 0.001)", "5m", samples)]}
+        done = promtool(test, RECORDING)
+        tap.ok(done.returncode == 0, f"{name}: its value", done.stdout + done.stderr)
+
+
+if __name__ == "__main__":
+    if not shutil.which("promtool"):
+        print("1..0 # skip promtool is not installed")
+        sys.exit(0)
+    tap = Tap()
+    for function in (test_alerts, test_recording):
+        tap.run(function)
+    tap.done()
