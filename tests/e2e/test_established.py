@@ -6,13 +6,11 @@ The capacity is set far below what the server can serve, so that what is asked d
 """
 import contextlib
 import json
-import os
 import select
-import signal
 import socket
 import time
 
-from world import SHOP4, SHOP6, SLOW, KeptAlive, connect, run, run_tests, wait_for
+from world import SHOP4, SHOP6, SLOW, KeptAlive, connect, run_tests, stopped, wait_for
 
 CAPACITY = 40
 ROUND_S = 0.25 * min(SLOW, 3)  # 84 requests a second, which a busy machine serves too
@@ -195,19 +193,6 @@ def keep_ends_nothing(tap, world):
     tap.ok("which nothing holds back (established: keep)" in explained, "keep: `explain` says so", explained)
     total = agent.metrics().sum("spillway_established_requests_total", service="shop")
     tap.ok(total > 100, "keep: requests are counted all the same", total)
-
-
-@contextlib.contextmanager
-def stopped(server):
-    """The server's workers do nothing meanwhile."""
-    pids = [int(pid) for pid in run("pgrep", "-P", server.pid).stdout.split()]
-    try:
-        for pid in pids:
-            os.kill(pid, signal.SIGSTOP)
-        yield
-    finally:
-        for pid in pids:
-            os.kill(pid, signal.SIGCONT)
 
 
 def outcome(made, timeout):

@@ -12,7 +12,6 @@ import fcntl
 import http.server
 import json
 import os
-import signal
 import socket
 import ssl
 import struct
@@ -22,7 +21,7 @@ import time
 from pathlib import Path
 
 from world import (CLASSES, ROOT, SHOP4, SHOP6, SLOW, KeptAlive, connect, finish_blast, request, run, run_tests, scaled,
-                   wait_for)
+                   stopped, wait_for)
 
 TICK = 0.1 * min(SLOW, 3)
 EPOCH_MS = 34  # ages are measured from the end of their epoch
@@ -85,23 +84,6 @@ def waits_between(before, after):
     found = collections.Counter(after["waits"])
     found.subtract(before["waits"])
     return {int(end) / 1e6: count for end, count in found.items() if count}
-
-
-def workers(server):
-    return [int(pid) for pid in run("pgrep", "-P", server.pid).stdout.split()]
-
-
-@contextlib.contextmanager
-def stopped(server):
-    """Stop the server meanwhile."""
-    pids = workers(server)
-    try:
-        for pid in pids:
-            os.kill(pid, signal.SIGSTOP)
-        yield
-    finally:
-        for pid in pids:
-            os.kill(pid, signal.SIGCONT)
 
 
 @contextlib.contextmanager

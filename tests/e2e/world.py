@@ -640,6 +640,24 @@ def request(namespace, address=SHOP4, source=None, timeout=None):
     return http_get(namespace, "/", address, 80, source, timeout)[0]
 
 
+def workers(server):
+    """Process numbers of a server's workers."""
+    return [int(pid) for pid in run("pgrep", "-P", server.pid).stdout.split()]
+
+
+@contextlib.contextmanager
+def stopped(server):
+    """The server's workers do nothing meanwhile."""
+    pids = workers(server)
+    try:
+        for pid in pids:
+            os.kill(pid, signal.SIGSTOP)
+        yield
+    finally:
+        for pid in pids:
+            os.kill(pid, signal.SIGCONT)
+
+
 class KeptAlive:
     """An HTTP connection for several requests."""
 

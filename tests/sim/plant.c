@@ -50,17 +50,17 @@ struct sim_retries {
 	struct shopper *spare;
 };
 
-static u64 draw64(struct sim *sim)
+double sim_draw_from(u64 *state)
 {
-	sim->random ^= sim->random << 13;
-	sim->random ^= sim->random >> 7;
-	sim->random ^= sim->random << 17;
-	return sim->random;
+	*state ^= *state << 13;
+	*state ^= *state >> 7;
+	*state ^= *state << 17;
+	return (double)(*state >> 11) * 0x1p-53;
 }
 
 double sim_draw(struct sim *sim)
 {
-	return (double)(draw64(sim) >> 11) * 0x1p-53;
+	return sim_draw_from(&sim->random);
 }
 
 /* Knuth's method; means above 30 in parts. */

@@ -126,4 +126,7 @@ u32 sim_changes(const struct sim *sim, double from, double to);
 /** sim_draw() - uniform in [0, 1). */
 double sim_draw(struct sim *sim);
 
+/** sim_draw_from() - the same from a state of the caller's own, for set-ups. @state: not 0 (xorshift64, Marsaglia 2003) */
+double sim_draw_from(u64 *state);
+
 #endif

@@ -33,31 +33,23 @@ static double stands(const struct sim *sim, u32 site, double time)
 	return time >= SURGE_BEGINS && time < SURGE_BEGINS + pause_seconds ? 0 : 1;
 }
 
-static double draw(u64 *state)
-{
-	*state ^= *state << 13;
-	*state ^= *state >> 7;
-	*state ^= *state << 17;
-	return (double)(*state >> 11) * 0x1p-53;
-}
-
 /* Workers that wait for 5 to 105 ms in each request. */
 static void set_up(struct sim_setup *setup, u64 seed)
 {
 	u64 state = seed * 0x9e3779b97f4a7c15ULL + 7;
-	u32 workers = 2 + (u32)(draw(&state) * 30);
-	double takes = 0.005 + draw(&state) * 0.1;
+	u32 workers = 2 + (u32)(sim_draw_from(&state) * 30);
+	double takes = 0.005 + sim_draw_from(&state) * 0.1;
 
 	while (workers / takes > 1500 || workers / takes < 100)
-		takes = 0.005 + draw(&state) * 0.1, workers = 2 + (u32)(draw(&state) * 30);
+		takes = 0.005 + sim_draw_from(&state) * 0.1, workers = 2 + (u32)(sim_draw_from(&state) * 30);
 	sim_defaults(setup);
 	setup->seed = seed;
 	setup->sites[0] = (struct sim_site_setup){.capacity_per_s = workers / takes,
 						  .workers = workers,
-						  .shape = draw(&state) < 0.5 ? SIM_EXPONENTIAL : SIM_FIXED,
+						  .shape = sim_draw_from(&state) < 0.5 ? SIM_EXPONENTIAL : SIM_FIXED,
 						  .queue_limit = 4096,
 						  .inside = true};
-	setup->patience_s = 1 + draw(&state) * 4;
+	setup->patience_s = 1 + sim_draw_from(&state) * 4;
 }
 
 static u64 seeds_wanted(u64 usual)

@@ -31,17 +31,9 @@ static double restless(const struct sim *sim, u32 site, double time)
 	return (double)((mixed ^ mixed >> 27) % 1000) / 1000 * sim->setup.parameter;
 }
 
-static double draw(u64 *state)
-{
-	*state ^= *state << 13;
-	*state ^= *state >> 7;
-	*state ^= *state << 17;
-	return (double)(*state >> 11) * 0x1p-53;
-}
-
 static void draw_classes(struct sim_setup *setup, u64 *state)
 {
-	u32 count = 2 + (u32)(draw(state) * (SIM_CLASSES_MAX - 1));
+	u32 count = 2 + (u32)(sim_draw_from(state) * (SIM_CLASSES_MAX - 1));
 	u8 shed_from = SPW_LEVEL_NEVER;
 	double sum = 0;
 
@@ -52,13 +44,13 @@ static void draw_classes(struct sim_setup *setup, u64 *state)
 		/* The highest never; the others no later than the class above, and the lowest at yellow. */
 		if (i == 1)
 			shed_from = SPW_RED;
-		else if (i && draw(state) < 0.6 && shed_from > SPW_YELLOW)
+		else if (i && sim_draw_from(state) < 0.6 && shed_from > SPW_YELLOW)
 			shed_from--;
 		class->id = (u8)(i + 1);
 		class->shed_from = i + 1 == count ? SPW_YELLOW : shed_from;
 		class->cut_from = SPW_LEVEL_NEVER;
 		class->reserve = spw_default_reserve(i, count);
-		setup->shares[i] = (i ? 0.2 : 0.05) + draw(state) * (i ? 1 : 0.1);
+		setup->shares[i] = (i ? 0.2 : 0.05) + sim_draw_from(state) * (i ? 1 : 0.1);
 		sum += setup->shares[i];
 	}
 	for (u32 i = 0; i < count; i++)
@@ -67,13 +59,13 @@ static void draw_classes(struct sim_setup *setup, u64 *state)
 
 static void draw_site(struct sim_site_setup *site, u64 *state)
 {
-	site->capacity_per_s = 150 + draw(state) * 1200;
-	site->workers = 1 + (u32)(draw(state) * 31);
-	site->shape = draw(state) < 0.5 ? SIM_EXPONENTIAL : SIM_FIXED;
-	site->queue_limit = 64 + (u64)(draw(state) * 1000);
-	site->accepts_at_once = draw(state) < 0.3;
-	site->hides_reads = !site->accepts_at_once && draw(state) < 0.3;
-	site->hides_crowded = draw(state) < 0.5;
+	site->capacity_per_s = 150 + sim_draw_from(state) * 1200;
+	site->workers = 1 + (u32)(sim_draw_from(state) * 31);
+	site->shape = sim_draw_from(state) < 0.5 ? SIM_EXPONENTIAL : SIM_FIXED;
+	site->queue_limit = 64 + (u64)(sim_draw_from(state) * 1000);
+	site->accepts_at_once = sim_draw_from(state) < 0.3;
+	site->hides_reads = !site->accepts_at_once && sim_draw_from(state) < 0.3;
+	site->hides_crowded = sim_draw_from(state) < 0.5;
 }
 
 static void draw_setup(struct sim_setup *setup, u64 seed, bool known)
@@ -84,8 +76,8 @@ static void draw_setup(struct sim_setup *setup, u64 seed, bool known)
 	setup->seed = seed;
 	draw_classes(setup, &state);
 	draw_site(&setup->sites[0], &state);
-	setup->page = draw(&state) < 0.5 ? 1 : 3;
-	setup->patience_s = 1 + draw(&state) * 4;
+	setup->page = sim_draw_from(&state) < 0.5 ? 1 : 3;
+	setup->patience_s = 1 + sim_draw_from(&state) * 4;
 	if (known)
 		setup->policy.services[0].capacity_per_s = setup->sites[0].capacity_per_s;
 }

@@ -35,17 +35,9 @@ static double stands(const struct sim *sim, u32 site, double time)
 	return time >= BEGINS && time < BEGINS + outage_seconds ? 0 : 1;
 }
 
-static double draw(u64 *state)
-{
-	*state ^= *state << 13;
-	*state ^= *state >> 7;
-	*state ^= *state << 17;
-	return (double)(*state >> 11) * 0x1p-53;
-}
-
 static double within(u64 *state, double least, double most)
 {
-	return least + draw(state) * (most - least);
+	return least + sim_draw_from(state) * (most - least);
 }
 
 /* An event loop, workers, or workers behind a proxy; the capacity is known in every second run. */
@@ -55,13 +47,13 @@ static void set_up(struct sim_setup *setup, u64 seed, u64 *state)
 	u32 kind;
 
 	*state = seed * 0x9e3779b97f4a7c15ULL + 7;
-	kind = (u32)(draw(state) * 3);
+	kind = (u32)(sim_draw_from(state) * 3);
 	sim_defaults(setup);
 	setup->seed = seed;
 	setup->patience_s = within(state, 3, 10);
 	*site = (struct sim_site_setup){.capacity_per_s = within(state, 200, 1200),
-					.workers = kind ? 2 + (u32)(draw(state) * 30) : 1,
-					.shape = draw(state) < 0.5 ? SIM_EXPONENTIAL : SIM_FIXED,
+					.workers = kind ? 2 + (u32)(sim_draw_from(state) * 30) : 1,
+					.shape = sim_draw_from(state) < 0.5 ? SIM_EXPONENTIAL : SIM_FIXED,
 					.queue_limit = 4096,
 					.accepts_at_once = kind != 1,
 					.requests = kind == 2 ? within(state, 0.8, 2) : 0};
@@ -111,7 +103,7 @@ static void test_pages(void **state)
 		double good = 0;
 
 		set_up(&setup, seed, &random);
-		setup.page = 2 + (u32)(draw(&random) * 9);
+		setup.page = 2 + (u32)(sim_draw_from(&random) * 9);
 		setup.browsers = true;
 		setup.load = surge;
 		setup.parameter = within(&random, 1.5, 5);
