@@ -16,6 +16,7 @@
 #include "exempt.bpf.h"
 #include "ban.bpf.h"
 #include "limits.bpf.h"
+#include "own.bpf.h"
 #include "maps/lookup.h"
 #include "parse.h"
 #include "sample.bpf.h"
@@ -51,6 +52,8 @@ __attribute__((noinline)) int parse_whole(struct xdp_md *ctx, struct spw_packet 
 		return 0;
 	spw_parse_network((void *)(long)ctx->data, (void *)(long)ctx->data_end, bpf_xdp_get_buff_len(ctx), &cursor,
 			  packet);
+	if (packet->found & SPW_FOUND_IP)
+		packet->found |= (u32)find_owner(ctx, cursor.network) & SPW_FOUND_OTHERS;
 	if (cursor.transport && spw_is_extension(packet))
 		parse_extensions(ctx, &cursor, packet);
 	spw_parse_transport((void *)(long)ctx->data, (void *)(long)ctx->data_end, &cursor, packet);
@@ -259,6 +262,7 @@ __attribute__((noinline)) int judge_unusual(struct xdp_md *ctx, struct spw_packe
 	if (!packet || !state || !rules)
 		return XDP_PASS;
 	spw_account_anomalies(packet->found);
+	spw_set_aside(packet, rules);
 	return judge_and_account(ctx, NULL, packet, rules, state);
 }
 
@@ -286,8 +290,11 @@ SPW_INLINE int judge_frame(struct xdp_md *ctx)
 	/* Keep the compiler from folding offsets into loads from the context. */
 	asm volatile("" : "+r"(start), "+r"(end));
 	if (spw_parse_usual4(start, end, (u32)(end - start), &cursor, &packet) ||
-	    spw_parse_usual6(start, end, (u32)(end - start), &cursor, &packet))
+	    spw_parse_usual6(start, end, (u32)(end - start), &cursor, &packet)) {
+		packet.found |= find_owner_usual(ctx, start, packet.family) & SPW_FOUND_OTHERS;
+		spw_set_aside(&packet, rules);
 		return judge_and_account(ctx, &cursor, &packet, rules, state);
+	}
 	return unusual_frame(ctx);
 }
 

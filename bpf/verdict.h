@@ -3,20 +3,22 @@
  * The rules, in order. Pure: no map, clock or counter. Manual and tests use the same numbers.
  *
  *   1. Not IPv4 or IPv6, more than two VLAN tags, or what the link needs: ARP, LLDP, neighbour discovery, DHCP, IGMP
- *      and MLD, path MTU errors (the last four up to a rate, exempt.bpf.h): pass.
+ *      and MLD, path MTU errors (the last four up to a rate, exempt.bpf.h): pass. So does what is not for this host:
+ *      forwarded, bridged or overheard (own.h); unless the policy says that it is judged.
  *   2. Malformed: dropped if the policy says so; otherwise it goes on, but never as new work, and past rule 4 only if
  *      its source could be parsed.
  *   3. Management: from a management prefix to a management port (where only one of the two is given, that): pass.
  *   4. No lease, or mode observe: pass.
  *   5. The class is cut at this level: drop.
  *   6. More packets or bits than the class allows its source, the prefix around it, or all of the class: drop.
- *   7. Not new work: pass.
+ *   7. Not new work, or not for this host: pass, but for rule 8.
  *   8. More new work than the class allows its source, the prefix, or all of the class: drop (6 and 8: limit.h).
  *   9. The source is not in the admitted share of its class: drop (share.h).
  *  10. The backlog of the service's budget exceeds the burst tolerance of the class (retries: part of it): drop.
  *      Otherwise charge the budget and pass (meter.h).
  *
- * Rules 9 and 10 apply to new work for a service with a budget; other new work passes. The rest of an admitted QUIC
+ * Rules 9 and 10 apply to new work for a service with a budget; other new work passes. What is not for this host is no
+ * demand of a service, judged or not. The rest of an admitted QUIC
  * handshake is charged but never refused (fresh.h).
  *
  * Rules that drop (2, 5, 6, 8, 9, 10) require the lease and mode enforce: without an agent everything passes. In mode
@@ -72,6 +74,34 @@ SPW_INLINE void spw_refuse(struct spw_judgement *judgement, u32 reason)
 		return;
 	judgement->verdict = SPW_DROP;
 	judgement->reason = (u8)reason;
+}
+
+/* Rule 1: not for this host, and not to be judged. */
+SPW_INLINE bool spw_passes_by(const struct spw_packet *packet, const struct spw_ruleset *ruleset)
+{
+	return packet->found & SPW_FOUND_OTHERS && !ruleset->judge_others;
+}
+
+/**
+ * spw_set_aside() - before judging: what is not for this host reaches no port of a service, and if it passes by it is no
+ * new work. Without branches, each of which would make the verifier walk the rest once more.
+ */
+SPW_INLINE void spw_set_aside(struct spw_packet *packet, const struct spw_ruleset *ruleset)
+{
+	u32 ours = (u32)((s32)((packet->found & SPW_FOUND_OTHERS) - 1) >> 31); /* all ones, or 0 */
+	u32 judged = ruleset->judge_others;
+
+	SPW_OPAQUE(ours);
+	packet->dport &= ours;
+	packet->found &= ~SPW_FOUND_SYN | ours | (0 - judged);
+}
+
+/* The reason to pass it. */
+SPW_INLINE u32 spw_others_reason(const struct spw_packet *packet)
+{
+	if (packet->found & SPW_FOUND_FORWARDED)
+		return SPW_REASON_FORWARDED;
+	return packet->found & SPW_FOUND_BRIDGED ? SPW_REASON_BRIDGED : SPW_REASON_OVERHEARD;
 }
 
 /* Rule 1: the reason, or SPW_REASONS if the rule does not apply. */
@@ -158,6 +188,8 @@ SPW_INLINE struct spw_judgement spw_judge_level(const struct spw_packet *packet,
 		return spw_drop(SPW_REASON_CUT);
 	if (packet->found & SPW_FOUND_MALFORMED)
 		return spw_pass(SPW_REASON_MALFORMED, SPW_OPEN_LEVEL | SPW_OPEN_LIMITS);
+	if (packet->found & SPW_FOUND_OTHERS)
+		return spw_pass(spw_others_reason(packet), SPW_OPEN_LEVEL | SPW_OPEN_LIMITS);
 	if (!new_work)
 		return spw_pass(SPW_REASON_ESTABLISHED, SPW_OPEN_LEVEL | SPW_OPEN_LIMITS);
 	return spw_pass(SPW_REASON_ADMITTED, SPW_OPEN_LEVEL | SPW_OPEN_LIMITS | SPW_OPEN_BUDGET);
@@ -177,6 +209,8 @@ SPW_INLINE struct spw_judgement spw_judge(const struct spw_packet *packet, const
 
 	if (essential != SPW_REASONS)
 		return spw_pass(essential, 0);
+	if (spw_passes_by(packet, ruleset))
+		return spw_pass(spw_others_reason(packet), 0);
 	if (packet->found & SPW_FOUND_MALFORMED && ruleset->malformed_drop && admission->leased &&
 	    !admission->observing)
 		return spw_drop(SPW_REASON_MALFORMED_DROP);

@@ -21,7 +21,13 @@ enum spw_found {
 	SPW_FOUND_LLDP = 1 << 11,
 	SPW_FOUND_MULTICAST = 1 << 12, /* IGMP or MLD of the link */
 	SPW_FOUND_PATH_MTU = 1 << 13,  /* an error that tells a sender its path MTU */
+	/* Not for this host (bpf/own.h); at most one of the three. */
+	SPW_FOUND_FORWARDED = 1 << 14, /* to the address of another host */
+	SPW_FOUND_BRIDGED = 1 << 15,   /* to another station, through a port of a bridge */
+	SPW_FOUND_OVERHEARD = 1 << 16, /* to another station otherwise: a promiscuous interface, a flooding switch */
 };
+
+#define SPW_FOUND_OTHERS (SPW_FOUND_FORWARDED | SPW_FOUND_BRIDGED | SPW_FOUND_OVERHEARD)
 
 /* All numbers in host byte order. */
 struct spw_packet {

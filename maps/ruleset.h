@@ -121,7 +121,8 @@ struct spw_ruleset {
 	u16 management_ports[SPW_MANAGEMENT_PORTS_MAX]; /* filled from the front; 0 ends them */
 	u8 management_prefixes;				/* 1: there are management prefixes */
 	u8 malformed_drop;				/* 1: malformed packets are dropped (rule 2) */
-	u8 reserved[2];
+	u8 judge_others;				/* 1: what is not for this host is judged (rules 2 to 8) */
+	u8 reserved;
 	u32 locals; /* 1 + the first unit of struct spw_locals (behind the table); 0: no port differs by address */
 	struct spw_slot slots[SPW_SLOTS_MAX];
 	u16 list_slots[SPW_LISTS_MAX][2]; /* by list identity and management: the slot of a ban; 0: list not in here */

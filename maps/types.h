@@ -105,7 +105,10 @@ enum spw_reason {
 	SPW_REASON_CLASS_BITS = 23,	/* [6] */
 	SPW_REASON_MULTICAST = 24,	/* [1] IGMP and MLD of the link */
 	SPW_REASON_PATH_MTU = 25,	/* [1] path MTU errors */
-	SPW_REASONS = 26,
+	SPW_REASON_FORWARDED = 26,	/* [1] to the address of another host; [7] with forwarded: judge */
+	SPW_REASON_BRIDGED = 27,	/* [1, 7] to another station, through a port of a bridge */
+	SPW_REASON_OVERHEARD = 28,	/* [1, 7] to another station otherwise */
+	SPW_REASONS = 29,
 	SPW_REASONS_MAX = 32, /* a power of two: spare counters, so that a new reason needs no new layout */
 };
 

@@ -158,6 +158,7 @@ struct sock {
 struct xdp_md {
 	__u32 data;
 	__u32 data_end;
+	__u32 ingress_ifindex;
 };
 
 struct tcp_sock {

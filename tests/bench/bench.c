@@ -4,7 +4,8 @@
  *
  *   bench [--quick | --long] [--contenders] [--only packet,whole,veth,ruleset] [--out DIR] [--geo DIR]
  *
- * bench --turns 4|6  measures cases read from stdin, for tests/bench/alternate.
+ * bench --turns 4|6 [--without-own]  measures cases read from stdin, for tests/bench/alternate. --without-own: the table of
+ * the host's addresses is not in use.
  *
  * Four parts, each a table on stdout, and files in DIR (build):
  *   ruleset  bench-ruleset.json  time and memory of reading, compiling and publishing
@@ -63,6 +64,7 @@ struct options {
 	const char *out;
 	const char *geo;
 	u8 turns; /* 4 or 6: measure what stdin asks for; 0: off */
+	bool without_own;
 };
 
 struct results {
@@ -113,11 +115,15 @@ static void claim_cpu(void)
 
 static void parse_options(int argc, char **argv, struct options *options)
 {
-	static const struct option known[] = {
-		{"quick", no_argument, NULL, 'q'},	 {"long", no_argument, NULL, 'l'},
-		{"contenders", no_argument, NULL, 'c'},	 {"only", required_argument, NULL, 'p'},
-		{"out", required_argument, NULL, 'o'},	 {"geo", required_argument, NULL, 'g'},
-		{"turns", required_argument, NULL, 't'}, {0}};
+	static const struct option known[] = {{"quick", no_argument, NULL, 'q'},
+					      {"long", no_argument, NULL, 'l'},
+					      {"contenders", no_argument, NULL, 'c'},
+					      {"only", required_argument, NULL, 'p'},
+					      {"out", required_argument, NULL, 'o'},
+					      {"geo", required_argument, NULL, 'g'},
+					      {"turns", required_argument, NULL, 't'},
+					      {"without-own", no_argument, NULL, 'n'},
+					      {0}};
 	const char *only = "packet,whole,veth,ruleset";
 	bool contenders = false;
 	int option;
@@ -142,6 +148,9 @@ static void parse_options(int argc, char **argv, struct options *options)
 			break;
 		case 't':
 			options->turns = *optarg == '6' ? 6 : 4;
+			break;
+		case 'n':
+			options->without_own = true;
 			break;
 		case 'g':
 			options->geo = optarg;
@@ -202,7 +211,7 @@ int main(int argc, char **argv)
 	atexit(bench_rulesets_cleanup);
 	bench_rulesets_setup(options.geo);
 	if (options.turns) {
-		bench_turns(options.turns);
+		bench_turns(options.turns, !options.without_own);
 		return 0;
 	}
 	mkdir(options.out, 0755);

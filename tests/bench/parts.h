@@ -46,8 +46,8 @@ size_t bench_makings(const struct bench_plan *plan, struct bench_making makings[
 double bench_run_case(struct bench_subject *subject, const struct bench_plan *plan, enum bench_case which, u8 family,
 		      u32 sources);
 
-/** bench_turns() - measure cases read from stdin (turns.c). */
-void bench_turns(u8 family);
+/** bench_turns() - measure cases read from stdin (turns.c). @own: whether the table of the host's addresses is in use */
+void bench_turns(u8 family, bool own);
 
 /** bench_packets() - packet: nanoseconds by BPF_PROG_TEST_RUN. Returns how many rows there are. */
 size_t bench_packets(const struct bench_plan *plan, struct bench_cost costs[BENCH_COSTS_MAX]);

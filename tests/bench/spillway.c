@@ -10,9 +10,30 @@
 #include "maps/counters.h"
 #include "user/config/limit_policy.h"
 #include "user/core/limits/limits.h"
+#include "user/core/own/own_set.h"
 #include "systems.h"
 #include "util.h"
 #include "spillway.skel.h"
+
+/* As an agent does: the frames are for this host. */
+static void fill_own(const struct bench_spillway *spillway)
+{
+	const struct spw_prefix addresses[] = {{{0xc6336401ull << 32, 0}, 4, 32}, /* as in bench_frame() */
+					       {{0x20010db8ull << 32, 1}, 6, 128}};
+	struct spw_own_set *set = calloc(1, sizeof(*set));
+	u32 count;
+	u64 seed = 0x5eed;
+
+	if (!set)
+		err(1, "out of memory");
+	for (size_t i = 0; i < sizeof(addresses) / sizeof(*addresses); i++)
+		spw_own_set_prefix(set, &addresses[i]);
+	spw_own_set_mac(set, 0x020000000002);
+	if (spw_own_set_finish(set, &count) || spw_own_fill(set, &seed, 512, &spillway->datapath.own->parts[0]))
+		errx(1, "cannot fill the table of the host's addresses");
+	free(set);
+	spillway->datapath.own->active = 1;
+}
 
 void bench_spillway_load(const struct bench_ruleset *ruleset, struct bench_spillway *spillway)
 {
@@ -25,6 +46,7 @@ void bench_spillway_load(const struct bench_ruleset *ruleset, struct bench_spill
 	if (spw_datapath_load(NULL, map, image->ruleset->units_capacity, false, &spillway->datapath, message))
 		errx(1, "%s", message);
 	spillway->ruleset_map = map;
+	fill_own(spillway);
 	bench_spillway_set_level(spillway, SPW_GREEN);
 }
 

@@ -8,7 +8,7 @@
 #include "parts.h"
 #include "util.h"
 
-void bench_turns(u8 family)
+void bench_turns(u8 family, bool own)
 {
 	static const struct bench_plan plan = {.packets = 1u << 17};
 	struct bench_subject subject = {0};
@@ -17,6 +17,8 @@ void bench_turns(u8 family)
 
 	bench_feeder_load(&subject.feeder);
 	bench_subject_load(BENCH_HOME_ABROAD, BENCH_UNLIMITED, false, &subject);
+	if (!own)
+		subject.spillway.datapath.own->active = 0;
 	bench_draw(&subject.ruleset, family, false, subject.feeder.sources);
 	printf("ready\n");
 	while (scanf("%u %u", &which, &sources) == 2 && which < BENCH_TEXTBOOK && which != BENCH_LPM) {

@@ -7,7 +7,7 @@ import socket
 import time
 from pathlib import Path
 
-from world import (CLASSES, SHOP4, SLOW, finish_blast, http_get, request, run_tests, scaled, wait_for)
+from world import (CLASSES, SHOP4, SLOW, expect_blast, finish_blast, http_get, request, run_tests, scaled, wait_for)
 
 
 def build(world, devices=("eth0",), body=CLASSES, start=True, **options):
@@ -67,6 +67,7 @@ def deleted_recreated(tap, world):
     tap.ok(agent.ticking(), "deleted: the agent lives and renews its lease (fault 32)")
     tap.equal(agent.http("/healthz")[0], 503, "deleted: /healthz says 503 (fault 32)")
     world.veth(shop, "eth0", floods["eth0"], "flood0")
+    expect_blast(shop, "eth0")
     wait_for(lambda: attached(agent, "eth0") == 1, 5, "attached again")
     tap.equal(agent.mode(), "native", "recreated: attached again (fault 32)")
     tap.ok(sheds(world, floods["eth0"], agent), "recreated: it sheds again (fault 32)")

@@ -20,6 +20,7 @@
  *                              in place of what the configuration says; RATE 0: none
  *   fair CLASS RATE            a fair share; RATE 0: none
  *   publish                    the same ruleset once more
+ *   own MAC PREFIX ...         the station and addresses of this host; MAC -: everything is for this host
  *   seeds BLIND0 SEED0 BLIND1 SEED1
  *                              BLIND: 1: the row warms
  *   reasons                    packets by reason, from 0 on
@@ -45,6 +46,7 @@
 #include "maps/trace.h"
 #include "user/config/limit_policy.h"
 #include "user/cmd/dry_run.h"
+#include "user/core/own/own_set.h"
 #include "user/kernel/datapath.h"
 #include "user/kernel/sample_ring.h"
 #include "user/base/clock.h"
@@ -465,6 +467,40 @@ static void show_samples(void)
 	       samples.packet.sport, samples.packet.dport, (unsigned long long)samples.strange);
 }
 
+static void set_own(char *arguments)
+{
+	struct spw_own_set *set = calloc(1, sizeof(*set));
+	char *rest = NULL, *word = strtok_r(arguments, " \n", &rest);
+	u64 seed = 4711;
+	u32 count;
+
+	datapath.own->active = 0;
+	if (!set || !word)
+		errx(2, "own");
+	if (strcmp(word, "-") != 0) {
+		unsigned int mac[6];
+		u64 value = 0;
+
+		if (sscanf(word, "%x:%x:%x:%x:%x:%x", &mac[0], &mac[1], &mac[2], &mac[3], &mac[4], &mac[5]) != 6)
+			errx(2, "own: %s", word);
+		for (u32 i = 0; i < 6; i++)
+			value = value << 8 | mac[i];
+		spw_own_set_mac(set, value);
+		while ((word = strtok_r(NULL, " \n", &rest))) {
+			struct spw_prefix prefix;
+
+			if (spw_prefix_parse(word, strlen(word), &prefix))
+				errx(2, "own: %s", word);
+			spw_own_set_prefix(set, &prefix);
+		}
+		if (spw_own_set_finish(set, &count) || spw_own_fill(set, &seed, 512, &datapath.own->parts[1]))
+			errx(1, "own: cannot fill the table");
+		datapath.own->active = 2;
+	}
+	free(set);
+	printf("ok\n");
+}
+
 static void obey(char *line)
 {
 	char *arguments = strchr(line, ' ');
@@ -491,6 +527,8 @@ static void obey(char *line)
 		set_limit(arguments);
 	else if (!strcmp(line, "fair"))
 		set_fair(arguments);
+	else if (!strcmp(line, "own"))
+		set_own(arguments);
 	else if (!strcmp(line, "seeds"))
 		set_seeds(arguments);
 	else if (!strcmp(line, "control"))

@@ -295,6 +295,7 @@ class Policy:
 
     mode: str = "enforce"
     malformed: str = "pass"
+    forwarded: str = "pass"
     management_prefixes: list = field(default_factory=list)
     management_ports: list = field(default_factory=list)
     services: dict = field(default_factory=dict)
@@ -325,6 +326,7 @@ class Policy:
             "interfaces": ["lo"],
             "mode": self.mode,
             "malformed": self.malformed,
+            "forwarded": self.forwarded,
             "metrics": {"listen": "off"},
             "lists": {list_.name: list_.as_configured() for list_ in self.lists},
             "classes": [class_.as_configured() for class_ in self.classes],

@@ -307,7 +307,8 @@ static const struct row key_rows[] = {
 	{TOP ALL "clases: []\n", "f:3:1: unknown key 'clases'; did you mean 'classes'?\n"},
 	{TOP ALL "foo: 1\n",
 	 "f:3:1: unknown key 'foo'; keys here are: interfaces, lists, classes, mode, management, "
-	 "services, malformed, overlap, attach, reattach, lease, metrics, page, hooks, shedding, expect, limits, pin_dir, run_dir, state_dir\n"},
+	 "services, malformed, overlap, forwarded, also_mine, attach, reattach, lease, metrics, page, hooks, shedding, expect, limits, "
+	 "pin_dir, run_dir, state_dir\n"},
 	{TOP ALL "mode: observe\nlease: 2s\nmode: enforce\n", "f:5:1: duplicate key 'mode', first given at line 3\n"},
 	{"mode: observe\n", "f:1:1: 'interfaces' is missing; write interfaces: [eth0]\n"
 			    "f:1:1: 'classes' is missing; write at least one, which takes everybody: "
@@ -1029,7 +1030,8 @@ static void test_order(void **state)
 		 "f:2:32: 'c' is not a level: it is green, yellow, orange, red or never\n"
 		 "f:3:1: unknown key 'foo_bar_baz'; keys here are: interfaces, lists, classes, mode, management, "
 		 "services, "
-		 "malformed, overlap, attach, reattach, lease, metrics, page, hooks, shedding, expect, limits, pin_dir, run_dir, state_dir\n"
+		 "malformed, overlap, forwarded, also_mine, attach, reattach, lease, metrics, page, hooks, shedding, expect, limits, "
+		 "pin_dir, run_dir, state_dir\n"
 		 "warning: f:4:9: list 'd' is in no class" NO_CLASS
 		 "f:4:22: 'e' is not a prefix, address or range; write 192.0.2.0/24, 2001:db8::/32, 192.0.2.7 or "
 		 "192.0.2.1-192.0.2.9\n"

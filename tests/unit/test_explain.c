@@ -269,6 +269,42 @@ static void json_says_the_same(void **state)
 	json_decref(object);
 }
 
+/* Whether packets for others are told apart, and why not. */
+static void own_addresses(void **state)
+{
+	struct spw_own_state own = {.wanted = true, .in_use = true, .addresses = 7, .problem = ""};
+	static const char *const lines[] = {
+		"\naddresses   7 are its own; what is for other hosts is no demand, and passes\n",
+		"\naddresses   7 are its own; what is for other hosts is no demand, and is judged by cuts and limits only\n",
+		"\naddresses   not known (too many): every packet counts as for this host\n",
+		"\naddresses   not asked for (forwarded: host): every packet counts as for this host\n",
+	};
+
+	(void)state;
+	set_the_scene();
+	scene.explanation.own = &own;
+	for (size_t i = 0; i < sizeof(lines) / sizeof(*lines); i++) {
+		json_t *object, *told;
+		char *whole;
+
+		own.judged = i == 1;
+		own.in_use = i < 2;
+		own.problem = i == 2 ? "too many" : "";
+		own.wanted = i < 3;
+		whole = explain();
+		assert_non_null(strstr(whole, lines[i]));
+		free(whole);
+		object = spw_view_explain_json(&scene.explanation);
+		told = json_object_get(object, "own");
+		assert_int_equal(json_is_true(json_object_get(told, "in_use")), i < 2);
+		assert_int_equal(json_is_true(json_object_get(told, "wanted")), i < 3);
+		assert_int_equal(json_is_true(json_object_get(told, "judged")), i == 1);
+		assert_int_equal(json_is_null(json_object_get(told, "problem")), i != 2);
+		json_decref(object);
+	}
+	scene.explanation.own = NULL;
+}
+
 /* Each absent signal has its reason, present ones their source; a probe that is not configured is not reported. */
 static void absent_signals_have_reasons(void **state)
 {
@@ -354,6 +390,7 @@ int main(void)
 		cmocka_unit_test(doubted_capacity),
 		cmocka_unit_test(the_whole_text),
 		cmocka_unit_test(json_says_the_same),
+		cmocka_unit_test(own_addresses),
 		cmocka_unit_test(absent_signals_have_reasons),
 		cmocka_unit_test(hostile_names_stay_text),
 		cmocka_unit_test(changes_are_bounded),

@@ -75,6 +75,60 @@ static void test_rule_1(void **state)
 	assert_int_equal(spw_essential(&broken), SPW_REASONS);
 }
 
+/* What is not for this host passes, and is no new work; judged, it meets cuts and limits, but never a service's budget. */
+static void test_others(void **state)
+{
+	static const struct {
+		u32 found;
+		u32 reason;
+	} kinds[] = {{SPW_FOUND_FORWARDED, SPW_REASON_FORWARDED},
+		     {SPW_FOUND_BRIDGED, SPW_REASON_BRIDGED},
+		     {SPW_FOUND_OVERHEARD, SPW_REASON_OVERHEARD}};
+
+	(void)state;
+	ruleset->tcp_ports[443].service = 1;
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++) {
+		struct spw_packet packet = syn(), rest = syn(), discovery = syn(), judged;
+		struct spw_judgement judgement;
+
+		packet.found |= kinds[i].found;
+		judged = packet;
+		rest.found = (rest.found & ~(u32)SPW_FOUND_SYN) | kinds[i].found;
+		discovery.found |= kinds[i].found | SPW_FOUND_NEIGHBOUR;
+		ruleset->judge_others = 0;
+		spw_set_aside(&packet, ruleset);
+		judgement = judge(packet, cut_all, SPW_RED, true, false);
+		expect(judgement, SPW_PASS, kinds[i].reason);
+		assert_int_equal(judgement.open, 0);
+		assert_false(spw_is_new_work(&packet, spw_port_of(&packet, ruleset)));
+		expect(judge(packet, cut_all, SPW_RED, false, false), SPW_PASS, kinds[i].reason);
+		expect(judge(discovery, cut_all, SPW_RED, true, false), SPW_PASS, SPW_REASON_NEIGHBOUR);
+
+		ruleset->judge_others = 1;
+		spw_set_aside(&judged, ruleset);
+		expect(judge(judged, cut_all, SPW_RED, true, false), SPW_DROP, SPW_REASON_CUT);
+		judgement = judge(judged, kept, SPW_RED, true, false);
+		expect(judgement, SPW_PASS, kinds[i].reason);
+		assert_true(judgement.open & SPW_OPEN_LIMITS);
+		assert_false(judgement.open & SPW_OPEN_BUDGET);
+		assert_true(spw_is_new_work(&judged, spw_port_of(&judged, ruleset)));
+		assert_int_equal(spw_port_of(&judged, ruleset).service, 0);
+		expect(judge(rest, kept, SPW_RED, true, false), SPW_PASS, kinds[i].reason);
+		expect(judge(judged, cut_all, SPW_RED, true, true), SPW_PASS, SPW_REASON_OBSERVE);
+	}
+	for (u32 port = 1; port < 65536; port = port * 2 + 1) { /* for this host, nothing changes */
+		struct spw_packet own = syn();
+
+		own.dport = (u16)port;
+		ruleset->judge_others = port & 2 ? 1 : 0;
+		spw_set_aside(&own, ruleset);
+		assert_int_equal(own.dport, port);
+		assert_int_equal(own.found, syn().found);
+	}
+	ruleset->judge_others = 0;
+	ruleset->tcp_ports[443].service = 0;
+}
+
 static void test_rule_2(void **state)
 {
 	struct spw_packet broken = packet(SPW_FOUND_MALFORMED, 6, 0), unread = {.found = SPW_FOUND_MALFORMED};
@@ -177,9 +231,9 @@ static void test_would_drop(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_rule_1),	   cmocka_unit_test(test_rule_2), cmocka_unit_test(test_rule_3),
-		cmocka_unit_test(test_rule_4),	   cmocka_unit_test(test_rule_5), cmocka_unit_test(test_new_work),
-		cmocka_unit_test(test_would_drop),
+		cmocka_unit_test(test_rule_1),	 cmocka_unit_test(test_others),	    cmocka_unit_test(test_rule_2),
+		cmocka_unit_test(test_rule_3),	 cmocka_unit_test(test_rule_4),	    cmocka_unit_test(test_rule_5),
+		cmocka_unit_test(test_new_work), cmocka_unit_test(test_would_drop),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -16,6 +16,7 @@
 #include "user/view/numbers.h"
 #include "user/view/talkers.h"
 #include "user/view/governance.h"
+#include "user/view/own.h"
 #include "user/view/view.h"
 
 #define COUNT(array) (sizeof(array) / sizeof(*(array)))
@@ -209,11 +210,13 @@ static const struct spw_talkers_view *the_talkers(void)
 
 static char *metrics_text(const struct spw_snapshot *snapshot)
 {
+	const struct spw_own_state own = {.wanted = true, .in_use = true, .addresses = 7, .stations = 2, .problem = ""};
 	struct page page;
 
 	spw_view_metrics(open_page(&page), snapshot);
 	spw_view_talkers_metrics(page.out, the_talkers());
 	spw_view_governance_metrics(page.out, the_governance());
+	spw_view_own_metrics(page.out, &own);
 	return close_page(&page);
 }
 

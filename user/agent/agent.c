@@ -10,6 +10,7 @@
  *   governor      facts -> decision -> admission      talkers  samples -> ranking, drops
  *   publisher     what is in force (in_force.h)       lease    struct spw_control, overrides
  *   limiter       limits, fair shares, meters         journal  history, events, hooks, level file, learned
+ *   own           the addresses of this host
  *
  * Three things avoid cycles:
  *  - What is in force is one struct, written by the publisher and read by all, so bans, governor, limiter, talkers and
@@ -46,6 +47,7 @@
 #include "journal.h"
 #include "lease.h"
 #include "limiter.h"
+#include "own.h"
 #include "metrics.h"
 #include "publisher.h"
 #include "reloader.h"
@@ -63,6 +65,7 @@ struct agent {
 	struct publisher *publisher;
 	struct lease *lease;
 	struct bans *bans;
+	struct own *own;
 	struct confirmation *confirmation;
 	struct reloader *reloader;
 	struct limiter *limiter;
@@ -115,7 +118,7 @@ static void block_stop_signals(void)
 
 /* ---- the loop ---- */
 
-/* At the first publication lease and bans are told before the program is attached; the others don't exist yet. */
+/* At the first publication lease, bans and addresses are told before the program is attached; the others don't exist yet. */
 static const char *follow(void *context, const struct in_force *in_force)
 {
 	struct agent *agent = context;
@@ -124,6 +127,7 @@ static const char *follow(void *context, const struct in_force *in_force)
 		block_stop_signals();
 	lease_follow(agent->lease);
 	bans_follow(agent->bans);
+	own_follow(agent->own);
 	if (!agent->dispatch)
 		return NULL;
 	limiter_follow(agent->limiter);
@@ -155,6 +159,7 @@ static int on_tick(sd_event_source *source, uint64_t usec, void *context)
 	publisher_watch(agent->publisher, now_ns);
 	reloader_tick(agent->reloader, now_ns);
 	bans_tick(agent->bans, now_ns);
+	own_tick(agent->own, now_ns);
 	metrics_tick(agent->metrics);
 	dispatch_tick(agent->dispatch, now_ns);
 	sd_event_source_set_time(source,
@@ -281,8 +286,9 @@ static int make_first(struct agent *agent, const struct spw_config *config, bool
 	if (err)
 		return spw_message(message, err, "cannot read the pinned state in %s: %s", in_force->pins->dir,
 				   strerror(-err));
+	agent->own = own_new(in_force);
 	agent->confirmation = confirmation_new(agent->publisher);
-	if (agent->confirmation)
+	if (agent->own && agent->confirmation)
 		agent->reloader = reloader_new(agent->loop, agent->publisher, agent->confirmation, agent->journal,
 					       config->path, force);
 	return agent->reloader ? 0 : spw_message(message, -ENOMEM, "out of memory");
@@ -304,14 +310,15 @@ static int make_rest(struct agent *agent, char *message)
 	if (err)
 		return spw_message(message, err, "cannot start: %s", strerror(-err));
 	agent->talkers = talkers_new(in_force, agent->lease);
-	sources = &(struct metrics_sources){agent->publisher, agent->lease,   agent->governor,
-					    agent->limiter,   agent->talkers, agent->journal};
+	sources = &(struct metrics_sources){agent->publisher, agent->lease,   agent->governor, agent->limiter,
+					    agent->talkers,   agent->journal, agent->own};
 	agent->metrics = agent->talkers ? metrics_new(agent->loop, sources) : NULL;
 	if (!agent->metrics)
 		return spw_message(message, -ENOMEM, "out of memory");
 	err = dispatch_new(agent->loop, in_force->config->run_dir,
 			   &(struct dispatch_parts){agent->publisher, agent->lease, agent->reloader,
-						    agent->confirmation, agent->governor, agent->talkers, agent->bans},
+						    agent->confirmation, agent->governor, agent->talkers, agent->bans,
+						    agent->own},
 			   &agent->dispatch, message);
 	/* After the socket: clients that find it no longer queue requests. */
 	if (!err)
@@ -363,6 +370,7 @@ static void release(struct agent *agent)
 	limiter_free(agent->limiter);
 	reloader_free(agent->reloader);
 	confirmation_free(agent->confirmation);
+	own_free(agent->own);
 	bans_free(agent->bans);
 	journal_free(agent->journal);
 	lease_free(agent->lease);

@@ -213,6 +213,7 @@ static char *render(const struct spw_explanation *explanation, bool colour)
 
 static json_t *handle_explain(struct dispatch *dispatch, u64 client, const json_t *request)
 {
+	struct spw_own_state own = own_state(dispatch->parts.own);
 	struct spw_explanation explanation;
 	_cleanup_free_ char *text = NULL;
 	json_t *answer;
@@ -220,6 +221,7 @@ static json_t *handle_explain(struct dispatch *dispatch, u64 client, const json_
 	(void)client;
 	if (!governor_explain(dispatch->parts.governor, &explanation))
 		return spw_reply_failure("there is no decision yet; try again in a second");
+	explanation.own = &own;
 	text = render(&explanation, json_is_true(json_object_get(request, "colour")));
 	answer = spw_view_explain_json(&explanation);
 	if (!answer || !text) {

@@ -7,6 +7,7 @@
 
 #include "bans.h"
 #include "governor.h"
+#include "own.h"
 #include "lease.h"
 #include "reloader.h"
 #include "talkers.h"
@@ -22,6 +23,7 @@ struct dispatch_parts {
 	struct governor *governor;
 	struct talkers *talkers;
 	struct bans *bans;
+	const struct own *own;
 };
 
 /** dispatch_new() - listen in @run_dir. Returns 0, or -errno and @message. Free with dispatch_free(). */

@@ -35,6 +35,7 @@ static struct spw_talkers_view talkers_of(const struct metrics_sources *sources)
 static int render_metrics(const struct metrics_sources *sources, FILE *out)
 {
 	struct spw_talkers_view talkers = talkers_of(sources);
+	struct spw_own_state own = own_state(sources->own);
 	struct spw_governance governance;
 	struct spw_snapshot snapshot;
 	int err = spw_snapshot_read(publisher_in_force(sources->publisher)->pins, &snapshot);
@@ -47,6 +48,7 @@ static int render_metrics(const struct metrics_sources *sources, FILE *out)
 		governance.meters = limiter_meters(sources->limiter);
 		spw_view_governance_metrics(out, &governance);
 	}
+	spw_view_own_metrics(out, &own);
 	spw_snapshot_free(&snapshot);
 	return 0;
 }

@@ -8,6 +8,7 @@
 #include "governor.h"
 #include "lease.h"
 #include "limiter.h"
+#include "own.h"
 #include "publisher.h"
 #include "talkers.h"
 
@@ -21,6 +22,7 @@ struct metrics_sources {
 	const struct limiter *limiter;
 	const struct talkers *talkers;
 	const struct journal *journal;
+	const struct own *own;
 };
 
 /** metrics_new() - create and listen. NULL: no memory. Free with metrics_free(). */

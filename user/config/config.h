@@ -22,7 +22,8 @@
 #define SPW_STATE_DIR_DEFAULT	 "/var/lib/spillway"
 #define SPW_PIN_DIR_BYTES_MAX	 199
 #define SPW_INTERFACE_NAME_BYTES 128 /* of an altname, with its NUL: the kernel's ALTIFNAMSIZ */
-#define SPW_RUN_DIR_BYTES_MAX	 94  /* "/control.sock" behind it fills a socket's path (tests/unit/test_control.c) */
+#define SPW_ALSO_MINE_MAX	 128
+#define SPW_RUN_DIR_BYTES_MAX	 94 /* "/control.sock" behind it fills a socket's path (tests/unit/test_control.c) */
 #define SPW_LAST_GOOD_FILE	 "last_good" /* in state_dir: lists/last_good.h */
 #define SPW_CONFIG_BYTES_MAX	 (1u << 20)  /* a larger configuration is refused before it is parsed */
 
@@ -143,6 +144,13 @@ enum spw_attach_mode {
 	SPW_ATTACH_GENERIC,
 };
 
+/* What happens to packets that are not for this host. */
+enum spw_config_forwarded {
+	SPW_FORWARDED_PASS,
+	SPW_FORWARDED_JUDGE, /* by cuts and limits of their class */
+	SPW_FORWARDED_HOST,  /* nothing is told apart: they count as for this host */
+};
+
 struct spw_config {
 	char *path; /* as given */
 	char *text; /* as read, NUL-terminated; may have to be restored (apply --confirm) */
@@ -154,6 +162,9 @@ struct spw_config {
 	size_t interfaces_count;
 	u8 mode;	     /* enum spw_mode */
 	bool malformed_drop; /* malformed: pass (default) or drop */
+	enum spw_config_forwarded forwarded;
+	struct spw_config_prefix *also_mine; /* counts as this host's own addresses */
+	size_t also_mine_count;
 	bool overlap_higher; /* overlap: error (default), or higher: of equal prefixes the higher class wins */
 	enum spw_attach_mode attach;
 	bool reattach; /* attach again after somebody detached us; default true */

@@ -8,7 +8,8 @@
 
 #include "base/units.h"
 
-_Static_assert(SPW_INTERFACES_MAX == 16 && SPW_MANAGEMENT_PREFIXES_MAX == 64 && SPW_INTERFACE_NAME_BYTES == 128,
+_Static_assert(SPW_INTERFACES_MAX == 16 && SPW_MANAGEMENT_PREFIXES_MAX == 64 && SPW_INTERFACE_NAME_BYTES == 128 &&
+		       SPW_ALSO_MINE_MAX == 128,
 	       "as messages say");
 
 /* What the kernel takes for a name (dev_valid_name()), or for an altname. */
@@ -79,6 +80,28 @@ static void read_malformed(struct spw_reader *reader, const struct spw_node *val
 
 	if (spw_read_word(reader, value, words, COUNT_OF(words), "pass or drop", &index))
 		config->malformed_drop = index;
+}
+
+static void read_forwarded(struct spw_reader *reader, const struct spw_node *value, void *into)
+{
+	static const char *const words[] = {
+		[SPW_FORWARDED_PASS] = "pass",
+		[SPW_FORWARDED_JUDGE] = "judge",
+		[SPW_FORWARDED_HOST] = "host",
+	};
+	struct spw_config *config = into;
+	u32 index;
+
+	if (spw_read_word(reader, value, words, COUNT_OF(words), "pass, judge or host", &index))
+		config->forwarded = (enum spw_config_forwarded)index;
+}
+
+static void read_also_mine(struct spw_reader *reader, const struct spw_node *value, void *into)
+{
+	static const struct spw_prefixes_bound bound = {SPW_ALSO_MINE_MAX, "more than 128 prefixes", false};
+	struct spw_config *config = into;
+
+	spw_read_prefixes(reader, value, &bound, &config->also_mine, &config->also_mine_count);
 }
 
 static void read_overlap(struct spw_reader *reader, const struct spw_node *value, void *into)
@@ -333,6 +356,8 @@ static const struct spw_key root_keys[] = {
 	{"services", spw_read_services},
 	{"malformed", read_malformed},
 	{"overlap", read_overlap},
+	{"forwarded", read_forwarded},
+	{"also_mine", read_also_mine},
 	{"attach", read_attach},
 	{"reattach", read_reattach},
 	{"lease", read_lease},

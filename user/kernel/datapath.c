@@ -131,6 +131,7 @@ int spw_datapath_load(const struct spw_pins *pins, int ruleset_map, u32 units_ca
 			.limits_fd = bpf_map__fd(skeleton->maps.limits),
 			.meters_fd = bpf_map__fd(skeleton->maps.meters),
 			.samples_fd = bpf_map__fd(skeleton->maps.samples),
+			.own = &skeleton->bss->spw_own,
 			.units_capacity = units_capacity,
 			.clock_fd = bpf_program__fd(skeleton->progs.jiffies_now),
 			.lookup_fd = bpf_program__fd(skeleton->progs.look_up),

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 
 #include "maps/limit.h"
+#include "maps/own.h"
 #include "maps/admission.h"
 #include "maps/lookup.h"
 #include "maps/ruleset.h"
@@ -28,6 +29,7 @@ struct spw_datapath {
 	int limits_fd;		       /* borrowed */
 	int meters_fd;		       /* borrowed */
 	int samples_fd;		       /* ring buffer; borrowed */
+	struct spw_own *own;	       /* what is for this host; the program's own memory, borrowed */
 	u32 jiffies_per_second;	       /* of this kernel; 0: unknown */
 };
 

@@ -147,6 +147,7 @@ int spw_assemble(const struct spw_config *config, const struct spw_lists *lists,
 		.udp_ports = assembly->udp_ports,
 		.locals = config->locals_count ? assembly->locals : NULL,
 		.malformed_drop = config->malformed_drop,
+		.judge_others = config->forwarded == SPW_FORWARDED_JUDGE,
 		.overlap_higher = config->overlap_higher,
 	};
 	return 0;

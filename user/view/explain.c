@@ -320,6 +320,24 @@ static void put_signals(FILE *out, const struct spw_explanation *explanation)
 		put_absent(out, explanation);
 }
 
+/* What counts as for this host. */
+static void put_own(FILE *out, const struct spw_explanation *explanation)
+{
+	const struct spw_own_state *own = explanation->own;
+
+	if (!own)
+		return;
+	spw_put_cell(out, "addresses", SPW_LABEL_COLUMNS);
+	if (!own->wanted)
+		fputs("not asked for (forwarded: host): every packet counts as for this host", out);
+	else if (!own->in_use)
+		fprintf(out, "not known (%s): every packet counts as for this host", own->problem);
+	else
+		fprintf(out, "%u are its own; what is for other hosts is no demand%s", own->addresses,
+			own->judged ? ", and is judged by cuts and limits only" : ", and passes");
+	fputc('\n', out);
+}
+
 static void put_changes(FILE *out, const struct spw_explanation *explanation)
 {
 	const struct spw_changes *changes = explanation->changes;
@@ -351,6 +369,7 @@ void spw_view_explain(FILE *out, const struct spw_explanation *explanation, stru
 		put_service(out, explanation, i);
 	fputc('\n', out);
 	put_signals(out, explanation);
+	put_own(out, explanation);
 	put_changes(out, explanation);
 }
 

@@ -191,6 +191,22 @@ static json_t *changes_json(const struct spw_changes *changes)
 	return spw_json_finish(&array);
 }
 
+static json_t *own_json(const struct spw_own_state *own)
+{
+	struct spw_json object;
+
+	if (!own)
+		return json_null();
+	object = spw_json_object();
+	spw_json_set(&object, "wanted", json_boolean(own->wanted));
+	spw_json_set(&object, "in_use", json_boolean(own->in_use));
+	spw_json_set(&object, "judged", json_boolean(own->judged));
+	spw_json_set(&object, "addresses", json_integer(own->addresses));
+	spw_json_set(&object, "stations", json_integer(own->stations));
+	spw_json_set(&object, "problem", spw_json_text_or_null(own->problem));
+	return spw_json_finish(&object);
+}
+
 json_t *spw_view_explain_json(const struct spw_explanation *explanation)
 {
 	const struct spw_decision *decision = explanation->decision;
@@ -216,6 +232,7 @@ json_t *spw_view_explain_json(const struct spw_explanation *explanation)
 	spw_json_set(&object, "services", spw_json_finish(&services));
 	spw_json_set(&object, "signals", signals_json(decision));
 	spw_json_set(&object, "signals_about", host_notes_json(explanation));
+	spw_json_set(&object, "own", own_json(explanation->own));
 	spw_json_set(&object, "changes", changes_json(explanation->changes));
 	return spw_json_finish(&object);
 }

@@ -331,6 +331,7 @@ static void lay_out(struct compiler *compiler, u32 capacity, struct spw_ruleset 
 	ruleset->units_capacity = capacity;
 	ruleset->management_prefixes = source->management_count > 0;
 	ruleset->malformed_drop = source->malformed_drop;
+	ruleset->judge_others = source->judge_others;
 	memcpy(ruleset->slots, compiler->slots, sizeof(ruleset->slots));
 	memcpy(ruleset->list_slots, compiler->list_slots, sizeof(ruleset->list_slots));
 	for (size_t i = 0; i < source->management_ports_count && i < SPW_MANAGEMENT_PORTS_MAX; i++)

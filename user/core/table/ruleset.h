@@ -62,6 +62,7 @@ struct spw_ruleset_source {
 	const struct spw_port *udp_ports;
 	const struct spw_locals *locals; /* of their groups; NULL: there are none */
 	bool malformed_drop;
+	bool judge_others;   /* what is not for this host is judged */
 	bool keep_prefixes;  /* image.rows is wanted */
 	bool overlap_higher; /* among equal prefixes of two classes the higher class wins; otherwise an error */
 };
