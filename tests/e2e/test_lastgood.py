@@ -61,6 +61,12 @@ def last_good(site):
     return site.agent.state_dir / "last_good"
 
 
+def said_of_a_start(agent):
+    """What doctor says of the configuration: (outcome, detail) of the first finding."""
+    checks = json.loads(agent.cli("-j", "doctor", check=False).stdout)["checks"]
+    return next((check["outcome"], check["detail"]) for check in checks if check["check"] == "configuration")
+
+
 def a_damaged_list_at_a_start(tap, world):
     """Case 08: what is kept is the content of that list; all else is as the files say."""
     site = Site(world)
@@ -69,6 +75,8 @@ def a_damaged_list_at_a_start(tap, world):
     agent.launch()
     tap.equal(agent.process.wait(), 1, "a first start ever with a damaged list fails (fault 60)")
     tap.ok("bad.txt:2:1:" in agent.process.log(), "and says where", agent.process.log())
+    outcome, detail = said_of_a_start(agent)
+    tap.ok(outcome == "fail" and "a start would fail" in detail, "doctor foretells it", detail)
     site.list.write_text("198.18.3.0/24\n")
     agent.start()
     tap.equal(site.served(), (None, 200), "a good list: the banned client is refused")
@@ -83,6 +91,9 @@ def a_damaged_list_at_a_start(tap, world):
         else:
             site.list.unlink()
         agent.write((BODY % "").replace("name: rest", "name: others"))
+        outcome, detail = said_of_a_start(agent)
+        tap.ok(outcome == "warn" and "a start would use the last good content of the list, of " in detail and " ago" in detail,
+               f"a start with {what}: doctor foretells it", (outcome, detail))
         agent.start()
         tap.equal(site.served(), (None, 200), f"a start with {what}: the last good content holds (fault 60)")
         log = agent.process.log()
@@ -116,6 +127,9 @@ def an_overlapping_list_at_a_start(tap, world):
                        ("a prefix of the management", "198.18.3.0/24\n198.18.7.0/24\n")):
         site.list.write_text(text)
         agent.write((BODY % "") + "management: { prefixes: [198.18.7.0/28] }\n")
+        outcome, detail = said_of_a_start(agent)
+        tap.ok(outcome == "warn" and "a start would use the last good ruleset, of " in detail and " ago" in detail,
+               f"{what}: doctor foretells it", (outcome, detail))
         agent.start()
         tap.equal(site.served(), (None, 200), f"{what}: the last good ruleset is in force (fault 60)")
         log = agent.process.log()

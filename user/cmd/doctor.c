@@ -259,16 +259,35 @@ static void check_metrics(struct doctor *doctor, const struct spw_config *config
 
 /* ---- configuration ---- */
 
+/* What a start would do in spite of @error: not a failure if something is kept. */
+static void report_error(struct doctor *doctor, const struct spw_dry_run *dry_run, const char *error)
+{
+	char when[SPW_LAST_GOOD_WHEN];
+	bool whole;
+	u64 kept_s;
+
+	if (dry_run->lists_refused && spw_dry_run_falls_back(&dry_run->config, &whole, &kept_s))
+		find(doctor, WARN, "configuration",
+		     "'spillway check' shows all errors; correct them, then 'spillway apply'",
+		     "%s; a start would use the last good %s, of %s", error, whole ? "ruleset" : "content of the list",
+		     spw_last_good_when(kept_s, spw_wall_ns() / 1000000000, when));
+	else if (dry_run->lists_refused)
+		find(doctor, FAIL, "configuration", "'spillway check' shows all errors",
+		     "%s; a start would fail, as no ruleset is kept that could replace it", error);
+	else
+		find(doctor, FAIL, "configuration", "'spillway check' shows all errors", "%s", error);
+}
+
 static void report_configuration(struct doctor *doctor, const struct spw_call *call, int err,
-				 const struct spw_diagnostics *diagnostics)
+				 const struct spw_dry_run *dry_run, const struct spw_diagnostics *diagnostics)
 {
 	size_t first = 0;
 
 	while (first < diagnostics->count && diagnostics->items[first].severity != SPW_ERROR)
 		first++;
 	if (err || diagnostics->errors) {
-		find(doctor, FAIL, "configuration", "'spillway check' shows all errors", "%s",
-		     first < diagnostics->count ? diagnostics->items[first].text : strerror(-err));
+		report_error(doctor, dry_run,
+			     first < diagnostics->count ? diagnostics->items[first].text : strerror(-err));
 		return;
 	}
 	for (size_t i = 0; i < diagnostics->count && i < WARNINGS_MAX; i++)
@@ -293,7 +312,7 @@ static bool check_configuration(struct doctor *doctor, const struct spw_call *ca
 	} else {
 		int err = spw_dry_run_make(call->config_path, false, dry_run, &diagnostics);
 
-		report_configuration(doctor, call, err, &diagnostics);
+		report_configuration(doctor, call, err, dry_run, &diagnostics);
 	}
 	spw_diagnostics_free(&diagnostics);
 	return dry_run->config.pin_dir && dry_run->config.run_dir;

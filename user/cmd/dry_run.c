@@ -91,7 +91,68 @@ int spw_dry_run_make(const char *path, bool force, struct spw_dry_run *dry_run, 
 	spw_interfaces_check_limits(&dry_run->config, diagnostics);
 	twice = spw_interfaces_check(&dry_run->config, diagnostics);
 	err = finish(dry_run, force, diagnostics);
+	dry_run->lists_refused = err && !twice;
 	return err ? err : twice;
+}
+
+/* Like the compile job at a start: files, and the last good content of lists that are damaged. */
+static int start_with_lists(struct spw_dry_run *start, const struct spw_last_good *good,
+			    struct spw_diagnostics *diagnostics)
+{
+	int err = spw_last_good_load(&start->config, good, spw_wall_ns() / 1000000000, &start->lists, diagnostics);
+
+	if (!err)
+		err = spw_lists_check(&start->config, &start->lists, false, diagnostics);
+	return err ? err : compile(start, diagnostics);
+}
+
+static int start_with_ruleset(struct spw_dry_run *start, const struct spw_last_good *good,
+			      struct spw_diagnostics *diagnostics)
+{
+	int err = spw_last_good_restore(good, &start->config, &start->lists);
+
+	return err ? err : compile(start, diagnostics);
+}
+
+static u64 oldest_kept(const struct spw_lists *lists)
+{
+	u64 oldest_s = 0;
+
+	for (size_t i = 0; i < lists->count; i++)
+		if (lists->lists[i].kept_s && (!oldest_s || lists->lists[i].kept_s < oldest_s))
+			oldest_s = lists->lists[i].kept_s;
+	return oldest_s;
+}
+
+/* The configuration stays with its owner. */
+static void free_start(struct spw_dry_run *start)
+{
+	start->config = (struct spw_config){0};
+	spw_dry_run_free(start);
+}
+
+bool spw_dry_run_falls_back(const struct spw_config *config, bool *whole, u64 *kept_s)
+{
+	struct spw_dry_run start = {.config = *config};
+	struct spw_diagnostics diagnostics = {0};
+	char problem[SPW_MESSAGE_MAX];
+	struct spw_last_good good;
+	int err = spw_last_good_read(config->state_dir, &good, problem);
+
+	if (!err) {
+		err = start_with_lists(&start, &good, &diagnostics);
+		*whole = err;
+		*kept_s = err ? good.saved_s : oldest_kept(&start.lists);
+		free_start(&start);
+	}
+	if (err && good.config.classes_count) {
+		start = (struct spw_dry_run){.config = good.config};
+		err = start_with_ruleset(&start, &good, &diagnostics);
+		free_start(&start);
+	}
+	spw_last_good_free(&good);
+	spw_diagnostics_free(&diagnostics);
+	return !err;
 }
 
 int spw_dry_run_builtin(struct spw_dry_run *dry_run, struct spw_diagnostics *diagnostics)

@@ -11,6 +11,7 @@ struct spw_dry_run {
 	struct spw_ruleset_image image;
 	double read_seconds; /* lists, without the configuration */
 	double compile_seconds;
+	bool lists_refused; /* the configuration is valid, but not with the lists as they are */
 };
 
 /**
@@ -20,6 +21,13 @@ struct spw_dry_run {
  * Returns 0, or -errno with at least one error in @diagnostics.
  */
 int spw_dry_run_make(const char *path, bool force, struct spw_dry_run *dry_run, struct spw_diagnostics *diagnostics);
+
+/**
+ * spw_dry_run_falls_back() - whether a start of the agent with lists_refused would use what is kept in state_dir.
+ * @whole: the whole last good ruleset; otherwise only the last good content of lists
+ * @kept_s: Unix time of it, the oldest
+ */
+bool spw_dry_run_falls_back(const struct spw_config *config, bool *whole, u64 *kept_s);
 
 /** spw_dry_run_builtin() - the same with a built-in configuration: private addresses and all others. */
 int spw_dry_run_builtin(struct spw_dry_run *dry_run, struct spw_diagnostics *diagnostics);
