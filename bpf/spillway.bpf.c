@@ -134,7 +134,7 @@ __attribute__((noinline)) int port_at_address(struct xdp_md *ctx, u32 network, u
 	return port.service | (u32)port.bits << 8;
 }
 
-/* The meaning of the destination port of new work; the service is 0 if it belongs to none. */
+/* The meaning of the destination port; the service is 0 if it belongs to none. */
 SPW_INLINE struct spw_port ask_ports(struct xdp_md *ctx, const struct spw_packet *packet,
 				     const struct spw_ruleset *rules)
 {
@@ -145,6 +145,15 @@ SPW_INLINE struct spw_port ask_ports(struct xdp_md *ctx, const struct spw_packet
 		return port;
 	word = port_at_address(ctx, packet->network, port.service | (u32)port.bits << 8);
 	return (struct spw_port){.service = word, .bits = word >> 8};
+}
+
+SPW_INLINE bool is_new_work(struct xdp_md *ctx, const struct spw_packet *packet, const struct spw_ruleset *rules)
+{
+	struct spw_port port = {0};
+
+	if (spw_asks_port(packet))
+		port = ask_ports(ctx, packet, rules);
+	return spw_is_new_work(packet, port);
 }
 
 /* Trace the judgement; trace_packet() adds the packet. */
@@ -193,11 +202,11 @@ SPW_INLINE u64 *look_up_flow(struct xdp_md *ctx, const struct spw_cursor *cursor
  * have dropped, in mode observe, is not charged to the budget.
  */
 SPW_INLINE void judge_new_work(struct xdp_md *ctx, const struct spw_cursor *cursor, u64 seed,
-			       const struct spw_slot *slot, u32 service, struct spw_packet *packet,
+			       const struct spw_ruleset *rules, const struct spw_slot *slot, struct spw_packet *packet,
 			       struct spw_judgement *judgement)
 {
+	u32 service = ask_ports(ctx, packet, rules).service, reason;
 	struct spw_flow_lookup lookup = {0};
-	u32 reason;
 	u64 *word;
 
 	if (judgement->open & SPW_REFUSED && judgement->verdict == SPW_DROP) {
@@ -222,8 +231,7 @@ SPW_INLINE int judge_and_account(struct xdp_md *ctx, const struct spw_cursor *cu
 				 const struct spw_ruleset *rules, const struct spw_control *state)
 {
 	const struct spw_slot *slot = classify(packet, rules);
-	struct spw_port port = ask_ports(ctx, packet, rules);
-	bool new_work = spw_is_new_work(packet, port);
+	bool new_work = is_new_work(ctx, packet, rules);
 	struct spw_admission admission = current_admission(state);
 	struct spw_judgement judgement = spw_judge(packet, slot, rules, &admission, new_work); /* rules 1 to 5, 7 */
 	u64 counted;
@@ -239,7 +247,7 @@ SPW_INLINE int judge_and_account(struct xdp_md *ctx, const struct spw_cursor *cu
 			spw_refuse(&judgement, reason);
 	}
 	if (new_work) /* rules 9, 10 */
-		judge_new_work(ctx, cursor, state->seed, slot, port.service, packet, &judgement);
+		judge_new_work(ctx, cursor, state->seed, rules, slot, packet, &judgement);
 	if (slot->limited && judgement.open & SPW_OPEN_LIMITS)
 		spw_charge_limits();
 	if (judgement.open & SPW_OPEN_LEVEL && judgement.verdict == SPW_PASS)

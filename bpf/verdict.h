@@ -125,34 +125,34 @@ SPW_INLINE u32 spw_essential(const struct spw_packet *packet)
 	return SPW_REASONS;
 }
 
-/*
- * The destination port of what may be new work, with its group: the local address may change the service (spw_port_at()).
- * All zero for other packets.
- */
+/* The destination port of TCP or UDP, with its group: the local address may change the service (spw_port_at()). */
 SPW_INLINE struct spw_port spw_port_of(const struct spw_packet *packet, const struct spw_ruleset *ruleset)
 {
 	u32 port = packet->dport;
 
 	/* Before 6.2 the verifier does not know that a swapped 16-bit number has 16 bits: keep the mask. */
 	SPW_OPAQUE(port);
-	if (packet->found & SPW_FOUND_MALFORMED)
-		return (struct spw_port){0};
-	if (packet->found & SPW_FOUND_SYN)
+	if (packet->protocol == 6)
 		return ruleset->tcp_ports[port & 0xffff];
-	if (packet->protocol != 17 || !(packet->found & SPW_FOUND_PORTS))
-		return (struct spw_port){0};
 	return ruleset->udp_ports[port & 0xffff];
 }
 
-/* New work: a TCP SYN on any port; a QUIC Initial or any datagram on ports of a service configured so. */
+/* Whether it depends on the port that a packet is new work: a TCP SYN always is, and other packets of TCP never are. */
+SPW_INLINE bool spw_asks_port(const struct spw_packet *packet)
+{
+	return packet->protocol == 17 && (packet->found & (SPW_FOUND_PORTS | SPW_FOUND_MALFORMED)) == SPW_FOUND_PORTS;
+}
+
+/*
+ * New work: a TCP SYN on any port; a QUIC Initial or any datagram on ports of a service configured so.
+ * @port: spw_port_of() if spw_asks_port()
+ */
 SPW_INLINE bool spw_is_new_work(const struct spw_packet *packet, struct spw_port port)
 {
 	u32 found = packet->found, new_work = port.bits & SPW_PORT_BITS_MASK;
 
-	if (found & SPW_FOUND_MALFORMED)
-		return false;
-	if (found & SPW_FOUND_SYN)
-		return true;
+	if (!spw_asks_port(packet))
+		return (found & (SPW_FOUND_SYN | SPW_FOUND_MALFORMED)) == SPW_FOUND_SYN;
 	return new_work == SPW_NEW_ANY || (new_work == SPW_NEW_QUIC && found & SPW_FOUND_QUIC_INITIAL);
 }
 

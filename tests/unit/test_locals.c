@@ -145,6 +145,16 @@ static void all_addresses(void **state)
 				spw_local_number(&world->locals, world->addresses[i].hi, world->addresses[i].lo),
 				i < count ? i + 1 : 0);
 	}
+	/* One in a thousand of these shares a slot with it: the whole address is compared. */
+	for (u32 i = 0; i < 100000; i++) {
+		struct spw_local other = world->addresses[i % SPW_LOCALS_MAX];
+
+		other.hi += 1 + draw(UINT32_MAX);
+		assert_int_equal(spw_local_number(&world->locals, other.hi, other.lo), 0);
+		other = world->addresses[i % SPW_LOCALS_MAX];
+		other.lo += (u64)(1 + draw(1000)) << 32;
+		assert_int_equal(spw_local_number(&world->locals, other.hi, other.lo), 0);
+	}
 	free(world);
 }
 
