@@ -495,8 +495,7 @@ static const struct row local_rows[] = {
 	 "f:4:13: '2001:db8::2:443' is not a port: write \"[2001:db8::2]:443\", or with its port: "
 	 "\"[2001:db8::2:443]:443\"\n"},
 	{TOP ALL "services:\n  a: {tcp: [\"2001:db8::2\"]}\n",
-	 "f:4:13: '2001:db8::2' is not a port: write \"[2001:db8:]:2\", or with its port: "
-	 "\"[2001:db8::2]:443\"\n"},
+	 "f:4:13: '2001:db8::2' is not a port: the port is missing; write \"[2001:db8::2]:443\"\n"},
 	{TOP ALL "services:\n  a: {tcp: [[2001:db8::2]:443]}\n", "f:4:13: a key must be a plain word, not a list; an "
 								 "IPv6 address with its port stands in quotes: "
 								 "\"[2001:db8::2]:443\"\n"},

@@ -37,7 +37,8 @@ static bool report_unread(struct spw_reader *reader, const struct spw_node *node
 		return fail(reader, node, text, "an address is given without its interface: \"[fe80::1]:443\"");
 	if (strchr(text, '[') != text && spw_addr_parse(text, strlen(text), &addr, &family) && family == 6) {
 		/* Its last group may have been meant as the port. */
-		if (!spw_units_port(colon + 1, &port) && strlen(text) < SPW_PREFIX_TEXT)
+		if (!spw_units_port(colon + 1, &port) && strlen(text) < SPW_PREFIX_TEXT &&
+		    spw_addr_parse(text, (size_t)(colon - text), &addr, &family))
 			snprintf(fixed, sizeof(fixed), "write \"[%.*s]:%u\", or with its port: \"[%s]:443\"",
 				 (int)(colon - text), text, port, text);
 		else
