@@ -115,9 +115,11 @@ class Browser:
         for kind in ("keyDown", "keyUp"):
             self.call("Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=code)
 
-    def picture(self, path):
-        """Of the whole page."""
-        size = self.call("Page.getLayoutMetrics")["cssContentSize"]
+    def picture(self, path, whole=True):
+        """Of the whole page, or of what the window shows."""
+        sizes = self.call("Page.getLayoutMetrics")
+        size = sizes["cssContentSize"] if whole else {"width": sizes["cssLayoutViewport"]["clientWidth"],
+                                                      "height": sizes["cssLayoutViewport"]["clientHeight"]}
         shot = self.call("Page.captureScreenshot", format="png", captureBeyondViewport=True,
                          clip={"x": 0, "y": 0, "width": size["width"], "height": size["height"], "scale": 1})
         path.write_bytes(base64.b64decode(shot["data"]))

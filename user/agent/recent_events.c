@@ -5,8 +5,9 @@
 
 /* Only these are shown: words and names of the configuration, numbers, and sentences made of them. */
 static const char *const shown[] = {
-	"level", "former", "service", "reason", "observing", "ok",	"generation", "interface", "mode",
-	"hook",	 "exit",   "seconds", "signal", "source",    "present", "helpless",   "timed_out", "version",
+	"level",     "former",	 "service",   "reason",	 "observing", "ok",	"generation",
+	"interface", "mode",	 "hook",      "exit",	 "seconds",   "signal", "source",
+	"present",   "helpless", "timed_out", "version", "ending",    "ended",	"class",
 };
 
 void recent_events_add(struct recent_events *recent, u64 wall_ns, const char *event, const json_t *fields)

@@ -327,7 +327,9 @@ function sentence(event) {
   case "signal": return `${event.signal}${event.service ? ` of ${event.service}` : ""}: ${event.present ? event.source || "present" : `absent${event.reason ? `: ${event.reason}` : ""}`}`;
   case "pin": return event.level ? `level set by an operator: ${event.level}` : "level automatic again";
   case "helpless": return `${event.service}: shedding ${event.helpless ? "does not help" : "helps again"}`;
-  default: return "";
+  case "ending": return event.ending ? `${event.service}: connections are being ended, the first of class ${event.class} (${event.reason})` :
+    `${event.service}: no more connections are ended; ${event.ended} were, within ${time(event.seconds)}`;
+  default: return event.service || "";
   }
 }
 let eventsShown = "";
