@@ -282,7 +282,7 @@ def a_real_prometheus(tap, world):
 
     tap.becomes(lambda: not missing(), 10, "every promised metric is stored")
     tap.becomes(lambda: promql(shop, 'rate(spillway_packets_total{verdict="pass"}[1m])'), 10, "rates can be computed")
-    _, _, told = http_get(shop, "/api/v1/targets/metadata?metric=spillway_packets", address="127.0.0.1", port=9090, timeout=2)
+    _, _, told = http_get(shop, "/api/v1/targets/metadata?metric=spillway_packets", address="127.0.0.1", port=9090)
     tap.equal([entry["type"] for entry in json.loads(told)["data"]], ["counter"],
               "it read OpenMetrics: its metadata calls the counter by the family's name")
 
