@@ -114,8 +114,8 @@ class Driver:
 
     def flood_span(self, frame, count, threads=1, kind=0):
         """(seconds, jiffies before, jiffies after)"""
-        ns, before, after, *gaps = self.ask("flood", frame.hex(), count, threads, kind)
-        self.add_gap(before)
+        ns, before, after, first, *gaps = self.ask("flood", frame.hex(), count, threads, kind)
+        self.add_gap(before, first / 1e9)
         self.gaps += [gap / 1e9 for gap in gaps]
         self.sent_until = after
         return ns / 1e9, before, after
@@ -123,10 +123,10 @@ class Driver:
     def forget_gaps(self):
         self.gaps, self.sent_until = [], None  # seconds in which no flood sent; the jiffy in which the last one ended
 
-    def add_gap(self, jiffy):
-        """From the end of the last flood to @jiffy nothing was sent."""
-        if self.sent_until is not None:
-            self.gaps.append((jiffy - self.sent_until) / self.hz)
+    def add_gap(self, jiffy, more=0.0):
+        """From the end of the last flood to @more seconds behind @jiffy nothing was sent."""
+        before = 0.0 if self.sent_until is None else (jiffy - self.sent_until) / self.hz
+        self.gaps.append(before + more)
 
     def lost(self, tolerance):
         """Seconds for which nothing was sent with the whole burst tolerance (seconds) unused: their share of a rate is lost."""

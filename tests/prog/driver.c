@@ -72,7 +72,8 @@ static bool one_is_done; /* of the threads of this flood */
 
 /* Pauses of this flood, in which no thread sent anything because other programs had the CPUs. */
 static struct {
-	u64 last_ns, count, ns[GAPS_MAX];
+	u64 last_ns, first_ns; /* when something was sent last; from the beginning to the first packets */
+	u64 count, ns[GAPS_MAX];
 } gaps;
 static struct spw_datapath datapath;
 static struct spw_limit_policy policy;
@@ -195,7 +196,13 @@ static void note_sent(void)
 	while (former < now &&
 	       !__atomic_compare_exchange_n(&gaps.last_ns, &former, now, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
 		;
-	if (now <= former || now - former <= GAP_NS)
+	if (now <= former)
+		return;
+	number = 0;
+	if (__atomic_compare_exchange_n(&gaps.first_ns, &number, now - former, false, __ATOMIC_RELAXED,
+					__ATOMIC_RELAXED))
+		return;
+	if (now - former <= GAP_NS)
 		return;
 	number = __atomic_fetch_add(&gaps.count, 1, __ATOMIC_RELAXED);
 	if (number < GAPS_MAX)
@@ -244,7 +251,7 @@ static void run_flood(const char *arguments)
 	begin = spw_monotonic_ns();
 	before = jiffies();
 	one_is_done = false;
-	gaps.count = 0;
+	gaps.count = gaps.first_ns = 0;
 	gaps.last_ns = begin;
 	for (u32 i = 0; i < threads; i++) {
 		floods[i] = (struct flood){.count = count, .kind = kind, .cpu = (int)i % cpus};
@@ -256,8 +263,8 @@ static void run_flood(const char *arguments)
 		pthread_join(floods[i].thread, NULL);
 		ended = floods[i].ended > ended ? floods[i].ended : ended;
 	}
-	printf("%llu %llu %llu", (unsigned long long)(spw_monotonic_ns() - begin), (unsigned long long)before,
-	       (unsigned long long)ended);
+	printf("%llu %llu %llu %llu", (unsigned long long)(spw_monotonic_ns() - begin), (unsigned long long)before,
+	       (unsigned long long)ended, (unsigned long long)gaps.first_ns);
 	for (u64 i = 0; i < gaps.count && i < GAPS_MAX; i++)
 		printf(" %llu", (unsigned long long)gaps.ns[i]);
 	puts("");
