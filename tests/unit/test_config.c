@@ -202,6 +202,8 @@ static void test_defaults(void **state)
 	assert_string_equal(told(&parsed.diagnostics), "");
 	assert_int_equal(config->mode, SPW_ENFORCE);
 	assert_false(config->malformed_drop);
+	assert_int_equal(config->forwarded, SPW_FORWARDED_PASS);
+	assert_int_equal(config->also_mine_count, 0);
 	assert_false(config->overlap_higher);
 	assert_int_equal(config->attach, SPW_ATTACH_AUTO);
 	assert_true(config->reattach);
@@ -223,7 +225,8 @@ static void test_everything_else(void **state)
 	parse(&parsed,
 	      "\xef\xbb\xbf# a byte order mark, carriage returns, comments\r\n"
 	      "interfaces: [e, 'wan0']\r\n"
-	      "mode: observe\r\nmalformed: drop\r\noverlap: higher\r\nattach: native\r\nreattach: false\r\nlease: 60s\r\n"
+	      "mode: observe\r\nmalformed: drop\r\nforwarded: judge\r\n"
+	      "also_mine: [192.0.2.1, 2001:db8::/64, 10.0.0.1-10.0.0.4]\r\noverlap: higher\r\nattach: native\r\nreattach: false\r\nlease: 60s\r\n"
 	      "metrics: {listen: '[::1]:80'}\npin_dir: /p\nrun_dir: \"/r\\u00fcn\"\n"
 	      "services: {dns: {udp: [53], capacity: 12k/s, wait_target: 1m, patience: 1s, netns: [/run/netns/a],\n"
 	      "  probe: {metrics: 'http://127.0.0.1:9/m', sample: q, limit: 80, interval: 2s, timeout: 10ms}}}\n"
@@ -239,6 +242,9 @@ static void test_everything_else(void **state)
 	assert_int_equal(config->interfaces_count, 2);
 	assert_int_equal(config->mode, SPW_OBSERVE);
 	assert_true(config->malformed_drop);
+	assert_int_equal(config->forwarded, SPW_FORWARDED_JUDGE);
+	assert_int_equal(config->also_mine_count, 5); /* the range is a /32, a /31 and a /32 */
+	assert_int_equal(config->also_mine[1].prefix.len, 64);
 	assert_true(config->overlap_higher);
 	assert_int_equal(config->attach, SPW_ATTACH_NATIVE);
 	assert_false(config->reattach);
@@ -331,6 +337,13 @@ static const struct row key_rows[] = {
 	{TOP ALL "mode: enfroce\n", "f:3:7: 'enfroce' is not allowed here; write enforce or observe\n"},
 	{TOP ALL "mode: [enforce]\n", "f:3:7: expected enforce or observe, found a list\n"},
 	{TOP ALL "malformed: reject\n", "f:3:12: 'reject' is not allowed here; write pass or drop\n"},
+	{TOP ALL "forwarded: drop\n", "f:3:12: 'drop' is not allowed here; write pass, judge or host\n"},
+	{TOP ALL "also_mine: [here]\n",
+	 "f:3:13: 'here' is not a prefix, address or range; write 192.0.2.0/24, 2001:db8::/32, 192.0.2.7 or "
+	 "192.0.2.1-192.0.2.9\n"},
+	{TOP ALL "forwarded: host\nalso_mine: [192.0.2.1]\n",
+	 "warning: f:4:13: also_mine has no effect with forwarded: host, which counts every address as this host's own; "
+	 "remove one of them\n"},
 	{TOP ALL "overlap: lower\n", "f:3:10: 'lower' is not allowed here; write error or higher\n"},
 	{TOP ALL "attach: skb\n", "f:3:9: 'skb' is not allowed here; write auto, native or generic\n"},
 	{TOP ALL "reattach: yes\n", "f:3:11: 'yes' is not allowed here; write true or false\n"},

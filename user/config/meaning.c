@@ -201,6 +201,15 @@ static void check_management(const struct spw_config *config, struct spw_diagnos
 	}
 }
 
+static void check_forwarded(const struct spw_config *config, struct spw_diagnostics *diagnostics)
+{
+	if (config->forwarded == SPW_FORWARDED_HOST && config->also_mine_count)
+		spw_warning(
+			diagnostics, config->also_mine[0].place,
+			"also_mine has no effect with forwarded: host, which counts every address as this host's own; "
+			"remove one of them");
+}
+
 int spw_check_meaning(const struct spw_config *config, struct spw_diagnostics *diagnostics)
 {
 	struct use *uses = calloc(config->lists_count + 1, sizeof(*uses));
@@ -214,6 +223,7 @@ int spw_check_meaning(const struct spw_config *config, struct spw_diagnostics *d
 		check_countries(config, uses, sets, diagnostics);
 		check_shedding(config, diagnostics);
 		check_management(config, diagnostics);
+		check_forwarded(config, diagnostics);
 	}
 	free(uses);
 	free(sets);
