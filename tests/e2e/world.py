@@ -371,8 +371,10 @@ def give_addresses(namespace, device, addresses4, addresses6):
 def expect_blast(namespace, device):
     """Make the destination of blast() the namespace's own: spillway judges its frames, and the kernel still drops them."""
     namespace.run("bridge", "fdb", "add", BLAST_MAC, "dev", device, "self")
-    if f"{SHOP4}/" not in namespace.run("ip", "-4", "-o", "address").stdout:
-        namespace.run("ip", "address", "add", f"{SHOP4}/32", "dev", "lo")
+    own = namespace.run("ip", "-o", "address").stdout
+    for address, length in ((SHOP4, 32), (SHOP6, 128)):
+        if f" {address}/" not in own:
+            namespace.run("ip", "address", "add", f"{address}/{length}", "dev", "lo")
 
 
 def mount_bpffs():
