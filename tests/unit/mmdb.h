@@ -23,6 +23,7 @@ struct mmdb {
 	const char *type;
 	u32 nodes[MMDB_NODES][2];
 	u32 nodes_count;
+	u32 nodes_missing; /* that the metadata counts besides */
 	u8 data[MMDB_DATA];
 	u32 data_bytes;
 };
@@ -169,7 +170,7 @@ static u8 *mmdb_put_metadata(u8 *at, const struct mmdb *db)
 	memcpy(at, "\x00\x04", 2); /* an empty array */
 	at += 2;
 	at += mmdb_put_text(at, "node_count");
-	at += mmdb_put_number(at, 6, db->nodes_count);
+	at += mmdb_put_number(at, 6, db->nodes_count + db->nodes_missing);
 	at += mmdb_put_text(at, "record_size");
 	at += mmdb_put_number(at, 5, db->record_bits);
 	return at;

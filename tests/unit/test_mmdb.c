@@ -232,7 +232,7 @@ static void test_refused(void **state)
 	expect_error(us, "c:3:13: cannot read 'c.mmdb': everybody may write to it; run: chmod o-w\n");
 }
 
-/* Trees that no maker makes: a cycle, one that unfolds without end, data past the end. */
+/* Trees that no maker makes: a cycle, one that unfolds without end, data past the end, nodes past the end. */
 static void test_hostile(void **state)
 {
 	static const char us[] = "  a: {mmdb: c.mmdb, countries: [US]}\n  b: {}\n";
@@ -254,6 +254,13 @@ static void test_hostile(void **state)
 	mmdb_put(&db, "2001:db8::/32", 100000);
 	write_db("c.mmdb");
 	expect_error(us, "c:3:13: cannot read 'c.mmdb': it is damaged: its search tree is invalid\n");
+	mmdb_begin(&db, 6, 24, "x");
+	db.nodes[0][0] = MMDB_NOTHING;
+	db.nodes[0][1] = 0xffffff;
+	db.nodes_count = 1;
+	db.nodes_missing = 0x80000000; /* the size of the tree, 6 bytes a node, is then small in 32 bits */
+	write_db("c.mmdb");
+	expect_error(us, "c:3:13: cannot read 'c.mmdb': it is damaged: its search tree is larger than the file\n");
 }
 
 static void test_configuration(void **state)

@@ -305,6 +305,14 @@ static int open_copy(const char *bytes, size_t length, struct walk *walk)
 	}
 }
 
+/* libmaxminddb 1.7 multiplies in 32 bits, and reads beyond the file where that wraps. */
+static bool fits(const struct walk *walk, size_t length)
+{
+	u64 node_bytes = walk->db.metadata.record_size * 2 / 8;
+
+	return walk->db.metadata.node_count * node_bytes <= length;
+}
+
 int spw_mmdb_parse(const char *bytes, size_t length, spw_mmdb_visit *visit, void *context, struct spw_mmdb *mmdb)
 {
 	_cleanup_free_ struct walk *walk = calloc(1, sizeof(*walk));
@@ -319,7 +327,8 @@ int spw_mmdb_parse(const char *bytes, size_t length, spw_mmdb_visit *visit, void
 	err = open_copy(bytes, length, walk);
 	if (err)
 		return err;
-	err = walk_families(walk);
+	err = fits(walk, length) ? walk_families(walk)
+				 : fail(mmdb, -EINVAL, "it is damaged: its search tree is larger than the file");
 	MMDB_close(&walk->db);
 	return err;
 }
