@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only
+# host only: an action that calls `list add`; what the kernel does with bans is in test_bans.py
 """The real fail2ban with spillway's action: an address is banned as long as any jail bans it."""
 import json
 import shutil

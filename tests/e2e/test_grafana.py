@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only
+# host only: queries of Prometheus; the metrics are in test_metrics.py
 """The dashboard for Grafana, the recording rules and the alerts in a real Prometheus: no query is empty under load."""
 import json
 import math

@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only
+# host only: HTTP and JSON of the agent; what the kernel counts is in test_metrics.py
 """The status page and its JSON: headers, every value held against `status`, `explain` and /metrics, and no address in it.
 
 tests/page/test_page looks at the page in a browser.

@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only
+# host only: options, manual and completion
 """Every verb and option is the same in --help, in the manual docs/spillway.8, and in completion by bash and zsh."""
 import os
 import re
