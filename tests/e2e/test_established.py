@@ -158,10 +158,14 @@ def connections_outside_the_share_are_ended(tap, world):
            "and in JSON", told)
     tap.ok("connections are being ended, the first of class international" in agent.process.log(), "and the log, once",
            agent.process.log()[-2000:])
-    tap.equal(agent.process.log().count("connections are being ended"), 1, "not for each")
-    begun = ending_events(agent)
-    tap.equal([(each["ending"], each["service"], each["class"], each["reason"]) for each in begun],
-              [(True, "shop", "international", "share")], "and an event")
+    log = agent.process.log()
+    begun, over = log.count("connections are being ended"), log.count("are no longer ended")  # on slow machines twice
+    tap.ok(begun - over in (0, 1) and begun < sum(counted.values()) / 2, "not for each", log[-2000:])
+    events = ending_events(agent)
+    tap.equal([events[0][key] for key in ("ending", "service", "class", "reason")],
+              [True, "shop", "international", "share"], "and an event")
+    tap.equal([event["ending"] for event in events], [number % 2 == 0 for number in range(len(events))],
+              "each begin is followed by an end")
     before = [visitor.answers for visitor in visitors.all["partners"]]
     visitors.ask(10)
     tap.equal([visitor.answers - then for visitor, then in zip(visitors.all["partners"], before)], [10] * 3,
