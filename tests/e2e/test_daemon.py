@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only
+# host only: signals, descriptors and folders of the agent
 """Behaviour expected of any daemon: signals, descriptors, folders, and failing at start without side effects."""
 import json
 import os

@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only
+# host only: what simulate makes of captures; that the datapath judges them alike is in test_pcaps.py
 """Captures without Ethernet headers: `tcpdump -i any`, tunnels, loopbacks. Each packet must be judged like the same packet
 in an Ethernet frame. Headers of other link types come from scapy and dumpcap, not from our own code."""
 import json
