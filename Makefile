@@ -151,7 +151,7 @@ $(BUILD)/page/status_page.gen.h: $(PAGE)
 	$(Q)user/view/page/embed $(filter-out %/embed,$(PAGE)) >$@.tmp && mv $@.tmp $@
 
 # The core decides and compiles; it may allocate and compare, nothing else. What it calls is checked, not promised.
-PURE := malloc calloc realloc free memcpy memmove memset memcmp strcmp strncmp strlen strnlen qsort qsort_r \
+PURE := malloc calloc realloc free memcpy memmove memset memcmp bcmp strcmp strncmp strlen strnlen qsort qsort_r \
         __stack_chk_fail _GLOBAL_OFFSET_TABLE_ __memcpy_chk __memset_chk __memmove_chk abort
 CORE_OBJ := $(filter $(BUILD)/obj/user/core/%,$(OBJ))
 $(BUILD)/pure.stamp: $(CORE_OBJ) tests/pure

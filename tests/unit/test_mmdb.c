@@ -41,6 +41,7 @@ struct loaded {
 static void load(struct loaded *loaded, const char *lists)
 {
 	char text[2048], name[128];
+	const char *from;
 
 	memset(loaded, 0, sizeof(*loaded));
 	snprintf(name, sizeof(name), "%s/c", folder);
@@ -50,7 +51,9 @@ static void load(struct loaded *loaded, const char *lists)
 	loaded->err = spw_config_parse(text, strlen(text), name, &loaded->config, &loaded->diagnostics);
 	if (!loaded->err)
 		loaded->err = spw_lists_load(&loaded->config, &loaded->lists, &loaded->diagnostics);
-	snprintf(loaded->told, sizeof(loaded->told), "%s", told(&loaded->diagnostics));
+	from = told(&loaded->diagnostics);
+	assert_true(strlen(from) < sizeof(loaded->told));
+	strcpy(loaded->told, from);
 }
 
 static void unload(struct loaded *loaded)
