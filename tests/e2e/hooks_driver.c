@@ -15,6 +15,7 @@
 
 #include "user/core/words.h"
 #include "user/host/hooks.h"
+#include "waited.h"
 
 static struct spw_hooks *hooks;
 static bool ended;
@@ -26,18 +27,6 @@ static u64 now_ns(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	return (u64)now.tv_sec * 1000000000 + (u64)now.tv_nsec;
-}
-
-/* Time for which the loop was runnable while other programs had the CPU; 0 where the kernel does not count it. */
-static u64 waited_ns(void)
-{
-	unsigned long long ran, waited;
-	FILE *file = fopen("/proc/self/schedstat", "re");
-	bool known = file && fscanf(file, "%llu %llu", &ran, &waited) == 2;
-
-	if (file)
-		fclose(file);
-	return known ? waited : 0;
 }
 
 static void on_done(void *context, const struct spw_hook_result *result)

@@ -12,24 +12,13 @@
 
 #include "user/base/clock.h"
 #include "user/signals/signals.h"
+#include "waited.h"
 
 struct watch {
 	struct spw_signals *signals;
 	struct spw_facts facts;
 	u64 interval_usec, waited_ns;
 };
-
-/* Time for which the loop was runnable while other programs had the CPU; 0 where the kernel does not count it. */
-static u64 waited_ns(void)
-{
-	unsigned long long ran, waited;
-	FILE *file = fopen("/proc/self/schedstat", "re");
-	bool known = file && fscanf(file, "%llu %llu", &ran, &waited) == 2;
-
-	if (file)
-		fclose(file);
-	return known ? waited : 0;
-}
 
 static void print_reading(const char *name, struct spw_reading reading)
 {

@@ -264,26 +264,20 @@ static void smooth_load(struct spw_share_memory *share, const struct spw_class_w
 	share->since_s += seconds;
 }
 
-/* The more connections arrive together, the longer the smoothing. */
-static double burst_of(const struct service_memory *service, u32 classes_count)
+/*
+ * Connections that arrive together, of all or of what is admitted: refused visitors open one connection of their page,
+ * however many it has. The more there are, the longer the smoothing.
+ */
+static double burst_of(const struct service_memory *service, u32 classes_count, bool admitted)
 {
 	double spread = 0, total = 0;
 
 	for (u32 i = 0; i < classes_count; i++) {
-		spread += service->shares[i].burst * service->shares[i].slow_per_s;
-		total += service->shares[i].slow_per_s;
-	}
-	return total > 0 ? spw_bounded(spread / total, 1, PAGE_MOST) : 1;
-}
+		const struct spw_share_memory *share = &service->shares[i];
+		double per_s = admitted ? share->inside_per_s : share->slow_per_s;
 
-/* The same of what is admitted: refused visitors open one connection of their page, however many it has. */
-static double admitted_burst_of(const struct service_memory *service, u32 classes_count)
-{
-	double spread = 0, total = 0;
-
-	for (u32 i = 0; i < classes_count; i++) {
-		spread += service->shares[i].burst * service->shares[i].inside_per_s;
-		total += service->shares[i].inside_per_s;
+		spread += share->burst * per_s;
+		total += per_s;
 	}
 	return total > 0 ? spw_bounded(spread / total, 1, PAGE_MOST) : 1;
 }
@@ -291,14 +285,14 @@ static double admitted_burst_of(const struct service_memory *service, u32 classe
 /* Connections per page; a spread that chance explains counts as one. */
 static double page_of(const struct service_memory *service, u32 classes_count)
 {
-	double burst = burst_of(service, classes_count);
+	double burst = burst_of(service, classes_count, false);
 
 	return burst < PAGE_LEAST ? 1 : burst;
 }
 
 static void smooth_loads(struct service_memory *service, u32 classes_count, double seconds)
 {
-	double capacity = service->known.per_s, burst = burst_of(service, classes_count);
+	double capacity = service->known.per_s, burst = burst_of(service, classes_count, false);
 	double fast = longer(FAST_SECONDS, FAST_MOST, FAST_WORK * burst, capacity);
 	double slow = longer(SLOW_SECONDS, SLOW_MOST, SLOW_WORK * burst, capacity);
 
@@ -387,9 +381,9 @@ static bool is_surged(const struct service_memory *service, u32 classes_count, d
 		usual += service->shares[i].slow_per_s;
 	}
 	more = (service->now.fresh_per_s - usual) * seconds;
-	return service->now.fresh_per_s > STEP_TIMES * usual && more * more > STEP_DEVIATIONS * STEP_DEVIATIONS *
-										      burst_of(service, classes_count) *
-										      (usual * seconds + 1);
+	return service->now.fresh_per_s > STEP_TIMES * usual &&
+	       more * more > STEP_DEVIATIONS * STEP_DEVIATIONS * burst_of(service, classes_count, false) *
+				     (usual * seconds + 1);
 }
 
 /* Rule 22. */
@@ -555,7 +549,7 @@ static void tell_service(const struct service_memory *service, const struct spw_
 	decision->wait_p99_ns = service->now.wait_p99_ns;
 	decision->wait_target_ns = service->target_ns ? service->target_ns : own->wait_target_ns;
 	decision->page = page_of(service, policy->classes_count);
-	decision->admitted_burst = admitted_burst_of(service, policy->classes_count);
+	decision->admitted_burst = burst_of(service, policy->classes_count, true);
 	tell_rates(service, policy, decision);
 }
 
