@@ -21,6 +21,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "folder.h"
 #include "user/lists/assemble.h"
 
 #define NO_CLASS ", so it has no effect; name it in the lists of a class, or remove it\n"
@@ -31,10 +32,8 @@
 #define TOR_RANGES4 385602
 #define TOR_RANGES6 276626
 
-static char folder[64]; /* of this test */
-
-/* All diagnostics, one per line; warnings begin with "warning: ". The test's folder is shown as DIR. */
-static const char *told(const struct spw_diagnostics *diagnostics)
+/* As told(), but the test's folder is shown as DIR, so that each path in a message is seen whole. */
+static const char *told_whole(const struct spw_diagnostics *diagnostics)
 {
 	static char text[65536];
 	char *out = text;
@@ -120,7 +119,7 @@ static void test_cidr_good(void **state)
 		struct parsed parsed;
 
 		parse_cidr(&parsed, rows[i].text, strlen(rows[i].text), true);
-		assert_string_equal(told(&parsed.diagnostics), "");
+		assert_string_equal(told_whole(&parsed.diagnostics), "");
 		assert_int_equal(parsed.err, 0);
 		assert_string_equal(prefixes_of(&parsed.list), rows[i].expected);
 		assert_int_equal(parsed.list.count, parsed.list.count4 + parsed.list.count6);
@@ -161,7 +160,7 @@ static void test_cidr_errors(void **state)
 
 		parse_cidr(&parsed, rows[i].text, strlen(rows[i].text), true);
 		assert_int_equal(parsed.err, -EINVAL);
-		assert_string_equal(told(&parsed.diagnostics), rows[i].expected);
+		assert_string_equal(told_whole(&parsed.diagnostics), rows[i].expected);
 		release(&parsed);
 	}
 }
@@ -175,10 +174,10 @@ static void test_cidr_nul_and_long_lines(void **state)
 	(void)state;
 	parse_cidr(&parsed, nul, sizeof(nul) - 1, true);
 	assert_int_equal(parsed.err, -EINVAL);
-	assert_string_equal(told(&parsed.diagnostics), "f:2:7: a NUL byte; this is not text\n");
+	assert_string_equal(told_whole(&parsed.diagnostics), "f:2:7: a NUL byte; this is not text\n");
 	release(&parsed);
 	parse_cidr(&parsed, first, 1, true);
-	assert_string_equal(told(&parsed.diagnostics), "f:1:1: a NUL byte; this is not text\n");
+	assert_string_equal(told_whole(&parsed.diagnostics), "f:1:1: a NUL byte; this is not text\n");
 	release(&parsed);
 	text = malloc(1 << 20);
 	assert_non_null(text);
@@ -186,11 +185,11 @@ static void test_cidr_nul_and_long_lines(void **state)
 	memcpy(text, "::1\n", 4);
 	text[4 + SPW_LIST_LINE_BYTES_MAX] = '\n'; /* the second line has the maximum length, the third exceeds it */
 	parse_cidr(&parsed, text, 1 << 20, true);
-	assert_string_equal(told(&parsed.diagnostics), "f:3:4097: the line is longer than 4096 bytes\n");
+	assert_string_equal(told_whole(&parsed.diagnostics), "f:3:4097: the line is longer than 4096 bytes\n");
 	release(&parsed);
 	text[1000000] = 0;
 	parse_cidr(&parsed, text, 1 << 20, true);
-	assert_string_equal(told(&parsed.diagnostics), "f:3:995900: a NUL byte; this is not text\n");
+	assert_string_equal(told_whole(&parsed.diagnostics), "f:3:995900: a NUL byte; this is not text\n");
 	release(&parsed);
 	free(text);
 }
@@ -251,7 +250,7 @@ static void check_geo(u8 family, const char *text, const char *expected, const c
 	err = spw_list_parse_geo(copy, strlen(text), family, "g", write_range, &out, &diagnostics);
 	free(copy);
 	assert_int_equal(err, *errors ? -EINVAL : 0);
-	assert_string_equal(told(&diagnostics), errors);
+	assert_string_equal(told_whole(&diagnostics), errors);
 	assert_string_equal(ranges, expected);
 	spw_diagnostics_free(&diagnostics);
 }
@@ -297,34 +296,6 @@ static void test_geo_visit_ends_it(void **state)
 	assert_int_equal(diagnostics.errors, 0);
 }
 
-/* Each test below has its own folder, the current one. */
-static int enter_folder(void **state)
-{
-	(void)state;
-	strcpy(folder, "/tmp/spillway-lists-XXXXXX");
-	umask(022);
-	return mkdtemp(folder) && !chdir(folder) ? 0 : -1;
-}
-
-static int leave_folder(void **state)
-{
-	char command[128];
-
-	(void)state;
-	snprintf(command, sizeof(command), "rm -rf %s", folder);
-	folder[0] = 0;
-	return chdir("/") || system(command);
-}
-
-static void write_file(const char *name, const char *text)
-{
-	FILE *file = fopen(name, "w");
-
-	assert_non_null(file);
-	assert_int_equal(fputs(text, file) >= 0, 1);
-	assert_int_equal(fclose(file), 0);
-}
-
 /* A configuration and its lists, both from text. */
 struct loaded {
 	struct spw_config config;
@@ -341,7 +312,7 @@ static void load(struct loaded *loaded, const char *text)
 	*loaded = (struct loaded){0};
 	loaded->err = spw_config_parse(text, strlen(text), name, &loaded->config, &loaded->diagnostics);
 	if (loaded->err)
-		fail_msg("%s", told(&loaded->diagnostics));
+		fail_msg("%s", told_whole(&loaded->diagnostics));
 	loaded->err = spw_lists_load(&loaded->config, &loaded->lists, &loaded->diagnostics);
 }
 
@@ -362,7 +333,7 @@ static void expect_refusal(const char *problem, int err)
 
 	snprintf(expected, sizeof(expected), "DIR/c:2:19: cannot read 'DIR/a.txt': %s\n", problem);
 	load(&loaded, ONE_FILE);
-	assert_string_equal(told(&loaded.diagnostics), expected);
+	assert_string_equal(told_whole(&loaded.diagnostics), expected);
 	assert_int_equal(loaded.err, err);
 	assert_int_equal(loaded.lists.count, 0);
 	assert_null(loaded.lists.lists);
@@ -374,7 +345,7 @@ static void expect_one_prefix(void)
 	struct loaded loaded;
 
 	load(&loaded, ONE_FILE);
-	assert_string_equal(told(&loaded.diagnostics), "");
+	assert_string_equal(told_whole(&loaded.diagnostics), "");
 	assert_int_equal(loaded.err, 0);
 	assert_int_equal(loaded.lists.count, 1);
 	assert_int_equal(loaded.lists.lists[0].count, 1);
@@ -592,7 +563,7 @@ static void test_errors_of_all_lists(void **state)
 	     "interfaces: [e]\nlists:\n  a: {file: a.txt}\n  b: {file: sub/b.txt}\n  c: {inline: [192.0.2.1]}\n"
 	     "classes: [{name: a, lists: [a, b, c]}, {name: z}]\n");
 	assert_string_equal(
-		told(&loaded.diagnostics),
+		told_whole(&loaded.diagnostics),
 		"DIR/a.txt:2:1: '192.0.2.256' is not a prefix, address or range; write 192.0.2.0/24, 2001:db8::/32, "
 		"192.0.2.7 or 192.0.2.1-192.0.2.9\n"
 		"DIR/c:4:13: cannot read 'DIR/sub/b.txt': open its folder: No such file or directory\n");
@@ -647,7 +618,7 @@ static void check_overlap(const char *overlap, int expected, const char *message
 		spw_report_ruleset_error(&loaded.config, &loaded.lists, &assembly, &error, &loaded.diagnostics);
 	else
 		spw_report_overlaps(&loaded.config, &loaded.lists, &assembly, &image, &loaded.diagnostics);
-	assert_string_equal(told(&loaded.diagnostics), messages);
+	assert_string_equal(told_whole(&loaded.diagnostics), messages);
 	assert_int_equal(err, expected);
 	spw_ruleset_free(&image);
 	spw_assembly_free(&assembly);
@@ -689,7 +660,7 @@ static void check_unmatched(const char *text, const char *expected)
 	assert_int_equal(spw_assemble(&loaded.config, &loaded.lists, NULL, &assembly), 0);
 	assert_int_equal(spw_ruleset_compile(&assembly.source, 0, &image, &error), 0);
 	spw_report_unmatched(&loaded.config, &loaded.lists, &assembly, &image, &loaded.diagnostics);
-	assert_string_equal(told(&loaded.diagnostics), expected);
+	assert_string_equal(told_whole(&loaded.diagnostics), expected);
 	spw_ruleset_free(&image);
 	spw_assembly_free(&assembly);
 	unload(&loaded);
@@ -744,7 +715,7 @@ static void test_countries(void **state)
 	     "  rest: {geo: geo, countries: ['!US', '!FR', '!DE']}\n  known: {geo: geo, countries: ['!US', '!?\?']}\n"
 	     "  mixed: {geo: geo, countries: [FR, '!US']}\n"
 	     "classes: [{name: a, lists: [us]}, {name: b, lists: [eu]}, {name: c, lists: [rest]}, {name: z}]\n");
-	assert_string_equal(told(&loaded.diagnostics),
+	assert_string_equal(told_whole(&loaded.diagnostics),
 			    "warning: DIR/c:6:3: list 'known' is in no class" NO_CLASS
 			    "warning: DIR/c:7:3: list 'mixed' is in no class" NO_CLASS
 			    "warning: DIR/c:7:37: '!US' has no effect, as other countries are named\n");
@@ -770,7 +741,7 @@ static void test_country_errors(void **state)
 	load(&loaded,
 	     "interfaces: [e]\nlists:\n  a: {geo: geo, countries: [US, XQ]}\n  b: {geo: geo, countries: ['!ED']}\n"
 	     "classes: [{name: a, lists: [a]}, {name: z}]\n");
-	assert_string_equal(told(&loaded.diagnostics),
+	assert_string_equal(told_whole(&loaded.diagnostics),
 			    "warning: DIR/c:4:3: list 'b' is in no class" NO_CLASS
 			    "DIR/c:3:33: country 'XQ' is not in 'DIR/geo', which knows 4 codes\n"
 			    "DIR/c:4:29: country 'ED' is not in 'DIR/geo'; did you mean '!DE'?\n");
@@ -779,12 +750,12 @@ static void test_country_errors(void **state)
 	write_file("geo/geoip6", "2001:db8::,2001:db8::ffff,DE\n2001:db8:1::,2001:db8::,FR\n");
 	load(&loaded,
 	     "interfaces: [e]\nlists: {a: {geo: geo, countries: [US]}}\nclasses: [{name: a, lists: [a]}, {name: z}]\n");
-	assert_string_equal(told(&loaded.diagnostics), "DIR/geo/geoip6:2:1: the range ends before it begins\n");
+	assert_string_equal(told_whole(&loaded.diagnostics), "DIR/geo/geoip6:2:1: the range ends before it begins\n");
 	unload(&loaded);
 	unlink("geo/geoip6");
 	load(&loaded,
 	     "interfaces: [e]\nlists: {a: {geo: geo, countries: [US]}}\nclasses: [{name: a, lists: [a]}, {name: z}]\n");
-	assert_string_equal(told(&loaded.diagnostics),
+	assert_string_equal(told_whole(&loaded.diagnostics),
 			    "DIR/c:2:18: cannot read 'DIR/geo/geoip6': open: No such file or directory\n");
 	assert_int_equal(loaded.err, -ENOENT);
 	unload(&loaded);
@@ -805,7 +776,7 @@ static void check_lists(const char *text, bool force, const char *expected)
 	assert_int_equal(loaded.err, 0);
 	loaded.err = spw_lists_check(&loaded.config, &loaded.lists, force, &loaded.diagnostics);
 	assert_int_equal(loaded.err, *expected && !force ? -EINVAL : 0);
-	assert_string_equal(told(&loaded.diagnostics), expected);
+	assert_string_equal(told_whole(&loaded.diagnostics), expected);
 	unload(&loaded);
 }
 
@@ -948,7 +919,7 @@ static void test_tor_lists(void **state)
 	load(&loaded, "interfaces: [e]\nlists:\n  home: {geo: " TOR ", countries: [US, CA]}\n  abroad: {geo: " TOR
 		      ", countries: ['!US', '!CA']}\n"
 		      "classes: [{name: a, lists: [home]}, {name: b, lists: [abroad]}, {name: z}]\n");
-	assert_string_equal(told(&loaded.diagnostics), "");
+	assert_string_equal(told_whole(&loaded.diagnostics), "");
 	assert_int_equal(loaded.err, 0);
 	count_pieces = 0;
 	for (u8 family = 4; family <= 6; family += 2) {
