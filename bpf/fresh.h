@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Fresh or resent: was this new work seen before? Only fresh work is demand; refused clients retry, and at ten times
- * the capacity most arrivals are retries. Pure. Memory: maps/fingerprint.h; hash: spw_parse_flow().
+ * the capacity most arrivals are retries. Pure. Memory: maps/fingerprint.h; hash: spw_hash_flow().
  *
  *   TCP    a SYN is resent if one with the same four-tuple and initial sequence number was seen. These numbers are
  *          random per connection (RFC 6528), so a reused port is not mistaken for a retry.
  *   QUIC   an Initial is resent if one with the same four-tuple was seen: a client sends several before the server
  *          answers. If the first was admitted, so is the rest of the handshake, up to SPW_LANE_SEEN Initials; beyond,
  *          they are fresh again, so that an admitted four-tuple cannot be used for a flood.
- *   other  datagrams that are each new work: always fresh, nothing is remembered.
+ *   other  always fresh. Datagrams to `udp` ports are remembered as sessions once admitted (session.h).
  */
 #ifndef SPW_BPF_FRESH_H
 #define SPW_BPF_FRESH_H

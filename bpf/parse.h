@@ -274,19 +274,18 @@ SPW_INLINE void spw_parse_transport(const u8 *start, const u8 *end, const struct
 }
 
 /**
- * spw_parse_flow() - hash of a SYN (addresses, ports, initial sequence number) or of a QUIC Initial (addresses, ports);
- * nothing else has a flow. Called for new work only; reads the frame again, so that other packets do not pay for it.
+ * spw_hash_flow() - hash of addresses and ports, and of a SYN's initial sequence number. Called for new work and
+ * datagrams to `udp` ports only; reads the frame again, so that other packets do not pay for it.
  * @seed: random and secret, against chosen collisions
+ * Returns the hash, never 0.
  */
-SPW_INLINE void spw_parse_flow(const u8 *start, const u8 *end, const struct spw_cursor *cursor, u64 seed,
-			       struct spw_packet *packet)
+SPW_INLINE u64 spw_hash_flow(const u8 *start, const u8 *end, const struct spw_cursor *cursor, u64 seed,
+			     const struct spw_packet *packet)
 {
 	const u8 *ip = start + (cursor->network & SPW_OFFSET_MASK);
 	const u8 *transport = start + (cursor->offset & SPW_OFFSET_MASK);
 	u64 flow = seed ^ packet->source_hi, ports = 0;
 
-	if (!(packet->found & (SPW_FOUND_SYN | SPW_FOUND_QUIC_INITIAL)))
-		return;
 	if (packet->found & SPW_FOUND_SYN && transport + SPW_TCP_BYTES <= end)
 		ports = spw_load64(transport);
 	else if (transport + SPW_PORTS_BYTES <= end)
@@ -297,7 +296,15 @@ SPW_INLINE void spw_parse_flow(const u8 *start, const u8 *end, const struct spw_
 		flow = spw_mix_in(flow, spw_load64(ip + 16));
 		flow = spw_mix_in(flow, spw_load64(ip + 24) ^ spw_load64(ip + 32));
 	}
-	packet->flow = spw_mix(flow ^ ports) | 1;
+	return spw_mix(flow ^ ports) | 1;
+}
+
+/** spw_parse_flow() - the flow of a SYN or of a datagram. */
+SPW_INLINE void spw_parse_flow(const u8 *start, const u8 *end, const struct spw_cursor *cursor, u64 seed,
+			       struct spw_packet *packet)
+{
+	if (packet->found & SPW_FOUND_SYN || (packet->protocol == SPW_IP_UDP && packet->found & SPW_FOUND_PORTS))
+		packet->flow = spw_hash_flow(start, end, cursor, seed, packet);
 }
 
 SPW_INLINE bool spw_is_extension(const struct spw_packet *packet)

@@ -20,6 +20,7 @@
 #include "maps/lookup.h"
 #include "parse.h"
 #include "sample.bpf.h"
+#include "session.bpf.h"
 #include "verdict.h"
 
 /* Set at load: number of units in the ruleset's table, a power of two, less one. */
@@ -46,6 +47,7 @@ __attribute__((noinline)) int parse_extensions(struct xdp_md *ctx, struct spw_cu
 __attribute__((noinline)) int parse_whole(struct xdp_md *ctx, struct spw_packet *packet)
 {
 	const struct spw_control *state = bpf_map_lookup_elem(&control, &only);
+	const u8 *start = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
 	struct spw_cursor cursor = {0};
 
 	if (!packet)
@@ -57,8 +59,12 @@ __attribute__((noinline)) int parse_whole(struct xdp_md *ctx, struct spw_packet 
 	if (cursor.transport && spw_is_extension(packet))
 		parse_extensions(ctx, &cursor, packet);
 	spw_parse_transport((void *)(long)ctx->data, (void *)(long)ctx->data_end, &cursor, packet);
-	if (state)
-		spw_parse_flow((void *)(long)ctx->data, (void *)(long)ctx->data_end, &cursor, state->seed, packet);
+	if (!state)
+		return 0;
+	/* Not the pointers of above: the verifier has to see these checked. */
+	SPW_OPAQUE(start);
+	SPW_OPAQUE(end);
+	spw_parse_flow(start, end, &cursor, state->seed, packet);
 	return 0;
 }
 
@@ -147,12 +153,27 @@ SPW_INLINE struct spw_port ask_ports(struct xdp_md *ctx, const struct spw_packet
 	return (struct spw_port){.service = word, .bits = word >> 8};
 }
 
-SPW_INLINE bool is_new_work(struct xdp_md *ctx, const struct spw_packet *packet, const struct spw_ruleset *rules)
+/* Whether a datagram belongs to no session and begins one when admitted; otherwise it is not new work. */
+SPW_INLINE bool is_new_session(struct xdp_md *ctx, const struct spw_cursor *cursor, struct spw_packet *packet)
+{
+	if (cursor)
+		packet->flow =
+			read_datagram_flow(ctx, cursor->network, cursor->offset, packet->family, packet->source_hi);
+	if (in_session(packet->flow))
+		return false;
+	packet->found |= SPW_FOUND_NEW_SESSION;
+	return true;
+}
+
+SPW_INLINE bool is_new_work(struct xdp_md *ctx, const struct spw_cursor *cursor, struct spw_packet *packet,
+			    const struct spw_ruleset *rules)
 {
 	struct spw_port port = {0};
 
 	if (spw_asks_port(packet))
 		port = ask_ports(ctx, packet, rules);
+	if (spw_may_be_session(packet, port))
+		return is_new_session(ctx, cursor, packet);
 	return spw_is_new_work(packet, port);
 }
 
@@ -189,10 +210,12 @@ SPW_INLINE u64 *look_up_flow(struct xdp_md *ctx, const struct spw_cursor *cursor
 {
 	const u8 *start = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
 
+	if (!(packet->found & (SPW_FOUND_SYN | SPW_FOUND_QUIC_INITIAL)))
+		return NULL;
 	if (cursor) {
 		SPW_OPAQUE(start);
 		SPW_OPAQUE(end);
-		spw_parse_flow(start, end, cursor, seed, packet);
+		packet->flow = spw_hash_flow(start, end, cursor, seed, packet);
 	}
 	return spw_fingerprint_word(packet);
 }
@@ -213,7 +236,7 @@ SPW_INLINE void judge_new_work(struct xdp_md *ctx, const struct spw_cursor *curs
 		spw_account_limited(slot, service);
 		return;
 	}
-	word = service ? look_up_flow(ctx, cursor, seed, packet) : NULL;
+	word = service && !(packet->found & SPW_FOUND_NEW_SESSION) ? look_up_flow(ctx, cursor, seed, packet) : NULL;
 	if (word)
 		lookup = spw_flow_lookup(*word, packet->flow, packet->found & SPW_FOUND_QUIC_INITIAL);
 	if (judgement->open & SPW_OPEN_BUDGET) {
@@ -223,6 +246,9 @@ SPW_INLINE void judge_new_work(struct xdp_md *ctx, const struct spw_cursor *curs
 	}
 	if (word)
 		spw_remember(word, packet, !(judgement->open & SPW_REFUSED) && judgement->verdict == SPW_PASS);
+	if (__builtin_expect(packet->found & SPW_FOUND_NEW_SESSION, 0) &&
+	    (judgement->open & SPW_OPEN_BUDGET || judgement->reason == SPW_REASON_NO_LEASE))
+		begin_session(packet->flow);
 	spw_account_new_work(slot, service, lookup.resent, *judgement);
 }
 
@@ -231,7 +257,7 @@ SPW_INLINE int judge_and_account(struct xdp_md *ctx, const struct spw_cursor *cu
 				 const struct spw_ruleset *rules, const struct spw_control *state)
 {
 	const struct spw_slot *slot = classify(packet, rules);
-	bool new_work = is_new_work(ctx, packet, rules);
+	bool new_work = is_new_work(ctx, cursor, packet, rules);
 	struct spw_admission admission = current_admission(state);
 	struct spw_judgement judgement = spw_judge(packet, slot, rules, &admission, new_work); /* rules 1 to 5, 7 */
 	u64 counted;

@@ -11,15 +11,16 @@
  *   4. No lease, or mode observe: pass.
  *   5. The class is cut at this level: drop.
  *   6. More packets or bits than the class allows its source, the prefix around it, or all of the class: drop.
- *   7. Not new work, or not for this host: pass, but for rule 8.
+ *   7. Not new work, as a packet of a connection or of a UDP session (session.h), or not for this host: pass, but for
+ *      rule 8.
  *   8. More new work than the class allows its source, the prefix, or all of the class: drop (6 and 8: limit.h).
  *   9. The source is not in the admitted share of its class: drop (share.h).
  *  10. The backlog of the service's budget exceeds the burst tolerance of the class (retries: part of it): drop.
  *      Otherwise charge the budget and pass (meter.h).
  *
  * Rules 9 and 10 apply to new work for a service with a budget; other new work passes. What is not for this host is no
- * demand of a service, judged or not. The rest of an admitted QUIC
- * handshake is charged but never refused (fresh.h).
+ * demand of a service, judged or not. The rest of an admitted QUIC handshake is charged but never refused (fresh.h). A
+ * UDP session begins when the rules admit a datagram of a flow, or when it passes because there is no lease (session.h).
  *
  * Rules that drop (2, 5, 6, 8, 9, 10) require the lease and mode enforce: without an agent everything passes. In mode
  * observe, budget and limits are charged as if enforced, so that counters show what would be refused. Rules 6 and 8
@@ -144,7 +145,8 @@ SPW_INLINE bool spw_asks_port(const struct spw_packet *packet)
 }
 
 /*
- * New work: a TCP SYN on any port; a QUIC Initial or any datagram on ports of a service configured so.
+ * New work: a TCP SYN on any port; a QUIC Initial or a datagram on ports of a service configured so. Where
+ * spw_may_be_session(), not if the datagram belongs to a session.
  * @port: spw_port_of() if spw_asks_port()
  */
 SPW_INLINE bool spw_is_new_work(const struct spw_packet *packet, struct spw_port port)
@@ -153,7 +155,13 @@ SPW_INLINE bool spw_is_new_work(const struct spw_packet *packet, struct spw_port
 
 	if (!spw_asks_port(packet))
 		return (found & (SPW_FOUND_SYN | SPW_FOUND_MALFORMED)) == SPW_FOUND_SYN;
-	return new_work == SPW_NEW_ANY || (new_work == SPW_NEW_QUIC && found & SPW_FOUND_QUIC_INITIAL);
+	return new_work >= SPW_NEW_FLOW || (new_work == SPW_NEW_QUIC && found & SPW_FOUND_QUIC_INITIAL);
+}
+
+/* Whether it is a datagram to a `udp` port. */
+SPW_INLINE bool spw_may_be_session(const struct spw_packet *packet, struct spw_port port)
+{
+	return spw_asks_port(packet) && (port.bits & SPW_PORT_BITS_MASK) == SPW_NEW_FLOW;
 }
 
 /* Rule 3. Unknown ports, as in later fragments, are not management ports. */

@@ -14,6 +14,7 @@
 #define SPW_MAPS_LIMIT_H
 
 #include "admission.h"
+#include "session.h"
 
 /* Whose rate it is. */
 enum spw_limit_scope {
@@ -74,7 +75,8 @@ struct spw_limits {
 	u64 seeds[SPW_ROWS];		      /* secret */
 	u64 warming[SPW_ROWS];		      /* SPW_WARMING: the row is charged but does not decide; otherwise 0 */
 	struct spw_family_limits families[2]; /* IPv4, IPv6 */
-	u64 reserved[6];
+	struct spw_session_limits sessions;
+	u64 reserved[3];
 	struct spw_class_limits classes[SPW_CLASSES_MAX]; /* by class identity */
 };
 

@@ -22,9 +22,10 @@ enum spw_found {
 	SPW_FOUND_MULTICAST = 1 << 12, /* IGMP or MLD of the link */
 	SPW_FOUND_PATH_MTU = 1 << 13,  /* an error that tells a sender its path MTU */
 	/* Not for this host (bpf/own.h); at most one of the three. */
-	SPW_FOUND_FORWARDED = 1 << 14, /* to the address of another host */
-	SPW_FOUND_BRIDGED = 1 << 15,   /* to another station, through a port of a bridge */
-	SPW_FOUND_OVERHEARD = 1 << 16, /* to another station otherwise: a promiscuous interface, a flooding switch */
+	SPW_FOUND_FORWARDED = 1 << 14,	 /* to the address of another host */
+	SPW_FOUND_BRIDGED = 1 << 15,	 /* to another station, through a port of a bridge */
+	SPW_FOUND_OVERHEARD = 1 << 16,	 /* to another station otherwise: a promiscuous interface, a flooding switch */
+	SPW_FOUND_NEW_SESSION = 1 << 17, /* set by the pipeline: begins a UDP session if admitted (bpf/session.h) */
 };
 
 #define SPW_FOUND_OTHERS (SPW_FOUND_FORWARDED | SPW_FOUND_BRIDGED | SPW_FOUND_OVERHEARD)
@@ -42,7 +43,7 @@ struct spw_packet {
 	u8 family; /* 4, 6; 0: not IP */
 	u8 protocol;
 	u8 network; /* offset of the IP header in the frame */
-	u64 flow;   /* hash of a SYN or QUIC Initial for a service (spw_parse_flow()); 0: neither */
+	u64 flow;   /* hash of a SYN or a datagram (spw_parse_flow()), read for new work only; 0: none */
 };
 
 #endif

@@ -26,6 +26,7 @@
 #include "limit.h"
 #include "registry.h"
 #include "sample.h"
+#include "session.h"
 
 /* clang-format off */
 #define SPW_PINNED_MAPS(SHARED, PRIVATE)									\
@@ -45,6 +46,8 @@
 	       ARRAY, u32, struct spw_budget_cell, SPW_SERVICE_IDENTITIES, 0)					\
 	SHARED(fingerprints, FINGERPRINTS, "fingerprints", DATAPATH,						\
 	       ARRAY, u32, struct spw_fingerprints, 1, 0)							\
+	SHARED(sessions, SESSIONS, "sessions", DATAPATH,							\
+	       ARRAY, u32, struct spw_sessions, 1, BPF_F_MMAPABLE)						\
 	SHARED(limits, LIMITS, "limits", AGENT,									\
 	       ARRAY, u32, struct spw_limits, 1, BPF_F_MMAPABLE | BPF_F_RDONLY_PROG)				\
 	SHARED(meters, METERS, "meters", DATAPATH,								\

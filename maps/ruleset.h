@@ -109,7 +109,8 @@ struct spw_slot {
 enum spw_new_work {
 	SPW_NEW_SYN = 0,  /* TCP: a SYN without ACK, on any port */
 	SPW_NEW_QUIC = 1, /* UDP: a QUIC Initial */
-	SPW_NEW_ANY = 2,  /* UDP: every packet */
+	SPW_NEW_FLOW = 2, /* UDP: a datagram that belongs to no session (session.h) */
+	SPW_NEW_EACH = 3, /* UDP: every datagram */
 };
 
 struct spw_ruleset {

@@ -13,12 +13,14 @@
  *   flood HEX COUNT THREADS KIND
  *                              ns jiffies-before jiffies-after, of COUNT frames a thread, each with another sequence
  *                              number; KIND 1: and another random source; 2: each 1,000 times over, at full speed;
- *                              3: and another source of its /24; 4: as 2, until the first thread is done
+ *                              3: and another source of its /24; 4: as 2, until the first thread is done; 5: UDP, each
+ *                              with another random source and source port; 6: as it is, each 1,000 times over
  *   work SERVICE CLASSES       fresh-pass fresh-drop resent-pass resent-drop, of each class
  *   shadow CLASSES             new work that enforcing would have dropped, of each class
  *   limit CLASS SCOPE KIND RATE BURST FROM
  *                              in place of what the configuration says; RATE 0: none
  *   fair CLASS RATE            a fair share; RATE 0: none
+ *   sessions IDLE RATE BURST   limits of UDP sessions: jiffies, datagrams a second, datagrams
  *   publish                    the same ruleset once more
  *   own MAC PREFIX ...         the station and addresses of this host; MAC -: everything is for this host
  *   seeds BLIND0 SEED0 BLIND1 SEED1
@@ -35,6 +37,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <err.h>
+#include <linux/if_link.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
@@ -56,7 +59,7 @@
 enum { FRAME_MAX = 256, REPEAT = 1000, GAP_NS = 5000000, GAPS_MAX = 8192 };
 
 /* TOGETHER: like HAMMER, but ends when one thread is done: alone, a thread sends a tenth of what two do */
-enum flood_kind { FRESH, SPOOFED, HAMMER, ROTATING, TOGETHER };
+enum flood_kind { FRESH, SPOOFED, HAMMER, ROTATING, TOGETHER, DATAGRAMS, SAME };
 
 struct flood {
 	u8 frame[FRAME_MAX];
@@ -209,27 +212,34 @@ static void note_sent(void)
 		gaps.ns[number] = now - former;
 }
 
-/* Assumes IPv4 and TCP without options. */
+/* Assumes IPv4 and TCP or UDP without options. */
+static void vary(struct flood *flood, u64 number)
+{
+	if (flood->kind == DATAGRAMS)
+		memcpy(flood->frame + 34, (u8 *)&number + 2, 2);
+	else if (flood->kind != SAME)
+		memcpy(flood->frame + 38, &number, 4);
+	if (flood->kind == SPOOFED || flood->kind == DATAGRAMS)
+		memcpy(flood->frame + 26, (u8 *)&number + 4, 4);
+	if (flood->kind == ROTATING)
+		flood->frame[29] = (u8)(number >> 32);
+}
+
 static void *send_flood(void *context)
 {
 	struct flood *flood = context;
 	u64 state = 88172645463325252ull + (u64)flood->cpu;
+	bool repeated = flood->kind == HAMMER || flood->kind == TOGETHER || flood->kind == SAME;
 	cpu_set_t one;
 
 	CPU_ZERO(&one);
 	CPU_SET(flood->cpu, &one);
 	sched_setaffinity(0, sizeof(one), &one);
 	for (u64 i = 0; i < flood->count; i++) {
-		u64 number = xorshift(&state);
-
 		if (flood->kind == TOGETHER && __atomic_load_n(&one_is_done, __ATOMIC_RELAXED))
 			break;
-		memcpy(flood->frame + 38, &number, 4);
-		if (flood->kind == SPOOFED)
-			memcpy(flood->frame + 26, (u8 *)&number + 4, 4);
-		if (flood->kind == ROTATING)
-			flood->frame[29] = (u8)(number >> 32);
-		send_frame(flood->frame, flood->length, flood->kind == HAMMER || flood->kind == TOGETHER ? REPEAT : 1);
+		vary(flood, xorshift(&state));
+		send_frame(flood->frame, flood->length, repeated ? REPEAT : 1);
 		note_sent();
 	}
 	flood->ended = jiffies();
@@ -351,6 +361,22 @@ static void set_seeds(const char *arguments)
 		limits.warming[row] = warming[row] ? SPW_WARMING : 0;
 	}
 	write_limits();
+	puts("ok");
+}
+
+/* Until write_limits() plans them anew. */
+static void set_sessions(const char *arguments)
+{
+	unsigned long long idle, rate, burst;
+	u64 second = (u64)hz << SPW_SESSION_TIME_SHIFT;
+
+	if (sscanf(arguments, "%llu %llu %llu", &idle, &rate, &burst) != 3)
+		errx(2, "sessions: %s", arguments);
+	limits.sessions = (struct spw_session_limits){.idle = idle << SPW_SESSION_TIME_SHIFT,
+						      .interval = second / rate,
+						      .tolerance = burst * (second / rate)};
+	if (spw_datapath_limit(&datapath, &limits))
+		err(1, "sessions");
 	puts("ok");
 }
 
@@ -536,6 +562,8 @@ static void obey(char *line)
 		set_fair(arguments);
 	else if (!strcmp(line, "own"))
 		set_own(arguments);
+	else if (!strcmp(line, "sessions"))
+		set_sessions(arguments);
 	else if (!strcmp(line, "seeds"))
 		set_seeds(arguments);
 	else if (!strcmp(line, "control"))
@@ -557,6 +585,16 @@ static void obey(char *line)
 	fflush(stdout);
 }
 
+/*
+ * While no interface uses a program, each BPF_PROG_TEST_RUN adds it to the kernel's XDP dispatcher and removes it, with a
+ * wait for RCU of milliseconds. On the loopback of a namespace of its own, where nothing is sent, it stays in there.
+ */
+static void keep_in_dispatcher(void)
+{
+	if (unshare(CLONE_NEWNET) || bpf_xdp_attach(1, datapath.program_fd, XDP_FLAGS_SKB_MODE, NULL))
+		warn("frames are sent slowly: cannot attach to a loopback");
+}
+
 int main(int argc, char **argv)
 {
 	static char line[8192];
@@ -574,6 +612,7 @@ int main(int argc, char **argv)
 		errx(1, "cannot make the map of the ruleset: %s", strerror(-map));
 	if (spw_datapath_load(NULL, map, dry_run.image.ruleset->units_capacity, true, &datapath, message))
 		errx(1, "%s", message);
+	keep_in_dispatcher();
 	hz = measure_hz();
 	spw_limit_policy_make(&dry_run.config, NULL, &policy);
 	limits.seeds[0] = 0x6a09e667f3bcc908;

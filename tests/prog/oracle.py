@@ -368,7 +368,7 @@ class Policy:
         if packet.proto == TCP:
             return packet.syn
         for service in self.services.values():
-            if packet.dport in service.get("udp", ()):
+            if packet.dport in (*service.get("udp", ()), *service.get("udp_each", ())):
                 return True
             if packet.dport in service.get("quic", ()) and packet.quic_initial:
                 return True

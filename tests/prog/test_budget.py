@@ -18,7 +18,7 @@ from simulate import need_root, scaled
 from tap import Tap
 
 POLICY = Policy(
-    services={"shop": {"tcp": [443], "quic": [443], "udp": [5353]}, "blog": {"tcp": [80]}},
+    services={"shop": {"tcp": [443], "quic": [443], "udp": [5353], "udp_each": [5354]}, "blog": {"tcp": [80]}},
     lists=f.LISTS,
     classes=[
         Class("partner", ["partners"]),
@@ -203,7 +203,7 @@ def test_fresh(tap):
         tap.equal(driver.work(4)[0][0], 202, "new work: another sequence number or port is fresh")
         for _ in range(3):
             driver.run(syn(0, 1, 1, 1, dport=8443))
-            driver.run(f.ip4(f.udp(5353), f.PARTNER4))
+            driver.run(f.ip4(f.udp(5354), f.PARTNER4))
         tap.equal(driver.work(4, 0)[0], (3, 0, 0, 0), "new work: on a port of no service all counts as fresh")
         tap.equal(driver.work(4)[0], (205, 0, 400, 0), "new work: where every datagram is, each is fresh")
         driver.control(lease=False)

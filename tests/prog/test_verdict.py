@@ -282,7 +282,7 @@ def test_new_work(tap):
     """A port's meaning is that of its service, and UDP and TCP ports are kept apart."""
     services = {
         "shop": {"tcp": [80, 443], "quic": [443], "udp": [5353]},
-        "voice": {"udp": [1, 5060, 65535], "quic": [8443]},
+        "voice": {"udp": [1, 5060], "udp_each": [65535], "quic": [8443]},
         "names": {"tcp": [53, 22]},
     }
     cases = simulate.Cases()

@@ -408,7 +408,9 @@ static const struct row service_rows[] = {
 	{TOP ALL "services:\n  a: {tcp: [1]}\n  a: {tcp: [2]}\n",
 	 "f:5:3: duplicate service 'a', first given at line 4\n"},
 	{TOP ALL "services:\n  a: [80]\n", "f:4:6: expected a service such as { tcp: [80, 443] }, found a list\n"},
-	{TOP ALL "services:\n  a: {}\n", "f:4:3: service 'a' has no ports; write tcp, quic or udp: [443]\n"},
+	{TOP ALL "services:\n  a: {}\n", "f:4:3: service 'a' has no ports; write tcp, quic, udp or udp_each: [443]\n"},
+	{TOP ALL "services:\n  a: {udp: [53], udp_each: [53]}\n",
+	 "f:4:29: UDP port 53 is given twice, first at line 4\n"},
 	{TOP ALL "services:\n  '': {tcp: [1]}\n", "f:4:3: '' cannot be the name of a service: it is empty\n"},
 	{TOP ALL "services:\n  ' a': {tcp: [1]}\n",
 	 "f:4:3: ' a' cannot be the name of a service: it begins or ends with a space\n"},
@@ -449,8 +451,8 @@ static const struct row service_rows[] = {
 	{TOP ALL "services:\n  a: {tcp: [80], patience: 50ms}\n",
 	 "f:4:28: '50ms' is out of bounds, which are 100ms to 10m\n"},
 	{TOP "classes: [{name: a, established: drop}]\n", "f:2:34: 'drop' is not allowed here; write keep or end\n"},
-	{TOP ALL "services:\n  a: {tpc: [80]}\n", "f:4:3: service 'a' has no ports; write tcp, quic or udp: "
-						  "[443]\nf:4:7: unknown key 'tpc'; did you mean 'tcp'?\n"},
+	{TOP ALL "services:\n  a: {tpc: [80]}\n", "f:4:3: service 'a' has no ports; write tcp, quic, udp or "
+						  "udp_each: [443]\nf:4:7: unknown key 'tpc'; did you mean 'tcp'?\n"},
 };
 
 static void test_services(void **state)
@@ -458,13 +460,15 @@ static void test_services(void **state)
 	struct parsed parsed;
 
 	(void)state;
-	parse(&parsed,
-	      TOP ALL "services:\n  a: {udp: [27015-27050, 53], tcp: [65534-65535]}\nmanagement: {ports: [22-24]}\n"
-		      "lease: 59\nhooks: {dir: /h, timeout: 1m}\n");
+	parse(&parsed, TOP ALL
+	      "services:\n  a: {udp: [27015-27050, 53], udp_each: [123], tcp: [65534-65535]}\nmanagement: {ports: [22-24]}\n"
+	      "lease: 59\nhooks: {dir: /h, timeout: 1m}\n");
 	assert_string_equal(told(&parsed.diagnostics), "");
 	assert_int_equal(parsed.config.services[0].udp_count, 37);
 	assert_int_equal(parsed.config.services[0].udp[35].port, 27050);
 	assert_int_equal(parsed.config.services[0].udp[36].port, 53);
+	assert_int_equal(parsed.config.services[0].udp_each_count, 1);
+	assert_int_equal(parsed.config.services[0].udp_each[0].port, 123);
 	assert_int_equal(parsed.config.services[0].tcp_count, 2);
 	assert_int_equal(parsed.config.services[0].tcp[1].port, 65535);
 	assert_int_equal(parsed.config.management_ports_count, 3);

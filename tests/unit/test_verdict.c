@@ -22,7 +22,7 @@ static int setup(void **state)
 	(void)state;
 	ruleset = calloc(1, sizeof(*ruleset));
 	ruleset->udp_ports[443].bits = SPW_NEW_QUIC;
-	ruleset->udp_ports[5353].bits = SPW_NEW_ANY;
+	ruleset->udp_ports[5353].bits = SPW_NEW_FLOW;
 	return 0;
 }
 

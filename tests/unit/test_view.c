@@ -185,6 +185,7 @@ static const struct spw_governance *the_governance(void)
 	meters.fill[SPW_SCOPE_SOURCE] =
 		(struct spw_fill){.scans = 1, .rows = {{0.5, 0.25}, {0.4, 0.5}}, .over_in_both = 0.125};
 	meters.warming[0] = SPW_WARMING;
+	meters.sessions = (struct spw_session_count){.known = true, .sessions = 8};
 	meters.classes_count = 4;
 	meters.fair_per_s[2] = 12.5;
 	service->classes[1].share = 0.25;

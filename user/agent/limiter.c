@@ -12,6 +12,7 @@
 #include "config/limit_policy.h"
 
 #define SCAN_PAGES  128u /* of the table of sources, per tick: below 0.2 ms, and the whole table in 4 s */
+#define SCAN_SETS   256u /* of the table of UDP sessions, per tick: all of it in 3.2 s */
 #define FAIR_CHANGE 0.05 /* relative change after which a fair share is written */
 
 struct limiter {
@@ -20,8 +21,9 @@ struct limiter {
 	struct spw_limits limits;
 	struct spw_reseeding reseeding;
 	struct spw_meter_state state;
-	const struct spw_meters *meters;    /* mapped; NULL: fill unknown */
-	double fair_per_s[SPW_CLASSES_MAX]; /* by rank; 0: no fair share */
+	const struct spw_meters *meters;     /* mapped; NULL: fill unknown */
+	const struct spw_sessions *sessions; /* the same */
+	double fair_per_s[SPW_CLASSES_MAX];  /* by rank; 0: no fair share */
 	bool write_failed;
 };
 
@@ -74,6 +76,10 @@ int limiter_new(const struct in_force *in_force, struct limiter **result)
 	if (!limiter->meters)
 		spw_log(LOG_WARNING, "cannot map the meters: %s; metrics do not tell how full they are",
 			strerror(errno));
+	limiter->sessions = spw_datapath_sessions(in_force->datapath);
+	if (!limiter->sessions)
+		spw_log(LOG_WARNING, "cannot map the table of UDP sessions: %s; metrics do not tell how many there are",
+			strerror(errno));
 	limiter_follow(limiter);
 	*result = limiter;
 	return 0;
@@ -81,8 +87,10 @@ int limiter_new(const struct in_force *in_force, struct limiter **result)
 
 void limiter_free(struct limiter *limiter)
 {
-	if (limiter)
+	if (limiter) {
 		spw_meters_unmap(limiter->meters);
+		spw_sessions_unmap(limiter->sessions);
+	}
 	free(limiter);
 }
 
@@ -168,6 +176,9 @@ static void measure_fill(struct limiter *limiter, const struct limiter_tick *tic
 	spw_fill_scan(&state->fill[SPW_SCOPE_PREFIX], limiter->meters->prefix, SPW_PREFIX_PAGES,
 		      SCAN_PAGES * SPW_PREFIX_PAGES / SPW_SOURCE_PAGES, now,
 		      spw_least_tolerance(&limiter->limits, SPW_SCOPE_PREFIX, tick->level));
+	if (limiter->sessions)
+		spw_sessions_count(&state->sessions, limiter->sessions, SCAN_SETS, tick->jiffies,
+				   &limiter->limits.sessions);
 	took = spw_monotonic_ns() - began;
 	if (took > state->longest_scan_ns)
 		state->longest_scan_ns = took;

@@ -102,7 +102,8 @@ int spw_closed_ports(const struct spw_config *config, const struct spw_config_se
 	closed = put_closed(out, "", "TCP", service->tcp, service->tcp_count, open, open->tcp);
 	closed += put_closed(out, closed ? ", " : "", "TCP", service->wait_at, service->wait_at_count, open, open->tcp);
 	closed += put_closed(out, closed ? ", " : "", "UDP", service->quic, service->quic_count, open, open->udp);
-	put_closed(out, closed ? ", " : "", "UDP", service->udp, service->udp_count, open, open->udp);
+	closed += put_closed(out, closed ? ", " : "", "UDP", service->udp, service->udp_count, open, open->udp);
+	put_closed(out, closed ? ", " : "", "UDP", service->udp_each, service->udp_each_count, open, open->udp);
 	return fclose(out) ? -ENOMEM : 0;
 }
 

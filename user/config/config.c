@@ -74,6 +74,7 @@ static void free_services(struct spw_config *config)
 		free(config->services[i].tcp);
 		free(config->services[i].quic);
 		free(config->services[i].udp);
+		free(config->services[i].udp_each);
 		free(config->services[i].wait_at);
 		free(config->services[i].probe.target);
 		free(config->services[i].probe.sample);

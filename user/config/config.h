@@ -127,8 +127,10 @@ struct spw_config_service {
 	size_t quic_count;
 	struct spw_config_port *wait_at; /* TCP, where its requests wait behind a proxy; none: those in tcp */
 	size_t wait_at_count;
-	struct spw_config_port *udp; /* every UDP packet is new work */
+	struct spw_config_port *udp; /* the first datagram of a UDP session is new work */
 	size_t udp_count;
+	struct spw_config_port *udp_each; /* every datagram is */
+	size_t udp_each_count;
 	u64 capacity_per_s; /* 0: learn */
 	u64 wait_target_ns;
 	u64 answer_target_ns; /* 0: learn */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* services: { NAME: { tcp: [443], quic: [443], udp: [53], capacity: learn, wait_target: 20ms } } */
+/* services: { NAME: { tcp: [443], quic: [443], udp: [5060], udp_each: [53], capacity: learn, wait_target: 20ms } } */
 #include "reader.h"
 
 #include <errno.h>
@@ -125,6 +125,14 @@ static void read_udp(struct spw_reader *reader, const struct spw_node *value, vo
 		   &(struct port_list){"UDP", reader->udp_uses, &service->udp, &service->udp_count, false});
 }
 
+static void read_udp_each(struct spw_reader *reader, const struct spw_node *value, void *into)
+{
+	struct spw_config_service *service = into;
+
+	read_ports(reader, value, "a list of ports such as [53]",
+		   &(struct port_list){"UDP", reader->udp_uses, &service->udp_each, &service->udp_each_count, false});
+}
+
 static void read_capacity(struct spw_reader *reader, const struct spw_node *value, void *into)
 {
 	const char *text = spw_read_text(reader, value, "learn, or a rate such as 950/s"), *problem;
@@ -185,6 +193,7 @@ static void read_service(struct spw_reader *reader, const struct spw_node *name)
 		{"tcp", read_tcp},
 		{"quic", read_quic},
 		{"udp", read_udp},
+		{"udp_each", read_udp_each},
 		{"capacity", read_capacity},
 		{"wait_target", read_wait_target},
 		{"answer_target", read_answer_target},
@@ -207,9 +216,9 @@ static void read_service(struct spw_reader *reader, const struct spw_node *name)
 	    !spw_find_keys(reader, name->next, "a service such as { tcp: [80, 443] }", keys, COUNT_OF(keys), found))
 		return;
 	spw_read_found(reader, keys, COUNT_OF(keys), found, service);
-	if (!found[0] && !found[1] && !found[2])
-		spw_error(reader->diagnostics, name->place, "service '%s' has no ports; write tcp, quic or udp: [443]",
-			  name->text);
+	if (!found[0] && !found[1] && !found[2] && !found[3])
+		spw_error(reader->diagnostics, name->place,
+			  "service '%s' has no ports; write tcp, quic, udp or udp_each: [443]", name->text);
 }
 
 /* The tables of ports are finite: try to fill them. */
@@ -228,6 +237,7 @@ static void check_groups(struct spw_reader *reader, const struct spw_node *value
 		spw_port_rules_add(&rules, tcp, service->wait_at, service->wait_at_count, meaning);
 		spw_port_rules_add(&rules, tcp + 65536, service->quic, service->quic_count, meaning);
 		spw_port_rules_add(&rules, tcp + 65536, service->udp, service->udp_count, meaning);
+		spw_port_rules_add(&rules, tcp + 65536, service->udp_each, service->udp_each_count, meaning);
 	}
 	err = tcp && locals ? spw_port_rules_fill(&rules, reader->config, locals) : -ENOMEM;
 	if (err == -E2BIG)

@@ -130,6 +130,7 @@ int spw_datapath_load(const struct spw_pins *pins, int ruleset_map, u32 units_ca
 			.admission_fd = bpf_map__fd(skeleton->maps.admission),
 			.limits_fd = bpf_map__fd(skeleton->maps.limits),
 			.meters_fd = bpf_map__fd(skeleton->maps.meters),
+			.sessions_fd = bpf_map__fd(skeleton->maps.sessions),
 			.samples_fd = bpf_map__fd(skeleton->maps.samples),
 			.own = &skeleton->bss->spw_own,
 			.units_capacity = units_capacity,
@@ -207,6 +208,19 @@ void spw_meters_unmap(const struct spw_meters *meters)
 {
 	if (meters)
 		munmap((void *)meters, sizeof(*meters));
+}
+
+const struct spw_sessions *spw_datapath_sessions(const struct spw_datapath *datapath)
+{
+	void *sessions = mmap(NULL, sizeof(struct spw_sessions), PROT_READ, MAP_SHARED, datapath->sessions_fd, 0);
+
+	return sessions == MAP_FAILED ? NULL : sessions;
+}
+
+void spw_sessions_unmap(const struct spw_sessions *sessions)
+{
+	if (sessions)
+		munmap((void *)sessions, sizeof(*sessions));
 }
 
 const char *spw_libbpf_version(void)

@@ -28,6 +28,7 @@ struct spw_datapath {
 	int admission_fd;	       /* borrowed */
 	int limits_fd;		       /* borrowed */
 	int meters_fd;		       /* borrowed */
+	int sessions_fd;	       /* borrowed */
 	int samples_fd;		       /* ring buffer; borrowed */
 	struct spw_own *own;	       /* what is for this host; the program's own memory, borrowed */
 	u32 jiffies_per_second;	       /* of this kernel; 0: unknown */
@@ -89,6 +90,10 @@ int spw_datapath_limits(const struct spw_datapath *datapath, struct spw_limits *
  */
 const struct spw_meters *spw_datapath_meters(const struct spw_datapath *datapath);
 void spw_meters_unmap(const struct spw_meters *meters);
+
+/** spw_datapath_sessions() - the same for the table of UDP sessions. */
+const struct spw_sessions *spw_datapath_sessions(const struct spw_datapath *datapath);
+void spw_sessions_unmap(const struct spw_sessions *sessions);
 
 /** spw_libbpf_version() - of the library in use: "1.1". */
 const char *spw_libbpf_version(void);

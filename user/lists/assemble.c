@@ -72,7 +72,9 @@ static int fill_ports(const struct spw_config *config, const struct spw_identiti
 		spw_port_rules_add(&rules, assembly->udp_ports, service->quic, service->quic_count,
 				   (struct spw_port){id, SPW_NEW_QUIC});
 		spw_port_rules_add(&rules, assembly->udp_ports, service->udp, service->udp_count,
-				   (struct spw_port){id, SPW_NEW_ANY});
+				   (struct spw_port){id, SPW_NEW_FLOW});
+		spw_port_rules_add(&rules, assembly->udp_ports, service->udp_each, service->udp_each_count,
+				   (struct spw_port){id, SPW_NEW_EACH});
 	}
 	return spw_port_rules_fill(&rules, config, assembly->locals);
 }

@@ -12,6 +12,7 @@ struct spw_meter_state {
 	u64 warming[SPW_ROWS]; /* as in struct spw_limits */
 	u64 reseeds;	       /* since the agent started */
 	u64 longest_scan_ns;   /* of a tick */
+	struct spw_session_count sessions;
 	u32 classes_count;
 	double fair_per_s[SPW_CLASSES_MAX]; /* by rank; 0: none */
 };

@@ -222,6 +222,7 @@ static void put_services(FILE *out, const struct spw_config *config)
 		put_ports(&row, "tcp", config, service->tcp, service->tcp_count);
 		put_ports(&row, "quic", config, service->quic, service->quic_count);
 		put_ports(&row, "udp", config, service->udp, service->udp_count);
+		put_ports(&row, "udp_each", config, service->udp_each, service->udp_each_count);
 		if (service->patience_ns)
 			fprintf(out, "; patience %s", spw_short_time(service->patience_ns, text));
 		putc('\n', out);
@@ -385,6 +386,7 @@ static json_t *services_json(const struct spw_config *config)
 		spw_json_set(&object, "tcp", ports_json(config, service->tcp, service->tcp_count));
 		spw_json_set(&object, "quic", ports_json(config, service->quic, service->quic_count));
 		spw_json_set(&object, "udp", ports_json(config, service->udp, service->udp_count));
+		spw_json_set(&object, "udp_each", ports_json(config, service->udp_each, service->udp_each_count));
 		spw_json_add(&array, spw_json_finish(&object));
 	}
 	return spw_json_finish(&array);

@@ -86,6 +86,14 @@ static void emit_scan(struct spw_page *page, const void *values)
 	spw_page_seconds(page, NULL, scene->meters->longest_scan_ns);
 }
 
+static void emit_sessions(struct spw_page *page, const void *values)
+{
+	const struct scene *scene = values;
+
+	if (scene->meters->sessions.known)
+		spw_page_count(page, NULL, scene->meters->sessions.sessions);
+}
+
 static const struct spw_family families[] = {
 	{"spillway_meter_cells", "gauge", "Meter cells by table; a fixed number.", emit_cells},
 	{"spillway_meter_used_ratio", "gauge", "Share of the cells of a row that are in use.", emit_used},
@@ -100,6 +108,7 @@ static const struct spw_family families[] = {
 	 emit_scan},
 	{"spillway_class_fair_per_second", "gauge",
 	 "New work per second that is allowed to one source or prefix of a class with fair: true.", emit_fair},
+	{"spillway_udp_sessions", "gauge", "UDP sessions that are remembered.", emit_sessions},
 };
 
 void spw_view_meter_metrics(FILE *out, const struct spw_meter_state *meters, const struct spw_named_policy *policy)

@@ -4,10 +4,15 @@
 
 #include <string.h>
 
+#include "bpf/session.h"
+
 #define TOLERANCE_MAX	1.0e18 /* ticks: years; now + tolerance stays far below 2^64 */
 #define INTERVAL_MAX	2.0e15 /* one a day at 1000 jiffies a second; a frame of 64 KiB stays far below 2^64 */
 #define RESEED_NS	60000000000ull
 #define FRAME_BYTES_MAX 1514
+#define SESSION_IDLE_S	120.0  /* what NATs keep a mapping at least: RFC 4787, REQ-5 */
+#define SESSION_PER_S	1000.0 /* datagrams; games send 30 to 128, calls 50, video up to 1,000 */
+#define SESSION_BURST_S 1.0
 #define FAIR_BURST	1.0 /* seconds' worth */
 #define FAIR_BURST_MIN	4.0 /* but at least so many pieces of new work */
 
@@ -145,6 +150,15 @@ static u64 mask_of(u32 bits)
 	return bits >= 64 ? UINT64_MAX : ~(UINT64_MAX >> bits);
 }
 
+static struct spw_session_limits plan_sessions(u32 jiffies_per_second)
+{
+	double second = (double)jiffies_per_second * (1u << SPW_SESSION_TIME_SHIFT);
+
+	return (struct spw_session_limits){.idle = (u64)(second * SESSION_IDLE_S),
+					   .interval = (u64)(second / SESSION_PER_S + 0.5),
+					   .tolerance = (u64)(second * SESSION_BURST_S)};
+}
+
 void spw_limits_plan(const struct spw_limit_policy *policy, const double *fair_per_s, u32 jiffies_per_second,
 		     struct spw_limits *limits)
 {
@@ -152,6 +166,7 @@ void spw_limits_plan(const struct spw_limit_policy *policy, const double *fair_p
 		limits->families[family].source_mask = mask_of(policy->source_bits[family]);
 		limits->families[family].prefix_mask = mask_of(policy->prefix_bits[family]);
 	}
+	limits->sessions = plan_sessions(jiffies_per_second);
 	memset(limits->classes, 0, sizeof(limits->classes));
 	for (u32 rank = 0; rank < policy->classes_count && jiffies_per_second; rank++)
 		plan_class(&policy->classes[rank], fair_per_s ? fair_per_s[rank] : 0, jiffies_per_second,
@@ -302,4 +317,23 @@ u64 spw_least_tolerance(const struct spw_limits *limits, u32 scope, u32 level)
 			    limits->classes[i].limits[scope][kind].tolerance_ticks < least)
 				least = limits->classes[i].limits[scope][kind].tolerance_ticks;
 	return least;
+}
+
+/* ---- sessions ---- */
+
+void spw_sessions_count(struct spw_session_count *count, const struct spw_sessions *table, u32 sets, u64 now,
+			const struct spw_session_limits *limits)
+{
+	u64 time = spw_session_time(now);
+
+	for (; sets; sets--) {
+		const u64 *set = table->sets[count->at % (1 << SPW_SESSION_SET_BITS)];
+
+		for (u32 way = 0; way < SPW_SESSION_WAYS; way++)
+			count->found += set[way] &&
+					!spw_session_is_over(spw_session_age(set[way], time, limits), limits);
+		if (++count->at < 1 << SPW_SESSION_SET_BITS)
+			continue;
+		*count = (struct spw_session_count){.known = true, .sessions = count->found};
+	}
 }

@@ -54,7 +54,7 @@ bool spw_class_is_limited(const struct spw_class_rates *class);
 /**
  * spw_limits_plan() - the limits of all classes.
  * @fair_per_s: by rank, current fair share in new work per second of a source or prefix; 0: none
- * @limits: masks and classes are filled in; seeds, salts and warming are unchanged
+ * @limits: masks, sessions and classes are filled in; seeds, salts and warming are unchanged
  */
 void spw_limits_plan(const struct spw_limit_policy *policy, const double *fair_per_s, u32 jiffies_per_second,
 		     struct spw_limits *limits);
@@ -92,6 +92,18 @@ struct spw_row_fill {
 	double used; /* backlog above 0 */
 	double over; /* backlog above the smallest tolerance in force; the worse of new work and packets */
 };
+
+/* A count of UDP sessions spread over ticks, and the result of the last complete one. */
+struct spw_session_count {
+	u32 at; /* next set */
+	u64 found;
+	bool known;
+	u64 sessions;
+};
+
+/** spw_sessions_count() - look at the next @sets of the table. @now: jiffies */
+void spw_sessions_count(struct spw_session_count *count, const struct spw_sessions *table, u32 sets, u64 now,
+			const struct spw_session_limits *limits);
 
 /* A scan spread over ticks, and the result of the last complete one. */
 struct spw_fill {
