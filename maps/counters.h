@@ -38,9 +38,8 @@ struct spw_class_counter {
 /*
  * Map work_counters, by spw_work_index(): every packet of new work counts exactly once, so a class's new work is the
  * sum over services. The sum of `fresh` over verdicts is demand. Resent: a SYN sent again because the first was refused
- * or lost, and later QUIC Initials of a handshake. On ports of no service, and where every datagram is new work,
- * nothing is remembered and everything counts as fresh. What rules 6 and 8 drop is not looked up and no demand: it
- * counts as `limited`.
+ * or lost, and later QUIC Initials of a handshake. On ports of no service, and on `udp` and `udp_each` ports,
+ * everything counts as fresh. What rules 6 and 8 drop is not looked up and no demand: it counts as `limited`.
  */
 struct spw_work_counter {
 	u64 fresh[SPW_VERDICTS];

@@ -63,6 +63,7 @@ def a_web_server(tap, world):
     listener(shop, "named", "tcp/198.18.0.1/53", "udp/198.18.0.1/53", "udp/127.0.0.1/53")
     listener(shop, "caddy", "udp/0.0.0.0/443", "tcp/0.0.0.0/443")
     listener(shop, "dhclient", "udp/0.0.0.0/68")
+    listener(shop, "game", "udp/0.0.0.0/27015")
     session = admin.socket()
     session.connect(("198.18.0.1", 2222))
     path = world.folder / "etc" / "first.yaml"
@@ -71,8 +72,9 @@ def a_web_server(tap, world):
     text = path.read_text()
     tap.ok("\ninterfaces: [eth0]\n" in text and "\nmode: observe\n" in text, "the interface of the default route, in observe mode", text)
     checked = json.loads(shop.run(SPILLWAY, "-c", path, "-j", "check").stdout)
-    services = {each["name"]: (each["tcp"], each["quic"], each["udp"]) for each in checked["services"]}
-    tap.equal(services, {"nginx": ([80], [], []), "named": ([53], [], [53]), "caddy": ([443], [443], [])},
+    services = {each["name"]: (each["tcp"], each["quic"], each["udp"], each["udp_each"]) for each in checked["services"]}
+    tap.equal(services, {"nginx": ([80], [], [], []), "named": ([53], [], [], [53]), "caddy": ([443], [443], [], []),
+                         "game": ([], [], [27015], [])},
               "what listens for others is a service by its process")
     tap.equal(checked["management"], {"prefixes": ["198.18.1.0/24"], "ports": [2222]},
               "who is connected to the SSH server, and its port, are management")

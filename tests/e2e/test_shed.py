@@ -136,7 +136,7 @@ def a_level_for_a_time(tap, world):
 def counters_are_exact(tap, world):
     shop = world.namespace("shop")
     flood = world.flood(shop)
-    agent = world.agent(shop, CLASSES + "services: { dns: { udp: [53] } }\n", interfaces=["eth1"])
+    agent = world.agent(shop, CLASSES + "services: { dns: { udp_each: [53] } }\n", interfaces=["eth1"])
     agent.start()
     set_level(agent, "red")
     each = scaled(200) * 256  # a whole number of rounds over the sources

@@ -21,8 +21,9 @@ static struct spw_site some_site(void)
 		.interfaces = {{"eth0", true, true, false, "virtio_net"}, {"wg0", false, false, true, "wireguard"}},
 		.interfaces_count = 2,
 		.services = {{.name = "nginx", .process = "nginx", .tcp = {{80, 443}, 2}, .quic = {{443}, 1}},
-			     {.name = "udp-53", .udp = {{53}, 1}}},
-		.services_count = 2,
+			     {.name = "udp-53", .udp_each = {{53}, 1}},
+			     {.name = "game", .udp = {{27015}, 1}}},
+		.services_count = 3,
 		.left_out = {{false, 5432, "postgres", "on loopback only"}},
 		.left_out_count = 1,
 		.logins_by = SPW_SITE_BY_SESSION,
@@ -98,12 +99,14 @@ static void what_was_found_is_configured(void **state)
 	assert_int_equal(config.mode, SPW_OBSERVE);
 	assert_int_equal(config.interfaces_count, 1);
 	assert_string_equal(config.interfaces[0].name, "eth0");
-	assert_int_equal(config.services_count, 2);
+	assert_int_equal(config.services_count, 3);
 	assert_string_equal(config.services[0].name, "nginx");
 	assert_int_equal(config.services[0].tcp_count, 2);
 	assert_int_equal(config.services[0].tcp[1].port, 443);
 	assert_int_equal(config.services[0].quic_count, 1);
-	assert_int_equal(config.services[1].udp[0].port, 53);
+	assert_int_equal(config.services[1].udp_count, 0);
+	assert_int_equal(config.services[1].udp_each[0].port, 53);
+	assert_int_equal(config.services[2].udp[0].port, 27015);
 	assert_int_equal(config.management_prefixes_count, 2); /* two of the three are in one network */
 	assert_int_equal(config.management_prefixes[0].prefix.len, 24);
 	assert_true(config.management_prefixes[0].prefix.addr.hi == 0xc0000200ull << 32);

@@ -16,7 +16,7 @@
 #include "net/device.h"
 #include "signals/sockets.h"
 
-enum { SSH_PORT = 22, METRICS_PORT = 10010, METRICS_PORTS = 10 };
+enum { SSH_PORT = 22, DNS_PORT = 53, METRICS_PORT = 10010, METRICS_PORTS = 10 };
 
 static const char loopback_only[] = "on loopback only";
 
@@ -255,6 +255,16 @@ static struct spw_site_service *find_service(struct spw_site *found, const struc
 	return service;
 }
 
+/* Where clients of @listener's port bring new work. */
+static struct spw_site_ports *ports_for(struct spw_site_service *service, const struct listener *listener)
+{
+	if (!listener->udp)
+		return &service->tcp;
+	if (listener->port == 443 || listener->port == 8443)
+		return &service->quic;
+	return listener->port == DNS_PORT ? &service->udp_each : &service->udp;
+}
+
 static void add_listener(struct spw_site *found, const struct listener *listener)
 {
 	const char *why = why_left_out(listener);
@@ -268,9 +278,7 @@ static void add_listener(struct spw_site *found, const struct listener *listener
 		leave_out(found, listener, why ? why : "too many services");
 		return;
 	}
-	ports = &service->tcp;
-	if (listener->udp)
-		ports = listener->port == 443 || listener->port == 8443 ? &service->quic : &service->udp;
+	ports = ports_for(service, listener);
 	if (ports->count == SPW_SITE_PORTS)
 		leave_out(found, listener, "too many ports");
 	else

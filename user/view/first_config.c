@@ -232,6 +232,7 @@ static void put_service(FILE *out, const struct spw_site_service *service)
 	put_kind(out, "tcp", &service->tcp, &put);
 	put_kind(out, "quic", &service->quic, &put);
 	put_kind(out, "udp", &service->udp, &put);
+	put_kind(out, "udp_each", &service->udp_each, &put);
 	fputs(" }", out);
 	if (*service->process) {
 		fputs("  # process ", out);
@@ -263,8 +264,8 @@ static void put_left_out(FILE *out, const struct spw_site *found)
 
 static void put_services(FILE *out, const struct spw_site *found)
 {
-	fputs("# What listens here for others, by process. New work: SYNs to 'tcp', QUIC Initials to 'quic', every datagram "
-	      "to 'udp'.\n"
+	fputs("# What listens here for others, by process. New work: SYNs to 'tcp', QUIC Initials to 'quic', the first\n"
+	      "# datagram of a session to 'udp' (games, calls), every datagram to 'udp_each' (DNS).\n"
 	      "# The capacity of each service is learned, or set: capacity: 950/s. Remove what is not to be protected.\n",
 	      out);
 	if (!found->services_count)
@@ -444,6 +445,7 @@ static json_t *services_json(const struct spw_site *found)
 		spw_json_set(&object, "tcp", ports_json(service->tcp.ports, service->tcp.count));
 		spw_json_set(&object, "quic", ports_json(service->quic.ports, service->quic.count));
 		spw_json_set(&object, "udp", ports_json(service->udp.ports, service->udp.count));
+		spw_json_set(&object, "udp_each", ports_json(service->udp_each.ports, service->udp_each.count));
 		spw_json_add(&array, spw_json_finish(&object));
 	}
 	return spw_json_finish(&array);

@@ -37,7 +37,7 @@ struct spw_site_ports {
 struct spw_site_service {
 	char name[SPW_NAME_MAX]; /* letters, digits, '.', '_' and '-' */
 	char process[16];	 /* empty: its owner cannot be read */
-	struct spw_site_ports tcp, quic, udp;
+	struct spw_site_ports tcp, quic, udp, udp_each;
 };
 
 /* A port that somebody listens on and that is in no service. */
