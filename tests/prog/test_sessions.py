@@ -14,7 +14,7 @@ import frames as f
 from budget import ALL_SHARE, ALL_TOLERANCE, Driver
 from oracle import Class, Policy
 from simulate import need_root, scaled
-from tap import Tap
+from tap import SLOW, Tap
 
 GAME, DNS, QUIC = 27015, 53, 443
 POLICY = Policy(
@@ -229,7 +229,8 @@ def test_full(tap):
     """More sessions than a set holds: who sends stays, and ended ones make place."""
     with Driver(POLICY) as driver:
         driver.control()
-        driver.ask("sessions", 8 * driver.hz, PER_S, BURST)  # 8 s; a confirmed one may be replaced after 1 s of silence
+        # 8 s; a confirmed one may be replaced after 1 s of silence
+        driver.ask("sessions", round(8 * SLOW * driver.hz), PER_S, BURST)
         budget(driver, 1_000_000, None)
         chance = random.Random(5)
         crowd = [datagram(chance.randrange(4), chance.randrange(1, 255), port) for port in range(1024, 1024 + scaled(32000))]
