@@ -289,6 +289,8 @@ install: $(BUILD)/spillway
 	  >$(DESTDIR)$(PREFIX)/share/doc/spillway/fail2ban/spillway.conf
 	install -Dm755 -t $(DESTDIR)$(PREFIX)/share/doc/spillway/fastnetmon packaging/fastnetmon/spillway-notify
 	install -Dm755 -t $(DESTDIR)$(PREFIX)/share/doc/spillway/hooks $(wildcard packaging/hooks/*)
+	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/doc/spillway/autoscaling $(wildcard packaging/autoscaling/*.yaml)
+	install -Dm755 -t $(DESTDIR)$(PREFIX)/share/doc/spillway/autoscaling packaging/autoscaling/spillway-hosts
 	install -d $(DESTDIR)$(UNITDIR)
 	sed 's|@PREFIX@|$(PREFIX)|' packaging/spillway.service >$(DESTDIR)$(UNITDIR)/spillway.service
 	sed 's|@PREFIX@|$(PREFIX)|' packaging/crowdsec/spillway-crowdsec.service >$(DESTDIR)$(UNITDIR)/spillway-crowdsec.service

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only
-# reads: packaging/alerts.yml packaging/recording.yml docs/operations.md tests/unit/test_alerts.py
+# reads: packaging/alerts.yml packaging/recording.yml packaging/autoscaling docs/operations.md tests/unit/test_alerts.py
 """Alerts and recording rules by `promtool test rules`: each alert fires on the host that is bad, not before its time, and on no other.
 
 Series of a case are written for `bad` and for hosts that look similar and are well. Values: (value, samples) or (value, samples, step).
@@ -13,11 +13,15 @@ import sys
 import tempfile
 from pathlib import Path
 
+import yaml
+
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests"))
 from tap import Tap  # noqa: E402
 
 ALERTS, RECORDING = ROOT / "packaging/alerts.yml", ROOT / "packaging/recording.yml"
+AUTOSCALING = ROOT / "packaging/autoscaling"
+HOSTS = "service:spillway_hosts_wanted:sum"
 
 
 def up(value, samples):
@@ -137,7 +141,7 @@ def test_alerts(tap):
 
 def test_recording(tap):
     names = re.findall(r"^ +- record: (\S+)$", RECORDING.read_text(), re.M)
-    tap.equal(sorted(names), sorted(RECORDS), "each recording rule has a case")
+    tap.equal(sorted(names), sorted([*RECORDS, HOSTS]), "each recording rule has a case")
     for name, (inputs, wanted) in RECORDS.items():
         samples = [(f'{{job="spillway",instance="a"{"," if labels else ""}{labels}}}', value) for labels, value in wanted.items()]
         test = {"interval": "10s", "input_series": [series(key, "a", values) for key, values in inputs.items()],
@@ -146,11 +150,45 @@ def test_recording(tap):
         tap.ok(done.returncode == 0, f"{name}: its value", done.stdout + done.stderr)
 
 
+def test_hosts(tap):
+    """The number of hosts of a service: the sum, where those without a value count as the mean of the others."""
+    inputs = {"a": {'spillway_service_hosts_wanted{service="shop"}': [(1.5, 60)], 'spillway_service_demand_per_second{service="shop"}': [(0, 60)]},
+              "b": {'spillway_service_hosts_wanted{service="shop"}': [(0.5, 60)], 'spillway_service_demand_per_second{service="shop"}': [(0, 60)]},
+              "new": {'spillway_service_demand_per_second{service="shop"}': [(900, 60)], 'spillway_service_demand_per_second{service="mail"}': [(9, 60)]}}
+    test = {"interval": "10s", "input_series": [series(key, host, values) for host, found in inputs.items() for key, values in found.items()],
+            "promql_expr_test": [expect(HOSTS, "5m", [(f'{HOSTS}{{job="spillway",service="shop"}}', 3)])]}
+    done = promtool(test, RECORDING)
+    tap.ok(done.returncode == 0, f"{HOSTS}: its value, and none for a service of which no host knows", done.stdout + done.stderr)
+
+
+def test_autoscaling(tap):
+    """The examples for autoscalers parse, ask for the same number as the recording rule, and do not take absent for zero."""
+    rule = re.search(rf"record: {HOSTS}\n +expr: \|\n((?: {{10}}.*\n)+)", RECORDING.read_text())[1]
+    wanted = " ".join(re.sub(r"\bsum by \(job, service\) |\bcount by \(job, service\) ", lambda match: match[0].split()[0] + " ", rule).split())
+
+    def plain(query):
+        return " ".join(re.sub(r"\{.*?\}", "", query).replace("sum(", "sum (").replace("count(", "count (").split())
+
+    documents = {path.stem: yaml.safe_load(path.read_text()) for path in AUTOSCALING.glob("*.yaml")}
+    tap.equal(sorted(documents), ["hpa", "keda", "prometheus-adapter"], "there are three")
+    rule, trigger = documents["prometheus-adapter"]["externalRules"][0], documents["keda"]["spec"]["triggers"][0]["metadata"]
+    tap.equal((plain(rule["metricsQuery"]), plain(trigger["query"])), (wanted, wanted), "all ask for the same")
+    metric = documents["hpa"]["spec"]["metrics"][0]["external"]
+    tap.equal((metric["metric"]["name"], metric["target"]), (rule["name"]["as"], {"type": "AverageValue", "averageValue": "1"}),
+              "the HPA asks for what the adapter makes, one per host")
+    tap.equal((trigger["threshold"], trigger["ignoreNullValues"]), ("1", "false"), "KEDA: one per host; absent is not zero")
+    tap.equal([(one["apiVersion"], one["kind"]) for one in (documents["hpa"], documents["keda"])],
+              [("autoscaling/v2", "HorizontalPodAutoscaler"), ("keda.sh/v1alpha1", "ScaledObject")], "of the kinds that they are for")
+    for query in (trigger["query"], re.sub("<<.*?>>", 'service="shop"', rule["metricsQuery"])):
+        done = subprocess.run(["promtool", "query", "instant", "http://127.0.0.1:9", query], capture_output=True, text=True, check=False)
+        tap.ok("parse error" not in done.stderr and "invalid" not in done.stderr, "its query is one", done.stderr)
+
+
 if __name__ == "__main__":
     if not shutil.which("promtool"):
         print("1..0 # skip promtool is not installed")
         sys.exit(0)
     tap = Tap()
-    for function in (test_alerts, test_recording):
+    for function in (test_alerts, test_recording, test_hosts, test_autoscaling):
         tap.run(function)
     tap.done()

@@ -178,6 +178,8 @@ static const struct spw_governance *the_governance(void)
 	service->demand_per_s = 5200;
 	service->capacity_per_s = 1000;
 	service->budget_per_s = 950;
+	service->hosts_known = true;
+	service->hosts_wanted = 7.25;
 	service->served_per_s = HUGE_VAL; /* the page must stay valid */
 	service->wait_ns = 12 * S / 1000;
 	service->wait_target_ns = 20 * S / 1000;

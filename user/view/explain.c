@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "core/control/hosts.h"
 #include "core/control/rules.h"
 #include "core/words.h"
 #include "numbers.h"
@@ -145,6 +146,9 @@ static void put_flow(FILE *out, const struct spw_service_decision *service)
 	if (service->served_per_s > 0)
 		fprintf(out, ", %s served", spw_per_second(service->served_per_s, first));
 	fputc('\n', out);
+	if (service->hosts_known)
+		fprintf(out, LABEL "%.2f like this one are wanted for this demand, at %.0f %% of their capacity\n",
+			"hosts", service->hosts_wanted, 100 * SPW_HOSTS_SHARE);
 }
 
 /* Requests on established connections, and what is done about them. */

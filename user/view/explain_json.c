@@ -151,6 +151,7 @@ static json_t *service_json(const struct spw_explanation *explanation, u32 index
 	spw_json_set(&object, "admitted_per_s", json_real(service->admitted_per_s));
 	spw_json_set(&object, "served_per_s", json_real(service->served_per_s));
 	spw_json_set(&object, "excess_per_s", json_real(service->excess_per_s));
+	spw_json_set(&object, "hosts_wanted", service->hosts_known ? json_real(service->hosts_wanted) : json_null());
 	spw_json_set(&object, "sheddable_per_s", sheddable_json(service));
 	spw_json_set(&object, "saturated", json_boolean(service->saturated));
 	spw_json_set(&object, "armed", json_boolean(service->armed));

@@ -59,6 +59,17 @@ static void emit_capacity_origin(struct spw_page *page, const void *values)
 				       governance->decision->services[i].origin == origin);
 }
 
+/* Absent while unknown: an autoscaler must not take that for "none". */
+static void emit_hosts_wanted(struct spw_page *page, const void *values)
+{
+	const struct spw_governance *governance = values;
+
+	for (u32 i = 0; i < governance->decision->services_count; i++)
+		if (governance->decision->services[i].hosts_known)
+			spw_page_number(page, LABELS({"service", governance->policy->services[i]}),
+					governance->decision->services[i].hosts_wanted);
+}
+
 static void emit_share(struct spw_page *page, const void *values)
 {
 	const struct spw_governance *governance = values;
@@ -215,6 +226,8 @@ static const struct spw_family families[] = {
 	{"spillway_service_capacity_origin", "gauge", "1 for the origin of the capacity.", emit_capacity_origin},
 	{"spillway_service_budget_per_second", "gauge",
 	 "New work per second that may pass now; 0: no budget, everything passes.", emit_budget},
+	{"spillway_service_hosts_wanted", "gauge",
+	 "Hosts like this one that the demand here needs, at 70 % of their capacity.", emit_hosts_wanted},
 	{"spillway_service_wait_seconds", "gauge", "Wait that the decision uses: the median of the last tick.",
 	 emit_wait},
 	{"spillway_service_wait_target_seconds", "gauge", "Highest wait that the service should have.",

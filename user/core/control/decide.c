@@ -76,6 +76,7 @@
 #include "capacity.h"
 #include "constants.h"
 #include "decide.h"
+#include "hosts.h"
 #include "level.h"
 #include "rates.h"
 #include "share.h"
@@ -93,6 +94,7 @@ struct service_memory {
 	struct spw_share_memory shares[SPW_CLASSES_MAX];
 	struct spw_service_rates now;
 	struct spw_capacity known;
+	struct spw_hosts_memory hosts;
 	bool primed; /* loads have a value */
 	bool blind;
 	bool hurry;
@@ -395,6 +397,18 @@ static void watch_hurry(struct service_memory *service, u32 classes_count, doubl
 	service->hurry = needed && service->hurried_s < HURRY_MOST_SECONDS;
 }
 
+/* For autoscalers: no part of the rules. */
+static void count_hosts(struct service_memory *service, const struct spw_policy *policy, double seconds)
+{
+	double demand = 0;
+
+	/* A class that is always cut would not be served by any number of hosts. */
+	for (u32 i = 0; i < policy->classes_count; i++)
+		if (policy->classes[i].cut_from > SPW_GREEN)
+			demand += service->shares[i].slow_per_s;
+	spw_hosts_take(&service->hosts, demand, service->known.per_s, seconds);
+}
+
 /* Rules 1 to 8 and 12 to 18 for one service. */
 static void take_service(struct service_memory *service, const struct spw_policy *policy, u32 index,
 			 const struct spw_facts *facts, double seconds)
@@ -423,6 +437,7 @@ static void take_service(struct service_memory *service, const struct spw_policy
 			  page_of(service, policy->classes_count), &service->known);
 	service->blind = !spw_has_signal(&own, its, facts->host, &service->now);
 	take_level(service, policy, seconds);
+	count_hosts(service, policy, seconds);
 	watch_hurry(service, policy->classes_count, seconds);
 }
 
@@ -550,6 +565,8 @@ static void tell_service(const struct service_memory *service, const struct spw_
 	decision->wait_target_ns = service->target_ns ? service->target_ns : own->wait_target_ns;
 	decision->page = page_of(service, policy->classes_count);
 	decision->admitted_burst = burst_of(service, policy->classes_count, true);
+	decision->hosts_known = service->hosts.known;
+	decision->hosts_wanted = service->hosts.wanted;
 	tell_rates(service, policy, decision);
 }
 

@@ -111,6 +111,8 @@ struct spw_service_decision {
 	u64 wait_target_ns;
 	double page; /* connections that arrive together, from their spread: at least 1; not kept in histories */
 	double admitted_burst; /* the same of what is admitted, without a threshold; not kept in histories */
+	bool hosts_known;      /* hosts.h; not kept in histories */
+	double hosts_wanted;   /* hosts like this one that the demand needs; not kept in histories */
 	struct spw_class_decision classes[SPW_CLASSES_MAX]; /* by rank */
 };
 
