@@ -394,6 +394,7 @@ int look_up(struct xdp_md *ctx)
 		look_up_source(&lookup);
 		asked->class_id = lookup.class_id;
 		asked->flags = lookup.flags;
+		asked->place = lookup.place;
 	}
 	return XDP_PASS;
 }

@@ -26,6 +26,7 @@
  *   seeds BLIND0 SEED0 BLIND1 SEED1
  *                              BLIND: 1: the row warms
  *   reasons                    packets by reason, from 0 on
+ *   look_up SERVICE ADDRESS    of a source without a packet: answered (1), management (1), inside (1), class, place
  *   meters                     cells in use and cells in all, of sources; the same of prefixes
  *   memory                     bytes of all maps
  *   sampling PASS DROP         from now on 1 in 1 << PASS is sampled, and of what is dropped 1 in 1 << DROP; -1: none
@@ -46,6 +47,7 @@
 #include <unistd.h>
 
 #include "bpf/sample.h"
+#include "maps/lookup.h"
 #include "maps/trace.h"
 #include "user/config/limit_policy.h"
 #include "user/cmd/dry_run.h"
@@ -534,6 +536,24 @@ static void set_own(char *arguments)
 	printf("ok\n");
 }
 
+static void look_up(const char *arguments)
+{
+	struct spw_lookup lookup = {0};
+	struct spw_prefix prefix;
+	char address[64];
+
+	if (sscanf(arguments, "%hhu %63s", &lookup.service, address) != 2 ||
+	    spw_prefix_parse(address, strlen(address), &prefix))
+		errx(2, "look_up: %s", arguments);
+	lookup.family = prefix.family;
+	lookup.source_hi = prefix.addr.hi;
+	lookup.source_lo = prefix.addr.lo;
+	if (spw_datapath_look_up(&datapath, &lookup, 1))
+		errx(1, "look_up: %s", arguments);
+	printf("%d %d %d %u %u\n", !!(lookup.flags & SPW_LOOKUP_ANSWERED), !!(lookup.flags & SPW_LOOKUP_MANAGEMENT),
+	       !!(lookup.flags & SPW_LOOKUP_INSIDE), lookup.class_id, lookup.place);
+}
+
 static void obey(char *line)
 {
 	char *arguments = strchr(line, ' ');
@@ -564,6 +584,8 @@ static void obey(char *line)
 		set_own(arguments);
 	else if (!strcmp(line, "sessions"))
 		set_sessions(arguments);
+	else if (!strcmp(line, "look_up"))
+		look_up(arguments);
 	else if (!strcmp(line, "seeds"))
 		set_seeds(arguments);
 	else if (!strcmp(line, "control"))

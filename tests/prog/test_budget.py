@@ -149,6 +149,12 @@ def test_share(tap):
             inside.append(got)
             tap.equal(got, expected, f"rule 9: a share of {share / 2**32}: {len(got)} of 254, those of the reference")
         tap.ok(all(low <= high for low, high in zip(inside, inside[1:])), "rule 9: who is in stays in as the share grows")
+        looked_up = {host: driver.ask("look_up", 1, f"{PREFIXES[1]}{host}") for host in range(1, 255)}
+        tap.equal({host: answer[4] for host, answer in looked_up.items()},
+                  {host: place(source64(syn(1, host)), params, 0) for host in range(1, 255)},
+                  "a lookup without a packet tells the same places, by which connections are ended")
+        tap.equal({host for host, answer in looked_up.items() if answer[2]}, inside[-1], "... and who is in")
+        tap.equal({tuple(answer[:2]) + (answer[3],) for answer in looked_up.values()}, {(1, 0, 1)}, "... and the class")
         driver.admit(admission(driver, 1000000, (1, 1, 1, 1), (1 << 31,) * 4))
         verdicts = {driver.run(f.ip6(f.syn(seq=n), f"2001:db8:2:7::{n:x}"))[0] for n in range(1, 60)}
         tap.equal(len(verdicts), 1, "rule 9: all addresses of an IPv6 /64 are in or out together")

@@ -293,25 +293,30 @@ static void a_short_dip_of_the_share_ends_nobody(void **state)
 	struct spw_class_decision *decision = &bench->decision.classes[2];
 
 	(void)state;
-	assert_float_equal(spw_established_share(&bench->established, 2, decision), 1, 1e-6);
+	assert_float_equal(spw_established_share(&bench->established, 2, &bench->decision), 1, 1e-6);
 	go(bench, 1, 100, 100);
 	decision->sheds = true;
 	decision->share = 0.1;
 	go(bench, 0.2, 100, 100);
-	assert_float_equal(spw_established_share(&bench->established, 2, decision), 1, 1e-6);
+	assert_float_equal(spw_established_share(&bench->established, 2, &bench->decision), 1, 1e-6);
 	decision->share = 0.6;
 	go(bench, 0.5, 100, 100);
-	assert_float_equal(spw_established_share(&bench->established, 2, decision), 0.6, 1e-6);
+	assert_float_equal(spw_established_share(&bench->established, 2, &bench->decision), 0.6, 1e-6);
 	decision->share = 0.1;
 	go(bench, 0.2, 100, 100);
-	assert_float_equal(spw_established_share(&bench->established, 2, decision), 0.6, 1e-6);
+	assert_float_equal(spw_established_share(&bench->established, 2, &bench->decision), 0.6, 1e-6);
 	go(bench, 0.5, 100, 100);
-	assert_float_equal(spw_established_share(&bench->established, 2, decision), 0.1, 1e-6);
+	assert_float_equal(spw_established_share(&bench->established, 2, &bench->decision), 0.1, 1e-6);
 	decision->share = 0.9;
 	go(bench, TICK, 100, 100);
-	assert_float_equal(spw_established_share(&bench->established, 2, decision), 0.9, 1e-6);
+	assert_float_equal(spw_established_share(&bench->established, 2, &bench->decision), 0.9, 1e-6);
+	decision->share = 0.2;
+	go(bench, TICK, 100, 100);
+	assert_float_equal(spw_established_share(&bench->established, 2, &bench->decision), 0.9, 1e-6);
+	bench->decision.saturated = true;
+	assert_float_equal(spw_established_share(&bench->established, 2, &bench->decision), 0.2, 1e-6);
 	decision->cut = true;
-	assert_float_equal(spw_established_share(&bench->established, 2, decision), 0, 1e-6);
+	assert_float_equal(spw_established_share(&bench->established, 2, &bench->decision), 0, 1e-6);
 }
 
 static void what_is_withheld_fades(void **state)

@@ -256,7 +256,7 @@ static bool permit(struct ender *ender, const struct spw_decision *decision, boo
 			ending->gives_up[i][rank] = pressed && config->classes[rank].gives_up &&
 						    (class->sheds || class->cut);
 			ender->shares[i][rank] =
-				spw_share_of(spw_established_share(&ender->established[i], rank, class));
+				spw_share_of(spw_established_share(&ender->established[i], rank, service));
 			any |= ending->gives_up[i][rank];
 		}
 	}

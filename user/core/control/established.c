@@ -204,12 +204,15 @@ void spw_established_ended(struct spw_established *established, const struct spw
 }
 
 double spw_established_share(const struct spw_established *established, u32 rank,
-			     const struct spw_class_decision *decision)
+			     const struct spw_service_decision *decision)
 {
 	const double *outside = established->classes[rank].outside;
+	const struct spw_class_decision *class = &decision->classes[rank];
 
-	if (decision->cut)
+	if (class->cut)
 		return 0;
+	if (decision->saturated)
+		return class->share;
 	return 1 - (outside[0] < outside[1] ? outside[0] : outside[1]);
 }
 

@@ -125,10 +125,10 @@ void spw_established_swept(struct spw_established *established);
 /**
  * spw_established_share() - the share by which connections of a class are ended: its largest in the last quarter to half
  * of a second, as an ended connection does not come back with the share, and a burst that is over soon is no reason to
- * end any. A cut counts at once.
+ * end any. Where requests wait too long, and for a cut, the present one counts.
  */
 double spw_established_share(const struct spw_established *established, u32 rank,
-			     const struct spw_class_decision *decision);
+			     const struct spw_service_decision *decision);
 
 /** spw_established_ended() - @connection was ended. */
 void spw_established_ended(struct spw_established *established, const struct spw_connection *connection,
