@@ -24,8 +24,18 @@ AUTOSCALING = ROOT / "packaging/autoscaling"
 HOSTS = "service:spillway_hosts_wanted:sum"
 
 
+FEW = "spillway_few_sources_new_work_share"
+
+
 def up(value, samples):
     return {"up": [(1, 6), (value, samples)]}
+
+
+def few_sources(source, prefix, per_s):
+    """From 5 min on: shares of the heaviest, and new work a second (samples are 30 s apart)."""
+    return {f'{FEW}{{kind="source"}}': [(0.1, 10), (source, 70)], f'{FEW}{{kind="prefix"}}': [(0.1, 10), (prefix, 70)],
+            'spillway_class_new_work_total{class="a",verdict="pass"}': [(0, 80, per_s * 15)],
+            'spillway_class_new_work_total{class="b",verdict="drop"}': [(0, 80, per_s * 15)]}
 
 
 # alert: (interval, when it must not fire yet, when it must, {host: {series: values}}); those that must fire are called bad.
@@ -69,6 +79,9 @@ CASES = {
         "good": {'spillway_service_shedding_does_not_help{service="shop"}': [(0, 66)]}}),
     "SpillwayBlind": ("10s", "100s", "4m", {
         "bad": {"spillway_blind": [(0, 6), (1, 60)]}, "good": {"spillway_blind": [(0, 66)]}}),
+    "SpillwayFewSources": ("30s", "15m", "25m", {
+        "bad": few_sources(0.6, 0.7, 20), "bad-prefixes": few_sources(0.2, 0.9, 20), "good": few_sources(0.4, 0.7, 20),
+        "idle": few_sources(1, 1, 5), "short": {**few_sources(0.6, 0.7, 20), f'{FEW}{{kind="source"}}': [(0.1, 25), (0.9, 8), (0.1, 40)]}}),
     "SpillwayHistoryLost": ("10s", "90s", "3m", {
         "bad": {'spillway_history_ticks_total{result="lost"}': [(7, 10), (8, 60)]},
         "good": {'spillway_history_ticks_total{result="lost"}': [(7, 70)], 'spillway_history_ticks_total{result="kept"}': [(0, 70, 100)]}}),

@@ -375,6 +375,54 @@ static void orders_and_prefixes(void **state)
 }
 
 /* Fault 11. */
+/* One new connection from each of @sources in turn, @heavy of every 100 from eight others; @per_s for @seconds. */
+static void offer_visitors(struct spw_talkers *talkers, u32 sources, u32 heavy, double per_s, u32 seconds)
+{
+	for (u32 tick = 0, offered = 0; tick < seconds * 10; tick++) {
+		for (; offered < per_s * (tick + 1) / 10; offered++) {
+			bool is_heavy = offered * 37 % 100 < heavy;
+			u32 source = is_heavy ? 0xc6120100 + offered % 8 : 0x0a000000 + offered % sources * 256;
+
+			spw_talkers_offer(talkers, &(struct spw_offer){.source_hi = (u64)source << 32,
+								       .family = 4,
+								       .weight = 1,
+								       .new_work = true});
+		}
+		spw_talkers_tick(talkers, 0.1);
+	}
+}
+
+static void do_few_bring_most(void **state)
+{
+	static const struct {
+		u32 sources, heavy;
+		double per_s, least, most;
+		u32 seconds;
+	} cases[] = {
+		{5000, 0, 50, 0, 0.05, 600},				     /* a crowd */
+		{5000, 60, 50, 0.57, 0.63, 600},			     /* eight balancers and a crowd */
+		{5000, 100, 50, 0.99, 1.00, 600},			     /* balancers only */
+		{5000, 100, 50, 0, 0, 2},				     /* too little to tell */
+		{5000, 100, 0.3, 0, 0, 600},	  {40, 0, 5, 0.1, 0.3, 600}, /* a small site */
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct spw_talkers *talkers = spw_talkers_new(SPW_FEW_SOURCES, SPW_FEW_PREFIXES);
+		double share;
+
+		spw_talkers_remember(talkers, SPW_FEW_SECONDS);
+		offer_visitors(talkers, cases[i].sources, cases[i].heavy, cases[i].per_s, cases[i].seconds);
+		share = spw_talkers_few(talkers, SPW_TALKER_SOURCE);
+		NEVER_MORE("least", cases[i].least, share);
+		NEVER_MORE("share", share, cases[i].most);
+		/* All eight are in one prefix. */
+		NEVER_MORE("share of sources", share, spw_talkers_few(talkers, SPW_TALKER_PREFIX) + 1e-9);
+		NEVER_MORE("rate", fabs(spw_talkers_total(talkers) - cases[i].per_s), cases[i].per_s * 0.05 + 0.1);
+		spw_talkers_free(talkers);
+	}
+}
+
 static void kinds_of_sources(void **state)
 {
 	static const struct {
@@ -436,6 +484,7 @@ int main(void)
 		cmocka_unit_test(as_many_as_wanted),   cmocka_unit_test(true_count_within_its_error),
 		cmocka_unit_test(heavy_ones_stay),     cmocka_unit_test(within_its_margin),
 		cmocka_unit_test(orders_and_prefixes), cmocka_unit_test(kinds_of_sources),
+		cmocka_unit_test(do_few_bring_most),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

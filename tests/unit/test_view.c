@@ -207,7 +207,7 @@ static const struct spw_talkers_view *the_talkers(void)
 		spw_talkers_offer(talkers, &(struct spw_offer){.source_hi = 1ull << 63, .family = 4, .weight = 16});
 		spw_talkers_tick(talkers, 1);
 	}
-	view.talkers = talkers;
+	view.talkers = view.origins = talkers;
 	return &view;
 }
 

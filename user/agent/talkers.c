@@ -25,6 +25,7 @@ struct talkers {
 	struct spw_samples *ring;
 	int ring_fd; /* read by `ring`: a reload may load a program with another */
 	struct spw_talkers *ranking;
+	struct spw_talkers *origins; /* of new work alone, over minutes: do a few sources bring most of it? */
 	struct spw_streams *streams;
 	struct spw_sampling_choice choices[SPW_VERDICTS];
 	struct spw_sampling before;
@@ -48,13 +49,15 @@ struct talkers *talkers_new(const struct in_force *in_force, struct lease *lease
 	talkers->lease = lease;
 	talkers->ring_fd = -1;
 	talkers->ranking = spw_talkers_new(SPW_TALKERS_SOURCES, SPW_TALKERS_PREFIXES);
+	talkers->origins = spw_talkers_new(SPW_FEW_SOURCES, SPW_FEW_PREFIXES);
 	talkers->streams = spw_streams_new();
 	for (u32 verdict = 0; verdict < SPW_VERDICTS; verdict++)
 		spw_sampling_begin(&talkers->choices[verdict]);
-	if (!talkers->ranking || !talkers->streams) {
+	if (!talkers->ranking || !talkers->origins || !talkers->streams) {
 		talkers_free(talkers);
 		return NULL;
 	}
+	spw_talkers_remember(talkers->origins, SPW_FEW_SECONDS);
 	talkers_follow(talkers);
 	return talkers;
 }
@@ -65,6 +68,7 @@ void talkers_free(struct talkers *talkers)
 		return;
 	spw_samples_close(talkers->ring);
 	spw_talkers_free(talkers->ranking);
+	spw_talkers_free(talkers->origins);
 	spw_streams_free(talkers->streams);
 	free(talkers);
 }
@@ -122,6 +126,24 @@ static void note_drop(struct talkers *talkers, const struct spw_sample *sample, 
 	free(line);
 }
 
+static void rank(struct talkers *talkers, const struct spw_sample *sample, const struct spw_packet *packet, u32 weight)
+{
+	const struct spw_offer offer = {
+		.source_hi = packet->source_hi,
+		.family = packet->family,
+		.class_id = sample->class_id,
+		.list = sample->list,
+		.length = sample->length,
+		.weight = weight,
+		.new_work = sample->new_work,
+		.dropped = sample->verdict == SPW_DROP,
+	};
+
+	spw_talkers_offer(talkers->ranking, &offer);
+	if (offer.new_work)
+		spw_talkers_offer(talkers->origins, &offer);
+}
+
 /* Bogons are counted, never ranked (fault 11). */
 static void on_sample(void *context, const struct spw_sample *sample, const struct spw_packet *packet)
 {
@@ -134,16 +156,7 @@ static void on_sample(void *context, const struct spw_sample *sample, const stru
 
 		talkers->kinds[kind] += weight;
 		if (kind == SPW_SOURCE_ORDINARY)
-			spw_talkers_offer(talkers->ranking, &(struct spw_offer){
-								    .source_hi = packet->source_hi,
-								    .family = packet->family,
-								    .class_id = sample->class_id,
-								    .list = sample->list,
-								    .length = sample->length,
-								    .weight = weight,
-								    .new_work = sample->new_work,
-								    .dropped = sample->verdict == SPW_DROP,
-							    });
+			rank(talkers, sample, packet, weight);
 	}
 	if (sample->verdict == SPW_DROP)
 		note_drop(talkers, sample, packet);
@@ -210,6 +223,7 @@ void talkers_tick(struct talkers *talkers, u64 now_ns)
 	if (talkers->ring)
 		spw_samples_read(talkers->ring, READ_MOST, on_sample, talkers);
 	spw_talkers_tick(talkers->ranking, seconds);
+	spw_talkers_tick(talkers->origins, seconds);
 	choose(talkers, seconds);
 	spw_streams_flush(talkers->streams);
 	talkers->ticked_ns = now_ns;
@@ -226,6 +240,7 @@ struct spw_talkers_view talkers_view(const struct talkers *talkers)
 {
 	return (struct spw_talkers_view){
 		.talkers = talkers->ranking,
+		.origins = talkers->origins,
 		.registry = talkers->in_force->registry,
 		.choices = talkers->choices,
 		.kinds = talkers->kinds,

@@ -498,6 +498,39 @@ static void check_signals(struct doctor *doctor, const char *run_dir)
 	json_decref(answer);
 }
 
+/* "10.0.0.5, 10.0.0.6": the sources of @answer. */
+static void join_sources(const json_t *answer, char *text, size_t size)
+{
+	const json_t *source;
+	size_t index;
+
+	*text = '\0';
+	json_array_foreach(json_object_get(answer, "sources"), index, source)
+		snprintf(text + strlen(text), size - strlen(text), "%s%s", index ? ", " : "",
+			 json_string_value(json_object_get(source, "source")));
+}
+
+/* Behind a balancer or a CDN all visitors of an address are in one class. */
+static void check_few_sources(struct doctor *doctor, const char *run_dir)
+{
+	json_t *request = json_pack("{s:s, s:s, s:i}", "verb", "top", "by", "new", "most", 3);
+	char message[SPW_MESSAGE_MAX], heaviest[256];
+	json_t *answer = spw_control_call(run_dir, request, ANSWER_SECONDS, message);
+	const json_t *few = json_object_get(answer, "few");
+	double sources = json_number_value(json_object_get(few, "sources_share")) * 100;
+	double prefixes = json_number_value(json_object_get(few, "prefixes_share")) * 100;
+
+	join_sources(answer, heaviest, sizeof(heaviest));
+	if (json_is_true(json_object_get(few, "most")))
+		find(doctor, WARN, "sources", "docs/operations.md, Behind a proxy: let the proxy shed by these classes",
+		     "8 sources bring %.0f %% of the new work, and 8 prefixes %.0f %% (%.0f/s; heaviest now: %s); if they are "
+		     "balancers or a CDN, classes cannot tell their visitors apart",
+		     sources, prefixes, json_number_value(json_object_get(few, "new_per_s")), heaviest);
+	else if (few)
+		find(doctor, OK, "sources", NULL, "no few sources bring most of the new work");
+	json_decref(answer);
+}
+
 /* Whether the files as they are, or something last good, is in force. */
 static void check_ruleset(struct doctor *doctor, const struct spw_snapshot *snapshot)
 {
@@ -567,6 +600,7 @@ static bool check_agent(struct doctor *doctor, const struct spw_pins *pins, cons
 		check_ruleset(doctor, &snapshot);
 		check_coverage(doctor, config, &snapshot.agent);
 		check_signals(doctor, run_dir);
+		check_few_sources(doctor, run_dir);
 	}
 	spw_snapshot_free(&snapshot);
 	return alive;

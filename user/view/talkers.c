@@ -150,6 +150,22 @@ static json_t *one_in_json(const struct spw_talkers_view *view)
 	return spw_json_finish(&object);
 }
 
+static json_t *few_json(const struct spw_talkers_view *view)
+{
+	double new_per_s = spw_talkers_total(view->origins);
+	double sources = spw_talkers_few(view->origins, SPW_TALKER_SOURCE);
+	double prefixes = spw_talkers_few(view->origins, SPW_TALKER_PREFIX);
+	struct spw_json object = spw_json_object();
+
+	spw_json_set(&object, "new_per_s", rate_json(new_per_s));
+	spw_json_set(&object, "sources_share", rate_json(sources));
+	spw_json_set(&object, "prefixes_share", rate_json(prefixes));
+	spw_json_set(&object, "most",
+		     json_boolean(new_per_s >= SPW_FEW_PER_S &&
+				  (sources > SPW_FEW_SOURCE_SHARE || prefixes > SPW_FEW_PREFIX_SHARE)));
+	return spw_json_finish(&object);
+}
+
 json_t *spw_view_talkers_json(const struct spw_talkers_view *view, enum spw_talker_order order, u32 most)
 {
 	struct spw_json object = spw_json_object();
@@ -160,6 +176,7 @@ json_t *spw_view_talkers_json(const struct spw_talkers_view *view, enum spw_talk
 	spw_json_set(&object, "host", host_json(view));
 	spw_json_set(&object, "services", services_json(view));
 	spw_json_set(&object, "shares", shares_json(view));
+	spw_json_set(&object, "few", few_json(view));
 	spw_json_set(&object, "sources", table_json(view, SPW_TALKER_SOURCE, order, most));
 	spw_json_set(&object, "prefixes", table_json(view, SPW_TALKER_PREFIX, order, most));
 	return spw_json_finish(&object);
@@ -206,6 +223,14 @@ static void emit_heaviest(struct spw_page *page, const void *values)
 	}
 }
 
+static void emit_few(struct spw_page *page, const void *values)
+{
+	const struct spw_talkers_view *view = values;
+
+	for (u32 kind = 0; kind < SPW_TALKER_KINDS; kind++)
+		spw_page_number(page, LABELS({"kind", kinds[kind]}), spw_talkers_few(view->origins, kind));
+}
+
 static void emit_odd_sources(struct spw_page *page, const void *values)
 {
 	const struct spw_talkers_view *view = values;
@@ -236,6 +261,8 @@ static const struct spw_family families[] = {
 	 emit_bound},
 	{"spillway_talkers_heaviest_packets_per_second", "gauge",
 	 "Estimated rate of the heaviest source and of the heaviest prefix.", emit_heaviest},
+	{"spillway_few_sources_new_work_share", "gauge",
+	 "Share of new work, over minutes, from the 8 heaviest sources and from the 8 heaviest prefixes.", emit_few},
 	{"spillway_odd_source_packets_total", "counter",
 	 "Packets from bogons (sources that no client can have), estimated from samples since the agent's start.",
 	 emit_odd_sources},

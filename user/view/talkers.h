@@ -15,6 +15,7 @@
 
 struct spw_talkers_view {
 	const struct spw_talkers *talkers;
+	const struct spw_talkers *origins;   /* of new work, over minutes */
 	const struct spw_registry *registry; /* names of classes and lists */
 	const struct spw_named_policy *policy;
 	const struct spw_decision *decision;	   /* NULL: none yet */

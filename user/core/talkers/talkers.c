@@ -34,7 +34,8 @@ struct table {
 
 struct spw_talkers {
 	struct table tables[SPW_TALKER_KINDS];
-	double seconds; /* decaying, like the counts */
+	double seconds;	 /* decaying, like the counts */
+	double constant; /* time constant of the decay, seconds */
 };
 
 static void empty(struct table *table)
@@ -65,6 +66,7 @@ struct spw_talkers *spw_talkers_new(u32 sources, u32 prefixes)
 
 	if (!talkers)
 		return NULL;
+	talkers->constant = SPW_TALKERS_SECONDS;
 	if (make_table(&talkers->tables[SPW_TALKER_SOURCE], sources, 32, 64) &&
 	    make_table(&talkers->tables[SPW_TALKER_PREFIX], prefixes, 24, 48))
 		return talkers;
@@ -95,6 +97,11 @@ void spw_talkers_masks(struct spw_talkers *talkers, u8 prefix4, u8 prefix6)
 	table->length4 = prefix4;
 	table->length6 = prefix6;
 	empty(table);
+}
+
+void spw_talkers_remember(struct spw_talkers *talkers, double seconds)
+{
+	talkers->constant = seconds;
 }
 
 static u64 masked(const struct table *table, u8 family, u64 source_hi)
@@ -247,7 +254,7 @@ void spw_talkers_tick(struct spw_talkers *talkers, double seconds)
 
 	if (!(seconds > 0) || seconds > 1e6)
 		return;
-	factor = SPW_TALKERS_SECONDS / (SPW_TALKERS_SECONDS + seconds);
+	factor = talkers->constant / (talkers->constant + seconds);
 	talkers->seconds = (talkers->seconds + seconds) * factor;
 	for (u32 kind = 0; kind < SPW_TALKER_KINDS; kind++)
 		fade(&talkers->tables[kind], factor);
@@ -336,4 +343,34 @@ u32 spw_talkers_top(const struct spw_talkers *talkers, enum spw_talker_kind kind
 		top[at] = talker;
 	}
 	return count;
+}
+
+/* A new key inherits the count of the one that it replaces, so the sum of a table's counts is all that was offered. */
+static double offered(const struct spw_talkers *talkers, enum spw_talker_kind kind)
+{
+	const struct table *table = &talkers->tables[kind];
+	double sum = 0;
+
+	for (u32 i = 0; i < table->used; i++)
+		sum += table->entries[i].count;
+	return sum;
+}
+
+double spw_talkers_total(const struct spw_talkers *talkers)
+{
+	return talkers->seconds > 0 ? offered(talkers, SPW_TALKER_SOURCE) / talkers->seconds : 0;
+}
+
+double spw_talkers_few(const struct spw_talkers *talkers, enum spw_talker_kind kind)
+{
+	double all = offered(talkers, kind), share = 0;
+	struct spw_talker top[SPW_FEW];
+	u32 count;
+
+	if (all < SPW_FEW_OFFERS || !(talkers->seconds > 0))
+		return 0;
+	count = spw_talkers_top(talkers, kind, SPW_BY_PACKETS, SPW_FEW, top);
+	for (u32 i = 0; i < count; i++)
+		share += top[i].packets_per_s * talkers->seconds / all;
+	return share < 1 ? share : 1;
 }

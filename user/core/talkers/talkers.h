@@ -70,6 +70,9 @@ void spw_talkers_free(struct spw_talkers *talkers);
 /** spw_talkers_masks() - set prefix lengths, 1 to 32 and 1 to 64; a change empties the table. */
 void spw_talkers_masks(struct spw_talkers *talkers, u8 prefix4, u8 prefix6);
 
+/** spw_talkers_remember() - set the time constant, by default SPW_TALKERS_SECONDS; before the first tick. */
+void spw_talkers_remember(struct spw_talkers *talkers, double seconds);
+
 /** spw_talkers_offer() - count a sample, for its source and for its prefix. */
 void spw_talkers_offer(struct spw_talkers *talkers, const struct spw_offer *offer);
 
@@ -102,5 +105,28 @@ enum spw_talker_order {
  */
 u32 spw_talkers_top(const struct spw_talkers *talkers, enum spw_talker_kind kind, enum spw_talker_order order, u32 most,
 		    struct spw_talker *top);
+
+/*
+ * Do a few sources bring most of it? Balancers and CDNs do: then classes cannot tell the visitors behind them apart.
+ * Meant for talkers that are offered new work only and remember minutes: a browser opens several connections at once,
+ * so within seconds eight visitors may well be most of a small site's.
+ */
+enum {
+	SPW_FEW = 8,
+	SPW_FEW_OFFERS = 200, /* fewer in memory say nothing */
+};
+
+#define SPW_FEW_SECONDS	     300.0 /* time constant */
+#define SPW_FEW_SOURCES	     512
+#define SPW_FEW_PREFIXES     256
+#define SPW_FEW_PER_S	     10.0 /* less new work needs no shedding */
+#define SPW_FEW_SOURCE_SHARE 0.5
+#define SPW_FEW_PREFIX_SHARE 0.8 /* higher, as the visitors of an intranet are in few prefixes too */
+
+/** spw_talkers_few() - share (0 to 1) that the SPW_FEW heaviest of a kind have; 0: below SPW_FEW_OFFERS. */
+double spw_talkers_few(const struct spw_talkers *talkers, enum spw_talker_kind kind);
+
+/** spw_talkers_total() - rate of all that was offered, per second. */
+double spw_talkers_total(const struct spw_talkers *talkers);
 
 #endif
