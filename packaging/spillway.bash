@@ -51,6 +51,7 @@ _spillway_values() { # VALUE CURRENT OPTION
 		case $3 in
 		-c | --config) _spillway_files "$2" 'yaml|yml' ;;
 		--file) _spillway_files "$2" 'txt' ;;
+		-o | --output) _spillway_files "$2" 'map|conf|json' ;;
 		*) _spillway_files "$2" 'pcapng' ;;
 		esac
 		;;
@@ -103,6 +104,7 @@ _spillway() {
 	list:0:*) COMPREPLY=($(compgen -W "show add remove flush import" -- "$current")) ;;
 	list:1:*) _spillway_lists "$current" ;;
 	list:2:import) _spillway_files "$current" 'txt' ;;
+	export:0:*) COMPREPLY=($(compgen -W "classes level" -- "$current")) ;;
 	init:0:*) _spillway_files "$current" 'yaml|yml' ;;
 	replay:0:*) _spillway_files "$current" '[0-9]{6}' ;;
 	simulate:0:*) _spillway_files "$current" 'pcap|pcapng|cap' ;;

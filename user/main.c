@@ -11,10 +11,10 @@
 #include "cmd/options.h"
 
 static const struct spw_verb *const verbs[] = {
-	&spw_verb_run,	   &spw_verb_check,  &spw_verb_apply,	 &spw_verb_confirm,  &spw_verb_status,
-	&spw_verb_top,	   &spw_verb_level,  &spw_verb_capacity, &spw_verb_explain,  &spw_verb_events,
-	&spw_verb_capture, &spw_verb_replay, &spw_verb_list,	 &spw_verb_crowdsec, &spw_verb_simulate,
-	&spw_verb_init,	   &spw_verb_doctor, &spw_verb_detach,	 &spw_verb_version,
+	&spw_verb_run,	    &spw_verb_check,  &spw_verb_apply,	  &spw_verb_confirm,  &spw_verb_status,
+	&spw_verb_top,	    &spw_verb_level,  &spw_verb_capacity, &spw_verb_explain,  &spw_verb_events,
+	&spw_verb_capture,  &spw_verb_replay, &spw_verb_list,	  &spw_verb_crowdsec, &spw_verb_export,
+	&spw_verb_simulate, &spw_verb_init,   &spw_verb_doctor,	  &spw_verb_detach,   &spw_verb_version,
 };
 
 static void print_help(FILE *out)

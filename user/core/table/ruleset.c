@@ -54,10 +54,9 @@ static int fail(struct compiler *compiler, int kind, int err)
 	return err;
 }
 
-/* Step 1. */
-static int collect(struct compiler *compiler, u8 family, struct family_spans *spans)
+/* Step 1. Returns 0 or -ENOMEM. */
+static int collect(const struct spw_ruleset_source *source, u8 family, struct family_spans *spans)
 {
-	const struct spw_ruleset_source *source = compiler->source;
 	size_t count = 0;
 
 	for (size_t i = 0; i < source->lists_count; i++)
@@ -66,7 +65,7 @@ static int collect(struct compiler *compiler, u8 family, struct family_spans *sp
 	spans->count = 0;
 	spans->items = malloc((count ? count : 1) * sizeof(*spans->items));
 	if (!spans->items)
-		return fail(compiler, SPW_RULESET_NO_MEMORY, -ENOMEM);
+		return -ENOMEM;
 	for (size_t i = 0; i < source->lists_count; i++) {
 		const struct spw_ruleset_list *list = &source->lists[i];
 		u32 owner = (u32)i | (u32)list->tier << TIER_SHIFT;
@@ -287,8 +286,10 @@ static int compile_family(struct compiler *compiler, u8 family, u32 *root, struc
 {
 	struct spw_intervals lists = {0}, management = {0}, slots = {0};
 	struct family_spans spans = {0};
-	int err = collect(compiler, family, &spans);
+	int err = 0;
 
+	if (collect(compiler->source, family, &spans))
+		err = fail(compiler, SPW_RULESET_NO_MEMORY, -ENOMEM);
 	if (!err && spw_intervals_make(spans.items, spans.count, family, &lists))
 		err = fail(compiler, SPW_RULESET_NO_MEMORY, -ENOMEM);
 	if (!err)
@@ -400,6 +401,30 @@ out:
 	free(compiler);
 	free(root);
 	return err;
+}
+
+int spw_ruleset_classes(const struct spw_ruleset_source *source, u8 family, struct spw_intervals *classes)
+{
+	struct family_spans spans = {0};
+	int err = collect(source, family, &spans);
+	size_t count = 0;
+
+	*classes = (struct spw_intervals){0};
+	if (!err)
+		err = spw_intervals_make(spans.items, spans.count, family, classes);
+	free(spans.items);
+	if (err)
+		return err;
+	for (size_t i = 0; i < classes->count; i++) {
+		u32 owner = classes->items[i].owner;
+
+		owner = owner == SPW_NOBODY ? (u32)source->classes_count - 1
+					    : source->lists[owner & LIST_MASK].class_index;
+		if (!count || classes->items[count - 1].owner != owner)
+			classes->items[count++] = (struct spw_interval){classes->items[i].first, owner};
+	}
+	classes->count = count;
+	return 0;
 }
 
 void spw_ruleset_free(struct spw_ruleset_image *image)

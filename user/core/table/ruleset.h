@@ -116,6 +116,14 @@ struct spw_ruleset_error {
 int spw_ruleset_compile(const struct spw_ruleset_source *source, u32 units_min, struct spw_ruleset_image *image,
 			struct spw_ruleset_error *error);
 
+/**
+ * spw_ruleset_classes() - which class has which addresses of a family, without ports and management.
+ * @source: one that compiles without an error
+ * @classes: owners are indices into source->classes; free with spw_intervals_free()
+ * Returns 0 or -ENOMEM.
+ */
+int spw_ruleset_classes(const struct spw_ruleset_source *source, u8 family, struct spw_intervals *classes);
+
 /** spw_ruleset_free() - free what spw_ruleset_compile() made; an empty image is allowed. */
 void spw_ruleset_free(struct spw_ruleset_image *image);
 
