@@ -293,13 +293,15 @@ install: $(BUILD)/spillway
 	install -Dm755 -t $(DESTDIR)$(PREFIX)/share/doc/spillway/autoscaling packaging/autoscaling/spillway-hosts
 	install -d $(DESTDIR)$(UNITDIR)
 	sed 's|@PREFIX@|$(PREFIX)|' packaging/spillway.service >$(DESTDIR)$(UNITDIR)/spillway.service
+	install -Dm644 -t $(DESTDIR)$(UNITDIR) packaging/spillway-failed.service
 	sed 's|@PREFIX@|$(PREFIX)|' packaging/crowdsec/spillway-crowdsec.service >$(DESTDIR)$(UNITDIR)/spillway-crowdsec.service
 
 ## uninstall  what install put there
 uninstall:
 	rm -f $(DESTDIR)$(PREFIX)/sbin/spillway $(DESTDIR)$(PREFIX)/share/man/man8/spillway.8 \
 	  $(DESTDIR)$(PREFIX)/share/man/man5/spillway.yaml.5 $(DESTDIR)$(PREFIX)/share/bash-completion/completions/spillway \
-	  $(DESTDIR)$(ZSHDIR)/_spillway $(DESTDIR)$(UNITDIR)/spillway.service $(DESTDIR)$(UNITDIR)/spillway-crowdsec.service
+	  $(DESTDIR)$(ZSHDIR)/_spillway $(DESTDIR)$(UNITDIR)/spillway.service $(DESTDIR)$(UNITDIR)/spillway-crowdsec.service \
+	  $(DESTDIR)$(UNITDIR)/spillway-failed.service
 	rm -rf $(DESTDIR)$(PREFIX)/share/doc/spillway
 
 TARBALL := $(BUILD)/spillway-$(VERSION).tar.gz
