@@ -83,7 +83,7 @@ print-%:
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: all objects help deps check test test-page vmtest bench bench-flood bench-signals bench-loop demo install uninstall vmlinux \
-	dist deb rpm test-packages lint lint-format lint-tidy lint-shell format clean fuzz pure layers tests debug matrix compdb FORCE
+	dist deb rpm test-packages sbom lint lint-format lint-tidy lint-shell format clean fuzz pure layers tests debug matrix compdb FORCE
 all: $(BUILD)/spillway
 
 help:
@@ -318,6 +318,10 @@ deb: dist
 rpm: dist
 	@packaging/deps build rpm
 	@packaging/make-rpm $(VERSION) $(TARBALL) $(BUILD)/rpm
+
+## sbom     what the program is linked with, as SPDX 2.3 in JSON, from the metadata of dpkg: $(BUILD)/spillway-VERSION.spdx.json
+sbom: $(BUILD)/spillway
+	@packaging/make-sbom $(VERSION) $(BUILD)/spillway $(BUILD)/spillway-$(VERSION).spdx.json
 
 ## test-packages  build the packages; install, upgrade and purge them in clean Debian roots (root, 10 min)
 test-packages:
