@@ -4,8 +4,8 @@
  * AddressSanitizer on every truncation of every kind of frame.
  *
  * Reads are bounded by the frame, by the lengths in the IP header (Ethernet padding is never taken for a transport
- * header), and by counts: two VLAN tags, SPW_EXT_HEADERS_MAX extension headers. Tunnels (GRE, IPIP, VXLAN, ESP) are
- * judged by their outer source.
+ * header), and by counts: two VLAN tags, SPW_EXT_HEADERS_MAX extension headers. Tunnels are judged by
+ * their outer source, but for those of balancers (decap.h).
  */
 #ifndef SPW_BPF_PARSE_H
 #define SPW_BPF_PARSE_H

@@ -13,6 +13,7 @@
 #include "account.bpf.h"
 #include "budget.bpf.h"
 #include "classify.h"
+#include "decap.h"
 #include "exempt.bpf.h"
 #include "ban.bpf.h"
 #include "limits.bpf.h"
@@ -26,9 +27,10 @@
 /* Set at load: number of units in the ruleset's table, a power of two, less one. */
 const volatile u32 spw_unit_mask = 0;
 
-#define SPW_LOCALS_UNITS (sizeof(struct spw_locals) / sizeof(union spw_unit))
+#define SPW_LOCALS_UNITS    (sizeof(struct spw_locals) / sizeof(union spw_unit))
+#define SPW_BALANCERS_UNITS (sizeof(struct spw_balancers) / sizeof(union spw_unit))
 
-#define SPW_NETWORK_MASK 31u /* Ethernet and two tags: 22 bytes */
+#define SPW_NETWORK_MASK 255u /* SPW_INNER_MAX */
 
 /* Set at load: write every judgement to the trace map, for `simulate`. */
 const volatile bool spw_trace = false;
@@ -44,7 +46,8 @@ __attribute__((noinline)) int parse_extensions(struct xdp_md *ctx, struct spw_cu
 	return 0;
 }
 
-__attribute__((noinline)) int parse_whole(struct xdp_md *ctx, struct spw_packet *packet)
+/* Returns the place of the transport header, and above 32 bits the bytes from there on; 0: there is none. */
+__attribute__((noinline)) u64 parse_whole(struct xdp_md *ctx, struct spw_packet *packet)
 {
 	const struct spw_control *state = bpf_map_lookup_elem(&control, &only);
 	const u8 *start = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
@@ -59,13 +62,12 @@ __attribute__((noinline)) int parse_whole(struct xdp_md *ctx, struct spw_packet 
 	if (cursor.transport && spw_is_extension(packet))
 		parse_extensions(ctx, &cursor, packet);
 	spw_parse_transport((void *)(long)ctx->data, (void *)(long)ctx->data_end, &cursor, packet);
-	if (!state)
-		return 0;
 	/* Not the pointers of above: the verifier has to see these checked. */
 	SPW_OPAQUE(start);
 	SPW_OPAQUE(end);
-	spw_parse_flow(start, end, &cursor, state->seed, packet);
-	return 0;
+	if (state)
+		spw_parse_flow(start, end, &cursor, state->seed, packet);
+	return cursor.transport ? (u64)cursor.payload << 32 | cursor.offset : 0;
 }
 
 /* Hide a constant so that the verifier does not fork states. @unknown: anything read from memory. */
@@ -80,6 +82,49 @@ SPW_INLINE const struct spw_ruleset *published_ruleset(void)
 	void *inner = bpf_map_lookup_elem(&ruleset, &only);
 
 	return inner ? bpf_map_lookup_elem(inner, &only) : NULL;
+}
+
+/* The inner IP header of a balancer's tunnel; @outer and what is returned: as parse_whole(). */
+__attribute__((noinline)) u64 find_inner(struct xdp_md *ctx, struct spw_packet *packet, u64 outer)
+{
+	const u8 *start = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
+	const struct spw_ruleset *rules = published_ruleset();
+	u32 kind, unit, skip, at = (u32)outer & SPW_OFFSET_MASK, bytes = outer >> 32;
+
+	if (!packet || !rules || !outer)
+		return 0;
+	kind = spw_tunnel_kind(packet) & rules->tunnels;
+	unit = rules->units_used - SPW_BALANCERS_UNITS;
+	SPW_OPAQUE(unit);
+	if (!kind || unit > spw_unit_mask + 1 - SPW_BALANCERS_UNITS ||
+	    !spw_is_balancer((const void *)&rules->units[unit], packet, kind))
+		return 0;
+	skip = spw_inner_bytes(start + at, end, bytes, kind);
+	if (skip == SPW_INNER_NONE || at + skip > SPW_INNER_MAX)
+		return 0;
+	return (u64)(bytes - skip) << 32 | (at + skip);
+}
+
+/* Everything from the inner IP header on. @inner: find_inner() */
+__attribute__((noinline)) int parse_inner(struct xdp_md *ctx, struct spw_packet *packet, u64 inner)
+{
+	const struct spw_control *state = bpf_map_lookup_elem(&control, &only);
+	const u8 *start = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
+	struct spw_cursor cursor = {.network = (u32)inner & SPW_NETWORK_MASK, .offset = (u32)inner & SPW_NETWORK_MASK};
+
+	if (!packet)
+		return 0;
+	spw_parse_inner((void *)(long)ctx->data, (void *)(long)ctx->data_end, inner >> 32, &cursor, packet);
+	packet->found |= (u32)find_owner(ctx, cursor.network) & SPW_FOUND_OTHERS;
+	if (cursor.transport && spw_is_extension(packet))
+		parse_extensions(ctx, &cursor, packet);
+	spw_parse_transport((void *)(long)ctx->data, (void *)(long)ctx->data_end, &cursor, packet);
+	packet->found &= ~SPW_FOUND_LINK_ONLY;
+	SPW_OPAQUE(start);
+	SPW_OPAQUE(end);
+	if (state)
+		spw_parse_flow(start, end, &cursor, state->seed, packet);
+	return 0;
 }
 
 SPW_INLINE struct spw_admission current_admission(const struct spw_control *state)
@@ -196,11 +241,14 @@ SPW_INLINE void note_outcome(const struct spw_slot *slot, bool new_work, struct 
 __attribute__((noinline)) int trace_packet(struct xdp_md *ctx)
 {
 	struct spw_trace *out = bpf_map_lookup_elem(&trace, &only);
+	u64 inner;
 
 	if (!out)
 		return 0;
 	out->packet = (struct spw_packet){0};
-	parse_whole(ctx, &out->packet);
+	inner = find_inner(ctx, &out->packet, parse_whole(ctx, &out->packet));
+	if (inner)
+		parse_inner(ctx, &out->packet, inner);
 	out->classified = out->packet.family != 0;
 	return 0;
 }
@@ -281,13 +329,13 @@ SPW_INLINE int judge_and_account(struct xdp_md *ctx, const struct spw_cursor *cu
 	counted = spw_account_packet(slot, judgement.reason, packet->length);
 	bits = state->sample[judgement.verdict & 1];
 	if (spw_is_drawn(counted, slot->list, state->seed, bits) && admission.leased)
-		take_sample(ctx, spw_sample_word(slot, judgement, new_work, bits));
+		take_sample(ctx, spw_sample_word(slot, judgement, new_work, bits, packet->network));
 	if (spw_trace)
 		note_outcome(slot, new_work, judgement, rules->generation);
 	return judgement.verdict == SPW_DROP ? XDP_DROP : XDP_PASS;
 }
 
-/* Any other frame: tags, options, extension headers, fragments, malformed, multi-buffer. Parsed by the caller. */
+/* Any other frame: tags, options, extension headers, tunnels, fragments, malformed, multi-buffer. Parsed by the caller. */
 __attribute__((noinline)) int judge_unusual(struct xdp_md *ctx, struct spw_packet *packet)
 {
 	const struct spw_control *state = bpf_map_lookup_elem(&control, &only);
@@ -300,11 +348,17 @@ __attribute__((noinline)) int judge_unusual(struct xdp_md *ctx, struct spw_packe
 	return judge_and_account(ctx, NULL, packet, rules, state);
 }
 
-SPW_INLINE int unusual_frame(struct xdp_md *ctx)
+SPW_INLINE int unusual_frame(struct xdp_md *ctx, u32 tunnels)
 {
 	struct spw_packet packet = {0};
+	u64 outer = parse_whole(ctx, &packet);
 
-	parse_whole(ctx, &packet);
+	if (tunnels) {
+		u64 inner = find_inner(ctx, &packet, outer);
+
+		if (inner)
+			parse_inner(ctx, &packet, inner);
+	}
 	if (!spw_trace) /* captures are replayed faster than real time */
 		bound_exemption(&packet);
 	return judge_unusual(ctx, &packet);
@@ -323,13 +377,14 @@ SPW_INLINE int judge_frame(struct xdp_md *ctx)
 		return XDP_PASS;
 	/* Keep the compiler from folding offsets into loads from the context. */
 	asm volatile("" : "+r"(start), "+r"(end));
-	if (spw_parse_usual4(start, end, (u32)(end - start), &cursor, &packet) ||
-	    spw_parse_usual6(start, end, (u32)(end - start), &cursor, &packet)) {
+	if ((spw_parse_usual4(start, end, (u32)(end - start), &cursor, &packet) ||
+	     spw_parse_usual6(start, end, (u32)(end - start), &cursor, &packet)) &&
+	    (__builtin_expect(!rules->tunnels, 1) || !(spw_tunnel_kind(&packet) & rules->tunnels))) {
 		packet.found |= find_owner_usual(ctx, start, packet.family) & SPW_FOUND_OTHERS;
 		spw_set_aside(&packet, rules);
 		return judge_and_account(ctx, &cursor, &packet, rules, state);
 	}
-	return unusual_frame(ctx);
+	return unusual_frame(ctx, rules->tunnels);
 }
 
 SEC("xdp.frags")

@@ -18,6 +18,8 @@
  *  10. The backlog of the service's budget exceeds the burst tolerance of the class (retries: part of it): drop.
  *      Otherwise charge the budget and pass (meter.h).
  *
+ * A tunnel of a balancer is judged by its inner headers in all rules (decap.h).
+ *
  * Rules 9 and 10 apply to new work for a service with a budget; other new work passes. What is not for this host is no
  * demand of a service, judged or not. The rest of an admitted QUIC handshake is charged but never refused (fresh.h). A
  * UDP session begins when the rules admit a datagram of a flow, or when it passes because there is no lease (session.h).

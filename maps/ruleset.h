@@ -9,7 +9,7 @@
  *   slots         what a leaf of the table means: list, class, levels from which it is cut
  *   list_slots    the same for bans, which name a list instead of a leaf (ban.h)
  *   root4, root6  the first 16 bits of the source, one entry each
- *   units         the rest of the table, in cache lines of 64 bytes: fans and lines
+ *   units         the rest of the table, in cache lines of 64 bytes: fans and lines; local addresses; balancers
  *
  * THE TABLE. Addresses are left aligned in 128 bits (IPv4: the upper 32 of them), so one walk serves both families.
  * An entry is 32 bits and says what comes next; its format depends on where it is.
@@ -40,6 +40,7 @@
 #ifndef SPW_MAPS_RULESET_H
 #define SPW_MAPS_RULESET_H
 
+#include "decap.h"
 #include "local.h"
 
 #define SPW_RULESET_MAGIC 0x73707772u /* "spwr" */
@@ -123,7 +124,7 @@ struct spw_ruleset {
 	u8 management_prefixes;				/* 1: there are management prefixes */
 	u8 malformed_drop;				/* 1: malformed packets are dropped (rule 2) */
 	u8 judge_others;				/* 1: what is not for this host is judged (rules 2 to 8) */
-	u8 reserved;
+	u8 tunnels; /* enum spw_tunnel of all balancers, struct spw_balancers in the last units used; 0: there are none */
 	u32 locals; /* 1 + the first unit of struct spw_locals (behind the table); 0: no port differs by address */
 	struct spw_slot slots[SPW_SLOTS_MAX];
 	u16 list_slots[SPW_LISTS_MAX][2]; /* by list identity and management: the slot of a ban; 0: list not in here */

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "fuzz.h"
+#include "bpf/decap.h"
 #include "bpf/parse.h"
 
 static void check(const struct spw_packet *packet, size_t length)
@@ -38,6 +39,29 @@ static void check_usual(const u8 *frame, const u8 *end, u32 length, const struct
 	/* NOLINTEND(bugprone-suspicious-memory-comparison) */
 }
 
+/* As a tunnel of a balancer. */
+static void check_inner(const u8 *frame, const u8 *end, const struct spw_packet *outer, const struct spw_cursor *at)
+{
+	u32 kind = spw_tunnel_kind(outer), skip, network;
+	struct spw_packet packet = *outer;
+	struct spw_cursor cursor;
+
+	if (!kind || !at->transport)
+		return;
+	skip = spw_inner_bytes(frame + at->offset, end, at->payload, kind);
+	network = at->offset + skip;
+	if (skip == SPW_INNER_NONE || network > SPW_INNER_MAX)
+		return;
+	require(skip + SPW_IPV4_BYTES <= at->payload && frame + network + SPW_IPV4_BYTES <= end);
+	cursor = (struct spw_cursor){.network = network, .offset = network};
+	spw_parse_inner(frame, end, at->payload - skip, &cursor, &packet);
+	if (cursor.transport && spw_is_extension(&packet))
+		spw_parse_extensions(frame, end, &cursor, &packet);
+	spw_parse_transport(frame, end, &cursor, &packet);
+	check(&packet, outer->length);
+	require(packet.network == network);
+}
+
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 {
 	struct spw_packet packet = {0}, again;
@@ -54,6 +78,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 	spw_parse(frame, frame + linear, length, &cursor, &packet);
 	check(&packet, length);
 	check_usual(frame, frame + linear, length, &packet, &cursor);
+	check_inner(frame, frame + linear, &packet, &cursor);
 	again = packet;
 	spw_parse_flow(frame, frame + linear, &cursor, 4711, &again);
 	require(!!again.flow ==

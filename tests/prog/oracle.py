@@ -296,6 +296,7 @@ class Policy:
     mode: str = "enforce"
     malformed: str = "pass"
     forwarded: str = "pass"
+    decap: list = field(default_factory=list)  # the oracle knows nothing of it
     management_prefixes: list = field(default_factory=list)
     management_ports: list = field(default_factory=list)
     services: dict = field(default_factory=dict)
@@ -335,6 +336,8 @@ class Policy:
         management = {key: value for key, value in management.items() if value}
         if management:
             config["management"] = management
+        if self.decap:
+            config["decap"] = self.decap
         if self.services:
             config["services"] = self.services
         if not self.lists:

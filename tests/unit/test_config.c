@@ -19,6 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "maps/decap.h"
 #include "user/base/units.h"
 #include "user/config/config.h"
 
@@ -226,7 +227,8 @@ static void test_everything_else(void **state)
 	      "\xef\xbb\xbf# a byte order mark, carriage returns, comments\r\n"
 	      "interfaces: [e, 'wan0']\r\n"
 	      "mode: observe\r\nmalformed: drop\r\nforwarded: judge\r\n"
-	      "also_mine: [192.0.2.1, 2001:db8::/64, 10.0.0.1-10.0.0.4]\r\noverlap: higher\r\nattach: native\r\nreattach: false\r\nlease: 60s\r\n"
+	      "also_mine: [192.0.2.1, 2001:db8::/64, 10.0.0.1-10.0.0.4]\r\n"
+	      "decap: [{from: [192.0.2.9, 2001:db8:9::/64], kinds: [vxlan, ipip]}]\noverlap: higher\r\nattach: native\r\nreattach: false\r\nlease: 60s\r\n"
 	      "metrics: {listen: '[::1]:80'}\npin_dir: /p\nrun_dir: \"/r\\u00fcn\"\n"
 	      "services: {dns: {udp: [53], capacity: 12k/s, wait_target: 1m, patience: 1s, netns: [/run/netns/a],\n"
 	      "  probe: {metrics: 'http://127.0.0.1:9/m', sample: q, limit: 80, interval: 2s, timeout: 10ms}}}\n"
@@ -243,6 +245,9 @@ static void test_everything_else(void **state)
 	assert_int_equal(config->mode, SPW_OBSERVE);
 	assert_true(config->malformed_drop);
 	assert_int_equal(config->forwarded, SPW_FORWARDED_JUDGE);
+	assert_int_equal(config->balancers_count, 2);
+	assert_int_equal(config->balancers[1].prefix.len, 64);
+	assert_int_equal(config->balancers[1].tunnels, SPW_TUNNEL_IPIP | SPW_TUNNEL_VXLAN);
 	assert_int_equal(config->also_mine_count, 5); /* the range is a /32, a /31 and a /32 */
 	assert_int_equal(config->also_mine[1].prefix.len, 64);
 	assert_true(config->overlap_higher);
@@ -313,8 +318,8 @@ static const struct row key_rows[] = {
 	{TOP ALL "clases: []\n", "f:3:1: unknown key 'clases'; did you mean 'classes'?\n"},
 	{TOP ALL "foo: 1\n",
 	 "f:3:1: unknown key 'foo'; keys here are: interfaces, lists, classes, mode, management, "
-	 "services, malformed, overlap, forwarded, also_mine, attach, reattach, lease, metrics, page, hooks, shedding, expect, limits, "
-	 "pin_dir, run_dir, state_dir\n"},
+	 "services, malformed, overlap, forwarded, also_mine, decap, attach, reattach, lease, metrics, page, hooks, shedding, expect, "
+	 "limits, pin_dir, run_dir, state_dir\n"},
 	{TOP ALL "mode: observe\nlease: 2s\nmode: enforce\n", "f:5:1: duplicate key 'mode', first given at line 3\n"},
 	{"mode: observe\n", "f:1:1: 'interfaces' is missing; write interfaces: [eth0]\n"
 			    "f:1:1: 'classes' is missing; write at least one, which takes everybody: "
@@ -344,6 +349,19 @@ static const struct row key_rows[] = {
 	{TOP ALL "forwarded: host\nalso_mine: [192.0.2.1]\n",
 	 "warning: f:4:13: also_mine has no effect with forwarded: host, which counts every address as this host's own; "
 	 "remove one of them\n"},
+	{TOP ALL "decap: [{from: [192.0.2.1], kinds: [gre]}]\n",
+	 "f:3:37: 'gre' is not allowed here; write ipip, gue, geneve or vxlan\n"},
+	{TOP ALL "decap: [{from: [0.0.0.0/0], kinds: [ipip]}]\n",
+	 "f:3:17: everybody is no balancer: whoever may send tunnels chooses the source by which he is judged; write the "
+	 "prefixes of yours\n"},
+	{TOP ALL "decap: [{kinds: [ipip]}]\n",
+	 "f:3:9: write both whose tunnels are judged by their inner source and which kinds: { from: [192.0.2.0/28], "
+	 "kinds: [ipip, gue, geneve, vxlan] }\n"},
+	{TOP ALL "decap: [{from: [192.0.2.0-192.0.2.18, 10.0.0.1-10.0.0.254, 10.1.0.1-10.1.0.254], kinds: [ipip]},\n"
+		 " {from: [192.0.2.1, 192.0.2.2], kinds: [gue]}]\n",
+	 "f:4:2: more than 32 prefixes of balancers\n"},
+	{TOP ALL "decap: here\n",
+	 "f:3:8: expected a list such as [{ from: [192.0.2.0/28], kinds: [ipip] }], found text\n"},
 	{TOP ALL "overlap: lower\n", "f:3:10: 'lower' is not allowed here; write error or higher\n"},
 	{TOP ALL "attach: skb\n", "f:3:9: 'skb' is not allowed here; write auto, native or generic\n"},
 	{TOP ALL "reattach: yes\n", "f:3:11: 'yes' is not allowed here; write true or false\n"},
@@ -1046,8 +1064,8 @@ static void test_order(void **state)
 		 "f:2:32: 'c' is not a level: it is green, yellow, orange, red or never\n"
 		 "f:3:1: unknown key 'foo_bar_baz'; keys here are: interfaces, lists, classes, mode, management, "
 		 "services, "
-		 "malformed, overlap, forwarded, also_mine, attach, reattach, lease, metrics, page, hooks, shedding, expect, limits, "
-		 "pin_dir, run_dir, state_dir\n"
+		 "malformed, overlap, forwarded, also_mine, decap, attach, reattach, lease, metrics, page, hooks, shedding, expect, "
+		 "limits, pin_dir, run_dir, state_dir\n"
 		 "warning: f:4:9: list 'd' is in no class" NO_CLASS
 		 "f:4:22: 'e' is not a prefix, address or range; write 192.0.2.0/24, 2001:db8::/32, 192.0.2.7 or "
 		 "192.0.2.1-192.0.2.9\n"

@@ -1303,6 +1303,9 @@ static const u64 config_prefixes4[] = {12, 123456, 262144, 1}, config_prefixes6[
 
 static const char *const config_formats[] = {"AWS ranges", NULL, NULL, NULL};
 
+static struct spw_config_balancer config_balancers[] = {
+	{{{0xc6336400ull << 32, 0}, 4, 28}, SPW_TUNNEL_GUE | SPW_TUNNEL_VXLAN}};
+
 static const struct spw_config a_config = {
 	.mode = SPW_OBSERVE,
 	.management_prefixes = config_management,
@@ -1313,6 +1316,8 @@ static const struct spw_config a_config = {
 	.services_count = 1,
 	.locals = config_locals,
 	.locals_count = COUNT(config_locals),
+	.balancers = config_balancers,
+	.balancers_count = 1,
 	.lists = config_lists,
 	.lists_count = COUNT(config_lists),
 	.classes = config_classes,
@@ -1357,6 +1362,7 @@ static void a_meaning_as_text(void **state)
 	assert_has(page.text, "     unknown        served    sheds     cut all   cut all   yellow\n");
 	assert_has(page.text, "192.0.2.0/28 to port 22: passes at every level\n");
 	assert_has(page.text, "shop: tcp 22, tcp 443, tcp 192.0.2.1:80, tcp [2001:db8::2]:443, quic 443\n");
+	assert_has(page.text, "198.51.100.0/28 gue vxlan: tunnels from there are judged by their inner source\n");
 	assert_has(page.text, "385,602 IPv4 and 276,646 IPv6 intervals in 22.4MB");
 	assert_has(page.text, "observe: everything passes");
 	free(page.text);
@@ -1367,7 +1373,7 @@ static void a_meaning_as_json(void **state)
 	json_t *meaning = spw_view_meaning_json(&a_meaning);
 
 	(void)state;
-	assert_keys(meaning, "mode interfaces classes lists management services ruleset warnings");
+	assert_keys(meaning, "mode interfaces classes lists management services decap ruleset warnings");
 	assert_keys(get(meaning, "warnings.0"), "line column text");
 	assert_text(meaning, "warnings.0.text", "f:4:3: list 'spare' is in no class");
 	assert_integer(meaning, "warnings.0.line", 4);
@@ -1395,6 +1401,8 @@ static void a_meaning_as_json(void **state)
 	assert_text(meaning, "services.0.tcp.2", "192.0.2.1:80");
 	assert_text(meaning, "services.0.tcp.3", "[2001:db8::2]:443");
 	assert_integer(meaning, "services.0.quic.0", 443);
+	assert_text(meaning, "decap.0.from", "198.51.100.0/28");
+	assert_text(meaning, "decap.0.kinds.1", "vxlan");
 	assert_integer(meaning, "ruleset.intervals4", 385602);
 	assert_real(meaning, "ruleset.compile_seconds", 0.25);
 	json_decref(meaning);

@@ -99,6 +99,7 @@ void spw_config_free(struct spw_config *config)
 	free(config->file_names);
 	free(config->management_prefixes);
 	free(config->also_mine);
+	free(config->balancers);
 	free(config->management_ports);
 	free(config->metrics_host);
 	free(config->expectations);

@@ -32,6 +32,11 @@ struct spw_config_prefix {
 	struct spw_place place;
 };
 
+struct spw_config_balancer {
+	struct spw_prefix prefix;
+	u32 tunnels; /* enum spw_tunnel */
+};
+
 enum spw_list_kind {
 	SPW_LIST_FILE,	  /* files in any format that lists/format.h knows */
 	SPW_LIST_GEO,	  /* countries of tor's geoip and geoip6 in one folder */
@@ -167,6 +172,8 @@ struct spw_config {
 	enum spw_config_forwarded forwarded;
 	struct spw_config_prefix *also_mine; /* counts as this host's own addresses */
 	size_t also_mine_count;
+	struct spw_config_balancer *balancers; /* decap: whose tunnels are judged by their inner source */
+	size_t balancers_count;
 	bool overlap_higher; /* overlap: error (default), or higher: of equal prefixes the higher class wins */
 	enum spw_attach_mode attach;
 	bool reattach; /* attach again after somebody detached us; default true */

@@ -358,6 +358,7 @@ static const struct spw_key root_keys[] = {
 	{"overlap", read_overlap},
 	{"forwarded", read_forwarded},
 	{"also_mine", read_also_mine},
+	{"decap", spw_read_decap},
 	{"attach", read_attach},
 	{"reattach", read_reattach},
 	{"lease", read_lease},

@@ -113,6 +113,7 @@ void *spw_grow(struct spw_reader *reader, void *items, size_t count, size_t size
 
 /* The larger parts of a configuration, each in its own file. */
 void spw_read_services(struct spw_reader *reader, const struct spw_node *value, void *config);
+void spw_read_decap(struct spw_reader *reader, const struct spw_node *value, void *config);
 void spw_read_probe(struct spw_reader *reader, const struct spw_node *value, void *service);
 void spw_read_expect(struct spw_reader *reader, const struct spw_node *value, void *config);
 void spw_read_shedding(struct spw_reader *reader, const struct spw_node *value, void *config);

@@ -25,6 +25,8 @@ static const char *const anomalies[SPW_ANOMALIES] = {
 	[SPW_ANOMALY_EXEMPT_LIMIT] = "exempt_limit",
 };
 
+static const char *const tunnels[SPW_TUNNELS] = {"ipip", "gue", "geneve", "vxlan"};
+
 static const char *const shadows[SPW_SHADOWS] = {
 	[SPW_SHADOW_ENFORCED] = "enforced",
 	[SPW_SHADOW_NEXT_LEVEL] = "next_level",
@@ -130,6 +132,11 @@ const char *spw_verdict_name(u32 verdict)
 const char *spw_anomaly_name(u32 anomaly)
 {
 	return name_of(anomalies, COUNT(anomalies), anomaly);
+}
+
+const char *spw_tunnel_name(u32 tunnel)
+{
+	return name_of(tunnels, COUNT(tunnels), tunnel);
 }
 
 const char *spw_shadow_name(u32 shadow)

@@ -6,6 +6,7 @@
 #define SPW_CORE_WORDS_H
 
 #include "maps/counters.h"
+#include "maps/decap.h"
 #include "maps/limit.h"
 #include "maps/types.h"
 
@@ -16,6 +17,7 @@ const char *spw_verdict_name(u32 verdict);
 const char *spw_reason_name(u32 reason);
 const char *spw_anomaly_name(u32 anomaly);
 const char *spw_shadow_name(u32 shadow);
+const char *spw_tunnel_name(u32 tunnel);	 /* number of its bit in enum spw_tunnel */
 const char *spw_signal_name(u32 signal);	 /* enum spw_host_signal */
 const char *spw_service_signal_name(u32 signal); /* enum spw_service_signal */
 const char *spw_scope_name(u32 scope);		 /* enum spw_limit_scope */

@@ -8,6 +8,23 @@
 
 #include "config/ports.h"
 
+static void fill_balancers(const struct spw_config *config, struct spw_balancers *balancers)
+{
+	for (size_t i = 0; i < config->balancers_count && i < SPW_BALANCERS_MAX; i++) {
+		const struct spw_config_balancer *from = &config->balancers[i];
+		struct spw_addr first = from->prefix.addr, last = spw_prefix_last(&from->prefix);
+
+		balancers->all[i] = (struct spw_balancer){
+			.mask_hi = ~(first.hi ^ last.hi),
+			.mask_lo = ~(first.lo ^ last.lo),
+			.hi = first.hi,
+			.lo = first.lo,
+			.family = from->prefix.family,
+			.tunnels = from->tunnels,
+		};
+	}
+}
+
 static void fill_classes(const struct spw_config *config, const struct spw_identities *identities,
 			 struct spw_assembly *assembly)
 {
@@ -122,8 +139,9 @@ int spw_assemble(const struct spw_config *config, const struct spw_lists *lists,
 	assembly->tcp_ports = calloc(65536, sizeof(*assembly->tcp_ports));
 	assembly->udp_ports = calloc(65536, sizeof(*assembly->udp_ports));
 	assembly->locals = calloc(1, sizeof(*assembly->locals));
+	assembly->balancers = calloc(1, sizeof(*assembly->balancers));
 	if (!assembly->lists || !assembly->config_lists || !assembly->classes || !assembly->management ||
-	    !assembly->tcp_ports || !assembly->udp_ports || !assembly->locals) {
+	    !assembly->tcp_ports || !assembly->udp_ports || !assembly->locals || !assembly->balancers) {
 		spw_assembly_free(assembly);
 		return -ENOMEM;
 	}
@@ -132,6 +150,7 @@ int spw_assemble(const struct spw_config *config, const struct spw_lists *lists,
 		spw_assembly_free(assembly);
 		return err;
 	}
+	fill_balancers(config, assembly->balancers);
 	fill_classes(config, identities, assembly);
 	fill_lists(config, lists, identities, assembly);
 	for (size_t i = 0; i < config->management_prefixes_count; i++)
@@ -150,6 +169,7 @@ int spw_assemble(const struct spw_config *config, const struct spw_lists *lists,
 		.locals = config->locals_count ? assembly->locals : NULL,
 		.malformed_drop = config->malformed_drop,
 		.judge_others = config->forwarded == SPW_FORWARDED_JUDGE,
+		.balancers = config->balancers_count ? assembly->balancers : NULL,
 		.overlap_higher = config->overlap_higher,
 	};
 	return 0;
@@ -164,6 +184,7 @@ void spw_assembly_free(struct spw_assembly *assembly)
 	free(assembly->tcp_ports);
 	free(assembly->udp_ports);
 	free(assembly->locals);
+	free(assembly->balancers);
 	*assembly = (struct spw_assembly){0};
 }
 

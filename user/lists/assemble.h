@@ -23,6 +23,7 @@ struct spw_assembly {
 	struct spw_port *tcp_ports;
 	struct spw_port *udp_ports;
 	struct spw_locals *locals;
+	struct spw_balancers *balancers;
 	size_t *config_lists; /* index into the configuration's lists, by index into source.lists */
 };
 

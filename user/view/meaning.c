@@ -229,6 +229,23 @@ static void put_services(FILE *out, const struct spw_config *config)
 	}
 }
 
+static void put_balancers(FILE *out, const struct spw_config *config)
+{
+	struct spw_row row;
+	char text[SPW_PREFIX_TEXT];
+
+	if (!config->balancers_count)
+		return;
+	row = spw_row_begin(out, "decap", SPW_LABEL_COLUMNS);
+	for (size_t i = 0; i < config->balancers_count; i++) {
+		put_word(&row, spw_prefix_format(&config->balancers[i].prefix, text), "");
+		for (u32 tunnel = 0; tunnel < SPW_TUNNELS; tunnel++)
+			if (config->balancers[i].tunnels & 1u << tunnel)
+				row.column += fprintf(out, " %s", spw_tunnel_name(tunnel));
+	}
+	fputs(": tunnels from there are judged by their inner source\n", out);
+}
+
 static void put_ruleset(FILE *out, const struct spw_meaning *meaning)
 {
 	char first[SPW_SHORT_TEXT], second[SPW_SHORT_TEXT], third[SPW_SHORT_TEXT];
@@ -259,6 +276,7 @@ void spw_view_meaning(FILE *out, const struct spw_meaning *meaning, struct spw_s
 	put_interfaces(out, meaning->config);
 	put_management(out, meaning->config);
 	put_services(out, meaning->config);
+	put_balancers(out, meaning->config);
 	put_limits(out, meaning->config);
 	put_ruleset(out, meaning);
 }
@@ -392,6 +410,24 @@ static json_t *services_json(const struct spw_config *config)
 	return spw_json_finish(&array);
 }
 
+static json_t *balancers_json(const struct spw_config *config)
+{
+	struct spw_json array = spw_json_array();
+	char text[SPW_PREFIX_TEXT];
+
+	for (size_t i = 0; i < config->balancers_count; i++) {
+		struct spw_json object = spw_json_object(), kinds = spw_json_array();
+
+		spw_json_set(&object, "from", json_string(spw_prefix_format(&config->balancers[i].prefix, text)));
+		for (u32 tunnel = 0; tunnel < SPW_TUNNELS; tunnel++)
+			if (config->balancers[i].tunnels & 1u << tunnel)
+				spw_json_add(&kinds, json_string(spw_tunnel_name(tunnel)));
+		spw_json_set(&object, "kinds", spw_json_finish(&kinds));
+		spw_json_add(&array, spw_json_finish(&object));
+	}
+	return spw_json_finish(&array);
+}
+
 static json_t *interfaces_json(const struct spw_config *config)
 {
 	struct spw_json array = spw_json_array();
@@ -443,6 +479,7 @@ json_t *spw_view_meaning_json(const struct spw_meaning *meaning)
 	spw_json_set(&object, "lists", lists_json(meaning));
 	spw_json_set(&object, "management", management_json(config));
 	spw_json_set(&object, "services", services_json(config));
+	spw_json_set(&object, "decap", balancers_json(config));
 	spw_json_set(&object, "ruleset", ruleset_json(meaning));
 	spw_json_set(&object, "warnings", warnings_json(meaning->warnings));
 	return spw_json_finish(&object);

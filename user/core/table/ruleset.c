@@ -20,7 +20,8 @@
 
 #define UNITS_MIN (1u << 15)
 
-#define LOCALS_UNITS (u32)(sizeof(struct spw_locals) / sizeof(union spw_unit))
+#define LOCALS_UNITS	(u32)(sizeof(struct spw_locals) / sizeof(union spw_unit))
+#define BALANCERS_UNITS (u32)(sizeof(struct spw_balancers) / sizeof(union spw_unit))
 
 /* Owner numbers: by tier, then by list index. */
 #define TIER_SHIFT 16
@@ -321,6 +322,17 @@ static int compile_family(struct compiler *compiler, u8 family, u32 *root, struc
 	return err;
 }
 
+/* In the last units that are used. */
+static void lay_out_balancers(const struct spw_balancers *balancers, struct spw_ruleset *ruleset)
+{
+	for (u32 i = 0; balancers && i < SPW_BALANCERS_MAX; i++)
+		ruleset->tunnels |= (u8)balancers->all[i].tunnels;
+	if (!ruleset->tunnels)
+		return;
+	memcpy(&ruleset->units[ruleset->units_used], balancers, sizeof(*balancers));
+	ruleset->units_used += BALANCERS_UNITS;
+}
+
 /* Step 6. */
 static void lay_out(struct compiler *compiler, u32 capacity, struct spw_ruleset *ruleset)
 {
@@ -346,6 +358,7 @@ static void lay_out(struct compiler *compiler, u32 capacity, struct spw_ruleset 
 		ruleset->units_used += LOCALS_UNITS;
 		memcpy(&ruleset->units[compiler->units.count], source->locals, sizeof(*source->locals));
 	}
+	lay_out_balancers(source->balancers, ruleset);
 	if (compiler->units.count)
 		memcpy(ruleset->units, compiler->units.items, (size_t)compiler->units.count * sizeof(union spw_unit));
 }
@@ -384,7 +397,9 @@ int spw_ruleset_compile(const struct spw_ruleset_source *source, u32 units_min, 
 		err = number_lists(compiler);
 	if (err)
 		goto out;
-	capacity = round_capacity(compiler->units.count + (source->locals ? LOCALS_UNITS : 0), units_min);
+	capacity = round_capacity(compiler->units.count + (source->locals ? LOCALS_UNITS : 0) +
+					  (source->balancers ? BALANCERS_UNITS : 0),
+				  units_min);
 	image->bytes = image_bytes(capacity);
 	image->ruleset = calloc(1, image->bytes);
 	if (!image->ruleset) {

@@ -60,7 +60,8 @@ struct spw_ruleset_source {
 	size_t management_ports_count;
 	const struct spw_port *tcp_ports; /* 65536 each, or NULL: none */
 	const struct spw_port *udp_ports;
-	const struct spw_locals *locals; /* of their groups; NULL: there are none */
+	const struct spw_locals *locals;       /* of their groups; NULL: there are none */
+	const struct spw_balancers *balancers; /* NULL: there are none */
 	bool malformed_drop;
 	bool judge_others;   /* what is not for this host is judged */
 	bool keep_prefixes;  /* image.rows is wanted */
