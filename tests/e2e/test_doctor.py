@@ -87,5 +87,52 @@ def more_than_the_link(tap, world):
     tap.equal(json.loads(agent.cli("-j", "check").stdout)["warnings"], [], "the speed of one link is not known: silent")
 
 
+def native_mode(tap, world):
+    """What doctor foretells of native mode is what happens."""
+    shop = world.shop()
+    shop.run("ip", "link", "add", "br0", "type", "bridge")
+    shop.run("ip", "link", "set", "br0", "up")
+    agent = world.agent(shop, CLASSES, interfaces=("eth0", "br0"))
+    (_, eth0), (outcome, br0) = found(agent, "eth0")[1], found(agent, "br0")[1]
+    tap.ok("native mode should work, by drivers/net/veth.c" in eth0, "veth: should work", eth0)
+    tap.ok(outcome == "warn" and "native mode would be refused" in br0 and "no native XDP" in br0, "bridge: would be refused", br0)
+    agent.start()
+    tap.equal([agent.mode("eth0"), agent.mode("br0")], ["native", "generic"], "so it is")
+    outcome, br0 = found(agent, "br0")[1]
+    tap.ok(outcome == "warn" and "generic mode" in br0 and "the driver has no native XDP" in br0, "doctor says why", br0)
+    agent.stop()
+    agent.cli("detach")
+    agent.top["attach"] = "native"
+    agent.write(CLASSES)
+    tap.equal(found(agent, "br0")[1][0], "fail", "attach: native: a start would fail")
+    agent.launch()
+    tap.equal(agent.process.wait(), 1, "so it does")
+
+
+def devices_below(tap, world):
+    """A VLAN and a bond: the devices below them are looked at; where the kernel has them."""
+    shop = world.shop()
+    agent = world.agent(shop, CLASSES, interfaces=("eth0.7",))
+    if shop.run("ip", "link", "add", "link", "eth0", "name", "eth0.7", "type", "vlan", "id", "7", check=False).returncode:
+        tap.skip("a VLAN", "this kernel has none")
+    else:
+        shop.run("ip", "link", "set", "eth0.7", "up")
+        told = found(agent, "eth0.7")
+        tap.equal([outcome for outcome, _ in told], ["ok", "warn", "ok"], "a VLAN has no native mode")
+        tap.ok("is a VLAN on eth0" in told[2][1], "doctor names the device below", told)
+        tap.ok("should work" in found(agent, "eth0")[0][1], "and says what to expect of it")
+    if shop.run("ip", "link", "add", "bond0", "type", "bond", "mode", "balance-tlb", check=False).returncode:
+        tap.skip("a bond", "this kernel has none")
+        return
+    world.flood(shop, "eth1")
+    for words in (("eth1", "down"), ("eth1", "master", "bond0"), ("bond0", "up")):
+        shop.run("ip", "link", "set", *words)
+    agent.interfaces = ["bond0"]
+    agent.write(CLASSES)
+    outcome, detail = found(agent, "bond0")[1]
+    tap.ok(outcome == "warn" and "bond mode 5 has no native XDP" in detail, "a bond: its mode counts", detail)
+    tap.ok("should work" in found(agent, "eth1")[0][1], "and its devices are looked at")
+
+
 if __name__ == "__main__":
-    run_tests(nobody_listens, nobody_logs_in, more_than_the_link)
+    run_tests(native_mode, devices_below, nobody_listens, nobody_logs_in, more_than_the_link)

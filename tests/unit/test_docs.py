@@ -78,9 +78,28 @@ def test_metrics(tap):
     tap.equal(sorted(told - written), [], "docs/metrics.md has no other metric")
 
 
+def kernel(text):
+    """SPW_KERNEL(6, 4) as the page has it."""
+    numbers = re.findall(r"\d+", text)
+    return ".".join(numbers) if len(numbers) == 2 else ""
+
+
+def test_nics(tap):
+    """The table of drivers in docs/nics.md is that of user/core/nic.c."""
+    version = r"(0|SPW_KERNEL\(\d+, \d+\))"
+    table = (ROOT / "user/core/nic.c").read_text().split("drivers[] = {")[1].split("\n};")[0]
+    rows = re.findall(rf'\{{"([^"]+)",\s*{version},\s*(\d+),\s*{version},[^"]*"([^"]+), Linux ([\d.]+)"', table)
+    expected = [(name, kernel(since) or "none", (mtu if mtu != "0" else "any") if since != "0" else "", kernel(frags), f"linux/{path}, {read}")
+                for name, since, mtu, frags, path, read in rows]
+    page = (ROOT / "docs/nics.md").read_text()
+    told = re.findall(r"^\| `([^`]+)` \| (\S+) \| (\w*)(?:; any from ([\d.]+) on)? \| [^|]* \| (\S+, \S+) \|$", page, re.M)
+    tap.ok(len(rows) > 20, "the drivers are found", rows)
+    tap.equal(told, expected, "docs/nics.md has each driver as it is looked at")
+
+
 def main():
     tap = Tap()
-    for test in (test_faults, test_files, test_citations, test_targets, test_metrics):
+    for test in (test_faults, test_files, test_citations, test_targets, test_metrics, test_nics):
         tap.run(test)
     tap.done()
 

@@ -22,6 +22,7 @@
 #include "net/control_client.h"
 #include "net/metrics_server.h"
 #include "kernel/snapshot_reader.h"
+#include "view/nic.h"
 #include "look.h"
 #include "dry_run.h"
 #include "served.h"
@@ -320,6 +321,96 @@ static bool check_configuration(struct doctor *doctor, const struct spw_call *ca
 
 /* ---- interfaces ---- */
 
+/* The texts of view/nic.h; NULL: nothing. */
+static char *nic_why(const struct spw_nic *nic, const struct spw_nic_forecast *forecast)
+{
+	char *text = NULL;
+	size_t bytes = 0;
+	FILE *out = open_memstream(&text, &bytes);
+
+	if (!out)
+		return NULL;
+	spw_view_nic_why(out, nic, forecast);
+	fclose(out);
+	if (!bytes) {
+		free(text);
+		text = NULL;
+	}
+	return text;
+}
+
+static char *nic_remedy(const char *name, const struct spw_nic_forecast *forecast)
+{
+	char *text = NULL;
+	size_t bytes = 0;
+	FILE *out = open_memstream(&text, &bytes);
+
+	if (!out)
+		return NULL;
+	spw_view_nic_remedy(out, name, forecast);
+	fclose(out);
+	if (!bytes) {
+		free(text);
+		text = NULL;
+	}
+	return text;
+}
+
+/* Would the driver take the program? @below: a device below one that is configured. */
+static void check_native(struct doctor *doctor, const char *check, const struct spw_interface *interface,
+			 enum spw_attach_mode attach, bool below)
+{
+	const struct spw_nic_forecast forecast = spw_nic_forecast(&interface->nic);
+	const struct spw_nic_driver *driver = forecast.driver;
+	_cleanup_free_ char *why = nic_why(&interface->nic, &forecast);
+	_cleanup_free_ char *remedy = nic_remedy(interface->device.name, &forecast);
+	const char *what = below ? "below it" : "no XDP program is attached";
+
+	if (!driver)
+		find(doctor, OK, check, NULL, "%s; whether its driver has native mode shows only on attaching", what);
+	else if (!forecast.obstacles)
+		find(doctor, OK, check, NULL, "%s; native mode should work, by %s%s%s", what, driver->source,
+		     driver->note ? "; " : "", driver->note ? driver->note : "");
+	else
+		find(doctor, attach == SPW_ATTACH_NATIVE ? FAIL : WARN, check,
+		     remedy ? remedy
+		     : !driver->since && driver->note
+			     ? driver->note
+			     : "generic mode works, but each packet costs some 3 times as much",
+		     "%s; native mode would be refused, by %s: %s", what, driver->source, why ? why : "?");
+}
+
+/* A VLAN has no native mode, and a bond needs that of its devices. */
+static void check_below(struct doctor *doctor, const struct spw_config *config, const char *check,
+			const struct spw_interface *upper)
+{
+	bool vlan = strcmp(upper->nic.driver, "bonding") != 0;
+
+	if (vlan && upper->below_count)
+		find(doctor, WARN, check,
+		     "list that device in 'interfaces' instead: its frames are judged with their tags",
+		     "is a VLAN on %s", upper->below[0]);
+	for (size_t i = 0; i < upper->below_count; i++) {
+		struct spw_interface lower;
+
+		spw_probe_interface(upper->below[i], config->pin_dir, &lower);
+		if (lower.ifindex)
+			check_native(doctor, upper->below[i], &lower, config->attach, true);
+	}
+}
+
+/* Attached in generic mode: would native mode work now? */
+static void check_generic(struct doctor *doctor, const char *check, const struct spw_interface *interface)
+{
+	const struct spw_nic_forecast forecast = spw_nic_forecast(&interface->nic);
+	_cleanup_free_ char *why = nic_why(&interface->nic, &forecast);
+	_cleanup_free_ char *remedy = nic_remedy(interface->device.name, &forecast);
+
+	find(doctor, WARN, check, remedy ? remedy : "use a driver with native XDP where floods are expected",
+	     "our program is attached in generic mode: each packet costs some 3 times as much%s%s", why ? "; " : "",
+	     why ? why : "");
+}
+
 static void check_program(struct doctor *doctor, const char *check, const struct spw_interface *interface,
 			  enum spw_attach_mode attach)
 {
@@ -328,10 +419,10 @@ static void check_program(struct doctor *doctor, const char *check, const struct
 	if (interface->xdp_err)
 		find(doctor, WARN, check, "run as root", "cannot see whether an XDP program is attached: %s",
 		     strerror(-interface->xdp_err));
+	else if (!interface->attached.program_id && attach == SPW_ATTACH_GENERIC)
+		find(doctor, OK, check, NULL, "no XDP program is attached; generic mode works with every driver");
 	else if (!interface->attached.program_id)
-		find(doctor, OK, check, NULL, "no XDP program is attached; %s",
-		     attach == SPW_ATTACH_GENERIC ? "generic mode works with every driver"
-						  : "whether the driver has native mode shows only on attaching");
+		check_native(doctor, check, interface, attach, false);
 	else if (!interface->attached.ours && !strcmp(interface->attached.program, "spillway"))
 		find(doctor, FAIL, check, "use the configuration it was started with, or run 'detach' with that one",
 		     "a spillway with another pin_dir is attached (id %u, %s mode)", interface->attached.program_id,
@@ -344,8 +435,7 @@ static void check_program(struct doctor *doctor, const char *check, const struct
 	else if (interface->attached.native)
 		find(doctor, OK, check, NULL, "our program is attached in native mode");
 	else
-		find(doctor, WARN, check, "use a driver with native XDP where floods are expected",
-		     "our program is attached in generic mode: each packet costs some 3 times as much");
+		check_generic(doctor, check, interface);
 }
 
 static void check_link(struct doctor *doctor, const char *check, const struct spw_interface *interface)
@@ -362,7 +452,7 @@ static void check_link(struct doctor *doctor, const char *check, const struct sp
 	else if (!interface->device.carrier)
 		find(doctor, WARN, check, "plug in the cable, or look at the other end",
 		     "has no carrier; driver %s, MTU %u", driver, interface->device.mtu);
-	else if (interface->device.mtu > PAGE_BYTES_XDP)
+	else if (interface->device.mtu > PAGE_BYTES_XDP && !spw_nic_forecast(&interface->nic).driver)
 		find(doctor, WARN, check, "if attaching fails with an error about the MTU, set it to 3498 or less",
 		     "is up; driver %s; MTU %u needs a driver with XDP fragments", driver, interface->device.mtu);
 	else
@@ -381,6 +471,8 @@ static void check_interface(struct doctor *doctor, const struct spw_config *conf
 	}
 	check_link(doctor, name, &interface);
 	check_program(doctor, name, &interface, config->attach);
+	if (interface.below_count)
+		check_below(doctor, config, name, &interface);
 }
 
 /* Without a configuration: the first interfaces that are up are the likely ones. */
@@ -687,6 +779,6 @@ const struct spw_verb spw_verb_doctor = {
 	.summary = "Check whether this host can run the agent, and say what to do if not",
 	.help = "ok: all is well. warn: works, but not as well as it could. FAIL: 'run' would not work; the exit status is 1.\n"
 		"Without -c, and without a configuration at the default path, it checks the host and its interfaces.\n"
-		"Nothing is changed, loaded or attached, so only 'run' can tell whether a driver supports native XDP.\n",
+		"Nothing is changed, loaded or attached, so native XDP is a forecast, from a table of drivers (docs/nics.md).\n",
 	.run = run,
 };

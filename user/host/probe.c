@@ -9,6 +9,7 @@
 #include <sys/statvfs.h>
 #include <sys/utsname.h>
 #include <sys/vfs.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 
@@ -78,11 +79,27 @@ void spw_probe_bpffs(const char *pin_dir, struct spw_bpffs *bpffs)
 	bpffs->writable = !access(bpffs->path, W_OK | X_OK);
 }
 
+static void look_at_nic(struct spw_interface *interface)
+{
+	const struct spw_device *device = &interface->device;
+	struct spw_nic *nic = &interface->nic;
+	long cpus = sysconf(_SC_NPROCESSORS_CONF);
+	char release[65];
+
+	snprintf(nic->driver, sizeof(nic->driver), "%s", device->driver);
+	nic->kernel = spw_probe_kernel(release);
+	nic->mtu = device->mtu;
+	nic->cpus = cpus > 0 ? (u32)cpus : 1;
+	spw_nic_look(device->name, nic);
+	interface->below_count = spw_devices_below(device->name, device->driver, interface->below);
+}
+
 void spw_probe_interface(const char *name, const char *pin_dir, struct spw_interface *interface)
 {
 	*interface = (struct spw_interface){.ifindex = spw_device_index(name)};
 	if (!interface->ifindex)
 		return;
 	spw_device_look(interface->ifindex, &interface->device);
+	look_at_nic(interface);
 	interface->xdp_err = spw_link_look(pin_dir, interface->ifindex, &interface->attached);
 }

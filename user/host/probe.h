@@ -5,9 +5,11 @@
 
 #include <stdbool.h>
 
+#include "core/nic.h"
 #include "kernel/links.h"
 #include "maps/types.h"
 #include "net/device.h"
+#include "net/nic.h"
 
 /* Capabilities of this process. */
 struct spw_capabilities {
@@ -31,13 +33,15 @@ struct spw_interface {
 	struct spw_device device;
 	int xdp_err; /* 0: `attached` is known; -errno */
 	struct spw_attached attached;
+	struct spw_nic nic;
+	char below[SPW_BELOW_MAX][16]; /* devices of a bond, or the one that a VLAN is on */
+	size_t below_count;
 };
 
 void spw_probe_capabilities(struct spw_capabilities *capabilities);
 
-/** spw_probe_kernel() - version as 0xMMMMmmmm and the text of uname. */
+/** spw_probe_kernel() - SPW_KERNEL() and the text of uname. */
 u32 spw_probe_kernel(char release[65]);
-#define SPW_KERNEL(major, minor) ((u32)(major) << 16 | (u32)(minor))
 
 bool spw_probe_btf(void);
 
