@@ -542,6 +542,38 @@ static void test_rule_4_step(void **state)
 	end(&bench);
 }
 
+/* Hosts for autoscalers: of the demand, refused or not, but not of a class that is always cut; over reloads too. */
+static void test_hosts(void **state)
+{
+	struct spw_policy former;
+	struct bench bench;
+
+	(void)state;
+	begin(&bench, 1000);
+	load(&bench, 20, 40, 40, 40);
+	ticks(&bench, 90);
+	assert_false(its(&bench)->hosts_known);
+	ticks(&bench, 20);
+	assert_true(its(&bench)->hosts_known);
+	assert_float_equal(its(&bench)->hosts_wanted, 2, 0.02);
+	memcpy(bench.passed, (double[]){20, 40, 30, 0}, sizeof(bench.passed));
+	ticks(&bench, 150);
+	assert_float_equal(its(&bench)->hosts_wanted, 2, 0.02);
+	former = bench.policy;
+	bench.policy.classes[3].cut_from = SPW_GREEN;
+	spw_memory_follow(bench.memory, &former, &bench.policy);
+	ticks(&bench, 5);
+	assert_true(its(&bench)->hosts_known);
+	assert_float_equal(its(&bench)->hosts_wanted, 2, 0.02);
+	ticks(&bench, 150);
+	assert_float_equal(its(&bench)->hosts_wanted, 1000 / 700.0, 0.02);
+	/* Cut at red only: it would be served by more hosts. */
+	bench.policy.classes[3].cut_from = SPW_RED;
+	ticks(&bench, 150);
+	assert_float_equal(its(&bench)->hosts_wanted, 2, 0.02);
+	end(&bench);
+}
+
 /* Waits stay although little is admitted: shedding does not help, and the capacity is not lowered for it. */
 static void test_rule_18_helpless(void **state)
 {
@@ -739,6 +771,7 @@ int main(void)
 		cmocka_unit_test(test_rule_12_strain),
 		cmocka_unit_test(test_rule_12_jam),
 		cmocka_unit_test(test_rule_4_step),
+		cmocka_unit_test(test_hosts),
 		cmocka_unit_test(test_rule_18_helpless),
 		cmocka_unit_test(test_wrap),
 	};
