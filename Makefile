@@ -70,6 +70,8 @@ BENCH_SIGNALS_SCRIPTS := tests/bench/signals
 BENCH_SIGNALS  := $(BUILD)/spillway $(addprefix $(BUILD)/tests/,signals_watch blast)
 TEST_PACKAGES_SCRIPTS := tests/packages/run
 TEST_PACKAGES  := $(BUILD)/spillway $(addprefix $(BUILD)/tests/,blast)
+SOAK_SCRIPTS   := tests/soak/soak
+SOAK           := $(BUILD)/spillway $(addprefix $(BUILD)/tests/,blast)
 BENCH_LOOP_SCRIPTS := tests/loop/bench
 BENCH_LOOP     := $(BUILD)/spillway $(addprefix $(BUILD)/tests/,arrive upstream pool blast)
 
@@ -83,7 +85,7 @@ print-%:
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: all objects help deps check test test-page vmtest bench bench-flood bench-signals bench-loop demo install uninstall vmlinux \
-	dist deb rpm test-packages sbom lint lint-format lint-tidy lint-shell format clean fuzz pure layers tests debug matrix compdb FORCE
+	dist deb rpm test-packages soak sbom lint lint-format lint-tidy lint-shell format clean fuzz pure layers tests debug matrix compdb FORCE
 all: $(BUILD)/spillway
 
 help:
@@ -246,6 +248,13 @@ bench-loop:
 	@packaging/deps build test loop
 	$(build_them) $(BENCH_LOOP)
 	@tests/loop/bench $(LOOP_FLAGS)
+
+## soak     mixed load with reloads, bans, levels and restarts for SOAK_MINUTES (60): nothing leaks, nothing is lost (root)
+SOAK_MINUTES ?= 60
+soak:
+	@packaging/deps build test
+	$(build_them) $(SOAK)
+	@tests/soak/soak --minutes $(SOAK_MINUTES)
 
 ## fuzz     each parser of outside input for FUZZ_SECONDS (60)
 FUZZ_SECONDS ?= 60
