@@ -18,6 +18,7 @@ Called by tests/loop/bench and by tests/e2e. For a fair comparison:
 - every case starts with a fresh server.
 """
 import contextlib
+import copy
 import json
 import os
 import random
@@ -39,6 +40,7 @@ POOL = ROOT / "build/tests/pool"
 ASYNCIO = Path(__file__).resolve().parent / "asyncio_server.py"
 
 SHOP, VISITORS = "198.18.0.1", "198.18.0.2"
+SECOND, SECOND_VISITORS = "198.18.0.5", "198.18.0.6"  # of a host that is added to the shop
 
 # The classes, highest first: prefix and share of the visitors.
 CLASSES = {
@@ -64,6 +66,7 @@ METRICS = {
     "new_work": ["spillway_class_new_work_total"],
     "capacity": ["spillway_service_capacity_per_second"],
     "no_help": ["spillway_service_shedding_does_not_help"],
+    "hosts": ["spillway_service_hosts_wanted"],
 }
 
 SPILLWAY_CLASSES = """\
@@ -96,17 +99,43 @@ class Loop:
         self.shop = world.namespace("shop")
         self.visitors = world.namespace("visitors")
         world.veth(self.shop, self.device, self.visitors, "v" + self.device)
-        self._addresses()
+        for prefix, _ in CLASSES.values():
+            self.visitors.run("ip", "route", "add", "local", prefix, "dev", "lo")
+        self.visitors.sysctl("net/ipv4/ip_local_port_range", "1024 65000")
+        self._addresses(SHOP, VISITORS)
+        self._second = None
         self.agent = world.agent(self.shop, self.configuration("learn"), interfaces=[self.device])
         self.agent.start()  # attaches the program, which stays
         self.agent.stop()
         self.napi = self._poll_by_threads()
         self.bpf_stats = False
 
-    def _addresses(self):
+    def second(self):
+        """Another host like the shop, with an agent of its own; balance() sends visitors there."""
+        if not self._second:
+            other = self._second = copy.copy(self)
+            other.device = f"t{os.getpid()}"
+            other.shop = self.world.namespace("second")
+            self.world.veth(other.shop, other.device, self.visitors, "v" + other.device)
+            other._addresses(SECOND, SECOND_VISITORS)
+            other.agent = self.world.agent(other.shop, other.configuration("learn"), name="second", interfaces=[other.device])
+            other.agent.start()
+            other.agent.stop()
+            other.napi = other._poll_by_threads()
+        return self._second
+
+    def balance(self, hosts):
+        """New connections go to so many hosts in turn, connection by connection; 0: there is no balancer."""
+        turns = f"numgen inc mod {hosts} map {{ " + ", ".join(f"{i} : {host}" for i, host in enumerate((SHOP, SECOND)[:hosts])) + " }"
+        rules = ("table ip balancer {\n  chain out { type nat hook output priority -100; }\n}\n" + (
+            f"flush chain ip balancer out\nadd rule ip balancer out ip daddr {SHOP} tcp dport 80 dnat to {turns}\n"
+            if hosts else "delete table ip balancer\n"))
+        self.visitors.run("nft", "-f", "-", input=rules)
+
+    def _addresses(self, host, beyond):
         shop, visitors = self.shop, self.visitors
-        for namespace, device, address, other in ((shop, self.device, SHOP, VISITORS),
-                                                  (visitors, "v" + self.device, VISITORS, SHOP)):
+        for namespace, device, address, other in ((shop, self.device, host, beyond),
+                                                  (visitors, "v" + self.device, beyond, host)):
             namespace.sysctl(f"net/ipv6/conf/{device}/disable_ipv6", 1)
             namespace.sysctl("net/ipv4/tcp_no_metrics_save", 1)
             namespace.run("ip", "address", "add", f"{address}/30", "dev", device)
@@ -114,9 +143,7 @@ class Loop:
                 "v" + self.device if namespace is shop else self.device)["address"]
             namespace.run("ip", "neigh", "replace", other, "lladdr", hardware, "dev", device, "nud", "permanent")
         for prefix, _ in CLASSES.values():
-            shop.run("ip", "route", "add", prefix, "via", VISITORS)
-            visitors.run("ip", "route", "add", "local", prefix, "dev", "lo")
-        visitors.sysctl("net/ipv4/ip_local_port_range", "1024 65000")
+            shop.run("ip", "route", "add", prefix, "via", beyond)
 
     def _poll_by_threads(self):
         """Each end of the link is served by a thread on its side's CPU. The visitors' end polls because of GRO."""
@@ -180,13 +207,18 @@ class Loop:
 
     def case(self, server, system, scenario, capacity, seed=1, seconds=15.0):
         """One run. Returns the generator's result, plus measurements at the shop (key "shop")."""
+        if scenario.scales:
+            seconds = max(seconds, SCALING_S)
         profile, events, options = scenario.plan(self, server, system, capacity, seconds)
         if system.cut_after_s is not None:
             events = [*events, (system.cut_after_s, lambda: system.cut(self))]
         ahead = sum(float(part.split(":")[0]) for part in profile.split() if not part.endswith("*"))
         total = sum(float(part.split(":")[0]) for part in profile.split())
-        with server.running(system), system.protecting(server, capacity):
+        scaler = Autoscaler(self, server, system, capacity) if scenario.scales else contextlib.nullcontext()
+        with server.running(system), system.protecting(server, capacity), scaler:
             begin = time.monotonic() + 0.5
+            if scenario.scales:
+                scaler.watch(begin + ahead)
             arrive = self.arrive(profile, "--seed", seed, *options, at=begin)
             with Watch(self, server, system, begin + ahead, begin + total) as watch, server.undone():
                 for after_s, action in sorted(events, key=lambda event: event[0]):
@@ -196,6 +228,9 @@ class Loop:
         result["shop"] = watch.seen
         if scenario.back:
             result["recovered"] = recovered(result, scenario.back(seconds) + 2)
+        if scenario.scales:
+            result["scaled"] = scaler.seen
+            result["recovered"] = recovered(result, (scaler.seen["added_s"] or seconds - 12) + 2)
         return result
 
 
@@ -340,6 +375,85 @@ def first_metric(page, what, **labels):
         if page.all(name, **labels):
             return page.sum(name, **labels)
     return None
+
+
+class Autoscaler(threading.Thread):
+    """Adds a second host DELAY_S after a signal of the first one has said so: the metric of hosts wanted, or CPU use over 10 s."""
+    DELAY_S, LEAD_S = 20.0, 3.0  # the host is started LEAD_S before it gets visitors
+    MORE = 1.1                   # hosts wanted above this: another one, as an HPA's tolerance says
+    CPU, CPU_S = 0.7, 10.0
+
+    def __init__(self, loop, server, system, capacity):
+        super().__init__(daemon=True)
+        self.loop, self.server, self.system, self.capacity = loop, server, system, capacity
+        self.over, self.held, self.begin = threading.Event(), contextlib.ExitStack(), 0.0
+        self.seen = {"by": system.scale_by, "signal_s": None, "added_s": None, "value": None, "failed": None}
+
+    def __enter__(self):
+        second = self.loop.second()
+        self.other = copy.copy(self.system)
+        self.other.loop = second
+        self.twin = type(self.server.name, (type(self.server),), {"name": f"second-{self.server.name}-{id(self)}"})(second)
+        self.loop.balance(1)
+        self.spent = []
+        return self
+
+    def __exit__(self, *_exception):
+        self.over.set()
+        if self.is_alive():
+            self.join()
+        self.held.close()
+        self.loop.balance(0)
+        if self.seen["failed"]:
+            raise RuntimeError(f"the second host: {self.seen['failed']}")
+
+    def watch(self, begin):
+        """From @begin on, of the monotonic clock."""
+        self.begin = begin
+        self.start()
+
+    def _cpu(self):
+        """Use of the host's CPU by its programs and its network in the last CPU_S; None: not for so long yet."""
+        pids = [self.loop.napi[0], *self.server.pids(), *([self.loop.agent.process.pid] if self.system.protects else [])]
+        self.spent.append((time.monotonic(), sum(cpu_ns(pid) for pid in pids)))
+        while len(self.spent) > 1 and self.spent[1][0] <= self.spent[-1][0] - self.CPU_S:
+            del self.spent[0]
+        (before, then), (now, total) = self.spent[0], self.spent[-1]
+        return (total - then) / 1e9 / (now - before) if now - before >= self.CPU_S else None
+
+    def _hosts(self):
+        try:
+            status, _, body = self.loop.agent.http("/metrics", timeout=1)
+        except OSError:
+            return None
+        return first_metric(Metrics(body), "hosts") if status == 200 else None
+
+    def run(self):
+        try:
+            self._scale()
+        except Exception as error:  # pylint: disable=broad-except
+            self.seen["failed"] = str(error)
+
+    def _scale(self):
+        self.over.wait(max(0.0, self.begin - time.monotonic()))
+        read, limit = (self._hosts, self.MORE) if self.system.scale_by == "hosts" else (self._cpu, self.CPU)
+        while not self.over.wait(0.5):
+            value = read()
+            self.seen["value"] = max(value or 0, self.seen["value"] or 0)
+            if (value or 0) > limit:
+                break
+        else:
+            return
+        signalled = time.monotonic()
+        self.seen["signal_s"] = signalled - self.begin
+        if self.over.wait(self.DELAY_S - self.LEAD_S):
+            return
+        self.held.enter_context(self.twin.running(self.other))
+        self.held.enter_context(self.other.protecting(self.twin, self.capacity))
+        if not self.over.wait(max(0.0, signalled + self.DELAY_S - time.monotonic())):
+            self.loop.balance(2)
+            self.seen["added_s"] = time.monotonic() - self.begin
+            self.over.wait()  # the programs end with the thread that started them
 
 
 # ---- servers ----
@@ -592,6 +706,8 @@ class System:
     """No protection, and base class of the others. Tuned for @capacity, or (@wrong) for 30 % more than there is."""
     name = "none"
     cut_after_s = None
+    protects = False  # by an agent
+    scale_by = "cpu"  # the signal of an autoscaler: CPU use, or "hosts", the metric of spillway
 
     def __init__(self, loop, capacity=None, wrong=False):
         self.loop, self.wrong = loop, wrong
@@ -688,9 +804,11 @@ class Spillway(System):
     """The agent. @learn: it has to learn the capacity; @ends: connections of those who are refused are ended;
     @patience: so are those that have waited for more than a second."""
     name = "spillway"
+    protects = True
 
-    def __init__(self, loop, capacity=None, wrong=False, learn=False, ends=False, patience=False):
+    def __init__(self, loop, capacity=None, wrong=False, learn=False, ends=False, patience=False, scale_by="hosts"):
         super().__init__(loop, capacity, wrong)
+        self.scale_by = scale_by
         self.learn, self.ends, self.patience = learn or not capacity, ends, patience
 
     @contextlib.contextmanager
@@ -714,16 +832,18 @@ SYSTEMS = {system.name: system for system in (System, NftBlind, NftClass, NginxL
 CALM = "2:{0:.0f}"                     # before each scenario, at half the capacity
 TAUGHT = "2:{0:.0f} 3:{1:.0f} 18:{0:.0f}"  # or with a surge of twice the capacity before it, and time to come back to green
 STALL_PERIOD = 3.0
+SCALING_S = 50.0  # with an autoscaler: until its signal, 20 s, and what comes then
 
 
 class Scenario:
     """@load: the highest, in capacities. @shape(capacity, seconds): the measured part of the profile. @taught: the agent has seen
     an overload before. @page: connections a visit. @back(seconds): when the server serves again, since the measured part began;
-    what is good from 2 s after it is told apart."""
+    what is good from 2 s after it is told apart. @scales: an autoscaler adds a second host after its signal; so is then what is
+    good from 2 s after that (without a signal: in the last 10 s)."""
 
-    def __init__(self, load, shape, events=None, options=(), taught=False, page=1, back=None):
+    def __init__(self, load, shape, events=None, options=(), taught=False, page=1, back=None, scales=False):
         self.load, self.shape, self.events, self.options = load, shape, events, options
-        self.taught, self.page, self.back = taught, page, back
+        self.taught, self.page, self.back, self.scales = taught, page, back, scales
 
     def plan(self, _loop, server, _system, capacity, seconds):
         """The profile, what happens when (seconds after the measured part began), and options of the generator."""
@@ -775,6 +895,7 @@ SCENARIOS = {
     "keep-alive": _step(2, options=("--persistent", 400)),
     "keep-alive-5": _step(5, options=("--persistent", 400)),
     "pages": Scenario(2, lambda capacity, seconds: f"{seconds:g}:{capacity / 4:.0f}*", page=8),
+    "autoscale": _step(1.6, scales=True),
     "async": _step(2),
     "async-5": _step(5),
 }
