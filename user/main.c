@@ -11,10 +11,11 @@
 #include "cmd/options.h"
 
 static const struct spw_verb *const verbs[] = {
-	&spw_verb_run,	    &spw_verb_check,  &spw_verb_apply,	  &spw_verb_confirm,  &spw_verb_status,
-	&spw_verb_top,	    &spw_verb_level,  &spw_verb_capacity, &spw_verb_explain,  &spw_verb_events,
-	&spw_verb_capture,  &spw_verb_replay, &spw_verb_list,	  &spw_verb_crowdsec, &spw_verb_export,
-	&spw_verb_simulate, &spw_verb_init,   &spw_verb_doctor,	  &spw_verb_detach,   &spw_verb_version,
+	&spw_verb_run,	      &spw_verb_check,	&spw_verb_apply,    &spw_verb_confirm,	&spw_verb_status,
+	&spw_verb_top,	      &spw_verb_level,	&spw_verb_capacity, &spw_verb_explain,	&spw_verb_events,
+	&spw_verb_capture,    &spw_verb_replay, &spw_verb_list,	    &spw_verb_crowdsec, &spw_verb_export,
+	&spw_verb_simulate,   &spw_verb_init,	&spw_verb_doctor,   &spw_verb_detach,	&spw_verb_version,
+	&spw_verb_fetch_list,
 };
 
 static void print_help(FILE *out)
@@ -23,7 +24,8 @@ static void print_help(FILE *out)
 		"usage: spillway [-c FILE] [-j] VERB [OPTION...] [WORD...]\n\n"
 		"Sheds excess traffic at the NIC, lowest class first, before the application is overloaded.\n\nverbs:\n");
 	for (size_t i = 0; i < sizeof(verbs) / sizeof(*verbs); i++)
-		fprintf(out, "  %-9s %s\n", verbs[i]->name, verbs[i]->summary);
+		if (verbs[i]->summary)
+			fprintf(out, "  %-9s %s\n", verbs[i]->name, verbs[i]->summary);
 	fprintf(out, "\noptions:\n");
 	spw_options_print(out, NULL);
 	fprintf(out, "\nexit status: 0 done, 1 failed, 2 usage\n");
@@ -75,7 +77,7 @@ static int run_verb(const struct spw_verb *verb, struct spw_call *call, int argc
 
 	if (first < 0)
 		return SPW_EXIT_USAGE;
-	if (call->help) {
+	if (call->help && verb->summary) {
 		print_verb_help(verb);
 		return finish(SPW_EXIT_DONE);
 	}

@@ -57,6 +57,9 @@ static void check_config(const struct spw_config *config)
 		case SPW_LIST_FILE:
 			require(config->lists[i].paths_count && config->lists[i].paths[0].text);
 			break;
+		case SPW_LIST_URL:
+			require(config->lists[i].url.text && config->lists[i].url.every_ns);
+			break;
 		case SPW_LIST_GEO:
 		case SPW_LIST_MMDB:
 			require(config->lists[i].path &&

@@ -58,6 +58,11 @@ CASES = {
         "bad-list": {"spillway_ruleset_last_good": [(0, 66)], 'spillway_list_last_good{list="a"}': [(0, 6), (1, 60)],
                      'spillway_list_last_good{list="b"}': [(0, 66)]},
         "good": {"spillway_ruleset_last_good": [(0, 66)], 'spillway_list_last_good{list="a"}': [(0, 66)]}}),
+    "SpillwayListOld": ("1m", "16m", "24m", {
+        "bad": {'spillway_list_age_seconds{list="drop"}': [(0, 60, 60)], 'spillway_list_max_age_seconds{list="drop"}': [(900, 60)],
+                'spillway_list_age_seconds{list="fresh"}': [(0, 60)], 'spillway_list_max_age_seconds{list="fresh"}': [(900, 60)]},
+        "never-fetched": {'spillway_list_age_seconds{list="new"}': [(0, 60, 30)], 'spillway_list_max_age_seconds{list="new"}': [(900, 60)]},
+        "good": {'spillway_list_age_seconds{list="drop"}': [(0, 10, 60)] * 6, 'spillway_list_max_age_seconds{list="drop"}': [(900, 60)]}}),
     "SpillwayGenericMode": ("1m", "4m", "7m", {
         "bad": {'spillway_interface_attached{interface="eth0",mode="generic"}': [(1, 20)]},
         "good": {'spillway_interface_attached{interface="eth0",mode="native"}': [(1, 20)]}}),

@@ -665,8 +665,30 @@ static const struct row list_rows[] = {
 	{LIST("{inline: [10.0.0.0 - ]}"), "f:2:22: '' is not an address; write a range as 192.0.2.1-192.0.2.9\n"},
 	{LIST("{inline: [10.0.0.0 10.0.0.1]}"),
 	 "f:2:22: one prefix, address or range at a time; '10.0.0.1' is too much\n"},
+	{LIST("{url: 'https://l.example/a'}"), ""},
+	{LIST("{url: 'http://l.example/a'}"),
+	 "warning: f:2:18: whoever is on the way can change what http:// brings; write "
+	 "https://\n"},
+	{LIST("{url: 'file:///etc/passwd'}"),
+	 "f:2:18: 'file:///etc/passwd' cannot be fetched: it must begin with http:// or https://\n"},
+	{LIST("{url: 'l.example/a'}"), "f:2:18: 'l.example/a' cannot be fetched: Bad scheme\n"},
+	{LIST("{url: 'https://u:p@l.example/a'}"),
+	 "f:2:18: 'https://u:p@l.example/a' cannot be fetched: it must not contain a user name or password\n"},
+	{LIST("{url: 'https://l.example/a', file: b}"), "f:2:13: list 'a' already has 'file'; a list has one source\n"},
+	{LIST("{file: b, every: 1h}"), "f:2:22: 'every' needs 'url' beside it\n"},
+	{LIST("{url: 'https://l.example/a', every: 1ms}"), "f:2:48: '1ms' is out of bounds, which are 1s to 30d\n"},
+	{LIST("{url: 'https://l.example/a', every: 2h, max_age: 1h}"),
+	 "f:2:61: max_age is shorter than every, so the list would always be reported as too old\n"},
+	{LIST("{url: 'https://l.example/a', min: few}"),
+	 "f:2:46: 'few' is not a number of prefixes: write it as 30, 2k, 1M or 1G\n"},
+	{LIST("{url: 'https://l.example/a', timeout: 1h}"), "f:2:50: '1h' is out of bounds, which are 1s to 10m\n"},
+	{LIST("{url: 'https://l.example/a', sha256_url: 'ftp://l.example/b'}"),
+	 "f:2:53: 'ftp://l.example/b' cannot be fetched: it must begin with http:// or https://\n"},
+	{LIST("{url: 'https://l.example/a', ca: c.pem}"),
+	 "f:2:45: 'c.pem' is not an absolute path; it begins with /\n"},
+	{LIST("{url: 'https://l.example/a', on_error: skip, on_shrink: take, strict: true, min: 0}"), ""},
 	{LIST("{inlin: []}"),
-	 "f:2:9: list 'a' has no source; write file, geo, mmdb or inline\nf:2:13: unknown key 'inlin'; "
+	 "f:2:9: list 'a' has no source; write file, url, geo, mmdb or inline\nf:2:13: unknown key 'inlin'; "
 	 "did you mean 'inline'?\n"},
 	{TOP ALL "lists: {none: {inline: []}}\n",
 	 "f:3:9: 'none' cannot be the name of a list: it stands for what no list names\n"},
@@ -682,6 +704,43 @@ static void test_lists(void **state)
 {
 	(void)state;
 	check_rows(list_rows, COUNT(list_rows));
+}
+
+/* The values of a list by URL, with and without its keys. */
+static void test_list_by_url(void **state)
+{
+	const struct spw_config_url *url;
+	struct parsed parsed;
+
+	(void)state;
+	parse(&parsed, TOP
+	      "lists: {a: {url: 'https://l.example/a', every: 12h}, b: {min: 2k, max_age: 3d, timeout: 5s, ca: /c,\n"
+	      "sha256_url: 'https://l.example/b', url: 'https://l.example/c', on_shrink: take}}\n"
+	      "classes: [{name: a, lists: [a, b]}, {name: z}]\n");
+	assert_string_equal(told(&parsed.diagnostics), "");
+	assert_int_equal(parsed.config.lists[0].kind, SPW_LIST_URL);
+	url = &parsed.config.lists[0].url;
+	assert_string_equal(url->text, "https://l.example/a");
+	assert_null(url->sha256);
+	assert_null(url->ca);
+	assert_int_equal(url->every_ns, 12 * 3600 * SPW_SECOND_NS);
+	assert_int_equal(url->max_age_ns, 48 * 3600 * SPW_SECOND_NS);
+	assert_int_equal(url->timeout_ns, 60 * SPW_SECOND_NS);
+	assert_int_equal(url->min, 1);
+	url = &parsed.config.lists[1].url;
+	assert_string_equal(url->text, "https://l.example/c");
+	assert_string_equal(url->sha256, "https://l.example/b");
+	assert_string_equal(url->ca, "/c");
+	assert_int_equal(url->every_ns, 3600 * SPW_SECOND_NS);
+	assert_int_equal(url->max_age_ns, 72 * 3600 * SPW_SECOND_NS);
+	assert_int_equal(url->timeout_ns, 5 * SPW_SECOND_NS);
+	assert_int_equal(url->min, 2000);
+	assert_true(parsed.config.lists[1].may_shrink);
+	assert_true(spw_config_same_source(&parsed.config.lists[0], &parsed.config.lists[0]));
+	url->text[18]++; /* other URL, same name */
+	parsed.config.lists[1].name[0] = 'a';
+	assert_false(spw_config_same_source(&parsed.config.lists[0], &parsed.config.lists[1]));
+	release(&parsed);
 }
 
 /* Two lists of countries, in two classes. */
@@ -1399,6 +1458,7 @@ int main(void)
 		NAMED("fault 41: /33, host bits set", test_management),
 		NAMED("slow rates, durations", test_units),
 		cmocka_unit_test(test_lists),
+		cmocka_unit_test(test_list_by_url),
 		cmocka_unit_test(test_countries_of_two_classes),
 		cmocka_unit_test(test_country_mistakes),
 		cmocka_unit_test(test_probes),

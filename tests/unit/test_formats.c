@@ -343,9 +343,9 @@ static void test_files(void **state)
 	     "warning: a.txt:2:1: 'x' is not a prefix, address or range; write 192.0.2.0/24, 2001:db8::/32, 192.0.2.7 or "
 	     "192.0.2.1-192.0.2.9; this was skipped\n");
 	load(WITH("{inline: [], on_error: skip}"), -EINVAL, NULL,
-	     "c:2:25: 'on_error' needs 'file' or 'files' beside it\n");
+	     "c:2:25: 'on_error' needs 'file', 'files' or 'url' beside it\n");
 	load(WITH("{inline: [], on_shrink: take}"), -EINVAL, NULL,
-	     "c:2:25: 'on_shrink' needs 'file', 'files', 'geo' or 'mmdb' beside it\n");
+	     "c:2:25: 'on_shrink' needs 'file', 'files', 'url', 'geo' or 'mmdb' beside it\n");
 	load(WITH("{file: a.txt, on_shrink: yes}"), -EINVAL, NULL,
 	     "c:2:37: 'yes' is not allowed here; write keep or take\n");
 }

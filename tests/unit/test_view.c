@@ -17,6 +17,7 @@
 #include "user/view/talkers.h"
 #include "user/view/governance.h"
 #include "user/view/own.h"
+#include "user/view/downloads.h"
 #include "user/view/view.h"
 
 #define COUNT(array) (sizeof(array) / sizeof(*(array)))
@@ -211,8 +212,43 @@ static const struct spw_talkers_view *the_talkers(void)
 	return &view;
 }
 
+/* A list that is fresh, one whose server is gone, one that was never fetched. */
+static struct spw_downloads_view the_downloads(void)
+{
+	static struct spw_download_view items[] = {
+		{.list = "drop",
+		 .url = "https://l.example/drop",
+		 .held = true,
+		 .age_ns = 330000000000,
+		 .max_age_ns = 86400000000000,
+		 .every_ns = 3600000000000,
+		 .next_ns = 3270000000000,
+		 .counts = {2, 7, 1},
+		 .failed_ns = 7200000000000,
+		 .failure = "status 503"},
+		{.list = "q\"uoted",
+		 .url = "https://l.example/\033[1m",
+		 .held = true,
+		 .age_ns = 2 * 86400000000000,
+		 .max_age_ns = 86400000000000,
+		 .counts = {1, 0, 3},
+		 .failures = 3,
+		 .failed_ns = 20000000000,
+		 .failure = "timed out"},
+		{.list = "new",
+		 .url = "https://l.example/new",
+		 .running = true,
+		 .age_ns = 5000000000,
+		 .max_age_ns = 86400000000000,
+		 .failure = ""},
+	};
+
+	return (struct spw_downloads_view){items, COUNT(items)};
+}
+
 static char *metrics_text(const struct spw_snapshot *snapshot)
 {
+	const struct spw_downloads_view downloads = the_downloads();
 	const struct spw_own_state own = {.wanted = true, .in_use = true, .addresses = 7, .stations = 2, .problem = ""};
 	struct page page;
 
@@ -220,6 +256,7 @@ static char *metrics_text(const struct spw_snapshot *snapshot)
 	spw_view_talkers_metrics(page.out, the_talkers());
 	spw_view_governance_metrics(page.out, the_governance());
 	spw_view_own_metrics(page.out, &own);
+	spw_view_downloads_metrics(page.out, &downloads);
 	return close_page(&page);
 }
 
@@ -1410,6 +1447,45 @@ static void a_meaning_as_json(void **state)
 
 /* ---- numbers for people ---- */
 
+static void lists_by_url(void **state)
+{
+	static const char *const texts[] = {
+		"url       https://l.example/drop\nfetched   confirmed by its server 5m30s ago; next in 54m30s; the last failure was "
+		"2h00m ago\n",
+		"url       https://l.example/\xef\xbf\xbd[1m\nfetched   confirmed by its server 2d0h ago, which is too old; the last 3 "
+		"failed, 20 s ago: timed out\n",
+		"url       https://l.example/new\nfetched   not fetched for 5.0 s; is being fetched\n",
+	};
+	const struct spw_downloads_view downloads = the_downloads();
+	json_t *all = spw_view_downloads_json(&downloads);
+	const json_t *drop = json_object_get(all, "drop");
+	struct spw_snapshot empty = {0};
+	char *metrics = metrics_text(&empty);
+
+	(void)state;
+	assert_has(metrics, "spillway_list_fetches_total{list=\"drop\",result=\"unchanged\"} 7\n");
+	assert_has(metrics, "spillway_list_fetches_total{list=\"q\\\"uoted\",result=\"failed\"} 3\n");
+	assert_has(metrics, "spillway_list_failures{list=\"drop\"} 0\n");
+	assert_has(metrics, "spillway_list_age_seconds{list=\"drop\"} 330.");
+	assert_has(metrics, "spillway_list_max_age_seconds{list=\"new\"} 86400.");
+	assert_keys(drop, "url held running age_s max_age_s every_s next_s fetches failures failure failed_ago_s");
+	assert_keys(json_object_get(drop, "fetches"), "changed unchanged failed");
+	assert_true(json_is_null(json_object_get(json_object_get(all, "new"), "failure")));
+	for (size_t i = 0; i < downloads.count; i++) {
+		const json_t *download = json_object_get(all, downloads.items[i].list);
+		struct page page;
+		char *text;
+
+		spw_view_download(open_page(&page), download);
+		text = close_page(&page);
+		assert_string_equal(text, texts[i]);
+		free(text);
+		assert_int_equal(spw_view_download_is_bad(download), i > 0);
+	}
+	free(metrics);
+	json_decref(all);
+}
+
 static void numbers_are_short(void **state)
 {
 	static const struct {
@@ -1500,6 +1576,7 @@ int main(void)
 		cmocka_unit_test(a_packet_as_text),
 		cmocka_unit_test(a_meaning_as_text),
 		cmocka_unit_test(a_meaning_as_json),
+		cmocka_unit_test(lists_by_url),
 		cmocka_unit_test(numbers_are_short),
 		cmocka_unit_test(cells_keep_their_width),
 	};

@@ -10,7 +10,7 @@
  *   governor      facts -> decision -> admission      talkers  samples -> ranking, drops
  *   publisher     what is in force (in_force.h)       lease    struct spw_control, overrides
  *   limiter       limits, fair shares, meters         journal  history, events, hooks, level file, learned
- *   own           the addresses of this host
+ *   own           the addresses of this host          downloads  lists by URL
  *
  * Three things avoid cycles:
  *  - What is in force is one struct, written by the publisher and read by all, so bans, governor, limiter, talkers and
@@ -42,6 +42,7 @@
 #include "confirmation.h"
 #include "core/words.h"
 #include "dispatch.h"
+#include "downloads.h"
 #include "governor.h"
 #include "host/interfaces.h"
 #include "journal.h"
@@ -68,6 +69,7 @@ struct agent {
 	struct own *own;
 	struct confirmation *confirmation;
 	struct reloader *reloader;
+	struct downloads *downloads;
 	struct limiter *limiter;
 	struct governor *governor;
 	struct talkers *talkers;
@@ -133,6 +135,7 @@ static const char *follow(void *context, const struct in_force *in_force)
 	limiter_follow(agent->limiter);
 	talkers_follow(agent->talkers);
 	journal_follow(agent->journal, in_force->config);
+	downloads_follow(agent->downloads);
 	if (governor_follow(agent->governor))
 		spw_log(LOG_ERR, "out of memory: not all signals of the services are watched");
 	return metrics_follow(agent->metrics);
@@ -158,6 +161,7 @@ static int on_tick(sd_event_source *source, uint64_t usec, void *context)
 				     });
 	publisher_watch(agent->publisher, now_ns);
 	reloader_tick(agent->reloader, now_ns);
+	downloads_tick(agent->downloads, now_ns);
 	bans_tick(agent->bans, now_ns);
 	own_tick(agent->own, now_ns);
 	metrics_tick(agent->metrics);
@@ -309,16 +313,17 @@ static int make_rest(struct agent *agent, char *message)
 		err = governor_new(in_force, agent->lease, agent->journal, agent->loop, &agent->governor);
 	if (err)
 		return spw_message(message, err, "cannot start: %s", strerror(-err));
+	agent->downloads = downloads_new(agent->loop, agent->publisher, agent->reloader);
 	agent->talkers = talkers_new(in_force, agent->lease);
 	sources = &(struct metrics_sources){agent->publisher, agent->lease,   agent->governor, agent->limiter,
-					    agent->talkers,   agent->journal, agent->own};
-	agent->metrics = agent->talkers ? metrics_new(agent->loop, sources) : NULL;
+					    agent->talkers,   agent->journal, agent->own,      agent->downloads};
+	agent->metrics = agent->talkers && agent->downloads ? metrics_new(agent->loop, sources) : NULL;
 	if (!agent->metrics)
 		return spw_message(message, -ENOMEM, "out of memory");
 	err = dispatch_new(agent->loop, in_force->config->run_dir,
 			   &(struct dispatch_parts){agent->publisher, agent->lease, agent->reloader,
 						    agent->confirmation, agent->governor, agent->talkers, agent->bans,
-						    agent->own},
+						    agent->own, agent->downloads},
 			   &agent->dispatch, message);
 	/* After the socket: clients that find it no longer queue requests. */
 	if (!err)
@@ -368,6 +373,7 @@ static void release(struct agent *agent)
 	talkers_free(agent->talkers);
 	governor_free(agent->governor);
 	limiter_free(agent->limiter);
+	downloads_free(agent->downloads);
 	reloader_free(agent->reloader);
 	confirmation_free(agent->confirmation);
 	own_free(agent->own);

@@ -149,6 +149,8 @@ static json_t *handle_apply(struct dispatch *dispatch, u64 client, const json_t 
 		return spw_reply_failure("config: a path; force, shrunk: true or false");
 	if (confirm && !is_within(confirm, 1, 86400))
 		return spw_reply_failure("confirm_s: seconds, 1 to 86400");
+	if (json_is_true(shrunk))
+		downloads_may_shrink(dispatch->parts.downloads);
 	reloader_request(dispatch->parts.reloader, &(struct reload_request){
 							   .path = json_string_value(path),
 							   .force = json_is_true(force),
@@ -305,6 +307,17 @@ static json_t *handle_list_add(struct dispatch *dispatch, u64 client, const json
 	return bans_request(dispatch->parts.bans, &to, request, BANS_ADD);
 }
 
+static json_t *handle_list_fetches(struct dispatch *dispatch, u64 client, const json_t *request)
+{
+	struct spw_downloads_view view = downloads_view(dispatch->parts.downloads);
+	json_t *lists = spw_view_downloads_json(&view);
+
+	(void)client;
+	(void)request;
+	free(view.items);
+	return lists ? json_pack("{s:b,s:o}", "ok", 1, "lists", lists) : spw_reply_failure("out of memory");
+}
+
 static json_t *handle_list_flush(struct dispatch *dispatch, u64 client, const json_t *request)
 {
 	const struct spw_reply_to to = reply_to(dispatch, client);
@@ -358,6 +371,7 @@ static const struct {
 	{"explain", handle_explain},
 	{"level", handle_level},
 	{"list-add", handle_list_add},
+	{"list-fetches", handle_list_fetches},
 	{"list-flush", handle_list_flush},
 	{"list-owners", handle_list_owners},
 	{"list-remove", handle_list_remove},

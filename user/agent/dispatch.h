@@ -6,6 +6,7 @@
 #include <systemd/sd-event.h>
 
 #include "bans.h"
+#include "downloads.h"
 #include "governor.h"
 #include "own.h"
 #include "lease.h"
@@ -24,6 +25,7 @@ struct dispatch_parts {
 	struct talkers *talkers;
 	struct bans *bans;
 	const struct own *own;
+	struct downloads *downloads;
 };
 
 /** dispatch_new() - listen in @run_dir. Returns 0, or -errno and @message. Free with dispatch_free(). */

@@ -36,6 +36,7 @@ static int render_metrics(const struct metrics_sources *sources, FILE *out)
 {
 	struct spw_talkers_view talkers = talkers_of(sources);
 	struct spw_own_state own = own_state(sources->own);
+	struct spw_downloads_view downloads;
 	struct spw_governance governance;
 	struct spw_snapshot snapshot;
 	int err = spw_snapshot_read(publisher_in_force(sources->publisher)->pins, &snapshot);
@@ -49,6 +50,9 @@ static int render_metrics(const struct metrics_sources *sources, FILE *out)
 		spw_view_governance_metrics(out, &governance);
 	}
 	spw_view_own_metrics(out, &own);
+	downloads = downloads_view(sources->downloads);
+	spw_view_downloads_metrics(out, &downloads);
+	free(downloads.items);
 	spw_snapshot_free(&snapshot);
 	return 0;
 }

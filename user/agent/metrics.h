@@ -5,6 +5,7 @@
 
 #include <systemd/sd-event.h>
 
+#include "downloads.h"
 #include "governor.h"
 #include "lease.h"
 #include "limiter.h"
@@ -23,6 +24,7 @@ struct metrics_sources {
 	const struct talkers *talkers;
 	const struct journal *journal;
 	const struct own *own;
+	const struct downloads *downloads;
 };
 
 /** metrics_new() - create and listen. NULL: no memory. Free with metrics_free(). */

@@ -40,6 +40,7 @@ struct reloader {
 	char *warnings;		    /* owned; of the configuration file */
 	int last_good;		    /* in force, not saved yet (lists/last_good.h); -1: none */
 	char *refused;		    /* owned; why a start fell back, until it is recorded as an event */
+	struct reload_trial trial;  /* the job is for it; without `done`: for a request */
 	struct pending pending;
 };
 
@@ -236,6 +237,15 @@ static void remember_path(struct reloader *reloader)
 	reloader->path = path;
 }
 
+static void end_trial(struct reloader *reloader, const char *why)
+{
+	struct reload_trial trial = reloader->trial;
+
+	reloader->trial = (struct reload_trial){0};
+	if (trial.done)
+		trial.done(trial.context, why);
+}
+
 static void start_pending(struct reloader *reloader)
 {
 	struct pending pending = reloader->pending;
@@ -251,14 +261,17 @@ static int on_job_done(sd_event_source *source, int fd, uint32_t events, void *c
 {
 	struct reloader *reloader = context;
 	struct publication *next = reloader->next;
-	char message[SPW_MESSAGE_MAX] = "";
+	char message[SPW_MESSAGE_MAX] = "", why[SPW_MESSAGE_MAX];
+	int err;
 
 	(void)source;
 	(void)fd;
 	(void)events;
 	reloader->source = sd_event_source_disable_unref(reloader->source);
 	spw_compile_job_finish(&reloader->job, &next->report);
-	if (publish(reloader, message)) {
+	err = publish(reloader, message);
+	if (err) {
+		snprintf(why, sizeof(why), "%s", *message ? message : next->report.text ? next->report.text : "");
 		refuse(reloader, &reloader->client, *message ? message : next->report.text);
 	} else {
 		remember_path(reloader);
@@ -272,6 +285,7 @@ static int on_job_done(sd_event_source *source, int fd, uint32_t events, void *c
 	publication_free(next);
 	reloader->next = NULL;
 	malloc_trim(0);
+	end_trial(reloader, err ? why : NULL);
 	start_pending(reloader);
 	return 0;
 }
@@ -304,6 +318,21 @@ static void count_before(const struct in_force *in_force, const struct spw_confi
 	}
 }
 
+/* For a trial the text in force: its file may be half edited, and nobody has asked to apply that. */
+static int read_config(const struct reloader *reloader, const char *path, struct spw_config *config,
+		       struct spw_diagnostics *diagnostics)
+{
+	const struct spw_config *now = publisher_in_force(reloader->publisher)->config;
+	int err;
+
+	if (!reloader->trial.done)
+		return spw_config_load(path, config, diagnostics);
+	err = spw_config_parse(now->text, now->text_bytes, now->path, config, diagnostics);
+	for (size_t i = 0; reloader->trial.list && i < config->lists_count; i++)
+		config->lists[i].url.trial = !strcmp(config->lists[i].name, reloader->trial.list);
+	return err;
+}
+
 /* Read the configuration, and start its job. */
 static int begin(struct reloader *reloader, const struct reload_request *request, char **text, char *message)
 {
@@ -319,7 +348,7 @@ static int begin(struct reloader *reloader, const struct reload_request *request
 	if (!next)
 		return spw_message(message, -ENOMEM, "out of memory");
 	next->confirm_ns = request->confirm_ns;
-	err = spw_config_load(path, &next->config, &diagnostics);
+	err = read_config(reloader, path, &next->config, &diagnostics);
 	if (!err)
 		err = spw_interfaces_check(&next->config, &diagnostics);
 	told = !strcmp(in_force->config->path, next->config.path ? next->config.path : "") &&
@@ -342,7 +371,7 @@ static int begin(struct reloader *reloader, const struct reload_request *request
 	if (err)
 		return err;
 	log_lines(LOG_WARNING, *text);
-	spw_log(LOG_INFO, "reading %s", path);
+	spw_log(LOG_INFO, "reading %s", reloader->trial.list ? reloader->trial.list : path);
 	err = sd_event_add_io(reloader->loop, &reloader->source, reloader->job.socket, EPOLLIN, on_job_done, reloader);
 	if (err < 0) {
 		spw_compile_job_kill(&reloader->job);
@@ -376,6 +405,34 @@ void reloader_request(struct reloader *reloader, const struct reload_request *re
 	}
 	reloader->client = request->client;
 	free(reloader->warnings);
+	reloader->warnings = text;
+}
+
+bool reloader_is_free(const struct reloader *reloader)
+{
+	return reloader->job.pid <= 0 && !reloader->pending.any && !confirmation_is_awaited(reloader->confirmation);
+}
+
+void reloader_try(struct reloader *reloader, const struct reload_trial *trial)
+{
+	const struct reload_request request = {.shrunk = trial->shrunk};
+	char message[SPW_MESSAGE_MAX] = "";
+	char *text = NULL;
+
+	reloader->trial = *trial;
+	reloader->client = request.client;
+	free(reloader->warnings);
+	reloader->warnings = NULL;
+	if (begin(reloader, &request, &text, message)) {
+		const char *why = *message ? message : text ? text : "";
+
+		publication_free(reloader->next);
+		reloader->next = NULL;
+		refuse(reloader, &request.client, why);
+		end_trial(reloader, why);
+		free(text);
+		return;
+	}
 	reloader->warnings = text;
 }
 

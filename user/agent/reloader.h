@@ -44,6 +44,20 @@ struct reload_request {
 /** reloader_request() - begin, or queue it; the client is answered at the end. */
 void reloader_request(struct reloader *reloader, const struct reload_request *request);
 
+/* A reload of the configuration in force, not of its file, because a list was fetched. */
+struct reload_trial {
+	const char *list; /* whose fetched content is used instead of its copy (config/url_copy.h); NULL: all copies */
+	bool shrunk;	  /* as above */
+	void (*done)(void *context, const char *why); /* @why: it was refused; NULL: it is in force */
+	void *context;
+};
+
+/** reloader_is_free() - whether no reload runs or waits, and none awaits its confirmation. */
+bool reloader_is_free(const struct reloader *reloader);
+
+/** reloader_try() - begin one while reloader_is_free(); trial->done is called once, perhaps at once. */
+void reloader_try(struct reloader *reloader, const struct reload_trial *trial);
+
 /** reloader_tick() - kill a job that takes too long, and roll back what nobody confirmed in time. */
 void reloader_tick(struct reloader *reloader, u64 now_ns);
 

@@ -37,7 +37,7 @@ struct spw_call {
 struct spw_verb {
 	const char *name;
 	const char *usage;		  /* follows the name: "[NAME]" */
-	const char *summary;		  /* one line */
+	const char *summary;		  /* one line; NULL: not for people, and not in --help */
 	const char *help;		  /* the part of --help after the options; may be NULL */
 	const struct spw_option *options; /* ends with a row without name; NULL: none */
 	int (*run)(const struct spw_call *call, int argc,
@@ -47,7 +47,7 @@ struct spw_verb {
 extern const struct spw_verb spw_verb_run, spw_verb_check, spw_verb_apply, spw_verb_confirm, spw_verb_status,
 	spw_verb_level, spw_verb_capacity, spw_verb_list, spw_verb_simulate, spw_verb_doctor, spw_verb_detach,
 	spw_verb_top, spw_verb_capture, spw_verb_version, spw_verb_explain, spw_verb_events, spw_verb_replay,
-	spw_verb_crowdsec, spw_verb_init, spw_verb_export;
+	spw_verb_crowdsec, spw_verb_init, spw_verb_export, spw_verb_fetch_list;
 
 /** spw_usage() - "spillway: VERB: message; see spillway VERB --help" on stderr; returns SPW_EXIT_USAGE. */
 __attribute__((format(printf, 2, 3))) int spw_usage(const struct spw_verb *verb, const char *format, ...);

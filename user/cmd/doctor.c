@@ -18,10 +18,12 @@
 #include "base/clock.h"
 #include "host/probe.h"
 #include "lists/last_good.h"
+#include "lists/url_copy.h"
 #include "net/control_address.h"
 #include "net/control_client.h"
 #include "net/metrics_server.h"
 #include "kernel/snapshot_reader.h"
+#include "view/downloads.h"
 #include "view/nic.h"
 #include "look.h"
 #include "dry_run.h"
@@ -243,6 +245,31 @@ static void check_last_good(struct doctor *doctor, const char *state_dir)
 		find(doctor, OK, "last good", NULL, "a ruleset of %s is kept for a start with a damaged list",
 		     spw_last_good_when(good.saved_s, spw_wall_ns() / 1000000000, when));
 	spw_last_good_free(&good);
+}
+
+/* What a start would use of lists by URL. Without an agent: a running one knows more. */
+static void check_copies(struct doctor *doctor, const struct spw_config *config)
+{
+	char problem[SPW_MESSAGE_MAX], when[SPW_LAST_GOOD_WHEN];
+
+	for (size_t i = 0; i < config->lists_count; i++) {
+		const struct spw_config_list *list = &config->lists[i];
+		struct spw_url_copy copy;
+		int err;
+
+		if (list->kind != SPW_LIST_URL)
+			continue;
+		err = spw_url_copy_read(config->state_dir, list->name, list->url.text, &copy, problem);
+		if (err == -ENOENT)
+			find(doctor, WARN, "fetch", "the agent fetches it",
+			     "list '%s' was not fetched yet; it is empty after a start until it is", list->name);
+		else if (err)
+			find(doctor, WARN, "fetch", "run as root; the agent fetches a damaged one again",
+			     "the copy of list '%s' cannot be used: %s", list->name, problem);
+		else
+			find(doctor, OK, "fetch", NULL, "the copy of list '%s' was confirmed by its server at %s",
+			     list->name, spw_last_good_when(copy.confirmed_s, spw_wall_ns() / 1000000000, when));
+	}
 }
 
 /* A running agent occupies the port itself. */
@@ -623,6 +650,25 @@ static void check_few_sources(struct doctor *doctor, const char *run_dir)
 	json_decref(answer);
 }
 
+/* What the agent says of lists by URL. */
+static void check_fetches(struct doctor *doctor, const char *run_dir)
+{
+	char message[SPW_MESSAGE_MAX], state[1024];
+	json_t *answer = spw_control_call(run_dir, json_pack("{s:s}", "verb", "list-fetches"), ANSWER_SECONDS, message);
+	const char *list;
+	json_t *fetch;
+
+	json_object_foreach(json_object_get(answer, "lists"), list, fetch)
+	{
+		bool bad = spw_view_download_is_bad(fetch);
+
+		find(doctor, bad ? WARN : OK, "fetch",
+		     bad ? "is its server well? 'spillway apply' tries failed ones again at once" : NULL,
+		     "list '%s' is %s", list, spw_view_download_state(fetch, state, sizeof(state)));
+	}
+	json_decref(answer);
+}
+
 /* Whether the files as they are, or something last good, is in force. */
 static void check_ruleset(struct doctor *doctor, const struct spw_snapshot *snapshot)
 {
@@ -693,6 +739,7 @@ static bool check_agent(struct doctor *doctor, const struct spw_pins *pins, cons
 		check_coverage(doctor, config, &snapshot.agent);
 		check_signals(doctor, run_dir);
 		check_few_sources(doctor, run_dir);
+		check_fetches(doctor, run_dir);
 	}
 	spw_snapshot_free(&snapshot);
 	return alive;
@@ -741,8 +788,10 @@ static void examine(struct doctor *doctor, const struct spw_call *call)
 		if (!spw_no_config(call))
 			check_services(doctor, &dry_run.config);
 		check_management(doctor, &dry_run.config);
-		if (!check_pins(doctor, &dry_run.config))
+		if (!check_pins(doctor, &dry_run.config)) {
 			check_metrics(doctor, &dry_run.config);
+			check_copies(doctor, &dry_run.config);
+		}
 	} else {
 		check_bpffs(doctor, SPW_PIN_DIR_DEFAULT);
 		check_run_dir(doctor, SPW_RUN_DIR_DEFAULT);

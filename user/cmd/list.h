@@ -73,6 +73,9 @@ int spw_list_send(const struct spw_call *call, const struct spw_list_request *re
  */
 void spw_list_ask_owners(const char *run_dir, const char *list, struct spw_ban_view *bans, size_t count);
 
+/** spw_list_ask_fetches() - what the agent says of lists by URL: an object by name. NULL: no agent answers. */
+json_t *spw_list_ask_fetches(const char *run_dir);
+
 /** spw_list_read_file() - prefixes from a file; "-": standard input. The caller frees @list. False: error on stderr. */
 bool spw_list_read_file(const char *path, struct spw_list *list);
 

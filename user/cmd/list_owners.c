@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* For list show: the maps have one owner of each ban, the agent has the others. */
+/* For list show: the maps have one owner of each ban, the agent has the others, and what became of fetches. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -73,4 +73,14 @@ void spw_list_ask_owners(const char *run_dir, const char *list, struct spw_ban_v
 								      spw_prefix_format(&bans[i].prefix, text)));
 		json_decref(answer);
 	}
+}
+
+json_t *spw_list_ask_fetches(const char *run_dir)
+{
+	char message[SPW_MESSAGE_MAX];
+	json_t *answer = spw_control_call(run_dir, json_pack("{s:s}", "verb", "list-fetches"), ANSWER_SECONDS, message);
+	json_t *lists = json_incref(json_object_get(answer, "lists"));
+
+	json_decref(answer);
+	return lists;
 }

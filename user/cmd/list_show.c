@@ -8,7 +8,9 @@
 #include "base/clock.h"
 #include "base/units.h"
 #include "store/ban_label.h"
+#include "view/downloads.h"
 #include "view/view.h"
+#include "view/text.h"
 #include "list.h"
 #include "look.h"
 
@@ -152,8 +154,34 @@ static const struct spw_list_snapshot *find(const struct spw_snapshot *snapshot,
 	return NULL;
 }
 
+/* What the agent says of lists by URL; NULL: nothing. */
+static json_t *ask_fetches(const struct spw_call *call)
+{
+	struct spw_config config;
+	json_t *fetches = NULL;
+
+	if (spw_where(call, &config) == SPW_EXIT_DONE)
+		fetches = spw_list_ask_fetches(config.run_dir);
+	spw_config_free(&config);
+	return fetches;
+}
+
+static void add_fetches(json_t *lists, json_t *fetches)
+{
+	json_t *list;
+	size_t i;
+
+	json_array_foreach(lists, i, list)
+	{
+		json_t *fetch = json_object_get(fetches, json_string_value(json_object_get(list, "name")));
+
+		if (fetch)
+			json_object_set(list, "fetch", fetch);
+	}
+}
+
 static int print_json(const struct spw_snapshot *snapshot, const char *name, const struct page *page,
-		      const struct gathering *gathering)
+		      const struct gathering *gathering, json_t *fetches)
 {
 	json_t *lists = spw_view_lists_json(snapshot, name), *list = json_array_get(lists, 0);
 	json_t *entries = name ? spw_view_bans_json(gathering->items + page->begin, page->count) : NULL;
@@ -166,16 +194,40 @@ static int print_json(const struct spw_snapshot *snapshot, const char *name, con
 		json_decref(lists);
 		lists = NULL;
 	}
+	add_fetches(lists, fetches);
 	return spw_print_json(lists);
 }
 
-static void print_text(const struct spw_snapshot *snapshot, const char *name, const struct page *page,
-		       const struct gathering *gathering)
+/* Below the table: a line for each list by URL. */
+static void print_fetches(json_t *fetches)
 {
+	const char *list, *separator = "\n";
+	char state[1024];
+	json_t *fetch;
+
+	json_object_foreach(fetches, list, fetch)
+	{
+		printf("%s", separator);
+		spw_put_text(stdout, list, SPW_FOR_TERMINAL);
+		printf(": ");
+		spw_put_text(stdout, spw_view_download_state(fetch, state, sizeof(state)), SPW_FOR_TERMINAL);
+		printf("\n");
+		separator = "";
+	}
+}
+
+static void print_text(const struct spw_snapshot *snapshot, const char *name, const struct page *page,
+		       const struct gathering *gathering, json_t *fetches)
+{
+	json_t *fetch = name ? json_object_get(fetches, name) : NULL;
 	char text[SPW_PREFIX_TEXT];
 	const char *next = next_page(page, gathering, text);
 
 	spw_view_lists(stdout, snapshot, name, (struct spw_style){spw_colour()});
+	if (fetch)
+		spw_view_download(stdout, fetch);
+	else if (!name)
+		print_fetches(fetches);
 	if (name)
 		spw_view_bans(stdout, gathering->items + page->begin, page->count, gathering->count);
 	if (next)
@@ -203,6 +255,7 @@ static int show(const struct spw_call *call, const struct spw_snapshot *snapshot
 	const struct spw_list_snapshot *list = name ? find(snapshot, name) : NULL;
 	struct gathering gathering = {0};
 	int status = SPW_EXIT_DONE;
+	json_t *fetches;
 
 	if (name && !list)
 		return spw_fail("there is no list '%s'; 'spillway list show' shows all", name);
@@ -211,10 +264,12 @@ static int show(const struct spw_call *call, const struct spw_snapshot *snapshot
 	turn_to(page, &gathering);
 	if (status == SPW_EXIT_DONE && page->count)
 		ask_owners(call, name, page, &gathering);
+	fetches = status == SPW_EXIT_DONE ? ask_fetches(call) : NULL;
 	if (status == SPW_EXIT_DONE && call->json)
-		status = print_json(snapshot, name, page, &gathering);
+		status = print_json(snapshot, name, page, &gathering, fetches);
 	else if (status == SPW_EXIT_DONE)
-		print_text(snapshot, name, page, &gathering);
+		print_text(snapshot, name, page, &gathering, fetches);
+	json_decref(fetches);
 	release(&gathering);
 	return status;
 }

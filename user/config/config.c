@@ -29,8 +29,9 @@ bool spw_config_is_management_port(const struct spw_config *config, u16 port)
 bool spw_config_same_source(const struct spw_config_list *one, const struct spw_config_list *other)
 {
 	bool same = same_text(one->name, other->name) && one->kind == other->kind &&
-		    same_text(one->path, other->path) && one->paths_count == other->paths_count &&
-		    one->countries_count == other->countries_count && one->asns_count == other->asns_count;
+		    same_text(one->path, other->path) && same_text(one->url.text, other->url.text) &&
+		    one->paths_count == other->paths_count && one->countries_count == other->countries_count &&
+		    one->asns_count == other->asns_count;
 
 	for (size_t i = 0; same && i < one->paths_count; i++)
 		same = same_text(one->paths[i].text, other->paths[i].text);
@@ -50,6 +51,9 @@ static void free_lists(struct spw_config *config)
 			free(config->lists[i].paths[j].text);
 		free(config->lists[i].paths);
 		free(config->lists[i].path);
+		free(config->lists[i].url.text);
+		free(config->lists[i].url.sha256);
+		free(config->lists[i].url.ca);
 		free(config->lists[i].countries);
 		free(config->lists[i].asns);
 		free(config->lists[i].prefixes);

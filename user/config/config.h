@@ -41,6 +41,7 @@ enum spw_list_kind {
 	SPW_LIST_FILE,	  /* files in any format that lists/format.h knows */
 	SPW_LIST_GEO,	  /* countries of tor's geoip and geoip6 in one folder */
 	SPW_LIST_MMDB,	  /* countries or AS numbers of a MaxMind database */
+	SPW_LIST_URL,	  /* the copy of what a server has (url_copy.h) */
 	SPW_LIST_INLINE,  /* prefixes in the configuration itself */
 	SPW_LIST_ENTRIES, /* none: filled by `list add` only */
 };
@@ -54,6 +55,19 @@ struct spw_config_country {
 struct spw_config_path {
 	char *text;
 	struct spw_place place;
+};
+
+/* Where the content of a list comes from, and when. */
+struct spw_config_url {
+	char *text; /* https:// or http://, below SPW_URL_BYTES; NULL: the list is not by URL */
+	struct spw_place place;
+	char *sha256;	/* URL of the SHA-256 of the content; NULL: none */
+	char *ca;	/* file of certificates to trust, PEM; NULL: those of the host */
+	u64 every_ns;	/* default 1 h; 1 s to 30 d */
+	u64 max_age_ns; /* older content is reported; default 4 * every_ns, at least a day */
+	u64 timeout_ns; /* of a whole fetch; default 60 s; 1 s to 10 min */
+	u64 min;	/* prefixes; content with fewer is refused; default 1 */
+	bool trial;	/* set by the reloader: the content is what was fetched last, not the copy */
 };
 
 #define SPW_LIST_ASNS_MAX 4096u
@@ -70,9 +84,10 @@ struct spw_config_list {
 	/* Paths are absolute or relative to the working directory, no longer to the configuration's folder. */
 	struct spw_config_path *paths; /* FILE: files, or patterns of glob(7) */
 	size_t paths_count;
-	bool strict;	 /* FILE, INLINE: host bits are an error */
-	bool skip;	 /* FILE: unreadable lines are skipped */
-	bool may_shrink; /* FILE, GEO, MMDB: accepted even if emptied or less than half is left (fault 49) */
+	struct spw_config_url url;
+	bool strict;	 /* FILE, URL, INLINE: host bits are an error */
+	bool skip;	 /* FILE, URL: unreadable lines are skipped */
+	bool may_shrink; /* FILE, URL, GEO, MMDB: accepted even if emptied or less than half is left (fault 49) */
 	char *path;	 /* MMDB: the file; GEO: the folder */
 	struct spw_place path_place;
 	struct spw_config_country *countries; /* GEO, MMDB */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * lists: { NAME: { file: PATH, strict: true, on_error: skip, on_shrink: take } | { files: [PATTERN] } | { geo: FOLDER, countries: [US, "!DE"] } | { mmdb: PATH, countries: [US] } |
- *                { mmdb: PATH, asns: [64500] } | { inline: [192.0.2.0/24] } | {} }
+ *                { mmdb: PATH, asns: [64500] } | { url: "https://...", every: 1h } (read_url.c) | { inline: [192.0.2.0/24] } | {} }
  */
 #include "reader.h"
 
@@ -18,10 +18,17 @@ enum {
 	KEY_FILES,
 	KEY_GEO,
 	KEY_MMDB,
+	KEY_URL,
 	KEY_INLINE,
 	KEY_PREFIXES, /* another source, the last one */
 	KEY_COUNTRIES,
 	KEY_ASNS,
+	KEY_EVERY, /* the first that goes with a URL */
+	KEY_MIN,
+	KEY_MAX_AGE,
+	KEY_TIMEOUT,
+	KEY_SHA256_URL,
+	KEY_CA, /* the last one */
 	KEYS,
 };
 
@@ -312,6 +319,23 @@ static void warn_idle_exclusions(struct spw_reader *reader, const struct spw_con
 				    "'!%s' has no effect, as other countries are named", list->countries[i].code);
 }
 
+/* Keys that need another one beside them. */
+static void check_company(struct spw_reader *reader, const struct spw_key *keys, const struct spw_node *const *found)
+{
+	bool files = found[KEY_FILE] || found[KEY_FILES] || found[KEY_URL];
+
+	if (found[KEY_ON_ERROR] && !files)
+		spw_error(reader->diagnostics, found[KEY_ON_ERROR]->place,
+			  "'on_error' needs 'file', 'files' or 'url' beside it");
+	if (found[KEY_ON_SHRINK] && !files && !found[KEY_GEO] && !found[KEY_MMDB])
+		spw_error(reader->diagnostics, found[KEY_ON_SHRINK]->place,
+			  "'on_shrink' needs 'file', 'files', 'url', 'geo' or 'mmdb' beside it");
+	for (int i = KEY_EVERY; i <= KEY_CA; i++)
+		if (found[i] && !found[KEY_URL])
+			spw_error(reader->diagnostics, found[i]->place, "'%s' needs '%s' beside it", keys[i].name,
+				  keys[KEY_URL].name);
+}
+
 /* A list has one source. */
 static void check_source(struct spw_reader *reader, const struct spw_node *name, const struct spw_key *keys,
 			 const struct spw_node *const *found)
@@ -326,14 +350,9 @@ static void check_source(struct spw_reader *reader, const struct spw_node *name,
 			source = found[i];
 	}
 	if (!source && name->next->child)
-		spw_error(reader->diagnostics, name->place, "list '%s' has no source; write file, geo, mmdb or inline",
-			  name->text);
-	if (found[KEY_ON_ERROR] && !found[KEY_FILE] && !found[KEY_FILES])
-		spw_error(reader->diagnostics, found[KEY_ON_ERROR]->place,
-			  "'on_error' needs 'file' or 'files' beside it");
-	if (found[KEY_ON_SHRINK] && !found[KEY_FILE] && !found[KEY_FILES] && !found[KEY_GEO] && !found[KEY_MMDB])
-		spw_error(reader->diagnostics, found[KEY_ON_SHRINK]->place,
-			  "'on_shrink' needs 'file', 'files', 'geo' or 'mmdb' beside it");
+		spw_error(reader->diagnostics, name->place,
+			  "list '%s' has no source; write file, url, geo, mmdb or inline", name->text);
+	check_company(reader, keys, found);
 	if (found[KEY_STRICT] && (found[KEY_GEO] || found[KEY_MMDB]))
 		spw_warning(reader->diagnostics, found[KEY_STRICT]->place, "'strict' has no effect on tables");
 	if (found[KEY_GEO] && !found[KEY_COUNTRIES])
@@ -362,10 +381,17 @@ static void read_list(struct spw_reader *reader, const struct spw_node *name)
 		[KEY_FILES] = {"files", read_files},
 		[KEY_GEO] = {"geo", read_geo},
 		[KEY_MMDB] = {"mmdb", read_mmdb},
+		[KEY_URL] = {"url", spw_read_list_url},
 		[KEY_INLINE] = {"inline", read_inline},
 		[KEY_PREFIXES] = {"prefixes", read_inline},
 		[KEY_COUNTRIES] = {"countries", read_countries},
 		[KEY_ASNS] = {"asns", read_asns},
+		[KEY_EVERY] = {"every", spw_read_every},
+		[KEY_MIN] = {"min", spw_read_min},
+		[KEY_MAX_AGE] = {"max_age", spw_read_max_age},
+		[KEY_TIMEOUT] = {"timeout", spw_read_url_timeout},
+		[KEY_SHA256_URL] = {"sha256_url", spw_read_sha256_url},
+		[KEY_CA] = {"ca", spw_read_ca},
 	};
 	const struct spw_node *found[KEYS];
 	struct spw_config *config = reader->config;

@@ -8,7 +8,6 @@
  */
 #include "reader.h"
 
-#include <curl/curl.h>
 #include <string.h>
 
 #include "base/units.h"
@@ -25,39 +24,6 @@ static void set_target(struct spw_reader *reader, struct spw_config_probe *probe
 	probe->kind = kind;
 }
 
-static void free_url(CURLU **url)
-{
-	curl_url_cleanup(*url);
-}
-
-static void free_part(char **part)
-{
-	curl_free(*part);
-}
-
-/* Why libcurl cannot use @text as a URL; NULL: it can. */
-static const char *url_problem(const char *text)
-{
-	__attribute__((cleanup(free_url))) CURLU *url = curl_url();
-	__attribute__((cleanup(free_part))) char *scheme = NULL;
-	CURLUcode code;
-
-	if (strlen(text) > URL_BYTES_MAX)
-		return "it is longer than 511 bytes";
-	/* libcurl skips an unknown scheme, and guesses a missing one. */
-	code = url ? curl_url_set(url, CURLUPART_URL, text, CURLU_NON_SUPPORT_SCHEME | CURLU_DISALLOW_USER)
-		   : CURLUE_OUT_OF_MEMORY;
-	if (!code)
-		code = curl_url_get(url, CURLUPART_SCHEME, &scheme, 0);
-	if (code == CURLUE_USER_NOT_ALLOWED)
-		return "it must not contain a user name or password";
-	if (code)
-		return curl_url_strerror(code);
-	if (strcmp(scheme, "http") && strcmp(scheme, "https"))
-		return "it must begin with http:// or https://";
-	return NULL;
-}
-
 static void read_url(struct spw_reader *reader, const struct spw_node *value, struct spw_config_probe *probe,
 		     enum spw_config_probe_kind kind)
 {
@@ -66,7 +32,7 @@ static void read_url(struct spw_reader *reader, const struct spw_node *value, st
 	if (!text)
 		return;
 	set_target(reader, probe, kind, value);
-	problem = url_problem(text);
+	problem = strlen(text) > URL_BYTES_MAX ? "it is longer than 511 bytes" : spw_url_problem(text, NULL);
 	if (problem)
 		spw_error(reader->diagnostics, value->place, "'%.64s' cannot be probed: %s", text, problem);
 	else

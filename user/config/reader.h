@@ -85,6 +85,12 @@ bool spw_read_percent(struct spw_reader *reader, const struct spw_node *node, do
 /** spw_read_path() - an absolute path. */
 bool spw_read_path(struct spw_reader *reader, const struct spw_node *node, char **into);
 
+/**
+ * spw_url_problem() - why @text cannot be a URL of http:// or https:// without user; NULL: it can.
+ * @clear: set if it is http://; may be NULL
+ */
+const char *spw_url_problem(const char *text, bool *clear);
+
 /** spw_read_ports() - a port, or a range of ports "27015-27050". */
 bool spw_read_ports(struct spw_reader *reader, const struct spw_node *node, u16 *first, u16 *last);
 
@@ -119,6 +125,15 @@ void spw_read_expect(struct spw_reader *reader, const struct spw_node *value, vo
 void spw_read_shedding(struct spw_reader *reader, const struct spw_node *value, void *config);
 void spw_read_lists(struct spw_reader *reader, const struct spw_node *value, void *config);
 void spw_read_classes(struct spw_reader *reader, const struct spw_node *value, void *config);
+
+/* Lists by URL (struct spw_config_list); `url` is read before the others (read_url.c). */
+void spw_read_list_url(struct spw_reader *reader, const struct spw_node *value, void *list);
+void spw_read_every(struct spw_reader *reader, const struct spw_node *value, void *list);
+void spw_read_min(struct spw_reader *reader, const struct spw_node *value, void *list);
+void spw_read_max_age(struct spw_reader *reader, const struct spw_node *value, void *list);
+void spw_read_url_timeout(struct spw_reader *reader, const struct spw_node *value, void *list);
+void spw_read_sha256_url(struct spw_reader *reader, const struct spw_node *value, void *list);
+void spw_read_ca(struct spw_reader *reader, const struct spw_node *value, void *list);
 
 /* Limits of a class (struct spw_class_rates), and how addresses become sources and prefixes (read_limits.c). */
 void spw_read_per_source(struct spw_reader *reader, const struct spw_node *value, void *rates);

@@ -10,13 +10,16 @@ static struct spw_place place_of(const struct spw_config_list *list)
 {
 	if (list->paths_count)
 		return list->paths[0].place;
+	if (list->url.text)
+		return list->url.place;
 	return list->path ? list->path_place : list->place;
 }
 
 /* Inline lists may shrink: a person wrote them. */
 static bool has_shrunk(const struct spw_config_list *list, u64 before, u64 count)
 {
-	bool guarded = list->kind == SPW_LIST_FILE || list->kind == SPW_LIST_GEO || list->kind == SPW_LIST_MMDB;
+	bool guarded = list->kind == SPW_LIST_FILE || list->kind == SPW_LIST_URL || list->kind == SPW_LIST_GEO ||
+		       list->kind == SPW_LIST_MMDB;
 
 	return guarded && !list->may_shrink && 2 * count < before;
 }

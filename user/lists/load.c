@@ -2,6 +2,7 @@
 /* Loads every list of a configuration from its source. */
 #include <errno.h>
 #include <glob.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -10,10 +11,23 @@
 #include "config/file.h"
 #include "countries.h"
 #include "lists.h"
+#include "url_copy.h"
 
-/* Append one file to the list. */
-static int append_file(const struct spw_config_list *named, const char *path, struct spw_place place,
-		       struct spw_list *list, struct spw_diagnostics *diagnostics)
+/* @sha256: what its content must have; NULL: anything */
+static int read_file(const char *path, const char *sha256, struct spw_file *file)
+{
+	char found[SPW_SHA256_TEXT];
+	int err = spw_file_read(path, SPW_LIST_FILE_BYTES_MAX, true, file);
+
+	if (err || !sha256 || !strcmp(spw_sha256(file->text, file->length, found), sha256))
+		return err;
+	snprintf(file->problem, sizeof(file->problem), "it is damaged");
+	return -EBADMSG;
+}
+
+/* Append one file to the list. @sha256: as above */
+static int append_file(const struct spw_config_list *named, const char *path, const char *sha256,
+		       struct spw_place place, struct spw_list *list, struct spw_diagnostics *diagnostics)
 {
 	const struct spw_list_options options = {named->strict, named->skip};
 	struct spw_list_file *files;
@@ -33,7 +47,7 @@ static int append_file(const struct spw_config_list *named, const char *path, st
 	}
 	files += list->files_count++;
 	files->first = list->count;
-	err = spw_file_read(path, SPW_LIST_FILE_BYTES_MAX, true, &file);
+	err = read_file(path, sha256, &file);
 	if (err)
 		spw_error(diagnostics, place, "cannot read '%s': %s", path, file.problem);
 	else
@@ -61,7 +75,7 @@ static int append_pattern(const struct spw_config_list *named, const struct spw_
 			  path->text);
 	}
 	for (size_t i = 0; !status && i < found.gl_pathc; i++) {
-		int failed = append_file(named, found.gl_pathv[i], path->place, list, diagnostics);
+		int failed = append_file(named, found.gl_pathv[i], NULL, path->place, list, diagnostics);
 
 		err = err ? err : failed;
 		if (failed == -E2BIG || failed == -ENOMEM)
@@ -77,14 +91,54 @@ static int load_files(const struct spw_config_list *named, struct spw_list *list
 
 	for (size_t i = 0; i < named->paths_count; i++) {
 		const struct spw_config_path *path = &named->paths[i];
-		int failed = is_pattern(path->text) ? append_pattern(named, path, list, diagnostics)
-						    : append_file(named, path->text, path->place, list, diagnostics);
+		int failed = is_pattern(path->text)
+				     ? append_pattern(named, path, list, diagnostics)
+				     : append_file(named, path->text, NULL, path->place, list, diagnostics);
 
 		err = err ? err : failed;
 		if (failed == -E2BIG || failed == -ENOMEM)
 			break;
 	}
 	return err;
+}
+
+/* What was fetched last, before it becomes the copy. */
+static int load_trial(const struct spw_config *config, const struct spw_config_list *named,
+		      const struct spw_url_copy *copy, struct spw_list *list, struct spw_diagnostics *diagnostics)
+{
+	char path[SPW_URL_COPY_PATH];
+
+	spw_url_copy_path(path, config->state_dir, named->name, spw_url_copy_suffix(copy, true));
+	return append_file(named, path, NULL, named->url.place, list, diagnostics);
+}
+
+/* Without a copy the list is empty until the agent has fetched it, so that nobody waits for a server. */
+static int load_url(const struct spw_config *config, const struct spw_config_list *named, struct spw_list *list,
+		    struct spw_diagnostics *diagnostics)
+{
+	char path[SPW_URL_COPY_PATH], problem[SPW_MESSAGE_MAX];
+	struct spw_diagnostics found = {0};
+	struct spw_url_copy copy;
+	int err = spw_url_copy_read(config->state_dir, named->name, named->url.text, &copy, problem);
+
+	if (named->url.trial)
+		return load_trial(config, named, &copy, list, diagnostics);
+	if (err == -ENOENT) {
+		spw_warning(diagnostics, named->url.place,
+			    "list '%s' was not fetched from this URL yet, and is empty until it is", named->name);
+	} else if (err) {
+		spw_warning(diagnostics, named->url.place,
+			    "the copy of list '%s' cannot be used: %s; it is fetched again", named->name, problem);
+	} else {
+		spw_url_copy_path(path, config->state_dir, named->name, spw_url_copy_suffix(&copy, false));
+		err = append_file(named, path, copy.sha256, named->url.place, list, &found);
+	}
+	if (err) {
+		spw_diagnostics_soften(&found);
+		spw_list_free(list);
+	}
+	spw_diagnostics_move(&found, diagnostics);
+	return 0;
 }
 
 static int load_inline(const struct spw_config_list *named, struct spw_list *list, struct spw_diagnostics *diagnostics)
@@ -135,6 +189,8 @@ static int load_list(const struct spw_config *config, size_t index, struct spw_l
 	switch (named->kind) {
 	case SPW_LIST_FILE:
 		return load_files(named, list, diagnostics);
+	case SPW_LIST_URL:
+		return load_url(config, named, list, diagnostics);
 	case SPW_LIST_GEO:
 	case SPW_LIST_MMDB:
 		return load_table(config, index, lists, errs, diagnostics);

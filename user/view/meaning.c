@@ -341,11 +341,9 @@ static json_t *classes_json(const struct spw_config *config)
 
 static json_t *lists_json(const struct spw_meaning *meaning)
 {
-	static const char *const kinds[] = {[SPW_LIST_FILE] = "file",
-					    [SPW_LIST_GEO] = "geo",
-					    [SPW_LIST_MMDB] = "mmdb",
-					    [SPW_LIST_INLINE] = "inline",
-					    [SPW_LIST_ENTRIES] = "entries"};
+	static const char *const kinds[] = {
+		[SPW_LIST_FILE] = "file", [SPW_LIST_GEO] = "geo",	[SPW_LIST_MMDB] = "mmdb",
+		[SPW_LIST_URL] = "url",	  [SPW_LIST_INLINE] = "inline", [SPW_LIST_ENTRIES] = "entries"};
 	const struct spw_config *config = meaning->config;
 	struct spw_json array = spw_json_array();
 
