@@ -155,6 +155,12 @@ def fetched_confirmed_and_replaced(tap, world):
     tap.ok(0 <= page.one("spillway_list_age_seconds", list="bad") < 10 * SLOW, "and so is the age")
     tap.equal(agent.generation(), 2, "unchanged content makes no reload")
     tap.ok(site.doctor()[0][0] == "ok", "doctor is content", site.doctor())
+    files = len(os.listdir(f"/proc/{agent.process.pid}/fd"))
+    site.server.answer = lambda handler: handler.send(200, BANNED.encode())
+    site.fetched("unchanged", 4)
+    tap.equal((agent.generation(), len(os.listdir(f"/proc/{agent.process.pid}/fd")) - files <= 3), (2, True),
+              "the same content without ETag or date: no reload, and no descriptor is left open")
+    site.server.answer = None
     shown = agent.cli("list", "show", "bad").stdout
     tap.ok(URL in shown and "confirmed by its server" in shown and "next in" in shown, "list show says so", shown)
     tap.ok("bad: confirmed by its server" in agent.cli("list", "show").stdout, "and among all lists too")

@@ -146,16 +146,17 @@ static void confirm(struct download *download, const struct spw_download_result 
 {
 	download->fetched = download->copy;
 	download->fetched.confirmed_s = spw_wall_ns() / 1000000000;
-	if (*result->etag || *result->last_modified) {
+	if (*result->etag)
 		copy_text(download->fetched.etag, sizeof(download->fetched.etag), result->etag);
+	if (*result->last_modified)
 		copy_text(download->fetched.last_modified, sizeof(download->fetched.last_modified),
 			  result->last_modified);
-	}
 	download->phase = ACCEPTED;
 	download->generation = 0;
 }
 
-static void take_content(struct download *download, const struct spw_download_result *result, int body)
+/* @body: set to -1 if it is kept */
+static void take_content(struct download *download, const struct spw_download_result *result, int *body)
 {
 	u64 now_s = spw_wall_ns() / 1000000000;
 
@@ -176,7 +177,7 @@ static void take_content(struct download *download, const struct spw_download_re
 	copy_text(download->fetched.etag, sizeof(download->fetched.etag), result->etag);
 	copy_text(download->fetched.last_modified, sizeof(download->fetched.last_modified), result->last_modified);
 	copy_text(download->fetched.sha256, sizeof(download->fetched.sha256), result->sha256);
-	download->body = TAKE_FD(body);
+	download->body = TAKE_FD(*body);
 	download->phase = FETCHED;
 }
 
@@ -187,7 +188,7 @@ static void on_fetched(void *context, const struct spw_download_result *result, 
 
 	download->job = NULL;
 	if (result->outcome == SPW_DOWNLOAD_CHANGED) {
-		take_content(download, result, TAKE_FD(owned));
+		take_content(download, result, &owned);
 	} else if (result->outcome == SPW_DOWNLOAD_UNCHANGED && download->copy.slot) {
 		confirm(download, result);
 	} else {

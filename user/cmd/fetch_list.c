@@ -203,9 +203,9 @@ static int run(const struct spw_call *call, int argc, char **argv)
 	static struct spw_download_request request;
 	static struct spw_download_result result;
 
-	(void)call;
 	(void)argv;
-	if (argc > 1 || read(STDIN_FILENO, &request, sizeof(request)) != sizeof(request))
+	if (argc > 1 || call->help || isatty(STDIN_FILENO) ||
+	    read(STDIN_FILENO, &request, sizeof(request)) != sizeof(request))
 		return spw_fail("%s is called by the agent alone", SPW_DOWNLOAD_VERB);
 	request.url[sizeof(request.url) - 1] = request.sha256_url[sizeof(request.sha256_url) - 1] = '\0';
 	request.ca[sizeof(request.ca) - 1] = request.etag[sizeof(request.etag) - 1] = '\0';
