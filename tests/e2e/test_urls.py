@@ -305,21 +305,24 @@ def nobody_waits(tap, world):
 
 
 def as_a_service(tap, world):
-    """With the capabilities of the unit: the process is still nobody, and the agent may still kill it."""
+    """With the capabilities of the unit the process keeps its user, but no capability; with three more it is nobody."""
     unit = (ROOT / "packaging/spillway.service").read_text()
     kept = re.search(r"^CapabilityBoundingSet=(.*)$", unit, re.M)[1].lower().replace("cap_", "+").split()
     site = Site(world)
     agent = site.agent
     site.server.answer = lambda handler: site.server.closed.wait(60)
-    agent.start("setpriv", "--bounding-set", ",".join(["-all", *kept]), "--inh-caps", "-all", "--no-new-privs")
-    child = wait_for(lambda: children_of(agent.process.pid), 10, "a process fetches")[0]
-    wait_for(lambda: site.server.asked, 10, "and asks")
-    status = Path(f"/proc/{child}/status").read_text()
-    tap.ok("\nUid:\t65534\t65534\t65534\t65534\n" in status and "\nCapPrm:\t0000000000000000\n" in status,
-           "as a service: it is nobody without capabilities", status)
-    begin = time.monotonic()
-    agent.stop()
-    tap.ok(time.monotonic() - begin < 5 * SLOW and not Path(f"/proc/{child}").exists(), "as a service: it is killed at the end")
+    for what, more, user in (("as a service", [], 0), ("with CAP_SETUID", ["+setuid", "+setgid", "+kill"], 65534)):
+        asked = len(site.server.asked)
+        agent.start("setpriv", "--bounding-set", ",".join(["-all", *kept, *more]), "--inh-caps", "-all", "--no-new-privs")
+        child = wait_for(lambda: children_of(agent.process.pid), 10, "a process fetches")[0]
+        wait_for(lambda before=asked: len(site.server.asked) > before, 10, "and asks")
+        status = Path(f"/proc/{child}/status").read_text()
+        tap.ok(f"\nUid:\t{user}\t{user}\t{user}\t{user}\n" in status and "\nCapPrm:\t0000000000000000\n" in status
+               and "\nCapEff:\t0000000000000000\n" in status and "\nSeccomp:\t2\n" in status,
+               f"{what}: it is user {user} without capabilities, and calls are filtered", status)
+        begin = time.monotonic()
+        agent.stop()
+        tap.ok(time.monotonic() - begin < 5 * SLOW and not Path(f"/proc/{child}").exists(), f"{what}: it is killed at the end")
 
 
 def starts_without_the_server(tap, world):

@@ -254,6 +254,7 @@ static void describe(struct download *download)
 	if (err == -EBUSY)
 		return;
 	if (err) {
+		reloader_release(downloads->reloader);
 		fail(download, strerror(-err), 0);
 		return;
 	}
@@ -288,6 +289,8 @@ static void look_at_disk(struct downloads *downloads)
 	if (!download || !spw_url_copy_written(&failed))
 		return;
 	downloads->writing = NULL;
+	if (download->phase == DESCRIBING)
+		reloader_release(downloads->reloader);
 	if (failed)
 		fail(download, "it could not be saved in state_dir; see the log", 0);
 	else if (download->phase == WRITING)
@@ -312,6 +315,7 @@ static void on_tried(void *context, const char *why)
 		fail(download, download->refusal, 0);
 	} else if (download->again) {
 		download->again = false;
+		reloader_release(downloads->reloader);
 		succeed(download, SPW_DOWNLOAD_CHANGED);
 	} else {
 		download->phase = ACCEPTED;

@@ -14,7 +14,8 @@
 #include "host/interfaces.h"
 #include "store/last_good_file.h"
 
-#define WARNING "warning: "
+#define WARNING	    "warning: "
+#define HOLD_NS_MAX 2000000000ull
 
 /* Requested while a reload runs. */
 struct pending {
@@ -41,6 +42,7 @@ struct reloader {
 	int last_good;		    /* in force, not saved yet (lists/last_good.h); -1: none */
 	char *refused;		    /* owned; why a start fell back, until it is recorded as an event */
 	struct reload_trial trial;  /* the job is for it; without `done`: for a request */
+	u64 held_until_ns;	    /* see reloader_release(); 0: not held */
 	struct pending pending;
 };
 
@@ -242,14 +244,18 @@ static void end_trial(struct reloader *reloader, const char *why)
 	struct reload_trial trial = reloader->trial;
 
 	reloader->trial = (struct reload_trial){0};
-	if (trial.done)
-		trial.done(trial.context, why);
+	if (!trial.done)
+		return;
+	reloader->held_until_ns = why ? 0 : spw_monotonic_ns() + HOLD_NS_MAX;
+	trial.done(trial.context, why);
 }
 
 static void start_pending(struct reloader *reloader)
 {
 	struct pending pending = reloader->pending;
 
+	if (reloader->held_until_ns)
+		return;
 	reloader->pending = (struct pending){0};
 	if (pending.any)
 		reloader_request(reloader, &(struct reload_request){pending.path, pending.force, pending.shrunk,
@@ -386,7 +392,7 @@ void reloader_request(struct reloader *reloader, const struct reload_request *re
 	char message[SPW_MESSAGE_MAX] = "";
 	char *text = NULL;
 
-	if (reloader->job.pid > 0) {
+	if (reloader->job.pid > 0 || reloader->held_until_ns) {
 		ask_later(reloader, request);
 		return;
 	}
@@ -410,7 +416,16 @@ void reloader_request(struct reloader *reloader, const struct reload_request *re
 
 bool reloader_is_free(const struct reloader *reloader)
 {
-	return reloader->job.pid <= 0 && !reloader->pending.any && !confirmation_is_awaited(reloader->confirmation);
+	return reloader->job.pid <= 0 && !reloader->held_until_ns && !reloader->pending.any &&
+	       !confirmation_is_awaited(reloader->confirmation);
+}
+
+void reloader_release(struct reloader *reloader)
+{
+	if (!reloader->held_until_ns)
+		return;
+	reloader->held_until_ns = 0;
+	start_pending(reloader);
 }
 
 void reloader_try(struct reloader *reloader, const struct reload_trial *trial)
@@ -462,6 +477,8 @@ void reloader_tick(struct reloader *reloader, u64 now_ns)
 		confirmation_take_back(reloader->confirmation);
 		replace_last_good(reloader, -1); /* it was not confirmed */
 	}
+	if (now_ns > reloader->held_until_ns)
+		reloader_release(reloader);
 	save_last_good(reloader, false);
 	note_fallback(reloader);
 }

@@ -58,6 +58,12 @@ bool reloader_is_free(const struct reloader *reloader);
 /** reloader_try() - begin one while reloader_is_free(); trial->done is called once, perhaps at once. */
 void reloader_try(struct reloader *reloader, const struct reload_trial *trial);
 
+/**
+ * reloader_release() - the fetched content that a trial has brought into force is the copy now. Until then, for two
+ * seconds at most, other reloads wait: they would read the copy before it.
+ */
+void reloader_release(struct reloader *reloader);
+
 /** reloader_tick() - kill a job that takes too long, and roll back what nobody confirmed in time. */
 void reloader_tick(struct reloader *reloader, u64 now_ns);
 
