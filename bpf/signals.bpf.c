@@ -52,6 +52,14 @@ struct {
 	__type(value, struct spw_signal_socket);
 } signal_waits SEC(".maps");
 
+/* Connections of light listeners (light.bpf.c), which have the service's port. */
+struct {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC | BPF_F_CLONE);
+	__type(key, int);
+	__type(value, u32);
+} light_sockets SEC(".maps");
+
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
@@ -168,7 +176,10 @@ SPW_INLINE int on_data_ready(struct sock *sk)
 	if (!service)
 		return 0;
 	wait = bpf_sk_storage_get(&signal_waits, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
-	if (!wait || wait->ready_ns || !has_data(sk))
+	if (!wait || wait->ready_ns || wait->light || !has_data(sk))
+		return 0;
+	wait->light = !wait->service && bpf_sk_storage_get(&light_sockets, sk, NULL, 0);
+	if (wait->light)
 		return 0;
 	tally = bpf_map_lookup_elem(&signal_tallies, &service);
 	if (!tally)

@@ -16,6 +16,7 @@
 #include "decap.h"
 #include "exempt.bpf.h"
 #include "ban.bpf.h"
+#include "light.bpf.h"
 #include "limits.bpf.h"
 #include "own.bpf.h"
 #include "maps/lookup.h"
@@ -269,6 +270,29 @@ SPW_INLINE u64 *look_up_flow(struct xdp_md *ctx, const struct spw_cursor *cursor
 }
 
 /*
+ * What is left of a SYN of a class with `refuse: light`: refused by rules 9 and 10, it goes to the light listener within
+ * that one's budget; admitted, it does no longer.
+ */
+SPW_INLINE void offer_light(struct xdp_md *ctx, const struct spw_packet *packet, const struct spw_slot *slot,
+			    u32 service, struct spw_judgement *judgement)
+{
+	u32 word = service | (u32)slot->class_id << SPW_LIGHT_CLASS_SHIFT;
+
+	if (!(spw_light.classes >> (slot->class_id & (SPW_CLASSES_MAX - 1)) & 1) || !service ||
+	    !(packet->found & SPW_FOUND_SYN))
+		return;
+	if (judgement->verdict == SPW_PASS)
+		word |= SPW_LIGHT_ADMITTED;
+	else if (!(judgement->open & SPW_REFUSED)) /* cut */
+		return;
+	if (!settle_light(ctx, packet->network, word))
+		return;
+	judgement->verdict = SPW_PASS;
+	judgement->reason = SPW_REASON_LIGHT;
+	judgement->open = SPW_REFUSED;
+}
+
+/*
  * Rules 9 and 10 for new work, its fingerprint and its counters. What a limit dropped is only counted; what it would
  * have dropped, in mode observe, is not charged to the budget.
  */
@@ -298,6 +322,7 @@ SPW_INLINE void judge_new_work(struct xdp_md *ctx, const struct spw_cursor *curs
 	    (judgement->open & SPW_OPEN_BUDGET || judgement->reason == SPW_REASON_NO_LEASE))
 		begin_session(packet->flow);
 	spw_account_new_work(slot, service, lookup.resent, *judgement);
+	offer_light(ctx, packet, slot, service, judgement);
 }
 
 /* Everything after parsing, for every frame. */

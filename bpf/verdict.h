@@ -20,6 +20,9 @@
  *
  * A tunnel of a balancer is judged by its inner headers in all rules (decap.h).
  *
+ * Of a class with `refuse: light`, a SYN that rules 9 and 10 refuse passes to the light listener, up to a budget of its own
+ * (reason light, light.bpf.h); it counts as refused new work. What other rules drop is never answered.
+ *
  * Rules 9 and 10 apply to new work for a service with a budget; other new work passes. What is not for this host is no
  * demand of a service, judged or not. The rest of an admitted QUIC handshake is charged but never refused (fresh.h). A
  * UDP session begins when the rules admit a datagram of a flow, or when it passes because there is no lease (session.h).

@@ -12,7 +12,7 @@
  * user/kernel has no function that could.
  *
  * Keys: list_* by list identity, class_* by class identity; admission, budget_cells and service_registry by service
- * identity; anomaly_counters by enum spw_anomaly; work_counters by spw_work_index(); ban_counts by
+ * identity; anomaly_counters by enum spw_anomaly; work_counters and light_counters by spw_work_index(); ban_counts by
  * spw_ban_value.counter. bans is not preallocated, as only the agent inserts.
  */
 #ifndef SPW_MAPS_PINNED_H
@@ -23,6 +23,7 @@
 #include "control.h"
 #include "counters.h"
 #include "fingerprint.h"
+#include "light.h"
 #include "limit.h"
 #include "registry.h"
 #include "sample.h"
@@ -48,6 +49,10 @@
 	       ARRAY, u32, struct spw_fingerprints, 1, 0)							\
 	SHARED(sessions, SESSIONS, "sessions", DATAPATH,							\
 	       ARRAY, u32, struct spw_sessions, 1, BPF_F_MMAPABLE)						\
+	SHARED(light, LIGHT, "light", DATAPATH,									\
+	       ARRAY, u32, struct spw_light, 1, 0)								\
+	SHARED(light_counters, LIGHT_COUNTERS, "light_counters", DATAPATH,					\
+	       PERCPU_ARRAY, u32, struct spw_light_counter, SPW_WORK_COUNTERS, 0)				\
 	SHARED(limits, LIMITS, "limits", AGENT,									\
 	       ARRAY, u32, struct spw_limits, 1, BPF_F_MMAPABLE | BPF_F_RDONLY_PROG)				\
 	SHARED(meters, METERS, "meters", DATAPATH,								\

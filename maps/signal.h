@@ -72,7 +72,8 @@ struct spw_signal_socket {
 	u8 serves;    /* its first read is new work served */
 	u8 was_read;  /* at least once */
 	u8 later;     /* its unread data are a request after the first one */
-	u8 reserved[3];
+	u8 light;     /* a light listener has it (light.h): it is not observed */
+	u8 reserved[2];
 	u32 span;     /* last span of 2^SPW_SPAN_SHIFT ns (1.07 s) with a request */
 	u16 requests; /* in that span */
 	u16 before;   /* in the span before */

@@ -108,7 +108,8 @@ enum spw_reason {
 	SPW_REASON_FORWARDED = 26,	/* [1] to the address of another host; [7] with forwarded: judge */
 	SPW_REASON_BRIDGED = 27,	/* [1, 7] to another station, through a port of a bridge */
 	SPW_REASON_OVERHEARD = 28,	/* [1, 7] to another station otherwise */
-	SPW_REASONS = 29,
+	SPW_REASON_LIGHT = 29,		/* [9, 10] refused, and answered by the light listener (bpf/light.bpf.h) */
+	SPW_REASONS = 30,
 	SPW_REASONS_MAX = 32, /* a power of two: spare counters, so that a new reason needs no new layout */
 };
 

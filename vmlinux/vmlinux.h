@@ -64,6 +64,11 @@ enum xdp_action {
 	XDP_REDIRECT = 4,
 };
 
+enum sk_action {
+	SK_DROP = 0,
+	SK_PASS = 1,
+};
+
 enum {
 	BPF_F_NO_PREALLOC = 1,
 	BPF_F_NO_COMMON_LRU = 2,
@@ -99,6 +104,27 @@ enum {
 };
 
 enum {
+	BPF_F_CURRENT_NETNS = -1,
+};
+
+enum {
+	BPF_TCP_ESTABLISHED = 1,
+	BPF_TCP_SYN_SENT = 2,
+	BPF_TCP_SYN_RECV = 3,
+	BPF_TCP_FIN_WAIT1 = 4,
+	BPF_TCP_FIN_WAIT2 = 5,
+	BPF_TCP_TIME_WAIT = 6,
+	BPF_TCP_CLOSE = 7,
+	BPF_TCP_CLOSE_WAIT = 8,
+	BPF_TCP_LAST_ACK = 9,
+	BPF_TCP_LISTEN = 10,
+	BPF_TCP_CLOSING = 11,
+	BPF_TCP_NEW_SYN_RECV = 12,
+	BPF_TCP_BOUND_INACTIVE = 13,
+	BPF_TCP_MAX_STATES = 14,
+};
+
+enum {
 	false = 0,
 	true = 1,
 };
@@ -118,15 +144,15 @@ struct net {
 	struct ns_common ns;
 };
 
-typedef struct {
-	struct net *net;
-} possible_net_t;
-
 struct in6_addr {
 	union {
 		__be32 u6_addr32[4];
 	} in6_u;
 };
+
+typedef struct {
+	struct net *net;
+} possible_net_t;
 
 struct sock_common {
 	union {
@@ -159,6 +185,26 @@ struct xdp_md {
 	__u32 data;
 	__u32 data_end;
 	__u32 ingress_ifindex;
+};
+
+struct bpf_sock {
+	__u32 state;
+};
+
+struct __sk_buff {
+	__u32 data;
+	__u32 data_end;
+};
+
+struct bpf_sk_lookup {
+	__u32 family;
+	__u32 protocol;
+	__u32 remote_ip4;
+	__u32 remote_ip6[4];
+	__be16 remote_port;
+	__u32 local_ip4;
+	__u32 local_ip6[4];
+	__u32 local_port;
 };
 
 struct tcp_sock {

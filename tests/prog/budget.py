@@ -11,7 +11,7 @@ DRIVER = os.path.join(REPOSITORY, "build/tests/driver")
 REASONS = {
     5: "malformed", 6: "management", 7: "no_lease", 8: "observe", 9: "cut", 10: "source_packets", 11: "prefix_packets",
     12: "class_packets", 13: "established", 14: "source_new", 15: "share", 16: "budget", 17: "admitted", 19: "prefix_new",
-    26: "forwarded", 27: "bridged", 28: "overheard", 20: "class_new", 21: "source_bits", 22: "prefix_bits", 23: "class_bits",
+    26: "forwarded", 27: "bridged", 28: "overheard", 29: "light", 20: "class_new", 21: "source_bits", 22: "prefix_bits", 23: "class_bits",
 }
 TICKS = 1 << 24  # of a jiffy
 ALL_TOLERANCE = (1 << 64) - 1

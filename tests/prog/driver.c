@@ -21,6 +21,9 @@
  *                              in place of what the configuration says; RATE 0: none
  *   fair CLASS RATE            a fair share; RATE 0: none
  *   sessions IDLE RATE BURST   limits of UDP sessions: jiffies, datagrams a second, datagrams
+ *   light CLASSES RATE BURST READY
+ *                              light listener of service 1: bits of class identities, answers a second, enum spw_light_ready
+ *   lights CLASSES             answered over, of each class; then how many flows are marked
  *   publish                    the same ruleset once more
  *   own MAC PREFIX ...         the station and addresses of this host; MAC -: everything is for this host
  *   seeds BLIND0 SEED0 BLIND1 SEED1
@@ -382,6 +385,39 @@ static void set_sessions(const char *arguments)
 	puts("ok");
 }
 
+static void set_light(const char *arguments)
+{
+	double rate, burst, second = (double)((u64)hz << SPW_TICK_SHIFT);
+	struct spw_light_service *service = &datapath.light->services[1];
+	u32 classes;
+
+	if (sscanf(arguments, "%u %lf %lf %u", &classes, &rate, &burst, &service->ready) != 4)
+		errx(2, "light: %s", arguments);
+	service->interval_ticks = (u64)(second / rate);
+	service->tolerance_ticks = (u64)(second * burst / rate);
+	datapath.light->classes = classes;
+	puts("ok");
+}
+
+static void show_lights(const char *arguments)
+{
+	struct spw_pins pins = {
+		.fds = {[SPW_PIN_LIGHT_COUNTERS] = bpf_map__fd(datapath.skeleton->maps.light_counters)}};
+	struct spw_light_counter counters[SPW_CLASSES_MAX];
+	static struct spw_light table;
+	u32 classes = (u32)strtoul(arguments, NULL, 10), key = 0, marks = 0;
+
+	if (spw_read_light(&pins, 1, counters) ||
+	    bpf_map_lookup_elem(bpf_map__fd(datapath.skeleton->maps.light), &key, &table))
+		err(1, "lights");
+	for (u32 i = 0; i < classes && i < SPW_CLASSES_MAX; i++)
+		printf("%llu %llu ", (unsigned long long)counters[i].answered, (unsigned long long)counters[i].over);
+	for (u32 set = 0; set < 1 << SPW_LIGHT_SET_BITS; set++)
+		for (u32 way = 0; way < SPW_LIGHT_WAYS; way++)
+			marks += table.sets[set][way] != 0;
+	printf("%u\n", marks);
+}
+
 static void publish_again(void)
 {
 	if (spw_datapath_publish(&datapath, datapath.published_fd))
@@ -586,6 +622,10 @@ static void obey(char *line)
 		set_sessions(arguments);
 	else if (!strcmp(line, "look_up"))
 		look_up(arguments);
+	else if (!strcmp(line, "light"))
+		set_light(arguments);
+	else if (!strcmp(line, "lights"))
+		show_lights(arguments);
 	else if (!strcmp(line, "seeds"))
 		set_seeds(arguments);
 	else if (!strcmp(line, "control"))

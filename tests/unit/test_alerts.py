@@ -71,6 +71,9 @@ CASES = {
                 'spillway_ruleset_prefixes{list="home",family="6"}': [(100, 288), (0, 30)]},
         "good": {'spillway_ruleset_prefixes{list="home",family="4"}': [(1000, 288), (510, 30)],
                  'spillway_ruleset_prefixes{list="home",family="6"}': [(100, 318)]}}),
+    "SpillwayLightGone": ("10s", "50s", "3m", {
+        "bad": {'spillway_light_ready{service="shop",family="4"}': [(0, 66)], 'spillway_light_ready{service="shop",family="6"}': [(0, 66)]},
+        "good": {'spillway_light_ready{service="shop",family="4"}': [(1, 66)], 'spillway_light_ready{service="shop",family="6"}': [(0, 66)]}}),
     "SpillwayForgottenLevel": ("5m", "3h55m", "4h30m", {
         "bad": {"spillway_level_pinned": [(1, 80)], "spillway_level": [(1, 80)]},
         "good": {"spillway_level_pinned": [(1, 80)], "spillway_level": [(0, 80)]},

@@ -120,9 +120,10 @@ static void check_rows(const struct row *rows, size_t count)
 }
 
 /* The rest of a valid configuration: one line before the tested text, which is therefore line 2. */
-#define GOOD "{interfaces: [e], classes: [{name: all}],\n"
-#define TOP  "interfaces: [e]\n"
-#define ALL  "classes: [{name: all}]\n"
+#define GOOD  "{interfaces: [e], classes: [{name: all}],\n"
+#define TOP   "interfaces: [e]\n"
+#define ALL   "classes: [{name: all}]\n"
+#define LIGHT "classes: [{name: a, refuse: light}]\n"
 
 static void test_example(void **state)
 {
@@ -469,6 +470,24 @@ static const struct row service_rows[] = {
 	{TOP ALL "services:\n  a: {tcp: [80], patience: 50ms}\n",
 	 "f:4:28: '50ms' is out of bounds, which are 100ms to 10m\n"},
 	{TOP "classes: [{name: a, established: drop}]\n", "f:2:34: 'drop' is not allowed here; write keep or end\n"},
+	{TOP "classes: [{name: a, refuse: slow}]\n", "f:2:29: 'slow' is not allowed here; write drop or light\n"},
+	{TOP "services: {s: {tcp: [80]}}\nclasses: [{name: a, refuse: light}]\n",
+	 "f:3:29: class 'a' has 'refuse: light', but no service has a light listener; write services: { NAME: { tcp: "
+	 "[443], light: { tcp: [8443], rate: 2k/s } } }\n"},
+	{TOP LIGHT "services: {s: {tcp: [80, 443], light: {tcp: [8080, 8443], rate: 2k/s}}}\n", ""},
+	{TOP LIGHT "services: {s: {tcp: [5000-5003], light: {tcp: [6000-6003], rate: 1/s}}}\n", ""},
+	{TOP ALL "services: {s: {tcp: [80], light: {tcp: [8080], rate: 2k/s}}}\n",
+	 "warning: f:3:34: 'light' has no effect: no class has 'refuse: light'\n"},
+	{TOP LIGHT "services: {s: {tcp: [80, 443], light: {tcp: [8443], rate: 2k/s}}}\n",
+	 "f:3:39: service 's' has 2 TCP ports and 1 of light listeners; write one for each, in the same sequence\n"},
+	{TOP LIGHT "services: {s: {tcp: [80], light: {tcp: [81], rate: 2k/s}}, t: {tcp: [81]}}\n",
+	 "f:3:34: port 81 of a light listener belongs to service 't'; write a port of its own\n"},
+	{TOP LIGHT "services: {s: {tcp: [80], light: {tcp: [8080]}}}\n",
+	 "f:3:34: a light listener needs 'tcp' and 'rate'\n"},
+	{TOP LIGHT "services: {s: {tcp: [80], light: {tcp: [8080], rate: 2}}}\n",
+	 "f:3:54: '2' is not a rate: did you mean the unit /s?\n"},
+	{TOP LIGHT "services: {s: {tcp: [5000-5099], light: {tcp: [6000-6099], rate: 2/s}}}\n",
+	 "f:3:48: more than 64 ports of light listeners\n"},
 	{TOP ALL "services:\n  a: {tpc: [80]}\n", "f:4:3: service 'a' has no ports; write tcp, quic, udp or "
 						  "udp_each: [443]\nf:4:7: unknown key 'tpc'; did you mean 'tcp'?\n"},
 };

@@ -16,6 +16,7 @@
 #include "user/view/numbers.h"
 #include "user/view/talkers.h"
 #include "user/view/governance.h"
+#include "user/view/light.h"
 #include "user/view/own.h"
 #include "user/view/downloads.h"
 #include "user/view/view.h"
@@ -78,6 +79,7 @@ static void set_the_scene(struct scene *scene)
 	scene->services[1] =
 		(struct spw_service_snapshot){.id = 1, .record = {.name = "shop", .state = SPW_RECORD_ACTIVE}};
 	scene->services[1].classes[1] = (struct spw_work_counter){{1, 2}, {3, 4}, 3, 5};
+	scene->services[1].light[1] = (struct spw_light_counter){9, 4};
 	snapshot->services = scene->services;
 	snapshot->services_count = COUNT(scene->services);
 	snapshot->now_ns = 10000 * S;
@@ -246,6 +248,20 @@ static struct spw_downloads_view the_downloads(void)
 	return (struct spw_downloads_view){items, COUNT(items)};
 }
 
+static const u16 light_ports[] = {8080, 8443};
+static const struct spw_light_state the_light = {
+	.count = 1,
+	.services = {{.service = "shop",
+		      .ports = light_ports,
+		      .ports_count = COUNT(light_ports),
+		      .per_s = 2000,
+		      .ready = SPW_LIGHT_IPV4,
+		      .answered = 12345,
+		      .over = 6}},
+	.orphans = 8,
+	.problem = "",
+};
+
 static char *metrics_text(const struct spw_snapshot *snapshot)
 {
 	const struct spw_downloads_view downloads = the_downloads();
@@ -257,6 +273,7 @@ static char *metrics_text(const struct spw_snapshot *snapshot)
 	spw_view_governance_metrics(page.out, the_governance());
 	spw_view_own_metrics(page.out, &own);
 	spw_view_downloads_metrics(page.out, &downloads);
+	spw_view_light_metrics(page.out, &the_light);
 	return close_page(&page);
 }
 
@@ -821,6 +838,11 @@ static void metrics_have_their_values(void **state)
 		"\nspillway_list_packets_total{list=\"old\",class=\"gone\",verdict=\"pass\"} 8\n", /* retired */
 		"\nspillway_class_new_work_total{class=\"gone\",verdict=\"pass\"} 2\n",
 		"\nspillway_class_limited_packets_total{class=\"unknown\",scope=\"prefix\",kind=\"new\"} 17\n",
+		"\nspillway_light_answers_total{service=\"shop\",class=\"domestic\",result=\"answered\"} 9\n",
+		"\nspillway_light_answers_total{service=\"shop\",class=\"domestic\",result=\"over\"} 4\n",
+		"\nspillway_light_ready{service=\"shop\",family=\"4\"} 1\n",
+		"\nspillway_light_ready{service=\"shop\",family=\"6\"} 0\n",
+		"\nspillway_light_orphans_total 8\n",
 		"\nspillway_meter_wrong_ratio{table=\"source\"} 0.5\n",
 		"\nspillway_class_fair_per_second{class=\"international\"} 12.5\n",
 		"\nspillway_class_new_work_total{class=\"international\",verdict=\"drop\"} 123456\n",
@@ -1327,13 +1349,20 @@ static struct spw_config_class config_classes[] = {
 	 .cut_from = SPW_LEVEL_NEVER},
 	{.name = "domestic", .lists = use_home, .lists_count = 1, .shed_from = SPW_RED, .cut_from = SPW_LEVEL_NEVER},
 	{.name = "international", .lists = use_abroad, .lists_count = 1, .shed_from = SPW_ORANGE, .cut_from = SPW_RED},
-	{.name = "unknown", .shed_from = SPW_YELLOW, .cut_from = SPW_ORANGE, .cut_all = true},
+	{.name = "unknown", .shed_from = SPW_YELLOW, .cut_from = SPW_ORANGE, .cut_all = true, .light = true},
 };
+static u16 config_light_ports[] = {8022, 8443, 8080, 8444};
 static u16 config_management_ports[] = {22};
 static struct spw_local config_locals[] = {{0, 0xffffc0000201}, {0x20010db800000000, 2}};
 static struct spw_config_port config_tcp[] = {{22, 0}, {443, 0}, {80, 1}, {443, 2}};
-static struct spw_config_service config_services[] = {
-	{.name = "shop", .tcp = config_tcp, .tcp_count = 4, .quic = config_tcp + 1, .quic_count = 1}};
+static struct spw_config_service config_services[] = {{.name = "shop",
+						       .tcp = config_tcp,
+						       .tcp_count = 4,
+						       .quic = config_tcp + 1,
+						       .quic_count = 1,
+						       .light_ports = config_light_ports,
+						       .light_ports_count = COUNT(config_light_ports),
+						       .light_per_s = 2000}};
 static struct spw_config_prefix config_management[] = {{.prefix = {{0xc0000200ull << 32, 0}, 4, 28}}};
 static const u64 config_prefixes4[] = {12, 123456, 262144, 1}, config_prefixes6[] = {0, 7, 8, 9},
 		 config_skipped[] = {0, 1, 1234, 0};
@@ -1398,11 +1427,34 @@ static void a_meaning_as_text(void **state)
 	assert_has(page.text, "     international  served    served    sheds     cut new   orange\n");
 	assert_has(page.text, "     unknown        served    sheds     cut all   cut all   yellow\n");
 	assert_has(page.text, "192.0.2.0/28 to port 22: passes at every level\n");
-	assert_has(page.text, "shop: tcp 22, tcp 443, tcp 192.0.2.1:80, tcp [2001:db8::2]:443, quic 443\n");
 	assert_has(page.text, "198.51.100.0/28 gue vxlan: tunnels from there are judged by their inner source\n");
+	assert_has(
+		page.text,
+		"shop: tcp 22, tcp 443, tcp 192.0.2.1:80, tcp [2001:db8::2]:443, quic 443; light listeners on 8022, ..., up to 2,000/s\n");
 	assert_has(page.text, "385,602 IPv4 and 276,646 IPv6 intervals in 22.4MB");
 	assert_has(page.text, "observe: everything passes");
 	free(page.text);
+}
+
+static void a_light_listener(void **state)
+{
+	struct page page;
+	json_t *json = spw_view_light_json(&the_light, "shop");
+
+	(void)state;
+	spw_view_light(open_page(&page), &the_light, "shop", 11);
+	spw_view_light(page.out, &the_light, "other", 11);
+	spw_view_light(page.out, NULL, "shop", 11);
+	assert_string_equal(
+		close_page(&page),
+		"  light      a listener for IPv4 only on 8080, 8443; up to 2,000/s; 12,345 answered, 6 beyond "
+		"that and dropped\n");
+	free(page.text);
+	assert_keys(json, "tcp per_second ready_ipv4 ready_ipv6 answered over problem");
+	assert_integer(json, "answered", 12345);
+	assert_true(json_is_true(get(json, "ready_ipv4")) && json_is_false(get(json, "ready_ipv6")));
+	json_decref(json);
+	assert_true(json_is_null(spw_view_light_json(&the_light, "other")));
 }
 
 static void a_meaning_as_json(void **state)
@@ -1417,7 +1469,7 @@ static void a_meaning_as_json(void **state)
 	assert_integer(meaning, "warnings.0.column", 3);
 	assert_integer(meaning, "warnings.1.line", 0);
 	assert_keys(get(meaning, "classes.0"),
-		    "name rank shed_from cut_from cut established takes_the_rest lists limits levels");
+		    "name rank shed_from cut_from cut established refuse takes_the_rest lists limits levels");
 	assert_keys(get(meaning, "lists.0"), "name class kind format prefixes4 prefixes6 skipped_lines");
 	assert_keys(get(meaning, "lists.1"), "name class kind prefixes4 prefixes6 skipped_lines");
 	assert_text(meaning, "lists.0.format", "AWS ranges");
@@ -1440,6 +1492,10 @@ static void a_meaning_as_json(void **state)
 	assert_integer(meaning, "services.0.quic.0", 443);
 	assert_text(meaning, "decap.0.from", "198.51.100.0/28");
 	assert_text(meaning, "decap.0.kinds.1", "vxlan");
+	assert_integer(meaning, "services.0.light.tcp.1", 8443);
+	assert_integer(meaning, "services.0.light.per_second", 2000);
+	assert_text(meaning, "classes.3.refuse", "light");
+	assert_text(meaning, "classes.2.refuse", "drop");
 	assert_integer(meaning, "ruleset.intervals4", 385602);
 	assert_real(meaning, "ruleset.compile_seconds", 0.25);
 	json_decref(meaning);
@@ -1577,6 +1633,7 @@ int main(void)
 		cmocka_unit_test(a_meaning_as_text),
 		cmocka_unit_test(a_meaning_as_json),
 		cmocka_unit_test(lists_by_url),
+		cmocka_unit_test(a_light_listener),
 		cmocka_unit_test(numbers_are_short),
 		cmocka_unit_test(cells_keep_their_width),
 	};

@@ -11,6 +11,7 @@
  *   publisher     what is in force (in_force.h)       lease    struct spw_control, overrides
  *   limiter       limits, fair shares, meters         journal  history, events, hooks, level file, learned
  *   own           the addresses of this host          downloads  lists by URL
+ *   light         light listeners: sk_lookup, their sockets
  *
  * Three things avoid cycles:
  *  - What is in force is one struct, written by the publisher and read by all, so bans, governor, limiter, talkers and
@@ -47,6 +48,7 @@
 #include "host/interfaces.h"
 #include "journal.h"
 #include "lease.h"
+#include "light.h"
 #include "limiter.h"
 #include "own.h"
 #include "metrics.h"
@@ -72,6 +74,7 @@ struct agent {
 	struct downloads *downloads;
 	struct limiter *limiter;
 	struct governor *governor;
+	struct light *light;
 	struct talkers *talkers;
 	struct metrics *metrics;
 	struct dispatch *dispatch;
@@ -124,6 +127,7 @@ static void block_stop_signals(void)
 static const char *follow(void *context, const struct in_force *in_force)
 {
 	struct agent *agent = context;
+	const char *warning;
 
 	if (!agent->dispatch)
 		block_stop_signals();
@@ -138,7 +142,8 @@ static const char *follow(void *context, const struct in_force *in_force)
 	downloads_follow(agent->downloads);
 	if (governor_follow(agent->governor))
 		spw_log(LOG_ERR, "out of memory: not all signals of the services are watched");
-	return metrics_follow(agent->metrics);
+	warning = light_follow(agent->light, governor_light_sockets(agent->governor));
+	return warning ? warning : metrics_follow(agent->metrics);
 }
 
 /* Decide, renew the lease with the result, then do everything that can wait. */
@@ -164,6 +169,7 @@ static int on_tick(sd_event_source *source, uint64_t usec, void *context)
 	downloads_tick(agent->downloads, now_ns);
 	bans_tick(agent->bans, now_ns);
 	own_tick(agent->own, now_ns);
+	light_tick(agent->light, now_ns);
 	metrics_tick(agent->metrics);
 	dispatch_tick(agent->dispatch, now_ns);
 	sd_event_source_set_time(source,
@@ -313,17 +319,22 @@ static int make_rest(struct agent *agent, char *message)
 		err = governor_new(in_force, agent->lease, agent->journal, agent->loop, &agent->governor);
 	if (err)
 		return spw_message(message, err, "cannot start: %s", strerror(-err));
+	agent->light = light_new(in_force);
+	if (!agent->light)
+		return spw_message(message, -ENOMEM, "out of memory");
+	light_follow(agent->light, governor_light_sockets(agent->governor));
 	agent->downloads = downloads_new(agent->loop, agent->publisher, agent->reloader);
 	agent->talkers = talkers_new(in_force, agent->lease);
-	sources = &(struct metrics_sources){agent->publisher, agent->lease,   agent->governor, agent->limiter,
-					    agent->talkers,   agent->journal, agent->own,      agent->downloads};
+	sources = &(struct metrics_sources){agent->publisher, agent->lease,	agent->governor,
+					    agent->limiter,   agent->talkers,	agent->journal,
+					    agent->own,	      agent->downloads, agent->light};
 	agent->metrics = agent->talkers && agent->downloads ? metrics_new(agent->loop, sources) : NULL;
 	if (!agent->metrics)
 		return spw_message(message, -ENOMEM, "out of memory");
 	err = dispatch_new(agent->loop, in_force->config->run_dir,
 			   &(struct dispatch_parts){agent->publisher, agent->lease, agent->reloader,
 						    agent->confirmation, agent->governor, agent->talkers, agent->bans,
-						    agent->own, agent->downloads},
+						    agent->own, agent->downloads, agent->light},
 			   &agent->dispatch, message);
 	/* After the socket: clients that find it no longer queue requests. */
 	if (!err)
@@ -371,6 +382,7 @@ static void release(struct agent *agent)
 	dispatch_free(agent->dispatch);
 	metrics_free(agent->metrics);
 	talkers_free(agent->talkers);
+	light_free(agent->light);
 	governor_free(agent->governor);
 	limiter_free(agent->limiter);
 	downloads_free(agent->downloads);
@@ -410,6 +422,7 @@ int spw_agent_run(const char *config_path, bool force, char message[SPW_MESSAGE_
 	take_priority();
 	err = start(&agent, config_path, force, message);
 	if (err) {
+		light_abandon(agent.light);
 		publisher_abandon(agent.publisher);
 	} else {
 		publisher_settle(agent.publisher);

@@ -217,6 +217,7 @@ static json_t *handle_explain(struct dispatch *dispatch, u64 client, const json_
 {
 	struct spw_own_state own = own_state(dispatch->parts.own);
 	struct spw_explanation explanation;
+	struct spw_light_state light;
 	_cleanup_free_ char *text = NULL;
 	json_t *answer;
 
@@ -224,6 +225,8 @@ static json_t *handle_explain(struct dispatch *dispatch, u64 client, const json_
 	if (!governor_explain(dispatch->parts.governor, &explanation))
 		return spw_reply_failure("there is no decision yet; try again in a second");
 	explanation.own = &own;
+	light_state(dispatch->parts.light, &light);
+	explanation.light = &light;
 	text = render(&explanation, json_is_true(json_object_get(request, "colour")));
 	answer = spw_view_explain_json(&explanation);
 	if (!answer || !text) {

@@ -8,6 +8,7 @@
 #include "bans.h"
 #include "downloads.h"
 #include "governor.h"
+#include "light.h"
 #include "own.h"
 #include "lease.h"
 #include "reloader.h"
@@ -26,6 +27,7 @@ struct dispatch_parts {
 	struct bans *bans;
 	const struct own *own;
 	struct downloads *downloads;
+	const struct light *light;
 };
 
 /** dispatch_new() - listen in @run_dir. Returns 0, or -errno and @message. Free with dispatch_free(). */

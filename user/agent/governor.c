@@ -297,6 +297,11 @@ void governor_tick(struct governor *governor, u64 now_ns, const double *fair_per
 
 /* ---- views ---- */
 
+int governor_light_sockets(const struct governor *governor)
+{
+	return spw_signals_light(governor->signals);
+}
+
 bool governor_hurries(const struct governor *governor)
 {
 	return governor->decision.hurry || governor->expecting || ender_hurries(governor->ender, &governor->decision);

@@ -36,6 +36,9 @@ int governor_follow(struct governor *governor);
  */
 void governor_tick(struct governor *governor, u64 now_ns, const double *fair_per_s);
 
+/** governor_light_sockets() - map of connections that the signals leave out (maps/light.h); -1: none. */
+int governor_light_sockets(const struct governor *governor);
+
 /** governor_hurries() - whether the next tick should come sooner. */
 bool governor_hurries(const struct governor *governor);
 

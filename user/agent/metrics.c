@@ -38,6 +38,7 @@ static int render_metrics(const struct metrics_sources *sources, FILE *out)
 	struct spw_own_state own = own_state(sources->own);
 	struct spw_downloads_view downloads;
 	struct spw_governance governance;
+	struct spw_light_state light;
 	struct spw_snapshot snapshot;
 	int err = spw_snapshot_read(publisher_in_force(sources->publisher)->pins, &snapshot);
 
@@ -53,6 +54,8 @@ static int render_metrics(const struct metrics_sources *sources, FILE *out)
 	downloads = downloads_view(sources->downloads);
 	spw_view_downloads_metrics(out, &downloads);
 	free(downloads.items);
+	light_state(sources->light, &light);
+	spw_view_light_metrics(out, &light);
 	spw_snapshot_free(&snapshot);
 	return 0;
 }

@@ -9,6 +9,7 @@
 #include "governor.h"
 #include "lease.h"
 #include "limiter.h"
+#include "light.h"
 #include "own.h"
 #include "publisher.h"
 #include "talkers.h"
@@ -25,6 +26,7 @@ struct metrics_sources {
 	const struct journal *journal;
 	const struct own *own;
 	const struct downloads *downloads;
+	const struct light *light;
 };
 
 /** metrics_new() - create and listen. NULL: no memory. Free with metrics_free(). */

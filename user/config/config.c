@@ -80,6 +80,7 @@ static void free_services(struct spw_config *config)
 		free(config->services[i].udp);
 		free(config->services[i].udp_each);
 		free(config->services[i].wait_at);
+		free(config->services[i].light_ports);
 		free(config->services[i].probe.target);
 		free(config->services[i].probe.sample);
 		for (size_t j = 0; j < config->services[i].netns_count; j++)

@@ -106,8 +106,10 @@ struct spw_config_class {
 	size_t lists_count;
 	u8 shed_from; /* enum spw_level; SPW_LEVEL_NEVER */
 	u8 cut_from;
-	double reserve;		       /* share of the burst tolerance left to higher classes; below 0: by rank */
-	struct spw_place shed_place;   /* of shed_from, or of the class */
+	double reserve;		     /* share of the burst tolerance left to higher classes; below 0: by rank */
+	struct spw_place shed_place; /* of shed_from, or of the class */
+	bool light;		     /* `refuse: light`: what rules 9 and 10 refuse is answered by light listeners */
+	struct spw_place refuse_place;
 	bool gives_up;		       /* `established: end`: connections outside the share are ended */
 	bool cut_all;		       /* `cut: all`; otherwise new work only */
 	struct spw_class_rates limits; /* but for the identity */
@@ -156,6 +158,10 @@ struct spw_config_service {
 	u64 answer_target_ns; /* 0: learn */
 	u64 patience_ns;      /* connections that wait for longer are ended; 0: none */
 	struct spw_config_probe probe;
+	u16 *light_ports; /* TCP, of its light listeners; one for each of tcp, in sequence; NULL: none */
+	size_t light_ports_count;
+	u64 light_per_s;
+	struct spw_place light_place;
 	char **netns; /* network namespaces of its sockets, as paths; none: the agent's own */
 	size_t netns_count;
 };

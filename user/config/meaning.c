@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "core/words.h"
+#include "maps/light.h"
 
 /* Use of a list: the class, and where in it. */
 struct use {
@@ -210,6 +211,66 @@ static void check_forwarded(const struct spw_config *config, struct spw_diagnost
 			"remove one of them");
 }
 
+/* The service that has a TCP port, whatever its address; NULL: none. */
+static const struct spw_config_service *tcp_service(const struct spw_config *config, u16 port)
+{
+	for (size_t i = 0; i < config->services_count; i++)
+		for (size_t j = 0; j < config->services[i].tcp_count; j++)
+			if (config->services[i].tcp[j].port == port)
+				return &config->services[i];
+	return NULL;
+}
+
+static void check_light_service(const struct spw_config *config, const struct spw_config_service *service,
+				struct spw_diagnostics *diagnostics)
+{
+	const struct spw_config_service *other;
+
+	if (service->light_ports_count != service->tcp_count)
+		spw_error(diagnostics, service->light_place,
+			  "service '%s' has %zu TCP ports and %zu of light listeners; write one for each, in the same "
+			  "sequence",
+			  service->name, service->tcp_count, service->light_ports_count);
+	for (size_t i = 0; i < service->light_ports_count; i++) {
+		other = tcp_service(config, service->light_ports[i]);
+		if (other)
+			spw_error(diagnostics, service->light_place,
+				  "port %u of a light listener belongs to service '%s'; write a port of its own",
+				  service->light_ports[i], other->name);
+	}
+}
+
+/* `refuse: light` needs both a class and a service. */
+static void check_light(const struct spw_config *config, struct spw_diagnostics *diagnostics)
+{
+	const struct spw_config_class *class = NULL;
+	size_t ports = 0;
+	bool any = false;
+
+	for (size_t i = 0; i < config->classes_count && !class; i++)
+		class = config->classes[i].light ? &config->classes[i] : NULL;
+	for (size_t i = 0; i < config->services_count; i++) {
+		const struct spw_config_service *service = &config->services[i];
+
+		any |= service->light_place.line != 0;
+		if (!service->light_ports_count)
+			continue;
+		check_light_service(config, service, diagnostics);
+		if (!class)
+			spw_warning(diagnostics, service->light_place,
+				    "'light' has no effect: no class has 'refuse: light'");
+		if (ports <= SPW_LIGHT_PORTS_MAX && ports + service->light_ports_count > SPW_LIGHT_PORTS_MAX)
+			spw_error(diagnostics, service->light_place, "more than %d ports of light listeners",
+				  SPW_LIGHT_PORTS_MAX);
+		ports += service->light_ports_count;
+	}
+	if (class && !any)
+		spw_error(diagnostics, class->refuse_place,
+			  "class '%s' has 'refuse: light', but no service has a light listener; write services: { "
+			  "NAME: { tcp: [443], light: { tcp: [8443], rate: 2k/s } } }",
+			  name_of(class));
+}
+
 int spw_check_meaning(const struct spw_config *config, struct spw_diagnostics *diagnostics)
 {
 	struct use *uses = calloc(config->lists_count + 1, sizeof(*uses));
@@ -224,6 +285,7 @@ int spw_check_meaning(const struct spw_config *config, struct spw_diagnostics *d
 		check_shedding(config, diagnostics);
 		check_management(config, diagnostics);
 		check_forwarded(config, diagnostics);
+		check_light(config, diagnostics);
 	}
 	free(uses);
 	free(sets);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * classes, highest priority first:
- *   - { name: NAME, lists: [NAME], shed_from: LEVEL, cut_from: LEVEL, cut: new, established: keep, per_source: LIMITS, per_prefix: LIMITS,
+ *   - { name: NAME, lists: [NAME], shed_from: LEVEL, cut_from: LEVEL, cut: new, established: keep, refuse: drop, per_source: LIMITS, per_prefix: LIMITS,
  *       total: LIMITS, fair: true }
  * Read after the lists, which they name; limits are in read_limits.c.
  */
@@ -73,6 +73,17 @@ static void read_established(struct spw_reader *reader, const struct spw_node *v
 
 	if (spw_read_word(reader, value, words, COUNT_OF(words), "keep or end", &index))
 		((struct spw_config_class *)into)->gives_up = index;
+}
+
+static void read_refuse(struct spw_reader *reader, const struct spw_node *value, void *into)
+{
+	static const char *const words[] = {"drop", "light"};
+	struct spw_config_class *class = into;
+	u32 index;
+
+	class->refuse_place = value->place;
+	if (spw_read_word(reader, value, words, COUNT_OF(words), "drop or light", &index))
+		class->light = index;
 }
 
 static void read_name(struct spw_reader *reader, const struct spw_node *value, void *into)
@@ -158,6 +169,7 @@ enum {
 	KEY_CUT,
 	KEY_RESERVE,
 	KEY_ESTABLISHED,
+	KEY_REFUSE,
 	KEY_PER_SOURCE,
 	KEY_PER_PREFIX,
 	KEY_TOTAL,
@@ -194,6 +206,7 @@ static void read_class(struct spw_reader *reader, const struct spw_node *node)
 		[KEY_CUT] = {"cut", read_cut},
 		[KEY_RESERVE] = {"reserve", read_reserve},
 		[KEY_ESTABLISHED] = {"established", read_established},
+		[KEY_REFUSE] = {"refuse", read_refuse},
 		[KEY_PER_SOURCE] = {"per_source", read_per_source},
 		[KEY_PER_PREFIX] = {"per_prefix", read_per_prefix},
 		[KEY_TOTAL] = {"total", read_total},

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* services: { NAME: { tcp: [443], quic: [443], udp: [5060], udp_each: [53], capacity: learn, wait_target: 20ms } } */
+/* services: { NAME: { tcp: [443], quic: [443], udp: [5060], udp_each: [53], capacity: learn, wait_target: 20ms,
+	    light: { tcp: [8443], rate: 2k/s } } } */
 #include "reader.h"
 
 #include <errno.h>
@@ -9,6 +10,7 @@
 
 #include "base/cleanup.h"
 #include "base/units.h"
+#include "maps/light.h"
 #include "ports.h"
 
 /* What is being read: the ports of one key. */
@@ -169,6 +171,59 @@ static void read_patience(struct spw_reader *reader, const struct spw_node *valu
 	spw_read_duration(reader, value, 100 * SPW_MS_NS, 600000 * SPW_MS_NS, "100ms to 10m", &service->patience_ns);
 }
 
+static void append_light_port(struct spw_reader *reader, u16 port, struct spw_config_service *service)
+{
+	u16 *grown = spw_grow(reader, service->light_ports, service->light_ports_count, sizeof(*grown));
+
+	if (!grown)
+		return;
+	service->light_ports = grown;
+	grown[service->light_ports_count++] = port;
+}
+
+static void read_light_tcp(struct spw_reader *reader, const struct spw_node *value, void *into)
+{
+	struct spw_config_service *service = into;
+	u16 first, last;
+
+	if (!spw_read_sequence(reader, value, "a list of ports such as [8443]"))
+		return;
+	for (const struct spw_node *item = value->child; item; item = item->next) {
+		if (!spw_read_ports(reader, item, &first, &last))
+			continue;
+		if (service->light_ports_count + last - first >= SPW_LIGHT_PORTS_MAX) {
+			spw_error(reader->diagnostics, item->place, "more than %d ports of light listeners",
+				  SPW_LIGHT_PORTS_MAX);
+			return;
+		}
+		for (u32 port = first; port <= last; port++)
+			append_light_port(reader, (u16)port, service);
+	}
+}
+
+static void read_light_rate(struct spw_reader *reader, const struct spw_node *value, void *into)
+{
+	const char *text = spw_read_text(reader, value, "a rate such as 2k/s"), *problem;
+
+	problem = text ? spw_units_rate(text, &((struct spw_config_service *)into)->light_per_s) : NULL;
+	if (problem)
+		spw_error(reader->diagnostics, value->place, "'%.64s' is not a rate: %s", text, problem);
+}
+
+static void read_light(struct spw_reader *reader, const struct spw_node *value, void *into)
+{
+	static const struct spw_key keys[] = {{"tcp", read_light_tcp}, {"rate", read_light_rate}};
+	const struct spw_node *found[COUNT_OF(keys)];
+	struct spw_config_service *service = into;
+
+	service->light_place = value->place;
+	if (!spw_find_keys(reader, value, "{ tcp: [8443], rate: 2k/s }", keys, COUNT_OF(keys), found))
+		return;
+	if (!found[0] || !found[1])
+		spw_error(reader->diagnostics, value->place, "a light listener needs 'tcp' and 'rate'");
+	spw_read_found(reader, keys, COUNT_OF(keys), found, service);
+}
+
 static void read_netns(struct spw_reader *reader, const struct spw_node *value, void *into)
 {
 	struct spw_config_service *service = into;
@@ -200,6 +255,7 @@ static void read_service(struct spw_reader *reader, const struct spw_node *name)
 		{"patience", read_patience},
 		{"wait_at", read_wait_at},
 		{"probe", spw_read_probe},
+		{"light", read_light},
 		{"netns", read_netns},
 	};
 	const struct spw_node *found[COUNT_OF(keys)];

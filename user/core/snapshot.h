@@ -11,6 +11,7 @@
 #include "maps/control.h"
 #include "maps/counters.h"
 #include "maps/ban.h"
+#include "maps/light.h"
 #include "maps/registry.h"
 #include "maps/sample.h"
 
@@ -38,6 +39,7 @@ struct spw_service_snapshot {
 	u8 id; /* 0: the ports that belong to no service */
 	struct spw_service_record record;
 	struct spw_work_counter classes[SPW_CLASSES_MAX]; /* by class identity */
+	struct spw_light_counter light[SPW_CLASSES_MAX];  /* the same */
 };
 
 struct spw_snapshot {

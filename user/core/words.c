@@ -76,6 +76,7 @@ static const struct {
 	[SPW_REASON_FORWARDED] = {"forwarded", 1, SPW_PASS},
 	[SPW_REASON_BRIDGED] = {"bridged", 1, SPW_PASS},
 	[SPW_REASON_OVERHEARD] = {"overheard", 1, SPW_PASS},
+	[SPW_REASON_LIGHT] = {"light", 10, SPW_PASS},
 };
 
 static const char *const scopes[SPW_SCOPES] = {
@@ -106,7 +107,7 @@ static const u8 judged[SPW_REASONS] = {
 	SPW_REASON_SOURCE_PACKETS, SPW_REASON_SOURCE_BITS, SPW_REASON_PREFIX_PACKETS, SPW_REASON_PREFIX_BITS,
 	SPW_REASON_CLASS_PACKETS,  SPW_REASON_CLASS_BITS,  SPW_REASON_ESTABLISHED,    SPW_REASON_SOURCE_NEW,
 	SPW_REASON_PREFIX_NEW,	   SPW_REASON_CLASS_NEW,   SPW_REASON_SHARE,	      SPW_REASON_BUDGET,
-	SPW_REASON_ADMITTED,
+	SPW_REASON_LIGHT,	   SPW_REASON_ADMITTED,
 };
 
 static const char *name_of(const char *const *names, size_t count, u32 number)

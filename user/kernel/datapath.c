@@ -133,6 +133,7 @@ int spw_datapath_load(const struct spw_pins *pins, int ruleset_map, u32 units_ca
 			.sessions_fd = bpf_map__fd(skeleton->maps.sessions),
 			.samples_fd = bpf_map__fd(skeleton->maps.samples),
 			.own = &skeleton->bss->spw_own,
+			.light = &skeleton->bss->spw_light,
 			.units_capacity = units_capacity,
 			.clock_fd = bpf_program__fd(skeleton->progs.jiffies_now),
 			.lookup_fd = bpf_program__fd(skeleton->progs.look_up),

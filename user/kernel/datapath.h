@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 
+#include "maps/light.h"
 #include "maps/limit.h"
 #include "maps/own.h"
 #include "maps/admission.h"
@@ -31,6 +32,7 @@ struct spw_datapath {
 	int sessions_fd;	       /* borrowed */
 	int samples_fd;		       /* ring buffer; borrowed */
 	struct spw_own *own;	       /* what is for this host; the program's own memory, borrowed */
+	struct spw_light_rules *light; /* who is answered by light listeners; the same */
 	u32 jiffies_per_second;	       /* of this kernel; 0: unknown */
 };
 

@@ -222,6 +222,11 @@ int spw_read_wait_sockets(const struct spw_read_wait *wait)
 	return wait->skeleton ? bpf_map__fd(wait->skeleton->maps.signal_waits) : -1;
 }
 
+int spw_read_wait_light(const struct spw_read_wait *wait)
+{
+	return wait->skeleton ? bpf_map__fd(wait->skeleton->maps.light_sockets) : -1;
+}
+
 void spw_read_wait_read(struct spw_read_wait *wait, u32 identity, u64 now_ns, struct spw_service_facts *facts)
 {
 	facts->waits_present = facts->answers_present = false;

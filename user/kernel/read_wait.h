@@ -27,6 +27,9 @@ int spw_read_wait_follow(struct spw_read_wait *wait, const struct spw_signal_sco
 /** spw_read_wait_sockets() - map signal_waits, for a dump of sockets; borrowed; -1: absent. */
 int spw_read_wait_sockets(const struct spw_read_wait *wait);
 
+/** spw_read_wait_light() - map light_sockets: connections that are not observed; borrowed; -1: absent. */
+int spw_read_wait_light(const struct spw_read_wait *wait);
+
 /**
  * spw_read_wait_read() - fill in the read and answer waits of a service, with their presence flags.
  * @identity: of the service; @now_ns: CLOCK_MONOTONIC

@@ -174,14 +174,17 @@ static int read_services(const struct spw_pins *pins, struct spw_snapshot *snaps
 {
 	struct spw_service_record records[SPW_SERVICE_IDENTITIES];
 	_cleanup_free_ struct spw_work_counter *work = calloc(SPW_WORK_COUNTERS, sizeof(*work));
+	_cleanup_free_ struct spw_light_counter *light = calloc(SPW_WORK_COUNTERS, sizeof(*light));
 	int err;
 
 	snapshot->services = calloc(SPW_SERVICE_IDENTITIES, sizeof(*snapshot->services));
-	if (!work || !snapshot->services)
+	if (!work || !light || !snapshot->services)
 		return -ENOMEM;
 	err = read_array(pins->fds[SPW_PIN_SERVICE_REGISTRY], SPW_SERVICE_IDENTITIES, sizeof(*records), records);
 	if (!err)
 		err = read_counters(pins->fds[SPW_PIN_WORK_COUNTERS], SPW_WORK_COUNTERS, sizeof(*work), work);
+	if (!err)
+		err = read_counters(pins->fds[SPW_PIN_LIGHT_COUNTERS], SPW_WORK_COUNTERS, sizeof(*light), light);
 	for (u32 i = 0; i < SPW_SERVICE_IDENTITIES && !err; i++) {
 		struct spw_service_snapshot *service = &snapshot->services[snapshot->services_count];
 
@@ -192,6 +195,7 @@ static int read_services(const struct spw_pins *pins, struct spw_snapshot *snaps
 			continue;
 		*service = (struct spw_service_snapshot){.id = (u8)i, .record = records[i]};
 		memcpy(service->classes, &work[spw_work_index(i, 0)], sizeof(service->classes));
+		memcpy(service->light, &light[spw_work_index(i, 0)], sizeof(service->light));
 		snapshot->services_count++;
 	}
 	return err;
@@ -204,6 +208,15 @@ int spw_read_work(const struct spw_pins *pins, u32 service, u32 classes,
 	if (service >= SPW_SERVICE_IDENTITIES || classes > SPW_CLASSES_MAX)
 		return -EINVAL;
 	return read_counters_from(pins->fds[SPW_PIN_WORK_COUNTERS], spw_work_index(service, 0), classes,
+				  sizeof(*counters), counters);
+}
+
+int spw_read_light(const struct spw_pins *pins, u32 service, struct spw_light_counter counters[SPW_CLASSES_MAX])
+{
+	memset(counters, 0, SPW_CLASSES_MAX * sizeof(*counters));
+	if (service >= SPW_SERVICE_IDENTITIES)
+		return -EINVAL;
+	return read_counters_from(pins->fds[SPW_PIN_LIGHT_COUNTERS], spw_work_index(service, 0), SPW_CLASSES_MAX,
 				  sizeof(*counters), counters);
 }
 

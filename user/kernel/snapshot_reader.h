@@ -23,6 +23,9 @@ int spw_snapshot_read(const struct spw_pins *pins, struct spw_snapshot *snapshot
 int spw_read_work(const struct spw_pins *pins, u32 service, u32 classes,
 		  struct spw_work_counter counters[SPW_CLASSES_MAX]);
 
+/** spw_read_light() - light answers of a service. @counters: filled in, by class identity. Returns 0 or -errno. */
+int spw_read_light(const struct spw_pins *pins, u32 service, struct spw_light_counter counters[SPW_CLASSES_MAX]);
+
 /** spw_read_sampling() - samples taken and lost, summed over CPUs (arrival_ns is meaningless). Returns 0 or -errno. */
 int spw_read_sampling(const struct spw_pins *pins, struct spw_sampling *sampling);
 

@@ -177,16 +177,59 @@ int spw_scope_signal(const struct spw_scope *scope, struct spw_signal_scope **re
 	return 0;
 }
 
-/* What to open inside a namespace, and the result. */
-struct opening {
+/* What to do inside a namespace. */
+struct visit {
 	const struct spw_namespace *space;
+	void (*run)(void *context);
+	void *context;
+	int result;
+};
+
+static void *go_there(void *context)
+{
+	struct visit *visit = context;
+
+	if (setns(visit->space->fd, CLONE_NEWNET))
+		visit->result = -errno;
+	else
+		visit->run(visit->context);
+	return NULL;
+}
+
+/* In a thread, as a namespace is per thread. The thread blocks all signals. */
+int spw_namespace_run(const struct spw_namespace *space, void (*run)(void *context), void *context)
+{
+	struct visit visit = {.space = space, .run = run, .context = context};
+	sigset_t all, before;
+	pthread_t thread;
+	int err;
+
+	if (space->fd < 0)
+		return -space->err;
+	if (space->inode == inode_of(OWN_NAMESPACE)) {
+		run(context);
+		return 0;
+	}
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	err = pthread_create(&thread, NULL, go_there, &visit);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	if (err)
+		return -err;
+	pthread_join(thread, NULL);
+	return visit.result;
+}
+
+/* What to open, and the result. */
+struct opening {
 	const char *file; /* NULL: a socket */
 	int family, type, protocol;
 	int result;
 };
 
-static void open_here(struct opening *opening)
+static void open_here(void *context)
 {
+	struct opening *opening = context;
 	char path[128];
 
 	if (opening->file) {
@@ -199,50 +242,23 @@ static void open_here(struct opening *opening)
 		opening->result = -errno;
 }
 
-static void *go_there(void *context)
+static int open_in(const struct spw_namespace *space, struct opening *opening)
 {
-	struct opening *opening = context;
+	int err = spw_namespace_run(space, open_here, opening);
 
-	if (setns(opening->space->fd, CLONE_NEWNET))
-		opening->result = -errno;
-	else
-		open_here(opening);
-	return NULL;
-}
-
-/* Runs in a thread, as a namespace is per thread. The thread blocks all signals. */
-static int open_in(struct opening *opening)
-{
-	sigset_t all, before;
-	pthread_t thread;
-	int err;
-
-	if (opening->space->fd < 0)
-		return -opening->space->err;
-	if (opening->space->inode == inode_of(OWN_NAMESPACE)) {
-		open_here(opening);
-		return opening->result;
-	}
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	err = pthread_create(&thread, NULL, go_there, opening);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	if (err)
-		return -err;
-	pthread_join(thread, NULL);
-	return opening->result;
+	return err ? err : opening->result;
 }
 
 int spw_namespace_socket(const struct spw_namespace *space, int family, int type, int protocol)
 {
-	struct opening opening = {.space = space, .family = family, .type = type, .protocol = protocol};
+	struct opening opening = {.family = family, .type = type, .protocol = protocol};
 
-	return open_in(&opening);
+	return open_in(space, &opening);
 }
 
 int spw_namespace_proc(const struct spw_namespace *space, const char *name)
 {
-	struct opening opening = {.space = space, .file = name};
+	struct opening opening = {.file = name};
 
-	return open_in(&opening);
+	return open_in(space, &opening);
 }

@@ -66,6 +66,12 @@ void spw_namespace_open(struct spw_namespace *space);
  */
 int spw_namespace_socket(const struct spw_namespace *space, int family, int type, int protocol);
 
+/**
+ * spw_namespace_run() - call @run with @context inside a namespace, in the same way. Returns 0, or -errno: it was not
+ * called.
+ */
+int spw_namespace_run(const struct spw_namespace *space, void (*run)(void *context), void *context);
+
 /** spw_namespace_proc() - open /proc/net/@name of a namespace for reading, in the same way. */
 int spw_namespace_proc(const struct spw_namespace *space, const char *name);
 

@@ -191,6 +191,11 @@ struct spw_connections *spw_signals_connections(struct spw_signals *signals)
 	return signals->connections;
 }
 
+int spw_signals_light(const struct spw_signals *signals)
+{
+	return spw_read_wait_light(signals->read_wait);
+}
+
 void spw_signals_close(struct spw_signals *signals)
 {
 	if (!signals)

@@ -51,6 +51,9 @@ void spw_signals_notes(const struct spw_signals *signals, const struct spw_facts
 /** spw_signals_connections() - the connections of the services watched; borrowed. */
 struct spw_connections *spw_signals_connections(struct spw_signals *signals);
 
+/** spw_signals_light() - map of connections that are not observed (maps/light.h); borrowed; -1: read waits are absent. */
+int spw_signals_light(const struct spw_signals *signals);
+
 /** spw_signals_close() - detach and free; NULL is a no-op. */
 void spw_signals_close(struct spw_signals *signals);
 

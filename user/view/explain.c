@@ -270,6 +270,7 @@ static void put_service(FILE *out, const struct spw_explanation *explanation, u3
 	put_capacity(out, &explanation->policy->policy.services[index], service);
 	put_flow(out, service);
 	put_established(out, explanation, index);
+	spw_view_light(out, explanation->light, explanation->policy->services[index], 11);
 	put_wait(out, service);
 	put_service_signals(out, explanation, index);
 	fprintf(out, "  %-*s %12s %12s %12s %8s\n", NAME_COLUMNS, "class", "demand", "admitted", "refused", "share");

@@ -9,6 +9,7 @@
 #include "config/policy.h"
 #include "core/control/established.h"
 #include "core/control/signal_notes.h"
+#include "light.h"
 #include "own.h"
 #include "reason.h"
 #include "view.h"
@@ -41,6 +42,7 @@ struct spw_explanation {
 	const struct spw_changes *changes;	   /* may be NULL */
 	const struct spw_signal_notes *notes;	   /* source of each signal, or why it is absent; NULL: unknown */
 	const struct spw_own_state *own;	   /* NULL: unknown */
+	const struct spw_light_state *light;	   /* NULL: unknown */
 	const struct spw_established *established; /* by index of the service; NULL: unknown */
 	u64 wall_ns;				   /* CLOCK_REALTIME of the decision */
 	u64 since_wall_ns;			   /* start of the current level; 0: unknown */

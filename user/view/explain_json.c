@@ -158,6 +158,7 @@ static json_t *service_json(const struct spw_explanation *explanation, u32 index
 	spw_json_set(&object, "helpless", json_boolean(service->helpless));
 	spw_json_set(&object, "wait", wait_json(service));
 	spw_json_set(&object, "established", established_json(explanation, index));
+	spw_json_set(&object, "light", spw_view_light_json(explanation->light, explanation->policy->services[index]));
 	spw_json_set(&object, "signals_about", service_notes_json(explanation, index));
 	spw_json_set(&object, "classes", spw_json_finish(&classes));
 	return spw_json_finish(&object);

@@ -7,6 +7,7 @@
 #include "json.h"
 #include "limits.h"
 #include "numbers.h"
+#include "reason.h"
 #include "row.h"
 #include "state.h"
 #include "text.h"
@@ -156,6 +157,13 @@ static void put_levels(FILE *out, const struct spw_config *config, struct spw_st
 			spw_put_text(out, config->classes[i].name, SPW_FOR_TERMINAL);
 			fputc('\n', out);
 		}
+	for (size_t i = 0; i < config->classes_count; i++)
+		if (config->classes[i].light) {
+			fputs("refuse: light (TCP connections that the budget refuses go to the light listener): ",
+			      out);
+			spw_put_text(out, config->classes[i].name, SPW_FOR_TERMINAL);
+			fputc('\n', out);
+		}
 	fputs("sheds: new work lives under the budget of its service; cut new: new work is refused; both leave\n"
 	      "established connections alone; cut all: every packet is refused\n",
 	      out);
@@ -223,6 +231,10 @@ static void put_services(FILE *out, const struct spw_config *config)
 		put_ports(&row, "quic", config, service->quic, service->quic_count);
 		put_ports(&row, "udp", config, service->udp, service->udp_count);
 		put_ports(&row, "udp_each", config, service->udp_each, service->udp_each_count);
+		if (service->light_ports_count)
+			fprintf(out, "; light listeners on %u%s, up to %s", service->light_ports[0],
+				service->light_ports_count > 1 ? ", ..." : "",
+				spw_per_second((double)service->light_per_s, text));
 		if (service->patience_ns)
 			fprintf(out, "; patience %s", spw_short_time(service->patience_ns, text));
 		putc('\n', out);
@@ -323,6 +335,7 @@ static json_t *class_json(const struct spw_config *config, size_t index)
 	spw_json_set(&object, "cut_from", spw_json_level(class->cut_from));
 	spw_json_set(&object, "cut", cut_json(class));
 	spw_json_set(&object, "established", json_string(class->gives_up ? "end" : "keep"));
+	spw_json_set(&object, "refuse", json_string(class->light ? "light" : "drop"));
 	spw_json_set(&object, "takes_the_rest", json_boolean(index + 1 == config->classes_count));
 	spw_json_set(&object, "lists", class_lists_json(config, class));
 	spw_json_set(&object, "limits", spw_json_limits(&class->limits));
@@ -390,6 +403,21 @@ static json_t *management_json(const struct spw_config *config)
 	return spw_json_finish(&object);
 }
 
+static json_t *light_json(const struct spw_config_service *service)
+{
+	struct spw_json object, ports;
+
+	if (!service->light_ports_count)
+		return json_null();
+	object = spw_json_object();
+	ports = spw_json_array();
+	for (size_t i = 0; i < service->light_ports_count; i++)
+		spw_json_add(&ports, json_integer(service->light_ports[i]));
+	spw_json_set(&object, "tcp", spw_json_finish(&ports));
+	spw_json_set(&object, "per_second", spw_json_count(service->light_per_s));
+	return spw_json_finish(&object);
+}
+
 static json_t *services_json(const struct spw_config *config)
 {
 	struct spw_json array = spw_json_array();
@@ -403,6 +431,7 @@ static json_t *services_json(const struct spw_config *config)
 		spw_json_set(&object, "quic", ports_json(config, service->quic, service->quic_count));
 		spw_json_set(&object, "udp", ports_json(config, service->udp, service->udp_count));
 		spw_json_set(&object, "udp_each", ports_json(config, service->udp_each, service->udp_each_count));
+		spw_json_set(&object, "light", light_json(service));
 		spw_json_add(&array, spw_json_finish(&object));
 	}
 	return spw_json_finish(&array);

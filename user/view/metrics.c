@@ -72,6 +72,31 @@ static void emit_service_new_work(struct spw_page *page, const void *values)
 	}
 }
 
+/* Services where a class was answered, or would have been. */
+static void emit_light(struct spw_page *page, const void *values)
+{
+	const struct spw_snapshot *snapshot = values;
+
+	for (size_t i = 0; i < snapshot->services_count; i++) {
+		const struct spw_service_snapshot *service = &snapshot->services[i];
+
+		for (size_t j = 0; service->id && j < snapshot->classes_count; j++) {
+			const struct spw_light_counter *light = &service->light[snapshot->classes[j].id];
+			const char *class = snapshot->classes[j].record.name;
+
+			if (!light->answered && !light->over)
+				continue;
+			spw_page_count(
+				page,
+				LABELS({"service", service->record.name}, {"class", class}, {"result", "answered"}),
+				light->answered);
+			spw_page_count(page,
+				       LABELS({"service", service->record.name}, {"class", class}, {"result", "over"}),
+				       light->over);
+		}
+	}
+}
+
 static void emit_class_new_work(struct spw_page *page, const void *values)
 {
 	const struct spw_snapshot *snapshot = values;
@@ -400,6 +425,8 @@ static const struct spw_family families[] = {
 	 "New work (TCP SYN, QUIC Initial, UDP where configured) by class and verdict.", emit_class_new_work},
 	{"spillway_service_new_work_total", "counter",
 	 "New work by service and class: fresh, resent, or dropped by a limit.", emit_service_new_work},
+	{"spillway_light_answers_total", "counter",
+	 "New work that was refused: given to the light listener, or over its budget and dropped.", emit_light},
 	{"spillway_class_limited_packets_total", "counter",
 	 "Packets dropped by a limit of their source, its prefix or the class.", emit_limited},
 	{"spillway_class_shadow_packets_total", "counter",
