@@ -21,6 +21,7 @@
 #include "own.bpf.h"
 #include "maps/lookup.h"
 #include "parse.h"
+#include "reset.bpf.h"
 #include "sample.bpf.h"
 #include "session.bpf.h"
 #include "verdict.h"
@@ -278,6 +279,8 @@ SPW_INLINE void offer_light(struct xdp_md *ctx, const struct spw_packet *packet,
 {
 	u32 word = service | (u32)slot->class_id << SPW_LIGHT_CLASS_SHIFT;
 
+	if (spw_light.resets >> (slot->class_id & (SPW_CLASSES_MAX - 1)) & 1)
+		offer_reset(packet, judgement);
 	if (!(spw_light.classes >> (slot->class_id & (SPW_CLASSES_MAX - 1)) & 1) || !service ||
 	    !(packet->found & SPW_FOUND_SYN))
 		return;
@@ -357,7 +360,9 @@ SPW_INLINE int judge_and_account(struct xdp_md *ctx, const struct spw_cursor *cu
 		take_sample(ctx, spw_sample_word(slot, judgement, new_work, bits, packet->network));
 	if (spw_trace)
 		note_outcome(slot, new_work, judgement, rules->generation);
-	return judgement.verdict == SPW_DROP ? XDP_DROP : XDP_PASS;
+	if (judgement.verdict != SPW_DROP)
+		return XDP_PASS;
+	return judgement.open & SPW_RESET ? SPW_RESET_ACTION(packet->network, slot->class_id) : XDP_DROP;
 }
 
 /* Any other frame: tags, options, extension headers, tunnels, fragments, malformed, multi-buffer. Parsed by the caller. */
@@ -419,7 +424,8 @@ int spillway(struct xdp_md *ctx)
 
 	if (spw_trace)
 		trace_packet(ctx);
-	return action;
+	/* Here, where there is stack for it. */
+	return __builtin_expect(action > XDP_REDIRECT, 0) ? send_reset(ctx, (u32)action) : action;
 }
 
 /* Never attached: the agent runs it by BPF_PROG_TEST_RUN to read jiffies, which replace the frame's first bytes. */

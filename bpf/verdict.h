@@ -23,6 +23,8 @@
  * Of a class with `refuse: light`, a SYN that rules 9 and 10 refuse passes to the light listener, up to a budget of its own
  * (reason light, light.bpf.h); it counts as refused new work. What other rules drop is never answered.
  *
+ * Of a class with `refuse: reset`, such a SYN is dropped and answered with a RST, up to a rate (reset.bpf.h).
+ *
  * Rules 9 and 10 apply to new work for a service with a budget; other new work passes. What is not for this host is no
  * demand of a service, judged or not. The rest of an admitted QUIC handshake is charged but never refused (fresh.h). A
  * UDP session begins when the rules admit a datagram of a flow, or when it passes because there is no lease (session.h).
@@ -46,6 +48,7 @@ enum spw_open {
 	SPW_OPEN_LIMITS = 1 << 1, /* rules 6 and 8 */
 	SPW_OPEN_BUDGET = 1 << 2, /* rules 9 and 10 */
 	SPW_REFUSED = 1 << 3,	  /* by one of these four, even if mode observe passes the packet */
+	SPW_RESET = 1 << 4,	  /* dropped, and to be answered with a RST (reset.bpf.h) */
 };
 
 struct spw_judgement {

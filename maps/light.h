@@ -46,7 +46,7 @@ struct spw_light_service {
 /* A global variable of the datapath, which the agent maps: gone with the program. */
 struct spw_light_rules {
 	u32 classes; /* by class identity: bit set: `refuse: light` */
-	u32 reserved;
+	u32 resets;  /* the same: `refuse: reset` (bpf/reset.bpf.h) */
 	struct spw_light_service services[SPW_SERVICE_IDENTITIES];
 };
 
@@ -60,6 +60,8 @@ struct spw_light {
 struct spw_light_counter {
 	u64 answered; /* let through to the light listener */
 	u64 over;     /* dropped, as its budget was used up */
+	u64 reset;    /* by class alone (service 0): answered with a RST (bpf/reset.bpf.h) */
+	u64 unreset;  /* the same: dropped without, as too many were sent */
 };
 
 /* A light listener in map light_listeners: stands in for @port of a service. */
@@ -79,7 +81,7 @@ struct spw_light_search {
 
 _Static_assert(sizeof(struct spw_light) == 64 * SPW_SERVICE_IDENTITIES + (64 << SPW_LIGHT_SET_BITS),
 	       "layout of the pinned light map");
-_Static_assert(sizeof(struct spw_light_counter) == 16, "layout of the pinned light_counters map");
+_Static_assert(sizeof(struct spw_light_counter) == 32, "layout of the pinned light_counters map");
 _Static_assert(SPW_SERVICE_IDENTITIES <= SPW_LIGHT_SERVICE_MASK + 1, "a mark holds a service identity");
 
 #endif

@@ -7,6 +7,7 @@
  *   refusals    datapath   struct spw_refusal, by spw_work_index()
  *   metering    datapath   struct spw_metering, one value per CPU: scratch space for the packet at hand
  *   exempt      datapath   arrival time of what rule 1 exempts up to a rate, per CPU (limit.h)
+ *   resets      datapath   arrival time of RSTs, per CPU, in ns (bpf/reset.bpf.h)
  *   samples     datapath   ring buffer of struct spw_sample, read by the agent
  *   trace       datapath   struct spw_trace, one value; only when loaded for `simulate`
  */
@@ -60,6 +61,13 @@ struct {
 	__type(key, u32);
 	__type(value, u64);
 } exempt SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, u64);
+} resets SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);

@@ -24,6 +24,9 @@
  *   light CLASSES RATE BURST READY
  *                              light listener of service 1: bits of class identities, answers a second, enum spw_light_ready
  *   lights CLASSES             answered over, of each class; then how many flows are marked
+ *   resets CLASSES             refuse: reset; bits of class identities
+ *   reset CLASS                RSTs sent and not sent
+ *   answer HEX                 the action, and the bytes of the frame that it leaves
  *   publish                    the same ruleset once more
  *   own MAC PREFIX ...         the station and addresses of this host; MAC -: everything is for this host
  *   seeds BLIND0 SEED0 BLIND1 SEED1
@@ -418,6 +421,38 @@ static void show_lights(const char *arguments)
 	printf("%u\n", marks);
 }
 
+static void set_resets(const char *arguments)
+{
+	datapath.light->resets = (u32)strtoul(arguments, NULL, 10);
+	puts("ok");
+}
+
+static void show_resets(const char *arguments)
+{
+	struct spw_pins pins = {
+		.fds = {[SPW_PIN_LIGHT_COUNTERS] = bpf_map__fd(datapath.skeleton->maps.light_counters)}};
+	struct spw_light_counter counters[SPW_CLASSES_MAX];
+	u32 class = (u32)strtoul(arguments, NULL, 10) % SPW_CLASSES_MAX;
+
+	if (spw_read_light(&pins, 0, counters))
+		err(1, "resets");
+	printf("%llu %llu\n", (unsigned long long)counters[class].reset, (unsigned long long)counters[class].unreset);
+}
+
+static void show_answer(const char *arguments)
+{
+	u8 frame[FRAME_MAX], out[FRAME_MAX];
+	LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = frame, .data_size_in = parse_hex(arguments, frame),
+		    .data_out = out, .data_size_out = sizeof(out), .repeat = 1);
+
+	if (bpf_prog_test_run_opts(datapath.program_fd, &options))
+		err(1, "BPF_PROG_TEST_RUN");
+	printf("%u", options.retval);
+	for (u32 i = 0; i < options.data_size_out; i++)
+		printf(" %u", out[i]);
+	puts("");
+}
+
 static void publish_again(void)
 {
 	if (spw_datapath_publish(&datapath, datapath.published_fd))
@@ -626,6 +661,12 @@ static void obey(char *line)
 		set_light(arguments);
 	else if (!strcmp(line, "lights"))
 		show_lights(arguments);
+	else if (!strcmp(line, "resets"))
+		set_resets(arguments);
+	else if (!strcmp(line, "reset"))
+		show_resets(arguments);
+	else if (!strcmp(line, "answer"))
+		show_answer(arguments);
 	else if (!strcmp(line, "seeds"))
 		set_seeds(arguments);
 	else if (!strcmp(line, "control"))

@@ -79,7 +79,8 @@ static void set_the_scene(struct scene *scene)
 	scene->services[1] =
 		(struct spw_service_snapshot){.id = 1, .record = {.name = "shop", .state = SPW_RECORD_ACTIVE}};
 	scene->services[1].classes[1] = (struct spw_work_counter){{1, 2}, {3, 4}, 3, 5};
-	scene->services[1].light[1] = (struct spw_light_counter){9, 4};
+	scene->services[1].light[1] = (struct spw_light_counter){9, 4, 0, 0};
+	scene->services[0].light[2] = (struct spw_light_counter){0, 0, 21, 3};
 	snapshot->services = scene->services;
 	snapshot->services_count = COUNT(scene->services);
 	snapshot->now_ns = 10000 * S;
@@ -843,6 +844,8 @@ static void metrics_have_their_values(void **state)
 		"\nspillway_light_ready{service=\"shop\",family=\"4\"} 1\n",
 		"\nspillway_light_ready{service=\"shop\",family=\"6\"} 0\n",
 		"\nspillway_light_orphans_total 8\n",
+		"\nspillway_resets_total{class=\"international\",result=\"sent\"} 21\n",
+		"\nspillway_resets_total{class=\"international\",result=\"over\"} 3\n",
 		"\nspillway_meter_wrong_ratio{table=\"source\"} 0.5\n",
 		"\nspillway_class_fair_per_second{class=\"international\"} 12.5\n",
 		"\nspillway_class_new_work_total{class=\"international\",verdict=\"drop\"} 123456\n",

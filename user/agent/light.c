@@ -270,11 +270,12 @@ static void write_rules(struct light *light)
 	const struct in_force *in_force = light->in_force;
 	struct spw_light_rules *rules = in_force->datapath->light;
 	bool used[SPW_SERVICE_IDENTITIES] = {0};
-	u32 classes = 0;
+	u32 classes = 0, resets = 0;
 
-	for (size_t i = 0; i < in_force->config->classes_count && i < SPW_CLASSES_MAX; i++)
-		if (in_force->config->classes[i].light)
-			classes |= 1u << in_force->identities->classes[i];
+	for (size_t i = 0; i < in_force->config->classes_count && i < SPW_CLASSES_MAX; i++) {
+		classes |= (u32)in_force->config->classes[i].light << in_force->identities->classes[i];
+		resets |= (u32)in_force->config->classes[i].reset << in_force->identities->classes[i];
+	}
 	for (size_t i = 0; i < in_force->config->services_count && i < SPW_SERVICES_MAX; i++) {
 		u32 id = in_force->identities->services[i];
 		struct spw_light_service planned =
@@ -289,6 +290,7 @@ static void write_rules(struct light *light)
 		if (!used[id])
 			rules->services[id] = (struct spw_light_service){0};
 	__atomic_store_n(&rules->classes, classes, __ATOMIC_RELEASE);
+	__atomic_store_n(&rules->resets, resets, __ATOMIC_RELEASE);
 }
 
 /* Once: what a killed agent left, in namespaces that are no longer named. */

@@ -109,6 +109,7 @@ struct spw_config_class {
 	double reserve;		     /* share of the burst tolerance left to higher classes; below 0: by rank */
 	struct spw_place shed_place; /* of shed_from, or of the class */
 	bool light;		     /* `refuse: light`: what rules 9 and 10 refuse is answered by light listeners */
+	bool reset;		     /* `refuse: reset`: with a RST */
 	struct spw_place refuse_place;
 	bool gives_up;		       /* `established: end`: connections outside the share are ended */
 	bool cut_all;		       /* `cut: all`; otherwise new work only */

@@ -77,13 +77,15 @@ static void read_established(struct spw_reader *reader, const struct spw_node *v
 
 static void read_refuse(struct spw_reader *reader, const struct spw_node *value, void *into)
 {
-	static const char *const words[] = {"drop", "light"};
+	static const char *const words[] = {"drop", "light", "reset"};
 	struct spw_config_class *class = into;
 	u32 index;
 
 	class->refuse_place = value->place;
-	if (spw_read_word(reader, value, words, COUNT_OF(words), "drop or light", &index))
-		class->light = index;
+	if (!spw_read_word(reader, value, words, COUNT_OF(words), "drop, light or reset", &index))
+		return;
+	class->light = index == 1;
+	class->reset = index == 2;
 }
 
 static void read_name(struct spw_reader *reader, const struct spw_node *value, void *into)

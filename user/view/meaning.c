@@ -164,6 +164,12 @@ static void put_levels(FILE *out, const struct spw_config *config, struct spw_st
 			spw_put_text(out, config->classes[i].name, SPW_FOR_TERMINAL);
 			fputc('\n', out);
 		}
+	for (size_t i = 0; i < config->classes_count; i++)
+		if (config->classes[i].reset) {
+			fputs("refuse: reset (TCP connections that the budget refuses are reset): ", out);
+			spw_put_text(out, config->classes[i].name, SPW_FOR_TERMINAL);
+			fputc('\n', out);
+		}
 	fputs("sheds: new work lives under the budget of its service; cut new: new work is refused; both leave\n"
 	      "established connections alone; cut all: every packet is refused\n",
 	      out);
@@ -335,7 +341,7 @@ static json_t *class_json(const struct spw_config *config, size_t index)
 	spw_json_set(&object, "cut_from", spw_json_level(class->cut_from));
 	spw_json_set(&object, "cut", cut_json(class));
 	spw_json_set(&object, "established", json_string(class->gives_up ? "end" : "keep"));
-	spw_json_set(&object, "refuse", json_string(class->light ? "light" : "drop"));
+	spw_json_set(&object, "refuse", json_string(class->light ? "light" : class->reset ? "reset" : "drop"));
 	spw_json_set(&object, "takes_the_rest", json_boolean(index + 1 == config->classes_count));
 	spw_json_set(&object, "lists", class_lists_json(config, class));
 	spw_json_set(&object, "limits", spw_json_limits(&class->limits));

@@ -97,6 +97,24 @@ static void emit_light(struct spw_page *page, const void *values)
 	}
 }
 
+/* Of classes that had any: counted under service 0. */
+static void emit_resets(struct spw_page *page, const void *values)
+{
+	const struct spw_snapshot *snapshot = values;
+
+	for (size_t i = 0; i < snapshot->services_count; i++) {
+		for (size_t j = 0; !snapshot->services[i].id && j < snapshot->classes_count; j++) {
+			const struct spw_light_counter *counter = &snapshot->services[i].light[snapshot->classes[j].id];
+			const char *class = snapshot->classes[j].record.name;
+
+			if (!counter->reset && !counter->unreset)
+				continue;
+			spw_page_count(page, LABELS({"class", class}, {"result", "sent"}), counter->reset);
+			spw_page_count(page, LABELS({"class", class}, {"result", "over"}), counter->unreset);
+		}
+	}
+}
+
 static void emit_class_new_work(struct spw_page *page, const void *values)
 {
 	const struct spw_snapshot *snapshot = values;
@@ -425,6 +443,8 @@ static const struct spw_family families[] = {
 	 "New work (TCP SYN, QUIC Initial, UDP where configured) by class and verdict.", emit_class_new_work},
 	{"spillway_service_new_work_total", "counter",
 	 "New work by service and class: fresh, resent, or dropped by a limit.", emit_service_new_work},
+	{"spillway_resets_total", "counter",
+	 "New work that was refused with a RST, or dropped without as too many were sent.", emit_resets},
 	{"spillway_light_answers_total", "counter",
 	 "New work that was refused: given to the light listener, or over its budget and dropped.", emit_light},
 	{"spillway_class_limited_packets_total", "counter",
