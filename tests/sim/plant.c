@@ -540,6 +540,18 @@ static void come_again(struct sim *sim)
 	}
 }
 
+/* Between ticks, the agent looks at the counters of new work: true if it ticks at once. */
+static bool glance(struct sim *sim)
+{
+	struct spw_facts facts = {.now_ns = sim->now_ns, .services_count = sim->setup.sites_count};
+
+	if (sim->setup.tamper || (sim->tick_ns - sim->now_ns) % SPW_HURRY_NS)
+		return false;
+	for (u32 i = 0; i < sim->setup.sites_count; i++)
+		facts.services[i] = sim->sites[i].facts;
+	return spw_glance(sim->memory, &sim->setup.policy, &facts);
+}
+
 static void step(struct sim *sim)
 {
 	come_again(sim);
@@ -552,7 +564,7 @@ static void step(struct sim *sim)
 	}
 	sim->now_ns += STEP_NS;
 	sim->time += 1e-3;
-	if (sim->now_ns >= sim->tick_ns) {
+	if (sim->now_ns >= sim->tick_ns || glance(sim)) {
 		tick(sim);
 		sim->tick_ns = sim->now_ns + (sim->decision.hurry ? SPW_HURRY_NS : SPW_TICK_NS);
 	}

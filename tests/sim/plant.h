@@ -8,7 +8,7 @@
  * first, as long as the shopper has patience. An answer is good if it comes within a second of the first SYN.
  *
  * The server takes connections first come, first served, each by the first free worker. Arrivals are in steps of a
- * millisecond, service is continuous. The agent ticks every 100 ms.
+ * millisecond, service is continuous. The agent ticks every 100 ms, and glances at new work every 25 ms.
  */
 #ifndef SPW_SIM_PLANT_H
 #define SPW_SIM_PLANT_H

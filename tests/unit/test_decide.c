@@ -147,6 +147,39 @@ static void test_hurry(void **state)
 	end(&bench);
 }
 
+/* So many connections more, so long after the last tick: does a glance ask for the next one at once? */
+static bool glance(const struct bench *bench, u64 time_ns, u64 more)
+{
+	struct spw_facts facts = bench->facts;
+
+	facts.now_ns += time_ns;
+	facts.services[0].fresh[1][SPW_PASS] += more;
+	return spw_glance(bench->memory, &bench->policy, &facts);
+}
+
+/* Rule 22: a step is seen within 25 ms; what chance explains, as five connections in place of one, is none. */
+static void test_glance(void **state)
+{
+	struct bench bench;
+
+	(void)state;
+	begin(&bench, 0);
+	load(&bench, 1, 1, 1, 1);
+	ticks(&bench, 30);
+	assert_false(glance(&bench, SPW_HURRY_NS, 0));
+	assert_false(glance(&bench, SPW_HURRY_NS, 5));
+	assert_true(glance(&bench, SPW_HURRY_NS, 30));
+	assert_false(glance(&bench, 0, 30));
+	assert_false(glance(&bench, 2000000000, 30)); /* too long ago to compare */
+	end(&bench);
+	/* Not if the capacity is known: there is a ceiling. */
+	begin(&bench, 1000);
+	load(&bench, 1, 1, 1, 1);
+	ticks(&bench, 30);
+	assert_false(glance(&bench, SPW_HURRY_NS, 300));
+	end(&bench);
+}
+
 /* Rule 14: if one tick serves too little for a first estimate, several together do. */
 static void test_first_estimate_of_little(void **state)
 {
@@ -751,6 +784,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_hurry),
+		cmocka_unit_test(test_glance),
 		cmocka_unit_test(test_first_estimate_of_little),
 		cmocka_unit_test(test_set_capacity_doubted),
 		cmocka_unit_test(test_served_behind_a_proxy),

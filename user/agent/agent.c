@@ -64,6 +64,7 @@ struct agent {
 	sd_event *loop;
 	int lock_fd; /* of run_dir */
 	u64 foreign_logged_ns;
+	u64 due_ns; /* next tick, unless a glance hastens it */
 	struct journal *journal;
 	struct publisher *publisher;
 	struct lease *lease;
@@ -146,6 +147,17 @@ static const char *follow(void *context, const struct in_force *in_force)
 	return warning ? warning : metrics_follow(agent->metrics);
 }
 
+/* Wake up for the next tick, or before it for a glance. */
+static int sleep_on(const struct agent *agent, sd_event_source *source, u64 now_ns)
+{
+	u64 next_ns = agent->due_ns;
+
+	if (governor_watches(agent->governor) && next_ns > now_ns + SPW_HURRY_NS)
+		next_ns = now_ns + SPW_HURRY_NS;
+	sd_event_source_set_time(source, next_ns / 1000);
+	return 0;
+}
+
 /* Decide, renew the lease with the result, then do everything that can wait. */
 static int on_tick(sd_event_source *source, uint64_t usec, void *context)
 {
@@ -153,6 +165,9 @@ static int on_tick(sd_event_source *source, uint64_t usec, void *context)
 	u64 now_ns = spw_monotonic_ns();
 
 	(void)usec;
+	if (now_ns / 1000 < agent->due_ns / 1000 &&
+	    !governor_glance(agent->governor, now_ns, limiter_fair(agent->limiter)))
+		return sleep_on(agent, source, now_ns);
 	lease_tick(agent->lease, now_ns);
 	talkers_tick(agent->talkers, now_ns);
 	governor_tick(agent->governor, now_ns, limiter_fair(agent->limiter));
@@ -172,9 +187,8 @@ static int on_tick(sd_event_source *source, uint64_t usec, void *context)
 	light_tick(agent->light, now_ns);
 	metrics_tick(agent->metrics);
 	dispatch_tick(agent->dispatch, now_ns);
-	sd_event_source_set_time(source,
-				 (now_ns + (governor_hurries(agent->governor) ? SPW_HURRY_NS : SPW_TICK_NS)) / 1000);
-	return 0;
+	agent->due_ns = now_ns + (governor_hurries(agent->governor) ? SPW_HURRY_NS : SPW_TICK_NS);
+	return sleep_on(agent, source, now_ns);
 }
 
 static int on_signal(sd_event_source *source, const struct signalfd_siginfo *signal, void *context)

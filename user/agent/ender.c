@@ -146,11 +146,16 @@ void ender_count(struct ender *ender, struct spw_facts *facts)
 	double seconds = seconds_since(&ender->counted_ns, facts->now_ns);
 	u32 classes_count = (u32)ender->in_force->config->classes_count;
 
-	for (u32 i = 0; i < facts->services_count; i++) {
+	for (u32 i = 0; i < facts->services_count; i++)
 		spw_established_take(&ender->established[i], &facts->services[i], classes_count, seconds);
-		if (ender->gives_up)
-			spw_established_add(&ender->established[i], classes_count, &facts->services[i]);
-	}
+	ender_add(ender, facts);
+}
+
+void ender_add(struct ender *ender, struct spw_facts *facts)
+{
+	for (u32 i = 0; ender->gives_up && i < facts->services_count; i++)
+		spw_established_add(&ender->established[i], (u32)ender->in_force->config->classes_count,
+				    &facts->services[i]);
 }
 
 const struct spw_decision *ender_plan(struct ender *ender, const struct spw_decision *decision)

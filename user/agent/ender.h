@@ -21,11 +21,11 @@ void ender_free(struct ender *ender);
 /** ender_follow() - another configuration is in force: counting begins anew. */
 void ender_follow(struct ender *ender);
 
-/**
- * ender_count() - take the requests of this tick, and add them to @facts where a class of the configuration gives
- * connections up. Called between reading the facts and deciding.
- */
+/** ender_count() - take the requests of this tick; ends with ender_add(). Between reading the facts and deciding. */
 void ender_count(struct ender *ender, struct spw_facts *facts);
+
+/** ender_add() - add what was counted so far to @facts, if a class of the configuration gives connections up. */
+void ender_add(struct ender *ender, struct spw_facts *facts);
 
 /**
  * ender_plan() - @decision as the datapath gets it: where a class of the configuration gives connections up, budgets are

@@ -35,6 +35,7 @@ struct governor {
 	struct spw_override override;
 	bool expecting; /* a step of demand is announced for about now */
 	struct spw_facts facts;
+	struct spw_facts glance; /* between two ticks: the counts of new work alone */
 	struct spw_decision decision;
 	bool decided; /* with the policy in force */
 	struct spw_service_admission admission[SPW_SERVICE_IDENTITIES];
@@ -181,14 +182,14 @@ static u64 demand_held_back(struct governor *governor, u32 service, u32 rank, u6
 	return held->demand;
 }
 
-/* Read the datapath's counters of each service, by class rank. */
-static int read_work(struct governor *governor, const double *fair_per_s)
+/* Read the datapath's counters of each service into @its, by class rank. */
+static int read_work(struct governor *governor, const double *fair_per_s, struct spw_facts *its)
 {
 	const struct spw_policy *policy = &governor->policy.policy;
 	struct spw_work_counter counters[SPW_CLASSES_MAX];
 
 	for (u32 i = 0; i < policy->services_count; i++) {
-		struct spw_service_facts *facts = &governor->facts.services[i];
+		struct spw_service_facts *facts = &its->services[i];
 		int err = spw_read_work(governor->in_force->pins, policy->services[i].id, governor->classes_read,
 					counters);
 
@@ -273,7 +274,7 @@ void governor_tick(struct governor *governor, u64 now_ns, const double *fair_per
 
 	facts->now_ns = now_ns;
 	facts->services_count = governor->policy.policy.services_count;
-	err = read_work(governor, fair_per_s);
+	err = read_work(governor, fair_per_s, facts);
 	if (err) {
 		/* Half-updated facts would be worse than none. */
 		spw_log(LOG_ERR, "cannot read the counters of new work: %s; no decision at this tick", strerror(-err));
@@ -305,6 +306,28 @@ int governor_light_sockets(const struct governor *governor)
 bool governor_hurries(const struct governor *governor)
 {
 	return governor->decision.hurry || governor->expecting || ender_hurries(governor->ender, &governor->decision);
+}
+
+bool governor_watches(const struct governor *governor)
+{
+	const struct spw_decision *decision = &governor->decision;
+
+	for (u32 i = 0; governor->decided && i < decision->services_count; i++)
+		if (decision->services[i].origin == SPW_CAPACITY_UNKNOWN && !decision->blind)
+			return true;
+	return false;
+}
+
+bool governor_glance(struct governor *governor, u64 now_ns, const double *fair_per_s)
+{
+	struct spw_facts *glance = &governor->glance;
+
+	glance->now_ns = now_ns;
+	glance->services_count = governor->policy.policy.services_count;
+	if (read_work(governor, fair_per_s, glance))
+		return false;
+	ender_add(governor->ender, glance);
+	return spw_glance(governor->memory, &governor->policy.policy, glance);
 }
 
 const struct spw_named_policy *governor_policy(const struct governor *governor)

@@ -42,6 +42,12 @@ int governor_light_sockets(const struct governor *governor);
 /** governor_hurries() - whether the next tick should come sooner. */
 bool governor_hurries(const struct governor *governor);
 
+/** governor_watches() - whether governor_glance() is of use before the next tick: a capacity is unknown. */
+bool governor_watches(const struct governor *governor);
+
+/** governor_glance() - between two ticks: true if the next one should come at once. Arguments as of governor_tick(). */
+bool governor_glance(struct governor *governor, u64 now_ns, const double *fair_per_s);
+
 /* Below: borrowed until the next tick or governor_follow(). */
 
 const struct spw_named_policy *governor_policy(const struct governor *governor);

@@ -519,6 +519,7 @@ void spw_capacity_take(struct spw_capacity_memory *memory, const struct spw_poli
 	capacity->overwhelmed = memory->saturated_s >= OVERWHELMED_SECONDS || memory->guarded_s >= LASTED_SECONDS ||
 				(double)rates->wait_ns >= OVERWHELMED_TARGETS * (double)service->wait_target_ns;
 	capacity->helpless = memory->helpless;
+	capacity->vague = !set && memory->known_s * memory->learned.capacity_per_s < FIRST_WORK;
 	capacity->trial = memory->trial_s > 0 && memory->since_trial_s < TRIAL_FAILED_SECONDS;
 	capacity->sustained = policy->eta - memory->strain;
 }

@@ -61,6 +61,7 @@ struct spw_capacity {
 	bool overwhelmed; /* saturated, and not by chance: it lasts, or is far above */
 	bool helpless;
 	bool trial;	  /* the capacity has just been tried upwards */
+	bool vague;	  /* learned from less work than a first estimate should rest on */
 	double sustained; /* share of the capacity that can be sustained */
 	double given;	  /* share of it that is given out now: the budget law */
 	double lasting;	  /* the same, smooth: base of the shares */

@@ -68,7 +68,8 @@
  * 21. As long as a class is not whole, those below it have no share, whatever is left.
  *
  * 22. While a service's capacity is unknown, nothing protects it from a step: if more arrives than chance explains,
- *     the next tick comes after 25 ms instead of 100, for at most 2 s.
+ *     the next tick comes after 25 ms instead of 100, for at most 2 s, until the estimate rests on 20 pieces of work.
+ *     What arrives is looked at every 25 ms, so that the first of these ticks is not late.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -372,26 +373,31 @@ static void take_level(struct service_memory *service, const struct spw_policy *
 	service->rule = spw_level_take(&service->level, &need, (double)policy->hold_ns / SECOND_NS, seconds);
 }
 
-/* Does more arrive than chance explains? */
-static bool is_surged(const struct service_memory *service, u32 classes_count, double seconds)
+/* Is @fresh, of so many seconds, more than chance explains? */
+static bool is_more(const struct service_memory *service, u32 classes_count, double fresh, double seconds)
 {
 	double usual = 0, more;
 
-	for (u32 i = 0; i < classes_count; i++) {
+	for (u32 i = 0; i < classes_count; i++)
+		usual += service->shares[i].slow_per_s * seconds;
+	more = fresh - usual;
+	return fresh > STEP_TIMES * usual &&
+	       more * more > STEP_DEVIATIONS * STEP_DEVIATIONS * burst_of(service, classes_count, false) * (usual + 1);
+}
+
+/* Does more arrive than chance explains, or did it until lately? */
+static bool is_surged(const struct service_memory *service, u32 classes_count, double seconds)
+{
+	for (u32 i = 0; i < classes_count; i++)
 		if (service->shares[i].since_s < HURRY_SECONDS)
-			return true; /* since a step */
-		usual += service->shares[i].slow_per_s;
-	}
-	more = (service->now.fresh_per_s - usual) * seconds;
-	return service->now.fresh_per_s > STEP_TIMES * usual &&
-	       more * more > STEP_DEVIATIONS * STEP_DEVIATIONS * burst_of(service, classes_count, false) *
-				     (usual * seconds + 1);
+			return true;
+	return is_more(service, classes_count, service->now.fresh_per_s * seconds, seconds);
 }
 
 /* Rule 22. */
 static void watch_hurry(struct service_memory *service, u32 classes_count, double seconds)
 {
-	bool needed = service->known.per_s <= 0 && !service->blind && is_surged(service, classes_count, seconds);
+	bool needed = service->known.vague && !service->blind && is_surged(service, classes_count, seconds);
 
 	service->hurried_s = needed ? service->hurried_s + seconds : 0;
 	service->hurry = needed && service->hurried_s < HURRY_MOST_SECONDS;
@@ -650,4 +656,20 @@ void spw_decide(struct spw_memory *memory, const struct spw_policy *policy, cons
 	if (!again)
 		memory->at_ns = facts->now_ns;
 	memory->begun = true;
+}
+
+bool spw_glance(const struct spw_memory *memory, const struct spw_policy *policy, const struct spw_facts *facts)
+{
+	double seconds = elapsed(memory, facts);
+
+	for (u32 i = 0; seconds > 0 && i < policy->services_count && i < facts->services_count; i++) {
+		const struct service_memory *service = &memory->services[i];
+
+		if (service->primed && service->known.per_s <= 0 && !service->blind &&
+		    service->hurried_s < HURRY_MOST_SECONDS &&
+		    is_more(service, policy->classes_count,
+			    spw_rates_fresh(&service->rates, &facts->services[i], policy->classes_count), seconds))
+			return true;
+	}
+	return false;
 }

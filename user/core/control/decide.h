@@ -55,6 +55,13 @@ void spw_decide(struct spw_memory *memory, const struct spw_policy *policy, cons
 		const struct spw_facts *facts, struct spw_decision *decision);
 
 /**
+ * spw_glance() - between two ticks: has so much more arrived since the last one, for a service of unknown capacity,
+ * that the next tick should come at once (rule 22)?
+ * @facts: of these, only now_ns and the counts of fresh new work are read
+ */
+bool spw_glance(const struct spw_memory *memory, const struct spw_policy *policy, const struct spw_facts *facts);
+
+/**
  * spw_plan() - a decision as admission parameters for the datapath.
  * @jiffies_per_second: of this kernel
  * @salt: of the places; the same over reloads and restarts, so that no source changes its place

@@ -209,6 +209,16 @@ void spw_rates_begin(struct spw_rates_memory *memory, const struct spw_service_f
 	memory->queue = facts->queue_present && facts->queue <= 1u << 30 ? (double)facts->queue : 0;
 }
 
+double spw_rates_fresh(const struct spw_rates_memory *memory, const struct spw_service_facts *facts, u32 classes_count)
+{
+	u64 fresh = 0;
+
+	for (u32 rank = 0; rank < classes_count; rank++)
+		for (u32 i = 0; i < SPW_VERDICTS; i++)
+			fresh += facts->fresh[rank][i] - memory->before.fresh[rank][i];
+	return (double)fresh;
+}
+
 void spw_rates_take(struct spw_rates_memory *memory, const struct spw_service_policy *service,
 		    const struct spw_service_facts *facts, u64 now_ns, double seconds, u32 classes_count,
 		    double *reads_per_work, struct spw_service_rates *rates)

@@ -61,6 +61,9 @@ void spw_rates_take(struct spw_rates_memory *memory, const struct spw_service_po
 /** spw_rates_begin() - @facts are the first: nothing before is comparable. */
 void spw_rates_begin(struct spw_rates_memory *memory, const struct spw_service_facts *facts, u64 now_ns);
 
+/** spw_rates_fresh() - fresh new work of all classes from the tick before until @facts. */
+double spw_rates_fresh(const struct spw_rates_memory *memory, const struct spw_service_facts *facts, u32 classes_count);
+
 /** spw_smooth() - one step of a first-order low pass; @time and @constant in seconds. */
 double spw_smooth(double before, double now, double time, double constant);
 
