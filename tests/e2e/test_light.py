@@ -197,7 +197,7 @@ def listener_gone(tap, world):
     tap.ok("nobody listens on 8080, 8443" in agent.cli("explain").stdout, "listener gone: explain says so")
     before = answers(agent)
     tap.ok([get(rest, timeout=0.3)[0] for _ in range(5)].count(None) >= 4,
-           "listener gone: refused by silence, as without it (fault 69)")
+           "listener gone: refused by silence, as without it (fault 71)")
     tap.equal(answers(agent), before, "listener gone: nothing is let through for it")
     tap.equal(get(vip)[0], 200, "listener gone: the shop is as before")
     nginx(world, shop, "light", LIGHT, 8443)
@@ -206,7 +206,7 @@ def listener_gone(tap, world):
 
     agent.process.kill()
     wait_for(lambda: [get(rest, timeout=1)[0] for _ in range(4)] == [200] * 4, 10, "everybody reaches the shop")
-    tap.ok(list(agent.pins.glob("light_[0-9]*")), "kill -9 leaves the program attached until then (fault 69)")
+    tap.ok(list(agent.pins.glob("light_[0-9]*")), "kill -9 leaves the program attached until then (fault 71)")
     agent.start()
     tap.equal(len(list(agent.pins.glob("light_[0-9]*"))), 1, "a new agent replaces it")
     agent.cli("level", "set", "red")
@@ -229,7 +229,7 @@ def budget_used_up(tap, world):
     time.sleep(2)
     now = answers(agent)
     seconds = time.monotonic() - begin
-    tap.ok(statuses.count(None) >= 8, "budget of light answers used up: the rest is dropped (fault 70)", statuses)
+    tap.ok(statuses.count(None) >= 8, "budget of light answers used up: the rest is dropped (fault 72)", statuses)
     tap.ok(0 < now - before <= 10 * seconds + 10, "and no more than the rate is let through", (now - before, seconds))
     tap.ok(answers(agent, "over") > over + 100, "what was beyond is counted")
     tap.equal(get(vip)[0], 200, "the class above is served")

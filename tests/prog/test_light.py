@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only
 # alone: sends at rates
-"""refuse: light in the real program: which SYNs it lets through, and what it counts (faults 69, 70)."""
+"""refuse: light in the real program: which SYNs it lets through, and what it counts (faults 71, 72)."""
 import os
 import sys
 import time
@@ -71,9 +71,9 @@ def test_which(tap):
         for name, (frame, reason) in others.items():
             tap.equal(driver.run(frame)[0], reason, f"light: not for {name}")
         driver.ask("light", UNKNOWN, 1000, 1000, IPV6)
-        tap.equal(reasons(driver, [syn(), syn6()]), ["share", "light"], "light: a listener for IPv6 only (fault 69)")
+        tap.equal(reasons(driver, [syn(), syn6()]), ["share", "light"], "light: a listener for IPv6 only (fault 71)")
         driver.ask("light", UNKNOWN, 1000, 1000, 0)
-        tap.equal(reasons(driver, [syn(), syn6()]), ["share", "share"], "light: no listener (fault 69)")
+        tap.equal(reasons(driver, [syn(), syn6()]), ["share", "share"], "light: no listener (fault 71)")
 
 
 def test_other_rules(tap):
@@ -122,7 +122,7 @@ def test_budget(tap):
         answered, over, _ = driver.ask("lights", 4)[6:]
         tap.equal(answered + over, 30000, "light: each SYN is answered or over")
         tap.ok(over > 100 and answered <= 2000 * (end - begin + 1) / driver.hz + 21,
-               "light: answers keep to their rate and burst (fault 70)", (answered, over, seconds))
+               "light: answers keep to their rate and burst (fault 72)", (answered, over, seconds))
         tap.ok(answered >= 2000 * (seconds - driver.lost(20 / 2000)) * 0.95, "light: and use it", (answered, driver.gaps))
         time.sleep(0.2)
         tap.equal(driver.run(syn(seq=7))[0], "light", "light: and go on when there is room")

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only
 # alone: sends at rates
-"""refuse: reset in the real program: every byte of the answer, who gets one, and how many (fault 71)."""
+"""refuse: reset in the real program: every byte of the answer, who gets one, and how many (fault 73)."""
 import os
 import sys
 import time
@@ -94,7 +94,7 @@ def test_nobody_else(tap):
 
 
 def test_rate(tap):
-    """A flood gets no more than its rate (fault 71)."""
+    """A flood gets no more than its rate (fault 73)."""
     with Driver(POLICY) as driver:
         driver.control()
         shares(driver, 0)
