@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only
 """One port on several addresses as several services: whose new work a packet is, in the real program."""
+import itertools
 import os
 import sys
 
@@ -31,22 +32,22 @@ def plain(address, transport):
     return f.ether((IPv6(src=f.PARTNER6, dst=address) if ":" in address else IP(src=f.PARTNER4, dst=address)) / transport)
 
 
-def shapes(address, transport):
-    """One packet in each shape that is parsed in another way."""
+def shapes(address, transports):
+    """One packet in each shape that is parsed in another way, of one transport header each."""
+    transports = iter(transports)
     if ":" in address:
         packet = IPv6(src=f.PARTNER6, dst=address)
-        odd = packet / IPv6ExtHdrDestOpt() / transport
-        first = packet / IPv6ExtHdrFragment(m=1) / transport
+        odd, first = packet / IPv6ExtHdrDestOpt(), packet / IPv6ExtHdrFragment(m=1)
     else:
         packet = IP(src=f.PARTNER4, dst=address)
-        odd = IP(src=f.PARTNER4, dst=address, options=[IPOption_RR(length=39, routers=["192.0.2.9"] * 9)]) / transport
-        first = IP(src=f.PARTNER4, dst=address, flags="MF") / transport
+        odd = IP(src=f.PARTNER4, dst=address, options=[IPOption_RR(length=39, routers=["192.0.2.9"] * 9)])
+        first = IP(src=f.PARTNER4, dst=address, flags="MF")
     return {
-        "plain": f.ether(packet / transport),
-        "options": f.ether(odd),
-        "first fragment": f.ether(first),
-        "tag": f.ether(Dot1Q(vlan=100) / packet / transport),
-        "two tags": f.ether(Dot1AD(vlan=200) / Dot1Q(vlan=100) / odd),
+        "plain": f.ether(packet / next(transports)),
+        "options": f.ether(odd / next(transports)),
+        "first fragment": f.ether(first / next(transports)),
+        "tag": f.ether(Dot1Q(vlan=100) / packet / next(transports)),
+        "two tags": f.ether(Dot1AD(vlan=200) / Dot1Q(vlan=100) / odd / next(transports)),
     }
 
 
@@ -88,18 +89,23 @@ CASES = [
 ]
 
 
-def transport(kind, port):
-    return {"syn": f.syn, "ack": f.ack, "udp": f.udp}[kind](port) if kind != "quic" else f.udp(port, f.QUIC_V1)
+def transport(kind, port, sport):
+    """From a port of its own: each datagram to a `udp` port begins a session."""
+    make = {"syn": f.syn, "ack": f.ack, "udp": f.udp, "quic": lambda port: f.udp(port, f.QUIC_V1)}[kind]
+    made = make(port)
+    made.sport = sport
+    return made
 
 
 def test_services(tap):
     """Each address in each shape of packet, of both families."""
     with Driver(Policy(services=SERVICES, lists=f.LISTS, classes=f.CLASSES)) as driver:
         driver.control()
-        counted = Counted(driver)
+        counted, sports = Counted(driver), itertools.count(40000)
         for kind, port, services in CASES:
             for address, expected in services.items():
-                found = {shape: counted.run(frame) for shape, frame in shapes(address, transport(kind, port)).items()}
+                transports = (transport(kind, port, sport) for sport in sports)
+                found = {shape: counted.run(frame) for shape, frame in shapes(address, transports).items()}
                 wrong = {shape: service for shape, service in found.items() if service != expected}
                 tap.equal(wrong, {}, f"{kind} to port {port} of {address}: new work of {expected}")
 
