@@ -66,7 +66,9 @@ static double one_step(double load, bool known, u64 seed)
 	sim_run(sim, STEP_ENDS + 22);
 	read_until(sim, STEP_ENDS + 40, &down);
 	print_message("# after: %.2f to %.2f\n", down.least, down.most);
-	assert_true(down.most < 1.2 * 0.5 / SPW_HOSTS_SHARE && down.least > 0.8 * 0.5 / SPW_HOSTS_SHARE);
+	/* The last step of a trial may stand: a learned capacity may be too high by that, and some. */
+	assert_true(down.most < (known ? 1.1 : 1.2) * 0.5 / SPW_HOSTS_SHARE);
+	assert_true(down.least > (known ? 0.95 : 0.75) * 0.5 / SPW_HOSTS_SHARE);
 	sim_end(sim, "hosts");
 	return up.sum / up.count;
 }
