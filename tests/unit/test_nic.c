@@ -113,7 +113,7 @@ static const struct sample samples[] = {
 /* To be freed. */
 static char *why_of(const struct spw_nic *nic, const struct spw_nic_forecast *forecast)
 {
-	char *text;
+	char *text = NULL;
 	size_t bytes;
 	FILE *out = open_memstream(&text, &bytes);
 
@@ -124,7 +124,7 @@ static char *why_of(const struct spw_nic *nic, const struct spw_nic_forecast *fo
 
 static char *remedy_of(const struct spw_nic_forecast *forecast)
 {
-	char *text;
+	char *text = NULL;
 	size_t bytes;
 	FILE *out = open_memstream(&text, &bytes);
 
@@ -157,7 +157,7 @@ static void remedies_suffice(void **state)
 		struct spw_nic nic = samples[i].nic;
 		struct spw_nic_forecast forecast = spw_nic_forecast(&nic);
 		char *remedy = remedy_of(&forecast);
-		const char *mtu = strstr(remedy, " mtu ");
+		const char *mtu;
 
 		if (strstr(remedy, "lro off"))
 			nic.lro = SPW_OFFLOAD_OFF;
@@ -168,6 +168,7 @@ static void remedies_suffice(void **state)
 									     : forecast.channels;
 		if (strstr(remedy, "balance-rr"))
 			nic.bond_mode = 0;
+		mtu = strstr(remedy, " mtu ");
 		if (mtu)
 			nic.mtu = (u32)strtoul(mtu + 5, NULL, 10);
 		if (*remedy && spw_nic_forecast(&nic).obstacles)
