@@ -89,6 +89,13 @@ def light_page(namespace, **options):
     return answer
 
 
+def shop_serves(tap, namespace, count, name):
+    """In time: while red, the budget may refuse a SYN of a class above too, which comes again after a second."""
+    got = []
+    tap.becomes(lambda: got.append([get(namespace)[0] for _ in range(count)]) or got[-1] == [200] * count, 20, name)
+    tap.ok(all(status in (200, None) for tries in got for status in tries), "... and the light listener never", got)
+
+
 def answers(agent, result="answered"):
     return agent.metrics().sum("spillway_light_answers_total", result=result, service="shop", **{"class": "rest"})
 
@@ -125,7 +132,7 @@ def page_while_red(tap, world):
     tap.equal(light_page(rest), True, "red: the light page over TLS, with Retry-After")
     tap.equal(light_page(rest, tls=False), True, "red: and over plain HTTP, by the second listener")
     tap.equal(light_page(rest, address=SHOP6), True, "red: over IPv6")
-    tap.equal([get(vip)[0] for _ in range(5)], [200] * 5, "red: the class above is served by the shop")
+    shop_serves(tap, vip, 5, "red: the class above is served by the shop")
     times = []
     for _ in range(40):
         begin = time.monotonic()
@@ -159,7 +166,7 @@ def syn_cookies(tap, world):
     stream = rush(world, agent, flood)
     tap.equal([light_page(rest) for _ in range(5)], [True] * 5, "SYN cookies: the light page")
     tap.equal(light_page(rest, address=SHOP6), True, "SYN cookies: over IPv6")
-    tap.equal([get(vip)[0] for _ in range(5)], [200] * 5, "SYN cookies: others reach the shop")
+    shop_serves(tap, vip, 5, "SYN cookies: others reach the shop")
     finish_blast(stream, stop=True)
 
 
@@ -199,7 +206,7 @@ def listener_gone(tap, world):
     tap.ok([get(rest, timeout=0.3)[0] for _ in range(5)].count(None) >= 4,
            "listener gone: refused by silence, as without it (fault 71)")
     tap.equal(answers(agent), before, "listener gone: nothing is let through for it")
-    tap.equal(get(vip)[0], 200, "listener gone: the shop is as before")
+    shop_serves(tap, vip, 1, "listener gone: the shop is as before")
     nginx(world, shop, "light", LIGHT, 8443)
     wait_for(lambda: explained(agent)["ready_ipv6"], 5, "the agent finds the new one")
     tap.equal(light_page(rest), True, "started again: in use within a second")
@@ -232,7 +239,7 @@ def budget_used_up(tap, world):
     tap.ok(statuses.count(None) >= 8, "budget of light answers used up: the rest is dropped (fault 72)", statuses)
     tap.ok(0 < now - before <= 10 * seconds + 10, "and no more than the rate is let through", (now - before, seconds))
     tap.ok(answers(agent, "over") > over + 100, "what was beyond is counted")
-    tap.equal(get(vip)[0], 200, "the class above is served")
+    shop_serves(tap, vip, 1, "the class above is served")
     finish_blast(stream, stop=True)
 
 
