@@ -178,7 +178,7 @@ static const char *load(bool trial, size_t *count)
 	assert_int_equal(spw_config_parse(yaml, strlen(yaml), "c", &config, &diagnostics), 0);
 	config.lists[0].url.trial = trial;
 	*count = spw_lists_load(&config, &lists, &diagnostics) ? SIZE_MAX : lists.lists[0].count;
-	snprintf(text, sizeof(text), "%s", told(&diagnostics));
+	snprintf(text, sizeof(text), "%.*s", (int)sizeof(text) - 1, told(&diagnostics));
 	if (*count != SIZE_MAX)
 		spw_lists_free(&lists);
 	spw_config_free(&config);

@@ -28,14 +28,15 @@ static int ask(int fd, const char *name, unsigned long request, void *data)
 
 static u32 count_features(int fd, const char *name)
 {
-	struct {
-		struct ethtool_sset_info info;
-		u32 count;
-	} request = {.info = {.cmd = ETHTOOL_GSSET_INFO, .sset_mask = 1ull << ETH_SS_FEATURES}};
+	_cleanup_free_ struct ethtool_sset_info *info = calloc(1, sizeof(*info) + sizeof(info->data[0]));
 
-	if (ask(fd, name, SIOCETHTOOL, &request) || !request.info.sset_mask || request.count > FEATURES_MAX)
+	if (!info)
 		return 0;
-	return request.count;
+	info->cmd = ETHTOOL_GSSET_INFO;
+	info->sset_mask = 1ull << ETH_SS_FEATURES;
+	if (ask(fd, name, SIOCETHTOOL, info) || !info->sset_mask || info->data[0] > FEATURES_MAX)
+		return 0;
+	return info->data[0];
 }
 
 static enum spw_offload offload_state(const struct ethtool_gfeatures *features, u32 index)
