@@ -17,6 +17,7 @@
 #include <bpf/bpf_helpers.h>
 
 #include "light.h"
+#include "light_sockets.bpf.h"
 #include "maps/control.h"
 
 static const u32 only = 0;
@@ -51,14 +52,6 @@ struct {
 	__type(key, struct spw_light_key);
 	__type(value, u64);
 } light_listeners SEC(".maps");
-
-/* Light listeners; the kernel copies the entry to each connection. With it the signals tell these from the service's. */
-struct {
-	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
-	__uint(map_flags, BPF_F_NO_PREALLOC | BPF_F_CLONE);
-	__type(key, int);
-	__type(value, u32);
-} light_sockets SEC(".maps");
 
 SPW_INLINE u64 join(u32 first, u32 second)
 {

@@ -27,6 +27,7 @@
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
 
+#include "light_sockets.bpf.h"
 #include "unread.h"
 
 /* BPF_PROG makes a function with the context as a parameter, used or not. */
@@ -51,14 +52,6 @@ struct {
 	__type(key, int);
 	__type(value, struct spw_signal_socket);
 } signal_waits SEC(".maps");
-
-/* Connections of light listeners (light.bpf.c), which have the service's port. */
-struct {
-	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
-	__uint(map_flags, BPF_F_NO_PREALLOC | BPF_F_CLONE);
-	__type(key, int);
-	__type(value, u32);
-} light_sockets SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
